@@ -1,0 +1,122 @@
+"""Every error that likewise raises on purpose.
+
+    LikewiseError
+    ├── UsageError            a value that cannot be used as given              exit 2
+    │   ├── UnknownName       no network, tap, recipe or key of that name
+    │   ├── BadBox            a box that is malformed, empty or outside
+    │   └── BadRecipe         a recipe file that cannot be understood
+    ├── BadPicture            a file that is no readable picture                exit 2
+    ├── CollectionError                                                         exit 3
+    │   ├── CollectionNotFound
+    │   ├── CollectionLocked  another process is writing
+    │   ├── CollectionDamaged the catalogue or a row in it cannot be read
+    │   └── ManifestMismatch  made by another recipe, weights or precision
+    ├── WeightsError                                                            exit 4
+    │   ├── WeightsMissing    not on this machine yet
+    │   ├── BadWeights        a file that does not hold this network
+    │   └── FetchFailed       every source was tried
+    ├── MissingExtra          an optional dependency is not installed           exit 4
+    └── StorageError          full disk, read-only folder, no permission        exit 5
+
+Each message names the value and the remedy. ``exit_code`` is what the command line returns.
+"""
+
+from __future__ import annotations
+
+
+class LikewiseError(Exception):
+    """Base of every error raised on purpose; catch it to catch them all."""
+
+    exit_code = 1
+
+
+class UsageError(LikewiseError):
+    """A value that cannot be used as given."""
+
+    exit_code = 2
+
+
+class UnknownName(UsageError):
+    """No network, tap, recipe or key has that name."""
+
+
+class BadBox(UsageError):
+    """A box that is malformed, empty or outside its picture."""
+
+
+class BadRecipe(UsageError):
+    """A recipe that cannot be understood."""
+
+
+class BadPicture(LikewiseError):
+    """A file that is no readable picture.
+
+    Parameters
+    ----------
+    message
+        One sentence for a person.
+    reason
+        One stable word for programs: ``empty``, ``truncated``, ``not-a-picture``, ``too-large``,
+        ``unreadable``, ``vanished`` or ``broken``.
+    """
+
+    exit_code = 2
+
+    def __init__(self, message: str, reason: str = "broken") -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class CollectionError(LikewiseError):
+    """Something is wrong with a collection as a whole."""
+
+    exit_code = 3
+
+
+class CollectionNotFound(CollectionError):
+    """No collection lies at that path, or it is not clear which one is meant."""
+
+
+class CollectionLocked(CollectionError):
+    """Another process is writing to the collection."""
+
+
+class CollectionDamaged(CollectionError):
+    """The catalogue, or a row in it, cannot be read."""
+
+
+class ManifestMismatch(CollectionError):
+    """A query or an addition was made by another recipe, other weights or another precision."""
+
+
+class WeightsError(LikewiseError):
+    """Something is wrong with a network's weights."""
+
+    exit_code = 4
+
+
+class WeightsMissing(WeightsError):
+    """The weights are not on this machine yet."""
+
+
+class BadWeights(WeightsError):
+    """A file does not hold the weights of this network."""
+
+
+class FetchFailed(WeightsError):
+    """Every source of an asset was tried, and none gave it."""
+
+
+class MissingExtra(LikewiseError):
+    """An optional dependency is not installed."""
+
+    exit_code = 4
+
+    def __init__(self, feature: str, extra: str) -> None:
+        super().__init__(f"{feature} needs an optional package: pip install 'likewise[{extra}]'")
+
+
+class StorageError(LikewiseError):
+    """The disk is full, or a folder cannot be written."""
+
+    exit_code = 5

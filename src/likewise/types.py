@@ -1,0 +1,133 @@
+"""The values that travel between rooms: arrays, boxes, hits, rankings, progress."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from likewise.errors import BadBox, UsageError
+
+FloatArray: TypeAlias = NDArray[np.float32]
+IntArray: TypeAlias = NDArray[np.int64]
+UInt8Array: TypeAlias = NDArray[np.uint8]
+
+CropScale: TypeAlias = Literal["whole", "own"]
+"""How a query crop is resized: by its whole picture's factor, or as a picture on its own."""
+
+
+@dataclass(frozen=True)
+class Box:
+    """A rectangle in pixels of the upright original: left, top, right, bottom; right and bottom exclusive."""
+
+    x1: float
+    y1: float
+    x2: float
+    y2: float
+
+    @classmethod
+    def parse(cls, text: str) -> Box:
+        """Read ``x1,y1,x2,y2``.
+
+        Raises
+        ------
+        BadBox
+            When there are not four finite numbers.
+        """
+        try:
+            x1, y1, x2, y2 = (float(part) for part in text.split(","))
+        except ValueError:
+            raise BadBox(f"box {text!r} is not four numbers x1,y1,x2,y2 in pixels") from None
+        return cls(x1, y1, x2, y2)
+
+    def clip(self, width: int, height: int) -> tuple[int, int, int, int]:
+        """Round to whole pixels and clip to a picture.
+
+        Returns
+        -------
+        tuple of int
+            ``(x1, y1, x2, y2)`` with ``0 <= x1 < x2 <= width`` and ``0 <= y1 < y2 <= height``.
+
+        Raises
+        ------
+        BadBox
+            When a corner is not finite, the box is empty, or nothing of it lies in the picture.
+        """
+        sides = (self.x1, self.y1, self.x2, self.y2)
+        shown = ",".join(f"{side:g}" for side in sides)
+        if not all(math.isfinite(side) for side in sides):
+            raise BadBox(f"box {shown} has a corner that is not a number")
+        if self.x2 <= self.x1 or self.y2 <= self.y1:
+            raise BadBox(
+                f"box {shown} is empty; give x1,y1,x2,y2 with x1 < x2 and y1 < y2 (not width and height)"
+            )
+        x1, y1 = max(0, math.floor(self.x1)), max(0, math.floor(self.y1))
+        x2, y2 = min(width, math.ceil(self.x2)), min(height, math.ceil(self.y2))
+        if x2 <= x1 or y2 <= y1:
+            raise BadBox(f"box {shown} lies outside the picture, which is {width} x {height} pixels")
+        return x1, y1, x2, y2
+
+
+@dataclass(frozen=True)
+class Hit:
+    """One found picture."""
+
+    id: int
+    path: Path
+    score: float
+    rank: int
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """Ids and scores of the best rows for each query, best first.
+
+    Attributes
+    ----------
+    ids
+        int64, shape ``(q, k)``.
+    scores
+        float32, shape ``(q, k)``, falling along each row. Equal scores keep the order of their ids.
+    """
+
+    ids: IntArray
+    scores: FloatArray
+
+    def __post_init__(self) -> None:
+        if self.ids.shape != self.scores.shape or self.ids.ndim != 2:
+            raise UsageError(
+                f"ids {self.ids.shape} and scores {self.scores.shape} must be two arrays of one shape (q, k)"
+            )
+        if self.scores.shape[1] > 1 and bool(np.any(np.diff(self.scores, axis=1) > 0)):
+            raise UsageError("scores must fall along each row: best first")
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a long task has come.
+
+    Attributes
+    ----------
+    done, total
+        Things finished and known in all (pictures, bytes); ``total`` is 0 while it is not known.
+    failed
+        How many of the finished ones failed.
+    remaining
+        Seconds left by the pace so far, or None while there is none to go by.
+    note
+        What is being worked on, in a few words.
+    """
+
+    done: int
+    total: int
+    failed: int = 0
+    remaining: float | None = None
+    note: str = ""
+
+
+ProgressCallback: TypeAlias = Callable[[Progress], None]
