@@ -1,0 +1,105 @@
+"""What every engine promises, and the way to open one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, cast
+
+from likewise.errors import UsageError
+from likewise.registry import lookup
+from likewise.types import FloatArray, UInt8Array
+
+if TYPE_CHECKING:
+    from torch import nn
+
+Precision: TypeAlias = Literal["f32", "bf16"]
+
+PRECISIONS: dict[str, str] = {
+    "f32": "float32 throughout: the same vectors on every machine, to rounding",
+    "bf16": "bfloat16 arithmetic: faster where the processor has it, vectors differ in the third digit",
+}
+
+_ENGINES: dict[str, str] = {
+    "openvino": "likewise.engines.openvino_engine:OpenVinoEngine",
+    "torch": "likewise.engines.torch_engine:TorchEngine",
+}
+
+
+@dataclass(frozen=True)
+class Program:
+    """A network up to its taps plus pooling, not yet built.
+
+    Attributes
+    ----------
+    key
+        Hexadecimal identity of weights, preprocessing, taps and pooling; compiled models are kept under it.
+    build
+        Makes the torch module: uint8 ``(n, h, w, 3)`` to a tuple of float32 ``(n, d)``. Called only when no
+        compiled model is at hand, because it imports torch.
+    """
+
+    key: str
+    build: Callable[[], nn.Module]
+
+
+class Engine(Protocol):
+    """Runs one program.
+
+    Attributes
+    ----------
+    batch_pixels
+        How many pixels a batch should hold in all for the best speed.
+    """
+
+    name: str
+    precision: Precision
+    batch_pixels: int
+
+    def run(self, batch: UInt8Array) -> list[FloatArray]:
+        """Run a batch of equally large pictures; safe to call from many threads at once.
+
+        Parameters
+        ----------
+        batch
+            uint8 RGB, shape ``(n, h, w, 3)``.
+
+        Returns
+        -------
+        list of ndarray
+            One float32 array ``(n, d)`` for each output of the program.
+        """
+
+
+def open_engine(
+    program: Program, *, kind: str = "openvino", device: str = "cpu", precision: str = "f32", streams: int = 1
+) -> Engine:
+    """Make a program ready to run.
+
+    Parameters
+    ----------
+    kind
+        ``openvino`` (CPU; compiled once, later run without torch) or ``torch`` (any device).
+    device
+        For torch: ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
+    streams
+        How many threads will call `Engine.run` at once; 1 gives a single picture all cores.
+
+    Raises
+    ------
+    UnknownName
+        When there is no such engine or precision.
+    UsageError
+        When the engine cannot use that device.
+    """
+    place = lookup("engine", kind, _ENGINES)
+    lookup("precision", precision, PRECISIONS)
+    if kind == "openvino" and device != "cpu":
+        raise UsageError(f"engine 'openvino' runs on the cpu, not on {device!r}; use engine 'torch' for that")
+    module, name = place.split(":")
+    # Only the engine that is wanted is imported: torch alone takes seconds to load.
+    opened = getattr(import_module(module), name)(
+        program, device=device, precision=precision, streams=streams
+    )
+    return cast(Engine, opened)

@@ -1,0 +1,146 @@
+"""What every engine promises, asked of each of them."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from likewise.engines import Engine, Program, open_engine
+from likewise.errors import StorageError, UnknownName, UsageError
+from likewise.types import UInt8Array
+
+ENGINES = ["torch", "openvino"]
+
+
+class Small(nn.Module):
+    """Two outputs from a batch of pictures: a convolution's mean and its maximum."""
+
+    def __init__(self, seed: int = 0) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 16, 3, 2, 1)
+        generator = torch.Generator().manual_seed(seed)
+        for parameter in self.conv.parameters():
+            parameter.data = torch.randn(parameter.shape, generator=generator) * 0.1
+            parameter.requires_grad_(False)
+
+    def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
+        x = self.conv(pictures.permute(0, 3, 1, 2).float() / 255).relu()
+        return x.mean((2, 3)), x.amax((2, 3))
+
+
+def pictures(n: int, h: int, w: int) -> UInt8Array:
+    return np.random.default_rng(n * h * w).integers(0, 256, (n, h, w, 3), dtype=np.uint8)
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("LIKEWISE_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.fixture(params=ENGINES)
+def kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def opened(kind: str, **options: object) -> Engine:
+    return open_engine(Program("a" * 64, lambda: Small().eval()), kind=kind, **options)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("shape", [(1, 32, 32), (3, 40, 56), (2, 33, 47), (1, 200, 16)])
+def test_agrees_with_the_module_to_1e_4(kind: str, shape: tuple[int, int, int]) -> None:
+    batch = pictures(*shape)
+    wanted = [value.numpy() for value in Small().eval()(torch.from_numpy(batch))]
+    found = opened(kind).run(batch)
+    assert len(found) == 2
+    for one, other in zip(found, wanted, strict=True):
+        assert one.dtype == np.float32
+        assert one.shape == other.shape
+        assert np.abs(one - other).max() <= 1e-4 * np.abs(other).max()
+
+
+def test_results_stay_when_the_next_batch_runs(kind: str) -> None:
+    engine = opened(kind)
+    first = engine.run(pictures(2, 32, 32))
+    kept = [value.copy() for value in first]
+    engine.run(pictures(2, 48, 48))
+    for one, other in zip(first, kept, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_takes_arrays_that_are_not_contiguous(kind: str) -> None:
+    batch = pictures(2, 32, 64)[:, :, ::2]
+    found, wanted = opened(kind).run(batch), opened(kind).run(np.ascontiguousarray(batch))
+    np.testing.assert_array_equal(found[0], wanted[0])
+
+
+def test_many_threads_get_their_own_results(kind: str) -> None:
+    engine = opened(kind, streams=2)
+    batches = [pictures(1, 32, 32 + 8 * index) for index in range(12)]
+    wanted = [engine.run(batch)[0] for batch in batches]
+    found: list[np.ndarray] = [np.zeros(0)] * len(batches)
+
+    def work(start: int) -> None:
+        for index in range(start, len(batches), 4):
+            found[index] = engine.run(batches[index])[0]
+
+    threads = [threading.Thread(target=work, args=(start,)) for start in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for one, other in zip(found, wanted, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
+
+
+def test_bf16_is_near_and_says_so(kind: str) -> None:
+    batch = pictures(2, 64, 64)
+    exact, engine = opened(kind).run(batch)[0], opened(kind, precision="bf16")
+    assert engine.precision == "bf16"
+    assert np.abs(engine.run(batch)[0] - exact).max() <= 0.03 * np.abs(exact).max()
+
+
+def test_unknown_values_are_refused(kind: str) -> None:
+    with pytest.raises(UnknownName, match="precision is called 'fp8'"):
+        opened(kind, precision="fp8")
+    with pytest.raises(UsageError, match="'toaster'"):
+        opened(kind, device="toaster")
+
+
+def test_an_unknown_engine_names_the_known_ones() -> None:
+    with pytest.raises(UnknownName, match="did you mean 'openvino'"):
+        opened("openvin")
+
+
+def test_the_compiled_model_is_kept_and_the_module_not_built_again(cache: Path) -> None:
+    built = []
+
+    def build() -> nn.Module:
+        built.append(1)
+        return Small().eval()
+
+    batch = pictures(1, 32, 32)
+    first = open_engine(Program("b" * 64, build)).run(batch)
+    second = open_engine(Program("b" * 64, build)).run(batch)
+    assert built == [1]
+    np.testing.assert_array_equal(first[0], second[0])
+    assert not [path for path in (cache / "compiled").iterdir() if path.is_dir()], "no drafts are left"
+
+
+def test_programs_of_other_weights_do_not_share_a_model() -> None:
+    batch = pictures(1, 32, 32)
+    one = open_engine(Program("c" * 64, lambda: Small(1).eval())).run(batch)
+    other = open_engine(Program("d" * 64, lambda: Small(2).eval())).run(batch)
+    assert np.abs(one[0] - other[0]).max() > 1e-3
+
+
+def test_a_cache_that_cannot_be_written_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("LIKEWISE_CACHE", str(tmp_path / "file"))
+    with pytest.raises(StorageError, match="LIKEWISE_CACHE"):
+        opened("openvino")
