@@ -1,0 +1,1 @@
+"""From pictures to vectors: pooling, transforms, recipes and the extractor that runs them."""

@@ -1,0 +1,194 @@
+"""From pictures to vectors by a recipe."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import asdict
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from likewise._version import __version__
+from likewise.descriptors.recipe import Manifest, Recipe, load_recipe
+from likewise.descriptors.transforms import Chain, l2
+from likewise.engines import Program, open_engine
+from likewise.errors import BadRecipe
+from likewise.networks import find
+from likewise.networks.card import Card
+from likewise.networks.weights import WeightsFile, fingerprint, locate, read
+from likewise.pictures import Loaded, Source, load
+from likewise.types import Box, CropScale, FloatArray
+
+if TYPE_CHECKING:
+    from torch import nn
+
+DEVICE_PART_VERSION = 1  # raise when the same recipe and weights begin to give other numbers
+
+
+class Extractor:
+    """Turns pictures into the vectors of one recipe.
+
+    `prepare` and `describe` may be called from many threads at once.
+
+    Parameters
+    ----------
+    recipe
+        A recipe, the name of a shipped one, or the path of a TOML file.
+    engine, device, precision, streams
+        As in `likewise.engines.open_engine`.
+
+    Raises
+    ------
+    UnknownName, BadRecipe
+        When the recipe, its network or a tap cannot be used.
+    WeightsMissing
+        When the network's weights are not on this machine.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe | str = "default",
+        *,
+        engine: str = "openvino",
+        device: str = "cpu",
+        precision: str = "f32",
+        streams: int = 1,
+    ) -> None:
+        self.recipe = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
+        self._card = find(self.recipe.network)
+        _check(self.recipe, self._card)
+        weights = self._card.weights_named(self.recipe.weights or None)
+        self._interpolation = weights.preprocessing.interpolation
+        file = locate(self._card, weights)
+        self._weights_hash = fingerprint(file, self._card, _taps(self.recipe, self._card))
+        program = Program(self._key(), _Builder(self._card, self.recipe, file))
+        self._engine = open_engine(program, kind=engine, device=device, precision=precision, streams=streams)
+        self._resizes = [self.recipe.resize.scaled(scale) for scale in self.recipe.scales]
+        self._chain = Chain(self.recipe.transforms)
+
+    def prepare(
+        self,
+        source: Source,
+        *,
+        box: Box | None = None,
+        crop: CropScale = "whole",
+        max_pixels: int | None = None,
+    ) -> Loaded:
+        """Decode a picture and bring it to the recipe's sizes; see `likewise.pictures.load`."""
+        return load(
+            source,
+            self._resizes,
+            box=box,
+            crop=crop,
+            grid=self._card.grid,
+            minimum=self._card.minimum,
+            interpolation=self._interpolation,
+            max_pixels=max_pixels,
+        )
+
+    def describe(self, loaded: Sequence[Loaded]) -> FloatArray:
+        """Turn prepared pictures into vectors.
+
+        Returns
+        -------
+        ndarray
+            float32 ``(n, dimensions)``, in the order given.
+        """
+        scales = [
+            self._pooled([picture.pixels[index] for picture in loaded]) for index in range(len(self._resizes))
+        ]
+        if len(scales) == 1 and len(scales[0]) == 1:
+            return self._chain(scales[0][0])
+        parts = [
+            part.weight * l2(_sum([l2(scale[index]) for scale in scales]))
+            for index, part in enumerate(self.recipe.parts)
+        ]
+        return self._chain(np.concatenate(parts, axis=1))
+
+    @cached_property
+    def dimensions(self) -> int:
+        """Length of a vector."""
+        if any(part.pool == "flatten" for part in self.recipe.parts):  # depends on the map's size: look
+            return len(self.describe([self.prepare(np.zeros((64, 64, 3), np.uint8))])[0])
+        channels = [self._card.tap(part.tap).channels for part in self.recipe.parts]
+        return self._chain.dimensions(sum(channels))
+
+    @property
+    def manifest(self) -> Manifest:
+        """What a collection keeps, so that a query made any other way is refused."""
+        return Manifest(
+            recipe=self.recipe.to_toml(),
+            recipe_hash=self.recipe.hash,
+            network=self.recipe.network,
+            weights_hash=self._weights_hash,
+            engine=self._engine.name,
+            precision=self._engine.precision,
+            version=__version__,
+            dimensions=self.dimensions,
+        )
+
+    def _pooled(self, pictures: Sequence[np.ndarray]) -> list[FloatArray]:
+        """One array ``(n, d)`` a part, from pictures of any shapes, run in batches of one shape."""
+        groups: dict[tuple[int, ...], list[int]] = defaultdict(list)
+        for index, picture in enumerate(pictures):
+            groups[picture.shape].append(index)
+        order: list[int] = []
+        outputs: list[list[FloatArray]] = []
+        for (height, width, _), members in groups.items():
+            size = max(1, self._engine.batch_pixels // (height * width))
+            for start in range(0, len(members), size):
+                chunk = members[start : start + size]
+                outputs.append(self._engine.run(np.stack([pictures[index] for index in chunk])))
+                order += chunk
+        back = np.argsort(order)
+        return [np.concatenate(part)[back] for part in zip(*outputs, strict=True)]
+
+    def _key(self) -> str:
+        """Identity of what the engine runs: transforms, sizes and names do not change it."""
+        parts = [(self._card.tap(part.tap).name, part.pool, dict(part.options)) for part in self.recipe.parts]
+        preprocessing = asdict(self._card.weights_named(self.recipe.weights or None).preprocessing)
+        facts = [DEVICE_PART_VERSION, self._card.name, self._weights_hash, preprocessing, parts]
+        return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+class _Builder:
+    """Builds the torch module when an engine has no compiled model; the only way from here to torch."""
+
+    def __init__(self, card: Card, recipe: Recipe, file: WeightsFile) -> None:
+        self.card, self.recipe, self.file = card, recipe, file
+
+    def __call__(self) -> nn.Module:
+        from likewise.descriptors.device import DevicePart  # imports torch, which a warm search must not
+
+        return DevicePart(self.card, self.recipe, read(self.file, self.card)).eval()
+
+
+def _sum(vectors: list[FloatArray]) -> FloatArray:
+    return np.asarray(np.sum(vectors, axis=0, dtype=np.float32), np.float32)
+
+
+def _taps(recipe: Recipe, card: Card) -> list[str]:
+    return [card.tap(part.tap).name for part in recipe.parts]
+
+
+def _check(recipe: Recipe, card: Card) -> None:
+    """Refuse what cannot run: a map that is not pooled, or another size than fully connected layers take."""
+    square = (
+        recipe.resize.policy == "square" and recipe.resize.size == card.input_size and recipe.scales == (1.0,)
+    )
+    for part in recipe.parts:
+        tap = card.tap(part.tap)
+        if tap.stride and part.pool == "none":
+            raise BadRecipe(
+                f"pool 'none' is for vectors, and {tap.name!r} of {card.name} is a map; use 'flatten'"
+            )
+        if tap.stride == 0 and card.input_size and not square:
+            raise BadRecipe(
+                f"tap {tap.name!r} of {card.name} lies behind fully connected layers, which take pictures of "
+                f"{card.input_size} x {card.input_size} only: set resize.policy to 'square', its size to "
+                f"{card.input_size}, and one scale"
+            )

@@ -1,0 +1,392 @@
+"""A recipe says how a picture becomes a vector; a manifest says how the vectors of a collection were made.
+
+Recipes are small TOML files::
+
+    name = "gem"
+    about = "generalised mean of VGG16's last map"
+    network = "vgg16"
+    distance = "cosine"            # or "l2"
+    code = "fp16"                  # fp32, fp16 or int8: how vectors are stored
+    scales = [1.0]                 # the vectors of all scales are added
+    transforms = [{ kind = "l2" }] # l2, root (exponent), whiten (file), in this order
+
+    [resize]
+    policy = "longest"
+    size = 1024
+
+    [[parts]]                      # several parts are concatenated
+    tap = "relu5_3"
+    pool = "gem"
+    options = { p = 3.0 }
+
+A part is L2 normalised before it is weighted, added over scales and concatenated, if there are several parts
+or scales. With one of each, `transforms` alone decide.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tomllib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Literal
+
+from likewise.descriptors.tables import (
+    Option,
+    as_list,
+    as_table,
+    choose,
+    flat,
+    known_keys,
+    settle,
+    toml_lines,
+)
+from likewise.errors import BadRecipe, CollectionDamaged, UsageError
+from likewise.pictures import Resize
+from likewise.registry import lookup
+
+POOLS: dict[str, dict[str, Option]] = {
+    "none": {},
+    "flatten": {},
+    "sum": {},
+    "mean": {},
+    "max": {},
+    "gem": {"p": 3.0, "eps": 1e-6, "centre": 0.0},
+    "spoc": {"prior": False},
+    "crow": {},
+    "rmac": {"levels": 3, "overlap": 0.4},
+}
+"""Options of each pooling with their defaults; "none" is for taps that already give one vector."""
+
+STEPS: dict[str, dict[str, Option]] = {
+    "l2": {},
+    "root": {"exponent": 0.5},
+    "whiten": {"file": "", "sha256": ""},
+}
+"""Options of each transform with their defaults."""
+
+_SCALARS: dict[str, Option] = {
+    "name": "",
+    "about": "",
+    "network": "",
+    "weights": "",
+    "distance": "cosine",
+    "code": "fp16",
+}
+_RESIZE: dict[str, Option] = {"policy": "longest", "size": 0, "enlarge": False}
+_NESTED = ("resize", "scales", "transforms", "parts")
+
+
+@dataclass(frozen=True)
+class Part:
+    """What is read from one tap: pooled, and weighted among several parts.
+
+    Raises
+    ------
+    BadRecipe
+        When the pooling or an option of it is unknown or out of bounds.
+    """
+
+    tap: str
+    pool: str = "gem"
+    weight: float = 1.0
+    options: Mapping[str, Option] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        choose("pool", self.pool, POOLS)
+        settled = settle({"weight": self.weight}, {"weight": 1.0}, "[[parts]]")
+        object.__setattr__(self, "weight", settled["weight"])
+        object.__setattr__(self, "options", settle(self.options, POOLS[self.pool], f"pool {self.pool!r}"))
+
+    def dimensions(self, channels: int, height: int, width: int) -> int:
+        """Length of the vector pooled from a map of that shape."""
+        return channels * height * width if self.pool == "flatten" else channels
+
+
+@dataclass(frozen=True)
+class Step:
+    """One transform of the whole vector.
+
+    Raises
+    ------
+    BadRecipe
+        When the kind or an option of it is unknown or out of bounds, or a whitening names no file.
+    """
+
+    kind: str
+    options: Mapping[str, Option] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        choose("transform", self.kind, STEPS)
+        options = settle(self.options, STEPS[self.kind], f"transform {self.kind!r}")
+        if self.kind == "whiten" and not (options["file"] and options["sha256"]):
+            raise BadRecipe("transform 'whiten' needs a file and its sha256; Step.whiten(path) fills in both")
+        object.__setattr__(self, "options", options)
+
+    @classmethod
+    def whiten(cls, path: Path) -> Step:
+        """Whitening by a file that `likewise.descriptors.estimators.PCAWhitening.save` wrote.
+
+        Raises
+        ------
+        BadRecipe
+            When the file cannot be read.
+        """
+        try:
+            with path.open("rb") as stream:
+                digest = hashlib.file_digest(stream, "sha256").hexdigest()
+        except OSError as error:
+            raise BadRecipe(f"whitening file {path} cannot be read: {error.strerror}") from error
+        return cls("whiten", {"file": str(path.absolute()), "sha256": digest})
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a picture becomes a vector.
+
+    Attributes
+    ----------
+    weights
+        Name of a set of weights on the network's card; empty for the first.
+    scales
+        Factors on the resize policy; the vectors of all scales are added.
+    code
+        How vectors are stored.
+
+    Raises
+    ------
+    BadRecipe
+        When parts cannot go together, or a value is out of bounds.
+    """
+
+    name: str
+    network: str
+    parts: tuple[Part, ...]
+    resize: Resize
+    about: str = ""
+    weights: str = ""
+    scales: tuple[float, ...] = (1.0,)
+    transforms: tuple[Step, ...] = (Step("l2"),)
+    distance: Literal["cosine", "l2"] = "cosine"
+    code: Literal["fp32", "fp16", "int8"] = "fp16"
+
+    def __post_init__(self) -> None:
+        choose("distance", self.distance, ("cosine", "l2"))
+        choose("code", self.code, ("fp32", "fp16", "int8"))
+        if not (self.network and self.parts and self.scales):
+            raise BadRecipe("a recipe needs a network, at least one part and at least one scale")
+        if self.resize.scale != 1:
+            raise BadRecipe(f"resize.scale {self.resize.scale} belongs into scales")
+        scales = tuple(settle({"scale": scale}, {"scale": 1.0}, "scales")["scale"] for scale in self.scales)
+        object.__setattr__(self, "scales", scales)
+        if self.distance == "cosine" and (not self.transforms or self.transforms[-1].kind != "l2"):
+            raise BadRecipe(
+                "distance 'cosine' compares unit vectors: let transforms end with { kind = \"l2\" }"
+            )
+        flattens = any(part.pool == "flatten" for part in self.parts)
+        if flattens and (self.resize.policy != "square" or len(self.scales) > 1):
+            raise BadRecipe(
+                "pool 'flatten' keeps every cell, so that all pictures need one size: "
+                "set resize.policy to 'square' and give one scale"
+            )
+
+    @property
+    def hash(self) -> str:
+        """Sha256 of everything that changes a vector, in hexadecimal: two names for one recipe share it."""
+        text = json.dumps(self._canonical(), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def to_toml(self) -> str:
+        """Write the recipe such that `parse_recipe` gives an equal one, all defaults spelt out."""
+        steps = [{"kind": step.kind, **step.options} for step in self.transforms]
+        head = {key: getattr(self, key) for key in _SCALARS}
+        text = [*toml_lines(head | {"scales": self.scales, "transforms": steps}), "", "[resize]"]
+        text += toml_lines({key: getattr(self.resize, key) for key in _RESIZE})
+        for part in self.parts:
+            text += ["", "[[parts]]", *toml_lines(asdict(part))]
+        return "\n".join(text) + "\n"
+
+    def difference(self, other: Recipe) -> str:
+        """What differs between two recipes, as ``key this against other, ...``; empty when nothing does."""
+        mine, theirs = flat(self._canonical()), flat(other._canonical())
+        keys = [key for key in sorted({*mine, *theirs}) if mine.get(key) != theirs.get(key)]
+        return ", ".join(
+            f"{key} {mine.get(key, 'absent')} against {theirs.get(key, 'absent')}" for key in keys
+        )
+
+    def _canonical(self) -> dict[str, Any]:
+        table = asdict(self)
+        del table["name"], table["about"]
+        for step in table["transforms"]:
+            step["options"].pop("file", None)  # its sha256 stays: where it lies does not matter
+        return table
+
+
+def parse_recipe(text: str, *, origin: str = "recipe", folder: Path | None = None) -> Recipe:
+    """Read a recipe from TOML text.
+
+    Parameters
+    ----------
+    origin
+        What error messages call it, such as its path.
+    folder
+        Where relative paths of whitening files begin; the working folder for None.
+
+    Raises
+    ------
+    BadRecipe
+        When it is not TOML, a key is unknown (the nearest known one is named), or a value cannot be used.
+    """
+    try:
+        return _recipe(tomllib.loads(text), folder or Path())
+    except tomllib.TOMLDecodeError as error:
+        raise BadRecipe(f"{origin} is not a TOML file: {error}") from error
+    except UsageError as error:
+        raise BadRecipe(f"{origin}: {error}") from None
+
+
+def load_recipe(name_or_path: str | Path) -> Recipe:
+    """Find a recipe by the name of a shipped one, or by the path of a ``.toml`` file.
+
+    Raises
+    ------
+    UnknownName
+        When no shipped recipe is called that.
+    BadRecipe
+        When the file cannot be read or understood.
+    """
+    if isinstance(name_or_path, str) and not name_or_path.endswith(".toml"):
+        lookup("recipe", name_or_path, dict.fromkeys(recipe_names()))
+        shipped = files("likewise") / "recipes" / f"{name_or_path}.toml"
+        return parse_recipe(shipped.read_text("utf-8"), origin=f"recipe {name_or_path!r}")
+    path = Path(name_or_path)
+    try:
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadRecipe(f"recipe file {path} cannot be read: {error}") from error
+    return parse_recipe(text, origin=str(path), folder=path.parent)
+
+
+def recipe_names() -> list[str]:
+    """Names of the shipped recipes, ``default`` first."""
+    entries = (files("likewise") / "recipes").iterdir()
+    names = [entry.name.removesuffix(".toml") for entry in entries if entry.name.endswith(".toml")]
+    return sorted(names, key=lambda name: (name != "default", name))
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """How the vectors of a collection were made.
+
+    Attributes
+    ----------
+    recipe
+        The recipe as TOML.
+    recipe_hash
+        `Recipe.hash`.
+    weights_hash
+        Identity of the network's weights.
+    engine, precision
+        What ran the network, and in which arithmetic.
+    version
+        Of likewise.
+    dimensions
+        Length of a vector.
+    """
+
+    recipe: str
+    recipe_hash: str
+    network: str
+    weights_hash: str
+    engine: str
+    precision: str
+    version: str
+    dimensions: int
+
+    def to_json(self) -> str:
+        """Write it as one JSON object."""
+        return json.dumps(asdict(self), indent=1)
+
+    @classmethod
+    def from_json(cls, text: str) -> Manifest:
+        """Read what `to_json` wrote.
+
+        Raises
+        ------
+        CollectionDamaged
+            When it is not JSON, or a field is missing, unknown or of another type.
+        """
+        try:
+            table = json.loads(text)
+            wrong = [key for key, kind in _MANIFEST.items() if type(table[key]) is not kind]
+            manifest = cls(**table)
+        except (ValueError, TypeError, KeyError) as error:
+            raise CollectionDamaged(f"the manifest cannot be read: {error!r}") from error
+        if wrong:
+            raise CollectionDamaged(f"the manifest cannot be read: {', '.join(wrong)} of the wrong type")
+        return manifest
+
+    def difference(self, other: Manifest) -> str:
+        """Why vectors of the two must not be compared; empty when they may.
+
+        The engine and the version may differ; engines agree to rounding.
+        """
+        found = []
+        if self.recipe_hash != other.recipe_hash:
+            what = parse_recipe(self.recipe).difference(parse_recipe(other.recipe))
+            found.append(f"the recipe differs: {what or f'{self.recipe_hash} against {other.recipe_hash}'}")
+        if self.weights_hash != other.weights_hash:
+            found.append(
+                f"the weights of {self.network} differ: {self.weights_hash} against {other.weights_hash}"
+            )
+        if self.precision != other.precision:
+            found.append(f"the precision differs: {self.precision} against {other.precision}")
+        if not found and self.dimensions != other.dimensions:
+            found.append(f"the dimensions differ: {self.dimensions} against {other.dimensions}")
+        return "; ".join(found)
+
+
+_MANIFEST = {f.name: int if f.name == "dimensions" else str for f in fields(Manifest)}
+
+
+def _recipe(table: dict[str, Any], folder: Path) -> Recipe:
+    known_keys(table, [*_SCALARS, *_NESTED], "the recipe")
+    scalars = {key: value for key, value in table.items() if key in _SCALARS}
+    lists: dict[str, Any] = {}
+    if "scales" in table:
+        lists["scales"] = tuple(as_list(table["scales"], "scales"))
+    if "transforms" in table:
+        lists["transforms"] = tuple(
+            _step(step, folder) for step in as_list(table["transforms"], "transforms")
+        )
+    parts = tuple(_part(part) for part in as_list(table.get("parts", []), "parts"))
+    resize = _resize(table.get("resize", {}))
+    return Recipe(resize=resize, parts=parts, **settle(scalars, _SCALARS, "the recipe"), **lists)
+
+
+def _resize(table: Any) -> Resize:
+    return Resize(**settle(as_table(table, "resize"), _RESIZE, "[resize]"))
+
+
+def _part(table: Any) -> Part:
+    given = as_table(table, "parts")
+    options = as_table(given.get("options", {}), "parts.options")
+    scalars = {key: value for key, value in given.items() if key != "options"}
+    known_keys(given, ("tap", "pool", "weight", "options"), "[[parts]]")
+    if "tap" not in given:
+        raise BadRecipe("[[parts]] needs a tap")
+    return Part(options=options, **settle(scalars, {"tap": "", "pool": "gem", "weight": 1.0}, "[[parts]]"))
+
+
+def _step(table: Any, folder: Path) -> Step:
+    given = as_table(table, "transforms")
+    kind = given.get("kind")
+    if not isinstance(kind, str):
+        raise BadRecipe(f"each transform needs a kind, one of {', '.join(STEPS)}")
+    options = {key: value for key, value in given.items() if key != "kind"}
+    if kind == "whiten" and isinstance(options.get("file"), str) and set(options) == {"file"}:
+        return Step.whiten(folder / options["file"])
+    return Step(kind, options)

@@ -1,0 +1,266 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from likewise.descriptors.recipe import (
+    POOLS,
+    Manifest,
+    Part,
+    Recipe,
+    Step,
+    load_recipe,
+    parse_recipe,
+    recipe_names,
+)
+from likewise.errors import BadRecipe, CollectionDamaged, UnknownName
+from likewise.pictures import Resize
+
+TEXT = """
+name = "mine"
+network = "vgg16"
+scales = [1, 0.5]
+[resize]
+size = 512
+[[parts]]
+tap = "relu5_3"
+[parts.options]
+p = 4
+[[parts]]
+tap = "pool4"
+pool = "max"
+weight = 2
+"""
+SHORT = """
+network = "vgg16"
+[resize]
+size = 512
+[[parts]]
+tap = "relu5_3"
+"""
+
+
+def manifest(recipe: Recipe) -> Manifest:
+    return Manifest(recipe.to_toml(), recipe.hash, recipe.network, "w" * 64, "torch", "f32", "0.1", 512)
+
+
+def test_reads_every_key() -> None:
+    recipe = parse_recipe(TEXT)
+    assert recipe.resize == Resize("longest", 512)
+    assert recipe.scales == (1.0, 0.5)
+    assert recipe.parts == (
+        Part("relu5_3", "gem", 1.0, {"p": 4.0, "eps": 1e-6, "centre": 0.0}),
+        Part("pool4", "max", 2.0),
+    )
+    assert recipe.transforms == (Step("l2"),)
+    assert (recipe.weights, recipe.distance, recipe.code) == ("", "cosine", "fp16")
+
+
+texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
+parts = st.one_of(
+    st.builds(
+        Part, texts, st.just("gem"), st.floats(1e-3, 1e3), st.fixed_dictionaries({"p": st.floats(1, 9)})
+    ),
+    st.builds(Part, texts, st.just("rmac"), options=st.fixed_dictionaries({"levels": st.integers(1, 5)})),
+    st.builds(Part, texts, st.sampled_from(["sum", "mean", "max", "crow", "none"])),
+    st.builds(Part, texts, st.just("spoc"), options=st.fixed_dictionaries({"prior": st.booleans()})),
+)
+whitens = st.builds(lambda file: Step("whiten", {"file": "/" + file, "sha256": "ab" * 32}), texts)
+steps = st.lists(st.one_of(st.just(Step("root", {"exponent": 0.25})), whitens), max_size=3)
+recipes = st.builds(
+    Recipe,
+    name=texts,
+    network=texts.filter(bool),
+    parts=st.lists(parts, min_size=1, max_size=3).map(tuple),
+    resize=st.builds(
+        Resize, st.sampled_from(["longest", "shortest", "area"]), st.integers(1, 9999), st.booleans()
+    ),
+    about=texts,
+    weights=texts,
+    scales=st.lists(st.floats(0.1, 4), min_size=1, max_size=3).map(tuple),
+    transforms=steps.map(lambda some: (*some, Step("l2"))),
+    distance=st.sampled_from(["cosine", "l2"]),
+    code=st.sampled_from(["fp32", "fp16", "int8"]),
+)
+
+
+@settings(deadline=None)
+@given(recipes)
+def test_comes_back_from_its_toml(recipe: Recipe) -> None:
+    again = parse_recipe(recipe.to_toml())
+    assert again == recipe
+    assert again.hash == recipe.hash
+
+
+def test_hash_is_of_what_changes_vectors() -> None:
+    recipe = parse_recipe(TEXT)
+    renamed = dataclasses.replace(recipe, name="other", about="words")
+    assert renamed.hash == recipe.hash
+    for change in (
+        {"scales": (1.0,)},
+        {"code": "int8"},
+        {"resize": Resize("longest", 511)},
+        {"weights": "keras"},
+    ):
+        assert dataclasses.replace(recipe, **change).hash != recipe.hash
+
+
+def test_hash_does_not_depend_on_what_is_left_to_defaults() -> None:
+    spelt = SHORT + 'pool = "gem"\nweight = 1\noptions = {p = 3}\n'
+    assert parse_recipe(spelt).hash == parse_recipe(SHORT).hash
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ('netwrok = "vgg16"', "has no key 'netwrok'; did you mean 'network'"),
+        ("name = 3", "name of the recipe must be a text, not 3"),
+        ('code = "fp8"', "code cannot be 'fp8'; known: fp16, fp32, int8"),
+        ('distance = "manhattan"', "distance cannot be 'manhattan'"),
+        ("scales = []", "at least one scale"),
+        ("scales = [0]", "must lie between 0.01 and 16"),
+        ("scales = [nan]", "must lie between"),
+        ('scales = ["a"]', "must be a number, not 'a'"),
+        ("scales = 1", "scales must be a list"),
+        ("transforms = []", "let transforms end with"),
+        ("transforms = [1]", "transforms must be a table"),
+        ("transforms = [{}]", "needs a kind, one of l2, root, whiten"),
+        ('transforms = [{kind = "l3"}]', "transform cannot be 'l3'"),
+        ('transforms = [{kind = "l2", exponent = 1}]', "no key 'exponent'; it takes no options"),
+        ('transforms = [{kind = "root", exponent = 0}]', "must lie between"),
+        ('transforms = [{kind = "whiten"}]', "needs a file and its sha256"),
+        ('transforms = [{kind = "whiten", file = "absent"}]', "absent cannot be read"),
+        ("this is not toml", "is not a TOML file"),
+    ],
+)
+def test_errors_of_the_head_name_the_remedy(line: str, message: str) -> None:
+    with pytest.raises(BadRecipe, match=message):
+        parse_recipe(line + "\n" + SHORT)
+
+
+@pytest.mark.parametrize(
+    ("part", "message"),
+    [
+        ("poool = 1", "has no key 'poool'; did you mean 'pool'"),
+        ('pool = "gme"', "pool cannot be 'gme'; did you mean 'gem'"),
+        ("options = {q = 3}", "pool 'gem' has no key 'q'"),
+        ("options = {p = 1e9}", "p of pool 'gem' must lie between 0.1 and 100"),
+        (f"options = {{p = 1{400 * '0'}}}", "must lie between"),
+        ("options = {p = true}", "must be a number, not True"),
+        ("weight = 0", "weight of "),
+        ('pool = "rmac"\noptions = {levels = 2.5}', "must be a whole number, not 2.5"),
+        ('pool = "flatten"', "set resize.policy to 'square'"),
+        ("[[parts]]", "needs a tap"),
+        ("[resize2]", "has no key 'resize2'; did you mean 'resize'"),
+    ],
+)
+def test_errors_of_a_part_name_the_remedy(part: str, message: str) -> None:
+    with pytest.raises(BadRecipe, match=message):
+        parse_recipe(SHORT + part)
+
+
+@pytest.mark.parametrize(
+    "table", ['policy = "long"\nsize = 3', "size = 0", "siez = 3", "size = -1", "scale = 2.0"]
+)
+def test_errors_of_resize(table: str) -> None:
+    with pytest.raises(BadRecipe, match="recipe mine: "):
+        parse_recipe(SHORT.replace("size = 512", table), origin="recipe mine")
+
+
+@pytest.mark.parametrize("missing", ['network = "vgg16"', '[[parts]]\ntap = "relu5_3"'])
+def test_what_a_recipe_needs(missing: str) -> None:
+    with pytest.raises(BadRecipe, match="needs a network, at least one part"):
+        parse_recipe(SHORT.replace(missing, ""))
+
+
+def test_a_scaled_resize_belongs_into_scales() -> None:
+    with pytest.raises(BadRecipe, match="belongs into scales"):
+        Recipe("r", "vgg16", (Part("relu5_3"),), Resize("longest", 512).scaled(0.5))
+
+
+def test_whitening_is_known_by_its_content(tmp_path: Path) -> None:
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "w.safetensors").write_bytes(b"learned")
+        line = 'transforms = [{kind = "whiten", file = "w.safetensors"}, {kind = "l2"}]\n'
+        (tmp_path / folder / "r.toml").write_text(line + SHORT)
+    first, second = (load_recipe(tmp_path / folder / "r.toml") for folder in ("a", "b"))
+    assert first.transforms[0].options["file"] == str(tmp_path / "a" / "w.safetensors")
+    assert first.hash == second.hash
+    (tmp_path / "b" / "w.safetensors").write_bytes(b"otherwise")
+    assert load_recipe(str(tmp_path / "b" / "r.toml")).hash != first.hash
+
+
+def test_files_that_cannot_be_read(tmp_path: Path) -> None:
+    with pytest.raises(BadRecipe, match="cannot be read"):
+        load_recipe(tmp_path / "absent.toml")
+    (tmp_path / "binary.toml").write_bytes(b"\xff\xfe")
+    with pytest.raises(BadRecipe, match="cannot be read"):
+        load_recipe(tmp_path / "binary.toml")
+    with pytest.raises(UnknownName, match="did you mean 'rmac'"):
+        load_recipe("rmcc")
+
+
+def test_shipped_recipes() -> None:
+    names = recipe_names()
+    expected = {"neural-codes", "pool5", "keras-gap", "spoc", "mac", "rmac", "gem", "crow"}
+    assert names[0] == "default"
+    assert expected <= set(names)
+    recipes = [load_recipe(name) for name in names]
+    assert [recipe.name for recipe in recipes] == names
+    assert all(recipe.about for recipe in recipes)
+    assert len({recipe.hash for recipe in recipes}) == len(names)
+
+
+def test_dimensions_of_a_part() -> None:
+    assert Part("pool5", "flatten").dimensions(512, 7, 7) == 25088
+    assert {Part("pool5", pool).dimensions(512, 7, 7) for pool in POOLS if pool != "flatten"} == {512}
+
+
+def test_difference_names_what_differs() -> None:
+    recipe = parse_recipe(TEXT)
+    other = dataclasses.replace(recipe, scales=(1.0,), name="x")
+    assert recipe.difference(other) == "scales.1 0.5 against absent"
+    assert recipe.difference(dataclasses.replace(recipe, about="x")) == ""
+
+
+def test_manifest_comes_back_from_json() -> None:
+    found = manifest(parse_recipe(TEXT))
+    assert Manifest.from_json(found.to_json()) == found
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", "null", '{"recipe": 1}'])
+def test_damaged_manifest(text: str) -> None:
+    with pytest.raises(CollectionDamaged, match="the manifest cannot be read"):
+        Manifest.from_json(text)
+
+
+def test_manifest_of_wrong_types_or_extra_fields() -> None:
+    table = json.loads(manifest(parse_recipe(TEXT)).to_json())
+    with pytest.raises(CollectionDamaged, match="dimensions of the wrong type"):
+        Manifest.from_json(json.dumps(table | {"dimensions": "512"}))
+    with pytest.raises(CollectionDamaged):
+        Manifest.from_json(json.dumps(table | {"extra": 1}))
+
+
+def test_manifest_difference() -> None:
+    mine = manifest(parse_recipe(TEXT))
+    assert mine.difference(dataclasses.replace(mine, engine="openvino", version="9")) == ""
+    other = dataclasses.replace(manifest(parse_recipe(TEXT.replace("512", "448"))), precision="bf16")
+    found = mine.difference(other)
+    assert found == "the recipe differs: resize.size 512 against 448; the precision differs: f32 against bf16"
+    assert "the weights of vgg16 differ" in mine.difference(dataclasses.replace(mine, weights_hash="v"))
+    assert "dimensions differ: 512 against 4" in mine.difference(dataclasses.replace(mine, dimensions=4))
+
+
+def test_transforms_and_recipes_import_neither_torch_nor_scikit_learn() -> None:
+    code = "import sys, likewise.descriptors.transforms; print({'torch', 'sklearn'} & set(sys.modules))"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "set()"
