@@ -1,0 +1,233 @@
+"""Sheets of pictures: a query and what was found, drawn with Pillow alone."""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from collections.abc import Collection, Iterator, Sequence
+from functools import cache
+from pathlib import Path
+
+from PIL import Image, ImageDraw, ImageFont, ImageOps
+
+from likewise.errors import BadPicture, StorageError, UsageError
+from likewise.pictures import Resize, Source, load
+from likewise.types import Box, Hit
+
+_COLUMNS = 5
+_TILE = (188, 160)
+_QUERY = (360, 400)
+_MARGIN, _GAP, _HEADING = 28, 16, 40
+_CAPTION = 54  # two lines of text under a tile, and the space to the next row
+_PAPER, _PANEL, _INK, _FAINT = "#ffffff", "#eceef1", "#16191d", "#5d6670"
+_RED, _GREEN, _ORANGE = "#e01e26", "#15803d", "#c2620a"
+
+# Pillow's own font knows little beyond ASCII. A name with other letters is written in the first of these that
+# the system has and that knows them all; Pillow looks for them in the system's font folders.
+_WIDER_FONTS = (
+    "DejaVuSans.ttf",
+    "NotoSans-Regular.ttf",
+    "NotoSansCJK-Regular.ttc",
+    "Arial Unicode.ttf",
+    "arial.ttf",
+)
+
+Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
+
+
+def result_sheet(
+    query: Source,
+    box: Box | None,
+    hits: Sequence[Hit],
+    out: str | os.PathLike[str],
+    *,
+    k: int | None = None,
+    correct: Collection[Path] | None = None,
+) -> None:
+    """Draw a query and its hits, best first, each with its rank, score and name.
+
+    Parameters
+    ----------
+    query
+        The query picture; anything that `likewise.pictures.load` takes.
+    box
+        What was asked for, in pixels of the upright query; drawn in red.
+    hits
+        What was found. A hit whose picture can no longer be read becomes a grey tile that says so.
+    out
+        The file to write; its ending chooses the format (``.png``, ``.jpg``, ``.webp``).
+    k
+        How many hits to draw; None for all.
+    correct
+        Paths that show the same thing, where that is known: their hits are framed green, others orange.
+
+    Raises
+    ------
+    BadPicture
+        When the query cannot be read.
+    BadBox
+        When the box lies outside the query.
+    UsageError
+        When the ending of ``out`` is no format that can be written.
+    StorageError
+        When the sheet cannot be written.
+    """
+    hits = hits[:k]
+    columns, rows = min(_COLUMNS, max(2, len(hits))), -(-len(hits) // _COLUMNS)
+    left, top = 2 * _MARGIN + _QUERY[0], _MARGIN + _HEADING
+    width = left + columns * (_TILE[0] + _GAP) - _GAP + _MARGIN
+    shown = _query(query, box)
+    height = top + max(shown.height, rows * (_TILE[1] + _CAPTION)) + _MARGIN
+    sheet = Image.new("RGB", (width, height), _PAPER)
+    _write(sheet, (_MARGIN, _MARGIN), "Query", 20, _QUERY[0])
+    sheet.paste(shown, (_MARGIN, top))
+    _write(sheet, (left, _MARGIN), _heading(hits, correct), 20, width - left - _MARGIN)
+    for place, hit in enumerate(hits):
+        row, column = divmod(place, columns)
+        corner = (left + column * (_TILE[0] + _GAP), top + row * (_TILE[1] + _CAPTION))
+        sheet.paste(_tile(hit, None if correct is None else hit.path in correct), corner)
+    _save(sheet, Path(out))
+
+
+def _heading(hits: Sequence[Hit], correct: Collection[Path] | None) -> str:
+    """What stands above the hits."""
+    if not hits:
+        return "Nothing was found"
+    heading = f"The {len(hits)} most alike" if len(hits) > 1 else "The most alike"
+    if correct is None:
+        return heading
+    return f"{heading}: {sum(hit.path in correct for hit in hits)} show the same (green)"
+
+
+def _query(query: Source, box: Box | None) -> Image.Image:
+    """The query with its box, and beneath it its name, its size and the box in words."""
+    loaded = load(query, [Resize("longest", max(_QUERY), enlarge=True)])
+    picture = ImageOps.contain(Image.fromarray(loaded.pixels[0]), _QUERY)
+    lines = [(_name(query), 15, _INK), (f"{loaded.width} x {loaded.height} pixels", 13, _FAINT)]
+    if box:
+        region = box.clip(loaded.width, loaded.height)
+        _outline(picture, region, picture.width / loaded.width, picture.height / loaded.height)
+        lines.append((f"asked for: {','.join(map(str, region))}", 13, _RED))
+    panel = Image.new("RGB", (_QUERY[0], picture.height + 10 + 22 * len(lines)), _PAPER)
+    panel.paste(picture, ((_QUERY[0] - picture.width) // 2, 0))
+    for number, (text, size, colour) in enumerate(lines):
+        _write(panel, (0, picture.height + 10 + 22 * number), text, size, _QUERY[0], colour)
+    return panel
+
+
+def _outline(picture: Image.Image, region: tuple[int, int, int, int], across: float, down: float) -> None:
+    """A red frame with a white rim, so that it shows on red things too."""
+    x1, x2 = (min(round(x * across), picture.width - 1) for x in (region[0], region[2] - 1))
+    y1, y2 = (min(round(y * down), picture.height - 1) for y in (region[1], region[3] - 1))
+    draw = ImageDraw.Draw(picture)
+    draw.rectangle((x1 - 1, y1 - 1, x2 + 1, y2 + 1), outline=_PAPER, width=5)
+    draw.rectangle((x1, y1, x2, y2), outline=_RED, width=3)
+
+
+def _tile(hit: Hit, right: bool | None) -> Image.Image:
+    """One hit with its caption."""
+    tile = Image.new("RGB", (_TILE[0], _TILE[1] + _CAPTION), _PAPER)
+    draw = ImageDraw.Draw(tile)
+    draw.rectangle((0, 0, _TILE[0] - 1, _TILE[1] - 1), fill=_PANEL)
+    inner = (_TILE[0] - 8, _TILE[1] - 8)
+    try:
+        picture = _thumbnail(hit.path, inner)
+        tile.paste(picture, ((_TILE[0] - picture.width) // 2, (_TILE[1] - picture.height) // 2))
+    except BadPicture as error:
+        _write(tile, (12, _TILE[1] // 2 - 20), "cannot be shown:", 13, _TILE[0] - 24, _FAINT)
+        _write(tile, (12, _TILE[1] // 2), error.reason, 15, _TILE[0] - 24, _FAINT)
+    if right is not None:
+        colour = _GREEN if right else _ORANGE
+        draw.rectangle((0, 0, _TILE[0] - 1, _TILE[1] - 1), outline=colour, width=4)
+    score = f"{hit.score:.3f}"
+    _write(tile, (0, _TILE[1] + 5), str(hit.rank), 16, 100)
+    _write(tile, (_TILE[0] - int(_font(15).getlength(score)) - 1, _TILE[1] + 5), score, 15, 80, _FAINT)
+    _write(tile, (0, _TILE[1] + 27), _name(hit.path), 13, _TILE[0])
+    return tile
+
+
+def _thumbnail(path: Path, size: tuple[int, int]) -> Image.Image:
+    """The picture as large as fits."""
+    pixels = load(path, [Resize("longest", max(size), enlarge=True)]).pixels[0]
+    return ImageOps.contain(Image.fromarray(pixels), size)
+
+
+def _name(source: Source) -> str:
+    """The file's name, letters that cannot be printed as escapes."""
+    if not isinstance(source, str | os.PathLike):
+        return "the picture given"
+    # Bytes of a name that are no text arrive as lone surrogates; the codec turns them into escapes.
+    text = os.fsencode(Path(source).name).decode("utf-8", "backslashreplace")
+    return "".join(
+        letter if letter.isprintable() else _escaped(letter) for letter in unicodedata.normalize("NFC", text)
+    )
+
+
+def _escaped(letter: str) -> str:
+    return letter.encode("unicode_escape").decode("ascii")
+
+
+def _write(
+    canvas: Image.Image, corner: tuple[int, int], text: str, size: int, width: int, colour: str = _INK
+) -> None:
+    """One line of text, its middle left out where it is wider than ``width`` pixels."""
+    font = next((font for font in _fonts(size) if all(_knows(font, letter) for letter in set(text))), None)
+    if font is None:
+        font = _font(size)
+        text = "".join(letter if _knows(font, letter) else _escaped(letter) for letter in text)
+    ImageDraw.Draw(canvas).text(corner, _elided(text, font, width), fill=colour, font=font)
+
+
+def _elided(text: str, font: Font, width: int) -> str:
+    """The longest text that fits: all of it, or its beginning and its end with an ellipsis between."""
+    if font.getlength(text) <= width:
+        return text
+    for kept in range(len(text) - 1, 0, -1):
+        tail = min(kept // 2, 16)
+        shorter = f"{text[: kept - tail]}…{text[len(text) - tail :]}"
+        if font.getlength(shorter) <= width:
+            return shorter
+    return "…"
+
+
+@cache
+def _font(size: int) -> Font:
+    return ImageFont.load_default(size)
+
+
+@cache
+def _wider(name: str, size: int) -> Font | None:
+    try:
+        return ImageFont.truetype(name, size)
+    except OSError:  # not on this system
+        return None
+
+
+def _fonts(size: int) -> Iterator[Font]:
+    """The font that is always there, then those of the system, looked up only when they are needed."""
+    yield _font(size)
+    yield from (font for name in _WIDER_FONTS if (font := _wider(name, size)))
+
+
+@cache
+def _knows(font: Font, letter: str) -> bool:
+    """Whether a font has a letter: one that it lacks is drawn as the sign for U+FFFF, which no font has."""
+    if letter == " ":
+        return True
+    return _drawn(font, letter) != _drawn(font, "\uffff")
+
+
+def _drawn(font: Font, letter: str) -> tuple[tuple[int, int], bytes]:
+    mask = font.getmask(letter)
+    return mask.size, bytes(mask)
+
+
+def _save(sheet: Image.Image, out: Path) -> None:
+    """Write the sheet in the format that its name asks for."""
+    formats = Image.registered_extensions()
+    if formats.get(out.suffix.lower()) not in ("PNG", "JPEG", "WEBP"):
+        raise UsageError(f"a sheet cannot be written as {out.name!r}: end its name in .png, .jpg or .webp")
+    try:
+        sheet.save(out, quality=90)
+    except OSError as error:
+        raise StorageError(f"the sheet {out} cannot be written: {error.strerror or error}") from error

@@ -1,0 +1,205 @@
+"""The result sheet: what must be on it is, and odd pictures and names do not break it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image, ImageFont
+
+from likewise import drawing
+from likewise.drawing import result_sheet
+from likewise.errors import BadBox, BadPicture, StorageError, UsageError
+from likewise.types import Box, Hit
+
+COLOURS = ((10, 20, 200), (200, 30, 220), (20, 160, 170), (120, 90, 20), (90, 160, 20), (250, 240, 10))
+
+
+def picture(
+    path: Path, colour: tuple[int, int, int] = (90, 110, 130), size: tuple[int, int] = (300, 200)
+) -> Path:
+    Image.new("RGB", size, colour).save(path)
+    return path
+
+
+def found(folder: Path, count: int) -> list[Hit]:
+    return [
+        Hit(number, picture(folder / f"{number}.png", COLOURS[number % 6]), 0.9 - number / 100, number + 1)
+        for number in range(count)
+    ]
+
+
+def drawn(path: Path) -> np.ndarray:
+    with Image.open(path) as sheet:
+        return np.asarray(sheet.convert("RGB")).astype(int)
+
+
+def places(sheet: np.ndarray, colour: tuple[int, int, int] | str) -> np.ndarray:
+    """Positions (x, y) of the pixels of a colour."""
+    rgb = tuple(bytes.fromhex(colour[1:])) if isinstance(colour, str) else colour
+    return np.argwhere((np.abs(sheet - np.array(rgb)) <= 3).all(axis=2))[:, ::-1]
+
+
+def test_hits_stand_in_order_row_by_row(tmp_path: Path) -> None:
+    result_sheet(picture(tmp_path / "q.png"), None, found(tmp_path, 6), tmp_path / "sheet.png")
+    sheet = drawn(tmp_path / "sheet.png")
+    middles = [places(sheet, colour).mean(axis=0) for colour in COLOURS]
+    xs, ys = np.array(middles).T
+    assert (np.diff(xs[:5]) > 100).all()
+    assert np.ptp(ys[:5]) < 2
+    assert ys[5] > ys[0] + 150
+    assert xs[5] == pytest.approx(xs[0], abs=2)
+
+
+@pytest.mark.parametrize("k", [0, 1, 5, 10, 20])
+def test_k_hits_are_drawn_and_nothing_touches_the_edge(tmp_path: Path, k: int) -> None:
+    result_sheet(
+        picture(tmp_path / "q.png"), Box(10, 10, 50, 50), found(tmp_path, 20), tmp_path / "s.png", k=k
+    )
+    sheet = drawn(tmp_path / "s.png")
+    area = sum(len(places(sheet, colour)) for colour in COLOURS)
+    assert area == pytest.approx(k * 180 * 120, rel=0.02)
+    border = np.ones(sheet.shape[:2], dtype=bool)
+    border[16:-16, 16:-16] = False
+    assert (sheet[border] == 255).all()
+
+
+def test_the_box_is_red_and_lies_where_it_was_asked_for(tmp_path: Path) -> None:
+    query = picture(tmp_path / "q.png", (0, 0, 0), (720, 360))  # shown at half its size
+    result_sheet(query, Box(100, 60, 500, 300), [], tmp_path / "sheet.png")
+    sheet = drawn(tmp_path / "sheet.png")
+    corner = places(sheet, (0, 0, 0)).min(axis=0)
+    red = places(sheet[: corner[1] + 180], drawing._RED)
+    assert red.min(axis=0) - corner == pytest.approx([50, 30], abs=1)
+    assert red.max(axis=0) - corner == pytest.approx([250, 150], abs=1)
+
+
+def test_a_query_lying_on_its_side_is_turned_upright_under_its_box(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", (400, 200), "black").save(tmp_path / "q.jpg", exif=exif)
+    result_sheet(tmp_path / "q.jpg", Box(0, 0, 200, 100), [], tmp_path / "sheet.png")
+    sheet = drawn(tmp_path / "sheet.png")
+    red = places(sheet[:470], drawing._RED)
+    assert np.ptp(red, axis=0) == pytest.approx([199, 99], abs=2)
+
+
+def test_right_answers_are_green_and_wrong_ones_orange(tmp_path: Path) -> None:
+    hits = found(tmp_path, 4)
+    right = {hits[0].path, hits[3].path, tmp_path / "not found.png"}
+    result_sheet(picture(tmp_path / "q.png"), None, hits, tmp_path / "with.png", correct=right)
+    result_sheet(picture(tmp_path / "q.png"), None, hits, tmp_path / "without.png")
+    frame = 2 * 4 * (188 + 160 - 8)
+    for name, green, orange in (("with.png", 2, 2), ("without.png", 0, 0)):
+        sheet = drawn(tmp_path / name)
+        assert len(places(sheet, drawing._GREEN)) == green * frame
+        assert len(places(sheet, drawing._ORANGE)) == orange * frame
+
+
+def test_rank_score_and_name_change_what_is_drawn(tmp_path: Path) -> None:
+    query, path = picture(tmp_path / "q.png"), picture(tmp_path / "a.png")
+    other = picture(tmp_path / "b.png")
+    sheets = []
+    for number, hit in enumerate(
+        (Hit(1, path, 0.5, 1), Hit(1, path, 0.5, 2), Hit(1, path, 0.25, 1), Hit(1, other, 0.5, 1))
+    ):
+        result_sheet(query, None, [hit], tmp_path / f"sheet{number}.png")
+        sheets.append(drawn(tmp_path / f"sheet{number}.png"))
+    for sheet in sheets[1:]:
+        changed = np.argwhere((sheet != sheets[0]).any(axis=2))
+        assert len(changed)
+        assert changed[:, 0].min() > 220  # only the caption, not the picture
+
+
+def test_pictures_that_cannot_be_read_become_grey_tiles(tmp_path: Path) -> None:
+    (tmp_path / "text.jpg").write_bytes(b"no picture")
+    (tmp_path / "empty.jpg").write_bytes(b"")
+    hits = [Hit(i, tmp_path / name, 0.5, i) for i, name in enumerate(("text.jpg", "empty.jpg", "gone.jpg"))]
+    result_sheet(picture(tmp_path / "q.png"), None, hits, tmp_path / "sheet.png")
+    panels = places(drawn(tmp_path / "sheet.png"), drawing._PANEL)
+    assert len(panels) > 0.9 * 3 * 188 * 160
+    with pytest.raises(BadPicture):
+        result_sheet(tmp_path / "text.jpg", None, [], tmp_path / "sheet.png")
+
+
+@pytest.mark.parametrize("size", [(5000, 2), (2, 5000), (1, 1), (4000, 300), (300, 4000)])
+def test_pictures_of_any_shape_fit(tmp_path: Path, size: tuple[int, int]) -> None:
+    odd = picture(tmp_path / "odd.png", (0, 0, 255), size)
+    result_sheet(odd, Box(0, 0, *size), [Hit(1, odd, 0.5, 1)], tmp_path / "sheet.png")
+    sheet = drawn(tmp_path / "sheet.png")
+    blue = places(sheet[:, 416:], (0, 0, 255))
+    assert len(blue) >= 150
+    assert np.ptp(blue, axis=0).max() < 188
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "new\nline.png",
+        "写真.png",
+        "фото.png",
+        "a" * 200 + ".png",
+        os.fsdecode(b"bad\xff.png"),
+        "tab\t\x07.png",
+        " .png",
+    ],
+)
+def test_any_name_can_be_written(tmp_path: Path, name: str) -> None:
+    path = picture(tmp_path / name)
+    result_sheet(path, None, [Hit(1, path, 0.5, 1)], tmp_path / "sheet.png")
+    sheet = drawn(tmp_path / "sheet.png")
+    caption = sheet[68 + 160 + 24 : 68 + 160 + 54, 416:]
+    columns = np.flatnonzero((caption < 128).all(axis=2).any(axis=0))
+    assert len(columns)
+    assert columns.max() < 188 + 1
+
+
+def test_names_are_shown_without_control_letters() -> None:
+    assert drawing._name(Path("a/new\nline.jpg")) == "new\\nline.jpg"
+    assert drawing._name(os.fsdecode(b"bad\xff.jpg")) == "bad\\xff.jpg"
+    assert drawing._name(Path("e\u0301te\u0301.jpg")) == "\xe9t\xe9.jpg"
+    assert drawing._name(np.zeros((2, 2), dtype=np.uint8)) == "the picture given"
+
+
+def test_letters_that_no_font_has_are_written_as_escapes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(drawing, "_WIDER_FONTS", ())
+    for name in ("写真.png", "\\u5199\\u771f.png"):
+        canvas = Image.new("RGB", (200, 30), "white")
+        drawing._write(canvas, (0, 0), name, 13, 200)
+        canvas.save(tmp_path / f"{len(name)}.png")
+    assert (drawn(tmp_path / "6.png") == drawn(tmp_path / "16.png")).all()
+
+
+@given(st.text(st.characters(min_codepoint=32, max_codepoint=126), min_size=1), st.integers(20, 300))
+def test_elided_text_fits_and_keeps_both_ends(text: str, width: int) -> None:
+    font = ImageFont.load_default(13)
+    short = drawing._elided(text, font, width)
+    assert font.getlength(short) <= width
+    if short == text:
+        return
+    head, tail = short.rsplit("…", 1)
+    assert text.startswith(head) and text.endswith(tail)
+    assert font.getlength(text) > width
+
+
+def test_what_cannot_be_done_is_said(tmp_path: Path) -> None:
+    query = picture(tmp_path / "q.png")
+    with pytest.raises(UsageError, match=r"sheet\.xyz.*\.png"):
+        result_sheet(query, None, [], tmp_path / "sheet.xyz")
+    with pytest.raises(StorageError, match="cannot be written"):
+        result_sheet(query, None, [], tmp_path / "missing" / "sheet.png")
+    with pytest.raises(BadBox, match="outside"):
+        result_sheet(query, Box(900, 900, 950, 950), [], tmp_path / "sheet.png")
+
+
+@pytest.mark.parametrize(("name", "kind"), [("s.jpg", "JPEG"), ("s.webp", "WEBP"), ("S.PNG", "PNG")])
+def test_the_ending_chooses_the_format(tmp_path: Path, name: str, kind: str) -> None:
+    result_sheet(picture(tmp_path / "q.png"), None, found(tmp_path, 2), tmp_path / name)
+    with Image.open(tmp_path / name) as sheet:
+        assert sheet.format == kind
