@@ -125,6 +125,19 @@ def test_a_warm_cache_needs_no_torch() -> None:
     assert found.strip() == "[]"
 
 
+def test_the_first_pictures_may_come_from_several_threads_at_once() -> None:
+    code = (
+        "import sys, threading; import numpy as np; from likewise.descriptors.extractor import Extractor;"
+        "sys.setswitchinterval(1e-6); e = Extractor('default', streams=4);"
+        "one = e.prepare(np.zeros((40, 40, 3), np.uint8)); gate = threading.Barrier(4);"
+        "threads = [threading.Thread(target=lambda: (gate.wait(), e.describe([one]))) for _ in range(4)];"
+        "[t.start() for t in threads]; [t.join() for t in threads]; print('done')"
+    )
+    for _ in range(4):  # one run in two hung when nothing was done about it
+        found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+        assert found.stdout.strip() == "done", found.stderr
+
+
 def test_root_and_whitening_steps_are_applied() -> None:
     extractor = Extractor(recipe(transforms=(Step("root"), Step("l2"))))
     plain = Extractor(recipe())

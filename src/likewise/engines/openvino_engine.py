@@ -47,6 +47,7 @@ class OpenVinoEngine:
                 _converted(program, folder), "CPU", config | {"CACHE_DIR": str(folder)}
             )
         self._outputs = len(compiled.outputs)
+        _touch(compiled.create_infer_request())
         self._requests: queue.SimpleQueue[ov.InferRequest] = queue.SimpleQueue()
         for _ in range(streams):
             self._requests.put(compiled.create_infer_request())
@@ -90,6 +91,17 @@ def _convert(program: Program, path: Path) -> None:
         ov.save_model(model, draft, compress_to_fp16=False)
         os.replace(draft.with_suffix(".bin"), path.with_suffix(".bin"))
         os.replace(draft, path)
+
+
+def _touch(request: ov.InferRequest) -> None:
+    """Look at a tensor's data once, before several threads do.
+
+    The binding fills a table at that moment, and lets go of Python's lock while it does: a second thread that
+    comes to the table then waits for ever.
+    """
+    tensor = request.get_input_tensor(0)
+    tensor.shape = (1, 1, 1, 3)
+    tensor.data[:] = 0
 
 
 def _cores() -> int:
