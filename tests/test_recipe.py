@@ -264,3 +264,12 @@ def test_transforms_and_recipes_import_neither_torch_nor_scikit_learn() -> None:
     code = "import sys, likewise.descriptors.transforms; print({'torch', 'sklearn'} & set(sys.modules))"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "set()"
+
+
+def test_an_option_at_its_default_does_not_change_the_hash(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = parse_recipe(SHORT)
+    monkeypatch.setitem(POOLS, "gem", POOLS["gem"] | {"later": 1.0})
+    after = parse_recipe(SHORT)
+    assert after.parts[0].options["later"] == 1.0
+    assert after.hash == before.hash
+    assert parse_recipe(SHORT + "options = {later = 2}\n").hash != before.hash

@@ -195,8 +195,17 @@ class Recipe:
 
     @property
     def hash(self) -> str:
-        """Sha256 of everything that changes a vector, in hexadecimal: two names for one recipe share it."""
-        text = json.dumps(self._canonical(), sort_keys=True, separators=(",", ":"))
+        """Sha256 of everything that changes a vector, in hexadecimal: two names for one recipe share it.
+
+        Values at their defaults are left out, so that collections outlive options that come later.
+        """
+        table = _beyond(self._canonical(), _SCALARS)
+        table["resize"] = _beyond(table["resize"], _RESIZE | {"scale": 1.0})
+        for part in table["parts"]:
+            part["options"] = _beyond(part["options"], POOLS[part["pool"]])
+        for step in table["transforms"]:
+            step["options"] = _beyond(step["options"], STEPS[step["kind"]])
+        text = json.dumps(table, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 
     def to_toml(self) -> str:
@@ -223,6 +232,10 @@ class Recipe:
         for step in table["transforms"]:
             step["options"].pop("file", None)  # its sha256 stays: where it lies does not matter
         return table
+
+
+def _beyond(given: Mapping[str, Any], defaults: Mapping[str, Option]) -> dict[str, Any]:
+    return {key: value for key, value in given.items() if key not in defaults or value != defaults[key]}
 
 
 def parse_recipe(text: str, *, origin: str = "recipe", folder: Path | None = None) -> Recipe:
