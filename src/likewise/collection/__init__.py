@@ -1,0 +1,16 @@
+"""A folder of pictures as something that can be searched."""
+
+from likewise.collection.catalogue import Failure
+from likewise.collection.collection import Collection, Query
+from likewise.collection.reports import AddReport, Comparison, Fault, Info, VerifyReport
+
+__all__ = [
+    "AddReport",
+    "Collection",
+    "Comparison",
+    "Failure",
+    "Fault",
+    "Info",
+    "Query",
+    "VerifyReport",
+]

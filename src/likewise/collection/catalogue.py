@@ -1,0 +1,324 @@
+"""The truth about a collection: its pictures, their vectors, the files that failed, how it was made."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from likewise.collection.database import Database, Rows
+from likewise.collection.walk import Stamp
+from likewise.descriptors.recipe import Manifest
+from likewise.errors import BadPicture, CollectionDamaged
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a file lies: below a root, by the bytes of its relative path."""
+
+    root: int
+    path: bytes
+
+
+@dataclass(frozen=True)
+class Content:
+    """What a file holds and how it was described."""
+
+    sha256: bytes
+    width: int
+    height: int
+    code: bytes
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A row: what the catalogue knows about the file at a place."""
+
+    id: int
+    sha256: bytes
+    stamp: Stamp
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A file that could not be indexed: why, as a word and as a sentence, and since when (Unix time)."""
+
+    path: Path
+    reason: str
+    message: str
+    at: float
+
+
+class Catalogue:
+    """Questions to and changes of a catalogue, one statement each.
+
+    Changes belong into a `change` block; a crash leaves all of a block or nothing of it.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @classmethod
+    def reader(cls, path: Path) -> Catalogue:
+        """Open for reading; raises as `Database.reader` does."""
+        return cls(Database.reader(path))
+
+    @classmethod
+    def writer(cls, path: Path) -> Catalogue:
+        """Open for writing, making it when it is not there; the caller holds the lock."""
+        return cls(Database.writer(path))
+
+    def close(self) -> None:
+        """Close the file."""
+        self._database.close()
+
+    # --- as a whole ---
+
+    @property
+    def generation(self) -> int:
+        """How many changes were committed; a reader that holds vectors loads them again when it moves."""
+        return int(str(self._meta("generation") or 0))
+
+    @property
+    def changed(self) -> float:
+        """When the last change was committed, as Unix time."""
+        return float(str(self._meta("changed") or 0))
+
+    @property
+    def manifest(self) -> Manifest:
+        """How the vectors were made.
+
+        Raises
+        ------
+        CollectionDamaged
+            When it is missing or cannot be read.
+        """
+        text = self._meta("manifest")
+        if not isinstance(text, str):
+            raise CollectionDamaged(f"{self._database.path} has no manifest; run verify, or index again")
+        return Manifest.from_json(text)
+
+    def sign(self, manifest: Manifest) -> None:
+        """Write the manifest, once."""
+        self._database.run("INSERT INTO meta VALUES ('manifest', ?)", manifest.to_json())
+
+    @property
+    def is_signed(self) -> bool:
+        """Whether there is a manifest yet."""
+        return self._meta("manifest") is not None
+
+    @contextmanager
+    def change(self) -> Iterator[None]:
+        """Commit what the block does as one change, or nothing of it."""
+        with self._database.transaction():
+            before = self._database.changes
+            yield
+            if self._database.changes == before:
+                return
+            for key, value in (("generation", self.generation + 1), ("changed", time.time())):
+                self._database.run("INSERT OR REPLACE INTO meta VALUES (?, ?)", key, value)
+
+    def moment(self) -> AbstractContextManager[None]:
+        """Hold the view of one moment for several questions, whatever a writer commits meanwhile."""
+        return self._database.moment()
+
+    def count(self) -> int:
+        """How many pictures there are."""
+        return int(self._database.rows("SELECT count(*) FROM pictures")[0][0])
+
+    def integrity(self) -> list[str]:
+        """What SQLite finds wrong with the file; empty when it is sound."""
+        found = [str(text) for (text,) in self._database.rows("PRAGMA integrity_check")]
+        return [text for text in found if text != "ok"]
+
+    # --- roots ---
+
+    def roots(self) -> dict[int, str]:
+        """Absolute folders that relative paths begin at, by id; none lies in another."""
+        rows = self._database.rows("SELECT id, path FROM roots")
+        return {root: os.fsdecode(path) for root, path in rows}
+
+    def add_root(self, folder: str) -> int:
+        """Give the id of the root that holds a folder; a new one takes up those that lie in it."""
+        known = self.roots()
+        for root, path in known.items():
+            if within(folder, path):
+                return root
+        new = self._database.run("INSERT INTO roots (path) VALUES (?)", os.fsencode(folder))
+        for root, path in known.items():
+            if within(path, folder):
+                self._merge(root, new, os.fsencode(relative(path, folder)) + b"/")
+        return new
+
+    def _merge(self, old: int, new: int, prefix: bytes) -> None:
+        for table in ("pictures", "failures"):
+            self._database.run(
+                f"UPDATE {table} SET root = ?, path = CAST(? || path AS BLOB) WHERE root = ?",
+                new,
+                prefix,
+                old,
+            )
+        self._database.run("DELETE FROM roots WHERE id = ?", old)
+
+    def place(self, path: str) -> Place | None:
+        """Where an absolute path lies, if below a root."""
+        for root, folder in self.roots().items():
+            if within(path, folder):
+                return Place(root, os.fsencode(relative(path, folder)))
+        return None
+
+    # --- pictures ---
+
+    def picture(self, place: Place) -> Picture | None:
+        """Give the row for a place."""
+        rows = self._database.rows(
+            "SELECT id, sha256, size, mtime_ns, ctime_ns FROM pictures WHERE root = ? AND path = ?",
+            *(place.root, place.path),
+        )
+        return Picture(rows[0][0], rows[0][1], Stamp(*rows[0][2:])) if rows else None
+
+    def content(self, sha256: bytes) -> Content | None:
+        """Give what is known of a content, wherever it lies."""
+        rows = self._database.rows(
+            "SELECT sha256, width, height, code FROM pictures JOIN vectors ON picture = id "
+            "WHERE sha256 = ? LIMIT 1",
+            sha256,
+        )
+        return Content(*rows[0]) if rows else None
+
+    def holders(self, sha256: bytes) -> list[tuple[int, str]]:
+        """Ids and absolute paths of the first 256 pictures with a content."""
+        roots = self.roots()
+        rows = self._database.rows(
+            "SELECT id, root, path FROM pictures WHERE sha256 = ? ORDER BY id LIMIT 256", sha256
+        )
+        return [(row, absolute(roots, root, path)) for row, root, path in rows]
+
+    def paths(self) -> Iterator[tuple[int, str, str]]:
+        """Id, absolute path and path below its root of every picture, by id."""
+        roots = self.roots()
+        for block in self._database.blocks("SELECT id, root, path FROM pictures ORDER BY id"):
+            for row, root, path in block:
+                yield row, absolute(roots, root, path), os.fsdecode(path)
+
+    def where(self, pictures: Iterable[int]) -> dict[int, str]:
+        """Absolute paths of those of the pictures that there are."""
+        roots = self.roots()
+        found = {}
+        for picture in pictures:
+            for row in self._database.rows("SELECT root, path FROM pictures WHERE id = ?", picture):
+                found[picture] = absolute(roots, *row)
+        return found
+
+    def insert(self, place: Place, stamp: Stamp, content: Content) -> int:
+        """Add a picture and its vector; give its id."""
+        picture = self._database.run(
+            "INSERT INTO pictures (root, path, sha256, size, mtime_ns, ctime_ns, width, height) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            *(place.root, place.path, content.sha256),
+            *(stamp.size, stamp.mtime_ns, stamp.ctime_ns, content.width, content.height),
+        )
+        self._database.run("INSERT INTO vectors VALUES (?, ?)", picture, content.code)
+        return picture
+
+    def replace(self, picture: int, stamp: Stamp, content: Content) -> None:
+        """Give a picture, whose file changed, its new content."""
+        self._database.run(
+            "UPDATE pictures SET sha256 = ?, width = ?, height = ? WHERE id = ?",
+            *(content.sha256, content.width, content.height, picture),
+        )
+        self._database.run("INSERT OR REPLACE INTO vectors VALUES (?, ?)", picture, content.code)
+        self.touch(picture, stamp)
+
+    def touch(self, picture: int, stamp: Stamp) -> None:
+        """Note a new stamp for a file whose content is the same."""
+        self._database.run(
+            "UPDATE pictures SET size = ?, mtime_ns = ?, ctime_ns = ? WHERE id = ?",
+            *(stamp.size, stamp.mtime_ns, stamp.ctime_ns, picture),
+        )
+
+    def move(self, picture: int, place: Place, stamp: Stamp) -> None:
+        """Note that a picture's file lies elsewhere now."""
+        self._database.run(
+            "UPDATE pictures SET root = ?, path = ? WHERE id = ?", place.root, place.path, picture
+        )
+        self.touch(picture, stamp)
+
+    def delete(self, pictures: Collection[int]) -> int:
+        """Forget pictures and their vectors; give how many."""
+        for picture in pictures:
+            self._database.run("DELETE FROM pictures WHERE id = ?", picture)
+        return len(pictures)
+
+    # --- vectors ---
+
+    def codes(self) -> Iterator[Rows]:
+        """Picture ids and codes, by id, in blocks that are all of one moment."""
+        return self._database.blocks("SELECT picture, code FROM vectors ORDER BY picture")
+
+    def code_count(self) -> int:
+        """How many vectors there are."""
+        return int(self._database.rows("SELECT count(*) FROM vectors")[0][0])
+
+    def unpaired(self) -> tuple[list[int], list[int]]:
+        """Ids of pictures without a vector, and of vectors without a picture."""
+        bare = "SELECT id FROM pictures WHERE id NOT IN (SELECT picture FROM vectors)"
+        stray = "SELECT picture FROM vectors WHERE picture NOT IN (SELECT id FROM pictures)"
+        return [row for (row,) in self._database.rows(bare)], [row for (row,) in self._database.rows(stray)]
+
+    # --- failures ---
+
+    def failed(self, place: Place) -> Stamp | None:
+        """Stamp of the file that failed at a place."""
+        rows = self._database.rows(
+            "SELECT size, mtime_ns, ctime_ns FROM failures WHERE root = ? AND path = ?",
+            place.root,
+            place.path,
+        )
+        return Stamp(*rows[0]) if rows else None
+
+    def fail(self, place: Place, stamp: Stamp, problem: BadPicture) -> None:
+        """Note that a file failed, in place of what was noted before."""
+        self._database.run(
+            "INSERT OR REPLACE INTO failures VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            *(place.root, place.path, problem.reason, storable(str(problem))),
+            *(stamp.size, stamp.mtime_ns, stamp.ctime_ns, time.time()),
+        )
+
+    def forgive(self, place: Place) -> None:
+        """Forget that a file failed."""
+        self._database.run("DELETE FROM failures WHERE root = ? AND path = ?", place.root, place.path)
+
+    def failures(self) -> list[Failure]:
+        """All files that failed, by path."""
+        roots = self.roots()
+        rows = self._database.rows("SELECT root, path, reason, message, at FROM failures")
+        found = [Failure(Path(absolute(roots, root, path)), *rest) for root, path, *rest in rows]
+        return sorted(found, key=lambda failure: failure.path)
+
+    def _meta(self, key: str) -> object:
+        rows = self._database.rows("SELECT value FROM meta WHERE key = ?", key)
+        return rows[0][0] if rows else None
+
+
+def within(path: str, folder: str) -> bool:
+    """Whether an absolute path is a folder or lies in it."""
+    return path == folder or path.startswith(folder.rstrip("/") + "/")
+
+
+def relative(path: str, folder: str) -> str:
+    """A path that lies in a folder, as seen from there."""
+    return path[len(folder.rstrip("/")) + 1 :]
+
+
+def absolute(roots: dict[int, str], root: int, path: bytes) -> str:
+    """Put a path below its root together."""
+    return os.path.join(roots[root], os.fsdecode(path))
+
+
+def storable(text: str) -> str:
+    """Text that can be stored and printed, whatever bytes a file name in it holds."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")

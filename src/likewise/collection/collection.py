@@ -1,0 +1,402 @@
+"""The collection: the object that users meet first."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from functools import partial
+from pathlib import Path
+from threading import RLock
+from types import TracebackType
+from typing import TypeAlias, cast
+
+import numpy as np
+
+from likewise.collection.catalogue import Catalogue, Failure
+from likewise.collection.codes import Code
+from likewise.collection.comparing import compare
+from likewise.collection.describing import Describer, DescriberFactory, cores, open_extractor
+from likewise.collection.indexing import Indexing
+from likewise.collection.lock import writing
+from likewise.collection.reports import AddReport, Comparison, Info, VerifyReport
+from likewise.collection.selecting import Selection
+from likewise.collection.snapshot import Snapshot
+from likewise.collection.tasks import Options
+from likewise.collection.verify import verify
+from likewise.collection.walk import real_path, resolve
+from likewise.descriptors.recipe import Manifest, Recipe, load_recipe, parse_recipe
+from likewise.errors import CollectionNotFound, ManifestMismatch, StorageError, UsageError
+from likewise.pictures import Source
+from likewise.ranking.exact import Metric, search
+from likewise.types import Box, CropScale, FloatArray, Hit, IntArray, ProgressCallback
+
+CATALOGUE = "catalogue.sqlite"
+LOCK = "lock"
+
+Query: TypeAlias = Source | int | FloatArray
+"""A picture (path, bytes, Pillow picture, uint8 array), the id of one in the collection, or a vector."""
+
+Corners: TypeAlias = Box | tuple[float, float, float, float]
+
+
+class Collection:
+    """A folder that holds the vectors of pictures, which lie wherever they lie.
+
+    Made by `open`. Any number of processes may search while one adds; threads may share one object. Use it
+    as a context manager, or `close` it.
+    """
+
+    def __init__(
+        self, path: Path, *, recipe: Recipe | None, precision: str | None, factory: DescriberFactory
+    ) -> None:
+        self.path = path
+        self._recipe, self._precision, self._factory = recipe, precision, factory
+        self._describer: Describer | None = None
+        self._streams = 0
+        self._catalogue: Catalogue | None = None
+        self._snapshot: Snapshot | None = None
+        self._lock = RLock()
+        self._attach()
+
+    @classmethod
+    def open(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        recipe: str | Recipe | None = None,
+        engine: str = "openvino",
+        precision: str | None = None,
+        device: str = "cpu",
+        extractor_factory: DescriberFactory | None = None,
+    ) -> Collection:
+        """Open a collection, or name one that `add` will make: nothing is written before.
+
+        Parameters
+        ----------
+        path
+            Its folder, ``photos.likewise`` by custom.
+        recipe
+            A recipe, the name of a shipped one, or a path; by default the collection's own, else ``default``.
+        engine, precision, device
+            What describes pictures; ``precision`` is the collection's own, or ``f32``, unless it is given.
+        extractor_factory
+            Another way to make what describes pictures.
+
+        Raises
+        ------
+        ManifestMismatch
+            When the collection was made by another recipe.
+        CollectionDamaged, CollectionError
+            When what lies there cannot be read, or was written by a newer version.
+        """
+        wanted = load_recipe(recipe) if isinstance(recipe, str) else recipe
+        factory = extractor_factory or partial(open_extractor, engine=engine, device=device)
+        return cls(Path(path), recipe=wanted, precision=precision, factory=factory)
+
+    def close(self) -> None:
+        """Let go of the catalogue and of the vectors in memory."""
+        with self._lock:
+            if self._catalogue:
+                self._catalogue.close()
+            self._catalogue = self._snapshot = self._describer = None
+
+    def __enter__(self) -> Collection:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __len__(self) -> int:
+        return self._catalogue.count() if self._catalogue else 0
+
+    def __bool__(self) -> bool:
+        return True  # an empty collection is not nothing
+
+    @property
+    def exists(self) -> bool:
+        """Whether it is on the disk."""
+        return self._catalogue is not None
+
+    @property
+    def manifest(self) -> Manifest:
+        """How its vectors were made."""
+        return self._ready().manifest
+
+    @property
+    def recipe(self) -> Recipe:
+        """What describes its pictures."""
+        if self._catalogue:
+            return parse_recipe(self._catalogue.manifest.recipe, origin=f"the manifest of {self.path}")
+        return self._recipe or load_recipe("default")
+
+    # --- changing ---
+
+    def add(
+        self,
+        *sources: str | os.PathLike[str],
+        prune: bool = False,
+        retry: bool = False,
+        checksum: bool = False,
+        progress: ProgressCallback | None = None,
+        max_pixels: int | None = None,
+    ) -> AddReport:
+        """Index the pictures in folders, or single files; only what changed since is worked on.
+
+        What is committed stays, whatever happens later; run it again to go on. A file that cannot be
+        indexed becomes a row of `failures` and stops nothing.
+
+        Parameters
+        ----------
+        prune
+            Forget pictures below the sources whose files are gone.
+        retry
+            Try files again that failed and have not changed.
+        checksum
+            Read every file, also those whose size and times are as before.
+        progress
+            Called after each commit with what is committed, out of the files that need a look.
+        max_pixels
+            Largest picture accepted.
+
+        Raises
+        ------
+        UsageError
+            When a source does not exist.
+        CollectionLocked
+            When another process is writing.
+        ManifestMismatch
+            When the network's weights or the precision are not those of the collection.
+        StorageError
+            When the disk is full or cannot be written.
+        """
+        paths = resolve(sources)
+        threads = cores()
+        options = Options(prune, retry, checksum, max_pixels)
+        manifest = None if self.exists else self._describe_with(threads).manifest
+        with self._writing() as catalogue:
+            if manifest and not catalogue.is_signed:
+                with catalogue.change():
+                    catalogue.sign(manifest)
+            elif manifest:  # somebody else made it meanwhile: ours has to be checked against it
+                self._describer = None
+            self._attach()
+            run = Indexing(
+                *(catalogue, self.path / CATALOGUE, lambda: self._describe_with(threads), paths),
+                options=options,
+                threads=threads,
+                progress=progress,
+            )
+            return run.run()
+
+    def remove(self, *pictures: int | str | os.PathLike[str]) -> int:
+        """Forget pictures, by id, path, folder or glob; their files stay, and indexing would add them again.
+
+        Returns
+        -------
+        int
+            How many were forgotten.
+
+        Raises
+        ------
+        UsageError
+            When one of the arguments names nothing in the collection.
+        """
+        catalogue = self._ready()
+        chosen: set[int] = set()
+        for picture in pictures:
+            found = catalogue.where([picture]) if isinstance(picture, int) else self._below(picture)
+            if not found:
+                raise UsageError(f"nothing in {self.path} is called {picture}")
+            chosen.update(found)
+        with self._writing() as writer, writer.change():
+            return writer.delete(sorted(chosen))
+
+    # --- searching ---
+
+    def search(
+        self,
+        query: Query,
+        *,
+        k: int = 20,
+        box: Corners | None = None,
+        crop: CropScale = "whole",
+        under: str | os.PathLike[str] | None = None,
+    ) -> list[Hit]:
+        """Find the pictures most like a query, best first; every vector is compared.
+
+        Parameters
+        ----------
+        query
+            A picture, the id of one in the collection (it finds itself first), or a vector of shape ``(d,)``.
+        box
+            Part of the picture to search for, in pixels of the upright original.
+        crop
+            How that part is resized: by the factor of its whole picture, or as a picture on its own.
+        under
+            Search only in a folder, or where the path matches a glob (see `Selection`).
+
+        Raises
+        ------
+        CollectionNotFound, CollectionDamaged
+            When there is nothing to search in.
+        BadPicture, BadBox, UsageError
+            When the query cannot be used.
+        ManifestMismatch
+            When the query would be described otherwise than the collection was.
+        """
+        catalogue = self._ready()
+        vector = self._vector(query, box, crop)
+        snapshot = self._vectors()
+        if under is not None:
+            snapshot = snapshot.only(np.isin(snapshot.ids, self._below(under)))
+            if not len(snapshot.ids):
+                raise UsageError(f"nothing in {self.path} lies under {os.fspath(under)!r}")
+        found = search(snapshot.vectors, vector[np.newaxis], k, ids=snapshot.ids, metric=self._metric)
+        ids, scores = found.ids[0].tolist(), found.scores[0].tolist()
+        paths = catalogue.where(ids)
+        return [
+            Hit(picture, Path(paths[picture]), score, rank)
+            for rank, (picture, score) in enumerate(zip(ids, scores, strict=True), 1)
+            if picture in paths  # unless it was removed a moment ago
+        ]
+
+    def compare(
+        self, a: Query, b: Query, *, box: Corners | None = None, crop: CropScale = "whole"
+    ) -> Comparison:
+        """Score two pictures, and judge the score by the scores of random pairs of the collection.
+
+        ``box`` and ``crop`` concern ``a``.
+        """
+        vectors = self._vector(a, box, crop), self._vector(b, None, crop)
+        own = [picture for query in (a, b) if (picture := self._id(query)) is not None]
+        return compare(*vectors, self._vectors(), metric=self._metric, own=own)
+
+    def vectors(self) -> tuple[IntArray, FloatArray]:
+        """Ids ``(n,)`` and vectors ``(n, d)`` of all pictures, by id; not to be changed."""
+        snapshot = self._vectors()
+        return snapshot.ids, snapshot.vectors
+
+    def path_of(self, picture: int) -> Path:
+        """Where the file of a picture lies.
+
+        Raises
+        ------
+        UsageError
+            When no picture has that id.
+        """
+        paths = self._ready().where([picture])
+        if not paths:
+            raise UsageError(f"no picture in {self.path} has the id {picture}")
+        return Path(paths[picture])
+
+    # --- telling ---
+
+    def info(self) -> Info:
+        """Give the collection in a few numbers."""
+        return Info.of(self.path, self._ready(), self.recipe)
+
+    def failures(self) -> list[Failure]:
+        """Files that could not be indexed, and why."""
+        return self._ready().failures()
+
+    def verify(self, progress: ProgressCallback | None = None) -> VerifyReport:
+        """Check the file, the manifest, every vector, and that every picture's file is there."""
+        return verify(self._ready(), self.manifest, self.recipe, progress)
+
+    # --- within ---
+
+    def _attach(self) -> None:
+        """Open the catalogue for reading, if there is one, and see that it goes with the recipe wanted."""
+        if self._catalogue:
+            return
+        try:
+            catalogue = Catalogue.reader(self.path / CATALOGUE)
+        except CollectionNotFound:
+            return
+        if not catalogue.is_signed:  # whoever began it never got to its first picture
+            catalogue.close()
+            return
+        self._catalogue = catalogue
+        if self._recipe and self._recipe.hash != catalogue.manifest.recipe_hash:
+            difference = self.recipe.difference(self._recipe)
+            self.close()
+            raise ManifestMismatch(
+                f"{self.path} was made by another recipe ({difference}); "
+                "leave the recipe out to use its own, or index into a new collection"
+            )
+
+    def _ready(self) -> Catalogue:
+        with self._lock:
+            self._attach()  # it may have been made since
+            if self._catalogue is None:
+                raise CollectionNotFound(f"{self.path} holds no collection: index a folder into it first")
+            return self._catalogue
+
+    @contextmanager
+    def _writing(self) -> Iterator[Catalogue]:
+        file = self.path / CATALOGUE
+        try:
+            if not file.exists() and self.path.exists() and set(os.listdir(self.path)) - {LOCK}:
+                raise UsageError(f"{self.path} holds other files: name a new folder for the collection")
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StorageError(f"{self.path} cannot be made ({error.strerror})") from error
+        with writing(self.path / LOCK), closing(Catalogue.writer(file)) as catalogue:
+            yield catalogue
+
+    def _describe_with(self, streams: int) -> Describer:
+        """Give what describes pictures, for so many threads at once, checked against the manifest."""
+        with self._lock:
+            if self._describer is None or self._streams < streams:
+                manifest = self._catalogue and self._catalogue.manifest
+                precision = self._precision or (manifest.precision if manifest else "f32")
+                describer = self._factory(self.recipe, precision=precision, streams=streams)
+                if manifest and (difference := manifest.difference(describer.manifest)):
+                    raise ManifestMismatch(f"{self.path} was made another way: {difference}")
+                self._describer, self._streams = describer, streams
+            return self._describer
+
+    def _vector(self, query: Query, box: Corners | None, crop: CropScale) -> FloatArray:
+        area = box if box is None or isinstance(box, Box) else Box(*box)
+        if isinstance(query, int | np.integer):
+            if area is None:
+                return self._vectors().vector(int(query))
+            query = self.path_of(int(query))
+        if isinstance(query, np.ndarray) and query.ndim == 1:
+            if area is not None:
+                raise UsageError("a box belongs to a picture: it cannot be given with a vector")
+            return self._vectors().fit(query.astype(np.float32), unit=self._metric == "dot")
+        describer = self._describe_with(1)
+        vector: FloatArray = describer.describe(
+            [describer.prepare(cast(Source, query), box=area, crop=crop)]
+        )[0]
+        return vector
+
+    def _vectors(self) -> Snapshot:
+        with self._lock:
+            catalogue = self._ready()
+            if self._snapshot is None or self._snapshot.generation != catalogue.generation:
+                code = Code(self.recipe.code, self.manifest.dimensions)
+                self._snapshot = Snapshot.load(catalogue, code, unit=self._metric == "dot")
+            return self._snapshot
+
+    def _below(self, where: str | os.PathLike[str]) -> list[int]:
+        return list(Selection(where).ids(self._ready()))
+
+    def _id(self, query: Query) -> int | None:
+        """Id of a query that is a picture of the collection."""
+        if isinstance(query, int | np.integer):
+            return int(query)
+        if not isinstance(query, str | os.PathLike):
+            return None
+        catalogue = self._ready()
+        place = catalogue.place(real_path(query))
+        picture = place and catalogue.picture(place)
+        return picture.id if picture else None
+
+    @property
+    def _metric(self) -> Metric:
+        return "l2" if self.recipe.distance == "l2" else "dot"

@@ -1,0 +1,64 @@
+"""How alike two pictures are, against how alike pictures of the collection are."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from likewise.collection.reports import Comparison
+from likewise.collection.snapshot import Snapshot
+from likewise.ranking.exact import Metric
+from likewise.types import FloatArray, IntArray
+
+PAIRS = 10_000
+"""Random pairs that stand for the whole collection."""
+
+SHARES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 0.999)
+
+
+def compare(
+    a: FloatArray, b: FloatArray, snapshot: Snapshot, *, metric: Metric, own: list[int]
+) -> Comparison:
+    """Score a pair of vectors and see where it lies among random pairs of the collection.
+
+    Parameters
+    ----------
+    a, b
+        Shape ``(d,)``.
+    own
+        Ids of the two pictures in the collection, which do not compete for the rank.
+    """
+    similarity = float(_scores(a[np.newaxis], b[np.newaxis], metric)[0])
+    pairs = _sample(snapshot, metric)
+    others = _scores(snapshot.vectors, a[np.newaxis], metric)[~np.isin(snapshot.ids, own)]
+    return Comparison(
+        similarity,
+        dict(zip(SHARES, np.quantile(pairs, SHARES).tolist(), strict=True)) if len(pairs) else {},
+        100 * float(np.mean(pairs < similarity)) if len(pairs) else None,
+        1 + int(np.count_nonzero(others > similarity)),
+    )
+
+
+def _sample(snapshot: Snapshot, metric: Metric) -> FloatArray:
+    """Scores of pairs of different rows: all of them when they are few, else always the same random ones."""
+    left, right = _pairs(len(snapshot.ids))
+    vectors, step = snapshot.vectors, 1000
+    blocks = [
+        _scores(vectors[left[at : at + step]], vectors[right[at : at + step]], metric)
+        for at in range(0, len(left), step)
+    ]
+    return np.concatenate(blocks) if blocks else np.empty(0, np.float32)
+
+
+def _pairs(count: int) -> tuple[IntArray, IntArray]:
+    if count * (count - 1) // 2 <= PAIRS:
+        left, right = np.triu_indices(count, 1)
+        return left.astype(np.int64), right.astype(np.int64)
+    chance = np.random.default_rng(0)
+    left = chance.integers(count, size=PAIRS)
+    return left, (left + chance.integers(1, count, size=PAIRS)) % count
+
+
+def _scores(a: FloatArray, b: FloatArray, metric: Metric) -> FloatArray:
+    """Score row by row, as `likewise.ranking.exact.search` does."""
+    scores: FloatArray = -np.linalg.norm(a - b, axis=1) if metric == "l2" else (a * b).sum(axis=1)
+    return scores

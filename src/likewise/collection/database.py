@@ -1,0 +1,229 @@
+"""SQLite as the collection uses it: durable commits, readers beside one writer, errors of our own."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
+from pathlib import Path
+from typing import Any, TypeAlias
+from urllib.parse import quote
+
+from likewise.errors import (
+    CollectionDamaged,
+    CollectionError,
+    CollectionLocked,
+    CollectionNotFound,
+    LikewiseError,
+    StorageError,
+)
+
+APPLICATION = 0x6C696B65
+"""``like``: SQLite's application_id, which tells a catalogue from other files."""
+
+VERSION = 1
+"""SQLite's user_version: of the tables below."""
+
+Rows: TypeAlias = list[tuple[Any, ...]]
+
+SCHEMA = (
+    "CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID",
+    "CREATE TABLE roots (id INTEGER PRIMARY KEY, path BLOB NOT NULL UNIQUE)",
+    # Paths are bytes, as the system keeps them: a file name need not be text.
+    """CREATE TABLE pictures (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        root INTEGER NOT NULL REFERENCES roots (id), path BLOB NOT NULL,
+        sha256 BLOB NOT NULL,
+        size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, ctime_ns INTEGER NOT NULL,
+        width INTEGER NOT NULL, height INTEGER NOT NULL,
+        UNIQUE (root, path))""",
+    "CREATE INDEX pictures_by_content ON pictures (sha256)",
+    """CREATE TABLE vectors (
+        picture INTEGER PRIMARY KEY REFERENCES pictures (id) ON DELETE CASCADE, code BLOB NOT NULL)""",
+    """CREATE TABLE failures (
+        root INTEGER NOT NULL REFERENCES roots (id), path BLOB NOT NULL,
+        reason TEXT NOT NULL, message TEXT NOT NULL,
+        size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, ctime_ns INTEGER NOT NULL, at REAL NOT NULL,
+        PRIMARY KEY (root, path)) WITHOUT ROWID""",
+    f"PRAGMA application_id = {APPLICATION}",
+    f"PRAGMA user_version = {VERSION}",
+)
+
+
+class Database:
+    """A connection whose errors name the file and the remedy."""
+
+    def __init__(self, path: Path, mode: str) -> None:
+        self.path = path
+        self._writes = mode == "rwc"
+        self._connection = _connect(path, mode)
+
+    @classmethod
+    def reader(cls, path: Path) -> Database:
+        """Open for reading, also beside a writer and on a disk that cannot be written.
+
+        Raises
+        ------
+        CollectionNotFound
+            When there is no catalogue, or one that was never finished.
+        CollectionDamaged, CollectionError
+            When the file is no catalogue, or one of a newer version.
+        """
+        if not path.is_file():
+            raise CollectionNotFound(f"{path.parent} holds no collection: index a folder into it first")
+        database = cls(path, "ro")
+        try:
+            try:
+                state = database._state()
+            except StorageError:
+                # A log to read beside the catalogue needs a file that a read-only disk refuses. With no log
+                # left over, the catalogue alone is the whole truth.
+                if not _is_settled(path):
+                    raise
+                database.close()
+                database = cls(path, "ro&immutable=1")
+                state = database._state()
+            if state == "new":
+                raise CollectionNotFound(f"{path.parent} is still empty: index a folder into it first")
+        except LikewiseError:
+            database.close()
+            raise
+        return database
+
+    @classmethod
+    def writer(cls, path: Path) -> Database:
+        """Open for writing, making the tables when the file is new; the caller holds the lock."""
+        database = cls(path, "rwc")
+        try:
+            # Pages of 64 KiB hold 25 vectors of 2.5 kB; the usual 4 KiB would hold one and waste the rest.
+            for pragma in (
+                "page_size = 65536",
+                "journal_mode = WAL",
+                "synchronous = FULL",
+                "foreign_keys = ON",
+                "wal_autocheckpoint = 256",  # a log of 16 MiB; the usual 1000 pages would be 64
+            ):
+                database.rows(f"PRAGMA {pragma}")
+            if database._state() == "new":
+                with database.transaction():
+                    for statement in SCHEMA:
+                        database.run(statement)
+        except LikewiseError:
+            database.close()
+            raise
+        return database
+
+    def _state(self) -> str:
+        """Tell ``ready`` from ``new``, and refuse everything else."""
+        [(application,)] = self.rows("PRAGMA application_id")
+        [(version,)] = self.rows("PRAGMA user_version")
+        [(tables,)] = self.rows("SELECT count(*) FROM sqlite_master")
+        if application == 0 and tables == 0:
+            return "new"
+        if application != APPLICATION:
+            raise CollectionDamaged(f"{self.path} is a database of something else, not a collection")
+        if version > VERSION:
+            raise CollectionError(
+                f"{self.path.parent} was written by a newer likewise (format {version}, this one reads "
+                f"{VERSION}): upgrade likewise"
+            )
+        return "ready"
+
+    def rows(self, statement: str, *values: Any) -> Rows:
+        """Run a query and give all of its rows."""
+        with translated(self.path):
+            return self._connection.execute(statement, values).fetchall()
+
+    def blocks(self, statement: str, *values: Any, size: int = 2048) -> Iterator[Rows]:
+        """Run a query and give its rows in blocks, all of one moment whatever a writer does meanwhile."""
+        with translated(self.path), closing(self._connection.execute(statement, values)) as cursor:
+            while rows := cursor.fetchmany(size):
+                yield rows
+
+    def run(self, statement: str, *values: Any) -> int:
+        """Run a change and give the id of the row that it inserted last."""
+        with translated(self.path):
+            return self._connection.execute(statement, values).lastrowid or 0
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """All that the block changes is on the disk when it ends; nothing of it when it fails."""
+        return self._between("BEGIN IMMEDIATE")
+
+    def moment(self) -> AbstractContextManager[None]:
+        """All that the block reads is of one moment."""
+        return self._between("BEGIN")
+
+    @contextmanager
+    def _between(self, begin: str) -> Iterator[None]:
+        self.run(begin)
+        try:
+            yield
+            self.run("COMMIT")
+        finally:
+            if self._connection.in_transaction:  # unless it was committed, or a full disk has rolled it back
+                self.run("ROLLBACK")
+
+    @property
+    def changes(self) -> int:
+        """How many rows this connection has changed."""
+        return self._connection.total_changes
+
+    def close(self) -> None:
+        """Close the connection; a writer moves its log into the catalogue, unless a reader is in the way."""
+        if self._writes:
+            with suppress(sqlite3.Error):  # what is in the log is committed: the next writer will move it
+                self._connection.execute("PRAGMA busy_timeout = 0")
+                self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        with translated(self.path):
+            self._connection.close()
+
+
+def _connect(path: Path, mode: str) -> sqlite3.Connection:
+    with translated(path):
+        return sqlite3.connect(
+            f"file:{quote(os.fsencode(path.absolute()))}?mode={mode}",
+            uri=True,
+            timeout=30,
+            isolation_level=None,  # transactions are begun by name
+            check_same_thread=False,  # SQLite locks each connection by itself
+        )
+
+
+def _is_settled(path: Path) -> bool:
+    log = path.with_name(path.name + "-wal")
+    return not log.exists() or log.stat().st_size == 0
+
+
+@contextmanager
+def translated(path: Path) -> Iterator[None]:
+    """Turn every error of SQLite into one of ours."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise _meaning(path, error) from error
+
+
+def _meaning(path: Path, error: sqlite3.Error) -> LikewiseError:
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF  # without the extended part
+    folder = path.parent
+    match code:
+        case sqlite3.SQLITE_FULL:
+            return StorageError(
+                f"the disk that holds {folder} is full; what was committed is safe: free some space and "
+                "run the same command again"
+            )
+        case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_PERM:
+            return StorageError(
+                f"{path} cannot be opened for this ({error}); check that {folder} can be written, "
+                "or copy the collection to where it can"
+            )
+        case sqlite3.SQLITE_IOERR:
+            return StorageError(f"the disk that holds {folder} failed ({error}); check it, then run verify")
+        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
+            return CollectionLocked(f"{folder} is in use by another process ({error}); try again")
+        case _:
+            return CollectionDamaged(
+                f"{path} cannot be read as a collection ({error}); restore it from a copy, or delete it and "
+                "index again"
+            )

@@ -1,0 +1,60 @@
+"""What the collection asks of whatever turns pictures into vectors."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Protocol
+
+from likewise.descriptors.recipe import Manifest, Recipe
+from likewise.pictures import Loaded, Source
+from likewise.types import Box, CropScale, FloatArray
+
+
+class Describer(Protocol):
+    """Two steps from a picture to its vector, both safe to call from many threads at once."""
+
+    @property
+    def recipe(self) -> Recipe:
+        """What it does."""
+
+    @property
+    def manifest(self) -> Manifest:
+        """How its vectors are made."""
+
+    @property
+    def dimensions(self) -> int:
+        """Length of a vector."""
+
+    def prepare(
+        self,
+        source: Source,
+        *,
+        box: Box | None = None,
+        crop: CropScale = "whole",
+        max_pixels: int | None = None,
+    ) -> Loaded:
+        """Decode and resize; raises `BadPicture` or `BadBox`."""
+
+    def describe(self, loaded: Sequence[Loaded]) -> FloatArray:
+        """Give float32 ``(n, dimensions)``; raises `BadPicture` for a picture the network cannot take."""
+
+
+class DescriberFactory(Protocol):
+    """Makes a describer when the first picture needs one."""
+
+    def __call__(self, recipe: Recipe, *, precision: str, streams: int) -> Describer:
+        """Make one whose `Describer.describe` will be called by ``streams`` threads at once."""
+
+
+def cores() -> int:
+    """How many processor cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def open_extractor(recipe: Recipe, *, precision: str, streams: int, engine: str, device: str) -> Describer:
+    """Make the describer that runs a network."""
+    # Searching by id or by vector must not pay for the inference engine, which this import brings in.
+    from likewise.descriptors.extractor import Extractor
+
+    return Extractor(recipe, engine=engine, device=device, precision=precision, streams=streams)

@@ -1,0 +1,75 @@
+"""One writer at a time, known by name to the second one."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shlex
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from likewise.errors import CollectionLocked, StorageError
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Hold the lock file for the length of a ``with`` block.
+
+    The kernel gives the lock back when the process ends, however it ends, so a lock is never left behind.
+
+    Raises
+    ------
+    CollectionLocked
+        When somebody holds it, naming the process, the machine, the command and since when.
+    StorageError
+        When the file cannot be opened for writing.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    except OSError as error:
+        raise StorageError(f"{path.parent} cannot be written ({error.strerror})") from error
+    try:
+        _take(descriptor, path)
+        _sign(descriptor, path)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _take(descriptor: int, path: Path) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise CollectionLocked(
+            f"{path.parent} is being written by {_holder(descriptor)}; "
+            "wait until it is done, or stop it: searching works meanwhile"
+        ) from None
+    except OSError as error:
+        raise StorageError(f"{path} cannot be locked ({error.strerror})") from error
+
+
+def _sign(descriptor: int, path: Path) -> None:
+    """Write down who holds the lock, for the message that a second writer gets."""
+    command = shlex.join(sys.argv)
+    signature = {"pid": os.getpid(), "host": socket.gethostname(), "command": command, "since": time.time()}
+    try:
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, json.dumps(signature).encode(), 0)
+    except OSError as error:
+        raise StorageError(f"{path} cannot be written ({error.strerror}); free some space") from error
+
+
+def _holder(descriptor: int) -> str:
+    try:
+        signature = json.loads(os.pread(descriptor, 65536, 0))
+        since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(signature["since"]))
+        return (
+            f"process {signature['pid']} on {signature['host']} since {since} ({signature['command'][:200]})"
+        )
+    except (ValueError, KeyError, TypeError):  # the holder is about to write it
+        return "another process"

@@ -1,0 +1,126 @@
+"""What the collection answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from likewise.collection.catalogue import Catalogue
+from likewise.descriptors.recipe import Manifest, Recipe
+
+
+@dataclass(frozen=True)
+class AddReport:
+    """What adding did, in files; each file that was looked at counts once.
+
+    Attributes
+    ----------
+    added
+        New content, through the network.
+    copied
+        New files whose content was known already.
+    changed
+        Known files with another content.
+    moved
+        Known content that lies elsewhere now and no longer where it was.
+    unchanged
+        As before.
+    failed
+        Files that cannot be indexed, those that were not tried again among them.
+    forgotten
+        Files that are gone and were dropped, which takes ``prune``.
+    seconds
+        Wall time.
+    """
+
+    added: int = 0
+    copied: int = 0
+    changed: int = 0
+    moved: int = 0
+    unchanged: int = 0
+    failed: int = 0
+    forgotten: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How alike two pictures are, and what that means in this collection.
+
+    Attributes
+    ----------
+    similarity
+        Score of the pair, as searching gives it.
+    quantiles
+        Scores of random pairs of the collection by their share: ``{0.5: median, ...}``; empty when there is
+        no pair.
+    percentile
+        Per cent of those random pairs that are less alike than this pair; None when there is no pair.
+    rank
+        Place that ``b`` takes, or would take, when ``a`` is searched for; 1 is the best.
+    """
+
+    similarity: float
+    quantiles: dict[float, float]
+    percentile: float | None
+    rank: int
+
+
+@dataclass(frozen=True)
+class Info:
+    """A collection in a few numbers; ``bytes`` on the disk, ``changed`` as Unix time."""
+
+    path: Path
+    recipe: str
+    manifest: Manifest
+    code: str
+    pictures: int
+    failures: int
+    roots: list[Path]
+    bytes: int
+    generation: int
+    changed: float
+
+    @classmethod
+    def of(cls, path: Path, catalogue: Catalogue, recipe: Recipe) -> Info:
+        """Ask the catalogue in a folder, whose pictures that recipe described."""
+        return cls(
+            path=path,
+            recipe=recipe.name,
+            manifest=catalogue.manifest,
+            code=recipe.code,
+            pictures=catalogue.count(),
+            failures=len(catalogue.failures()),
+            roots=[Path(root) for root in sorted(catalogue.roots().values())],
+            bytes=sum(file.stat().st_size for file in path.iterdir() if file.is_file()),
+            generation=catalogue.generation,
+            changed=catalogue.changed,
+        )
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Something wrong with a collection.
+
+    Attributes
+    ----------
+    kind
+        ``database``, ``manifest``, ``vector-missing``, ``vector-stray``, ``vector-length``,
+        ``vector-not-finite``, ``vector-not-normalised`` or ``file-missing``.
+    subject
+        What it is about: a path, or the catalogue.
+    message
+        A sentence with the remedy.
+    """
+
+    kind: str
+    subject: str
+    message: str
+
+
+@dataclass(frozen=True)
+class VerifyReport:
+    """Faults that were found among ``checked`` pictures."""
+
+    faults: list[Fault]
+    checked: int

@@ -1,0 +1,108 @@
+"""Checking a collection from end to end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import chain
+
+import numpy as np
+
+from likewise.collection.catalogue import Catalogue
+from likewise.collection.codes import Code
+from likewise.collection.pace import Pace
+from likewise.collection.reports import Fault, VerifyReport
+from likewise.collection.walk import is_gone
+from likewise.descriptors.recipe import Manifest, Recipe
+from likewise.errors import CollectionDamaged
+from likewise.types import FloatArray, Progress, ProgressCallback
+
+TOLERANCE = 0.01
+"""How far from 1 a length may be: fp16 moves it by 5e-4 at most, int8 by some thousandths."""
+
+_AGAIN = "remove it and index its file again"
+
+
+def verify(
+    catalogue: Catalogue, manifest: Manifest, recipe: Recipe, progress: ProgressCallback | None = None
+) -> VerifyReport:
+    """Check the file, the manifest, every vector, and that every picture's file is there."""
+    faults: list[Fault] = []
+    checks = chain(
+        _integrity(catalogue),
+        _manifest(manifest, recipe),
+        _pairs(catalogue),
+        _vectors(catalogue, recipe, Code(recipe.code, manifest.dimensions)),
+        _files(catalogue, progress or (lambda _: None)),
+    )
+    try:
+        faults.extend(checks)
+        checked = catalogue.count()
+    except CollectionDamaged as error:  # so damaged that not all of it can be read
+        return VerifyReport([*faults, Fault("database", "catalogue", str(error))], 0)
+    return VerifyReport(faults, checked)
+
+
+def _integrity(catalogue: Catalogue) -> Iterator[Fault]:
+    for text in catalogue.integrity():
+        yield Fault(
+            "database", "catalogue", f"{text}: restore the collection from a copy, or index again elsewhere"
+        )
+
+
+def _manifest(manifest: Manifest, recipe: Recipe) -> Iterator[Fault]:
+    if recipe.hash != manifest.recipe_hash:
+        message = (
+            f"the recipe is not the one that made the vectors: {recipe.hash}, not {manifest.recipe_hash}"
+        )
+        yield Fault("manifest", "recipe", message)
+
+
+def _pairs(catalogue: Catalogue) -> Iterator[Fault]:
+    bare, stray = catalogue.unpaired()
+    for picture in bare:
+        yield _fault(catalogue, "vector-missing", picture, "has no vector")
+    for picture in stray:
+        yield Fault("vector-stray", f"id {picture}", f"vector {picture} has no picture")
+
+
+def _vectors(catalogue: Catalogue, recipe: Recipe, code: Code) -> Iterator[Fault]:
+    unit = bool(recipe.transforms) and recipe.transforms[-1].kind == "l2"
+    for block in catalogue.codes():
+        for picture, written in block:
+            if len(written) != code.width:
+                what = f"has a vector of {len(written)} bytes, not {code.width}"
+                yield _fault(catalogue, "vector-length", picture, what)
+        sound = [row for row in block if len(row[1]) == code.width]
+        yield from _numbers(catalogue, sound, code.decode([written for _, written in sound]), unit=unit)
+
+
+def _numbers(
+    catalogue: Catalogue, rows: Sequence[tuple[int, bytes]], vectors: FloatArray, *, unit: bool
+) -> Iterator[Fault]:
+    finite = np.isfinite(vectors).all(axis=1)
+    with np.errstate(invalid="ignore", over="ignore"):
+        lengths = np.linalg.norm(vectors, axis=1)
+    odd = finite & (lengths > 0) & (np.abs(lengths - 1) > TOLERANCE)  # a picture without features stays zero
+    for row in np.flatnonzero(~finite).tolist():
+        yield _fault(
+            catalogue, "vector-not-finite", rows[row][0], "has a vector with numbers that are not finite"
+        )
+    for row in np.flatnonzero(odd).tolist() if unit else ():
+        what = f"has a vector of length {lengths[row]:.3g}, not 1"
+        yield _fault(catalogue, "vector-not-normalised", rows[row][0], what)
+
+
+def _files(catalogue: Catalogue, progress: ProgressCallback) -> Iterator[Fault]:
+    total, pace = catalogue.count(), Pace()
+    for done, (_, path, _) in enumerate(catalogue.paths(), 1):
+        if is_gone(path):
+            yield Fault(
+                "file-missing", path, f"{path} is gone: index its folder again with prune to forget it"
+            )
+        if done % 1000 == 0 or done == total:
+            progress(Progress(done, total, remaining=pace.remaining(done, total), note="files"))
+
+
+def _fault(catalogue: Catalogue, kind: str, picture: int, what: str) -> Fault:
+    path = catalogue.where([picture]).get(picture, f"id {picture}")
+    return Fault(kind, path, f"{path} {what}: {_AGAIN}")

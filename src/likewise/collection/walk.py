@@ -1,0 +1,149 @@
+"""Finding the picture files in a folder."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from likewise.errors import BadPicture, UsageError
+from likewise.pictures import SUFFIXES
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """What tells, without reading, that a file is still the one that was read."""
+
+    size: int
+    mtime_ns: int
+    ctime_ns: int
+
+    @classmethod
+    def of(cls, status: os.stat_result) -> Stamp:
+        """Take it from a file's status."""
+        return cls(status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+
+
+@dataclass(frozen=True)
+class Found:
+    """A file that a walk came by, and its problem when it cannot be read."""
+
+    path: str
+    stamp: Stamp
+    problem: BadPicture | None = None
+
+
+NO_STAMP = Stamp(0, 0, 0)
+
+
+def walk(folder: str) -> Iterator[Found]:
+    """Yield the picture files below a folder, in the order of their names.
+
+    Taken are regular files whose suffix is one of `SUFFIXES`; whatever else bears such a suffix, and a
+    folder that cannot be opened, comes with its problem. Hidden files and folders and collections
+    (``*.likewise``) are passed over. Links are followed, but each real folder is entered once, so a
+    loop of links ends.
+    """
+    entered: set[tuple[int, int]] = set()
+    ahead = [folder]
+    while ahead:
+        here = ahead.pop()
+        try:
+            status = os.stat(here)
+            if (status.st_dev, status.st_ino) in entered:
+                continue
+            entered.add((status.st_dev, status.st_ino))
+            names = sorted(os.listdir(here))
+        except OSError as error:
+            yield Found(here, NO_STAMP, unreadable(here, error))
+            continue
+        folders = []
+        for path in (os.path.join(here, name) for name in names if not name.startswith(".")):
+            if _is_picture_name(path) and not os.path.isdir(path):
+                yield look(path)
+            elif not path.endswith(".likewise") and os.path.isdir(path):
+                folders.append(path)
+        ahead.extend(reversed(folders))
+
+
+def look(path: str) -> Found:
+    """Take the status of one file; whatever keeps it from being read becomes its problem."""
+    try:
+        status = os.stat(path)
+    except OSError as error:
+        return Found(path, _stamp_of_link(path), unreadable(path, error))
+    if not stat.S_ISREG(status.st_mode):
+        return Found(path, Stamp.of(status), BadPicture(f"{path} is not a regular file", "unreadable"))
+    return Found(path, Stamp.of(status))
+
+
+def unreadable(path: str, error: OSError) -> BadPicture:
+    """Turn what the system says about a file into the error of a bad picture."""
+    gone = isinstance(error, FileNotFoundError | NotADirectoryError)
+    return BadPicture(
+        f"{path} cannot be read ({error.strerror or error})", "vanished" if gone else "unreadable"
+    )
+
+
+def is_gone(path: str) -> bool:
+    """Say whether a file is surely not there, rather than out of reach for now."""
+    try:
+        os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def opens(folder: str) -> bool:
+    """Say whether something is a folder that can be listed."""
+    try:
+        os.listdir(folder)
+    except OSError:
+        return False
+    return True
+
+
+def _is_picture_name(path: str) -> bool:
+    return os.path.splitext(path)[1].lower() in SUFFIXES
+
+
+def _stamp_of_link(path: str) -> Stamp:
+    """Stamp a link that leads nowhere by itself, so that it is not tried again until it changes."""
+    try:
+        return Stamp.of(os.lstat(path))
+    except OSError:
+        return NO_STAMP
+
+
+def resolve(sources: Iterable[str | os.PathLike[str]]) -> list[str]:
+    """Give sources their real absolute paths, without folders that lie in other ones.
+
+    Raises
+    ------
+    UsageError
+        When there is none, or one does not exist.
+    """
+    paths = {real_path(source) for source in sources}
+    if not paths:
+        raise UsageError("nothing to add: name at least one folder or picture file")
+    for path in sorted(paths):
+        if not os.path.lexists(path):
+            raise UsageError(f"{path} does not exist: there is nothing to add")
+    folders = {path for path in paths if os.path.isdir(path)}
+    return sorted(path for path in paths if path not in folders or not _parents(path) & folders)
+
+
+def real_path(path: str | os.PathLike[str]) -> str:
+    """Give the one path that a file or folder goes by: links are resolved, but for a file that is one."""
+    full = os.path.abspath(os.fspath(path))
+    if os.path.isdir(full):
+        return os.path.realpath(full)
+    return os.path.join(os.path.realpath(os.path.dirname(full)), os.path.basename(full))
+
+
+def _parents(path: str) -> set[str]:
+    return {str(parent) for parent in Path(path).parents}

@@ -1,0 +1,1 @@
+"""From vectors and queries to rankings."""

@@ -1,0 +1,121 @@
+"""A stand-in for the network: fast, and with vectors that a person can work out."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from likewise.descriptors.recipe import Manifest, Part, Recipe
+from likewise.pictures import Loaded, Resize, Source, load
+from likewise.types import Box, CropScale, FloatArray
+
+RECIPE = Recipe(
+    name="fake", network="fake", parts=(Part("colours", "mean"),), resize=Resize("longest", 32), code="fp16"
+)
+DIMENSIONS = 12
+
+
+@dataclass
+class FakeExtractor:
+    """Describes a picture by the mean colours of its four quarters, L2 normalised.
+
+    Attributes
+    ----------
+    described
+        How many pictures it was given.
+    """
+
+    recipe: Recipe = RECIPE
+    precision: str = "f32"
+    weights: str = "0" * 64
+    described: int = 0
+    batches: list[int] = field(default_factory=list)
+
+    @property
+    def manifest(self) -> Manifest:
+        recipe = self.recipe
+        return Manifest(
+            recipe=recipe.to_toml(),
+            recipe_hash=recipe.hash,
+            network=recipe.network,
+            weights_hash=self.weights,
+            engine="fake",
+            precision=self.precision,
+            version="0",
+            dimensions=DIMENSIONS,
+        )
+
+    @property
+    def dimensions(self) -> int:
+        return DIMENSIONS
+
+    def prepare(
+        self,
+        source: Source,
+        *,
+        box: Box | None = None,
+        crop: CropScale = "whole",
+        max_pixels: int | None = None,
+    ) -> Loaded:
+        return load(source, [self.recipe.resize], box=box, crop=crop, minimum=2, max_pixels=max_pixels)
+
+    def describe(self, loaded: Sequence[Loaded]) -> FloatArray:
+        self.described += len(loaded)
+        self.batches.append(len(loaded))
+        return np.stack([quarters(picture.pixels[0].astype(np.float32)) for picture in loaded])
+
+
+def quarters(pixels: FloatArray) -> FloatArray:
+    """Mean colours of the four quarters of ``(h, w, 3)``, as one unit vector; black stays zero."""
+    rows, columns = (pixels.shape[0] + 1) // 2, (pixels.shape[1] + 1) // 2
+    top, bottom = pixels[:rows], pixels[rows:]
+    parts = [top[:, :columns], top[:, columns:], bottom[:, :columns], bottom[:, columns:]]
+    vector = np.concatenate([part.mean(axis=(0, 1)) for part in parts]).astype(np.float32)
+    length = np.linalg.norm(vector)
+    return vector / np.float32(length) if length > 0 else vector
+
+
+@dataclass
+class FakeFactory:
+    """Makes fake extractors and remembers them."""
+
+    weights: str = "0" * 64
+    made: list[FakeExtractor] = field(default_factory=list)
+    kind: type[FakeExtractor] = FakeExtractor
+
+    def __call__(self, recipe: Recipe, *, precision: str, streams: int) -> FakeExtractor:
+        assert streams >= 1
+        self.made.append(self.kind(recipe, precision, self.weights))
+        return self.made[-1]
+
+    @property
+    def described(self) -> int:
+        return sum(extractor.described for extractor in self.made)
+
+
+def coded(code: str) -> Recipe:
+    """The fake recipe with another way of storing vectors."""
+    return replace(RECIPE, code=code)  # type: ignore[arg-type]
+
+
+def picture_bytes(seed: int, *, width: int = 24, height: int = 16) -> bytes:
+    """A small PNG whose quarters have colours of their own."""
+    colours = np.random.default_rng(seed).integers(0, 256, (2, 2, 3), dtype=np.uint8)
+    pixels = colours.repeat(height // 2, axis=0).repeat(width // 2, axis=1)
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG")
+    return file.getvalue()
+
+
+def make_pictures(folder: Path, count: int, *, first: int = 0) -> list[Path]:
+    """Write different pictures of two shapes, named by their numbers."""
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = [folder / f"{number:04}.png" for number in range(first, first + count)]
+    for number, path in enumerate(paths, first):
+        path.write_bytes(picture_bytes(number, width=24 + 8 * (number % 2)))
+    return paths

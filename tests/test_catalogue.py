@@ -1,0 +1,288 @@
+"""The catalogue and the database below it."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from likewise.collection.catalogue import Catalogue, Content, Place, relative, within
+from likewise.collection.database import APPLICATION, VERSION, Database
+from likewise.collection.walk import Stamp
+from likewise.errors import (
+    BadPicture,
+    CollectionDamaged,
+    CollectionError,
+    CollectionLocked,
+    CollectionNotFound,
+    StorageError,
+)
+from tests.fakes import FakeExtractor
+
+STAMP = Stamp(10, 20, 30)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "catalogue.sqlite"
+
+
+@pytest.fixture
+def catalogue(file: Path) -> Iterator[Catalogue]:
+    writer = Catalogue.writer(file)
+    yield writer
+    writer.close()
+
+
+def content(name: str) -> Content:
+    return Content(name.encode().ljust(32), 4, 3, name.encode())
+
+
+def fill(catalogue: Catalogue, root: int, *names: str) -> list[int]:
+    with catalogue.change():
+        return [catalogue.insert(Place(root, name.encode()), STAMP, content(name)) for name in names]
+
+
+class TestPictures:
+    def test_a_picture_comes_back(self, catalogue: Catalogue) -> None:
+        root = catalogue.add_root("/p")
+        [picture] = fill(catalogue, root, "a/b.jpg")
+        found = catalogue.picture(Place(root, b"a/b.jpg"))
+        assert found
+        assert (found.id, found.sha256, found.stamp) == (picture, content("a/b.jpg").sha256, STAMP)
+        assert catalogue.content(found.sha256) == content("a/b.jpg")
+        assert catalogue.where([picture, 99]) == {picture: "/p/a/b.jpg"}
+        assert list(catalogue.paths()) == [(picture, "/p/a/b.jpg", "a/b.jpg")]
+        assert list(catalogue.codes()) == [[(picture, b"a/b.jpg")]]
+
+    def test_names_need_not_be_text(self, catalogue: Catalogue) -> None:
+        root = catalogue.add_root(os.fsdecode(b"/p\xff"))
+        place = catalogue.place(os.fsdecode(b"/p\xff/\xfe\n.jpg"))
+        assert place == Place(root, b"\xfe\n.jpg")
+        with catalogue.change():
+            picture = catalogue.insert(place, STAMP, content("a"))
+        assert catalogue.where([picture]) == {picture: os.fsdecode(b"/p\xff/\xfe\n.jpg")}
+
+    def test_replaced_touched_moved_deleted(self, catalogue: Catalogue) -> None:
+        root = catalogue.add_root("/p")
+        [first, second] = fill(catalogue, root, "a", "b")
+        later = Stamp(11, 21, 31)
+        with catalogue.change():
+            catalogue.replace(first, later, content("new"))
+            catalogue.move(second, Place(root, b"c"), later)
+        changed, moved = catalogue.picture(Place(root, b"a")), catalogue.picture(Place(root, b"c"))
+        assert changed
+        assert moved
+        assert (changed.id, changed.sha256, changed.stamp) == (first, content("new").sha256, later)
+        assert (moved.id, moved.sha256, moved.stamp) == (second, content("b").sha256, later)
+        assert catalogue.picture(Place(root, b"b")) is None
+        with catalogue.change():
+            assert catalogue.delete([first]) == 1
+        assert list(catalogue.codes()) == [[(second, b"b")]]
+
+    def test_an_id_is_never_given_twice(self, catalogue: Catalogue) -> None:
+        root = catalogue.add_root("/p")
+        [first] = fill(catalogue, root, "a")
+        with catalogue.change():
+            catalogue.delete([first])
+        assert fill(catalogue, root, "a") == [first + 1]
+
+    def test_a_place_is_never_filled_twice(self, catalogue: Catalogue) -> None:
+        root = catalogue.add_root("/p")
+        fill(catalogue, root, "a")
+        with pytest.raises(CollectionDamaged, match="UNIQUE"):
+            fill(catalogue, root, "b", "a")
+        assert catalogue.count() == 1  # nothing of the change that failed
+
+    def test_failures_come_back_and_are_forgiven(self, catalogue: Catalogue) -> None:
+        place = Place(catalogue.add_root("/p"), b"\xff.jpg")
+        with catalogue.change():
+            catalogue.fail(place, STAMP, BadPicture(os.fsdecode(b"\xff.jpg is empty"), "empty"))
+            catalogue.fail(place, STAMP, BadPicture(os.fsdecode(b"\xff.jpg is cut"), "truncated"))
+        [failure] = catalogue.failures()
+        assert (failure.reason, failure.message) == ("truncated", r"\udcff.jpg is cut")
+        assert os.fsencode(failure.path) == b"/p/\xff.jpg"
+        assert catalogue.failed(place) == STAMP
+        with catalogue.change():
+            catalogue.forgive(place)
+        assert catalogue.failures() == []
+
+
+class TestRoots:
+    def test_a_folder_inside_a_root_needs_none(self, catalogue: Catalogue) -> None:
+        root = catalogue.add_root("/p")
+        assert catalogue.add_root("/p/a") == root
+        assert catalogue.add_root("/p") == root
+        assert catalogue.add_root("/pp") != root
+
+    def test_a_root_around_others_takes_them_up(self, catalogue: Catalogue) -> None:
+        pictures = fill(catalogue, catalogue.add_root("/p/a"), "1.jpg", "x/2.jpg")
+        pictures += fill(catalogue, catalogue.add_root("/p/b"), "3.jpg")
+        other = fill(catalogue, catalogue.add_root("/q"), "4.jpg")
+        with catalogue.change():
+            catalogue.fail(Place(1, b"bad\xff.jpg"), STAMP, BadPicture("bad"))
+        catalogue.add_root("/p")
+        assert sorted(catalogue.roots().values()) == ["/p", "/q"]
+        paths = ["/p/a/1.jpg", "/p/a/x/2.jpg", "/p/b/3.jpg", "/q/4.jpg"]
+        assert catalogue.where(pictures + other) == dict(zip(pictures + other, paths, strict=True))
+        place = catalogue.place("/p/a/x/2.jpg")
+        assert place
+        assert catalogue.picture(place)
+        assert [os.fsencode(failure.path) for failure in catalogue.failures()] == [b"/p/a/bad\xff.jpg"]
+
+    def test_the_file_system_can_be_a_root(self, catalogue: Catalogue) -> None:
+        pictures = fill(catalogue, catalogue.add_root("/p"), "1.jpg")
+        catalogue.add_root("/")
+        assert catalogue.where(pictures) == {pictures[0]: "/p/1.jpg"}
+        assert relative("/p/1.jpg", "/") == "p/1.jpg"
+        assert within("/p", "/")
+
+    def test_a_place_outside_is_none(self, catalogue: Catalogue) -> None:
+        catalogue.add_root("/p")
+        assert catalogue.place("/photos/a.jpg") is None
+
+
+class TestChanges:
+    def test_a_change_moves_the_generation_by_one(self, catalogue: Catalogue) -> None:
+        root = catalogue.add_root("/p")
+        before = catalogue.generation
+        fill(catalogue, root, "a", "b", "c")
+        assert catalogue.generation == before + 1
+
+    def test_a_change_of_nothing_leaves_it(self, catalogue: Catalogue) -> None:
+        with catalogue.change():
+            pass
+        assert catalogue.generation == 0
+
+    def test_a_change_that_fails_leaves_nothing(self, catalogue: Catalogue) -> None:
+        root = catalogue.add_root("/p")
+        with pytest.raises(ZeroDivisionError), catalogue.change():
+            catalogue.insert(Place(root, b"a"), STAMP, content("a"))
+            raise ZeroDivisionError
+        assert (catalogue.count(), catalogue.generation) == (0, 0)
+
+    def test_a_reader_sees_what_is_committed_and_nothing_else(self, file: Path, catalogue: Catalogue) -> None:
+        root = catalogue.add_root("/p")
+        reader = Catalogue.reader(file)
+        with catalogue.change():
+            catalogue.insert(Place(root, b"a"), STAMP, content("a"))
+            assert reader.count() == 0
+        assert reader.count() == 1
+        with reader.moment():
+            assert reader.count() == 1
+            fill(catalogue, root, "b")
+            assert reader.count() == 1
+        assert reader.count() == 2
+        reader.close()
+
+    def test_the_manifest_is_written_once(self, catalogue: Catalogue) -> None:
+        assert not catalogue.is_signed
+        with pytest.raises(CollectionDamaged, match="no manifest"):
+            _ = catalogue.manifest
+        manifest = FakeExtractor().manifest
+        with catalogue.change():
+            catalogue.sign(manifest)
+        assert catalogue.manifest == manifest
+        with pytest.raises(CollectionDamaged), catalogue.change():
+            catalogue.sign(manifest)
+
+
+class TestFiles:
+    def test_the_settings_that_durability_and_size_rest_on(self, file: Path) -> None:
+        database = Database.writer(file)
+        settings = ("journal_mode", "synchronous", "page_size", "foreign_keys")
+        assert [database.rows(f"PRAGMA {name}") for name in settings] == [
+            [("wal",)],
+            [(2,)],
+            [(65536,)],
+            [(1,)],
+        ]
+        database.close()
+
+    def test_no_file_is_not_found(self, file: Path) -> None:
+        with pytest.raises(CollectionNotFound, match="index a folder"):
+            Database.reader(file)
+
+    def test_an_unfinished_file_is_not_found_and_can_be_finished(self, file: Path) -> None:
+        file.write_bytes(b"")
+        with pytest.raises(CollectionNotFound, match="still empty"):
+            Database.reader(file)
+        Database.writer(file).close()
+        Database.reader(file).close()
+
+    @pytest.mark.parametrize("content", [b"garbage" * 1000, b"SQLite format 3\0" + b"\xff" * 4096])
+    def test_garbage_is_damage(self, file: Path, content: bytes) -> None:
+        file.write_bytes(content)
+        for method in (Database.reader, Database.writer):
+            with pytest.raises(CollectionDamaged, match=r"catalogue\.sqlite"):
+                method(file)
+        assert file.read_bytes() == content
+
+    def test_a_database_of_something_else_is_left_alone(self, file: Path) -> None:
+        with sqlite3.connect(file) as foreign:
+            foreign.execute("CREATE TABLE recipes (cake TEXT)")
+        foreign.close()
+        for method in (Database.reader, Database.writer):
+            with pytest.raises(CollectionDamaged, match="something else"):
+                method(file)
+
+    def test_a_newer_format_asks_for_an_upgrade(self, file: Path) -> None:
+        Database.writer(file).close()
+        with sqlite3.connect(file) as later:
+            later.execute(f"PRAGMA user_version = {VERSION + 1}")
+        later.close()
+        for method in (Database.reader, Database.writer):
+            with pytest.raises(CollectionError, match=r"newer likewise .* upgrade"):
+                method(file)
+
+    def test_the_file_says_what_it_is(self, file: Path) -> None:
+        Database.writer(file).close()
+        assert file.read_bytes()[68:72] == APPLICATION.to_bytes(4, "big") == b"like"
+
+    def test_a_full_disk_is_a_storage_error_and_loses_nothing(self, file: Path, catalogue: Catalogue) -> None:
+        root = catalogue.add_root("/p")
+        fill(catalogue, root, "a")
+        database = catalogue._database
+        pages = database.rows("PRAGMA page_count")[0][0]
+        database.rows(f"PRAGMA max_page_count = {pages}")
+        with pytest.raises(StorageError, match=r"full.*again"), catalogue.change():
+            for number in range(2000):
+                catalogue.insert(Place(root, b"%d" % number), STAMP, content("x" * 100))
+        assert catalogue.count() == 1
+        database.rows(f"PRAGMA max_page_count = {10 * pages}")
+        fill(catalogue, root, "b")
+        assert (catalogue.count(), catalogue.integrity()) == (2, [])
+
+    def test_a_catalogue_that_cannot_be_written_is_a_storage_error(self, file: Path) -> None:
+        Database.writer(file).close()
+        reader = Database.reader(file)
+        with pytest.raises(StorageError, match="can be written"):
+            reader.run("DELETE FROM pictures")
+        reader.close()
+
+    def test_a_missing_folder_is_a_storage_error(self, tmp_path: Path) -> None:
+        with pytest.raises(StorageError, match="cannot be opened"):
+            Database.writer(tmp_path / "none" / "catalogue.sqlite")
+
+    def test_a_second_transaction_waits_and_gives_up(self, file: Path, catalogue: Catalogue) -> None:
+        other = Catalogue.writer(file)
+        other._database.rows("PRAGMA busy_timeout = 10")
+        with catalogue.change(), pytest.raises(CollectionLocked, match="another process"), other.change():
+            raise AssertionError
+        other.close()
+
+    def test_missing_tables_are_damage(self, file: Path, catalogue: Catalogue) -> None:
+        catalogue._database.run("DROP TABLE vectors")
+        with pytest.raises(CollectionDamaged, match="no such table"):
+            catalogue.code_count()
+
+    def test_odd_folder_names_are_no_part_of_the_address(self, tmp_path: Path) -> None:
+        folder = tmp_path / "a?mode=ro#100%&é"
+        folder.mkdir()
+        Database.writer(folder / "catalogue.sqlite").close()
+        Database.reader(folder / "catalogue.sqlite").close()
+        assert {path.name.partition("-")[0] for path in tmp_path.rglob("*.sqlite*")} == {"catalogue.sqlite"}
+        assert list(tmp_path.iterdir()) == [folder]

@@ -1,0 +1,301 @@
+"""The collection as its users see it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from likewise.collection import Collection
+from likewise.collection.database import Database
+from likewise.descriptors.recipe import Recipe
+from likewise.errors import (
+    BadBox,
+    BadPicture,
+    CollectionDamaged,
+    CollectionNotFound,
+    ManifestMismatch,
+    StorageError,
+    UnknownName,
+    UsageError,
+)
+from likewise.types import Box
+from tests.fakes import DIMENSIONS, RECIPE, FakeExtractor, FakeFactory, make_pictures
+
+SHARPER = replace(RECIPE, name="sharper", resize=replace(RECIPE.resize, size=64))
+BY_DISTANCE = replace(RECIPE, name="distance", distance="l2")
+
+
+def opened(path: Path, recipe: Recipe | None = None, factory: FakeFactory | None = None) -> Collection:
+    return Collection.open(path, recipe=recipe, extractor_factory=factory or FakeFactory())
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    make_pictures(tmp_path / "photos", 10)
+    make_pictures(tmp_path / "photos" / "deep", 5, first=10)
+    return tmp_path / "photos"
+
+
+@pytest.fixture
+def collection(tmp_path: Path, photos: Path) -> Iterator[Collection]:
+    with opened(tmp_path / "p.likewise", RECIPE) as made:
+        made.add(photos)
+        yield made
+
+
+class TestOpening:
+    def test_naming_a_collection_makes_nothing(self, tmp_path: Path) -> None:
+        with opened(tmp_path / "none", RECIPE) as collection:
+            assert not collection.exists
+            assert len(collection) == 0
+            assert collection.recipe == RECIPE
+            for ask in (collection.info, collection.failures, collection.verify, collection.vectors):
+                with pytest.raises(CollectionNotFound, match="index a folder into it first"):
+                    ask()
+            with pytest.raises(CollectionNotFound):
+                collection.search(1)
+        assert not (tmp_path / "none").exists()
+
+    def test_a_new_collection_is_made_by_the_default_recipe(self, tmp_path: Path) -> None:
+        assert Collection.open(tmp_path / "none").recipe.name == "default"
+
+    def test_its_own_recipe_is_found_again(self, collection: Collection) -> None:
+        with opened(collection.path) as again:
+            assert again.recipe == RECIPE
+            assert again.manifest == FakeExtractor().manifest
+        with opened(collection.path, replace(RECIPE, name="another name", about="of the same")):
+            pass
+
+    def test_another_recipe_is_refused_with_what_differs(self, collection: Collection) -> None:
+        with pytest.raises(ManifestMismatch, match=r"resize\.size 32 against 64.*leave the recipe out"):
+            opened(collection.path, SHARPER)
+
+    def test_an_unknown_recipe_is_refused(self, tmp_path: Path) -> None:
+        with pytest.raises(UnknownName, match="default"):
+            Collection.open(tmp_path / "c", recipe="defualt")
+
+    @pytest.mark.parametrize("precision", ["bf16", "f32"])
+    def test_other_weights_or_precision_are_refused(self, collection: Collection, precision: str) -> None:
+        factory = FakeFactory(weights="0" * 64 if precision == "bf16" else "1" * 64)
+        with Collection.open(collection.path, precision=precision, extractor_factory=factory) as other:
+            assert len(other.search(3, k=2)) == 2  # what needs no network needs no agreement
+            with pytest.raises(ManifestMismatch, match="precision" if precision == "bf16" else "weights"):
+                other.search(other.path_of(3))
+            with pytest.raises(ManifestMismatch):
+                other.add(*make_pictures(collection.path.parent / "more", 1, first=90))
+        assert len(collection) == 15
+
+    def test_the_precision_is_the_collections_own(self, tmp_path: Path, photos: Path) -> None:
+        Collection.open(tmp_path / "c", recipe=RECIPE, precision="bf16", extractor_factory=FakeFactory()).add(
+            photos
+        )
+        factory = FakeFactory()
+        with opened(tmp_path / "c", factory=factory) as collection:
+            assert collection.search(photos / "0000.png", k=1)
+        assert factory.made[0].precision == "bf16"
+
+    def test_an_open_collection_notices_that_it_was_made(self, tmp_path: Path, photos: Path) -> None:
+        with opened(tmp_path / "c") as reader:
+            with opened(tmp_path / "c", RECIPE) as writer:
+                writer.add(photos)
+            assert len(reader.search(1, k=3)) == 3
+
+    def test_what_was_begun_and_never_signed_is_none(self, tmp_path: Path, photos: Path) -> None:
+        (tmp_path / "c").mkdir()
+        Database.writer(tmp_path / "c/catalogue.sqlite").close()
+        with opened(tmp_path / "c", RECIPE) as collection:
+            assert not collection.exists
+            assert collection.add(photos).added == 15
+
+    def test_garbage_is_damage(self, tmp_path: Path) -> None:
+        (tmp_path / "c").mkdir()
+        (tmp_path / "c/catalogue.sqlite").write_bytes(b"garbage" * 100)
+        with pytest.raises(CollectionDamaged):
+            opened(tmp_path / "c")
+
+    def test_an_empty_collection_is_not_nothing(self, tmp_path: Path) -> None:
+        assert opened(tmp_path / "none", RECIPE)
+
+
+class TestSearching:
+    def test_every_kind_of_query_finds_the_same(self, collection: Collection, photos: Path) -> None:
+        path = photos / "0003.png"
+        row = next(hit.id for hit in collection.search(path, k=1))
+        with Image.open(path) as picture:
+            pixels = np.asarray(picture)
+            ids, vectors = collection.vectors()
+            vector = vectors[ids.tolist().index(row)]
+            queries = [
+                path,
+                str(path),
+                path.read_bytes(),
+                picture,
+                pixels,
+                row,
+                np.int64(row),
+                vector,
+                vector * 7,
+            ]
+            for query in queries:
+                hits = collection.search(query, k=5)
+                assert [hit.rank for hit in hits] == [1, 2, 3, 4, 5]
+                assert (hits[0].id, hits[0].path) == (row, path.resolve())
+                assert hits[0].score == pytest.approx(1, abs=1e-4)
+                assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
+
+    def test_equals_sorting_everything(self, collection: Collection, photos: Path) -> None:
+        ids, vectors = collection.vectors()
+        extractor = FakeExtractor()
+        query = extractor.describe([extractor.prepare(photos / "0007.png")])[0]
+        order = np.argsort(-(vectors @ query), kind="stable")
+        hits = collection.search(photos / "0007.png", k=100)
+        assert [hit.id for hit in hits] == ids[order].tolist()
+        assert len(hits) == 15
+
+    def test_by_distance(self, tmp_path: Path, photos: Path) -> None:
+        with opened(tmp_path / "c", BY_DISTANCE) as collection:
+            collection.add(photos)
+            ids, vectors = collection.vectors()
+            hits = collection.search(1, k=15)
+            distances = np.linalg.norm(vectors - vectors[0], axis=1)
+            assert [hit.id for hit in hits] == ids[np.argsort(distances, kind="stable")].tolist()
+            assert hits[0].score == 0
+            assert -hits[-1].score == pytest.approx(distances.max(), rel=1e-5)
+
+    @pytest.mark.parametrize("box", [(0, 0, 12, 8), Box(0, 0, 12, 8)])
+    def test_a_box_is_searched_for_alone(self, collection: Collection, photos: Path, box: Box) -> None:
+        path = photos / "0002.png"
+        row = next(hit.id for hit in collection.search(path, k=1))
+        with Image.open(path) as picture:
+            expected = collection.search(picture.crop((0, 0, 12, 8)), k=15)
+        assert collection.search(path, box=box, k=15) == expected
+        assert collection.search(row, box=box, crop="own", k=15) == expected  # this corner is all one colour
+
+    def test_under_a_folder_or_glob(self, collection: Collection, photos: Path) -> None:
+        deep = {hit.path for hit in collection.search(1, k=100, under=photos / "deep")}
+        assert deep == set((photos.resolve() / "deep").iterdir())
+        assert len(collection.search(1, k=100, under="*1?.png")) == 5
+        assert len(collection.search(1, k=2, under="deep")) == 2
+        with pytest.raises(UsageError, match=r"nothing in .* lies under 'deeep'"):
+            collection.search(1, under="deeep")
+
+    def test_queries_that_cannot_be_used(self, collection: Collection, photos: Path) -> None:
+        refused: list[tuple[object, dict[str, object], type[Exception], str]] = [
+            (photos / "none.png", {}, BadPicture, "none"),
+            (b"junk", {}, BadPicture, "picture"),
+            (photos / "0001.png", {"box": (5, 5, 5, 9)}, BadBox, "empty"),
+            (photos / "0001.png", {"k": 0}, UsageError, "at least 1"),
+            (99, {}, UsageError, "99"),
+            (99, {"box": (0, 0, 5, 5)}, UsageError, "99"),
+            (np.ones(5, np.float32), {}, UsageError, "5 numbers, not 12"),
+            (np.full(DIMENSIONS, np.nan), {}, UsageError, "finite"),
+            (np.ones(DIMENSIONS, np.float32), {"box": (0, 0, 5, 5)}, UsageError, "box"),
+        ]
+        for query, options, error, message in refused:
+            with pytest.raises(error, match=message):
+                collection.search(query, **options)  # type: ignore[arg-type]
+
+    def test_an_empty_collection_has_no_hits(self, tmp_path: Path, photos: Path) -> None:
+        (tmp_path / "empty").mkdir()
+        with opened(tmp_path / "c", RECIPE) as collection:
+            collection.add(tmp_path / "empty")
+            assert collection.search(photos / "0001.png") == []
+
+    def test_a_long_lived_reader_follows(self, collection: Collection, tmp_path: Path) -> None:
+        with opened(collection.path) as reader:
+            assert len(reader.search(1, k=100)) == 15
+            held = reader.vectors()[1]
+            assert reader.vectors()[1] is held  # nothing changed: nothing is read again
+            collection.add(make_pictures(tmp_path / "more", 3, first=40)[0].parent)
+            assert len(reader.search(1, k=100)) == 18
+            collection.remove(tmp_path / "more")
+            assert len(reader.search(1, k=100)) == 15
+
+    def test_searching_by_id_loads_no_engine(self, collection: Collection) -> None:
+        program = """
+import sys
+from likewise.collection import Collection
+print(Collection.open(sys.argv[1]).search(1, k=1)[0].id)
+heavy = {"torch", "openvino", "faiss", "sklearn", "scipy", "matplotlib", "typer", "pandas"}
+print(sorted(heavy & set(sys.modules)))
+"""
+        arguments = [sys.executable, "-c", program, str(collection.path)]
+        ran = subprocess.run(arguments, capture_output=True, text=True, check=True)
+        assert ran.stdout.split("\n")[:2] == ["1", "[]"]
+
+
+class TestComparing:
+    def test_a_pair_among_the_pairs(self, collection: Collection, photos: Path) -> None:
+        found = collection.compare(photos / "0001.png", photos / "0002.png")
+        hits = collection.search(photos / "0001.png", k=100)
+        others = [hit for hit in hits if hit.path.name != "0001.png"]
+        [at] = [index for index, hit in enumerate(others, 1) if hit.path.name == "0002.png"]
+        assert found.rank == at
+        assert found.similarity == pytest.approx(others[at - 1].score, abs=1e-3)
+        assert found.percentile is not None
+        assert 0 <= found.percentile <= 100
+        assert list(found.quantiles.values()) == sorted(found.quantiles.values())
+
+    def test_ids_and_paths_mean_the_same(self, collection: Collection) -> None:
+        by_id = collection.compare(1, 2)
+        by_path = collection.compare(collection.path_of(1), collection.path_of(2))
+        assert by_path.rank == by_id.rank
+        assert by_path.similarity == pytest.approx(by_id.similarity, abs=1e-3)
+
+    def test_a_picture_is_like_itself(self, collection: Collection, photos: Path) -> None:
+        found = collection.compare(photos / "0001.png", photos / "0001.png")
+        assert found.similarity == pytest.approx(1)
+        assert found.rank == 1
+
+    def test_a_box_concerns_the_first(self, collection: Collection, photos: Path) -> None:
+        whole = collection.compare(photos / "0001.png", 2)
+        part = collection.compare(photos / "0001.png", 2, box=(0, 0, 12, 8))
+        assert part.similarity != pytest.approx(whole.similarity, abs=1e-3)
+
+
+class TestRemoving:
+    def test_by_id_path_folder_and_glob(self, collection: Collection, photos: Path) -> None:
+        assert collection.remove(1) == 1
+        assert collection.remove(photos / "0004.png", photos / "0004.png") == 1
+        assert collection.remove("*7.png", photos / "deep") == 6
+        assert len(collection) == 7
+        assert not collection.verify().faults
+        assert collection.add(photos).added == 8  # the files are still there
+
+    def test_what_is_not_there_removes_nothing(self, collection: Collection) -> None:
+        for absent in (99, "none", "*.gif"):
+            with pytest.raises(UsageError, match="is called"):
+                collection.remove(1, absent)
+        assert len(collection) == 15
+
+
+class TestTelling:
+    def test_info(self, collection: Collection, photos: Path) -> None:
+        (photos / "bad.png").write_bytes(b"")
+        collection.add(photos)
+        info = collection.info()
+        assert (info.pictures, info.failures, info.recipe, info.code) == (15, 1, "fake", "fp16")
+        assert (info.roots, info.manifest) == ([photos.resolve()], FakeExtractor().manifest)
+        assert info.bytes >= (collection.path / "catalogue.sqlite").stat().st_size
+        assert info.changed > 1.7e9
+
+    def test_path_of(self, collection: Collection, photos: Path) -> None:
+        assert collection.path_of(1).parent == photos.resolve()
+        with pytest.raises(UsageError, match="99"):
+            collection.path_of(99)
+
+    def test_the_log_is_moved_into_the_catalogue(self, collection: Collection) -> None:
+        log = collection.path / "catalogue.sqlite-wal"
+        assert not log.exists() or log.stat().st_size == 0
+
+    def test_a_folder_that_cannot_be_made_is_a_storage_error(self, tmp_path: Path, photos: Path) -> None:
+        (tmp_path / "file").write_bytes(b"x")
+        with pytest.raises(StorageError, match="cannot be made"):
+            opened(tmp_path / "file" / "c", RECIPE).add(photos)

@@ -1,0 +1,53 @@
+"""Choosing pictures by where they lie."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from likewise.collection.selecting import Selection
+
+PATHS = [
+    "2020/summer/a.jpg",
+    "2020/summer/b.png",
+    "2020/summer 2/c.jpg",
+    "2021/a.jpg",
+    "[odd]/d.jpg",
+    "e.jpg",
+]
+
+
+@pytest.mark.parametrize(
+    ("where", "expected"),
+    [
+        ("/photos", PATHS),
+        ("/photos/", PATHS),
+        ("/photos/2020/summer", PATHS[:2]),
+        ("/photos/2020/summer/a.jpg", PATHS[:1]),
+        ("/pho", []),
+        ("2020", PATHS[:3]),
+        ("2020/summer/", PATHS[:2]),
+        ("./2021", PATHS[3:4]),
+        ("*.png", PATHS[1:2]),
+        ("2020/*.jpg", [PATHS[0], PATHS[2]]),
+        ("/photos/202?/a.jpg", PATHS[3:4]),
+        ("*/a.jpg", [PATHS[0], PATHS[3]]),
+        ("[odd]", PATHS[4:5]),
+        ("[eo].jpg", PATHS[5:6]),
+        ("summer", []),
+    ],
+)
+def test_folders_and_globs(where: str, expected: list[str]) -> None:
+    selection = Selection(where)
+    assert [below for below in PATHS if selection.holds(f"/photos/{below}", below)] == expected
+
+
+def test_as_seen_from_the_working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "real/sub").mkdir(parents=True)
+    (tmp_path / "link").symlink_to("real")
+    monkeypatch.chdir(tmp_path)
+    inside, outside = str(tmp_path.resolve() / "real/sub/a.jpg"), str(tmp_path.resolve() / "other/a.jpg")
+    for where in ("real", "link", "link/sub", ".", "real/*.jpg"):
+        assert Selection(where).holds(inside, "sub/a.jpg"), where
+    assert not Selection("real").holds(outside, "other/a.jpg")

@@ -1,0 +1,133 @@
+"""Finding what is wrong with a collection."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from likewise.collection import Collection
+from likewise.collection.database import Database
+from likewise.errors import CollectionDamaged
+from likewise.types import Progress
+from tests.fakes import DIMENSIONS, RECIPE, FakeFactory, make_pictures
+
+Change = Callable[..., None]
+
+
+@pytest.fixture
+def collection(tmp_path: Path) -> Iterator[Collection]:
+    make_pictures(tmp_path / "photos", 8)
+    with Collection.open(tmp_path / "c", recipe=RECIPE, extractor_factory=FakeFactory()) as opened:
+        opened.add(tmp_path / "photos")
+        yield opened
+
+
+@pytest.fixture
+def change(tmp_path: Path, collection: Collection) -> Change:
+    """Alter the catalogue behind the collection's back."""
+
+    def run(statement: str, *values: object) -> None:
+        database = Database.writer(tmp_path / "c/catalogue.sqlite")
+        database.rows("PRAGMA foreign_keys = OFF")
+        database.run(statement, *values)
+        database.run("UPDATE meta SET value = value + 1 WHERE key = 'generation'")
+        database.close()
+
+    return run
+
+
+def written(*numbers: float) -> bytes:
+    return np.resize(np.array(numbers, np.float16), DIMENSIONS).tobytes()
+
+
+def kinds(collection: Collection) -> list[str]:
+    return [fault.kind for fault in collection.verify().faults]
+
+
+def test_a_sound_collection_has_no_fault(collection: Collection) -> None:
+    seen: list[Progress] = []
+    report = collection.verify(seen.append)
+    assert (report.faults, report.checked) == ([], 8)
+    assert (seen[-1].done, seen[-1].total) == (8, 8)
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        (b"", "vector-length"),
+        (written(1)[:-1], "vector-length"),
+        (written(1) + b"x", "vector-length"),
+        (written(np.nan), "vector-not-finite"),
+        (written(np.inf, 0), "vector-not-finite"),
+        (written(1), "vector-not-normalised"),
+    ],
+)
+def test_a_bad_vector_is_found_and_does_not_end_searching(
+    collection: Collection, change: Change, code: bytes, kind: str
+) -> None:
+    change("UPDATE vectors SET code = ? WHERE picture = 3", code)
+    [fault] = collection.verify().faults
+    assert (fault.kind, fault.subject) == (kind, str(collection.path_of(3)))
+    assert fault.message.endswith("remove it and index its file again")
+    hits = collection.search(1, k=8)
+    assert len(hits) == (8 if kind == "vector-not-normalised" else 7)
+
+
+def test_the_remedy_works(collection: Collection, change: Change, tmp_path: Path) -> None:
+    change("UPDATE vectors SET code = ? WHERE picture = 3", written(np.nan))
+    collection.remove(3)
+    assert kinds(collection) == []
+    assert collection.add(tmp_path / "photos").added == 1
+    assert len(collection.search(1, k=9)) == 8
+
+
+def test_a_vector_of_zeros_is_a_picture_without_features(collection: Collection, change: Change) -> None:
+    change("UPDATE vectors SET code = ? WHERE picture = 3", written(0))
+    assert kinds(collection) == []
+    assert collection.search(1, k=8)[-1].id == 3
+
+
+def test_rows_without_their_other_half(collection: Collection, change: Change) -> None:
+    change("DELETE FROM vectors WHERE picture = 2")
+    change("DELETE FROM pictures WHERE id = 4")
+    faults = {fault.kind: fault.subject for fault in collection.verify().faults}
+    assert faults == {"vector-missing": str(collection.path_of(2)), "vector-stray": "id 4"}
+    assert 4 not in [hit.id for hit in collection.search(1, k=8)]
+
+
+def test_files_that_are_gone(collection: Collection, tmp_path: Path) -> None:
+    path = collection.path_of(5)
+    path.unlink()
+    [fault] = collection.verify().faults
+    assert (fault.kind, fault.subject) == ("file-missing", str(path))
+    collection.add(tmp_path / "photos", prune=True)
+    assert kinds(collection) == []
+
+
+def test_a_recipe_that_was_edited(collection: Collection, change: Change) -> None:
+    change("UPDATE meta SET value = replace(value, 'size = 32', 'size = 48') WHERE key = 'manifest'")
+    assert kinds(collection) == ["manifest"]
+
+
+def test_a_manifest_that_cannot_be_read_stops_everything(collection: Collection, change: Change) -> None:
+    change("UPDATE meta SET value = '{' WHERE key = 'manifest'")
+    with pytest.raises(CollectionDamaged, match="manifest"):
+        collection.verify()
+
+
+def test_a_damaged_file_is_a_fault(collection: Collection, tmp_path: Path) -> None:
+    file = tmp_path / "c/catalogue.sqlite"
+    database = Database.reader(file)
+    [(page,)] = database.rows("SELECT rootpage FROM sqlite_master WHERE name = 'vectors'")
+    database.close()
+    collection.close()
+    content = bytearray(file.read_bytes())
+    content[(page - 1) * 65536 : page * 65536] = b"\xa5" * 65536
+    file.write_bytes(content)
+    with Collection.open(tmp_path / "c", extractor_factory=FakeFactory()) as damaged:
+        assert "database" in kinds(damaged)
+        with pytest.raises(CollectionDamaged, match="restore"):
+            damaged.search(1)
