@@ -1,0 +1,70 @@
+"""Find the pictures that show the same thing.
+
+>>> import likewise as lw
+>>> collection = lw.Collection.open("photos.likewise")
+>>> collection.add("photos/")
+>>> for hit in collection.search("query.jpg", k=10):
+...     print(hit.path, hit.score)
+
+The names below are loaded when they are first used, so that ``import likewise`` costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from likewise._version import __version__
+    from likewise.collection.collection import Collection
+    from likewise.descriptors.extractor import Extractor
+    from likewise.descriptors.recipe import Recipe, load_recipe, recipe_names
+    from likewise.drawing import result_sheet
+    from likewise.errors import LikewiseError
+    from likewise.export.extraction import extract
+    from likewise.types import Box, Hit, Progress
+
+_HOMES = {
+    "Box": "types",
+    "Collection": "collection.collection",
+    "Extractor": "descriptors.extractor",
+    "Hit": "types",
+    "LikewiseError": "errors",
+    "Progress": "types",
+    "Recipe": "descriptors.recipe",
+    "__version__": "_version",
+    "extract": "export.extraction",
+    "load_recipe": "descriptors.recipe",
+    "recipe_names": "descriptors.recipe",
+    "result_sheet": "drawing",
+}
+
+__all__ = [
+    "Box",
+    "Collection",
+    "Extractor",
+    "Hit",
+    "LikewiseError",
+    "Progress",
+    "Recipe",
+    "__version__",
+    "extract",
+    "load_recipe",
+    "recipe_names",
+    "result_sheet",
+]
+
+
+def __getattr__(name: str) -> object:
+    """Load a public name from the module it lives in (PEP 562)."""
+    try:
+        home = _HOMES[name]
+    except KeyError:
+        raise AttributeError(f"module 'likewise' has no attribute {name!r}") from None
+    value: object = getattr(import_module(f"likewise.{home}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

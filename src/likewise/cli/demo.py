@@ -1,0 +1,72 @@
+"""``likewise demo``: the whole thing once, on pictures that are there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from likewise.cli.options import BoxText, Engine, Json, RecipeName
+from likewise.cli.output import hit_table, printable, progress, show
+
+if TYPE_CHECKING:
+    from likewise.demo import DemoReport
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command of this module."""
+    app.command()(demo)
+
+
+def demo(
+    photos: Annotated[
+        Path | None,
+        typer.Option(
+            "--photos",
+            metavar="FOLDER",
+            help="Your own pictures. Without it: a set of pictures with known answers is made.",
+            show_default=False,
+        ),
+    ] = None,
+    query: Annotated[
+        Path | None,
+        typer.Option("--query", metavar="FILE", help="The picture to search for.", show_default=False),
+    ] = None,
+    box: BoxText = None,
+    k: Annotated[int, typer.Option("-k", min=1, help="How many pictures to find.")] = 10,
+    into: Annotated[
+        Path, typer.Option("--into", metavar="DIR", help="Where everything that the demo makes goes.")
+    ] = Path("demo"),
+    recipe: RecipeName = None,
+    engine: Engine = "openvino",
+    as_json: Json = False,
+) -> None:
+    """Index a folder, search it and draw the hits: everything once.
+
+    With its own pictures it also scores the search, for there it knows what is right.
+    """
+    from likewise.demo import run
+    from likewise.types import Box
+
+    region = Box.parse(box) if box is not None else None
+    with progress("demo") as callback:
+        done = run(into, photos, query, box=region, k=k, recipe=recipe, engine=engine, progress=callback)
+    show(done, _lines(done), as_json=as_json)
+
+
+def _lines(done: DemoReport) -> list[str]:
+    lines = [
+        f"{done.added.added} pictures of {printable(done.photos)} indexed in {done.added.seconds:.1f} s",
+        f"searched for {printable(done.query)}",
+        *hit_table(done.hits),
+        "",
+        f"sheet       {printable(done.sheet)}",
+        f"collection  {printable(done.collection)}",
+    ]
+    if done.score is not None:
+        score = done.score
+        lines.append(
+            f"score       mAP {score['map']:.3f} over {score['queries']} queries; {score['protocol']}"
+        )
+    return lines

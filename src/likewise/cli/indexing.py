@@ -1,0 +1,162 @@
+"""Commands that make a collection, change it and look after it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from likewise.cli.options import (
+    SUFFIX,
+    Engine,
+    In,
+    Json,
+    MaxPixels,
+    Numbers,
+    RecipeName,
+    find_collection,
+)
+from likewise.cli.output import printable, progress, show, table
+
+if TYPE_CHECKING:
+    from likewise.collection.reports import AddReport, Info
+
+FAULTS_FOUND = 1
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    for command in (index, info, failures, verify, remove):
+        app.command()(command)
+
+
+def index(
+    folders: Annotated[
+        list[Path], typer.Argument(metavar="FOLDER", help="Folders of pictures, or single pictures.")
+    ],
+    into: Annotated[
+        Path | None,
+        typer.Option(
+            "--into",
+            metavar="DIR",
+            help=f"The collection to make or add to. Without it: ./<folder name>{SUFFIX}.",
+            show_default=False,
+        ),
+    ] = None,
+    recipe: RecipeName = None,
+    engine: Engine = "openvino",
+    precision: Numbers = None,
+    prune: Annotated[bool, typer.Option("--prune", help="Forget pictures whose files are gone.")] = False,
+    retry: Annotated[
+        bool, typer.Option("--retry", help="Try files again that failed before and have not changed since.")
+    ] = False,
+    checksum: Annotated[
+        bool,
+        typer.Option("--checksum", help="Compare contents even where size and times say nothing changed."),
+    ] = False,
+    max_pixels: MaxPixels = None,
+    as_json: Json = False,
+) -> None:
+    """Make a collection of a folder of pictures, or bring it up to date.
+
+    Only new and changed files are worked on. A run that was interrupted, even killed, is carried on by the
+    next one.
+    """
+    from likewise.collection.collection import Collection
+
+    path = into or Path(folders[0].resolve().name + SUFFIX)
+    with Collection.open(path, recipe=recipe, engine=engine, precision=precision) as collection:
+        with progress("indexing") as callback:
+            report = collection.add(
+                *folders,
+                prune=prune,
+                retry=retry,
+                checksum=checksum,
+                progress=callback,
+                max_pixels=max_pixels,
+            )
+        total = len(collection)
+    show(report, _index_lines(report, path, total), as_json=as_json)
+
+
+def _index_lines(report: AddReport, path: Path, total: int) -> list[str]:
+    counts = {name: number for name, number in vars(report).items() if name != "seconds" and number}
+    did = ", ".join(f"{number} {name}" for name, number in counts.items()) or "no pictures found"
+    lines = [f"{did} in {report.seconds:.1f} s", f"{printable(path)}: {total} pictures"]
+    if report.failed:
+        lines.append("what failed and why: likewise failures")
+    return lines
+
+
+def info(collection: In = None, as_json: Json = False) -> None:
+    """Show what a collection holds and how it was made."""
+    from likewise.collection.collection import Collection
+
+    with Collection.open(find_collection(collection)) as opened:
+        found = opened.info()
+    show(found, _info_lines(found), as_json=as_json)
+
+
+def _info_lines(found: Info) -> list[str]:
+    changed = datetime.fromtimestamp(found.changed).astimezone()
+    manifest = found.manifest
+    return [
+        f"collection  {printable(found.path)}",
+        f"pictures    {found.pictures}, {found.failures} failed",
+        *(f"folder      {printable(root)}" for root in found.roots),
+        f"recipe      {found.recipe} ({manifest.recipe_hash[:12]})",
+        f"network     {manifest.network}, weights {manifest.weights_hash[:12]}",
+        f"vectors     {manifest.dimensions} x {found.code}, by {manifest.engine} in {manifest.precision}",
+        f"on disk     {found.bytes / 1e6:.1f} MB",
+        f"changed     {changed:%Y-%m-%d %H:%M:%S %z} (generation {found.generation})",
+    ]
+
+
+def failures(collection: In = None, as_json: Json = False) -> None:
+    """List the files that could not be indexed, each with its reason."""
+    from likewise.collection.collection import Collection
+
+    with Collection.open(find_collection(collection)) as opened:
+        found = opened.failures()
+    rows = [(failure.reason, failure.path, failure.message) for failure in found]
+    lines = table(rows, ("reason", "file", "what happened")) if rows else ["no failures"]
+    show(found, lines, as_json=as_json)
+
+
+def verify(collection: In = None, as_json: Json = False) -> None:
+    """Check every row, every vector and every file of a collection.
+
+    Exits with 1 when there is a fault.
+    """
+    from likewise.collection.collection import Collection
+
+    with Collection.open(find_collection(collection)) as opened, progress("verifying") as callback:
+        report = opened.verify(callback)
+    lines = [f"{fault.kind}: {printable(fault.subject)}: {fault.message}" for fault in report.faults]
+    lines.append(f"{report.checked} checked, {len(report.faults)} faults")
+    show(report, lines, as_json=as_json)
+    if report.faults:
+        raise typer.Exit(FAULTS_FOUND)
+
+
+def remove(
+    what: Annotated[
+        list[str] | None, typer.Argument(metavar="WHAT", help="Files, folders or globs over the paths.")
+    ] = None,
+    ids: Annotated[
+        list[int] | None, typer.Option("--id", help="A picture's id, as --json prints it; may be repeated.")
+    ] = None,
+    collection: In = None,
+    as_json: Json = False,
+) -> None:
+    """Remove pictures from a collection. The files stay where they are."""
+    from likewise.collection.collection import Collection
+
+    if not what and not ids:
+        raise typer.BadParameter("name what to remove: files, folders, globs or --id N")
+    with Collection.open(find_collection(collection)) as opened:
+        removed = opened.remove(*(what or ()), *(ids or ()))
+        left = len(opened)
+    show({"removed": removed, "left": left}, [f"{removed} removed, {left} left"], as_json=as_json)

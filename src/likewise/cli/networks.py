@@ -1,0 +1,159 @@
+"""``likewise networks``: what can look at a picture, where it can be tapped, and its weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from likewise.cli.options import Json
+from likewise.cli.output import printable, progress, show, table
+
+if TYPE_CHECKING:
+    from likewise.networks.card import Card, Weights
+    from likewise.networks.weights import WeightsFile
+
+app = typer.Typer(
+    name="networks",
+    help="List the networks, show one, fetch or import its weights.",
+    invoke_without_command=True,
+)
+
+
+def _names() -> list[str]:
+    from likewise.networks import NETWORKS
+
+    return list(NETWORKS)
+
+
+Name = Annotated[
+    str, typer.Argument(metavar="NETWORK", help="A name of `likewise networks`.", autocompletion=_names)
+]
+WeightsName = Annotated[
+    str | None,
+    typer.Option("--weights", metavar="NAME", help="Which weights; else the first.", show_default=False),
+]
+
+
+@app.callback()
+def _default(context: typer.Context, as_json: Json = False) -> None:
+    if context.invoked_subcommand is None:
+        list_networks(as_json)
+
+
+@app.command("list")
+def list_networks(as_json: Json = False) -> None:
+    """List the networks and whether their weights are on this machine."""
+    from likewise.networks import NETWORKS
+
+    found = [
+        {
+            "network": card.name,
+            "weights": weights.name,
+            "here": _location(card, weights) is not None,
+            "taps": len(card.taps),
+            "licence": weights.licence,
+        }
+        for card in NETWORKS.values()
+        for weights in card.weights
+    ]
+    rows = [[*(row | {"here": "yes" if row["here"] else "no"}).values()] for row in found]
+    show(found, table(rows, list(found[0]), right="taps"), as_json=as_json)
+
+
+def _location(card: Card, weights: Weights) -> Path | None:
+    from likewise.errors import WeightsMissing
+    from likewise.networks.weights import locate
+
+    try:
+        return locate(card, weights).path
+    except WeightsMissing:
+        return None
+
+
+@app.command("show")
+def show_network(name: Name, as_json: Json = False) -> None:
+    """Show a network: its weights and its taps.
+
+    A tap's stride is the distance of neighbouring cells in pixels, its field the side of what a cell sees;
+    0 stands for the whole picture.
+    """
+    from likewise.networks import find
+
+    card = find(name)
+    value = {
+        "name": card.name,
+        "paper": card.paper,
+        "grid": card.grid,
+        "minimum": card.minimum,
+        "input_size": card.input_size,
+        "weights": [_weights_value(card, weights) for weights in card.weights],
+        "taps": list(card.taps.values()),
+    }
+    show(value, _card_lines(card), as_json=as_json)
+
+
+def _weights_value(card: Card, weights: Weights) -> dict[str, object]:
+    return {
+        "name": weights.name,
+        "about": weights.about,
+        "licence": weights.licence,
+        "preprocessing": weights.preprocessing,
+        "sources": weights.sources,
+        "here": _location(card, weights),
+    }
+
+
+def _card_lines(card: Card) -> list[str]:
+    lines = [card.name, card.paper, ""]
+    for weights in card.weights:
+        how = weights.preprocessing
+        lines += [
+            f"weights {weights.name}: {weights.about or weights.licence}",
+            f"  licence: {weights.licence}",
+            f"  here: {printable(_location(card, weights) or 'no')}",
+            f"  input: {how.order}, (v * {how.scale:g} - {how.mean}) / {how.std}, {how.interpolation}",
+            *(f"  from {source.kind}: {source.location}" for source in weights.sources),
+        ]
+    rows = [
+        (tap.name, tap.channels, tap.stride, tap.field, f"{tap.offset:g}", " ".join(tap.aliases))
+        for tap in card.taps.values()
+    ]
+    head = ("tap", "channels", "stride", "field", "offset", "also called")
+    return [*lines, "", *table(rows, head, right="channels stride field offset")]
+
+
+@app.command("fetch")
+def fetch_weights(name: Name, weights: WeightsName = None, as_json: Json = False) -> None:
+    """Fetch a network's weights: its sources in order, each checked by its SHA-256.
+
+    This is the only command that opens a connection.
+    """
+    from likewise.networks.weights import fetch
+
+    with progress(f"fetching {name}", unit="MB") as callback:
+        found = fetch(name, weights=weights, progress=callback)
+    _show_file(found, as_json)
+
+
+@app.command("import")
+def import_weights(
+    name: Name,
+    file: Annotated[Path, typer.Argument(help="A torchvision .pth, a Keras .h5 or a safetensors file.")],
+    weights: WeightsName = None,
+    layout: Annotated[
+        str | None,
+        typer.Option("--layout", help="How its tensors are named, if it cannot be told.", show_default=False),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Take a network's weights from a file on this machine."""
+    from likewise.networks.weights import import_file
+
+    _show_file(import_file(name, file, weights=weights, layout=layout), as_json)
+
+
+def _show_file(found: WeightsFile, as_json: bool) -> None:
+    value = {"weights": found.weights.name, "path": found.path, "identity": found.identity}
+    show(value, [f"weights {found.weights.name}: {printable(found.path)}"], as_json=as_json)

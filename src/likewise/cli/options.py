@@ -1,0 +1,97 @@
+"""The options that several commands share, and how a collection is found when none is named."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from likewise.errors import CollectionNotFound
+
+SUFFIX = ".likewise"
+VARIABLE = "LIKEWISE_COLLECTION"
+
+EngineName = Literal["openvino", "torch"]
+Precision = Literal["f32", "bf16"]
+
+
+def _recipes() -> list[str]:
+    from likewise.descriptors.recipe import recipe_names
+
+    return list(recipe_names())
+
+
+In = Annotated[
+    Path | None,
+    typer.Option(
+        "--in",
+        metavar="DIR",
+        help=f"The collection. Without it: ${VARIABLE}, else the only *{SUFFIX} in the current folder.",
+        show_default=False,
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON value instead of text.")]
+Engine = Annotated[EngineName, typer.Option("--engine", help="What runs the network.")]
+Numbers = Annotated[
+    Precision | None,
+    typer.Option(
+        "--precision",
+        help="The numbers the network is run in: those of the collection, f32 for a new one.",
+        show_default=False,
+    ),
+]
+RecipeName = Annotated[
+    str | None,
+    typer.Option(
+        "--recipe",
+        metavar="NAME|FILE",
+        help="How pictures are described: a name of `likewise recipes`, or a TOML file.",
+        show_default=False,
+        autocompletion=_recipes,
+    ),
+]
+MaxPixels = Annotated[
+    int | None,
+    typer.Option(
+        "--max-pixels",
+        min=1,
+        help="Refuse pictures with more pixels than this (decompression bombs). "
+        "Without it: $LIKEWISE_MAX_PIXELS, else 200 million.",
+        show_default=False,
+    ),
+]
+
+BoxText = Annotated[
+    str | None,
+    typer.Option(
+        "--box",
+        metavar="X1,Y1,X2,Y2",
+        help="Search for this part: left, top, right and bottom in pixels of the upright original.",
+        show_default=False,
+    ),
+]
+
+
+def find_collection(given: Path | None) -> Path:
+    """The collection a command works on.
+
+    Raises
+    ------
+    CollectionNotFound
+        When none is named and the current folder holds none, or several.
+    """
+    named = given or (Path(os.environ[VARIABLE]) if os.environ.get(VARIABLE) else None)
+    if named is not None:
+        return named
+    found = sorted(Path().glob(f"*{SUFFIX}"))
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise CollectionNotFound(
+            f"no *{SUFFIX} in the current folder; make one with `likewise index FOLDER`, "
+            f"or name one with --in DIR or ${VARIABLE}"
+        )
+    names = ", ".join(path.name for path in found)
+    raise CollectionNotFound(f"which collection? here are {names}; choose with --in DIR or ${VARIABLE}")

@@ -1,0 +1,103 @@
+"""What commands write: text for people or one JSON value for programs, and progress on a terminal."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import typer
+
+if TYPE_CHECKING:  # numpy stands behind it, and help must not wait for that
+    from likewise.types import Hit, Progress, ProgressCallback
+
+
+def show(value: object, lines: Iterable[str], *, as_json: bool) -> None:
+    """Print ``value`` as JSON, or the ``lines`` that say the same to a person."""
+    if as_json:
+        typer.echo(json.dumps(value, default=_plain, indent=2))
+        return
+    for line in lines:
+        typer.echo(line)
+
+
+def _plain(value: object) -> object:
+    """What JSON does not know: dataclasses, paths, and numpy's numbers and arrays."""
+    if dataclasses.is_dataclass(value):
+        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    if isinstance(value, Iterable):
+        return list(value)
+    raise TypeError(f"{type(value).__name__} cannot be written as JSON")
+
+
+def printable(text: object) -> str:
+    """A name on one line: line breaks and other control characters in it are written as escapes."""
+    return "".join(
+        c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in str(text)
+    )
+
+
+def table(rows: Sequence[Sequence[object]], head: Sequence[str], *, right: str = "") -> Iterator[str]:
+    """Columns as wide as their longest cell; the columns whose head is in ``right`` are set flush right."""
+    cells = [[*head], *([printable(cell) for cell in row] for row in rows)]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(head))]
+    flush = [name in right.split() for name in head]
+    for row in cells:
+        padded = (
+            c.rjust(w) if to_right else c.ljust(w) for c, w, to_right in zip(row, widths, flush, strict=True)
+        )
+        yield "  ".join(padded).rstrip()
+
+
+def hit_table(hits: Iterable[Hit]) -> Iterator[str]:
+    """What was found, best first."""
+    rows = [(hit.rank, f"{hit.score:.4f}", hit.path) for hit in hits]
+    return table(rows, ("rank", "score", "picture"), right="rank score")
+
+
+def clock(seconds: float | None) -> str:
+    """Seconds as ``h:mm:ss``, or nothing while they are unknown."""
+    if seconds is None:
+        return ""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02} left"
+
+
+@contextmanager
+def progress(what: str, *, unit: str = "") -> Iterator[ProgressCallback | None]:
+    """A progress bar on standard error, or None when that is no terminal; with unit MB it counts bytes."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    # rich costs a tenth of a second, and only a terminal needs it
+    from rich.console import Console
+    from rich.progress import BarColumn, TextColumn
+    from rich.progress import Progress as Bar
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[state]}"))
+    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what, total=None, state="")
+
+        def update(now: Progress) -> None:
+            bar.update(task, completed=now.done, total=now.total or None, state=state(now, unit))
+
+        yield update
+
+
+def state(now: Progress, unit: str = "") -> str:
+    """How far a task has come, in one line."""
+    counts = (now.done, now.total) if now.total else (now.done,)
+    parts = [" of ".join(f"{count / 1e6:.1f} {unit}" if unit else f"{count}" for count in counts)]
+    if now.failed:
+        parts.append(f"{now.failed} failed")
+    parts += [part for part in (clock(now.remaining), printable(now.note)) if part]
+    return ", ".join(parts)

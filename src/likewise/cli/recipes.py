@@ -1,0 +1,54 @@
+"""``likewise recipes``: the named ways to describe a picture."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from likewise.cli.options import Json
+from likewise.cli.output import show, table
+
+app = typer.Typer(
+    name="recipes",
+    help="List the recipes, or show one: how pictures are described.",
+    invoke_without_command=True,
+)
+
+
+def _names() -> list[str]:
+    from likewise.descriptors.recipe import recipe_names
+
+    return list(recipe_names())
+
+
+@app.callback()
+def _default(context: typer.Context, as_json: Json = False) -> None:
+    if context.invoked_subcommand is None:
+        list_recipes(as_json)
+
+
+@app.command("list")
+def list_recipes(as_json: Json = False) -> None:
+    """List the recipes that come with likewise."""
+    from likewise.descriptors.recipe import load_recipe
+
+    recipes = [load_recipe(name) for name in _names()]
+    value = [{"name": r.name, "network": r.network, "about": r.about, "hash": r.hash} for r in recipes]
+    rows = [(r.name, r.network, r.about) for r in recipes]
+    show(value, table(rows, ("recipe", "network", "about")), as_json=as_json)
+
+
+@app.command("show")
+def show_recipe(
+    name: Annotated[
+        str, typer.Argument(metavar="NAME|FILE", help="A recipe's name or file.", autocompletion=_names)
+    ],
+    as_json: Json = False,
+) -> None:
+    """Print a recipe as TOML, a file to start your own from."""
+    from likewise.descriptors.recipe import load_recipe
+
+    recipe = load_recipe(name)
+    text = recipe.to_toml()
+    show({"name": recipe.name, "hash": recipe.hash, "toml": text}, [text.rstrip()], as_json=as_json)

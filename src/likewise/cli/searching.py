@@ -1,0 +1,97 @@
+"""Commands that look for pictures and compare them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from likewise.cli.options import BoxText, Engine, In, Json, MaxPixels, find_collection
+from likewise.cli.output import hit_table, show
+
+if TYPE_CHECKING:
+    from likewise.collection.reports import Comparison
+    from likewise.types import CropScale
+else:  # typer reads the annotation, and numpy stands behind likewise.types
+    from typing import Literal
+
+    CropScale = Literal["whole", "own"]
+
+Crop = Annotated[
+    CropScale,
+    typer.Option(
+        "--crop", help="Scale the box by the factor of its whole picture, or as a picture on its own."
+    ),
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    for command in (search, compare):
+        app.command()(command)
+
+
+def search(
+    query: Annotated[Path, typer.Argument(help="A picture file; it need not be in the collection.")],
+    k: Annotated[int, typer.Option("-k", min=1, help="How many pictures to find.")] = 20,
+    box: BoxText = None,
+    crop: Crop = "whole",
+    under: Annotated[
+        str | None,
+        typer.Option("--under", metavar="FOLDER|GLOB", help="Search only these paths.", show_default=False),
+    ] = None,
+    sheet: Annotated[
+        Path | None,
+        typer.Option("--sheet", metavar="FILE", help="Draw query and hits to a picture.", show_default=False),
+    ] = None,
+    engine: Engine = "openvino",
+    max_pixels: MaxPixels = None,
+    collection: In = None,
+    as_json: Json = False,
+) -> None:
+    """Find the pictures that look most like a query, best first."""
+    from likewise.collection.collection import Collection
+    from likewise.types import Box
+
+    region = Box.parse(box) if box is not None else None
+    with Collection.open(find_collection(collection), engine=engine) as opened:
+        hits = opened.search(query, k=k, box=region, crop=crop, under=under)
+    if sheet is not None:
+        from likewise.drawing import result_sheet
+
+        result_sheet(query, region, hits, sheet, k=k, correct=None)
+    show(hits, hit_table(hits), as_json=as_json)
+
+
+def compare(
+    first: Annotated[Path, typer.Argument(help="A picture file.")],
+    second: Annotated[Path, typer.Argument(help="Another picture file.")],
+    engine: Engine = "openvino",
+    collection: In = None,
+    as_json: Json = False,
+) -> None:
+    """Compare two pictures, and show how unusual their similarity is.
+
+    It is judged by the similarities of random pairs of the collection.
+    """
+    from likewise.collection.collection import Collection
+
+    with Collection.open(find_collection(collection), engine=engine) as opened:
+        found = opened.compare(first, second)
+    show(found, _comparison_lines(found), as_json=as_json)
+
+
+def _comparison_lines(found: Comparison) -> list[str]:
+    lines = [
+        f"similarity  {found.similarity:.4f}",
+        f"percentile  {_number(found.percentile)} (per cent of random pairs are less alike)",
+        f"rank        {found.rank} (place of the second picture when the first is searched for)",
+    ]
+    for share, score in found.quantiles.items():
+        lines.append(f"quantile    {score:.4f} ({100 * share:g} per cent of random pairs are no more alike)")
+    return lines
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"

@@ -1,0 +1,1 @@
+"""The vectors of a folder of pictures as one file, for other programs."""

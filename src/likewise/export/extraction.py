@@ -1,0 +1,226 @@
+"""From a folder of pictures to one file of vectors.
+
+While it runs, what is done lies in shards beside the file, in ``<file>.parts/``; a run that was interrupted
+goes on from there. At the end the shards are put together in the order of the paths, and removed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from likewise.assets import replacing
+from likewise.collection.describing import Describer, cores
+from likewise.collection.pace import Pace
+from likewise.collection.walk import Found, walk
+from likewise.descriptors.recipe import Part, Recipe
+from likewise.errors import BadPicture, UsageError
+from likewise.export.files import writer
+from likewise.export.shards import Done, Shards
+from likewise.networks import find
+from likewise.pictures import Loaded, Resize
+from likewise.types import FloatArray, Progress, ProgressCallback
+
+BATCH = 16  # pictures that the engine gets at once, and that are decoded ahead of it
+
+Pool: TypeAlias = Literal["none", "mean", "sum", "max", "gem"]
+
+
+@dataclass(frozen=True)
+class Extraction:
+    """What an extraction did.
+
+    Attributes
+    ----------
+    path
+        The file written.
+    rows, dimensions
+        Its shape.
+    resumed
+        How many files an interrupted run had already done.
+    failed
+        How many files could not be read; ``<file>.failures.json`` says why.
+    """
+
+    path: Path
+    rows: int
+    dimensions: int
+    resumed: int
+    failed: int
+    seconds: float
+
+
+def activations(
+    network: str, tap: str, pool: Pool, *, weights: str = "", resize: Resize | None = None
+) -> Recipe:
+    """A recipe for the bare activations of one tap: pooled as asked, not normalised, in full precision.
+
+    Parameters
+    ----------
+    pool
+        ``none`` keeps every cell, in the order channel, row, column. A tap that gives one vector for the
+        whole picture stays as it is under every pooling.
+    resize
+        By default the square of the side that the network was trained at.
+
+    Raises
+    ------
+    UnknownName
+        When there is no such network or tap.
+    """
+    card = find(network)
+    place = card.tap(tap)
+    pooling = "none" if place.stride == 0 else "flatten" if pool == "none" else pool
+    return Recipe(
+        "activations",
+        network,
+        (Part(place.name, pooling),),
+        resize or Resize("square", card.input_size or 224),
+        weights=weights,
+        transforms=(),
+        distance="l2",
+        code="fp32",
+    )
+
+
+def extract(
+    folder: str | os.PathLike[str],
+    to: str | os.PathLike[str],
+    extractor: Describer,
+    *,
+    overwrite: bool = False,
+    max_pixels: int | None = None,
+    progress: ProgressCallback | None = None,
+) -> Extraction:
+    """Write the vector of every picture in a folder to one file.
+
+    Parameters
+    ----------
+    to
+        ``.npy``: float32 ``(n, d)``; ``<file>.json`` beside it holds ids and manifest.
+        ``.safetensors``: tensors ``vectors`` and ``ids`` (UTF-8, NUL between), manifest in the metadata.
+        ``.parquet``: columns ``id`` and ``vector``, manifest in the schema's metadata.
+        An id is the path below the folder; rows are in the order of the ids.
+    extractor
+        What describes a picture, a `likewise.Extractor`.
+    overwrite
+        Replace the file if it exists.
+
+    Raises
+    ------
+    UsageError
+        When the suffix is another one, the file exists, or the folder holds no picture that can be read.
+    MissingExtra
+        When parquet is asked for and pyarrow is not there.
+    ManifestMismatch
+        When the interrupted run was of another folder or made in another way.
+    CollectionLocked
+        When another process is writing the same file.
+    StorageError
+        When the disk is full or the folder cannot be written.
+    """
+    target, root, start = Path(to), os.path.abspath(folder), time.monotonic()
+    write = writer(target, overwrite=overwrite)
+    with Shards(Path(f"{target}.parts")) as shards:
+        shards.resume(extractor.manifest, root)
+        files = {os.path.relpath(found.path, root): found for found in walk(root)}
+        todo = [(name, found) for name, found in sorted(files.items()) if not shards.has(name, found.stamp)]
+        report = _Reporter(len(todo), progress)
+        for batch in _described(todo, extractor, max_pixels):
+            shards.add(batch)
+            report(batch)
+        shards.flush()
+        done = [shards.done[name] for name in sorted(files)]
+        failed = [one for one in done if one.problem]
+        _record(Path(f"{target}.failures.json"), failed)
+        rows = [one for one in done if not one.problem]
+        if rows:
+            ids = [os.fsencode(one.name).decode("utf-8", "backslashreplace") for one in rows]
+            write(ids, extractor.dimensions, extractor.manifest, shards.vectors(rows))
+        shards.remove()
+    if not rows:
+        raise UsageError(f"{folder} holds no picture that could be read ({len(failed)} failed)")
+    seconds = time.monotonic() - start
+    return Extraction(target, len(rows), extractor.dimensions, len(files) - len(todo), len(failed), seconds)
+
+
+def _described(
+    todo: Sequence[tuple[str, Found]], extractor: Describer, max_pixels: int | None
+) -> Iterator[list[Done]]:
+    """Describe in batches; the next batch is decoded in threads while the engine has the current one."""
+
+    def prepare(found: Found) -> Loaded | BadPicture:
+        if found.problem:
+            return found.problem
+        try:
+            return extractor.prepare(found.path, max_pixels=max_pixels)
+        except BadPicture as error:
+            return error
+
+    ahead: deque[tuple[Sequence[tuple[str, Found]], list[Future[Loaded | BadPicture]]]] = deque()
+    with ThreadPoolExecutor(cores()) as pool:
+        for begin in range(0, len(todo), BATCH):
+            batch = todo[begin : begin + BATCH]
+            ahead.append((batch, [pool.submit(prepare, found) for _, found in batch]))
+            if len(ahead) > 1:
+                yield _describe(*ahead.popleft(), extractor)
+        while ahead:
+            yield _describe(*ahead.popleft(), extractor)
+
+
+def _describe(
+    batch: Sequence[tuple[str, Found]], futures: Sequence[Future[Loaded | BadPicture]], extractor: Describer
+) -> list[Done]:
+    prepared = [future.result() for future in futures]
+    vectors = iter(_vectors([one for one in prepared if not isinstance(one, BadPicture)], extractor))
+    found = [one if isinstance(one, BadPicture) else next(vectors) for one in prepared]
+    return [
+        Done(name, file.stamp, problem=one)
+        if isinstance(one, BadPicture)
+        else Done(name, file.stamp, vector=one)
+        for (name, file), one in zip(batch, found, strict=True)
+    ]
+
+
+def _vectors(loaded: Sequence[Loaded], extractor: Describer) -> list[FloatArray | BadPicture]:
+    """Vectors of a batch; a picture that cannot be described fails alone."""
+    try:
+        return list(extractor.describe(loaded)) if loaded else []
+    except BadPicture as problem:
+        if len(loaded) == 1:
+            return [problem]
+        return [vector for one in loaded for vector in _vectors([one], extractor)]
+
+
+class _Reporter:
+    """Counts what is done and says how long the rest will take."""
+
+    def __init__(self, total: int, progress: ProgressCallback | None) -> None:
+        self.total, self.progress, self.pace = total, progress, Pace()
+        self.done = self.failed = 0
+
+    def __call__(self, batch: Sequence[Done]) -> None:
+        self.done += len(batch)
+        self.failed += sum(one.problem is not None for one in batch)
+        if self.progress is not None:
+            left = self.pace.remaining(self.done, self.total)
+            self.progress(Progress(self.done, self.total, self.failed, left))
+
+
+def _record(path: Path, failed: Sequence[Done]) -> None:
+    """Write down what failed and why; nothing lies there when nothing failed."""
+    if not failed:
+        path.unlink(missing_ok=True)
+        return
+    rows = [
+        {"id": d.name, "reason": d.problem.reason, "message": str(d.problem)} for d in failed if d.problem
+    ]
+    with replacing(path) as part:
+        part.write_text(json.dumps(rows, indent=1))

@@ -1,0 +1,171 @@
+"""What an extraction has done so far, as files that a kill leaves whole."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, astuple, dataclass, replace
+from itertools import groupby
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import load_file, save_file
+
+from likewise.assets import replacing
+from likewise.collection.lock import writing
+from likewise.collection.walk import Stamp
+from likewise.descriptors.recipe import Manifest
+from likewise.errors import BadPicture, CollectionDamaged, ManifestMismatch, StorageError
+from likewise.types import FloatArray
+
+PICTURES = 256  # in one shard at most
+SECONDS = 20.0  # of work in one shard at most: what a kill can cost, give or take a batch
+
+
+@dataclass(frozen=True)
+class Done:
+    """A file that was worked on, and what came of it.
+
+    Attributes
+    ----------
+    vector
+        float32 ``(d,)`` until it lies in a shard.
+    shard, row
+        Where it lies then.
+    """
+
+    name: str
+    stamp: Stamp
+    problem: BadPicture | None = None
+    vector: FloatArray | None = None
+    shard: Path | None = None
+    row: int = -1
+
+
+class Shards:
+    """The folder of shards, locked against a second writer while it is open."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.done: dict[str, Done] = {}
+        self._waiting: list[Done] = []
+        self._written = 0
+        self._flushed = time.monotonic()
+        self._lock = ExitStack()
+
+    def __enter__(self) -> Shards:
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StorageError(f"{self.folder} cannot be made ({error.strerror})") from error
+        self._lock.enter_context(writing(self.folder / "lock"))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if kind is KeyboardInterrupt:
+                self.flush()
+        finally:
+            self._lock.close()
+
+    def resume(self, manifest: Manifest, root: str) -> None:
+        """Read what an interrupted run left.
+
+        Raises
+        ------
+        ManifestMismatch
+            When it was of another folder or made in another way.
+        CollectionDamaged
+            When a shard cannot be read.
+        """
+        origin = self.folder / "origin.json"
+        if not origin.exists():
+            with replacing(origin) as part:
+                part.write_text(json.dumps({"folder": root, "manifest": asdict(manifest)}))
+        else:
+            self._check(json.loads(origin.read_text()), manifest, root)
+        for path in sorted(self.folder.glob("*.safetensors")):
+            self._written = int(path.stem) + 1
+            self.done |= {one.name: one for one in _read(path)}
+
+    def _check(self, origin: dict[str, object], manifest: Manifest, root: str) -> None:
+        before = Manifest.from_json(json.dumps(origin["manifest"]))
+        what = before.difference(manifest)
+        if origin["folder"] != root:
+            what = f"it was of {origin['folder']}, not of {root}"
+        if what:
+            raise ManifestMismatch(
+                f"{self.folder} holds an interrupted run that cannot be carried on: {what}; "
+                "remove that folder or write to another file"
+            )
+
+    def has(self, name: str, stamp: Stamp) -> bool:
+        """Whether a file was done, and has not changed since."""
+        return name in self.done and self.done[name].stamp == stamp
+
+    def add(self, batch: Sequence[Done]) -> None:
+        """Take results; they are on disk after the next `flush`, which comes by itself now and then."""
+        self._waiting += batch
+        if len(self._waiting) >= PICTURES or time.monotonic() - self._flushed > SECONDS:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what is waiting as one shard: whole on disk, or not there."""
+        if not self._waiting:
+            return
+        path = self.folder / f"{self._written:06}.safetensors"
+        vectors = [one.vector for one in self._waiting if one.vector is not None]
+        rows = [_row(one) for one in self._waiting]
+        tensors = {"vectors": np.stack(vectors)} if vectors else {}
+        with replacing(path) as part:
+            try:
+                save_file(tensors, part, {"rows": json.dumps(rows)})
+            except SafetensorError as error:
+                raise StorageError(f"cannot write {path} ({error}); make room and run again") from error
+        self.done |= {one.name: one for one in _placed(self._waiting, path)}
+        self._waiting, self._flushed = [], time.monotonic()
+        self._written += 1
+
+    def vectors(self, rows: Sequence[Done]) -> Iterator[FloatArray]:
+        """The vectors of ``rows`` in their order, in blocks ``(m, d)``."""
+        for shard, together in groupby(rows, key=lambda one: one.shard):
+            if shard is not None:
+                block: FloatArray = load_file(shard)["vectors"][[one.row for one in together]]
+                yield block
+
+    def remove(self) -> None:
+        """Remove the folder and all in it."""
+        shutil.rmtree(self.folder)
+
+
+def _placed(batch: Sequence[Done], path: Path) -> Iterator[Done]:
+    """The same results, with the place of their vectors instead of the vectors."""
+    row = 0
+    for one in batch:
+        yield replace(one, vector=None, shard=path, row=-1 if one.problem else row)
+        row += one.problem is None
+
+
+def _row(one: Done) -> list[object]:
+    problem = (one.problem.reason, str(one.problem)) if one.problem else None
+    return [one.name, astuple(one.stamp), problem]
+
+
+def _read(path: Path) -> Iterator[Done]:
+    try:
+        with safe_open(path, "numpy") as file:
+            rows = json.loads(file.metadata()["rows"])
+    except (SafetensorError, ValueError, KeyError, TypeError) as error:
+        raise CollectionDamaged(f"{path} cannot be read ({error}); remove it and run again") from error
+    batch = [
+        Done(name, Stamp(*stamp), problem=BadPicture(problem[1], problem[0]) if problem else None)
+        for name, stamp, problem in rows
+    ]
+    return _placed(batch, path)

@@ -1,0 +1,463 @@
+"""The command line: every command, its errors, and what it does not load or open."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import typer
+from PIL import Image
+
+from likewise import cli
+from likewise.cli.output import clock, printable, state, table
+from likewise.collection.lock import writing
+from likewise.types import Progress
+
+NAMES = ["one.png", "two.png", "three.png", "four.png"]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder with photos/ and photos.likewise, and a cache of its own that is warm."""
+    here = tmp_path_factory.mktemp("cli")
+    noise = np.random.default_rng(0)
+    (here / "photos" / "sub").mkdir(parents=True)
+    for number, name in enumerate(NAMES):
+        pixels = noise.integers(0, 255, (3 + number, 4, 3), np.uint8)
+        Image.fromarray(pixels).resize((96, 64)).save(here / "photos" / name)
+    os.rename(here / "photos" / "four.png", here / "photos" / "sub" / "four.png")
+    (here / "photos" / "bad.jpg").write_text("no picture")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LIKEWISE_CACHE", str(here / "cache"))
+        patch.chdir(here)
+        with pytest.raises(SystemExit) as end:
+            cli.main(["index", "photos"])
+        assert end.value.code == 0
+    yield here
+
+
+@pytest.fixture
+def here(made: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("LIKEWISE_CACHE", str(made / "cache"))
+    monkeypatch.delenv("LIKEWISE_COLLECTION", raising=False)
+    monkeypatch.delenv("LIKEWISE_DEBUG", raising=False)
+    monkeypatch.chdir(made)
+    return made
+
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def run(here: Path, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run a command in this process: exit code, standard output, standard error."""
+
+    def call(*arguments: object) -> tuple[int, str, str]:
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as end:
+            cli.main([str(argument) for argument in arguments])
+        out, err = capsys.readouterr()
+        code = end.value.code
+        assert isinstance(code, int)
+        return code, out, err
+
+    return call
+
+
+def python(code: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run Python in a process of its own, with warnings as errors as everywhere in the tests."""
+    command = [sys.executable, "-W", "error", "-c", code, *arguments]
+    return subprocess.run(
+        command, env=os.environ | environment, capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+def commands(command: Any, *names: str) -> Iterator[tuple[str, Any]]:
+    """All commands with their full names."""
+    yield " ".join(names), command
+    for name, child in getattr(command, "commands", {}).items():
+        yield from commands(child, *names, name)
+
+
+COMMANDS = dict(commands(typer.main.get_command(cli.app), "likewise"))
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_argument_and_option_has_help(name: str) -> None:
+    command = COMMANDS[name]
+    assert command.help
+    for parameter in command.params:
+        assert getattr(parameter, "help", None), parameter.name
+
+
+def test_there_are_the_commands_of_the_design() -> None:
+    groups = {"likewise", "likewise networks", "likewise recipes"}
+    single = "index search compare info failures verify remove extract demo"
+    nested = "networks list, networks show, networks fetch, networks import, recipes list, recipes show"
+    expected = {f"likewise {name}" for name in [*single.split(), *nested.split(", ")]}
+    assert COMMANDS.keys() == expected | groups
+
+
+def test_alone_it_prints_its_help(run: Run) -> None:
+    code, out, _ = run()
+    assert code == 0
+    assert "search" in out
+
+
+def test_version(run: Run) -> None:
+    from likewise import __version__
+
+    assert run("--version") == (0, f"likewise {__version__}\n", "")
+
+
+def test_indexing_again_finds_nothing_new(run: Run) -> None:
+    code, out, _ = run("index", "photos")
+    assert code == 0
+    assert "4 unchanged" in out
+    assert "photos.likewise: 4 pictures" in out
+    assert "likewise failures" in out
+
+
+def test_search_finds_the_picture_itself_first(run: Run, here: Path) -> None:
+    code, out, _ = run("search", "photos/two.png", "-k", 2)
+    lines = out.splitlines()
+    assert code == 0
+    assert lines[0].split() == ["rank", "score", "picture"]
+    assert lines[1].split() == ["1", "1.0000", str(here / "photos" / "two.png")]
+    assert len(lines) == 3
+
+
+def test_search_with_a_box_under_a_folder_and_a_sheet(run: Run, here: Path, tmp_path: Path) -> None:
+    sheet = tmp_path / "hits.png"
+    arguments = ("--box", "8,8,90,60", "--crop", "own", "--under", "photos/sub", "--sheet", sheet, "--json")
+    code, out, _ = run("search", "photos/two.png", *arguments)
+    assert code == 0
+    assert [hit["path"] for hit in json.loads(out)] == [str(here / "photos" / "sub" / "four.png")]
+    with Image.open(sheet) as drawn:
+        assert drawn.width > 300
+
+
+def test_the_other_engine_agrees(run: Run) -> None:
+    ours = json.loads(run("search", "photos/two.png", "--json")[1])
+    theirs = json.loads(run("search", "photos/two.png", "--engine", "torch", "--json")[1])
+    assert [hit["id"] for hit in theirs] == [hit["id"] for hit in ours]
+    np.testing.assert_allclose([h["score"] for h in theirs], [h["score"] for h in ours], atol=1e-3)
+
+
+JSON = {
+    "index photos": dict,
+    "search photos/one.png": list,
+    "compare photos/one.png photos/two.png": dict,
+    "info": dict,
+    "failures": list,
+    "verify": dict,
+    "networks": list,
+    "networks list": list,
+    "networks show vgg16": dict,
+    "recipes": list,
+    "recipes list": list,
+    "recipes show gem": dict,
+}
+
+
+@pytest.mark.parametrize("line", JSON)
+def test_json_is_one_value_and_text_is_not(run: Run, line: str) -> None:
+    code, out, err = run(*line.split(), "--json")
+    assert (code, err) == (0, "")
+    assert isinstance(json.loads(out), JSON[line])
+    code, out, _ = run(*line.split())
+    assert code == 0
+    with pytest.raises(json.JSONDecodeError):
+        json.loads(out)
+
+
+def test_what_failed_is_listed_with_its_reason(run: Run, here: Path) -> None:
+    (failure,) = json.loads(run("failures", "--json")[1])
+    assert failure["reason"] == "not-a-picture"
+    assert failure["path"] == str(here / "photos" / "bad.jpg")
+    assert "bad.jpg" in run("failures")[1]
+
+
+def test_compare_tells_the_similarity_and_its_place(run: Run) -> None:
+    found = json.loads(run("compare", "photos/one.png", "photos/one.png", "--json")[1])
+    assert found["similarity"] == pytest.approx(1, abs=1e-3)
+    assert found["rank"] == 1
+    assert "similarity  1.0000" in run("compare", "photos/one.png", "photos/one.png")[1]
+
+
+def test_remove_by_id_and_by_path(run: Run, here: Path, tmp_path: Path) -> None:
+    into = tmp_path / "some.likewise"
+    run("index", "photos", "--into", into)
+    ids = {
+        Path(h["path"]).name: h["id"]
+        for h in json.loads(run("search", "photos/one.png", "--in", into, "--json")[1])
+    }
+    code, out, _ = run("remove", "--id", ids["one.png"], "photos/two.png", "--in", into, "--json")
+    assert (code, json.loads(out)) == (0, {"removed": 2, "left": 2})
+    assert (here / "photos" / "one.png").exists()
+
+
+def test_verify_ends_with_1_when_a_file_is_missing(run: Run, tmp_path: Path) -> None:
+    Image.new("RGB", (40, 40), "red").save(tmp_path / "red.png")
+    into = tmp_path / "red.likewise"
+    run("index", tmp_path / "red.png", "--into", into)
+    (tmp_path / "red.png").unlink()
+    code, out, _ = run("verify", "--in", into)
+    assert code == 1
+    assert "file-missing" in out
+    assert "1 checked, 1 faults" in out
+
+
+def test_extract_writes_vectors_and_ids(run: Run, tmp_path: Path) -> None:
+    target = tmp_path / "feats.npy"
+    arguments = ("extract", "photos", "--network", "efficientnet-lite0", "--tap", "pooled", "--to", target)
+    code, out, _ = run(*arguments, "--json")
+    assert (code, json.loads(out)["failed"]) == (0, 1)
+    assert np.load(target).shape == (4, 1280)
+    assert json.loads(Path(f"{target}.json").read_text())["ids"][0] == "one.png"
+    code, _, err = run(*arguments)
+    assert code == 2
+    assert "--overwrite" in err
+
+
+def test_extracted_by_a_recipe_are_the_vectors_of_a_collection(run: Run, here: Path, tmp_path: Path) -> None:
+    from likewise import Collection
+
+    run("extract", "photos", "--recipe", "default", "--to", tmp_path / "feats.npy")
+    with Collection.open(here / "photos.likewise") as collection:
+        ids, vectors = collection.vectors()
+        names = [os.path.relpath(collection.path_of(int(i)), here / "photos") for i in ids]
+    order = np.argsort(names)
+    np.testing.assert_allclose(np.load(tmp_path / "feats.npy"), vectors[order], atol=1e-3)
+
+
+def test_demo_with_pictures_of_ones_own(run: Run, tmp_path: Path) -> None:
+    code, out, _ = run("demo", "--photos", "photos", "--query", "photos/two.png", "--into", tmp_path)
+    assert code == 0
+    assert (tmp_path / "hits.png").exists()
+    assert "photos.likewise" in out
+    assert "mAP" not in out
+
+
+def test_import_of_weights(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "weights.pth").write_bytes(b"no weights")
+    code, _, err = run("networks", "import", "vgg16", tmp_path / "weights.pth")
+    assert code == 4
+    assert "weights.pth" in err
+
+
+ERRORS = [
+    (["serch"], 2, "Did you mean 'search'"),
+    (["search"], 2, "likewise search --help"),
+    (["search", "photos/one.png", "--nonsense"], 2, "--nonsense"),
+    (["search", "photos/one.png", "-k", "0"], 2, "-k"),
+    (["search", "photos/one.png", "--box", "1,2,3"], 2, "x1,y1,x2,y2"),
+    (["search", "photos/one.png", "--box", "500,500,600,600"], 2, "outside"),
+    (["search", "photos/bad.jpg"], 2, "bad.jpg"),
+    (["search", "nowhere.jpg"], 2, "nowhere.jpg"),
+    (["index", "photos", "--recipe", "gim", "--into", "x.likewise"], 2, "gem"),
+    (["networks", "show", "vgg61"], 2, "vgg16"),
+    (["remove"], 2, "name what to remove"),
+    (["remove", "no/such/thing"], 2, "no/such/thing"),
+    (["extract", "photos", "--to", "feats.npy"], 2, "--tap"),
+    (["extract", "photos", "--to", "feats.npy", "--recipe", "gem", "--tap", "pool5"], 2, "not both"),
+    (["extract", "photos", "--recipe", "default", "--to", "feats.csv"], 2, ".parquet"),
+    (["search", "photos/one.png", "--in", "nowhere.likewise"], 3, "nowhere.likewise"),
+    (["index", "photos", "--recipe", "rmac"], 3, "vgg16"),
+    (["index", "photos", "--recipe", "gem", "--into", "x.likewise"], 4, "likewise networks fetch vgg16"),
+    (["extract", "photos", "--network", "vgg16", "--tap", "pool5", "--to", "x.npy"], 4, "vgg16"),
+    (["index", "photos", "--into", "photos/bad.jpg/x.likewise"], 5, "bad.jpg"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "expected", "part"), ERRORS, ids=[" ".join(a) for a, _, _ in ERRORS])
+def test_an_error_is_one_line_and_a_documented_code(
+    run: Run, arguments: list[str], expected: int, part: str
+) -> None:
+    code, out, err = run(*arguments)
+    assert (code, out) == (expected, "")
+    assert err.startswith("likewise: error: ")
+    assert err.count("\n") == 1
+    assert part in err
+    assert "Traceback" not in err
+
+
+def test_a_second_writer_is_refused(run: Run, here: Path) -> None:
+    with writing(here / "photos.likewise" / "lock"):
+        code, _, err = run("index", "photos")
+        assert run("search", "photos/one.png")[0] == 0
+    assert code == 3
+    assert str(os.getpid()) in err
+
+
+def test_a_missing_extra_is_named(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    code, _, err = run("extract", "photos", "--recipe", "default", "--to", tmp_path / "x.parquet")
+    assert code == 4
+    assert "likewise[parquet]" in err
+
+
+def test_interrupting_ends_with_130(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("likewise.collection.collection.Collection.search", interrupt)
+    code, _, err = run("search", "photos/one.png")
+    assert code == 130
+    assert "interrupted" in err
+
+
+@pytest.mark.parametrize("by_option", [True, False])
+def test_debug_shows_the_traceback(here: Path, by_option: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    from likewise.errors import CollectionNotFound
+
+    monkeypatch.setenv("LIKEWISE_DEBUG", "" if by_option else "1")
+    with pytest.raises(CollectionNotFound):
+        cli.main([*(["--debug"] if by_option else []), "info", "--in", "nowhere.likewise"])
+
+
+def test_a_reader_that_leaves_is_no_error(here: Path) -> None:
+    code = "from likewise.cli import main; main(['networks', 'show', 'vgg19', '--json'])"
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait(60) == 1
+
+
+class TestWhichCollection:
+    """--in, else the variable, else the only one in the current folder."""
+
+    def test_the_variable(
+        self, run: Run, here: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setenv("LIKEWISE_COLLECTION", str(here / "photos.likewise"))
+        assert json.loads(run("info", "--json")[1])["pictures"] == 4
+
+    def test_the_option_comes_first(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("LIKEWISE_COLLECTION", "nowhere.likewise")
+        assert run("info", "--in", "photos.likewise")[0] == 0
+        assert run("info")[0] == 3
+
+    def test_none(self, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.chdir(tmp_path)
+        code, _, err = run("info")
+        assert code == 3
+        assert "likewise index FOLDER" in err
+
+    def test_several(self, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.chdir(tmp_path)
+        for name in ("a.likewise", "b.likewise"):
+            (tmp_path / name).mkdir()
+        code, _, err = run("info")
+        assert code == 3
+        assert "a.likewise, b.likewise" in err
+
+
+HEAVY = ("torch", "timm", "sklearn", "matplotlib", "scipy", "skimage", "pyarrow", "h5py", "rich")
+
+
+def test_a_warm_search_imports_neither_torch_nor_anything_it_does_not_need(here: Path) -> None:
+    code = """
+import sys
+from likewise.cli import main
+try:
+    main(sys.argv[2:])
+except SystemExit as end:
+    assert not end.code, end.code
+print(*[name for name in sys.argv[1].split() if name in sys.modules], file=sys.stderr)
+"""
+    done = python(code, " ".join(HEAVY), "search", "photos/one.png", "-k", "1")
+    assert done.returncode == 0, done.stderr
+    assert "one.png" in done.stdout
+    assert done.stderr.split() == []
+
+
+def test_nothing_opens_a_connection(here: Path, tmp_path: Path) -> None:
+    code = """
+import socket, sys
+seen = []
+def watch(event, arguments):
+    if event in ("socket.connect", "socket.sendto", "socket.sendmsg", "socket.getaddrinfo",
+                 "socket.gethostbyname", "subprocess.Popen", "os.posix_spawn", "os.exec"):
+        seen.append((event, str(arguments)))
+        raise ConnectionRefusedError("no connections here")
+sys.addaudithook(watch)
+from likewise.cli import main
+for line in (["index", "photos", "--into", sys.argv[1]], ["search", "photos/one.png", "--in", sys.argv[1]]):
+    try:
+        main(line)
+    except SystemExit as end:
+        assert not end.code, end.code
+assert not seen, seen
+try:
+    socket.create_connection(("127.0.0.1", 9))
+except ConnectionRefusedError:
+    pass
+assert seen  # the watch does see a connection
+"""
+    cold = {"LIKEWISE_CACHE": str(tmp_path / "cache")}  # so that the conversion is watched, too
+    done = python(code, str(tmp_path / "some.likewise"), **cold)
+    assert done.returncode == 0, done.stderr
+
+
+def test_completion_of_commands_and_names(here: Path) -> None:
+    def complete(words: str, position: int) -> list[str]:
+        done = python(
+            "from likewise.cli import main; main()",
+            _LIKEWISE_COMPLETE="complete_bash",
+            COMP_WORDS=words,
+            COMP_CWORD=str(position),
+        )
+        return done.stdout.split()
+
+    assert complete("likewise se", 1) == ["search"]
+    assert complete("likewise index --recipe rm", 3) == ["rmac"]
+    assert complete("likewise networks show vgg", 3) == ["vgg16", "vgg19"]
+
+
+def test_the_completion_script_is_printed(here: Path) -> None:
+    done = python("from likewise.cli import main; main()", _LIKEWISE_COMPLETE="source_bash")
+    assert "_LIKEWISE_COMPLETE=complete_bash" in done.stdout
+
+
+def test_names_that_are_no_text_are_printed_on_one_line(run: Run, tmp_path: Path) -> None:
+    odd = tmp_path / "odd" / os.fsdecode(b"a\nb\xff.png")
+    odd.parent.mkdir()
+    Image.new("RGB", (40, 40), "blue").save(tmp_path / "plain.png")
+    os.rename(tmp_path / "plain.png", odd)
+    into = tmp_path / "odd.likewise"
+    assert run("index", odd.parent, "--into", into)[0] == 0
+    code, out, _ = run("search", odd, "--in", into)
+    assert code == 0
+    assert out.splitlines()[1].endswith(r"a\nb\udcff.png")
+    (hit,) = json.loads(run("search", odd, "--in", into, "--json")[1])
+    assert hit["path"] == os.fspath(odd)
+
+
+def test_tables_align() -> None:
+    lines = list(table([(1, "a\tb"), (20, "c")], ("rank", "name"), right="rank"))
+    assert lines == ["rank  name", "   1  a\\tb", "  20  c"]
+
+
+def test_progress_in_words() -> None:
+    assert state(Progress(3, 10, 1, 75.4, "photos")) == "3 of 10, 1 failed, 0:01:15 left, photos"
+    assert state(Progress(3, 0)) == "3"
+    assert state(Progress(2_500_000, 10_000_000), "MB") == "2.5 MB of 10.0 MB"
+    assert clock(None) == ""
+    assert clock(3725) == "1:02:05 left"
+
+
+def test_printable_escapes_what_breaks_a_line() -> None:
+    assert printable("a\nb\x1b[31mü") == "a\\nb\\x1b[31mü"

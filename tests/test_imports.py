@@ -1,0 +1,76 @@
+"""What may be imported where. The direction between the rooms is import-linter's: `make imports`."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import likewise
+
+PACKAGE = Path(likewise.__file__).parent
+MODULES = sorted(PACKAGE.rglob("*.py"))
+ARRAYS = [
+    "likewise.assets",
+    "likewise.collection.collection",
+    "likewise.descriptors.recipe",
+    "likewise.descriptors.transforms",
+    "likewise.drawing",
+    "likewise.evaluation.metrics",
+    "likewise.export.extraction",
+    "likewise.networks.weights",
+    "likewise.pictures",
+    "likewise.ranking.exact",
+    "likewise.types",
+]
+
+
+@pytest.mark.parametrize("name", ARRAYS)
+def test_array_code_loads_no_framework(name: str) -> None:
+    heavy = "torch timm sklearn matplotlib typer rich fastapi".split()
+    code = f"import {name}, sys; print([name for name in {heavy} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_help_needs_typer_and_no_arrays() -> None:
+    code = (
+        "import likewise.cli, sys; print([n for n in ('numpy', 'PIL', 'torch', 'rich') if n in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+# optional extras, and packages that take a large part of a second to import
+ALLOWED = set("faiss h5py openvino pillow_heif pyarrow sklearn skimage timm torch torchvision".split())
+
+
+def hidden_imports(path: Path) -> Iterator[str]:
+    """Imports inside functions that neither are of an allowed package nor give their reason in a comment."""
+    lines = path.read_text().splitlines()
+    for function in ast.walk(ast.parse("\n".join(lines))):
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+            for node in ast.walk(function):
+                if isinstance(node, ast.Import | ast.ImportFrom):
+                    name = node.module if isinstance(node, ast.ImportFrom) else node.names[0].name
+                    around = "".join(lines[node.lineno - 2 : node.lineno])
+                    if (name or "").split(".")[0] not in ALLOWED and "#" not in around:
+                        yield f"{path.name}:{node.lineno}: {name}"
+
+
+def test_imports_inside_functions_are_rare_and_have_a_reason() -> None:
+    assert [found for path in MODULES if path.parent.name != "cli" for found in hidden_imports(path)] == []
+
+
+def test_the_library_never_prints() -> None:
+    for path in MODULES:
+        calls = [
+            node.lineno
+            for node in ast.walk(ast.parse(path.read_text()))
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
+        ]
+        assert calls == [], path
