@@ -1,0 +1,63 @@
+# Every target makes the environment it needs in .venv, once; nothing else has to be installed beforehand
+# than Python 3.11 or newer. pyproject.toml and constraints.txt are what the stamps depend on.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt
+DEMO := $(VENV)/.installed-demo
+DEV := $(VENV)/.installed-dev
+
+# make demo PHOTOS=~/Pictures QUERY=a.jpg
+PHOTOS ?=
+QUERY ?=
+# not every shell expands ~ after =
+home = $(patsubst ~/%,$(HOME)/%,$(1))
+# make test ARGS='-m slow'
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint types imports docs wheel ci clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(DEMO): pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) --editable '.[demo]'
+	@touch $@
+
+$(DEV): pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) --editable '.[dev]'
+	@touch $@
+
+demo: $(DEMO) ## index the demo pictures (or PHOTOS=folder), search (QUERY=picture), draw a sheet
+	$(BIN)/likewise demo $(if $(PHOTOS),--photos "$(call home,$(PHOTOS))") $(if $(QUERY),--query "$(call home,$(QUERY))")
+
+test: $(DEV) ## the whole default test run
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(DEV) ## ruff: rules and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(DEV) ## mypy --strict over package, tests and benchmarks
+	$(BIN)/mypy --strict
+
+imports: $(DEV) ## the direction of imports between the rooms
+	$(BIN)/lint-imports
+
+docs: $(DEV) ## write docs/reference/cli.md anew from the commands' own help
+	$(BIN)/python docs/generate.py
+
+wheel: $(DEV) ## build the wheel, install it into a clean environment and use it there
+	PYTHON=$(BIN)/python .ci/wheel
+
+ci: ## everything above that can fail, as the continuous integration runs it
+	bash .ci/run
+
+clean: ## remove the environment, what tools cached and what was built
+	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
