@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from likewise.descriptors.recipe import Manifest, Part, Recipe
+from likewise.descriptors.manifest import Manifest
+from likewise.descriptors.recipe import Part, Recipe
 from likewise.pictures import Loaded, Resize, Source, load
 from likewise.types import Box, CropScale, FloatArray
 

@@ -18,7 +18,7 @@ from PIL import Image
 from safetensors.numpy import load_file
 
 from likewise.collection.lock import writing
-from likewise.descriptors.recipe import Manifest
+from likewise.descriptors.manifest import Manifest
 from likewise.errors import (
     BadPicture,
     CollectionDamaged,

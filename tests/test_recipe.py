@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from likewise.descriptors.manifest import Manifest
 from likewise.descriptors.recipe import (
     POOLS,
-    Manifest,
     Part,
     Recipe,
     Step,

@@ -342,7 +342,9 @@ def _meter(progress: ProgressCallback | None, total: int, note: str) -> Callable
 
 def _storage(path: Path, error: OSError) -> StorageError:
     why = error.strerror or error
-    return StorageError(f"cannot write {path}: {why}; make room there, or name another folder (LIKEWISE_CACHE for weights)")
+    return StorageError(
+        f"cannot write {path}: {why}; make room there, or name another folder (LIKEWISE_CACHE for weights)"
+    )
 
 
 def _beside(path: Path) -> Path:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from likewise.collection.database import Database, Rows
 from likewise.collection.walk import Stamp
-from likewise.descriptors.recipe import Manifest
+from likewise.descriptors.manifest import Manifest
 from likewise.errors import BadPicture, CollectionDamaged
 
 

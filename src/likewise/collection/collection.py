@@ -25,7 +25,8 @@ from likewise.collection.snapshot import Snapshot
 from likewise.collection.tasks import Options
 from likewise.collection.verify import verify
 from likewise.collection.walk import real_path, resolve
-from likewise.descriptors.recipe import Manifest, Recipe, load_recipe, parse_recipe
+from likewise.descriptors.manifest import Manifest
+from likewise.descriptors.recipe import Recipe, load_recipe, parse_recipe
 from likewise.errors import CollectionNotFound, ManifestMismatch, StorageError, UsageError
 from likewise.pictures import Source
 from likewise.ranking.exact import Metric, search

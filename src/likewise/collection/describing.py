@@ -6,7 +6,8 @@ import os
 from collections.abc import Sequence
 from typing import Protocol
 
-from likewise.descriptors.recipe import Manifest, Recipe
+from likewise.descriptors.manifest import Manifest
+from likewise.descriptors.recipe import Recipe
 from likewise.pictures import Loaded, Source
 from likewise.types import Box, CropScale, FloatArray
 

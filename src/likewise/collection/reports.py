@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from likewise.collection.catalogue import Catalogue
-from likewise.descriptors.recipe import Manifest, Recipe
+from likewise.descriptors.manifest import Manifest
+from likewise.descriptors.recipe import Recipe
 
 
 @dataclass(frozen=True)

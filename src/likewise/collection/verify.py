@@ -12,7 +12,8 @@ from likewise.collection.codes import Code
 from likewise.collection.pace import Pace
 from likewise.collection.reports import Fault, VerifyReport
 from likewise.collection.walk import is_gone
-from likewise.descriptors.recipe import Manifest, Recipe
+from likewise.descriptors.manifest import Manifest
+from likewise.descriptors.recipe import Recipe
 from likewise.errors import CollectionDamaged
 from likewise.types import FloatArray, Progress, ProgressCallback
 

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from likewise._version import __version__
-from likewise.descriptors.recipe import Manifest, Recipe, load_recipe
+from likewise.descriptors.manifest import Manifest
+from likewise.descriptors.recipe import Recipe, load_recipe
 from likewise.descriptors.transforms import Chain, l2
 from likewise.engines import Program, open_engine
 from likewise.errors import BadRecipe

@@ -1,4 +1,4 @@
-"""A recipe says how a picture becomes a vector; a manifest says how the vectors of a collection were made.
+"""A recipe says how a picture becomes a vector.
 
 Recipes are small TOML files::
 
@@ -29,7 +29,7 @@ import hashlib
 import json
 import tomllib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal
@@ -44,7 +44,7 @@ from likewise.descriptors.tables import (
     settle,
     toml_lines,
 )
-from likewise.errors import BadRecipe, CollectionDamaged, UsageError
+from likewise.errors import BadRecipe, UsageError
 from likewise.pictures import Resize
 from likewise.registry import lookup
 
@@ -288,81 +288,6 @@ def recipe_names() -> list[str]:
     entries = (files("likewise") / "recipes").iterdir()
     names = [entry.name.removesuffix(".toml") for entry in entries if entry.name.endswith(".toml")]
     return sorted(names, key=lambda name: (name != "default", name))
-
-
-@dataclass(frozen=True)
-class Manifest:
-    """How the vectors of a collection were made.
-
-    Attributes
-    ----------
-    recipe
-        The recipe as TOML.
-    recipe_hash
-        `Recipe.hash`.
-    weights_hash
-        Identity of the network's weights.
-    engine, precision
-        What ran the network, and in which arithmetic.
-    version
-        Of likewise.
-    dimensions
-        Length of a vector.
-    """
-
-    recipe: str
-    recipe_hash: str
-    network: str
-    weights_hash: str
-    engine: str
-    precision: str
-    version: str
-    dimensions: int
-
-    def to_json(self) -> str:
-        """Write it as one JSON object."""
-        return json.dumps(asdict(self), indent=1)
-
-    @classmethod
-    def from_json(cls, text: str) -> Manifest:
-        """Read what `to_json` wrote.
-
-        Raises
-        ------
-        CollectionDamaged
-            When it is not JSON, or a field is missing, unknown or of another type.
-        """
-        try:
-            table = json.loads(text)
-            wrong = [key for key, kind in _MANIFEST.items() if type(table[key]) is not kind]
-            manifest = cls(**table)
-        except (ValueError, TypeError, KeyError) as error:
-            raise CollectionDamaged(f"the manifest cannot be read: {error!r}") from error
-        if wrong:
-            raise CollectionDamaged(f"the manifest cannot be read: {', '.join(wrong)} of the wrong type")
-        return manifest
-
-    def difference(self, other: Manifest) -> str:
-        """Why vectors of the two must not be compared; empty when they may.
-
-        The engine and the version may differ; engines agree to rounding.
-        """
-        found = []
-        if self.recipe_hash != other.recipe_hash:
-            what = parse_recipe(self.recipe).difference(parse_recipe(other.recipe))
-            found.append(f"the recipe differs: {what or f'{self.recipe_hash} against {other.recipe_hash}'}")
-        if self.weights_hash != other.weights_hash:
-            found.append(
-                f"the weights of {self.network} differ: {self.weights_hash} against {other.weights_hash}"
-            )
-        if self.precision != other.precision:
-            found.append(f"the precision differs: {self.precision} against {other.precision}")
-        if not found and self.dimensions != other.dimensions:
-            found.append(f"the dimensions differ: {self.dimensions} against {other.dimensions}")
-        return "; ".join(found)
-
-
-_MANIFEST = {f.name: int if f.name == "dimensions" else str for f in fields(Manifest)}
 
 
 def _recipe(table: dict[str, Any], folder: Path) -> Recipe:

@@ -19,7 +19,7 @@ from safetensors.numpy import load_file, save_file
 from likewise.assets import replacing
 from likewise.collection.lock import writing
 from likewise.collection.walk import Stamp
-from likewise.descriptors.recipe import Manifest
+from likewise.descriptors.manifest import Manifest
 from likewise.errors import BadPicture, CollectionDamaged, ManifestMismatch, StorageError
 from likewise.types import FloatArray
 

@@ -1,0 +1,84 @@
+"""A manifest says how the vectors of a collection were made, so that others are not compared with them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, fields
+
+from likewise.descriptors.recipe import parse_recipe
+from likewise.errors import CollectionDamaged
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """How the vectors of a collection were made.
+
+    Attributes
+    ----------
+    recipe
+        The recipe as TOML.
+    recipe_hash
+        `Recipe.hash`.
+    weights_hash
+        Identity of the network's weights.
+    engine, precision
+        What ran the network, and in which arithmetic.
+    version
+        Of likewise.
+    dimensions
+        Length of a vector.
+    """
+
+    recipe: str
+    recipe_hash: str
+    network: str
+    weights_hash: str
+    engine: str
+    precision: str
+    version: str
+    dimensions: int
+
+    def to_json(self) -> str:
+        """Write it as one JSON object."""
+        return json.dumps(asdict(self), indent=1)
+
+    @classmethod
+    def from_json(cls, text: str) -> Manifest:
+        """Read what `to_json` wrote.
+
+        Raises
+        ------
+        CollectionDamaged
+            When it is not JSON, or a field is missing, unknown or of another type.
+        """
+        try:
+            table = json.loads(text)
+            wrong = [key for key, kind in _MANIFEST.items() if type(table[key]) is not kind]
+            manifest = cls(**table)
+        except (ValueError, TypeError, KeyError) as error:
+            raise CollectionDamaged(f"the manifest cannot be read: {error!r}") from error
+        if wrong:
+            raise CollectionDamaged(f"the manifest cannot be read: {', '.join(wrong)} of the wrong type")
+        return manifest
+
+    def difference(self, other: Manifest) -> str:
+        """Why vectors of the two must not be compared; empty when they may.
+
+        The engine and the version may differ; engines agree to rounding.
+        """
+        found = []
+        if self.recipe_hash != other.recipe_hash:
+            what = parse_recipe(self.recipe).difference(parse_recipe(other.recipe))
+            found.append(f"the recipe differs: {what or f'{self.recipe_hash} against {other.recipe_hash}'}")
+        if self.weights_hash != other.weights_hash:
+            found.append(
+                f"the weights of {self.network} differ: {self.weights_hash} against {other.weights_hash}"
+            )
+        if self.precision != other.precision:
+            found.append(f"the precision differs: {self.precision} against {other.precision}")
+        if not found and self.dimensions != other.dimensions:
+            found.append(f"the dimensions differ: {self.dimensions} against {other.dimensions}")
+        return "; ".join(found)
+
+
+_MANIFEST = {f.name: int if f.name == "dimensions" else str for f in fields(Manifest)}
