@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +37,11 @@ class Small(nn.Module):
 
 def pictures(n: int, h: int, w: int) -> UInt8Array:
     return np.random.default_rng(n * h * w).integers(0, 256, (n, h, w, 3), dtype=np.uint8)
+
+
+def flipped(data: bytes) -> bytes:
+    middle = len(data) // 2
+    return data[:middle] + bytes([data[middle] ^ 0x40]) + data[middle + 1 :]
 
 
 @pytest.fixture(autouse=True)
@@ -129,7 +136,20 @@ def test_the_compiled_model_is_kept_and_the_module_not_built_again(cache: Path) 
     second = open_engine(Program("b" * 64, build)).run(batch)
     assert built == [1]
     np.testing.assert_array_equal(first[0], second[0])
-    assert not [path for path in (cache / "compiled").iterdir() if path.is_dir()], "no drafts are left"
+    assert [path.suffix for path in (cache / "compiled").iterdir()] == [".blob"], "no drafts are left"
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda b: b"", lambda b: b[:1000], lambda b: b[:-1], lambda b: b + b"x", flipped]
+)
+def test_a_damaged_compiled_model_is_made_anew(cache: Path, damage: Callable[[bytes], bytes]) -> None:
+    batch = pictures(1, 32, 32)
+    wanted = opened("openvino").run(batch)
+    (blob,) = (cache / "compiled").iterdir()
+    blob.write_bytes(damage(blob.read_bytes()))
+    np.testing.assert_array_equal(opened("openvino").run(batch)[0], wanted[0])
+    kept = blob.read_bytes()
+    assert hashlib.sha256(kept[32:]).digest() == kept[:32]
 
 
 def test_programs_of_other_weights_do_not_share_a_model() -> None:

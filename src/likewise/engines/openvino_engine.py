@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
+import hashlib
 import os
 import queue
 import sys
-import tempfile
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from likewise.assets import cache_dir
+from likewise.assets import cache_dir, replacing
 from likewise.engines.engine import Precision, Program
 from likewise.errors import StorageError
 from likewise.types import FloatArray, UInt8Array
@@ -28,24 +27,17 @@ class OpenVinoEngine:
     """Runs a compiled model; every thread that calls gets an inference request of its own."""
 
     name = "openvino"
-    batch_pixels = (
-        100_000  # two pictures of 224: larger batches fall out of the cache and cost 10 to 20 % more
-    )
+    batch_pixels = 100_000  # two pictures of 224: larger batches cost 10 to 20 % more a picture
 
     def __init__(self, program: Program, *, device: str, precision: Precision, streams: int) -> None:
         self.precision = precision
-        core = ov.Core()
         config = {
             "INFERENCE_PRECISION_HINT": precision,  # its own default is bf16 where the CPU has it
             "NUM_STREAMS": streams,
             "INFERENCE_NUM_THREADS": _cores(),
             "ENABLE_CPU_PINNING": False,  # decoding threads and other processes share the cores
         }
-        with _writable():
-            folder = cache_dir() / "compiled"
-            compiled = core.compile_model(
-                _converted(program, folder), "CPU", config | {"CACHE_DIR": str(folder)}
-            )
+        compiled = _compiled(program, precision, config)
         self._outputs = len(compiled.outputs)
         _touch(compiled.create_infer_request())
         self._requests: queue.SimpleQueue[ov.InferRequest] = queue.SimpleQueue()
@@ -63,34 +55,48 @@ class OpenVinoEngine:
             self._requests.put(request)
 
 
-def _converted(program: Program, folder: Path) -> Path:
-    """The program in OpenVINO's own format on disk, converted if it is not there yet."""
-    version = ov.get_version().split("-")[0]
-    path = folder / f"{program.key[:32]}-{version}.xml"
-    if not (path.is_file() and path.with_suffix(".bin").is_file()):
-        _convert(program, path)
-    return path
+def _compiled(program: Program, precision: Precision, config: dict[str, Any]) -> ov.CompiledModel:
+    """The program compiled for this CPU: from the cache, or made and kept there."""
+    core = ov.Core()
+    machine = [ov.get_version(), core.get_property("CPU", "FULL_DEVICE_NAME")]
+    machine += core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    name = hashlib.sha256(" ".join([program.key, precision, *machine]).encode()).hexdigest()[:32]
+    path = cache_dir() / "compiled" / f"{name}.blob"
+    blob = _intact(path)
+    if blob is not None:
+        return core.import_model(ov.Tensor(np.frombuffer(blob, np.uint8)), "CPU", config)
+    compiled = core.compile_model(_converted(program), "CPU", config)
+    blob = compiled.export_model().getvalue()
+    with replacing(path) as draft:
+        draft.write_bytes(hashlib.sha256(blob).digest() + blob)
+    return compiled
 
 
-def _convert(program: Program, path: Path) -> None:
-    """Convert with free batch, height and width, and put both files in place whole.
+def _intact(path: Path) -> bytes | None:
+    """A compiled model from the cache; None when it is not there, or not what was once written."""
+    try:
+        kept = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise StorageError(
+            f"the model cache {path.parent} cannot be read: {error.strerror or error}; "
+            "set LIKEWISE_CACHE to another folder"
+        ) from error
+    digest, blob = kept[:32], kept[32:]
+    return blob if hashlib.sha256(blob).digest() == digest else None
 
-    The weights are moved before the description, so that a description never lies there without them.
-    """
-    import torch  # the one way from here to torch: taken when no converted model is cached
+
+def _converted(program: Program) -> ov.Model:
+    """The program as OpenVINO has it, with free batch, height and width."""
+    import torch  # the one way from here to torch: taken when no compiled model is cached
 
     example = torch.zeros((1, 256, 320, 3), dtype=torch.uint8)
     with warnings.catch_warnings():  # torch 2.13 calls the tracing that the conversion stands on deprecated
         warnings.filterwarnings("ignore", message="`torch.jit", category=DeprecationWarning)
-        model = ov.convert_model(
+        return ov.convert_model(
             program.build(), example_input=example, input=[ov.PartialShape([-1, -1, -1, 3])]
         )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-        draft = Path(folder) / path.name
-        ov.save_model(model, draft, compress_to_fp16=False)
-        os.replace(draft.with_suffix(".bin"), path.with_suffix(".bin"))
-        os.replace(draft, path)
 
 
 def _touch(request: ov.InferRequest) -> None:
@@ -106,14 +112,3 @@ def _touch(request: ov.InferRequest) -> None:
 
 def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-@contextlib.contextmanager
-def _writable() -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise StorageError(
-            f"the model cache {cache_dir()} cannot be written: {error.strerror or error}; free space there, "
-            "or set LIKEWISE_CACHE to another folder"
-        ) from error
