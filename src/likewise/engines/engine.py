@@ -18,7 +18,7 @@ Precision: TypeAlias = Literal["f32", "bf16"]
 
 PRECISIONS: dict[str, str] = {
     "f32": "float32 throughout: the same vectors on every machine, to rounding",
-    "bf16": "bfloat16 arithmetic: faster where the processor has it, vectors differ in the third digit",
+    "bf16": "bfloat16 arithmetic: faster where the processor has it; benchmarks/precision says what it costs",
 }
 
 _ENGINES: dict[str, str] = {
