@@ -461,3 +461,23 @@ def test_progress_in_words() -> None:
 
 def test_printable_escapes_what_breaks_a_line() -> None:
     assert printable("a\nb\x1b[31mü") == "a\\nb\\x1b[31mü"
+
+
+@pytest.mark.parametrize(
+    "words", [["search", "photos/one.png"], ["compare", "photos/one.png", "photos/two.png"]]
+)
+def test_the_limit_of_pixels_holds_for_queries(run: Run, words: list[str]) -> None:
+    code, _, error = run(*words, "--max-pixels", "6143")
+    assert code == 2
+    assert "96 x 64 pixels is over the limit of 6143" in error
+    assert run(*words, "--max-pixels", "6144")[0] == 0
+
+
+def test_a_failure_names_its_file(run: Run) -> None:
+    assert "bad.jpg' is no picture" in run("failures", "--json")[1].replace("\\\\", "")
+
+
+def test_extracting_from_no_folder_says_so(run: Run, here: Path) -> None:
+    code, _, error = run("extract", "nowhere", "--recipe", "default", "--to", "out.npy")
+    assert (code, "'nowhere' is no folder" in error) == (2, True)
+    assert not list(here.glob("out.npy*"))

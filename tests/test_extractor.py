@@ -14,6 +14,8 @@ from PIL import Image
 from likewise.descriptors.extractor import Extractor
 from likewise.descriptors.recipe import Part, Recipe, Step, load_recipe
 from likewise.errors import BadRecipe, WeightsMissing
+from likewise.networks import find
+from likewise.networks.weights import fetch
 from likewise.pictures import Resize
 from likewise.types import Box, UInt8Array
 
@@ -96,6 +98,27 @@ def test_taps_that_do_not_fit_the_pooling_or_size_are_refused() -> None:
     vgg = Recipe("fc", "vgg16", (Part("fc2", "none"),), Resize("longest", 224))
     with pytest.raises(BadRecipe, match="224 x 224 only"):
         Extractor(vgg)
+
+
+def test_nothing_described_is_no_vector() -> None:
+    assert Extractor(recipe()).describe([]).shape == (0, 1280)
+
+
+@pytest.mark.parametrize("engine", ["openvino", "torch"])
+def test_a_transformer_takes_its_own_size_only(
+    engine: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("timm")
+    monkeypatch.setenv("LIKEWISE_CACHE", str(tmp_path))
+    fetch("timm/test_vit", weights="random")
+    side = find("timm/test_vit").input_size
+    vit = Recipe(
+        "vit", "timm/test_vit", (Part("features", "mean"),), Resize("square", side), weights="random"
+    )
+    extractor = Extractor(vit, engine=engine)
+    assert extractor.describe([extractor.prepare(picture(1))]).shape == (1, extractor.dimensions)
+    with pytest.raises(BadRecipe, match=f"needs pictures of {side} x {side} only"):
+        Extractor(replace(vit, resize=Resize("longest", side)), engine=engine)
 
 
 def test_weights_that_are_not_here_are_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

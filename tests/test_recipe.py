@@ -219,11 +219,6 @@ def test_shipped_recipes() -> None:
     assert len({recipe.hash for recipe in recipes}) == len(names)
 
 
-def test_dimensions_of_a_part() -> None:
-    assert Part("pool5", "flatten").dimensions(512, 7, 7) == 25088
-    assert {Part("pool5", pool).dimensions(512, 7, 7) for pool in POOLS if pool != "flatten"} == {512}
-
-
 def test_difference_names_what_differs() -> None:
     recipe = parse_recipe(TEXT)
     other = dataclasses.replace(recipe, scales=(1.0,), name="x")

@@ -42,7 +42,7 @@ Source: TypeAlias = str | os.PathLike[str] | bytes | Image.Image | NDArray[np.ui
 # `catch_warnings`, which swaps the filters of all threads, is not.
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.\w+ImagePlugin")
 
-_GIVEN = "the picture given"
+GIVEN = "the picture given"
 _BYTE_ORDERS: dict[bytes, Literal["little", "big"]] = {b"II*\0": "little", b"MM\0*": "big"}
 _HEIF_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
 
@@ -139,9 +139,9 @@ def opened(source: Source) -> Iterator[Opened]:
     if isinstance(source, np.ndarray):
         source = _from_array(source)
     if isinstance(source, Image.Image):
-        yield _describe(_GIVEN, source, None)
+        yield _describe(GIVEN, source, None)
         return
-    name = _GIVEN if isinstance(source, bytes) else repr(os.fspath(source))
+    name = GIVEN if isinstance(source, bytes) else repr(os.fspath(source))
     with io.BytesIO(source) if isinstance(source, bytes) else _open_file(source, name) as file:
         stream = _Stream(file)
         with _reported(name, stream):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from likewise.cli.options import Engine, Json, MaxPixels, Precision, RecipeName
+from likewise.cli.options import Device, Engine, Json, MaxPixels, Precision, RecipeName
 from likewise.cli.output import printable, progress, show
 
 if TYPE_CHECKING:
@@ -55,6 +55,7 @@ def extract(
     ] = 0,
     recipe: RecipeName = None,
     engine: Engine = "openvino",
+    device: Device = "cpu",
     precision: Annotated[Precision, typer.Option(help="The numbers the network is run in.")] = "f32",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it exists.")] = False,
     max_pixels: MaxPixels = None,
@@ -69,7 +70,7 @@ def extract(
     from likewise.export.extraction import extract as extract_folder
 
     how = _recipe(recipe, network, tap, pool=pool, weights=weights, resize=_resize(resize, size))
-    extractor = Extractor(how, engine=engine, precision=precision)
+    extractor = Extractor(how, engine=engine, device=device, precision=precision)
     with progress("extracting") as callback:
         done = extract_folder(
             folder, to, extractor, overwrite=overwrite, max_pixels=max_pixels, progress=callback

@@ -10,6 +10,7 @@ import typer
 
 from likewise.cli.options import (
     SUFFIX,
+    Device,
     Engine,
     In,
     Json,
@@ -47,6 +48,7 @@ def index(
     ] = None,
     recipe: RecipeName = None,
     engine: Engine = "openvino",
+    device: Device = "cpu",
     precision: Numbers = None,
     prune: Annotated[bool, typer.Option("--prune", help="Forget pictures whose files are gone.")] = False,
     retry: Annotated[
@@ -67,7 +69,8 @@ def index(
     from likewise.collection.collection import Collection
 
     path = into or Path(folders[0].resolve().name + SUFFIX)
-    with Collection.open(path, recipe=recipe, engine=engine, precision=precision) as collection:
+    opened = Collection.open(path, recipe=recipe, engine=engine, device=device, precision=precision)
+    with opened as collection:
         with progress("indexing") as callback:
             report = collection.add(
                 *folders,

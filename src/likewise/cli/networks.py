@@ -63,12 +63,12 @@ def list_networks(as_json: Json = False) -> None:
 
 
 def _location(card: Card, weights: Weights) -> Path | None:
-    from likewise.errors import WeightsMissing
+    from likewise.errors import WeightsError
     from likewise.networks.weights import locate
 
     try:
         return locate(card, weights).path
-    except WeightsMissing:
+    except WeightsError:  # missing or damaged: what uses them says which, and what to do
         return None
 
 

@@ -34,6 +34,9 @@ In = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON value instead of text.")]
 Engine = Annotated[EngineName, typer.Option("--engine", help="What runs the network.")]
+Device = Annotated[
+    str, typer.Option("--device", help="What engine torch runs on: cpu, cuda, cuda:1, mps.", metavar="NAME")
+]
 Numbers = Annotated[
     Precision | None,
     typer.Option(

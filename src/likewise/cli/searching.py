@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from likewise.cli.options import BoxText, Engine, In, Json, MaxPixels, find_collection
+from likewise.cli.options import BoxText, Device, Engine, In, Json, MaxPixels, find_collection
 from likewise.cli.output import hit_table, show
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ def search(
         typer.Option("--sheet", metavar="FILE", help="Draw query and hits to a picture.", show_default=False),
     ] = None,
     engine: Engine = "openvino",
+    device: Device = "cpu",
     max_pixels: MaxPixels = None,
     collection: In = None,
     as_json: Json = False,
@@ -55,8 +56,8 @@ def search(
     from likewise.types import Box
 
     region = Box.parse(box) if box is not None else None
-    with Collection.open(find_collection(collection), engine=engine) as opened:
-        hits = opened.search(query, k=k, box=region, crop=crop, under=under)
+    with Collection.open(find_collection(collection), engine=engine, device=device) as opened:
+        hits = opened.search(query, k=k, box=region, crop=crop, under=under, max_pixels=max_pixels)
     if sheet is not None:
         from likewise.drawing import result_sheet
 
@@ -68,6 +69,8 @@ def compare(
     first: Annotated[Path, typer.Argument(help="A picture file.")],
     second: Annotated[Path, typer.Argument(help="Another picture file.")],
     engine: Engine = "openvino",
+    device: Device = "cpu",
+    max_pixels: MaxPixels = None,
     collection: In = None,
     as_json: Json = False,
 ) -> None:
@@ -77,8 +80,8 @@ def compare(
     """
     from likewise.collection.collection import Collection
 
-    with Collection.open(find_collection(collection), engine=engine) as opened:
-        found = opened.compare(first, second)
+    with Collection.open(find_collection(collection), engine=engine, device=device) as opened:
+        found = opened.compare(first, second, max_pixels=max_pixels)
     show(found, _comparison_lines(found), as_json=as_json)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from threading import RLock
 from types import TracebackType
@@ -16,7 +16,7 @@ import numpy as np
 from likewise.collection.catalogue import Catalogue, Failure
 from likewise.collection.codes import Code
 from likewise.collection.comparing import compare
-from likewise.collection.describing import Describer, DescriberFactory, cores, open_extractor
+from likewise.collection.describing import Describer, DescriberFactory, open_extractor
 from likewise.collection.indexing import Indexing
 from likewise.collection.lock import writing
 from likewise.collection.reports import AddReport, Comparison, Info, VerifyReport
@@ -27,6 +27,7 @@ from likewise.collection.verify import verify
 from likewise.collection.walk import real_path, resolve
 from likewise.descriptors.manifest import Manifest
 from likewise.descriptors.recipe import Recipe, load_recipe, parse_recipe
+from likewise.engines import cores
 from likewise.errors import CollectionNotFound, ManifestMismatch, StorageError, UsageError
 from likewise.pictures import Source
 from likewise.ranking.exact import Metric, search
@@ -130,7 +131,7 @@ class Collection:
     def recipe(self) -> Recipe:
         """What describes its pictures."""
         if self._catalogue:
-            return parse_recipe(self._catalogue.manifest.recipe, origin=f"the manifest of {self.path}")
+            return _parsed(self._catalogue.manifest.recipe, str(self.path))
         return self._recipe or load_recipe("default")
 
     # --- changing ---
@@ -225,6 +226,7 @@ class Collection:
         box: Corners | None = None,
         crop: CropScale = "whole",
         under: str | os.PathLike[str] | None = None,
+        max_pixels: int | None = None,
     ) -> list[Hit]:
         """Find the pictures most like a query, best first; every vector is compared.
 
@@ -238,6 +240,8 @@ class Collection:
             How that part is resized: by the factor of its whole picture, or as a picture on its own.
         under
             Search only in a folder, or where the path matches a glob (see `Selection`).
+        max_pixels
+            Largest query picture accepted.
 
         Raises
         ------
@@ -249,7 +253,7 @@ class Collection:
             When the query would be described otherwise than the collection was.
         """
         catalogue = self._ready()
-        vector = self._vector(query, box, crop)
+        vector = self._vector(query, box, crop, max_pixels)
         snapshot = self._vectors()
         if under is not None:
             snapshot = snapshot.only(np.isin(snapshot.ids, self._below(under)))
@@ -265,13 +269,19 @@ class Collection:
         ]
 
     def compare(
-        self, a: Query, b: Query, *, box: Corners | None = None, crop: CropScale = "whole"
+        self,
+        a: Query,
+        b: Query,
+        *,
+        box: Corners | None = None,
+        crop: CropScale = "whole",
+        max_pixels: int | None = None,
     ) -> Comparison:
         """Score two pictures, and judge the score by the scores of random pairs of the collection.
 
         ``box`` and ``crop`` concern ``a``.
         """
-        vectors = self._vector(a, box, crop), self._vector(b, None, crop)
+        vectors = self._vector(a, box, crop, max_pixels), self._vector(b, None, crop, max_pixels)
         own = [picture for query in (a, b) if (picture := self._id(query)) is not None]
         return compare(*vectors, self._vectors(), metric=self._metric, own=own)
 
@@ -360,7 +370,9 @@ class Collection:
                 self._describer, self._streams = describer, streams
             return self._describer
 
-    def _vector(self, query: Query, box: Corners | None, crop: CropScale) -> FloatArray:
+    def _vector(
+        self, query: Query, box: Corners | None, crop: CropScale, max_pixels: int | None
+    ) -> FloatArray:
         area = box if box is None or isinstance(box, Box) else Box(*box)
         if isinstance(query, int | np.integer):
             if area is None:
@@ -371,9 +383,8 @@ class Collection:
                 raise UsageError("a box belongs to a picture: it cannot be given with a vector")
             return self._vectors().fit(query.astype(np.float32), unit=self._metric == "dot")
         describer = self._describe_with(1)
-        vector: FloatArray = describer.describe(
-            [describer.prepare(cast(Source, query), box=area, crop=crop)]
-        )[0]
+        loaded = describer.prepare(cast(Source, query), box=area, crop=crop, max_pixels=max_pixels)
+        vector: FloatArray = describer.describe([loaded])[0]
         return vector
 
     def _vectors(self) -> Snapshot:
@@ -401,3 +412,8 @@ class Collection:
     @property
     def _metric(self) -> Metric:
         return "l2" if self.recipe.distance == "l2" else "dot"
+
+
+@cache
+def _parsed(toml: str, path: str) -> Recipe:
+    return parse_recipe(toml, origin=f"the manifest of {path}")

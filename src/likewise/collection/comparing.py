@@ -29,7 +29,8 @@ def compare(
     """
     similarity = float(_scores(a[np.newaxis], b[np.newaxis], metric)[0])
     pairs = _sample(snapshot, metric)
-    others = _scores(snapshot.vectors, a[np.newaxis], metric)[~np.isin(snapshot.ids, own)]
+    all_scores = snapshot.vectors @ a if metric == "dot" else _scores(snapshot.vectors, a[np.newaxis], metric)
+    others = all_scores[~np.isin(snapshot.ids, own)]
     return Comparison(
         similarity,
         dict(zip(SHARES, np.quantile(pairs, SHARES).tolist(), strict=True)) if len(pairs) else {},

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -46,11 +45,6 @@ class DescriberFactory(Protocol):
 
     def __call__(self, recipe: Recipe, *, precision: str, streams: int) -> Describer:
         """Make one whose `Describer.describe` will be called by ``streams`` threads at once."""
-
-
-def cores() -> int:
-    """How many processor cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def open_extractor(recipe: Recipe, *, precision: str, streams: int, engine: str, device: str) -> Describer:

@@ -32,6 +32,7 @@ from likewise.collection.tasks import Options, Outcome, Task, gone, overcome, pl
 from likewise.collection.walk import Stamp, unreadable
 from likewise.errors import BadPicture
 from likewise.pictures import Loaded
+from likewise.pictures_decode import GIVEN
 from likewise.types import Progress, ProgressCallback
 
 AHEAD = 96 << 20
@@ -183,7 +184,9 @@ class Indexing:
         try:
             loaded = describer.prepare(source, max_pixels=self._options.max_pixels)
         except BadPicture as problem:
-            self._outcomes.put([Outcome(task, problem)])
+            # It was decoded from bytes that were hashed before, and so knows no name.
+            message = str(problem).replace(GIVEN, repr(task.path), 1)
+            self._outcomes.put([Outcome(task, BadPicture(message, problem.reason))])
             return
         kind = tuple(pixels.shape for pixels in loaded.pixels)
         cost = sum(pixels.nbytes for pixels in loaded.pixels)

@@ -66,7 +66,9 @@ class Extractor:
         self._interpolation = weights.preprocessing.interpolation
         file = locate(self._card, weights)
         self._weights_hash = fingerprint(file, self._card, _taps(self.recipe, self._card))
-        program = Program(self._key(), _Builder(self._card, self.recipe, file))
+        side = self._card.input_size
+        example = (side, side) if _is_fixed(self.recipe, self._card) else (256, 320)
+        program = Program(self._key(), _Builder(self._card, self.recipe, file), example)
         self._engine = open_engine(program, kind=engine, device=device, precision=precision, streams=streams)
         self._resizes = [self.recipe.resize.scaled(scale) for scale in self.recipe.scales]
         self._chain = Chain(self.recipe.transforms)
@@ -99,6 +101,8 @@ class Extractor:
         ndarray
             float32 ``(n, dimensions)``, in the order given.
         """
+        if not loaded:
+            return np.empty((0, self.dimensions), np.float32)
         scales = [
             self._pooled([picture.pixels[index] for picture in loaded]) for index in range(len(self._resizes))
         ]
@@ -176,20 +180,24 @@ def _taps(recipe: Recipe, card: Card) -> list[str]:
     return [card.tap(part.tap).name for part in recipe.parts]
 
 
+def _is_fixed(recipe: Recipe, card: Card) -> bool:
+    """Whether the parts need pictures of one size: fully connected layers do, and some transformers."""
+    whole = any(card.tap(part.tap).stride == 0 for part in recipe.parts)
+    return bool(card.input_size) and (whole or not card.chain)
+
+
 def _check(recipe: Recipe, card: Card) -> None:
-    """Refuse what cannot run: a map that is not pooled, or another size than fully connected layers take."""
-    square = (
-        recipe.resize.policy == "square" and recipe.resize.size == card.input_size and recipe.scales == (1.0,)
-    )
+    """Refuse what cannot run: a map that is not pooled, or another size than the network takes."""
     for part in recipe.parts:
         tap = card.tap(part.tap)
         if tap.stride and part.pool == "none":
             raise BadRecipe(
                 f"pool 'none' is for vectors, and {tap.name!r} of {card.name} is a map; use 'flatten'"
             )
-        if tap.stride == 0 and card.input_size and not square:
-            raise BadRecipe(
-                f"tap {tap.name!r} of {card.name} lies behind fully connected layers, which take pictures of "
-                f"{card.input_size} x {card.input_size} only: set resize.policy to 'square', its size to "
-                f"{card.input_size}, and one scale"
-            )
+    square = recipe.resize.policy == "square" and recipe.resize.size == card.input_size
+    if _is_fixed(recipe, card) and not (square and recipe.scales == (1.0,)):
+        taps = ", ".join(part.tap for part in recipe.parts)
+        raise BadRecipe(
+            f"{taps} of {card.name} needs pictures of {card.input_size} x {card.input_size} only: set "
+            f"resize.policy to 'square', its size to {card.input_size}, and one scale"
+        )

@@ -101,10 +101,6 @@ class Part:
         object.__setattr__(self, "weight", settled["weight"])
         object.__setattr__(self, "options", settle(self.options, POOLS[self.pool], f"pool {self.pool!r}"))
 
-    def dimensions(self, channels: int, height: int, width: int) -> int:
-        """Length of the vector pooled from a map of that shape."""
-        return channels * height * width if self.pool == "flatten" else channels
-
 
 @dataclass(frozen=True)
 class Step:

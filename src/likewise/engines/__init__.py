@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from likewise.engines.engine import Engine, Precision, Program, open_engine
+from likewise.engines.engine import Engine, Precision, Program, cores, open_engine
 
-__all__ = ["Engine", "Precision", "Program", "open_engine"]
+__all__ = ["Engine", "Precision", "Program", "cores", "open_engine"]

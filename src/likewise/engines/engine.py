@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
@@ -38,10 +39,13 @@ class Program:
     build
         Makes the torch module: uint8 ``(n, h, w, 3)`` to a tuple of float32 ``(n, d)``. Called only when no
         compiled model is at hand, because it imports torch.
+    example
+        Height and width of a picture that it takes, for tracing.
     """
 
     key: str
     build: Callable[[], nn.Module]
+    example: tuple[int, int] = (256, 320)
 
 
 class Engine(Protocol):
@@ -70,6 +74,11 @@ class Engine(Protocol):
         list of ndarray
             One float32 array ``(n, d)`` for each output of the program.
         """
+
+
+def cores() -> int:
+    """How many processor cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def open_engine(

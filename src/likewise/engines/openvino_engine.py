@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import queue
 import sys
 import warnings
@@ -13,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from likewise.assets import cache_dir, replacing
-from likewise.engines.engine import Precision, Program
+from likewise.engines.engine import Precision, Program, cores
 from likewise.errors import StorageError
 from likewise.types import FloatArray, UInt8Array
 
@@ -34,7 +33,7 @@ class OpenVinoEngine:
         config = {
             "INFERENCE_PRECISION_HINT": precision,  # its own default is bf16 where the CPU has it
             "NUM_STREAMS": streams,
-            "INFERENCE_NUM_THREADS": _cores(),
+            "INFERENCE_NUM_THREADS": cores(),
             "ENABLE_CPU_PINNING": False,  # decoding threads and other processes share the cores
         }
         compiled = _compiled(program, precision, config)
@@ -91,7 +90,7 @@ def _converted(program: Program) -> ov.Model:
     """The program as OpenVINO has it, with free batch, height and width."""
     import torch  # the one way from here to torch: taken when no compiled model is cached
 
-    example = torch.zeros((1, 256, 320, 3), dtype=torch.uint8)
+    example = torch.zeros((1, *program.example, 3), dtype=torch.uint8)
     with warnings.catch_warnings():  # torch 2.13 calls the tracing that the conversion stands on deprecated
         warnings.filterwarnings("ignore", message="`torch.jit", category=DeprecationWarning)
         return ov.convert_model(
@@ -108,7 +107,3 @@ def _touch(request: ov.InferRequest) -> None:
     tensor = request.get_input_tensor(0)
     tensor.shape = (1, 1, 1, 3)
     tensor.data[:] = 0
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

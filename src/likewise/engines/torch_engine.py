@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 import torch
 
@@ -19,6 +21,7 @@ class TorchEngine:
         self.precision = precision
         self.device = _device(device)
         self.batch_pixels = 400_000 if self.device.type == "cpu" else 13_000_000
+        self._turn = threading.Lock()
         # fp32 must mean fp32 on GPUs too: TF32 would round the convolutions' inputs to 10 bits.
         torch.backends.cudnn.allow_tf32 = False
         self.module = program.build().to(self.device)
@@ -30,6 +33,7 @@ class TorchEngine:
         """Run ``(n, h, w, 3)``; see `likewise.engines.Engine.run`."""
         pictures = torch.from_numpy(np.ascontiguousarray(batch)).to(self.device)
         with (
+            self._turn,  # torch runs one batch on every core: two at once would only get in each other's way
             torch.inference_mode(),
             torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16"),
         ):

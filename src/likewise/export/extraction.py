@@ -17,10 +17,11 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from likewise.assets import replacing
-from likewise.collection.describing import Describer, cores
+from likewise.collection.describing import Describer
 from likewise.collection.pace import Pace
 from likewise.collection.walk import Found, walk
 from likewise.descriptors.recipe import Part, Recipe
+from likewise.engines import cores
 from likewise.errors import BadPicture, UsageError
 from likewise.export.files import writer
 from likewise.export.shards import Done, Shards
@@ -116,7 +117,8 @@ def extract(
     Raises
     ------
     UsageError
-        When the suffix is another one, the file exists, or the folder holds no picture that can be read.
+        When the suffix is another one, the file exists, there is no such folder, or it holds no picture that
+        can be read.
     MissingExtra
         When parquet is asked for and pyarrow is not there.
     ManifestMismatch
@@ -126,6 +128,8 @@ def extract(
     StorageError
         When the disk is full or the folder cannot be written.
     """
+    if not os.path.isdir(folder):
+        raise UsageError(f"{os.fspath(folder)!r} is no folder; give one with pictures in it")
     target, root, start = Path(to), os.path.abspath(folder), time.monotonic()
     write = writer(target, overwrite=overwrite)
     with Shards(Path(f"{target}.parts")) as shards:

@@ -39,7 +39,6 @@ class Layer:
     pad: tuple[int, int] = (0, 0)
     groups: int = 1
     bias: bool = True
-    ceil: bool = False
     key: str = ""
     skip: int = 0
     tap: bool = True

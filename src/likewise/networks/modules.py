@@ -105,7 +105,7 @@ def _module(layer: Layer, channels: int, tensors: Mapping[str, np.ndarray]) -> n
         case "linear":
             return _filled(nn.Linear(channels, layer.channels), layer, tensors)
         case "maxpool":
-            return nn.MaxPool2d(layer.kernel, layer.stride, layer.pad[0], ceil_mode=layer.ceil)
+            return nn.MaxPool2d(layer.kernel, layer.stride, layer.pad[0])
         case _:
             return PLAIN[layer.kind]()
 
