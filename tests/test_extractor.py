@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -104,11 +105,11 @@ def test_nothing_described_is_no_vector() -> None:
     assert Extractor(recipe()).describe([]).shape == (0, 1280)
 
 
+@pytest.mark.skipif(find_spec("timm") is None, reason="the extra timm is not installed")
 @pytest.mark.parametrize("engine", ["openvino", "torch"])
 def test_a_transformer_takes_its_own_size_only(
     engine: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pytest.importorskip("timm")
     monkeypatch.setenv("LIKEWISE_CACHE", str(tmp_path))
     fetch("timm/test_vit", weights="random")
     side = find("timm/test_vit").input_size

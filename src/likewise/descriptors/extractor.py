@@ -66,9 +66,8 @@ class Extractor:
         self._interpolation = weights.preprocessing.interpolation
         file = locate(self._card, weights)
         self._weights_hash = fingerprint(file, self._card, _taps(self.recipe, self._card))
-        side = self._card.input_size
-        example = (side, side) if _is_fixed(self.recipe, self._card) else (256, 320)
-        program = Program(self._key(), _Builder(self._card, self.recipe, file), example)
+        side = self._card.input_size if _is_fixed(self.recipe, self._card) else None
+        program = Program(self._key(), _Builder(self._card, self.recipe, file), side)
         self._engine = open_engine(program, kind=engine, device=device, precision=precision, streams=streams)
         self._resizes = [self.recipe.resize.scaled(scale) for scale in self.recipe.scales]
         self._chain = Chain(self.recipe.transforms)

@@ -39,13 +39,13 @@ class Program:
     build
         Makes the torch module: uint8 ``(n, h, w, 3)`` to a tuple of float32 ``(n, d)``. Called only when no
         compiled model is at hand, because it imports torch.
-    example
-        Height and width of a picture that it takes, for tracing.
+    side
+        Side of the only square it takes; None when it takes any size.
     """
 
     key: str
     build: Callable[[], nn.Module]
-    example: tuple[int, int] = (256, 320)
+    side: int | None = None
 
 
 class Engine(Protocol):

@@ -13,7 +13,7 @@ import numpy as np
 
 from likewise.assets import cache_dir, replacing
 from likewise.engines.engine import Precision, Program, cores
-from likewise.errors import StorageError
+from likewise.errors import StorageError, UsageError
 from likewise.types import FloatArray, UInt8Array
 
 # OpenVINO reports its use over the network unless its telemetry package is absent; to this process it is.
@@ -87,15 +87,24 @@ def _intact(path: Path) -> bytes | None:
 
 
 def _converted(program: Program) -> ov.Model:
-    """The program as OpenVINO has it, with free batch, height and width."""
+    """The program as OpenVINO has it, with free batch, height and width unless it takes one size only."""
     import torch  # the one way from here to torch: taken when no compiled model is cached
 
-    example = torch.zeros((1, *program.example, 3), dtype=torch.uint8)
+    height, width = (program.side, program.side) if program.side else (256, 320)
+    shape = [-1, program.side, program.side, 3] if program.side else [-1, -1, -1, 3]
+    example = torch.zeros((1, height, width, 3), dtype=torch.uint8)
     with warnings.catch_warnings():  # torch 2.13 calls the tracing that the conversion stands on deprecated
         warnings.filterwarnings("ignore", message="`torch.jit", category=DeprecationWarning)
-        return ov.convert_model(
-            program.build(), example_input=example, input=[ov.PartialShape([-1, -1, -1, 3])]
-        )
+        # A number that tracing takes from the example's size would be wrong at every other size.
+        frozen = "ignore" if program.side else "error"
+        warnings.filterwarnings(frozen, category=torch.jit.TracerWarning)  # type: ignore[attr-defined]
+        try:
+            return ov.convert_model(program.build(), example_input=example, input=[ov.PartialShape(shape)])
+        except RuntimeError as error:
+            reason = str(error).strip().splitlines()[0]
+            raise UsageError(
+                f"this network cannot be converted for engine 'openvino' ({reason}); use engine 'torch'"
+            ) from error
 
 
 def _touch(request: ov.InferRequest) -> None:
