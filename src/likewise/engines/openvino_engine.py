@@ -89,6 +89,7 @@ def _intact(path: Path) -> bytes | None:
 def _converted(program: Program) -> ov.Model:
     """The program as OpenVINO has it, with free batch, height and width unless it takes one size only."""
     import torch  # the one way from here to torch: taken when no compiled model is cached
+    from torch.jit._trace import TracerWarning
 
     height, width = (program.side, program.side) if program.side else (256, 320)
     shape = [-1, program.side, program.side, 3] if program.side else [-1, -1, -1, 3]
@@ -96,8 +97,7 @@ def _converted(program: Program) -> ov.Model:
     with warnings.catch_warnings():  # torch 2.13 calls the tracing that the conversion stands on deprecated
         warnings.filterwarnings("ignore", message="`torch.jit", category=DeprecationWarning)
         # A number that tracing takes from the example's size would be wrong at every other size.
-        frozen = "ignore" if program.side else "error"
-        warnings.filterwarnings(frozen, category=torch.jit.TracerWarning)  # type: ignore[attr-defined]
+        warnings.filterwarnings("ignore" if program.side else "error", category=TracerWarning)
         try:
             return ov.convert_model(program.build(), example_input=example, input=[ov.PartialShape(shape)])
         except RuntimeError as error:
