@@ -18,7 +18,10 @@ from likewise.evaluation.metrics import (
     leave_one_out_map,
     mean_average_precision,
     ns_score,
+    precision_at,
     precision_of_ranks,
+    recall_at,
+    revisited_precision_at,
 )
 
 
@@ -161,3 +164,36 @@ def test_ns_refuses_what_it_cannot_count() -> None:
         ns_score(np.zeros((2, 3), dtype=np.int64), ["x", "x"])
     with pytest.raises(UsageError, match="distractor"):
         ns_score(np.array([[0, 1, 2, 3]]), [None, "x", "x", "x"])
+
+
+def test_precision_and_recall_by_hand() -> None:
+    # right answers at ranks 0, 2 and 6 of four that there are
+    ranks, ks = [0, 2, 6], [1, 3, 5, 10]
+    assert precision_at(ranks, 4, ks).tolist() == [1, 2 / 3, 2 / 5, 3 / 10]
+    assert recall_at(ranks, 4, ks).tolist() == [1 / 4, 2 / 4, 2 / 4, 3 / 4]
+
+
+def test_revisited_precision_cuts_k_to_the_last_positive() -> None:
+    # two positives, at ranks 0 and 2: the last is the third answer, so k = 5 and k = 10 count as k = 3
+    assert revisited_precision_at([0, 2], 2, [1, 5, 10]).tolist() == [1, 2 / 3, 2 / 3]
+    assert revisited_precision_at([0, 1], 2, [1, 5, 10]).tolist() == [1, 1, 1]
+    # a third positive was never found: there is no last rank to cut to
+    assert revisited_precision_at([0, 2], 3, [1, 5, 10]).tolist() == [1, 2 / 5, 2 / 10]
+    assert revisited_precision_at([], 3, [1, 5]).tolist() == [0, 0]
+
+
+def test_at_k_without_positives_is_nan_and_k_is_a_number_of_answers() -> None:
+    for measure in (precision_at, recall_at, revisited_precision_at):
+        assert np.isnan(measure([], 0, [1, 5])).all()
+        with pytest.raises(UsageError, match="k = 0"):
+            measure([0], 1, [0, 1])
+
+
+@given(judged(), st.lists(st.integers(1, 30), min_size=1, max_size=4))
+def test_at_k_equal_to_slow_counting(case: tuple[list[int], set[int], set[int]], ks: list[int]) -> None:
+    ranked, positives, junk = case
+    kept = [number for number in ranked if number not in junk]
+    ranks = [place for place, number in enumerate(kept) if number in positives]
+    hits = [sum(number in positives for number in kept[:k]) for k in ks]
+    assert precision_at(ranks, len(positives), ks).tolist() == [h / k for h, k in zip(hits, ks, strict=True)]
+    assert recall_at(ranks, len(positives), ks).tolist() == [h / len(positives) for h in hits]

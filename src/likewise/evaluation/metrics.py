@@ -1,4 +1,4 @@
-"""Average precision, its mean over queries, and the N-S score, on arrays of ids."""
+"""Average precision and its mean over queries, precision and recall at k, and N-S, on arrays of ids."""
 
 from __future__ import annotations
 
@@ -83,6 +83,56 @@ def precision_of_ranks(ranks: ArrayLike, relevant: int, *, rule: Rule = "trapezo
     # Precision before the first picture is taken as 1, as compute_ap.cpp starts it.
     just_before = np.where(ranks == 0, 1.0, before / np.maximum(ranks, 1))
     return float((just_before + at).sum() / 2 / relevant)
+
+
+def precision_at(ranks: ArrayLike, relevant: int, ks: ArrayLike) -> NDArray[np.float64]:
+    """Share of right answers among the first k, whether or not there are k of them.
+
+    Parameters
+    ----------
+    ranks
+        Rising 0-based ranks of the positives that were found, shape ``(found,)``.
+    relevant
+        How many positives there are, found or not; 0 gives NaN.
+    ks
+        Numbers of answers looked at, shape ``(m,)``.
+
+    Returns
+    -------
+    ndarray
+        float64, shape ``(m,)``.
+    """
+    return _hits(ranks, ks) / _cuts(ks, relevant)
+
+
+def recall_at(ranks: ArrayLike, relevant: int, ks: ArrayLike) -> NDArray[np.float64]:
+    """Share of the positives that are among the first k; parameters as `precision_at`."""
+    return _hits(ranks, ks) / np.where(_cuts(ks, relevant) > 0, relevant, np.nan)
+
+
+def revisited_precision_at(ranks: ArrayLike, relevant: int, ks: ArrayLike) -> NDArray[np.float64]:
+    """Precision at k as the revisited Oxford and Paris benchmarks count it; parameters as `precision_at`.
+
+    k is cut to the rank of the last positive, so that a query with fewer than k positives can reach 1
+    (Radenović et al., Revisiting Oxford and Paris, 2018; the mean over queries is their mP@k). In a ranking
+    that stops before the last positive there is nothing to cut to, and k stands as it is.
+    """
+    ranks = np.asarray(ranks)
+    if relevant and len(ranks) == relevant:
+        ks = np.minimum(np.asarray(ks), int(ranks[-1]) + 1)
+    return precision_at(ranks, relevant, ks)
+
+
+def _hits(ranks: ArrayLike, ks: ArrayLike) -> NDArray[np.int64]:
+    return np.searchsorted(np.asarray(ranks), np.asarray(ks), side="left")
+
+
+def _cuts(ks: ArrayLike, relevant: int) -> NDArray[np.float64]:
+    """``ks`` as divisors; NaN for a query without positives."""
+    cuts = np.asarray(ks, dtype=np.float64)
+    if (cuts < 1).any():
+        raise UsageError(f"k = {cuts.min():g} is not a number of answers: use 1 or more")
+    return cuts if relevant else np.full_like(cuts, np.nan)
 
 
 def mean_average_precision(precisions: ArrayLike) -> float:

@@ -1,0 +1,202 @@
+"""A benchmark: queries with their right answers, the gallery they are looked for in, and what is missing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from likewise.errors import UsageError
+from likewise.pictures import SUFFIXES
+from likewise.types import Box
+
+QueryRule: TypeAlias = Literal["counts", "ignored", "absent"]
+"""What happens to the query's own picture: it is ranked and ``counts`` as a positive (Oxford5k, Paris6k,
+UKBench), it is ``ignored`` wherever it is ranked (Holidays, folders), or it is ``absent`` from the gallery
+(ROxford, RParis)."""
+
+Measure: TypeAlias = Literal["mAP", "N-S"]
+
+
+@dataclass(frozen=True)
+class Query:
+    """One question and its answers.
+
+    Attributes
+    ----------
+    name
+        As tables print it, ``all_souls_1``.
+    picture
+        The file.
+    box
+        The official box in pixels of the upright original; None where the protocol has none.
+    positives
+        Gallery names of the right answers that are there.
+    junk
+        Gallery names that are taken out of the ranking before anything is counted. The query's own name is
+        among them where the benchmark ignores queries, so that a ranking needs no other treatment.
+    group
+        Landmark or category, for tables.
+    """
+
+    name: str
+    picture: Path
+    box: Box | None
+    positives: frozenset[str]
+    junk: frozenset[str] = frozenset()
+    group: str = ""
+
+
+@dataclass(frozen=True)
+class Missing:
+    """What the ground truth names and the folder does not have.
+
+    Attributes
+    ----------
+    query
+        Name of the query whose score it changes; empty when it concerns the gallery as a whole.
+    files
+        The names that are not there, sorted; empty when none is missing by name.
+    effect
+        What that does to the score, in words: ``43 of 78 positives present: AP is over the 43``.
+    left_out
+        Whether the query is left out altogether: its picture is not there, or no right answer is.
+    """
+
+    query: str
+    files: tuple[str, ...]
+    effect: str
+    left_out: bool = False
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """Queries, gallery and protocol of one data set, as far as its files are there.
+
+    Attributes
+    ----------
+    name
+        ``oxford5k``, ``roxford5k-medium``, ``holidays``, ``ukbench``, ``folder``...
+    gallery
+        Name to file, in the order in which equal scores are ranked.
+    queries
+        Those that can be asked and have a right answer, in the official order.
+    query_in_gallery
+        What happens to the query's own picture.
+    measure
+        The number that the data set is reported by.
+    missing
+        What is not there, with the effect on the score; one entry for each query that is left out.
+    surplus
+        Names of pictures there that the official list does not know: not in the gallery.
+    distractors
+        How many gallery pictures `with_distractors` added.
+    notes
+        Facts for the protocol card, as ``upright variant``.
+
+    Raises
+    ------
+    UsageError
+        When two queries share a name, no query is left, an answer is not in the gallery, or a picture is
+        both positive and junk.
+    """
+
+    name: str
+    gallery: Mapping[str, Path]
+    queries: tuple[Query, ...]
+    query_in_gallery: QueryRule
+    measure: Measure = "mAP"
+    missing: tuple[Missing, ...] = ()
+    surplus: tuple[str, ...] = ()
+    distractors: int = 0
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.queries:
+            raise UsageError(f"{self.name}: no query can be asked{self._because()}")
+        names = set[str]()
+        for query in self.queries:
+            if query.name in names:
+                raise UsageError(f"{self.name}: two queries are called {query.name!r}: names must differ")
+            names.add(query.name)
+            self._check(query)
+
+    def _check(self, query: Query) -> None:
+        both = query.positives & query.junk
+        if both:
+            raise UsageError(f"{self.name}: query {query.name} has {min(both)} as positive and as junk")
+        strangers = (query.positives | query.junk) - self.gallery.keys()
+        if strangers:
+            raise UsageError(
+                f"{self.name}: query {query.name} names {min(strangers)}, which is not in the gallery"
+            )
+
+    def _because(self) -> str:
+        reason = next((missing for missing in self.missing if missing.left_out), None)
+        return f"; {reason.query}: {reason.effect}" if reason else ""
+
+    def with_distractors(self, *folders: Path) -> Benchmark:
+        """The same queries in a larger gallery: every picture below ``folders`` is added as a wrong answer.
+
+        Distractors are named ``distractors/<path below the folder>``, from the second folder on
+        ``distractors2/...``, and stand after all others.
+
+        Raises
+        ------
+        UsageError
+            When a folder is not there or holds no picture, or a picture is in the benchmark already.
+        """
+        own = {file.resolve() for file in self.gallery.values()} | {q.picture.resolve() for q in self.queries}
+        gallery = dict(self.gallery)
+        for folder in folders:
+            stem = _unused("distractors", gallery)
+            for file in pictures_below(folder):
+                if file.resolve() in own:
+                    raise UsageError(f"{file} is in {self.name} already: it cannot be a distractor")
+                own.add(file.resolve())
+                gallery[f"{stem}/{file.relative_to(folder).as_posix()}"] = file
+        added = len(gallery) - len(self.gallery)
+        return replace(self, gallery=gallery, distractors=self.distractors + added)
+
+
+def pictures_below(folder: Path) -> list[Path]:
+    """The pictures at any depth below a folder by suffix, sorted; hidden files and folders are passed over.
+
+    Raises
+    ------
+    UsageError
+        When there is no such folder, or no picture in it.
+    """
+    if not folder.is_dir():
+        raise UsageError(f"{folder} is not a folder: give the folder that holds the pictures")
+    found = sorted(_walk(folder))
+    if not found:
+        raise UsageError(f"no picture lies below {folder}")
+    return found
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    # A link may lead back to where the walk has been: each folder is entered once.
+    entered = {folder.resolve()}
+    for parent, folders, files in os.walk(folder, followlinks=True):
+        below, folders[:] = sorted(folders), []
+        for name in below:
+            real = Path(parent, name).resolve()
+            if not name.startswith(".") and real not in entered:
+                entered.add(real)
+                folders.append(name)
+        for name in files:
+            if not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES:
+                yield Path(parent, name)
+
+
+def _unused(stem: str, gallery: Mapping[str, Path]) -> str:
+    """``stem``, or with the first number from 2 on that no gallery name begins with."""
+    taken = {name.partition("/")[0] for name in gallery}
+    number, candidate = 1, stem
+    while candidate in taken:
+        number += 1
+        candidate = f"{stem}{number}"
+    return candidate

@@ -1,0 +1,127 @@
+"""What every data set does with its files: name them, sort out strangers, and say what is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable
+from pathlib import Path
+
+from likewise.errors import UsageError
+from likewise.evaluation.benchmark import Missing, pictures_below
+
+
+def by_stem(folder: Path, *, known: Callable[[str], bool]) -> tuple[dict[str, Path], tuple[str, ...]]:
+    """The pictures below a folder by file name without suffix, sorted by name.
+
+    Returns
+    -------
+    dict
+        Those that the data set knows.
+    tuple of str
+        Paths below the folder of those that it does not know.
+
+    Raises
+    ------
+    UsageError
+        When two known pictures share a name.
+    """
+    named: dict[str, Path] = {}
+    surplus = []
+    for file in pictures_below(folder):
+        if not known(file.stem):
+            surplus.append(file.relative_to(folder).as_posix())
+        elif file.stem in named:
+            raise UsageError(
+                f"two pictures are called {file.stem}: {named[file.stem]} and {file}; "
+                "give the folder that holds only one of them"
+            )
+        else:
+            named[file.stem] = file
+    return {name: named[name] for name in sorted(named)}, tuple(surplus)
+
+
+def shortfall(
+    query: str,
+    picture: str,
+    positives: Collection[str],
+    junk: Collection[str],
+    *,
+    queries: Collection[str],
+    gallery: Collection[str],
+) -> Missing | None:
+    """What of one query's ground truth is not there and what that does; None when all of it is.
+
+    Parameters
+    ----------
+    query, picture
+        Names of the query and of its picture.
+    positives, junk
+        What the ground truth names.
+    queries, gallery
+        Names of the pictures that are there to be asked, and to be found.
+    """
+    found = [name for name in positives if name in gallery]
+    absent = {name for name in (*positives, *junk) if name not in gallery}
+    effects = []
+    if picture not in queries:
+        absent.add(picture)
+        effects.append("its picture is not there: left out")
+    elif not positives:
+        effects.append("no positive in the ground truth: left out")
+    elif not found:
+        effects.append(f"none of {len(positives)} positives present: left out")
+    elif len(found) < len(positives):
+        effects.append(f"{len(found)} of {len(positives)} positives present: AP is over the {len(found)}")
+    if not effects and not absent:
+        return None
+    left_out = picture not in queries or not found
+    if not left_out and any(name in absent for name in junk):
+        kept = sum(name in gallery for name in junk)
+        effects.append(f"{kept} of {len(junk)} junk pictures present: no effect, junk does not count")
+    return Missing(query, tuple(sorted(absent)), "; ".join(effects), left_out=left_out)
+
+
+def thinned(present: int, official: int, absent: Iterable[str] = ()) -> tuple[Missing, ...]:
+    """What a gallery of the wrong size does to every score; nothing when it has the official size."""
+    if present == official:
+        return ()
+    if present > official:
+        effect = f"{present} gallery pictures where the official set has {official}: not comparable with it"
+    else:
+        effect = (
+            f"{present} of {official} gallery pictures present: fewer wrong answers, so scores are higher "
+            "than over the whole set"
+        )
+    return (Missing("", tuple(sorted(absent)), effect),)
+
+
+def find_one(folder: Path, *patterns: str, what: str) -> Path:
+    """The one file at any depth that fits the first pattern that any file fits.
+
+    Raises
+    ------
+    UsageError
+        When there is none, or more than one.
+    """
+    for pattern in patterns:
+        found = sorted(file for file in folder.rglob(pattern) if file.is_file())
+        if len(found) > 1:
+            raise UsageError(f"more than one {what} lies below {folder}: {found[0]} and {found[1]}; name one")
+        if found:
+            return found[0]
+    raise UsageError(f"no {what} ({' or '.join(patterns)}) lies below {folder}: say where it is")
+
+
+def read_text(file: Path, what: str) -> str:
+    """Text of a ground truth file, any line ends, with or without a byte order mark.
+
+    Raises
+    ------
+    UsageError
+        When it is not there, cannot be read or is no text.
+    """
+    try:
+        return file.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise UsageError(f"{what} {file} is not there") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{what} {file} cannot be read: {error}") from error

@@ -1,0 +1,72 @@
+"""Any folder whose sub-folders are groups: every picture asks for the others of its group."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from likewise.errors import UsageError
+from likewise.evaluation.benchmark import Benchmark, Missing, Query, pictures_below
+
+
+def folder(data: Path) -> Benchmark:
+    """A folder of groups, scored by leaving one out.
+
+    A picture is named by its path below ``data``. Its group is the first folder of that path; pictures that
+    lie in ``data`` itself are wrong answers for everybody. The query is ranked and ignored there. A picture
+    that is alone in its group does not ask, and an empty sub-folder is reported.
+
+    Raises
+    ------
+    UsageError
+        When there is no picture, or no group of two.
+    """
+    gallery = {file.relative_to(data).as_posix(): file for file in pictures_below(data)}
+    groups: dict[str, list[str]] = {
+        sub.name: [] for sub in sorted(data.iterdir()) if sub.is_dir() and not sub.name.startswith(".")
+    }
+    loose = 0
+    for name in gallery:
+        group, nested, _ = name.partition("/")
+        loose += not nested
+        if nested:
+            groups[group].append(name)
+    return leave_one_out("folder", gallery, groups, notes=_loose(loose))
+
+
+def leave_one_out(
+    name: str,
+    gallery: dict[str, Path],
+    groups: dict[str, list[str]],
+    *,
+    notes: tuple[str, ...] = (),
+) -> Benchmark:
+    """Every picture of every group asks for the others of its group.
+
+    Raises
+    ------
+    UsageError
+        When no group has two pictures.
+    """
+    missing = [Missing("", (), f"group {group} is empty: no effect") for group in groups if not groups[group]]
+    queries = []
+    for group, names in groups.items():
+        for one in names:
+            others = frozenset(names) - {one}
+            if others:
+                queries.append(Query(one, gallery[one], None, others, frozenset({one}), group))
+            else:
+                missing.append(Missing(one, (), f"alone in group {group}: left out", left_out=True))
+    if not queries:
+        raise UsageError(f"{name}: no group has two pictures, so there is nothing to ask for")
+    return Benchmark(
+        name=name,
+        gallery=gallery,
+        queries=tuple(queries),
+        query_in_gallery="ignored",
+        missing=tuple(missing),
+        notes=notes,
+    )
+
+
+def _loose(count: int) -> tuple[str, ...]:
+    return (f"{count} pictures outside any group, ranked as wrong answers",) if count else ()

@@ -1,0 +1,162 @@
+"""Reading a pickle of plain values without running what is in it."""
+
+from __future__ import annotations
+
+import pickle
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+
+from likewise.errors import UsageError
+
+MALFORMED = (
+    pickle.UnpicklingError,
+    AttributeError,
+    EOFError,
+    ImportError,
+    LookupError,
+    MemoryError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    OverflowError,
+)
+"""What broken pickles make the unpickler raise."""
+
+_NUMBERS = re.compile(r"[<>|=]?(b1|[iu][1248]|f[248])")
+
+
+def read_plain_pickle(file: Path) -> object:
+    """What a pickle of dicts, lists, tuples, sets, strings, numbers and numpy arrays of numbers holds.
+
+    numpy's arrays and scalars come back as plain lists and numbers. No class and no function that the file
+    names is ever looked up.
+
+    Raises
+    ------
+    UsageError
+        When the file asks for anything else, or is damaged.
+    """
+    try:
+        with file.open("rb") as stream:
+            # Python 2 wrote arrays' bytes as its text, which only this encoding gives back unchanged.
+            return _plain(_PlainUnpickler(stream, encoding="latin1").load())
+    except OSError as error:
+        raise UsageError(f"{file} cannot be read: {error}") from error
+    except MALFORMED as error:
+        raise UsageError(f"{file} is not a pickle of plain values and nothing else: {error}") from error
+
+
+class _PlainUnpickler(pickle.Unpickler):
+    """Hands out stand-ins for the few names that such pickles need.
+
+    A pickle is a program that may call whatever `find_class` returns, so this never returns the real thing:
+    the bytes of an array are kept with its type and shape, and turned into numbers here.
+    """
+
+    def find_class(self, module: str, name: str) -> Callable[..., Any]:
+        """Give a stand-in.
+
+        Raises
+        ------
+        pickle.UnpicklingError
+            For anything that is not on the list.
+        """
+        module = module.replace("numpy._core", "numpy.core").replace("__builtin__", "builtins")
+        try:
+            return _STAND_INS[module, name]
+        except KeyError:
+            raise pickle.UnpicklingError(f"it asks for {module}.{name}") from None
+
+
+class _Type:
+    """In the place of numpy.dtype."""
+
+    def __init__(self, code: str, *_: object) -> None:
+        if not isinstance(code, str) or not _NUMBERS.fullmatch(code):
+            raise pickle.UnpicklingError(f"an array of {code!r}, which is no type of number")
+        self.number = np.dtype(code)
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        order = state[1]
+        if order not in ("<", ">", "|", "="):
+            raise pickle.UnpicklingError(f"a byte order of {order!r}")
+        self.number = self.number.newbyteorder(order)
+
+
+class _Array:
+    """In the place of an array that numpy would fill."""
+
+    values: Any = ()
+
+    def __init__(self, *_: object) -> None:
+        """Whatever size is asked for: the state brings it along with the bytes."""
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        shape, kind, in_columns, raw = state[-4:]
+        if not isinstance(kind, _Type):
+            raise pickle.UnpicklingError("an array without a type")
+        flat = np.frombuffer(_bytes(raw), dtype=kind.number)
+        self.values = flat.reshape(shape, order="F" if in_columns else "C").tolist()
+
+
+def _from_buffer(raw: object, kind: _Type, shape: tuple[int, ...], order: str) -> _Array:
+    """In the place of numpy's maker of arrays in protocol 5."""
+    array = _Array()
+    array.__setstate__((shape, kind, order == "F", raw))
+    return array
+
+
+def _scalar(kind: _Type, raw: object) -> Any:
+    """In the place of numpy's maker of scalars."""
+    (value,) = np.frombuffer(_bytes(raw), dtype=kind.number).tolist()
+    return value
+
+
+def _encode(text: str, encoding: str) -> bytes:
+    """In the place of _codecs.encode, by which old protocols carry bytes."""
+    if encoding not in ("latin1", "latin-1"):
+        raise pickle.UnpicklingError(f"bytes in {encoding!r}")
+    return text.encode("latin1")
+
+
+def _never(*_: object) -> NoReturn:
+    """In the place of numpy.ndarray, which such pickles name but do not call."""
+    raise pickle.UnpicklingError("it makes an array by itself")
+
+
+_STAND_INS: dict[tuple[str, str], Callable[..., Any]] = {
+    ("numpy", "dtype"): _Type,
+    ("numpy", "ndarray"): _never,
+    ("numpy.core.multiarray", "_reconstruct"): _Array,
+    ("numpy.core.multiarray", "scalar"): _scalar,
+    ("numpy.core.numeric", "_frombuffer"): _from_buffer,
+    ("_codecs", "encode"): _encode,
+    ("builtins", "bytes"): lambda: b"",  # how old protocols write no bytes at all
+    ("builtins", "set"): set,
+    ("builtins", "frozenset"): frozenset,
+}
+
+
+def _bytes(raw: object) -> bytes:
+    if isinstance(raw, str):
+        return raw.encode("latin1")
+    if isinstance(raw, (bytes, bytearray)):
+        return bytes(raw)
+    raise pickle.UnpicklingError(f"{type(raw).__name__} where bytes should be")
+
+
+def _plain(value: object) -> object:
+    """Stand-ins inside containers replaced by what they hold."""
+    if isinstance(value, dict):
+        return {_plain(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return type(value)(_plain(item) for item in value)
+    if isinstance(value, _Array):
+        return value.values
+    if isinstance(value, (str, int, float, bytes)) or value is None:
+        return value
+    raise pickle.UnpicklingError(f"{type(value).__name__} is no plain value")
