@@ -99,7 +99,7 @@ def test_every_command_argument_and_option_has_help(name: str) -> None:
 
 def test_there_are_the_commands_of_the_design() -> None:
     groups = {"likewise", "likewise networks", "likewise recipes"}
-    single = "index search compare info failures verify remove extract demo"
+    single = "index search compare info failures verify remove extract demo evaluate report"
     nested = "networks list, networks show, networks fetch, networks import, recipes list, recipes show"
     expected = {f"likewise {name}" for name in [*single.split(), *nested.split(", ")]}
     assert COMMANDS.keys() == expected | groups

@@ -13,7 +13,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from likewise.cli import demo, extract, indexing, networks, recipes, searching
+from likewise.cli import demo, evaluating, extract, indexing, networks, recipes, searching
 from likewise.cli.output import printable
 from likewise.errors import LikewiseError
 
@@ -29,6 +29,7 @@ app = typer.Typer(
 indexing.register(app)
 searching.register(app)
 extract.register(app)
+evaluating.register(app)
 demo.register(app)
 app.add_typer(networks.app)
 app.add_typer(recipes.app)
@@ -68,6 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     Errors that likewise raises on purpose, and those of the operating system, become one line on standard
     error; anything else is a fault of the program and keeps its traceback.
     """
+    _open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         # a file name need not be text; printing one must not fail
         getattr(stream, "reconfigure", lambda **_: None)(errors="backslashreplace")
@@ -78,6 +80,8 @@ def _run(arguments: Sequence[str] | None) -> int:
     try:
         code: int = app(arguments, prog_name="likewise", standalone_mode=False) or 0
         sys.stdout.flush()
+    except (KeyboardInterrupt, typer.Abort):  # outside a command, where typer does not see it
+        code = INTERRUPTED
     except BrokenPipeError:
         # the reader left (`likewise search ... | head`); nothing may be flushed into the pipe at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -89,6 +93,16 @@ def _run(arguments: Sequence[str] | None) -> int:
     if code == INTERRUPTED:
         typer.echo("likewise: interrupted; what was finished is kept", err=True)
     return code
+
+
+def _open_closed_streams() -> None:
+    """Put the null device where the caller closed a standard stream (``likewise ... 2>&-``).
+
+    Python has None there, and the next file opened would get that stream's number and what is printed.
+    """
+    for name, flags, mode in (("stdin", os.O_RDONLY, "r"), ("stdout", os.O_WRONLY, "w"), ("stderr", os.O_WRONLY, "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.open(os.devnull, flags), mode, closefd=False))
 
 
 def _fail(error: Exception) -> int:

@@ -1,0 +1,201 @@
+"""Commands that score a recipe on a benchmark, and report on such runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from likewise.cli.options import Device, Engine, Json, Precision, RecipeName
+from likewise.cli.output import printable, progress, show
+from likewise.cli.scores import comparison_lines, comparison_value, gap_lines, query_table, score_lines, value
+
+if TYPE_CHECKING:
+    from likewise.evaluation.report import Comparison, Report
+
+Crop = Literal["box", "full", "widened", "legacy-crow"]
+Rule = Literal["trapezoid", "step"]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    for command in (evaluate, report):
+        app.command()(command)
+
+
+def _datasets() -> list[str]:
+    from likewise.evaluation.datasets import DATASETS
+
+    return list(DATASETS)
+
+
+def evaluate(
+    dataset: Annotated[
+        str,
+        typer.Argument(
+            help="oxford5k, paris6k, roxford5k-medium, holidays, ukbench, folder (sub-folders are groups), "
+            "csv, ...",
+            autocompletion=_datasets,
+        ),
+    ],
+    data: Annotated[Path, typer.Option("--data", metavar="DIR", help="The folder with its pictures.")],
+    gt: Annotated[
+        Path | None,
+        typer.Option(
+            "--gt",
+            metavar="DIR|FILE",
+            help="Its ground truth. Without it: looked for below --data.",
+            show_default=False,
+        ),
+    ] = None,
+    group: Annotated[
+        str | None,
+        typer.Option(
+            "--group", metavar="COLUMN", help="csv only: the column that names the group.", show_default=False
+        ),
+    ] = None,
+    crop: Annotated[
+        Crop,
+        typer.Option(
+            "--crop",
+            help="What of a query is looked for: the official box; the full picture; the box widened by half "
+            "a receptive field; or the wrong crop published with CroW, to see its effect.",
+        ),
+    ] = "box",
+    distractors: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--distractors",
+            metavar="DIR",
+            help="Add the pictures of a folder as wrong answers; may be repeated.",
+            show_default=False,
+        ),
+    ] = None,
+    recipe: RecipeName = None,
+    engine: Engine = "openvino",
+    device: Device = "cpu",
+    precision: Annotated[Precision, typer.Option(help="The numbers the network is run in.")] = "f32",
+    out: Annotated[
+        Path, typer.Option("--out", metavar="DIR", help="Where runs and vectors are kept.")
+    ] = Path("runs"),
+    as_json: Json = False,
+) -> None:
+    """Rank a benchmark, score it, and write the run to a file that `likewise report` reads.
+
+    What the ground truth names and is not there is listed first, with its effect on the score. The protocol
+    card that is printed with the score says how it was made. Vectors are kept in --out: an evaluation that
+    was interrupted goes on, and another crop takes seconds.
+    """
+    from likewise.descriptors.extractor import Extractor
+    from likewise.evaluation.datasets import load
+    from likewise.evaluation.evaluate import evaluate as run_benchmark
+    from likewise.evaluation.report import report as scored
+
+    benchmark = load(dataset, data, gt=gt, group=group)
+    if distractors:
+        benchmark = benchmark.with_distractors(*distractors)
+    for line in gap_lines(benchmark):
+        typer.echo(line, err=True)
+    extractor = Extractor(recipe or "default", engine=engine, device=device, precision=precision)
+    with progress(f"{benchmark.name}") as callback:
+        run = run_benchmark(benchmark, extractor, crop=crop, out=out, progress=callback)
+    for line in gap_lines(run.benchmark, known=len(benchmark.missing)):
+        typer.echo(line, err=True)
+    done = scored(run)
+    show(value(done), score_lines(done), as_json=as_json)
+
+
+def report(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN", help="The .json files of runs.")],
+    rule: Annotated[
+        Rule | None,
+        typer.Option(
+            "--rule",
+            help="How average precision is summed. Without it: as the run says, trapezoid.",
+            show_default=False,
+        ),
+    ] = None,
+    worst: Annotated[
+        int | None,
+        typer.Option(
+            "--worst", min=1, metavar="N", help="Show only the N worst queries.", show_default=False
+        ),
+    ] = None,
+    sheets: Annotated[
+        Path | None,
+        typer.Option(
+            "--sheets",
+            metavar="DIR",
+            help="Draw each query with the top of its ranking, wrong pictures framed orange and junk grey.",
+            show_default=False,
+        ),
+    ] = None,
+    k: Annotated[int, typer.Option("-k", min=1, help="How many pictures a sheet shows.")] = 10,
+    plot: Annotated[
+        Path | None,
+        typer.Option(
+            "--plot",
+            metavar="FILE",
+            help="Draw precision over recall: .png, .svg or .pdf.",
+            show_default=False,
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Score runs, query by query, and compare each with the first.
+
+    Two runs are compared on the same queries: the mean difference with a bootstrap interval, and a sign-flip
+    test of whether it could be chance.
+    """
+    from likewise.evaluation.report import compare, curve
+    from likewise.evaluation.report import report as scored
+    from likewise.evaluation.runs import read_run
+
+    reports = [scored(read_run(path), rule=rule) for path in runs]
+    compared = [(other, compare(reports[0], other)) for other in reports[1:]]
+    drawn = _draw_sheets(reports, sheets, k, worst) if sheets else []
+    if plot:
+        from likewise.drawing_report import precision_recall_plot
+
+        lines = {f"{one.run.path.stem}: mAP {one.scores.mean_ap:.3f}": curve(one.scores) for one in reports}
+        precision_recall_plot(lines, plot, title=reports[0].run.card.benchmark)
+    told = {
+        "runs": [value(one) for one in reports],
+        "comparisons": [comparison_value(reports[0], other, found) for other, found in compared],
+        "sheets": drawn,
+        "plot": plot,
+    }
+    lines_ = _lines(reports, compared, worst)
+    if sheets:
+        lines_.append(f"sheets       {len(drawn)} in {printable(sheets)}")
+    if plot:
+        lines_.append(f"plot         {printable(plot)}")
+    show(told, lines_, as_json=as_json)
+
+
+def _lines(
+    reports: Sequence[Report], compared: Sequence[tuple[Report, Comparison]], worst: int | None
+) -> list[str]:
+    """Every run with its card; then the queries of the only one, or what the others change."""
+    lines: list[str] = []
+    for one in reports:
+        lines += [*score_lines(one), ""]
+    if not compared:
+        lines += [*query_table(reports[0], worst), ""]
+    for other, found in compared:
+        lines += [*comparison_lines(reports[0], other, found, worst), ""]
+    return lines
+
+
+def _draw_sheets(reports: Sequence[Report], folder: Path, k: int, worst: int | None) -> list[Path]:
+    """The sheets of one run in the folder itself, those of several in sub-folders of their names."""
+    from likewise.drawing_report import draw_sheets
+
+    drawn: list[Path] = []
+    with progress("sheets") as callback:
+        for one in reports:
+            into = folder if len(reports) == 1 else folder / one.run.path.stem
+            drawn += draw_sheets(one, into, k=k, worst=worst, progress=callback)
+    return drawn

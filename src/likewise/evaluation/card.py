@@ -1,0 +1,175 @@
+"""The protocol card: everything that has to be known to compare a score with another one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from likewise.descriptors.manifest import Manifest
+from likewise.descriptors.recipe import Part, Recipe, Step
+from likewise.descriptors.tables import Option
+from likewise.descriptors.transforms import Whitening
+from likewise.evaluation.benchmark import Benchmark
+from likewise.evaluation.crops import CropMode, receptive_field
+from likewise.evaluation.metrics import Rule
+from likewise.pictures import Resize
+
+_CROPS: dict[str, str] = {
+    "box": "box (the official box, scaled by the factor of its whole picture)",
+    "full": "full (whole query pictures)",
+    "widened": "widened (the official box and half a receptive field, {margin:g} resized pixels, around it)",
+    "legacy-crow": "legacy-crow (right and bottom of the box taken for width and height)",
+}
+_OWN_PICTURE: dict[str, str] = {
+    "counts": "ranked, and counts as a positive",
+    "ignored": "ignored wherever it is ranked",
+    "absent": "not in the gallery",
+}
+LEGACY = (
+    "the crop is wrong on purpose: it reaches far beyond the official box; compare it with runs of the same "
+    "crop only"
+)
+
+
+@dataclass(frozen=True)
+class Card:
+    """How a run was made.
+
+    Attributes
+    ----------
+    missing
+        Files that the ground truth names and that are not there or cannot be read.
+    left_out
+        Queries that could not be asked for that reason.
+    ranked
+        How many pictures of each ranking were kept; what comes after them counts as never found.
+    margin
+        Pixels of the resized picture by which the crop ``widened`` reaches beyond the box; 0 for others.
+    rule
+        How average precision is summed unless a report is asked for the other rule.
+    whitening
+        What it was learned on; ``none`` without one.
+    warnings
+        What makes the score incomparable with published ones.
+    """
+
+    benchmark: str
+    measure: str
+    gallery: int
+    distractors: int
+    queries: int
+    left_out: int
+    missing: int
+    surplus: int
+    query_in_gallery: str
+    ranked: int
+    rule: Rule
+    crop: str
+    margin: float
+    recipe: str
+    recipe_hash: str
+    network: str
+    weights_hash: str
+    parts: tuple[str, ...]
+    resize: str
+    scales: tuple[float, ...]
+    transforms: tuple[str, ...]
+    whitening: str
+    distance: str
+    dimensions: int
+    engine: str
+    precision: str
+    version: str
+    notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    def facts(self, rule: Rule | None = None) -> dict[str, str]:
+        """The card in words, with the rule that the score was made by."""
+        facts = {
+            "data set": f"{self.benchmark}, reported by {self.measure}",
+            "gallery": f"{self.gallery} pictures, {self.distractors} of them distractors",
+            "queries": f"{self.queries}, {self.left_out} left out",
+            "missing": f"{self.missing} files of the ground truth; {self.surplus} surplus files not used",
+            "own picture": _OWN_PICTURE[self.query_in_gallery],
+            "crop": _CROPS[self.crop].format(margin=self.margin),
+            "AP rule": rule or self.rule,
+            "ranked": "all" if self.ranked == self.gallery else f"the first {self.ranked} for each query",
+            "recipe": f"{self.recipe} ({self.recipe_hash[:12]})",
+            "network": f"{self.network}, weights {self.weights_hash[:12]}",
+            "tap": "; ".join(self.parts),
+            "resize": f"{self.resize}; scales {', '.join(f'{scale:g}' for scale in self.scales)}",
+            "transforms": ", ".join(self.transforms) or "none",
+            "whitening": self.whitening,
+            "distance": f"{self.distance} on {self.dimensions} dimensions",
+            "engine": f"{self.engine}, {self.precision}",
+            "version": f"likewise {self.version}",
+            "notes": "; ".join(self.notes),
+            "warning": "; ".join(self.warnings),
+        }
+        return {name: fact for name, fact in facts.items() if fact}
+
+
+def make_card(
+    benchmark: Benchmark, recipe: Recipe, manifest: Manifest, *, crop: CropMode, ranked: int
+) -> Card:
+    """Write down how a run is made.
+
+    Raises
+    ------
+    WeightsMissing, BadWeights
+        When a whitening that the recipe names cannot be read.
+    """
+    return Card(
+        benchmark=benchmark.name,
+        measure=benchmark.measure,
+        gallery=len(benchmark.gallery),
+        distractors=benchmark.distractors,
+        queries=len(benchmark.queries),
+        left_out=sum(missing.left_out for missing in benchmark.missing),
+        missing=len({name for missing in benchmark.missing for name in missing.files}),
+        surplus=len(benchmark.surplus),
+        query_in_gallery=benchmark.query_in_gallery,
+        ranked=ranked,
+        rule="trapezoid",
+        crop=crop,
+        margin=receptive_field(recipe) / 2 if crop == "widened" else 0,
+        recipe=recipe.name,
+        recipe_hash=manifest.recipe_hash,
+        network=manifest.network,
+        weights_hash=manifest.weights_hash,
+        parts=tuple(_part(part) for part in recipe.parts),
+        resize=_resize(recipe.resize),
+        scales=recipe.scales,
+        transforms=tuple(_with_options(step.kind, step.options) for step in recipe.transforms),
+        whitening="; ".join(_learned(step) for step in recipe.transforms if step.kind == "whiten") or "none",
+        distance=recipe.distance,
+        dimensions=manifest.dimensions,
+        engine=manifest.engine,
+        precision=manifest.precision,
+        version=manifest.version,
+        notes=benchmark.notes,
+        warnings=(LEGACY,) if crop == "legacy-crow" else (),
+    )
+
+
+def _part(part: Part) -> str:
+    weight = "" if part.weight == 1 else f", weight {part.weight:g}"
+    return f"{part.tap}, {_with_options(part.pool, part.options)}{weight}"
+
+
+def _with_options(name: str, options: Mapping[str, Option]) -> str:
+    """``gem(p=3.0)``; where a file lies does not matter, and a digest is known by its first digits."""
+    told = [f"{key}={str(value)[:12]}" for key, value in options.items() if key != "file"]
+    return f"{name}({', '.join(told)})" if told else name
+
+
+def _resize(resize: Resize) -> str:
+    size = f" {resize.size}" if resize.size else ""
+    return f"{resize.policy}{size}, {'smaller pictures enlarged' if resize.enlarge else 'never enlarged'}"
+
+
+def _learned(step: Step) -> str:
+    file, sha256 = (str(step.options[key]) for key in ("file", "sha256"))
+    origin = Whitening.load(Path(file), sha256=sha256).origin
+    return f"learned on {origin.samples} vectors of {origin.about or 'pictures that its file does not name'}"

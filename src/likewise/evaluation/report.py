@@ -1,0 +1,188 @@
+"""Reports on runs: scores with an interval, two runs query by query, curves, and what a sheet shows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from likewise.errors import UsageError
+from likewise.evaluation.benchmark import Query
+from likewise.evaluation.metrics import Rule
+from likewise.evaluation.runs import Run
+from likewise.evaluation.scoring import Scores, score
+from likewise.evaluation.significance import Interval, SignTest, bootstrap_interval, sign_flip_test
+from likewise.types import Hit
+
+Verdict: TypeAlias = Literal["right", "wrong", "junk"]
+
+Questions: TypeAlias = dict[str, tuple[frozenset[str], frozenset[str]]]
+
+LEVELS = 101
+"""Points of a precision-recall curve: recall 0, 0.01, ... 1."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """A run and its scores.
+
+    Attributes
+    ----------
+    interval
+        95 % bootstrap interval of ``scores.value``.
+    """
+
+    run: Run
+    scores: Scores
+    interval: Interval
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two runs on the same queries.
+
+    Attributes
+    ----------
+    queries
+        Names of the queries that both have a score for.
+    first, second
+        Their scores, float64, one number a query.
+    difference
+        Mean of ``second - first``.
+    interval
+        95 % bootstrap interval of the difference.
+    test
+        Sign-flip test that the difference is zero.
+    """
+
+    queries: tuple[str, ...]
+    first: NDArray[np.float64]
+    second: NDArray[np.float64]
+    difference: float
+    interval: Interval
+    test: SignTest
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One picture of a ranking; the rank of its hit counts no junk, and is 0 for junk."""
+
+    hit: Hit
+    verdict: Verdict
+
+
+def report(run: Run, *, rule: Rule | None = None) -> Report:
+    """Score a run.
+
+    Parameters
+    ----------
+    rule
+        How average precision is summed; by default as the run's card says.
+
+    Raises
+    ------
+    UsageError
+        When no query has a right answer.
+    """
+    scores = score(run.benchmark, run.ranked, similarities=run.scores, rule=rule or run.card.rule)
+    return Report(run, scores, bootstrap_interval(scores.values))
+
+
+def compare(first: Report, second: Report) -> Comparison:
+    """Compare two runs query by query.
+
+    Raises
+    ------
+    UsageError
+        When they did not ask the same questions with the same answers, or were scored differently.
+    """
+    asked, also = (_questions(one.run) for one in (first, second))
+    if asked != also:
+        raise UsageError(f"{_both(first, second)} cannot be compared: {_unlike(asked, also)}")
+    if (first.scores.measure, first.scores.rule) != (second.scores.measure, second.scores.rule):
+        raise UsageError(f"{_both(first, second)} cannot be compared: they are scored by different rules")
+    before, after = (_by_name(one.scores) for one in (first, second))
+    names = tuple(before)
+    old, new = (np.array([values[name] for name in names]) for values in (before, after))
+    change = new - old
+    return Comparison(
+        names, old, new, float(change.mean()), bootstrap_interval(change), sign_flip_test(change)
+    )
+
+
+def curve(scores: Scores) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Precision over recall, the mean over all queries that have a right answer.
+
+    The precision at a recall is interpolated: the highest at that recall or beyond it, 0 beyond the last
+    right answer that was found (Manning, Raghavan and Schütze, Introduction to Information Retrieval, 8.4).
+
+    Returns
+    -------
+    tuple of ndarray
+        Recall and precision, float64, shape ``(LEVELS,)`` each.
+    """
+    levels = np.linspace(0, 1, LEVELS)
+    lines = []
+    for query in scores.queries:
+        if query.positives:
+            found = np.arange(1, len(query.ranks) + 1)
+            precision = np.append(found / (np.array(query.ranks, dtype=np.float64) + 1), 0)
+            highest = np.maximum.accumulate(precision[::-1])[::-1]
+            # the first answer that brings recall to the level; 1e-9 for levels that are fractions like 7/10
+            lines.append(highest[np.searchsorted(found / query.positives, levels - 1e-9)])
+    return levels, np.asarray(np.mean(lines, axis=0), np.float64)
+
+
+def chosen(scores: Scores, worst: int | None) -> list[int]:
+    """Numbers of the queries to show: all in their order, or the ``worst`` so many, worst first."""
+    if worst is None:
+        return list(range(len(scores.queries)))
+    values = scores.values
+    return [
+        int(number) for number in np.argsort(values, kind="stable")[:worst] if not np.isnan(values[number])
+    ]
+
+
+def answers(run: Run, number: int, k: int = 10) -> list[Answer]:
+    """The first ``k`` pictures that a query found, junk among them; not its own where that is ignored."""
+    query = run.benchmark.queries[number]
+    return list(islice(_listed(run, query, run.ranked[number], run.scores[number]), k))
+
+
+def _listed(
+    run: Run, query: Query, places: NDArray[np.int32], scores: NDArray[np.float32]
+) -> Iterator[Answer]:
+    gallery = list(run.benchmark.gallery.items())
+    rank = 0
+    for place, score_ in zip(places.tolist(), scores.tolist(), strict=True):
+        name, file = gallery[place]
+        junk = name in query.junk
+        if junk and run.benchmark.query_in_gallery == "ignored" and file == query.picture:
+            continue
+        rank += not junk
+        verdict: Verdict = "junk" if junk else "right" if name in query.positives else "wrong"
+        yield Answer(Hit(place, file, score_, 0 if junk else rank), verdict)
+
+
+def _by_name(scores: Scores) -> dict[str, float]:
+    """The score of each query that has one."""
+    pairs = zip(scores.queries, scores.values.tolist(), strict=True)
+    return {query.name: value for query, value in pairs if query.positives}
+
+
+def _questions(run: Run) -> Questions:
+    return {query.name: (query.positives, query.junk) for query in run.benchmark.queries}
+
+
+def _both(first: Report, second: Report) -> str:
+    return f"runs {first.run.path} and {second.run.path}"
+
+
+def _unlike(first: Questions, second: Questions) -> str:
+    """The first question that the two do not share, of which there is one."""
+    name = next(name for name in [*first, *second] if first.get(name) != second.get(name))
+    return f"only one asks {name}" if (name in first) != (name in second) else f"answers to {name} differ"

@@ -1,0 +1,155 @@
+"""Runs are files: the rankings of one recipe on one benchmark with their protocol card, scored in reports.
+
+A run is a pair ``<out>/<benchmark>/<recipe>-<crop>-<identity>.json`` and ``.npz``. Its identity is a digest
+of everything that could change a ranking or its score: the content of the pictures, queries, boxes and
+answers, recipe, weights, engine, precision and version. The JSON file holds the card and the benchmark; the
+npz file holds ``ranked`` (int32, places in the gallery) and ``scores`` (float32), both ``(q, k)``, and the
+names ``gallery`` and ``queries``.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import zipfile
+from collections.abc import Mapping
+from dataclasses import asdict, astuple, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from likewise.assets import replacing
+from likewise.errors import StorageError, UsageError
+from likewise.evaluation.benchmark import Benchmark, Missing, Query
+from likewise.evaluation.card import Card
+from likewise.types import Box, FloatArray
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run.
+
+    Attributes
+    ----------
+    path
+        Its JSON file.
+    boxes
+        What of each query picture was looked for; None for all of it.
+    ranked
+        int32, shape ``(q, k)``: places in ``benchmark.gallery``, best first.
+    scores
+        float32, shape ``(q, k)``.
+    """
+
+    path: Path
+    card: Card
+    benchmark: Benchmark
+    boxes: tuple[Box | None, ...]
+    ranked: NDArray[np.int32]
+    scores: FloatArray
+
+
+def write_run(run: Run) -> None:
+    """Write both files of a run, the JSON file last: where it lies, the run is whole.
+
+    Raises
+    ------
+    StorageError
+        When the folder cannot be written.
+    """
+    told = {
+        "format": FORMAT,
+        "card": asdict(run.card),
+        "boxes": [box and astuple(box) for box in run.boxes],
+        "benchmark": as_json(run.benchmark),
+    }
+    gallery = np.array(list(run.benchmark.gallery))
+    queries = np.array([query.name for query in run.benchmark.queries])
+    try:
+        run.path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(f"{run.path.parent} cannot be made: {error.strerror}") from error
+    with replacing(run.path.with_suffix(".npz")) as part, part.open("wb") as file:
+        np.savez(file, ranked=run.ranked, scores=run.scores, gallery=gallery, queries=queries)
+    with replacing(run.path) as part:
+        part.write_text(json.dumps(told, indent=1), encoding="utf-8")
+
+
+def read_run(path: Path) -> Run:
+    """Read a run by its JSON file.
+
+    Raises
+    ------
+    UsageError
+        When it is not there, is no run, or was written by another version.
+    """
+    try:
+        told = json.loads(path.read_text("utf-8"))
+        if told["format"] != FORMAT:
+            raise UsageError(f"{path} was written by another version (format {told['format']}): run it again")
+        card = Card(**{key: _frozen(value) for key, value in told["card"].items()})
+        benchmark = _benchmark(told["benchmark"])
+        boxes = tuple(box and Box(*box) for box in told["boxes"])
+        with np.load(path.with_suffix(".npz"), allow_pickle=False) as arrays:
+            ranked, scores = arrays["ranked"], arrays["scores"]
+    except OSError as error:
+        raise UsageError(f"run {path} cannot be read: {error.filename}: {error.strerror}") from error
+    except (ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
+        raise UsageError(f"{path} is not the file of a run: {error!r}") from error
+    if ranked.shape != scores.shape or not len(ranked) == len(boxes) == len(benchmark.queries):
+        raise UsageError(f"{path} and its .npz file do not belong together: run it again")
+    return Run(path, card, benchmark, boxes, ranked, scores)
+
+
+def plain_name(name: str) -> str:
+    """A name as a part of a file's name."""
+    return re.sub(r"[^\w.+-]+", "_", name, flags=re.ASCII)
+
+
+def as_json(benchmark: Benchmark) -> dict[str, Any]:
+    """A benchmark as what JSON knows; files by their absolute paths, sets as sorted lists."""
+    told = asdict(benchmark)
+    told["gallery"] = {name: str(file.absolute()) for name, file in benchmark.gallery.items()}
+    told["queries"] = [_query_json(query) for query in benchmark.queries]
+    return told
+
+
+def _query_json(query: Query) -> dict[str, Any]:
+    return {
+        "name": query.name,
+        "picture": str(query.picture.absolute()),
+        "box": query.box and astuple(query.box),
+        "positives": sorted(query.positives),
+        "junk": sorted(query.junk),
+        "group": query.group,
+    }
+
+
+def _benchmark(told: Mapping[str, Any]) -> Benchmark:
+    """What `as_json` wrote."""
+    plain = {key: _frozen(value) for key, value in told.items()}
+    plain["gallery"] = {name: Path(file) for name, file in told["gallery"].items()}
+    plain["queries"] = tuple(_query(query) for query in told["queries"])
+    plain["missing"] = tuple(
+        Missing(**{key: _frozen(value) for key, value in missing.items()}) for missing in told["missing"]
+    )
+    return Benchmark(**plain)
+
+
+def _query(told: Mapping[str, Any]) -> Query:
+    return Query(
+        name=told["name"],
+        picture=Path(told["picture"]),
+        box=told["box"] and Box(*told["box"]),
+        positives=frozenset(told["positives"]),
+        junk=frozenset(told["junk"]),
+        group=told["group"],
+    )
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value

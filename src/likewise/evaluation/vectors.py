@@ -1,0 +1,252 @@
+"""Vectors of files, kept beside the runs: an interrupted run goes on, and the next one finds them there."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from likewise.assets import replacing, sha256_file
+from likewise.descriptors.manifest import Manifest
+from likewise.descriptors.recipe import Recipe
+from likewise.errors import BadPicture, CollectionDamaged, StorageError
+from likewise.pictures import Loaded
+from likewise.types import Box, FloatArray, Progress, ProgressCallback
+
+BATCH = 16  # pictures that the engine gets at once, and that are decoded ahead of it
+_PICTURES = 256  # in one file at most
+_SECONDS = 20.0  # of work in one file at most: what a kill can cost, give or take a batch
+
+
+class Describer(Protocol):
+    """Two steps from a picture to its vector; a `likewise.Extractor` does both."""
+
+    @property
+    def recipe(self) -> Recipe:
+        """What it does."""
+
+    @property
+    def manifest(self) -> Manifest:
+        """How its vectors are made."""
+
+    def prepare(self, source: Path, *, box: Box | None = None) -> Loaded:
+        """Decode and resize; raises `BadPicture` or `BadBox`. Called from many threads at once."""
+
+    def describe(self, loaded: Sequence[Loaded]) -> FloatArray:
+        """Give float32 ``(n, d)``; raises `BadPicture` for a picture that the network cannot take."""
+
+
+@dataclass(frozen=True)
+class View:
+    """A picture, or a box in it, that wants a vector."""
+
+    picture: Path
+    box: Box | None = None
+
+
+@dataclass(frozen=True)
+class Described:
+    """What came of some views.
+
+    Attributes
+    ----------
+    vectors
+        float32, shape ``(n, d)``; zeros for a view that failed.
+    digests
+        Sha256 of each file; empty for one that cannot be read.
+    failures
+        By number of the view, why it has no vector.
+    """
+
+    vectors: FloatArray
+    digests: tuple[str, ...]
+    failures: dict[int, BadPicture]
+
+
+def describe(
+    describer: Describer,
+    views: Sequence[View],
+    folder: Path,
+    *,
+    progress: ProgressCallback | None = None,
+    note: str = "",
+) -> Described:
+    """Look up the vectors of views in ``folder``, and make those that are not there.
+
+    A vector is found again by the manifest of the describer, the content of the file and the box; names do
+    not matter.
+
+    Raises
+    ------
+    BadBox
+        When a box lies outside its picture.
+    CollectionDamaged
+        When a kept file cannot be read.
+    StorageError
+        When the folder cannot be written.
+    """
+    manifest = describer.manifest
+    outcomes: dict[str, FloatArray | BadPicture] = {}
+    with ThreadPoolExecutor() as pool, Kept(folder / _identity(manifest)) as kept:
+        keys = list(pool.map(_key, views))
+        todo = {k: v for k, v in zip(keys, views, strict=True) if isinstance(k, str) and k not in kept}
+        report = _Reporter(len(views), len(todo), progress, note)
+        for key, outcome in _made(describer, list(todo.items()), pool):
+            outcomes[key] = outcome
+            if not isinstance(outcome, BadPicture):
+                kept.add(key, outcome)
+            report()
+        found = [k if isinstance(k, BadPicture) else outcomes.get(k, kept.get(k)) for k in keys]
+    vectors = np.zeros((len(views), manifest.dimensions), np.float32)
+    for row, one in zip(vectors, found, strict=True):
+        row[:] = 0 if isinstance(one, BadPicture) or one is None else one
+    return Described(
+        vectors,
+        tuple("" if isinstance(key, BadPicture) else key.split()[0] for key in keys),
+        {number: one for number, one in enumerate(found) if isinstance(one, BadPicture)},
+    )
+
+
+class Kept:
+    """Vectors in a folder by their keys. Several processes may write there at once.
+
+    Files are named after what is in them, so that two writers never mean different things by one name.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._vectors: dict[str, FloatArray] = {}
+        self._waiting: dict[str, FloatArray] = {}
+        self._flushed = time.monotonic()
+
+    def __enter__(self) -> Kept:
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StorageError(f"{self._folder} cannot be made: {error.strerror}") from error
+        for path in sorted(self._folder.glob("*.safetensors")):
+            self._vectors |= _read(path)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.flush()  # also after an error: what was made is good
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._vectors
+
+    def get(self, key: str) -> FloatArray | None:
+        """The vector of a key."""
+        return self._vectors.get(key)
+
+    def add(self, key: str, vector: FloatArray) -> None:
+        """Take a vector; it is on disk after the next `flush`, which comes by itself now and then."""
+        self._vectors[key] = self._waiting[key] = vector
+        if len(self._waiting) >= _PICTURES or time.monotonic() - self._flushed > _SECONDS:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what is waiting as one file: whole on disk, or not there."""
+        if not self._waiting:
+            return
+        keys = json.dumps(list(self._waiting))
+        path = self._folder / f"{hashlib.sha256(keys.encode()).hexdigest()[:16]}.safetensors"
+        with replacing(path) as part:
+            try:
+                save_file({"vectors": np.stack(list(self._waiting.values()))}, part, {"keys": keys})
+            except SafetensorError as error:
+                raise StorageError(f"cannot write {path} ({error}); make room and run again") from error
+        self._waiting, self._flushed = {}, time.monotonic()
+
+
+def _read(path: Path) -> dict[str, FloatArray]:
+    try:
+        with safe_open(path, "numpy") as file:
+            keys = json.loads(file.metadata()["keys"])
+            return dict(zip(keys, file.get_tensor("vectors"), strict=True))
+    except (SafetensorError, ValueError, KeyError, TypeError) as error:
+        raise CollectionDamaged(f"{path} cannot be read ({error}); remove it and run again") from error
+
+
+def _identity(manifest: Manifest) -> str:
+    """Everything that may change a number in a vector, as a short name; the recipe's name does not."""
+    facts = {key: value for key, value in asdict(manifest).items() if key != "recipe"}
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _key(view: View) -> str | BadPicture:
+    """By what a vector is found again: the digest of the file, and the box."""
+    try:
+        digest = sha256_file(view.picture)
+    except FileNotFoundError:
+        return BadPicture(f"{view.picture} is not there", "vanished")
+    except OSError as error:
+        return BadPicture(f"{view.picture} cannot be read: {error.strerror}", "unreadable")
+    return digest if view.box is None else f"{digest} {view.box}"
+
+
+def _made(
+    describer: Describer, todo: Sequence[tuple[str, View]], pool: ThreadPoolExecutor
+) -> Iterator[tuple[str, FloatArray | BadPicture]]:
+    """Describe in batches; the next batch is decoded in threads while the engine has the current one."""
+
+    def prepare(view: View) -> Loaded | BadPicture:
+        try:
+            return describer.prepare(view.picture, box=view.box)
+        except BadPicture as problem:
+            return problem
+
+    ahead: deque[list[tuple[str, Future[Loaded | BadPicture]]]] = deque()
+    for begin in range(0, len(todo), BATCH):
+        ahead.append([(key, pool.submit(prepare, view)) for key, view in todo[begin : begin + BATCH]])
+        if len(ahead) > 1:
+            yield from _described(describer, ahead.popleft())
+    while ahead:
+        yield from _described(describer, ahead.popleft())
+
+
+def _described(
+    describer: Describer, batch: Sequence[tuple[str, Future[Loaded | BadPicture]]]
+) -> Iterator[tuple[str, FloatArray | BadPicture]]:
+    prepared = [(key, future.result()) for key, future in batch]
+    vectors = iter(_vectors(describer, [one for _, one in prepared if not isinstance(one, BadPicture)]))
+    yield from ((key, one if isinstance(one, BadPicture) else next(vectors)) for key, one in prepared)
+
+
+def _vectors(describer: Describer, loaded: Sequence[Loaded]) -> list[FloatArray | BadPicture]:
+    """Vectors of a batch; a picture that cannot be described fails alone."""
+    try:
+        return list(describer.describe(loaded)) if loaded else []
+    except BadPicture as problem:
+        if len(loaded) == 1:
+            return [problem]
+        return [vector for one in loaded for vector in _vectors(describer, [one])]
+
+
+class _Reporter:
+    """Counts what is done, and says by the pace of what was made how long the rest will take."""
+
+    def __init__(self, total: int, todo: int, progress: ProgressCallback | None, note: str) -> None:
+        self._total, self._found, self._done = total, total - todo, total - todo
+        self._progress, self._note = progress, note
+        self._start = time.monotonic()
+
+    def __call__(self) -> None:
+        self._done += 1
+        if self._progress is None:
+            return
+        pace = (time.monotonic() - self._start) / (self._done - self._found)
+        left = pace * (self._total - self._done)
+        self._progress(Progress(self._done, self._total, remaining=left, note=self._note))

@@ -1,0 +1,146 @@
+"""Sheets of answers and precision-recall plots: frames, box, names, formats, and what is not installed."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from likewise import drawing
+from likewise.drawing_report import _COLOURS, answer_sheet, draw_sheets, precision_recall_plot
+from likewise.errors import BadPicture, MissingExtra, StorageError, UsageError
+from likewise.evaluation.benchmark import Benchmark, Query
+from likewise.evaluation.evaluate import evaluate
+from likewise.evaluation.report import Answer, Report, Verdict, report
+from likewise.types import Box, Hit, Progress
+from tests.fakes import FakeExtractor, make_pictures
+from tests.test_drawing import drawn, picture, places
+
+FILLS = {"right": (10, 20, 200), "wrong": (200, 30, 220), "junk": (20, 160, 170)}
+CURVE = (np.linspace(0, 1, 11), np.linspace(1, 0.5, 11))
+
+
+def answered(folder: Path, *verdicts: Verdict) -> list[Answer]:
+    return [
+        Answer(Hit(n, picture(folder / f"{n}.png", FILLS[verdict]), 0.9 - n / 100, n + 1), verdict)
+        for n, verdict in enumerate(verdicts)
+    ]
+
+
+def sheet(folder: Path, *verdicts: Verdict, box: Box | None = None) -> np.ndarray:
+    query = picture(folder / "q.png", (0, 0, 0), (720, 360))
+    out = folder / "sheet.png"
+    answer_sheet(query, box, answered(folder, *verdicts), out, title="a query", subtitle="AP 0.5")
+    return drawn(out)
+
+
+def test_wrong_is_framed_orange_junk_grey_and_right_not_at_all(tmp_path: Path) -> None:
+    shown = sheet(tmp_path, "right", "wrong", "junk")
+    for verdict, colour in _COLOURS.items():
+        fill = places(shown, FILLS[verdict])
+        (left, top), (right, bottom) = fill.min(axis=0), fill.max(axis=0)
+        for beside in (shown[top:bottom, left - 5], shown[top:bottom, right + 5]):
+            assert len(places(beside[None], colour)) == bottom - top
+    edge = places(shown, FILLS["right"]).min(axis=0)
+    assert not any(len(places(shown[edge[1] :, edge[0] - 8 : edge[0]], c)) for c in _COLOURS.values())
+
+
+def test_answers_stand_in_order_five_in_a_row(tmp_path: Path) -> None:
+    shown = sheet(tmp_path, "right", "right", "right", "right", "right", "right", "wrong")
+    last, others = places(shown, FILLS["wrong"]), places(shown, FILLS["right"])
+    assert last[:, 1].min() > others[:, 1].min() + 150
+    assert last[:, 0].min() > others[:, 0].min() + 150
+
+
+@pytest.mark.parametrize("count", [0, 1, 10])
+def test_nothing_touches_the_edge(tmp_path: Path, count: int) -> None:
+    verdicts: list[Verdict] = ["wrong"] * count
+    shown = sheet(tmp_path, *verdicts, box=Box(10, 10, 700, 350))
+    border = np.ones(shown.shape[:2], dtype=bool)
+    border[16:-16, 16:-16] = False
+    assert (shown[border] == 255).all()
+
+
+def test_the_box_is_red_on_the_query(tmp_path: Path) -> None:
+    shown = sheet(tmp_path, "right", box=Box(100, 60, 500, 300))
+    corner = places(shown, (0, 0, 0)).min(axis=0)
+    red = places(shown[: corner[1] + 180], drawing._RED)
+    assert red.min(axis=0) - corner == pytest.approx([50, 30], abs=1)
+    assert red.max(axis=0) - corner == pytest.approx([250, 150], abs=1)
+    assert not len(places(sheet(tmp_path, "right"), drawing._RED))
+
+
+def test_a_picture_that_is_gone_becomes_a_tile_that_says_so(tmp_path: Path) -> None:
+    gone = Answer(Hit(0, tmp_path / "gone.jpg", 0.5, 1), "wrong")
+    answer_sheet(picture(tmp_path / "q.png"), None, [gone], tmp_path / "s.png")
+    assert len(places(drawn(tmp_path / "s.png"), _COLOURS["wrong"])) > 1000
+    with pytest.raises(BadPicture):
+        answer_sheet(tmp_path / "gone.jpg", None, [gone], tmp_path / "s.png")
+
+
+def small_report(folder: Path) -> Report:
+    files = make_pictures(folder / "in", 6)
+    queries = (
+        Query("a/b c.png", files[0], Box(0, 0, 12, 8), frozenset({"0001"}), frozenset({"0002"})),
+        Query("second", files[3], None, frozenset({"0003"})),
+        Query("none", files[4], None, frozenset()),
+    )
+    benchmark = Benchmark("small", {file.stem: file for file in files}, queries, "counts")
+    return report(evaluate(benchmark, FakeExtractor(), out=folder / "runs"))
+
+
+def test_each_query_gets_a_sheet(tmp_path: Path) -> None:
+    seen: list[Progress] = []
+    made = draw_sheets(small_report(tmp_path), tmp_path / "sheets", progress=seen.append)
+    assert [path.name for path in made] == ["0001-a_b_c.png.png", "0002-second.png", "0003-none.png"]
+    assert len(places(drawn(made[0]), drawing._RED)) > 100
+    assert not len(places(drawn(made[1]), drawing._RED))
+    assert [(now.done, now.total) for now in seen] == [(1, 3), (2, 3), (3, 3)]
+
+
+def test_only_the_worst_are_drawn_when_asked(tmp_path: Path) -> None:
+    (made,) = draw_sheets(small_report(tmp_path), tmp_path / "sheets", worst=1, k=2)
+    assert made.name == "0001-a_b_c.png.png"
+
+
+def test_a_folder_that_cannot_be_made_is_a_storage_error(tmp_path: Path) -> None:
+    (tmp_path / "sheets").write_text("a file")
+    with pytest.raises(StorageError):
+        draw_sheets(small_report(tmp_path), tmp_path / "sheets")
+
+
+@pytest.mark.parametrize(("name", "begins"), [("p.png", b"\x89PNG"), ("p.svg", b"<?xml"), ("p.pdf", b"%PDF")])
+def test_plots_are_written_as_their_name_says(tmp_path: Path, name: str, begins: bytes) -> None:
+    pytest.importorskip("matplotlib")
+    precision_recall_plot({"one": CURVE, "two": CURVE}, tmp_path / name, title="small")
+    assert (tmp_path / name).read_bytes().startswith(begins)
+
+
+def test_a_plot_has_a_line_for_each_run(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    precision_recall_plot({f"run {n}": (CURVE[0], CURVE[1] - n / 10) for n in range(9)}, tmp_path / "p.png")
+    with Image.open(tmp_path / "p.png") as plot:
+        pixels = np.asarray(plot.convert("RGB")).astype(int)
+    for colour in ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"):
+        assert len(places(pixels, colour)) > 500
+    edge = np.concatenate(
+        [pixels[:4].ravel(), pixels[-4:].ravel(), pixels[:, :4].ravel(), pixels[:, -4:].ravel()]
+    )
+    assert (edge == 255).all()
+
+
+def test_a_plot_that_cannot_be_written_says_why(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    with pytest.raises(UsageError, match="end its name"):
+        precision_recall_plot({"one": CURVE}, tmp_path / "p.docx")
+    with pytest.raises(StorageError):
+        precision_recall_plot({"one": CURVE}, tmp_path / "nowhere" / "p.png")
+
+
+def test_without_matplotlib_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    with pytest.raises(MissingExtra, match=r"likewise\[plot\]"):
+        precision_recall_plot({"one": CURVE}, tmp_path / "p.png")
