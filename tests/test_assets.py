@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import tarfile
 import threading
 from collections.abc import Callable, Iterator
@@ -241,3 +242,28 @@ def test_no_pip(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("sys.executable", str(bare))
     with pytest.raises(FetchFailed, match="ensurepip"):
         assets.from_registry("widget==1.0", tmp_path / "file", sha256="0" * 64)
+
+
+def test_no_home_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LIKEWISE_CACHE", "~nosuchuser/x")
+    with pytest.raises(StorageError, match="set LIKEWISE_CACHE"):
+        assets.cache_dir()
+
+
+def test_drafts_of_killed_writers_are_swept_and_those_of_others_are_not(tmp_path: Path) -> None:
+    names = [
+        "[f].abcdefgh.part",
+        "[f].bcdefghi.part",
+        "f.abcdefgh.part",
+        "[f].json.abcdefgh.part",
+        "[f].part",
+    ]
+    for name in names:
+        (tmp_path / name).touch()
+        if "bcdefghi" not in name:
+            os.utime(tmp_path / name, (0, 0))
+    with assets.replacing(tmp_path / "[f]"):
+        pass
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(["[f]", *names[1:]])
+    assets.sweep(tmp_path / "[f]", older=0)
+    assert not (tmp_path / names[1]).exists()

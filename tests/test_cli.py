@@ -481,3 +481,74 @@ def test_extracting_from_no_folder_says_so(run: Run, here: Path) -> None:
     code, _, error = run("extract", "nowhere", "--recipe", "default", "--to", "out.npy")
     assert (code, "'nowhere' is no folder" in error) == (2, True)
     assert not list(here.glob("out.npy*"))
+
+
+@pytest.mark.parametrize("sheet", ["photos/one.png", "photos/two.png", "photos/../photos/sub/four.png"])
+def test_a_sheet_replaces_no_picture(run: Run, sheet: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr("likewise.collection.collection.Collection.search")  # refused before
+    before = Path(sheet).read_bytes()
+    code, _, err = run("search", "photos/one.png", "--sheet", sheet)
+    assert (code, "would replace a picture" in err) == (2, True)
+    assert run("search", "photos/one.png", "--sheet", "photos/bad.jpg")[0] == 2
+    assert run("search", "photos/one.png", "--sheet", "sheet.xyz")[0] == 2
+    assert Path(sheet).read_bytes() == before
+
+
+def test_a_sheet_replaces_an_older_one(run: Run, tmp_path: Path) -> None:
+    for size in ("6144", "600"):
+        Image.new("RGB", (1, 1)).save(tmp_path / "sheet.png")
+        code = run("search", "photos/one.png", "--sheet", tmp_path / "sheet.png", "--max-pixels", size)[0]
+        assert code == (0 if size == "6144" else 2)
+        with Image.open(tmp_path / "sheet.png") as sheet:
+            assert (sheet.width > 300) == (size == "6144")
+
+
+def test_a_query_above_the_limit_is_drawn_when_it_is_raised(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LIKEWISE_MAX_PIXELS", "6143")
+    sheet = tmp_path / "sheet.png"
+    assert run("search", "photos/one.png", "--max-pixels", "6144", "--sheet", sheet)[0] == 0
+    assert sheet.exists()
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_streams(here: Path, tmp_path: Path, closed: str) -> None:
+    code = f"{sys.executable} -W error -m likewise index photos --into {tmp_path / 'new.likewise'} {closed}"
+    assert subprocess.run(["sh", "-c", code], capture_output=True, check=False).returncode == 0
+    assert (tmp_path / "new.likewise" / "catalogue.sqlite").stat().st_size > 0
+
+
+@pytest.mark.parametrize("target", ["self", "nowhere", None])
+def test_a_folder_that_is_not_there_makes_no_collection(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, target: str | None
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    if target:
+        Path("self").symlink_to(target)
+    code, _, err = run("index", "self")
+    assert (code, "self is not there" in err) == (2, True)
+    assert not list(tmp_path.glob("*.likewise"))
+
+
+@pytest.mark.parametrize(
+    "line", ["networks --json list", "networks --json show vgg16", "recipes --json show gem"]
+)
+def test_json_of_a_group_holds_for_its_commands(run: Run, line: str) -> None:
+    code, out, _ = run(*line.split())
+    assert (code, type(json.loads(out))) == (0, JSON[line.replace(" --json", "")])
+
+
+def test_no_home_folder_is_said(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LIKEWISE_CACHE", "~nosuchuser/x")
+    code, _, err = run("search", "photos/one.png")
+    assert (code, "set LIKEWISE_CACHE" in err) == (5, True)
+
+
+@pytest.mark.parametrize("error", [EOFError, KeyboardInterrupt])
+def test_interrupted_outside_a_command(run: Run, monkeypatch: pytest.MonkeyPatch, error: type) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise typer.Abort if error is EOFError else error
+
+    monkeypatch.setattr(cli, "app", interrupt)
+    assert run("info")[0] == 130

@@ -203,3 +203,40 @@ def test_the_ending_chooses_the_format(tmp_path: Path, name: str, kind: str) -> 
     result_sheet(picture(tmp_path / "q.png"), None, found(tmp_path, 2), tmp_path / name)
     with Image.open(tmp_path / name) as sheet:
         assert sheet.format == kind
+
+
+def test_no_picture_is_drawn_over(tmp_path: Path) -> None:
+    query, (hit,) = picture(tmp_path / "q.png"), found(tmp_path, 1)
+    (tmp_path / "link.png").symlink_to(hit.path)
+    for out in (query, hit.path, tmp_path / "link.png"):
+        before = out.read_bytes()
+        with pytest.raises(UsageError, match="would replace a picture"):
+            result_sheet(query, None, [hit], out)
+        assert out.read_bytes() == before
+
+
+def test_a_sheet_that_cannot_be_finished_leaves_the_old_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(self: Image.Image, out: Path, *_: object, **__: object) -> None:
+        out.write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    query, out = picture(tmp_path / "q.png"), picture(tmp_path / "sheet.png")
+    before = out.read_bytes()
+    monkeypatch.setattr(Image.Image, "save", full)
+    with pytest.raises(StorageError, match="No space left"):
+        result_sheet(query, None, [], out)
+    assert out.read_bytes() == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["q.png", "sheet.png"]
+
+
+def test_the_limit_can_be_raised_and_does_not_refuse_the_sheets_own_sizes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    query = picture(tmp_path / "q.png")
+    monkeypatch.setenv("LIKEWISE_MAX_PIXELS", "59999")
+    with pytest.raises(BadPicture, match="over the limit"):
+        result_sheet(query, None, [], tmp_path / "sheet.png")
+    result_sheet(query, None, [], tmp_path / "sheet.png", max_pixels=60_000)
+    assert (tmp_path / "sheet.png").exists()

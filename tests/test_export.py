@@ -15,9 +15,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
-from safetensors.numpy import load_file
+from safetensors.numpy import load_file, save_file
 
 from likewise.collection.lock import writing
+from likewise.collection.walk import Stamp
 from likewise.descriptors.manifest import Manifest
 from likewise.errors import (
     BadPicture,
@@ -31,6 +32,7 @@ from likewise.errors import (
 )
 from likewise.export import shards
 from likewise.export.extraction import BATCH, activations, extract
+from likewise.export.shards import Done
 from likewise.pictures import Loaded, Resize, load
 from likewise.types import Box, CropScale, FloatArray, Progress
 
@@ -287,3 +289,63 @@ def test_unknown_taps_and_networks_are_named() -> None:
         activations("vgg61", "pool5", "mean")
     with pytest.raises(UnknownName, match="ambiguous"):
         activations("vgg16", "conv5", "mean")
+
+
+@pytest.mark.parametrize("content", ["{", "{}", "[]", '{"folder": "", "manifest": {}}'])
+def test_damaged_remains_are_named(photos: Path, tmp_path: Path, content: str) -> None:
+    interrupted(photos, tmp_path / "feats.npy")
+    (tmp_path / "feats.npy.parts" / "origin.json").write_text(content)
+    with pytest.raises(CollectionDamaged, match=r"remove the folder .*feats\.npy\.parts and run again"):
+        extract(photos, tmp_path / "feats.npy", MeanColour())
+
+
+@pytest.mark.parametrize("rows", ["[1]", "[]", '[["a.png", [1], null]]'])
+def test_a_shard_of_other_contents_is_named(photos: Path, tmp_path: Path, rows: str) -> None:
+    interrupted(photos, tmp_path / "feats.npy")
+    (shard,) = (tmp_path / "feats.npy.parts").glob("*.safetensors")
+    save_file({"vectors": np.zeros((1, 3), np.float32)}, shard, {"rows": rows})
+    with pytest.raises(CollectionDamaged, match=shard.name):
+        extract(photos, tmp_path / "feats.npy", MeanColour())
+
+
+def test_files_of_others_among_the_remains_are_passed_over(photos: Path, tmp_path: Path) -> None:
+    interrupted(photos, tmp_path / "feats.npy")
+    (tmp_path / "feats.npy.parts" / "foo.safetensors").write_text("foreign")
+    assert extract(photos, tmp_path / "feats.npy", MeanColour()).resumed == 4
+
+
+def test_a_folder_in_the_place_of_the_file(photos: Path, tmp_path: Path) -> None:
+    (tmp_path / "feats.npy").mkdir()
+    with pytest.raises(UsageError, match="is a folder"):
+        extract(photos, tmp_path / "feats.npy", MeanColour(), overwrite=True)
+    assert not (tmp_path / "feats.npy.parts").exists()
+
+
+def test_the_draft_of_a_killed_run_is_removed(photos: Path, tmp_path: Path) -> None:
+    draft = tmp_path / "feats.npy.abcdefgh.part"
+    draft.touch()
+    extract(photos, tmp_path / "feats.npy", MeanColour())
+    assert not draft.exists()
+
+
+def test_interleaved_shards_are_opened_once_each(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[Path] = []
+    real = shards._vectors
+
+    def counted(path: Path) -> object:
+        opened.append(path)
+        return real(path)
+
+    monkeypatch.setattr(shards, "_vectors", counted)
+    with shards.Shards(tmp_path / "parts") as kept:
+        for first in range(4):
+            names = range(first, 600, 4)  # every fourth name
+            stamp = Stamp(0, 0, 0)
+            kept.add([Done(f"{n:03}", stamp, vector=np.array([n, -n], np.float32)) for n in names])
+            kept.flush()
+        blocks = list(kept.vectors([kept.done[f"{n:03}"] for n in range(600)]))
+    assert [len(block) for block in blocks] == [256, 256, 88]
+    np.testing.assert_array_equal(np.concatenate(blocks)[:, 0], np.arange(600))
+    assert len(opened) == len(set(opened)) == 4

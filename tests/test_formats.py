@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import os
 import pickle
 import tempfile
 from collections.abc import Callable
@@ -417,3 +419,22 @@ def test_no_file(tmp_path: Path) -> None:
         formats.read(tmp_path / "none", "torch", TINY)
     with pytest.raises(UnknownName, match="safetensors"):
         formats.read(tmp_path / "none", "safetensor", TINY)
+
+
+def test_a_truncated_archive_and_a_pipe(tmp_path: Path) -> None:
+    path = tmp_path / "weights.tar.gz"
+    path.write_bytes(gzip.compress(np.random.default_rng(0).bytes(4000))[:400])
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(BadWeights, match="damaged"):
+        formats.sniff(path)
+    with pytest.raises(BadWeights, match="cannot open"):
+        formats.sniff(tmp_path / "pipe")
+
+
+@pytest.mark.parametrize("name", ["block1_conv1", "model_weights"])
+def test_keras_with_a_dataset_for_a_group(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "weights.h5"
+    with h5py.File(path, "w") as file:
+        file[name] = np.zeros(3)
+    with pytest.raises(BadWeights, match=r"weights\.h5"):
+        formats.read(path, "keras", TINY)

@@ -398,3 +398,22 @@ def test_pillows_own_limit_neither_counts_nor_changes(form: str, monkeypatch: py
     assert load(encode(photo(21), form), FULL, box=Box(0, 0, 100, 90)).pixels[0].shape == (90, 100, 3)
     assert Image.MAX_IMAGE_PIXELS == 6000
     assert ImageFile.LOAD_TRUNCATED_IMAGES is False
+
+
+def test_a_picture_without_pixels_is_empty() -> None:
+    assert reason_of(Image.new("RGB", (0, 0))) == "empty"
+    assert reason_of(Image.new("L", (5, 0)), resizes=[Resize("longest", 8)]) == "empty"
+
+
+@pytest.mark.parametrize("limit", [0, -1])
+def test_the_limit_is_above_0(limit: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UsageError, match="max_pixels"):
+        load(photo(1), FULL, max_pixels=limit)
+    monkeypatch.setenv("LIKEWISE_MAX_PIXELS", str(limit))
+    with pytest.raises(UsageError, match=f"LIKEWISE_MAX_PIXELS is '{limit}'"):
+        load(photo(1), FULL)
+
+
+def test_a_picture_over_the_limit_says_what_to_do() -> None:
+    with pytest.raises(BadPicture, match=r"--max-pixels .*--retry"):
+        load(photo(1), FULL, max_pixels=1)

@@ -10,12 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from safetensors.numpy import save
-from tests import slow
 
 from likewise.descriptors.recipe import Step
 from likewise.descriptors.transforms import Chain, Origin, Whitening, l2, signed_root, whiten
 from likewise.errors import BadWeights, StorageError, UsageError, WeightsMissing
 from likewise.types import FloatArray
+from tests import slow
 
 ORIGIN = Origin("ab" * 32, samples=7, exponent=0.5, shrinkage=0.0, about="seven pictures")
 vectors = arrays(

@@ -6,6 +6,7 @@ so that a reader finds the whole file or none.
 
 from __future__ import annotations
 
+import glob
 import gzip
 import hashlib
 import importlib.util
@@ -30,6 +31,7 @@ from likewise.errors import FetchFailed, StorageError
 from likewise.types import Progress, ProgressCallback
 
 CHUNK = 1 << 20  # bytes
+DAY = 86_400.0  # seconds
 PATIENCE = 10.0  # seconds without a byte before a server counts as out of reach
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
@@ -52,11 +54,18 @@ def cache_dir() -> Path:
     """The folder of everything that can be fetched or computed again.
 
     ``$LIKEWISE_CACHE``, else ``$XDG_CACHE_HOME/likewise``, else ``~/.cache/likewise``.
+
+    Raises
+    ------
+    StorageError
+        When it would lie in the home folder of a user who has none.
     """
-    if own := os.environ.get("LIKEWISE_CACHE"):
-        return Path(own).expanduser()
-    base = os.environ.get("XDG_CACHE_HOME")
-    return Path(base or "~/.cache").expanduser() / "likewise"
+    own = os.environ.get("LIKEWISE_CACHE")
+    path = own or os.path.join(os.environ.get("XDG_CACHE_HOME") or "~/.cache", "likewise")
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        raise StorageError(f"there is no home folder for {path}: set LIKEWISE_CACHE to a folder") from error
 
 
 def sha256_file(path: Path, progress: ProgressCallback | None = None) -> str:
@@ -92,6 +101,18 @@ def replacing(path: Path) -> Iterator[Path]:
     finally:
         if part is not None:
             part.unlink(missing_ok=True)
+
+
+def sweep(path: Path, *, older: float = DAY) -> None:
+    """Remove what killed writers of ``path`` left beside it: drafts not touched for ``older`` seconds.
+
+    Processes may write one cache file at the same time, each its own draft; whoever holds a lock on ``path``
+    may say 0.
+    """
+    for draft in path.parent.glob(f"{glob.escape(path.name)}.????????.part"):
+        with suppress(FileNotFoundError):  # somebody else swept it
+            if time.time() - draft.stat().st_mtime >= older:
+                draft.unlink()
 
 
 @contextmanager
@@ -349,6 +370,7 @@ def _storage(path: Path, error: OSError) -> StorageError:
 
 def _beside(path: Path) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
+    sweep(path)
     handle, name = tempfile.mkstemp(prefix=f"{path.name}.", suffix=".part", dir=path.parent)
     os.close(handle)
     return Path(name)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
+from likewise.assets import replacing
 from likewise.errors import BadPicture, StorageError, UsageError
 from likewise.pictures import Resize, Source, load
 from likewise.types import Box, Hit
@@ -43,6 +44,7 @@ def result_sheet(
     *,
     k: int | None = None,
     correct: Collection[Path] | None = None,
+    max_pixels: int | None = None,
 ) -> None:
     """Draw a query and its hits, best first, each with its rank, score and name.
 
@@ -60,6 +62,8 @@ def result_sheet(
         How many hits to draw; None for all.
     correct
         Paths that show the same thing, where that is known: their hits are framed green, others orange.
+    max_pixels
+        Largest picture accepted, the query or a hit.
 
     Raises
     ------
@@ -68,15 +72,18 @@ def result_sheet(
     BadBox
         When the box lies outside the query.
     UsageError
-        When the ending of ``out`` is no format that can be written.
+        When the ending of ``out`` is no format that can be written, or ``out`` is the query or a hit.
     StorageError
         When the sheet cannot be written.
     """
     hits = hits[:k]
+    check_sheet(out, query, *(hit.path for hit in hits))
+    # the query and the hits were accepted before; a limit below the sheet's own sizes must not refuse them
+    limit = max_pixels and max(max_pixels, max(_QUERY) ** 2)
     columns, rows = min(_COLUMNS, max(2, len(hits))), -(-len(hits) // _COLUMNS)
     left, top = 2 * _MARGIN + _QUERY[0], _MARGIN + _HEADING
     width = left + columns * (_TILE[0] + _GAP) - _GAP + _MARGIN
-    shown = _query(query, box)
+    shown = _query(query, box, limit)
     height = top + max(shown.height, rows * (_TILE[1] + _CAPTION)) + _MARGIN
     sheet = Image.new("RGB", (width, height), _PAPER)
     _write(sheet, (_MARGIN, _MARGIN), "Query", 20, _QUERY[0])
@@ -85,8 +92,27 @@ def result_sheet(
     for place, hit in enumerate(hits):
         row, column = divmod(place, columns)
         corner = (left + column * (_TILE[0] + _GAP), top + row * (_TILE[1] + _CAPTION))
-        sheet.paste(_tile(hit, None if correct is None else hit.path in correct), corner)
+        sheet.paste(_tile(hit, None if correct is None else hit.path in correct, limit), corner)
     _save(sheet, Path(out))
+
+
+def check_sheet(out: str | os.PathLike[str], *pictures: Source) -> None:
+    """See that a sheet can be written to ``out``, and that none of ``pictures`` lies there.
+
+    Raises
+    ------
+    UsageError
+        When its ending is no format that can be written, or one of the pictures would be replaced.
+    StorageError
+        When its folder is not there.
+    """
+    path = Path(out)
+    _format(path)
+    if not path.parent.is_dir():
+        raise StorageError(f"the sheet {path} cannot be written: there is no folder {path.parent}")
+    files = (picture for picture in pictures if isinstance(picture, str | os.PathLike))
+    if path.exists() and any(os.path.exists(file) and os.path.samefile(file, path) for file in files):
+        raise UsageError(f"the sheet {path} would replace a picture of yours: give it another name")
 
 
 def _heading(hits: Sequence[Hit], correct: Collection[Path] | None) -> str:
@@ -99,9 +125,9 @@ def _heading(hits: Sequence[Hit], correct: Collection[Path] | None) -> str:
     return f"{heading}: {sum(hit.path in correct for hit in hits)} show the same (green)"
 
 
-def _query(query: Source, box: Box | None) -> Image.Image:
+def _query(query: Source, box: Box | None, limit: int | None = None) -> Image.Image:
     """The query with its box, and beneath it its name, its size and the box in words."""
-    loaded = load(query, [Resize("longest", max(_QUERY), enlarge=True)])
+    loaded = load(query, [Resize("longest", max(_QUERY), enlarge=True)], max_pixels=limit)
     picture = ImageOps.contain(Image.fromarray(loaded.pixels[0]), _QUERY)
     lines = [(_name(query), 15, _INK), (f"{loaded.width} x {loaded.height} pixels", 13, _FAINT)]
     if box:
@@ -124,14 +150,14 @@ def _outline(picture: Image.Image, region: tuple[int, int, int, int], across: fl
     draw.rectangle((x1, y1, x2, y2), outline=_RED, width=3)
 
 
-def _tile(hit: Hit, right: bool | None) -> Image.Image:
+def _tile(hit: Hit, right: bool | None, limit: int | None) -> Image.Image:
     """One hit with its caption."""
     tile = Image.new("RGB", (_TILE[0], _TILE[1] + _CAPTION), _PAPER)
     draw = ImageDraw.Draw(tile)
     draw.rectangle((0, 0, _TILE[0] - 1, _TILE[1] - 1), fill=_PANEL)
     inner = (_TILE[0] - 8, _TILE[1] - 8)
     try:
-        picture = _thumbnail(hit.path, inner)
+        picture = _thumbnail(hit.path, inner, limit)
         tile.paste(picture, ((_TILE[0] - picture.width) // 2, (_TILE[1] - picture.height) // 2))
     except BadPicture as error:
         _write(tile, (12, _TILE[1] // 2 - 20), "cannot be shown:", 13, _TILE[0] - 24, _FAINT)
@@ -146,9 +172,9 @@ def _tile(hit: Hit, right: bool | None) -> Image.Image:
     return tile
 
 
-def _thumbnail(path: Path, size: tuple[int, int]) -> Image.Image:
+def _thumbnail(path: Path, size: tuple[int, int], limit: int | None = None) -> Image.Image:
     """The picture as large as fits."""
-    pixels = load(path, [Resize("longest", max(size), enlarge=True)]).pixels[0]
+    pixels = load(path, [Resize("longest", max(size), enlarge=True)], max_pixels=limit).pixels[0]
     return ImageOps.contain(Image.fromarray(pixels), size)
 
 
@@ -222,12 +248,15 @@ def _drawn(font: Font, letter: str) -> tuple[tuple[int, int], bytes]:
     return mask.size, bytes(mask)
 
 
-def _save(sheet: Image.Image, out: Path) -> None:
-    """Write the sheet in the format that its name asks for."""
-    formats = Image.registered_extensions()
-    if formats.get(out.suffix.lower()) not in ("PNG", "JPEG", "WEBP"):
+def _format(out: Path) -> str:
+    """The format that a sheet's name asks for."""
+    name = Image.registered_extensions().get(out.suffix.lower())
+    if name not in ("PNG", "JPEG", "WEBP"):
         raise UsageError(f"a sheet cannot be written as {out.name!r}: end its name in .png, .jpg or .webp")
-    try:
-        sheet.save(out, quality=90)
-    except OSError as error:
-        raise StorageError(f"the sheet {out} cannot be written: {error.strerror or error}") from error
+    return name
+
+
+def _save(sheet: Image.Image, out: Path) -> None:
+    """Write the sheet whole, or leave what was there."""
+    with replacing(out) as part:
+        sheet.save(part, _format(out), quality=90)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
@@ -184,20 +185,23 @@ def size_of(source: Source) -> tuple[int, int]:
 
 
 def _limit(max_pixels: int | None) -> int:
-    if max_pixels is not None:
-        return max_pixels
-    text = os.environ.get("LIKEWISE_MAX_PIXELS", "") or str(DEFAULT_MAX_PIXELS)
-    try:
-        return int(text)
-    except ValueError:
-        raise UsageError(f"LIKEWISE_MAX_PIXELS is {text!r}; give a whole number of pixels") from None
+    name, given = "max_pixels", str(max_pixels)
+    if max_pixels is None:
+        name, given = "LIKEWISE_MAX_PIXELS", os.environ.get("LIKEWISE_MAX_PIXELS") or str(DEFAULT_MAX_PIXELS)
+    with suppress(ValueError):
+        if (limit := int(given)) > 0:
+            return limit
+    raise UsageError(f"{name} is {given!r}; give a whole number of pixels above 0")
 
 
 def _check(what: str, size: tuple[int, int], limit: int) -> None:
+    if 0 in size:
+        raise BadPicture(f"{what} {size[0]} x {size[1]} pixels holds nothing", "empty")
     if size[0] * size[1] > limit:
         raise BadPicture(
             f"{what} {size[0]} x {size[1]} pixels is over the limit of {limit}; "
-            "set LIKEWISE_MAX_PIXELS or max_pixels to raise it",
+            "raise it with --max-pixels (max_pixels, LIKEWISE_MAX_PIXELS), "
+            "and add --retry for a file that failed in an index",
             "too-large",
         )
 

@@ -164,3 +164,13 @@ def test_a_cache_that_cannot_be_written_is_said(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setenv("LIKEWISE_CACHE", str(tmp_path / "file"))
     with pytest.raises(StorageError, match="LIKEWISE_CACHE"):
         opened("openvino")
+
+
+def test_a_compiled_model_that_is_refused_is_made_anew(cache: Path) -> None:
+    batch = pictures(1, 32, 32)
+    wanted = opened("openvino").run(batch)
+    (blob,) = (cache / "compiled").iterdir()
+    whole = blob.read_bytes()
+    blob.write_bytes(hashlib.sha256(b"of another kind").digest() + b"of another kind")
+    np.testing.assert_array_equal(opened("openvino").run(batch)[0], wanted[0])
+    assert len(blob.read_bytes()) == len(whole)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -20,6 +21,7 @@ from likewise.cli.options import (
     find_collection,
 )
 from likewise.cli.output import printable, progress, show, table
+from likewise.errors import UsageError
 
 if TYPE_CHECKING:
     from likewise.collection.reports import AddReport, Info
@@ -68,7 +70,12 @@ def index(
     """
     from likewise.collection.collection import Collection
 
-    path = into or Path(folders[0].resolve().name + SUFFIX)
+    for folder in folders:
+        if not os.path.exists(folder):
+            raise UsageError(
+                f"{folder} is not there, or a link that leads nowhere: there is nothing to index"
+            )
+    path = into or Path(os.path.basename(os.path.realpath(folders[0])) + SUFFIX)
     opened = Collection.open(path, recipe=recipe, engine=engine, device=device, precision=precision)
     with opened as collection:
         with progress("indexing") as callback:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from likewise.cli.options import Json
-from likewise.cli.output import printable, progress, show, table
+from likewise.cli.output import hand_down, printable, progress, show, table
 
 if TYPE_CHECKING:
     from likewise.networks.card import Card, Weights
@@ -38,6 +38,7 @@ WeightsName = Annotated[
 
 @app.callback()
 def _default(context: typer.Context, as_json: Json = False) -> None:
+    hand_down(context, as_json)
     if context.invoked_subcommand is None:
         list_networks(as_json)
 

@@ -25,6 +25,12 @@ def show(value: object, lines: Iterable[str], *, as_json: bool) -> None:
         typer.echo(line)
 
 
+def hand_down(context: typer.Context, as_json: bool) -> None:
+    """Let the ``--json`` of a group hold for the command that follows it."""
+    if as_json and context.invoked_subcommand:
+        context.default_map = {context.invoked_subcommand: {"as_json": True}}
+
+
 def _plain(value: object) -> object:
     """What JSON does not know: dataclasses, paths, and numpy's numbers and arrays."""
     if dataclasses.is_dataclass(value):

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from likewise.cli.options import Json
-from likewise.cli.output import show, table
+from likewise.cli.output import hand_down, show, table
 
 app = typer.Typer(
     name="recipes",
@@ -24,6 +24,7 @@ def _names() -> list[str]:
 
 @app.callback()
 def _default(context: typer.Context, as_json: Json = False) -> None:
+    hand_down(context, as_json)
     if context.invoked_subcommand is None:
         list_recipes(as_json)
 

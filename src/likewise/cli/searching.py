@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,8 +11,10 @@ import typer
 
 from likewise.cli.options import BoxText, Device, Engine, In, Json, MaxPixels, find_collection
 from likewise.cli.output import hit_table, show
+from likewise.errors import UsageError
 
 if TYPE_CHECKING:
+    from likewise.collection.collection import Collection
     from likewise.collection.reports import Comparison
     from likewise.types import CropScale
 else:  # typer reads the annotation, and numpy stands behind likewise.types
@@ -57,12 +61,29 @@ def search(
 
     region = Box.parse(box) if box is not None else None
     with Collection.open(find_collection(collection), engine=engine, device=device) as opened:
+        if sheet is not None:
+            _check_sheet(sheet, query, opened)
         hits = opened.search(query, k=k, box=region, crop=crop, under=under, max_pixels=max_pixels)
     if sheet is not None:
         from likewise.drawing import result_sheet
 
-        result_sheet(query, region, hits, sheet, k=k, correct=None)
+        result_sheet(query, region, hits, sheet, k=k, max_pixels=max_pixels)
     show(hits, hit_table(hits), as_json=as_json)
+
+
+def _check_sheet(sheet: Path, query: Path, opened: Collection) -> None:
+    """Refuse, before anything is searched, a sheet that would replace the query or an indexed file."""
+    from likewise.collection.catalogue import Catalogue
+    from likewise.collection.collection import CATALOGUE
+    from likewise.collection.walk import real_path
+    from likewise.drawing import check_sheet
+
+    check_sheet(sheet, query)
+    with closing(Catalogue.reader(opened.path / CATALOGUE)) as catalogue:
+        for path in (real_path(sheet), os.path.realpath(sheet)):
+            place = catalogue.place(path)
+            if place and (catalogue.picture(place) or catalogue.failed(place) is not None):
+                raise UsageError(f"the sheet {sheet} would replace a picture of yours: give it another name")
 
 
 def compare(

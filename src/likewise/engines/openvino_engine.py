@@ -6,6 +6,7 @@ import hashlib
 import queue
 import sys
 import warnings
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +64,8 @@ def _compiled(program: Program, precision: Precision, config: dict[str, Any]) ->
     path = cache_dir() / "compiled" / f"{name}.blob"
     blob = _intact(path)
     if blob is not None:
-        return core.import_model(ov.Tensor(np.frombuffer(blob, np.uint8)), "CPU", config)
+        with suppress(RuntimeError):  # whole, but refused: it is made anew
+            return core.import_model(ov.Tensor(np.frombuffer(blob, np.uint8)), "CPU", config)
     compiled = core.compile_model(_converted(program), "CPU", config)
     blob = compiled.export_model().getvalue()
     with replacing(path) as draft:

@@ -11,7 +11,7 @@ from typing import IO, Any, TypeAlias
 
 import numpy as np
 
-from likewise.assets import replacing
+from likewise.assets import replacing, sweep
 from likewise.descriptors.manifest import Manifest
 from likewise.errors import MissingExtra, UsageError
 from likewise.types import FloatArray
@@ -23,22 +23,27 @@ Writer: TypeAlias = Callable[[Sequence[str], int, Manifest, Blocks], None]
 def writer(target: Path, *, overwrite: bool) -> Writer:
     """What will write ``target``: called with ids, dimensions, manifest and the vectors in blocks.
 
+    It is to be called by one process at a time.
+
     Raises
     ------
     UsageError
-        When the suffix is unknown, or the file exists and shall not be replaced.
+        When the suffix is unknown, ``target`` is a folder, or it exists and shall not be replaced.
     MissingExtra
         When parquet is asked for and pyarrow is not there.
     """
     write = FORMATS.get(target.suffix)
     if write is None:
         raise UsageError(f"{target} must end in {', '.join(FORMATS)}: that says what kind of file to write")
+    if target.is_dir():
+        raise UsageError(f"{target} is a folder; name a file")
     if target.exists() and not overwrite:
         raise UsageError(f"{target} exists; say --overwrite (overwrite=True) or name another file")
     if write is _parquet:
         _pyarrow()
 
     def to_target(ids: Sequence[str], dimensions: int, manifest: Manifest, blocks: Blocks) -> None:
+        sweep(target, older=0)
         with replacing(target) as part:
             write(part, ids, dimensions, manifest, blocks)
         if write is _npy:

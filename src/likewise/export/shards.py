@@ -8,13 +8,15 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, astuple, dataclass, replace
+from functools import lru_cache
 from itertools import groupby
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import save_file
 
 from likewise.assets import replacing
 from likewise.collection.lock import writing
@@ -24,6 +26,7 @@ from likewise.errors import BadPicture, CollectionDamaged, ManifestMismatch, Sto
 from likewise.types import FloatArray
 
 PICTURES = 256  # in one shard at most
+OPEN = 64  # shards at a time while they are put together
 SECONDS = 20.0  # of work in one shard at most: what a kill can cost, give or take a batch
 
 
@@ -83,23 +86,29 @@ class Shards:
         ManifestMismatch
             When it was of another folder or made in another way.
         CollectionDamaged
-            When a shard cannot be read.
+            When what it left cannot be read.
         """
         origin = self.folder / "origin.json"
         if not origin.exists():
             with replacing(origin) as part:
                 part.write_text(json.dumps({"folder": root, "manifest": asdict(manifest)}))
         else:
-            self._check(json.loads(origin.read_text()), manifest, root)
-        for path in sorted(self.folder.glob("*.safetensors")):
+            self._check(origin, manifest, root)
+        for path in sorted(path for path in self.folder.glob("*.safetensors") if path.stem.isdecimal()):
             self._written = int(path.stem) + 1
             self.done |= {one.name: one for one in _read(path)}
 
-    def _check(self, origin: dict[str, object], manifest: Manifest, root: str) -> None:
-        before = Manifest.from_json(json.dumps(origin["manifest"]))
+    def _check(self, origin: Path, manifest: Manifest, root: str) -> None:
+        try:
+            kept = json.loads(origin.read_text())
+            folder, before = kept["folder"], Manifest.from_json(json.dumps(kept["manifest"]))
+        except (ValueError, KeyError, TypeError, CollectionDamaged) as error:
+            raise CollectionDamaged(
+                f"{origin} cannot be read ({error}); remove the folder {self.folder} and run again"
+            ) from error
         what = before.difference(manifest)
-        if origin["folder"] != root:
-            what = f"it was of {origin['folder']}, not of {root}"
+        if folder != root:
+            what = f"it was of {folder}, not of {root}"
         if what:
             raise ManifestMismatch(
                 f"{self.folder} holds an interrupted run that cannot be carried on: {what}; "
@@ -135,10 +144,12 @@ class Shards:
 
     def vectors(self, rows: Sequence[Done]) -> Iterator[FloatArray]:
         """The vectors of ``rows`` in their order, in blocks ``(m, d)``."""
-        for shard, together in groupby(rows, key=lambda one: one.shard):
-            if shard is not None:
-                block: FloatArray = load_file(shard)["vectors"][[one.row for one in together]]
-                yield block
+        # After interruptions neighbours may lie in many shards, so only the rows wanted are read.
+        opened = lru_cache(OPEN)(_vectors)
+        for begin in range(0, len(rows), PICTURES):
+            runs = groupby(rows[begin : begin + PICTURES], key=lambda one: one.shard)
+            blocks = [_picked(opened(shard), [one.row for one in run]) for shard, run in runs if shard]
+            yield np.concatenate(blocks)
 
     def remove(self) -> None:
         """Remove the folder and all in it."""
@@ -162,10 +173,25 @@ def _read(path: Path) -> Iterator[Done]:
     try:
         with safe_open(path, "numpy") as file:
             rows = json.loads(file.metadata()["rows"])
-    except (SafetensorError, ValueError, KeyError, TypeError) as error:
+            held = file.get_slice("vectors").get_shape()[0] if "vectors" in file.keys() else 0
+        batch = [
+            Done(name, Stamp(*stamp), problem=BadPicture(problem[1], problem[0]) if problem else None)
+            for name, stamp, problem in rows
+        ]
+        if held != sum(one.problem is None for one in batch):
+            raise ValueError(f"it holds {held} vectors")
+    except (SafetensorError, ValueError, LookupError, TypeError) as error:
         raise CollectionDamaged(f"{path} cannot be read ({error}); remove it and run again") from error
-    batch = [
-        Done(name, Stamp(*stamp), problem=BadPicture(problem[1], problem[0]) if problem else None)
-        for name, stamp, problem in rows
-    ]
     return _placed(batch, path)
+
+
+def _vectors(path: Path) -> Any:
+    """The vectors of a shard, not read yet; they can be sliced."""
+    file: Any = safe_open(path, "numpy")
+    return file.get_slice("vectors")
+
+
+def _picked(vectors: Any, rows: Sequence[int]) -> FloatArray:
+    first = min(rows)
+    picked: FloatArray = vectors[first : max(rows) + 1][[row - first for row in rows]]
+    return picked

