@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -286,3 +288,70 @@ class TestFiles:
         Database.reader(folder / "catalogue.sqlite").close()
         assert {path.name.partition("-")[0] for path in tmp_path.rglob("*.sqlite*")} == {"catalogue.sqlite"}
         assert list(tmp_path.iterdir()) == [folder]
+
+    def test_an_emptied_file_beside_a_full_log_is_damage(self, file: Path, catalogue: Catalogue) -> None:
+        fill(catalogue, catalogue.add_root("/p"), "a")
+        other = file.parent / "copy" / file.name
+        other.parent.mkdir()
+        other.touch()
+        log = file.with_name(file.name + "-wal").read_bytes()
+        other.with_name(file.name + "-wal").write_bytes(log)
+        for method in (Database.reader, Database.writer):
+            with pytest.raises(CollectionDamaged, match=r"is empty, but catalogue\.sqlite-wal"):
+                method(other)
+        assert other.with_name(file.name + "-wal").read_bytes() == log
+
+    def test_a_schema_that_is_no_text_is_damage(self, file: Path) -> None:
+        Database.writer(file).close()
+        content = file.read_bytes()
+        file.write_bytes(content.replace(b"CREATE TABLE failures", b"CREATE TABLE \xff\xfeilures"))
+        with pytest.raises(CollectionDamaged), closing(Catalogue.reader(file)) as reader:
+            reader.failures()
+
+
+class TestStrictness:
+    def test_new_tables_hold_columns_to_their_types(self, catalogue: Catalogue) -> None:
+        with pytest.raises(CollectionDamaged, match="cannot store TEXT"):
+            catalogue._database.run("INSERT INTO roots (path) VALUES ('text')")
+
+    @pytest.mark.parametrize("value", ["text", "9" * 5000, b"\xff"])
+    def test_a_generation_that_is_no_number_is_damage(self, catalogue: Catalogue, value: object) -> None:
+        catalogue._database.run("INSERT INTO meta VALUES ('generation', ?)", value)
+        with pytest.raises(CollectionDamaged, match="cannot be read"):
+            _ = catalogue.generation
+
+    @pytest.mark.parametrize("value", ["text", 1e30, float("inf"), -1])
+    def test_a_time_that_no_calendar_has_is_damage(self, catalogue: Catalogue, value: object) -> None:
+        catalogue._database.run("INSERT INTO meta VALUES ('changed', ?)", value)
+        with pytest.raises(CollectionDamaged, match="cannot be read"):
+            _ = catalogue.changed
+
+    def test_a_number_beyond_sqlite_is_no_id(self, catalogue: Catalogue) -> None:
+        [picture] = fill(catalogue, catalogue.add_root("/p"), "a")
+        assert catalogue.where([picture, 10**30, -1]) == {picture: "/p/a"}
+        assert catalogue.has(picture)
+        assert not catalogue.has(10**30)
+
+
+class TestThreads:
+    def test_a_database_that_is_closed_says_so(self, catalogue: Catalogue) -> None:
+        fill(catalogue, catalogue.add_root("/p"), *(str(number) for number in range(3)))
+        blocks = catalogue._database.blocks("SELECT id FROM pictures", size=1)
+        assert next(blocks) == [(1,)]
+        catalogue.close()
+        catalogue.close()
+        for ask in (lambda: next(blocks), catalogue.count):
+            with pytest.raises(CollectionError, match="closed while it was in use"):
+                ask()
+
+    def test_a_close_waits_for_a_moment(self, file: Path, catalogue: Catalogue) -> None:
+        reader = Catalogue.reader(file)
+        closer = Thread(target=reader.close)
+        with reader.moment():
+            closer.start()
+            closer.join(0.05)
+            assert closer.is_alive()
+            assert reader.count() == 0
+        closer.join()
+        with pytest.raises(CollectionError, match="closed"):
+            reader.count()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +21,7 @@ from likewise.errors import (
     BadBox,
     BadPicture,
     CollectionDamaged,
+    CollectionError,
     CollectionNotFound,
     ManifestMismatch,
     StorageError,
@@ -91,6 +94,40 @@ class TestOpening:
             with pytest.raises(ManifestMismatch):
                 other.add(*make_pictures(collection.path.parent / "more", 1, first=90))
         assert len(collection) == 15
+
+    def test_another_precision_is_refused_when_there_is_nothing_to_do(
+        self, collection: Collection, photos: Path
+    ) -> None:
+        factory = FakeFactory()
+        with Collection.open(collection.path, precision="bf16", extractor_factory=factory) as other:
+            with pytest.raises(ManifestMismatch, match=r"precision f32, not bf16: leave the precision out"):
+                other.add(photos)
+        assert factory.made == []
+
+    def test_closing_while_others_ask(self, collection: Collection) -> None:
+        """A thread gets answers, or is told; the process lives on."""
+        said: set[str] = set()
+        done = threading.Event()
+
+        def ask() -> None:
+            while not done.is_set():
+                try:
+                    collection.search(1, k=2, under="*.png")
+                    said.add("answers")
+                except CollectionError as error:
+                    said.add(str(error).partition(" was ")[2])
+
+        thread = threading.Thread(target=ask)
+        thread.start()
+        for _ in range(100):
+            collection.close()
+            done.wait(0.001)
+        while "answers" not in said and thread.is_alive():
+            done.wait(0.001)
+        done.set()
+        thread.join()
+        assert said <= {"answers", "closed while it was in use: ask it again"}
+        assert "answers" in said
 
     def test_the_precision_is_the_collections_own(self, tmp_path: Path, photos: Path) -> None:
         Collection.open(tmp_path / "c", recipe=RECIPE, precision="bf16", extractor_factory=FakeFactory()).add(
@@ -192,6 +229,17 @@ class TestSearching:
             (b"junk", {}, BadPicture, "picture"),
             (photos / "0001.png", {"box": (5, 5, 5, 9)}, BadBox, "empty"),
             (photos / "0001.png", {"k": 0}, UsageError, "at least 1"),
+            (photos / "0001.png", {"box": (1, 2, 3)}, BadBox, "four numbers"),
+            (photos / "0001.png", {"box": "1,2,3,4"}, BadBox, "four numbers"),
+            (1, {"k": 2.5}, UsageError, "k must be a whole number, not 2.5"),
+            (1, {"k": "3"}, UsageError, "whole number"),
+            (1, {"k": None}, UsageError, "whole number"),
+            (1, {"k": True}, UsageError, "whole number"),
+            (None, {}, UsageError, "give a picture"),
+            (True, {}, UsageError, "give a picture"),
+            (10**30, {}, UsageError, "id 1000"),
+            (10**30, {"box": (0, 0, 5, 5)}, UsageError, "id 1000"),
+            (np.array(["a"] * DIMENSIONS), {}, UsageError, "numbers"),
             (99, {}, UsageError, "99"),
             (99, {"box": (0, 0, 5, 5)}, UsageError, "99"),
             (np.ones(5, np.float32), {}, UsageError, "5 numbers, not 12"),
@@ -201,6 +249,18 @@ class TestSearching:
         for query, options, error, message in refused:
             with pytest.raises(error, match=message):
                 collection.search(query, **options)  # type: ignore[arg-type]
+
+    @pytest.mark.parametrize("length", [1e-40, 1e-25, 1e30])
+    def test_the_length_of_a_query_does_not_matter(self, collection: Collection, length: float) -> None:
+        query = (collection.vectors()[1][4].astype(np.float64) * length).astype(np.float32)
+        [hit] = collection.search(query, k=1)
+        assert hit.id == 5
+        assert hit.score == pytest.approx(1, abs=1e-4)
+
+    def test_vectors_cannot_be_changed_behind_the_searches(self, collection: Collection) -> None:
+        for array in collection.vectors():
+            with pytest.raises(ValueError, match="read-only"):
+                array[0] = 0
 
     def test_an_empty_collection_has_no_hits(self, tmp_path: Path, photos: Path) -> None:
         (tmp_path / "empty").mkdir()
@@ -254,6 +314,10 @@ class TestComparing:
         assert found.similarity == pytest.approx(1)
         assert found.rank == 1
 
+    def test_a_vector_that_is_not_finite_is_refused(self, collection: Collection) -> None:
+        with pytest.raises(UsageError, match="finite"):
+            collection.compare(1, np.full(DIMENSIONS, np.nan, np.float32))
+
     def test_a_box_concerns_the_first(self, collection: Collection, photos: Path) -> None:
         whole = collection.compare(photos / "0001.png", 2)
         part = collection.compare(photos / "0001.png", 2, box=(0, 0, 12, 8))
@@ -270,10 +334,45 @@ class TestRemoving:
         assert collection.add(photos).added == 8  # the files are still there
 
     def test_what_is_not_there_removes_nothing(self, collection: Collection) -> None:
-        for absent in (99, "none", "*.gif"):
+        for absent in (99, 10**30, "none", "*.gif"):
             with pytest.raises(UsageError, match="is called"):
                 collection.remove(1, absent)
+        for odd in ("", True, 2.5):
+            with pytest.raises(UsageError, match=r"give a path|whole number"):
+                collection.remove(1, odd)  # type: ignore[arg-type]
+        with pytest.raises(UsageError, match="empty path"):
+            collection.add("", prune=True)
         assert len(collection) == 15
+
+    def test_numpy_ids(self, collection: Collection) -> None:
+        row = collection.vectors()[0][2]
+        assert collection.path_of(row) == collection.path_of(3)
+        assert collection.remove(row) == 1
+        with pytest.raises(UsageError, match="3"):
+            collection.path_of(row)
+
+    def test_failures_go_with_their_folder(self, collection: Collection, photos: Path) -> None:
+        (photos / "deep/bad.png").write_bytes(b"")
+        (photos / "bad.png").write_bytes(b"")
+        collection.add(photos)
+        assert collection.remove("*/deep/bad.png") == 1
+        assert [failure.path.name for failure in collection.failures()] == ["bad.png"]
+        assert collection.remove(photos) == 16
+        assert (len(collection), collection.failures()) == (0, [])
+
+    def test_a_folder_that_is_gone_is_pruned(self, collection: Collection, photos: Path) -> None:
+        (photos / "deep/bad.png").write_bytes(b"")
+        collection.add(photos)
+        shutil.rmtree(photos / "deep")
+        with pytest.raises(UsageError, match="does not exist"):
+            collection.add(photos / "deep")
+        with pytest.raises(UsageError, match="does not exist"):
+            collection.add(photos.parent / "elsewhere", prune=True)
+        assert collection.add(photos / "deep", prune=True).forgotten == 5
+        assert (len(collection), collection.failures()) == (10, [])
+        shutil.rmtree(photos)
+        assert collection.add(photos, prune=True).forgotten == 10
+        assert collection.verify().faults == []
 
 
 class TestTelling:

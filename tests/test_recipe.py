@@ -268,3 +268,9 @@ def test_an_option_at_its_default_does_not_change_the_hash(monkeypatch: pytest.M
     assert after.parts[0].options["later"] == 1.0
     assert after.hash == before.hash
     assert parse_recipe(SHORT + "options = {later = 2}\n").hash != before.hash
+
+
+@pytest.mark.parametrize("value", ["[" * 100_000, "9" * 5000, "0x" + "f" * 5000, "1e999"])
+def test_values_without_end_are_no_recipe(value: str) -> None:
+    with pytest.raises(BadRecipe):
+        parse_recipe(f"name = {value}")

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from likewise.collection.selecting import Selection
+from likewise.errors import UsageError
 
 PATHS = [
     "2020/summer/a.jpg",
@@ -51,3 +52,9 @@ def test_as_seen_from_the_working_folder(tmp_path: Path, monkeypatch: pytest.Mon
     for where in ("real", "link", "link/sub", ".", "real/*.jpg"):
         assert Selection(where).holds(inside, "sub/a.jpg"), where
     assert not Selection("real").holds(outside, "other/a.jpg")
+
+
+@pytest.mark.parametrize("where", ["", "a\0b", None, 2.5])
+def test_what_names_nothing_is_not_the_working_folder(where: str) -> None:
+    with pytest.raises(UsageError, match="names no picture"):
+        Selection(where)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from likewise.collection import Collection
+from likewise.collection import Collection, database
 from likewise.collection.database import Database
 from likewise.errors import CollectionDamaged
 from likewise.types import Progress
@@ -30,13 +31,20 @@ def change(tmp_path: Path, collection: Collection) -> Change:
     """Alter the catalogue behind the collection's back."""
 
     def run(statement: str, *values: object) -> None:
-        database = Database.writer(tmp_path / "c/catalogue.sqlite")
-        database.rows("PRAGMA foreign_keys = OFF")
-        database.run(statement, *values)
-        database.run("UPDATE meta SET value = value + 1 WHERE key = 'generation'")
-        database.close()
+        opened = Database.writer(tmp_path / "c/catalogue.sqlite")
+        opened.rows("PRAGMA foreign_keys = OFF")
+        opened.run(statement, *values)
+        opened.run("UPDATE meta SET value = value + 1 WHERE key = 'generation'")
+        opened.close()
 
     return run
+
+
+@pytest.fixture
+def loose(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Collections are made as they were before tables were strict."""
+    tables = tuple(re.sub(",? STRICT$", "", statement) for statement in database.SCHEMA)
+    monkeypatch.setattr(database, "SCHEMA", tables)
 
 
 def written(*numbers: float) -> bytes:
@@ -118,11 +126,66 @@ def test_a_manifest_that_cannot_be_read_stops_everything(collection: Collection,
         collection.verify()
 
 
+@pytest.mark.parametrize("edit", ['"dimensions": 0', '"dimensions": -1', '"dimensions": 1000000000000000'])
+def test_dimensions_that_no_vector_has_are_damage(collection: Collection, change: Change, edit: str) -> None:
+    change("UPDATE meta SET value = replace(value, ?, ?) WHERE key = 'manifest'", '"dimensions": 12', edit)
+    for ask in (collection.verify, collection.info, lambda: collection.search(1)):
+        with pytest.raises(CollectionDamaged, match="dimensions, not 1 to 1000000"):
+            ask()
+
+
+@pytest.mark.parametrize("manifest", ["[" * 100_000, "[1]", '{"recipe": 1}'])
+def test_a_manifest_that_is_something_else_is_damage(
+    collection: Collection, change: Change, manifest: str
+) -> None:
+    change("UPDATE meta SET value = ? WHERE key = 'manifest'", manifest)
+    with pytest.raises(CollectionDamaged, match="manifest cannot be read"):
+        collection.info()
+
+
+def test_a_recipe_that_cannot_be_read_is_damage(collection: Collection, change: Change) -> None:
+    change("UPDATE meta SET value = replace(value, 'code = ', 'cold = ') WHERE key = 'manifest'")
+    with pytest.raises(CollectionDamaged, match="restore"):
+        collection.info()
+
+
+@pytest.mark.usefixtures("loose")
+@pytest.mark.parametrize("path", [5, "text", b"a\0"])
+def test_a_path_that_is_none_is_a_fault_and_can_be_removed(
+    collection: Collection, change: Change, path: object
+) -> None:
+    change("UPDATE pictures SET path = ? WHERE id = 3", path)
+    [fault] = collection.verify().faults
+    assert (fault.kind, fault.subject) == ("path-damaged", "id 3")
+    with pytest.raises(CollectionDamaged, match="verify names"):
+        collection.search(1, under="*.png")
+    assert collection.remove(3) == 1
+    assert kinds(collection) == []
+
+
+@pytest.mark.usefixtures("loose")
+@pytest.mark.parametrize("code", [5, "text"])
+def test_a_vector_that_is_none_is_a_fault(collection: Collection, change: Change, code: object) -> None:
+    change("UPDATE vectors SET code = ? WHERE picture = 3", code)
+    assert kinds(collection) == ["vector-length"]
+    assert len(collection.search(1, k=8)) == 7
+
+
+def test_values_that_are_none_are_faults(collection: Collection, change: Change) -> None:
+    change("UPDATE meta SET value = 'later' WHERE key = 'changed'")
+    change("INSERT INTO failures VALUES (99, x'61', 'empty', 'is empty', 0, 0, 0, 0)")
+    assert kinds(collection) == ["database", "database"]
+    with pytest.raises(CollectionDamaged, match="later"):
+        collection.info()
+    with pytest.raises(CollectionDamaged, match="99"):
+        collection.failures()
+
+
 def test_a_damaged_file_is_a_fault(collection: Collection, tmp_path: Path) -> None:
     file = tmp_path / "c/catalogue.sqlite"
-    database = Database.reader(file)
-    [(page,)] = database.rows("SELECT rootpage FROM sqlite_master WHERE name = 'vectors'")
-    database.close()
+    opened = Database.reader(file)
+    [(page,)] = opened.rows("SELECT rootpage FROM sqlite_master WHERE name = 'vectors'")
+    opened.close()
     collection.close()
     content = bytearray(file.read_bytes())
     content[(page - 1) * 65536 : page * 65536] = b"\xa5" * 65536

@@ -161,7 +161,7 @@ def remove(
     collection: In = None,
     as_json: Json = False,
 ) -> None:
-    """Remove pictures from a collection. The files stay where they are."""
+    """Forget pictures and recorded failures. The files stay where they are."""
     from likewise.collection.collection import Collection
 
     if not what and not ids:

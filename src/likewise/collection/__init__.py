@@ -1,7 +1,8 @@
 """A folder of pictures as something that can be searched."""
 
+from likewise.collection.asking import Query
 from likewise.collection.catalogue import Failure
-from likewise.collection.collection import Collection, Query
+from likewise.collection.collection import Collection
 from likewise.collection.reports import AddReport, Comparison, Fault, Info, VerifyReport
 
 __all__ = [

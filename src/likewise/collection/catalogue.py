@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from likewise.collection.database import Database, Rows
+from likewise.collection.database import Database, Rows, translated
 from likewise.collection.walk import Stamp
 from likewise.descriptors.manifest import Manifest
 from likewise.errors import BadPicture, CollectionDamaged
@@ -80,12 +80,14 @@ class Catalogue:
     @property
     def generation(self) -> int:
         """How many changes were committed; a reader that holds vectors loads them again when it moves."""
-        return int(str(self._meta("generation") or 0))
+        with translated(self._database.path):
+            return int(str(self._meta("generation") or 0))
 
     @property
     def changed(self) -> float:
         """When the last change was committed, as Unix time."""
-        return float(str(self._meta("changed") or 0))
+        with translated(self._database.path):
+            return _moment(float(str(self._meta("changed") or 0)))
 
     @property
     def manifest(self) -> Manifest:
@@ -139,7 +141,8 @@ class Catalogue:
     def roots(self) -> dict[int, str]:
         """Absolute folders that relative paths begin at, by id; none lies in another."""
         rows = self._database.rows("SELECT id, path FROM roots")
-        return {root: os.fsdecode(path) for root, path in rows}
+        with translated(self._database.path):
+            return {root: os.fsdecode(_bytes(path)) for root, path in rows}
 
     def add_root(self, folder: str) -> int:
         """Give the id of the root that holds a folder; a new one takes up those that lie in it."""
@@ -184,7 +187,7 @@ class Catalogue:
         """Give what is known of a content, wherever it lies."""
         rows = self._database.rows(
             "SELECT sha256, width, height, code FROM pictures JOIN vectors ON picture = id "
-            "WHERE sha256 = ? LIMIT 1",
+            "WHERE sha256 = ? AND typeof(code) = 'blob' LIMIT 1",
             sha256,
         )
         return Content(*rows[0]) if rows else None
@@ -195,22 +198,41 @@ class Catalogue:
         rows = self._database.rows(
             "SELECT id, root, path FROM pictures WHERE sha256 = ? ORDER BY id LIMIT 256", sha256
         )
-        return [(row, absolute(roots, root, path)) for row, root, path in rows]
+        return [(row, self.absolute(roots, root, path)) for row, root, path in rows]
 
     def paths(self) -> Iterator[tuple[int, str, str]]:
         """Id, absolute path and path below its root of every picture, by id."""
         roots = self.roots()
+        for row, root, path in self.places():
+            yield row, self.absolute(roots, root, path), os.fsdecode(path)
+
+    def places(self) -> Iterator[tuple[int, int, bytes]]:
+        """Id, root and path below it of every picture, by id, as they are stored: damage and all."""
         for block in self._database.blocks("SELECT id, root, path FROM pictures ORDER BY id"):
-            for row, root, path in block:
-                yield row, absolute(roots, root, path), os.fsdecode(path)
+            yield from block
+
+    def absolute(self, roots: dict[int, str], root: int, path: bytes) -> str:
+        """Put a path below its root together.
+
+        Raises
+        ------
+        CollectionDamaged
+            When the root is unknown, or the path is none.
+        """
+        with translated(self._database.path):
+            return os.path.join(roots[root], os.fsdecode(_bytes(path)))
+
+    def has(self, picture: int) -> bool:
+        """Whether there is such a picture, wherever it lies."""
+        return _is_id(picture) and bool(self._database.rows("SELECT 1 FROM pictures WHERE id = ?", picture))
 
     def where(self, pictures: Iterable[int]) -> dict[int, str]:
         """Absolute paths of those of the pictures that there are."""
         roots = self.roots()
         found = {}
-        for picture in pictures:
+        for picture in filter(_is_id, map(int, pictures)):
             for row in self._database.rows("SELECT root, path FROM pictures WHERE id = ?", picture):
-                found[picture] = absolute(roots, *row)
+                found[picture] = self.absolute(roots, *row)
         return found
 
     def insert(self, place: Place, stamp: Stamp, content: Content) -> int:
@@ -294,10 +316,18 @@ class Catalogue:
 
     def failures(self) -> list[Failure]:
         """All files that failed, by path."""
-        roots = self.roots()
         rows = self._database.rows("SELECT root, path, reason, message, at FROM failures")
-        found = [Failure(Path(absolute(roots, root, path)), *rest) for root, path, *rest in rows]
+        with translated(self._database.path):
+            roots = self.roots()
+            found = [
+                Failure(Path(self.absolute(roots, root, path)), _text(reason), _text(message), _moment(at))
+                for root, path, reason, message, at in rows
+            ]
         return sorted(found, key=lambda failure: failure.path)
+
+    def failure_count(self) -> int:
+        """How many files failed."""
+        return int(self._database.rows("SELECT count(*) FROM failures")[0][0])
 
     def _meta(self, key: str) -> object:
         rows = self._database.rows("SELECT value FROM meta WHERE key = ?", key)
@@ -314,9 +344,29 @@ def relative(path: str, folder: str) -> str:
     return path[len(folder.rstrip("/")) + 1 :]
 
 
-def absolute(roots: dict[int, str], root: int, path: bytes) -> str:
-    """Put a path below its root together."""
-    return os.path.join(roots[root], os.fsdecode(path))
+def _is_id(number: int) -> bool:
+    return 0 <= number < 1 << 63  # SQLite takes no larger number
+
+
+# What is stored, as what it has to be. Tables from before they were strict, and damaged ones, hold anything.
+
+
+def _bytes(path: object) -> bytes:
+    if not isinstance(path, bytes) or b"\0" in path:
+        raise ValueError(f"{path!r} is no path")
+    return path
+
+
+def _text(text: object) -> str:
+    if not isinstance(text, str):
+        raise TypeError(f"{text!r} is no text")
+    return text
+
+
+def _moment(at: float) -> float:
+    if not 0 <= at < 1e11:  # in the year 5138; calendars end soon after
+        raise ValueError(f"{at!r} is no time")
+    return at
 
 
 def storable(text: str) -> str:

@@ -46,6 +46,10 @@ class Code:
         scale = [("scale", "<f4", (1,))] if self.name == "int8" else []
         return np.dtype([*scale, ("numbers", _NUMBERS[self.name], (self.dimensions,))])
 
+    def fits(self, written: object) -> bool:
+        """Whether something that was stored can be one of these vectors."""
+        return isinstance(written, bytes) and len(written) == self.width
+
     def encode(self, vectors: FloatArray) -> list[bytes]:
         """Write float32 ``(n, d)`` as ``n`` strings of `width` bytes."""
         rows = np.empty(len(vectors), dtype=self._layout)

@@ -9,18 +9,18 @@ from functools import cache, partial
 from pathlib import Path
 from threading import RLock
 from types import TracebackType
-from typing import TypeAlias, cast
 
 import numpy as np
 
-from likewise.collection.catalogue import Catalogue, Failure
+from likewise.collection.asking import Corners, Query, as_picture, corners, is_number, whole
+from likewise.collection.catalogue import Catalogue, Failure, Place
 from likewise.collection.codes import Code
 from likewise.collection.comparing import compare
 from likewise.collection.describing import Describer, DescriberFactory, open_extractor
 from likewise.collection.indexing import Indexing
 from likewise.collection.lock import writing
 from likewise.collection.reports import AddReport, Comparison, Info, VerifyReport
-from likewise.collection.selecting import Selection
+from likewise.collection.selecting import Selection, named
 from likewise.collection.snapshot import Snapshot
 from likewise.collection.tasks import Options
 from likewise.collection.verify import verify
@@ -28,18 +28,12 @@ from likewise.collection.walk import real_path, resolve
 from likewise.descriptors.manifest import Manifest
 from likewise.descriptors.recipe import Recipe, load_recipe, parse_recipe
 from likewise.engines import cores
-from likewise.errors import CollectionNotFound, ManifestMismatch, StorageError, UsageError
-from likewise.pictures import Source
+from likewise.errors import CollectionDamaged, CollectionNotFound, ManifestMismatch, StorageError, UsageError
 from likewise.ranking.exact import Metric, search
-from likewise.types import Box, CropScale, FloatArray, Hit, IntArray, ProgressCallback
+from likewise.types import CropScale, FloatArray, Hit, IntArray, ProgressCallback
 
 CATALOGUE = "catalogue.sqlite"
 LOCK = "lock"
-
-Query: TypeAlias = Source | int | FloatArray
-"""A picture (path, bytes, Pillow picture, uint8 array), the id of one in the collection, or a vector."""
-
-Corners: TypeAlias = Box | tuple[float, float, float, float]
 
 
 class Collection:
@@ -112,7 +106,8 @@ class Collection:
         self.close()
 
     def __len__(self) -> int:
-        return self._catalogue.count() if self._catalogue else 0
+        catalogue = self._catalogue  # another thread may close it
+        return catalogue.count() if catalogue else 0
 
     def __bool__(self) -> bool:
         return True  # an empty collection is not nothing
@@ -130,8 +125,9 @@ class Collection:
     @property
     def recipe(self) -> Recipe:
         """What describes its pictures."""
-        if self._catalogue:
-            return _parsed(self._catalogue.manifest.recipe, str(self.path))
+        catalogue = self._catalogue
+        if catalogue:
+            return _parsed(catalogue.manifest.recipe, str(self.path))
         return self._recipe or load_recipe("default")
 
     # --- changing ---
@@ -153,7 +149,7 @@ class Collection:
         Parameters
         ----------
         prune
-            Forget pictures below the sources whose files are gone.
+            Forget pictures below the sources whose files are gone; a source that was indexed may be gone too.
         retry
             Try files again that failed and have not changed.
         checksum
@@ -174,7 +170,7 @@ class Collection:
         StorageError
             When the disk is full or cannot be written.
         """
-        paths = resolve(sources)
+        paths = resolve(sources, known=self._knows if prune else None)
         threads = cores()
         options = Options(prune, retry, checksum, max_pixels)
         manifest = None if self.exists else self._describe_with(threads).manifest
@@ -185,6 +181,11 @@ class Collection:
             elif manifest:  # somebody else made it meanwhile: ours has to be checked against it
                 self._describer = None
             self._attach()
+            if self._precision not in (None, self.manifest.precision):
+                raise ManifestMismatch(
+                    f"{self.path} was made with precision {self.manifest.precision}, not {self._precision}: "
+                    "leave the precision out to use its own, or index into a new collection"
+                )
             run = Indexing(
                 *(catalogue, self.path / CATALOGUE, lambda: self._describe_with(threads), paths),
                 options=options,
@@ -196,10 +197,12 @@ class Collection:
     def remove(self, *pictures: int | str | os.PathLike[str]) -> int:
         """Forget pictures, by id, path, folder or glob; their files stay, and indexing would add them again.
 
+        Paths, folders and globs also name failures, which are forgotten with them.
+
         Returns
         -------
         int
-            How many were forgotten.
+            How many pictures and failures were forgotten.
 
         Raises
         ------
@@ -208,13 +211,17 @@ class Collection:
         """
         catalogue = self._ready()
         chosen: set[int] = set()
+        failed: set[Place] = set()
         for picture in pictures:
-            found = catalogue.where([picture]) if isinstance(picture, int) else self._below(picture)
-            if not found:
+            found, failures = named(catalogue, picture)
+            if not found and not failures:
                 raise UsageError(f"nothing in {self.path} is called {picture}")
             chosen.update(found)
+            failed.update(failures)
         with self._writing() as writer, writer.change():
-            return writer.delete(sorted(chosen))
+            for place in failed:
+                writer.forgive(place)
+            return writer.delete(chosen) + len(failed)
 
     # --- searching ---
 
@@ -259,7 +266,9 @@ class Collection:
             snapshot = snapshot.only(np.isin(snapshot.ids, self._below(under)))
             if not len(snapshot.ids):
                 raise UsageError(f"nothing in {self.path} lies under {os.fspath(under)!r}")
-        found = search(snapshot.vectors, vector[np.newaxis], k, ids=snapshot.ids, metric=self._metric)
+        found = search(
+            snapshot.vectors, vector[np.newaxis], whole(k, "k"), ids=snapshot.ids, metric=self._metric
+        )
         ids, scores = found.ids[0].tolist(), found.scores[0].tolist()
         paths = catalogue.where(ids)
         return [
@@ -286,7 +295,7 @@ class Collection:
         return compare(*vectors, self._vectors(), metric=self._metric, own=own)
 
     def vectors(self) -> tuple[IntArray, FloatArray]:
-        """Ids ``(n,)`` and vectors ``(n, d)`` of all pictures, by id; not to be changed."""
+        """Ids ``(n,)`` and vectors ``(n, d)`` of all pictures, by id; read-only, for searches share them."""
         snapshot = self._vectors()
         return snapshot.ids, snapshot.vectors
 
@@ -298,10 +307,11 @@ class Collection:
         UsageError
             When no picture has that id.
         """
-        paths = self._ready().where([picture])
+        row = whole(picture, "an id")
+        paths = self._ready().where([row])
         if not paths:
-            raise UsageError(f"no picture in {self.path} has the id {picture}")
-        return Path(paths[picture])
+            raise UsageError(f"no picture in {self.path} has the id {row}")
+        return Path(paths[row])
 
     # --- telling ---
 
@@ -321,8 +331,11 @@ class Collection:
 
     def _attach(self) -> None:
         """Open the catalogue for reading, if there is one, and see that it goes with the recipe wanted."""
-        if self._catalogue:
-            return
+        with self._lock:
+            if not self._catalogue:
+                self._open()
+
+    def _open(self) -> None:
         try:
             catalogue = Catalogue.reader(self.path / CATALOGUE)
         except CollectionNotFound:
@@ -345,6 +358,9 @@ class Collection:
             if self._catalogue is None:
                 raise CollectionNotFound(f"{self.path} holds no collection: index a folder into it first")
             return self._catalogue
+
+    def _knows(self, path: str) -> bool:
+        return self.exists and self._ready().place(path) is not None
 
     @contextmanager
     def _writing(self) -> Iterator[Catalogue]:
@@ -373,17 +389,19 @@ class Collection:
     def _vector(
         self, query: Query, box: Corners | None, crop: CropScale, max_pixels: int | None
     ) -> FloatArray:
-        area = box if box is None or isinstance(box, Box) else Box(*box)
-        if isinstance(query, int | np.integer):
+        area = corners(box)
+        if is_number(query):
+            row = whole(query, "an id")
             if area is None:
-                return self._vectors().vector(int(query))
-            query = self.path_of(int(query))
+                return self._vectors().vector(row)
+            query = self.path_of(row)
         if isinstance(query, np.ndarray) and query.ndim == 1:
             if area is not None:
                 raise UsageError("a box belongs to a picture: it cannot be given with a vector")
-            return self._vectors().fit(query.astype(np.float32), unit=self._metric == "dot")
+            return self._vectors().fit(query, unit=self._metric == "dot")
+        source = as_picture(query)
         describer = self._describe_with(1)
-        loaded = describer.prepare(cast(Source, query), box=area, crop=crop, max_pixels=max_pixels)
+        loaded = describer.prepare(source, box=area, crop=crop, max_pixels=max_pixels)
         vector: FloatArray = describer.describe([loaded])[0]
         return vector
 
@@ -400,8 +418,8 @@ class Collection:
 
     def _id(self, query: Query) -> int | None:
         """Id of a query that is a picture of the collection."""
-        if isinstance(query, int | np.integer):
-            return int(query)
+        if is_number(query):
+            return whole(query, "an id")
         if not isinstance(query, str | os.PathLike):
             return None
         catalogue = self._ready()
@@ -416,4 +434,7 @@ class Collection:
 
 @cache
 def _parsed(toml: str, path: str) -> Recipe:
-    return parse_recipe(toml, origin=f"the manifest of {path}")
+    try:
+        return parse_recipe(toml, origin=f"the manifest of {path}")
+    except UsageError as error:
+        raise CollectionDamaged(f"{error}; restore the collection from a copy, or index again") from error

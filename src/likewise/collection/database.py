@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, closing, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
+from threading import RLock
 from typing import Any, TypeAlias
 from urllib.parse import quote
 
@@ -27,8 +28,16 @@ VERSION = 1
 
 Rows: TypeAlias = list[tuple[Any, ...]]
 
-SCHEMA = (
-    "CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID",
+_STRICT = sqlite3.sqlite_version_info >= (3, 37)
+"""Whether SQLite can hold columns to their types; one that can reads and writes both kinds of tables."""
+
+
+def _strict(table: str) -> str:
+    return table if not _STRICT else table + (", STRICT" if table.endswith("ROWID") else " STRICT")
+
+
+TABLES = (
+    "CREATE TABLE meta (key TEXT PRIMARY KEY, value ANY) WITHOUT ROWID",
     "CREATE TABLE roots (id INTEGER PRIMARY KEY, path BLOB NOT NULL UNIQUE)",
     # Paths are bytes, as the system keeps them: a file name need not be text.
     """CREATE TABLE pictures (
@@ -38,7 +47,6 @@ SCHEMA = (
         size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, ctime_ns INTEGER NOT NULL,
         width INTEGER NOT NULL, height INTEGER NOT NULL,
         UNIQUE (root, path))""",
-    "CREATE INDEX pictures_by_content ON pictures (sha256)",
     """CREATE TABLE vectors (
         picture INTEGER PRIMARY KEY REFERENCES pictures (id) ON DELETE CASCADE, code BLOB NOT NULL)""",
     """CREATE TABLE failures (
@@ -46,16 +54,24 @@ SCHEMA = (
         reason TEXT NOT NULL, message TEXT NOT NULL,
         size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, ctime_ns INTEGER NOT NULL, at REAL NOT NULL,
         PRIMARY KEY (root, path)) WITHOUT ROWID""",
+)
+
+SCHEMA = (
+    *(_strict(table) for table in TABLES),
+    "CREATE INDEX pictures_by_content ON pictures (sha256)",
     f"PRAGMA application_id = {APPLICATION}",
     f"PRAGMA user_version = {VERSION}",
 )
 
 
 class Database:
-    """A connection whose errors name the file and the remedy."""
+    """A connection whose errors name the file and the remedy; threads may share and close it."""
 
     def __init__(self, path: Path, mode: str) -> None:
         self.path = path
+        _see_that_it_is_whole(path)
+        self._lock = RLock()  # SQLite guards its connection against two threads, but not against its end
+        self._closed = False
         self._writes = mode == "rwc"
         self._connection = _connect(path, mode)
 
@@ -132,19 +148,37 @@ class Database:
 
     def rows(self, statement: str, *values: Any) -> Rows:
         """Run a query and give all of its rows."""
-        with translated(self.path):
-            return self._connection.execute(statement, values).fetchall()
+        with self._open() as connection:
+            return connection.execute(statement, values).fetchall()
 
     def blocks(self, statement: str, *values: Any, size: int = 2048) -> Iterator[Rows]:
         """Run a query and give its rows in blocks, all of one moment whatever a writer does meanwhile."""
-        with translated(self.path), closing(self._connection.execute(statement, values)) as cursor:
-            while rows := cursor.fetchmany(size):
+        with self._open() as connection:
+            cursor = connection.execute(statement, values)
+        try:
+            while rows := self._fetch(cursor, size):
                 yield rows
+        finally:
+            with self._lock:
+                if not self._closed:
+                    cursor.close()
+
+    def _fetch(self, cursor: sqlite3.Cursor, size: int) -> Rows:
+        with self._open():
+            return cursor.fetchmany(size)
 
     def run(self, statement: str, *values: Any) -> int:
         """Run a change and give the id of the row that it inserted last."""
-        with translated(self.path):
-            return self._connection.execute(statement, values).lastrowid or 0
+        with self._open() as connection:
+            return connection.execute(statement, values).lastrowid or 0
+
+    @contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection]:
+        """Give the connection, which nobody else uses or closes meanwhile."""
+        with self._lock, translated(self.path):
+            if self._closed:
+                raise CollectionError(f"{self.path.parent} was closed while it was in use: ask it again")
+            yield self._connection
 
     def transaction(self) -> AbstractContextManager[None]:
         """All that the block changes is on the disk when it ends; nothing of it when it fails."""
@@ -156,13 +190,15 @@ class Database:
 
     @contextmanager
     def _between(self, begin: str) -> Iterator[None]:
-        self.run(begin)
-        try:
-            yield
-            self.run("COMMIT")
-        finally:
-            if self._connection.in_transaction:  # unless it was committed, or a full disk has rolled it back
-                self.run("ROLLBACK")
+        with self._lock:
+            self.run(begin)
+            try:
+                yield
+                self.run("COMMIT")
+            finally:
+                # Unless it was committed, or a full disk has rolled it back.
+                if not self._closed and self._connection.in_transaction:
+                    self.run("ROLLBACK")
 
     @property
     def changes(self) -> int:
@@ -171,12 +207,16 @@ class Database:
 
     def close(self) -> None:
         """Close the connection; a writer moves its log into the catalogue, unless a reader is in the way."""
-        if self._writes:
-            with suppress(sqlite3.Error):  # what is in the log is committed: the next writer will move it
-                self._connection.execute("PRAGMA busy_timeout = 0")
-                self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        with translated(self.path):
-            self._connection.close()
+        with self._lock:
+            if self._closed:
+                return
+            if self._writes:
+                with suppress(sqlite3.Error):  # what is in the log is committed: the next writer will move it
+                    self._connection.execute("PRAGMA busy_timeout = 0")
+                    self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            self._closed = True
+            with translated(self.path):
+                self._connection.close()
 
 
 def _connect(path: Path, mode: str) -> sqlite3.Connection:
@@ -195,13 +235,27 @@ def _is_settled(path: Path) -> bool:
     return not log.exists() or log.stat().st_size == 0
 
 
+def _see_that_it_is_whole(path: Path) -> None:
+    """Refuse a file that was emptied: SQLite would take it for a new one and throw away the log beside it."""
+    if path.is_file() and path.stat().st_size == 0 and not _is_settled(path):
+        raise CollectionDamaged(
+            f"{path} is empty, but {path.name}-wal beside it is not: restore both from a copy, "
+            "or delete both and index again"
+        )
+
+
 @contextmanager
 def translated(path: Path) -> Iterator[None]:
-    """Turn every error of SQLite into one of ours."""
+    """Turn every error of SQLite, and every one that a stored value gives, into one of ours."""
     try:
         yield
     except sqlite3.Error as error:
         raise _meaning(path, error) from error
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
+        raise CollectionDamaged(
+            f"{path} holds a value that cannot be read ({error!r}); verify names the pictures to remove, "
+            "else restore it from a copy"
+        ) from error
 
 
 def _meaning(path: Path, error: sqlite3.Error) -> LikewiseError:

@@ -66,7 +66,7 @@ class Indexing:
     open_describer
         Called when, and only when, there is a file to look into.
     sources
-        Real absolute paths of folders and files.
+        Real absolute paths of folders and files; those that are gone are only forgotten.
     threads
         How many read, and how many describe, at once.
     """
@@ -84,6 +84,7 @@ class Indexing:
     ) -> None:
         self._catalogue, self._path, self._open_describer = catalogue, path, open_describer
         self._sources, self._options, self._threads = sources, options, threads
+        self._present = [source for source in sources if os.path.lexists(source)]
         self._progress = progress or (lambda _: None)
         self._tasks = Belt[Task](64)
         self._jobs = Belt[_Job](AHEAD, bucket=BUCKET, weight=BUCKET_BYTES, producers=threads)
@@ -99,11 +100,11 @@ class Indexing:
         """Work until all is committed; what was committed before an error stays."""
         begin = time.monotonic()
         with self._catalogue.change():
-            for source in self._sources:
+            for source in self._present:
                 self._catalogue.add_root(source if os.path.isdir(source) else os.path.dirname(source))
             for place in overcome(self._catalogue, self._sources):
                 self._catalogue.forgive(place)
-        counts = Counter(verdict for verdict, _ in plan(self._catalogue, self._sources, self._options))
+        counts = Counter(verdict for verdict, _ in plan(self._catalogue, self._present, self._options))
         self._total = counts.pop("todo", 0)
         self._counts.update(counts)
         if self._total:
@@ -156,7 +157,7 @@ class Indexing:
 
     def _walk(self) -> None:
         with closing(Catalogue.reader(self._path)) as catalogue:
-            for verdict, task in plan(catalogue, self._sources, self._options):
+            for verdict, task in plan(catalogue, self._present, self._options):
                 if verdict != "todo":
                     continue
                 if task.problem:

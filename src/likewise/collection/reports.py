@@ -91,7 +91,7 @@ class Info:
             manifest=catalogue.manifest,
             code=recipe.code,
             pictures=catalogue.count(),
-            failures=len(catalogue.failures()),
+            failures=catalogue.failure_count(),
             roots=[Path(root) for root in sorted(catalogue.roots().values())],
             bytes=sum(file.stat().st_size for file in path.iterdir() if file.is_file()),
             generation=catalogue.generation,
@@ -107,7 +107,7 @@ class Fault:
     ----------
     kind
         ``database``, ``manifest``, ``vector-missing``, ``vector-stray``, ``vector-length``,
-        ``vector-not-finite``, ``vector-not-normalised`` or ``file-missing``.
+        ``vector-not-finite``, ``vector-not-normalised``, ``path-damaged`` or ``file-missing``.
     subject
         What it is about: a path, or the catalogue.
     message

@@ -7,7 +7,9 @@ import re
 from collections.abc import Iterator
 from fnmatch import translate
 
-from likewise.collection.catalogue import Catalogue, within
+from likewise.collection.asking import whole
+from likewise.collection.catalogue import Catalogue, Place, within
+from likewise.errors import UsageError
 
 
 class Selection:
@@ -18,10 +20,20 @@ class Selection:
     where
         Absolute, or as seen from the working folder, or as seen from the folder that was indexed. In a glob
         ``*`` also stands for ``/``, so that ``*.png`` finds them at any depth.
+
+    Raises
+    ------
+    UsageError
+        When it is empty.
     """
 
     def __init__(self, where: str | os.PathLike[str]) -> None:
-        text = os.fspath(where)
+        text = os.fspath(where) if isinstance(where, str | os.PathLike) else ""
+        # An unset variable is an empty path, which would stand for all that the working folder holds.
+        if not text or "\0" in text:
+            raise UsageError(
+                f"{where!r} names no picture: give a path, a folder or a glob; '.' for this folder"
+            )
         here = os.path.abspath(text)
         self._folders = {here, os.path.realpath(here)}
         self._below = os.path.normpath(text)
@@ -38,3 +50,21 @@ class Selection:
     def ids(self, catalogue: Catalogue) -> Iterator[int]:
         """Ids of the pictures that belong to it, rising."""
         return (picture for picture, path, below in catalogue.paths() if self.holds(path, below))
+
+    def failures(self, catalogue: Catalogue) -> list[Place]:
+        """Places of files that failed and belong to it."""
+        paths = [str(failure.path) for failure in catalogue.failures()]
+        return [
+            place
+            for path in paths
+            if (place := catalogue.place(path)) and self.holds(path, os.fsdecode(place.path))
+        ]
+
+
+def named(catalogue: Catalogue, what: int | str | os.PathLike[str]) -> tuple[list[int], list[Place]]:
+    """Ids of the pictures, and places of the failures, that an argument names."""
+    if isinstance(what, str | os.PathLike):
+        selection = Selection(what)
+        return list(selection.ids(catalogue)), selection.failures(catalogue)
+    row = whole(what, "what to remove, if it is no path,")
+    return [row] if catalogue.has(row) else [], []

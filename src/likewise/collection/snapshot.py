@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from likewise.collection.catalogue import Catalogue
 from likewise.collection.codes import Code
+from likewise.descriptors.transforms import l2
 from likewise.errors import UsageError
 from likewise.types import FloatArray, IntArray
 
@@ -30,6 +33,10 @@ class Snapshot:
     ids: IntArray
     vectors: FloatArray
 
+    def __post_init__(self) -> None:
+        for array in (self.ids, self.vectors):
+            array.setflags(write=False)  # searches share them
+
     @classmethod
     def load(cls, catalogue: Catalogue, code: Code, *, unit: bool) -> Snapshot:
         """Read them but for damaged rows: one of those must not end searching; verify names it."""
@@ -37,18 +44,16 @@ class Snapshot:
             generation, count, at = catalogue.generation, catalogue.code_count(), 0
             ids, vectors = np.empty(count, np.int64), np.empty((count, code.dimensions), np.float32)
             for block in catalogue.codes():
-                sound = [row for row in block if len(row[1]) == code.width]
+                sound = [row for row in block if code.fits(row[1])]
                 ids[at : at + len(sound)] = [picture for picture, _ in sound]
                 vectors[at : at + len(sound)] = code.decode([written for _, written in sound])
                 at += len(sound)
-        found = cls(generation, ids[:at], vectors[:at])
+        ids, vectors = ids[:at], vectors[:at]
         with np.errstate(invalid="ignore", over="ignore"):
-            lengths = np.sqrt(np.einsum("nd,nd->n", found.vectors, found.vectors))
-            if (
-                unit
-            ):  # storing has moved the lengths by some 1e-4, enough to rank another picture before itself
-                found.vectors[:] /= np.where(lengths > 0, lengths, 1)[:, np.newaxis]
-        finite = np.isfinite(lengths)
+            lengths = np.sqrt(np.einsum("nd,nd->n", vectors, vectors))
+            if unit:  # storing has moved the lengths by some 1e-4: another picture might rank before itself
+                vectors /= np.where(lengths > 0, lengths, 1)[:, np.newaxis]
+        found, finite = cls(generation, ids, vectors), np.isfinite(lengths)
         return found if finite.all() else found.only(finite)
 
     def only(self, keep: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Snapshot:
@@ -63,22 +68,27 @@ class Snapshot:
         UsageError
             When no picture has that id.
         """
-        row = int(np.searchsorted(self.ids, picture))
+        row = int(np.searchsorted(self.ids, picture)) if 0 <= picture < 1 << 63 else len(self.ids)
         if row == len(self.ids) or self.ids[row] != picture:
             raise UsageError(f"no picture with the id {picture} can be searched for")
         vector: FloatArray = self.vectors[row]
         return vector
 
-    def fit(self, vector: FloatArray, *, unit: bool) -> FloatArray:
+    def fit(self, vector: NDArray[Any], *, unit: bool) -> FloatArray:
         """Check that a vector from elsewhere can meet these, and make it as long as they are.
 
         Raises
         ------
         UsageError
-            When it has another number of dimensions.
+            When it has another number of dimensions, or holds what is no finite number.
         """
         if vector.shape != self.vectors.shape[1:]:
             raise UsageError(f"the vector has {vector.size} numbers, not {self.vectors.shape[1]}")
-        length = np.float32(np.linalg.norm(vector))
-        fitted: FloatArray = vector / length if unit and length > 0 else vector
+        if vector.dtype.kind not in "fiu":
+            raise UsageError(f"a vector holds numbers, not {vector.dtype}")
+        exact = vector.astype(np.float64)
+        with np.errstate(invalid="ignore", over="ignore"):
+            fitted: FloatArray = (l2(exact) if unit else exact).astype(np.float32)
+        if not np.isfinite(fitted).all():
+            raise UsageError("a query vector holds numbers that are not finite; describe its picture again")
         return fitted

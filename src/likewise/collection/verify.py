@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import chain
 
 import numpy as np
 
@@ -28,19 +27,22 @@ def verify(
 ) -> VerifyReport:
     """Check the file, the manifest, every vector, and that every picture's file is there."""
     faults: list[Fault] = []
-    checks = chain(
+    checks = (
         _integrity(catalogue),
+        _values(catalogue),
         _manifest(manifest, recipe),
         _pairs(catalogue),
         _vectors(catalogue, recipe, Code(recipe.code, manifest.dimensions)),
         _files(catalogue, progress or (lambda _: None)),
     )
-    try:
-        faults.extend(checks)
-        checked = catalogue.count()
-    except CollectionDamaged as error:  # so damaged that not all of it can be read
-        return VerifyReport([*faults, Fault("database", "catalogue", str(error))], 0)
-    return VerifyReport(faults, checked)
+    checked = 0
+    for check in checks:
+        try:
+            faults.extend(check)
+            checked = catalogue.count()
+        except CollectionDamaged as error:  # so damaged that not all of it can be read
+            faults.append(Fault("database", "catalogue", str(error)))
+    return VerifyReport(list(dict.fromkeys(faults)), checked)
 
 
 def _integrity(catalogue: Catalogue) -> Iterator[Fault]:
@@ -48,6 +50,19 @@ def _integrity(catalogue: Catalogue) -> Iterator[Fault]:
         yield Fault(
             "database", "catalogue", f"{text}: restore the collection from a copy, or index again elsewhere"
         )
+
+
+def _values(catalogue: Catalogue) -> Iterator[Fault]:
+    for read in (
+        lambda: catalogue.generation,
+        lambda: catalogue.changed,
+        catalogue.roots,
+        catalogue.failures,
+    ):
+        try:
+            read()
+        except CollectionDamaged as error:
+            yield Fault("database", "catalogue", str(error))
 
 
 def _manifest(manifest: Manifest, recipe: Recipe) -> Iterator[Fault]:
@@ -70,10 +85,15 @@ def _vectors(catalogue: Catalogue, recipe: Recipe, code: Code) -> Iterator[Fault
     unit = bool(recipe.transforms) and recipe.transforms[-1].kind == "l2"
     for block in catalogue.codes():
         for picture, written in block:
-            if len(written) != code.width:
-                what = f"has a vector of {len(written)} bytes, not {code.width}"
+            if not code.fits(written):
+                size = (
+                    f"{len(written)} bytes"
+                    if isinstance(written, bytes)
+                    else f"type {type(written).__name__}"
+                )
+                what = f"has a vector of {size}, not {code.width} bytes"
                 yield _fault(catalogue, "vector-length", picture, what)
-        sound = [row for row in block if len(row[1]) == code.width]
+        sound = [row for row in block if code.fits(row[1])]
         yield from _numbers(catalogue, sound, code.decode([written for _, written in sound]), unit=unit)
 
 
@@ -94,16 +114,24 @@ def _numbers(
 
 
 def _files(catalogue: Catalogue, progress: ProgressCallback) -> Iterator[Fault]:
-    total, pace = catalogue.count(), Pace()
-    for done, (_, path, _) in enumerate(catalogue.paths(), 1):
-        if is_gone(path):
-            yield Fault(
-                "file-missing", path, f"{path} is gone: index its folder again with prune to forget it"
-            )
+    total, pace, roots = catalogue.count(), Pace(), catalogue.roots()
+    for done, (picture, root, path) in enumerate(catalogue.places(), 1):
+        try:
+            file = catalogue.absolute(roots, root, path)
+        except CollectionDamaged as error:
+            what = f"picture {picture} has no path that can be read: remove it by its id"
+            yield Fault("path-damaged", f"id {picture}", f"{what} ({error.__cause__!r})")
+        else:
+            if is_gone(file):
+                message = f"{file} is gone: remove it, or index its folder with prune, which may be gone too"
+                yield Fault("file-missing", file, message)
         if done % 1000 == 0 or done == total:
             progress(Progress(done, total, remaining=pace.remaining(done, total), note="files"))
 
 
 def _fault(catalogue: Catalogue, kind: str, picture: int, what: str) -> Fault:
-    path = catalogue.where([picture]).get(picture, f"id {picture}")
+    try:
+        path = catalogue.where([picture]).get(picture, f"id {picture}")
+    except CollectionDamaged:  # of which there is a fault of its own
+        path = f"id {picture}"
     return Fault(kind, path, f"{path} {what}: {_AGAIN}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -119,19 +119,29 @@ def _stamp_of_link(path: str) -> Stamp:
         return NO_STAMP
 
 
-def resolve(sources: Iterable[str | os.PathLike[str]]) -> list[str]:
+def resolve(
+    sources: Iterable[str | os.PathLike[str]], *, known: Callable[[str], bool] | None = None
+) -> list[str]:
     """Give sources their real absolute paths, without folders that lie in other ones.
+
+    Parameters
+    ----------
+    known
+        Says of a path that does not exist whether it will do all the same.
 
     Raises
     ------
     UsageError
-        When there is none, or one does not exist.
+        When there is none, one is empty, or one does not exist.
     """
-    paths = {real_path(source) for source in sources}
+    named = [os.fspath(source) for source in sources]
+    if not all(named):  # an unset variable is empty, and would mean the working folder
+        raise UsageError("an empty path names nothing to add: give '.' for the working folder")
+    paths = {real_path(source) for source in named}
     if not paths:
         raise UsageError("nothing to add: name at least one folder or picture file")
     for path in sorted(paths):
-        if not os.path.lexists(path):
+        if not os.path.lexists(path) and not (known and known(path)):
             raise UsageError(f"{path} does not exist: there is nothing to add")
     folders = {path for path in paths if os.path.isdir(path)}
     return sorted(path for path in paths if path not in folders or not _parents(path) & folders)

@@ -8,6 +8,11 @@ from dataclasses import asdict, dataclass, fields
 from likewise.descriptors.recipe import parse_recipe
 from likewise.errors import CollectionDamaged
 
+LONGEST = 1_000_000
+"""Dimensions that a vector has at most."""
+
+_REMEDY = "restore the collection from a copy, or index again elsewhere"
+
 
 @dataclass(frozen=True)
 class Manifest:
@@ -49,16 +54,22 @@ class Manifest:
         Raises
         ------
         CollectionDamaged
-            When it is not JSON, or a field is missing, unknown or of another type.
+            When it is not JSON, or a field is missing, unknown, of another type or out of bounds.
         """
         try:
             table = json.loads(text)
             wrong = [key for key, kind in _MANIFEST.items() if type(table[key]) is not kind]
             manifest = cls(**table)
-        except (ValueError, TypeError, KeyError) as error:
-            raise CollectionDamaged(f"the manifest cannot be read: {error!r}") from error
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
+            raise CollectionDamaged(f"the manifest cannot be read: {error!r}; {_REMEDY}") from error
         if wrong:
-            raise CollectionDamaged(f"the manifest cannot be read: {', '.join(wrong)} of the wrong type")
+            raise CollectionDamaged(
+                f"the manifest cannot be read: {', '.join(wrong)} of the wrong type; {_REMEDY}"
+            )
+        if not 1 <= manifest.dimensions <= LONGEST:
+            raise CollectionDamaged(
+                f"the manifest says {manifest.dimensions} dimensions, not 1 to {LONGEST}; {_REMEDY}"
+            )
         return manifest
 
     def difference(self, other: Manifest) -> str:

@@ -251,7 +251,7 @@ def parse_recipe(text: str, *, origin: str = "recipe", folder: Path | None = Non
     """
     try:
         return _recipe(tomllib.loads(text), folder or Path())
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, OverflowError, RecursionError) as error:  # also numbers and nests of endless length
         raise BadRecipe(f"{origin} is not a TOML file: {error}") from error
     except UsageError as error:
         raise BadRecipe(f"{origin}: {error}") from None
@@ -274,7 +274,7 @@ def load_recipe(name_or_path: str | Path) -> Recipe:
     path = Path(name_or_path)
     try:
         text = path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise BadRecipe(f"recipe file {path} cannot be read: {error}") from error
     return parse_recipe(text, origin=str(path), folder=path.parent)
 
