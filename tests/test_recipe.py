@@ -274,3 +274,9 @@ def test_an_option_at_its_default_does_not_change_the_hash(monkeypatch: pytest.M
 def test_values_without_end_are_no_recipe(value: str) -> None:
     with pytest.raises(BadRecipe):
         parse_recipe(f"name = {value}")
+
+
+def test_hashes_do_not_change_between_versions() -> None:
+    # Collections in the world carry them: a change here makes every one of them refuse its queries.
+    assert parse_recipe(SHORT).hash == "3361d5793e3300e38ecba96f5c51414460bd71b70a2aaa08ec12050534eedfd8"
+    assert parse_recipe(TEXT).hash == "b986ddbcaa270535b98e6a4c843a0ce934dfd3122dcdcfce4c8997ca839eb372"
