@@ -35,7 +35,7 @@ from likewise.pictures import Loaded
 from likewise.pictures_decode import GIVEN
 from likewise.types import Progress, ProgressCallback
 
-AHEAD = 96 << 20
+AHEAD = 32 << 20
 """Bytes of decoded pictures that may wait for the network."""
 
 BUCKET = 16
