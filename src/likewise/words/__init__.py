@@ -1,0 +1,1 @@
+"""Local features as visual words: the arrays of it."""
