@@ -98,9 +98,14 @@ def test_every_command_argument_and_option_has_help(name: str) -> None:
 
 
 def test_there_are_the_commands_of_the_design() -> None:
-    groups = {"likewise", "likewise networks", "likewise recipes"}
-    single = "index search compare info failures verify remove extract demo evaluate report"
-    nested = "networks list, networks show, networks fetch, networks import, recipes list, recipes show"
+    groups = {"likewise"} | {
+        f"likewise {name}" for name in ("networks", "quantise", "recipes", "reproduce", "whiten")
+    }
+    single = "index search compare info failures verify remove extract demo evaluate report sweep"
+    nested = "networks list, networks show, networks fetch, networks import, recipes list, recipes show, "
+    nested += (
+        "whiten learn, whiten show, quantise learn, quantise show, reproduce seed-000, reproduce seed-001"
+    )
     expected = {f"likewise {name}" for name in [*single.split(), *nested.split(", ")]}
     assert COMMANDS.keys() == expected | groups
 
@@ -142,6 +147,29 @@ def test_search_with_a_box_under_a_folder_and_a_sheet(run: Run, here: Path, tmp_
     assert [hit["path"] for hit in json.loads(out)] == [str(here / "photos" / "sub" / "four.png")]
     with Image.open(sheet) as drawn:
         assert drawn.width > 300
+
+
+def test_search_goes_on_with_stages_and_says_where_it_found_the_query(run: Run, tmp_path: Path) -> None:
+    stages = ("--then", "expand:n=2", "--then", "localise:top=2")
+    hits = json.loads(run("search", "photos/two.png", *stages, "--json", "--sheet", tmp_path / "s.png")[1])
+    assert [hit["box"] is None for hit in hits] == [False, False, True, True]
+    assert set(hits[0]["box"]) == {"x1", "y1", "x2", "y2"}
+    assert 0 <= hits[0]["box"]["x1"] < hits[0]["box"]["x2"] <= 96
+    lines = run("search", "photos/two.png", *stages)[1].splitlines()
+    assert lines[0].split() == ["rank", "score", "box", "picture"]
+    assert lines[1].split()[2].count(",") == 3
+    assert lines[-1].split()[2] == "-"
+
+
+def test_search_with_more_pictures_and_judged_ones(run: Run, here: Path) -> None:
+    plain = json.loads(run("search", "photos/two.png", "--json")[1])
+    also = json.loads(run("search", "photos/two.png", "--also", "photos/one.png", "--json")[1])
+    assert {hit["path"] for hit in also[:2]} == {str(here / "photos" / n) for n in ("one.png", "two.png")}
+    last = plain[-1]
+    for name in (last["id"], last["path"]):
+        code, out, _ = run("search", "photos/two.png", "--yes", name, "--no", plain[1]["id"], "--json")
+        assert code == 0
+        assert next(hit for hit in json.loads(out) if hit["id"] == last["id"])["score"] > last["score"]
 
 
 def test_the_other_engine_agrees(run: Run) -> None:
@@ -261,6 +289,11 @@ ERRORS = [
     (["search", "photos/one.png", "--box", "1,2,3"], 2, "x1,y1,x2,y2"),
     (["search", "photos/one.png", "--box", "500,500,600,600"], 2, "outside"),
     (["search", "photos/bad.jpg"], 2, "bad.jpg"),
+    (["search", "photos/one.png", "--then", "expnd"], 2, "expand"),
+    (["search", "photos/one.png", "--then", "expand:n=x"], 2, "n"),
+    (["search", "photos/one.png", "--also", "nowhere.jpg"], 2, "nowhere.jpg"),
+    (["search", "photos/one.png", "--yes", "9999"], 2, "9999"),
+    (["search", "photos/one.png", "--no", "nowhere.jpg"], 2, "nowhere.jpg"),
     (["search", "nowhere.jpg"], 2, "nowhere.jpg"),
     (["index", "photos", "--recipe", "gim", "--into", "x.likewise"], 2, "gem"),
     (["networks", "show", "vgg61"], 2, "vgg16"),

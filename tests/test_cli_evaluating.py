@@ -8,10 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from likewise import cli
 from likewise.descriptors import extractor
+from likewise.descriptors.recipe import Recipe
+from likewise.descriptors.transforms import Origin, Whitening
 from tests.fakes import FakeExtractor, make_pictures
 
 Run = Callable[..., tuple[int, str, str]]
@@ -98,6 +101,37 @@ def test_json_holds_card_scores_and_run(run: Run) -> None:
     assert len(told["queries"]) == 9
     assert told["value"] == pytest.approx(sum(one["ap"] for one in told["queries"]) / 9)
     assert told["interval"][0] <= told["value"] <= told["interval"][1]
+
+
+def test_what_follows_the_search_is_asked_for_by_name(run: Run) -> None:
+    told = made(run, "--then", "augment:n=2", "--then", "expand:n=2,alpha=3", "--feedback", "2")
+    assert told["card"]["after"] == ["augment(n=2, alpha=0)", "expand(n=2, alpha=3)", "feedback(n=2)"]
+    assert told["run"] != made(run)["run"]
+    code, _, err = run("evaluate", "folder", "--data", "photos", "--then", "expnd")
+    assert code == 2
+    assert "expand" in err
+
+
+def test_examples_leave_an_answer_to_be_found(run: Run) -> None:
+    told = made(run, "--examples", "9")
+    assert [query["positives"] for query in told["queries"]] == [1] * 9
+    assert told["card"]["after"] == ["examples(n=9)"]
+
+
+def test_a_whitening_is_named_on_the_card(run: Run, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Recipe] = []
+
+    def fake(recipe: Recipe, **_: object) -> FakeExtractor:
+        asked.append(recipe)
+        return FakeExtractor(recipe=recipe)
+
+    monkeypatch.setattr(extractor, "Extractor", fake)
+    origin = Origin("0" * 64, 30, exponent=0.5, shrinkage=0.0, about="Paris")
+    Whitening(np.zeros(12, np.float32), np.eye(12, dtype=np.float32), origin).save(here / "w.safetensors")
+    assert made(run, "--whiten", "w.safetensors")["card"]["whitening"] == "learned on 30 vectors of Paris"
+    assert [step.kind for step in asked[0].transforms] == ["l2", "whiten", "l2"]
+    code, _, err = run("evaluate", "folder", "--data", "photos", "--whiten", "gone.safetensors")
+    assert (code, "gone.safetensors" in err) == (4, True)
 
 
 def test_distractors_make_the_gallery_larger(run: Run, here: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,8 +11,12 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from likewise.collection.codes import Code
-from likewise.errors import CollectionDamaged, UnknownName
+from likewise.collection.collection import Collection
+from likewise.descriptors.learned import Sample
+from likewise.descriptors.quantiser import Quantiser
+from likewise.errors import CollectionDamaged, UnknownName, UsageError
 from likewise.types import FloatArray
+from tests.fakes import RECIPE, FakeFactory, make_pictures
 
 sound = arrays(
     np.float32,
@@ -74,3 +80,46 @@ def test_a_row_of_another_length_is_damage() -> None:
 def test_an_unknown_code_names_the_nearest() -> None:
     with pytest.raises(UnknownName, match="fp16"):
         Code("fp17", 4)
+
+
+def quantiser() -> Quantiser:
+    pieces = np.random.default_rng(0).standard_normal((3, 256, 2)).astype(np.float32)
+    return Quantiser(pieces, Sample("", 0))
+
+
+def test_pq_is_one_byte_a_piece() -> None:
+    vectors = np.random.default_rng(1).standard_normal((7, 6)).astype(np.float32)
+    code = Code("pq", 6, quantiser())
+    assert code.width == 3
+    written = code.encode(vectors)
+    assert written == [row.tobytes() for row in quantiser().encode(vectors)]
+    np.testing.assert_array_equal(code.decode(written), quantiser().decode(quantiser().encode(vectors)))
+    with pytest.raises(CollectionDamaged, match="3 bytes"):
+        code.decode([b"four"])
+
+
+def test_pq_needs_a_quantiser_for_its_vectors() -> None:
+    with pytest.raises(UsageError, match="needs a quantiser for 6 numbers, not 0"):
+        Code("pq", 6)
+    with pytest.raises(UsageError, match="needs a quantiser for 8 numbers, not 6"):
+        Code("pq", 8, quantiser())
+
+
+def test_the_code_of_a_recipe(tmp_path: Path) -> None:
+    quantiser().save(tmp_path / "q.safetensors")
+    assert Code.of(RECIPE, 6) == Code("fp16", 6)
+    code = Code.of(RECIPE.quantised(tmp_path / "q.safetensors"), 6)
+    assert (code.name, code.width) == ("pq", 3)
+
+
+def test_a_collection_of_pq_vectors(tmp_path: Path) -> None:
+    make_pictures(tmp_path / "photos", 8)
+    pieces = np.random.default_rng(0).random((6, 256, 2)).astype(np.float32)
+    Quantiser(pieces, Sample("", 0)).save(tmp_path / "q.safetensors")
+    recipe = RECIPE.quantised(tmp_path / "q.safetensors")
+    with Collection.open(tmp_path / "c.likewise", recipe=recipe, extractor_factory=FakeFactory()) as made:
+        assert made.add(tmp_path / "photos").added == 8
+        assert made.info().code == "pq"
+        assert not made.verify().faults
+    with Collection.open(tmp_path / "c.likewise", extractor_factory=FakeFactory()) as opened:
+        assert len(opened.search(tmp_path / "photos" / "0000.png", k=3)) == 3

@@ -28,6 +28,8 @@ from likewise.errors import (
     UnknownName,
     UsageError,
 )
+from likewise.ranking.gallery import Gallery
+from likewise.ranking.stages import Stage, rank
 from likewise.types import Box
 from tests.fakes import DIMENSIONS, RECIPE, FakeExtractor, FakeFactory, make_pictures
 
@@ -289,6 +291,101 @@ print(sorted(heavy & set(sys.modules)))
         arguments = [sys.executable, "-c", program, str(collection.path)]
         ran = subprocess.run(arguments, capture_output=True, text=True, check=True)
         assert ran.stdout.split("\n")[:2] == ["1", "[]"]
+
+
+class TestAfterTheSearch:
+    """What follows a search, and queries of several pictures."""
+
+    def test_stages_run_by_name_and_as_objects(self, collection: Collection) -> None:
+        plain = collection.search(3, k=15)
+        first = Stage.parse("expand:n=2")
+        expanded = collection.search(3, k=15, then=[first])
+        assert expanded == collection.search(3, k=15, then=["expand:n=2"])
+        assert expanded != plain
+        assert {hit.id for hit in expanded} == {hit.id for hit in plain}
+        gallery = Gallery(collection.vectors()[1], ids=collection.vectors()[0])
+        wanted = rank(gallery, collection.vectors()[1][2:3], 15, [first]).ranking
+        assert [hit.id for hit in expanded] == wanted.ids[0].tolist()
+        np.testing.assert_allclose([hit.score for hit in expanded], wanted.scores[0], atol=1e-6)
+
+    def test_all_of_them_in_a_row(self, collection: Collection, photos: Path) -> None:
+        stages = ["augment:n=2", "expand:n=2", "reciprocal:top=5", "diffuse:top=10,k=5", "localise:top=3"]
+        hits = collection.search(photos / "0002.png", k=15, then=stages)
+        assert sorted(hit.id for hit in hits) == list(range(1, 16))
+        assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
+        assert [hit.box is not None for hit in hits] == [True] * 3 + [False] * 12
+
+    def test_the_neighbours_are_kept_until_something_changes(
+        self, collection: Collection, photos: Path
+    ) -> None:
+        collection.search(1, then=["augment:n=2"])
+        kept = collection._vectors().gallery
+        collection.search(2, then=["diffuse:k=3"])
+        assert collection._vectors().gallery is kept
+        collection.remove(1)
+        collection.search(2, then=["augment:n=2"])
+        assert collection._vectors().gallery is not kept
+
+    def test_the_box_of_the_part_that_fits(self, tmp_path: Path) -> None:
+        scene = Image.new("RGB", (320, 160), (10, 250, 10))
+        scene.paste((250, 10, 10), (240, 0, 320, 80))
+        (tmp_path / "scenes").mkdir()
+        scene.save(tmp_path / "scenes" / "red.png")
+        Image.new("RGB", (320, 160), (10, 250, 10)).save(tmp_path / "scenes" / "green.png")
+        query = np.full((20, 20, 3), (250, 10, 10), np.uint8)
+        with opened(tmp_path / "c", RECIPE) as collection:
+            collection.add(tmp_path / "scenes")
+            assert [hit.box for hit in collection.search(query)] == [None, None]
+            first, second = collection.search(query, then=["localise"])
+            assert first.path.name == "red.png"
+            assert first.box is not None and second.box is not None
+            assert (first.box.x2, first.box.y1) == (320, 0)
+            assert first.box.x1 == pytest.approx(240, abs=10)
+            assert first.box.y2 == pytest.approx(80, abs=10)
+            (tmp_path / "scenes" / "red.png").unlink()
+            assert [hit.box is None for hit in collection.search(query, then=["localise"])].count(True) == 1
+
+    def test_several_pictures_of_one_thing(self, collection: Collection, photos: Path) -> None:
+        vectors = collection.vectors()[1]
+        mean = vectors[[0, 4, 7]].mean(axis=0)
+        wanted = collection.search(mean, k=15)
+        found = collection.search(1, k=15, also=[collection.path_of(5), 8])
+        assert [hit.id for hit in found] == [hit.id for hit in wanted]
+        np.testing.assert_allclose([h.score for h in found], [h.score for h in wanted], atol=1e-3)
+
+    def test_judged_pictures_move_the_query(self, collection: Collection) -> None:
+        def score(picture: int, **judged: list[int]) -> float:
+            return next(h.score for h in collection.search(1, k=15, **judged) if h.id == picture)  # type: ignore[arg-type]
+
+        assert score(6, yes=[6]) > score(6) > score(6, no=[6])
+        assert score(6, yes=[6], no=[9]) > score(6)
+
+    def test_by_distance(self, tmp_path: Path, photos: Path) -> None:
+        with opened(tmp_path / "c", BY_DISTANCE) as collection:
+            collection.add(photos)
+            vectors = collection.vectors()[1]
+            wanted = collection.search(vectors[[0, 4]].mean(axis=0), k=5)
+            assert [hit.id for hit in collection.search(1, k=5, also=[5])] == [hit.id for hit in wanted]
+            assert all(hit.box for hit in collection.search(1, k=5, then=["localise"]))
+
+    def test_under_a_folder(self, collection: Collection) -> None:
+        deep = collection.search(1, k=100, under="deep", then=["expand:n=2", "localise"])
+        assert len(deep) == 5
+        assert {hit.path.parent.name for hit in deep} == {"deep"}
+
+    def test_what_cannot_be_understood_is_refused_before_anything_is_described(
+        self, collection: Collection, photos: Path
+    ) -> None:
+        factory = FakeFactory()
+        with opened(collection.path, factory=factory) as other:
+            for then, message in ((["expnd"], "expand"), (["expand:m=3"], "'m'"), ("expand", "list")):
+                with pytest.raises(UsageError, match=message):
+                    other.search(photos / "0001.png", then=then)
+        assert factory.described == 0
+        with pytest.raises(UsageError, match="99"):
+            collection.search(1, yes=[99])
+        with pytest.raises(BadPicture, match="none"):
+            collection.search(1, also=[photos / "none.png"])
 
 
 class TestComparing:

@@ -10,11 +10,19 @@ import pytest
 from PIL import Image
 
 from likewise import drawing
-from likewise.drawing_report import _COLOURS, answer_sheet, draw_sheets, precision_recall_plot
+from likewise.drawing_report import (
+    _COLOURS,
+    answer_sheet,
+    check_plot,
+    draw_sheets,
+    precision_recall_plot,
+    sweep_plot,
+)
 from likewise.errors import BadPicture, MissingExtra, StorageError, UsageError
 from likewise.evaluation.benchmark import Benchmark, Query
 from likewise.evaluation.evaluate import evaluate
 from likewise.evaluation.report import Answer, Report, Verdict, report
+from likewise.evaluation.sweep import Cell, Sweep
 from likewise.types import Box, Hit, Progress
 from tests.fakes import FakeExtractor, make_pictures
 from tests.test_drawing import drawn, picture, places
@@ -112,6 +120,36 @@ def test_a_folder_that_cannot_be_made_is_a_storage_error(tmp_path: Path) -> None
         draw_sheets(small_report(tmp_path), tmp_path / "sheets")
 
 
+def test_a_sheet_never_replaces_a_picture(tmp_path: Path) -> None:
+    query = picture(tmp_path / "q.png", (0, 0, 0))
+    found = answered(tmp_path, "right", "wrong")
+    for out in (query, found[1].hit.path):
+        before = out.read_bytes()
+        with pytest.raises(UsageError, match="would replace a picture"):
+            answer_sheet(query, None, found, out)
+        assert out.read_bytes() == before
+
+
+def test_sheets_of_a_run_never_replace_its_pictures(tmp_path: Path) -> None:
+    files = make_pictures(tmp_path / "in", 3)
+    last = files[2].rename(tmp_path / "in" / "0001-q.png")  # what the sheet of the first query is called
+    queries = (Query("q", files[0], None, frozenset({"a"})),)
+    benchmark = Benchmark("small", {"a": files[1], "b": files[0], "c": last}, queries, "counts")
+    made = report(evaluate(benchmark, FakeExtractor(), out=tmp_path / "runs"))
+    before = last.read_bytes()
+    with pytest.raises(UsageError, match="would replace a picture"):
+        draw_sheets(made, tmp_path / "in", k=1)
+    assert last.read_bytes() == before
+    draw_sheets(made, tmp_path / "sheets")
+    draw_sheets(made, tmp_path / "sheets")  # a sheet may replace a sheet
+
+
+def test_the_box_found_in_an_answer_is_red(tmp_path: Path) -> None:
+    hit = Hit(0, picture(tmp_path / "0.png", FILLS["right"]), 0.5, 1, Box(20, 20, 200, 120))
+    answer_sheet(picture(tmp_path / "q.png"), None, [Answer(hit, "right")], tmp_path / "s.png")
+    assert len(places(drawn(tmp_path / "s.png"), drawing._RED)) > 200
+
+
 @pytest.mark.parametrize(("name", "begins"), [("p.png", b"\x89PNG"), ("p.svg", b"<?xml"), ("p.pdf", b"%PDF")])
 def test_plots_are_written_as_their_name_says(tmp_path: Path, name: str, begins: bytes) -> None:
     pytest.importorskip("matplotlib")
@@ -130,6 +168,44 @@ def test_a_plot_has_a_line_for_each_run(tmp_path: Path) -> None:
         [pixels[:4].ravel(), pixels[-4:].ravel(), pixels[:, :4].ravel(), pixels[:, -4:].ravel()]
     )
     assert (edge == 255).all()
+
+
+TAPS = ("first", "second", "last")
+
+
+def small_sweep(folder: Path) -> Sweep:
+    """Three taps and two poolings, bare and, but for the first tap, whitened; the best is last max 64."""
+    cells = [
+        Cell(tap, pool, whitened, 64, 128, 1.0, 0.2 * place + bonus, (0.0, 1.0), 0.5)
+        for place, tap in enumerate(TAPS)
+        for pool, bonus in (("mean", 0.1), ("max", 0.2))
+        for whitened in (None, 64)
+        if place or not whitened
+    ]
+    cells.sort(key=lambda cell: (-(cell.score or 0), not cell.whitened))
+    gone = Cell("first", "max", 64, 64, 128, 1.0, reason="too short")
+    return Sweep(small_report(folder).run.card, TAPS, (*cells, gone))
+
+
+@pytest.mark.parametrize("name", ["p.png", "p.svg", "p.pdf"])
+def test_a_sweep_is_drawn(tmp_path: Path, name: str) -> None:
+    pytest.importorskip("matplotlib")
+    sweep_plot(small_sweep(tmp_path), tmp_path / name, title="small")
+    assert (tmp_path / name).stat().st_size > 5000
+    if name == "p.png":
+        with Image.open(tmp_path / name) as plot:
+            pixels = np.asarray(plot.convert("RGB"))
+        assert (np.concatenate([pixels[:4].ravel(), pixels[:, -4:].ravel()]) == 255).all()
+        for colour in ("#0072b2", "#d55e00"):
+            assert len(places(pixels.astype(int), colour)) > 500
+
+
+def test_a_plot_never_replaces_a_picture(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    photo = picture(tmp_path / "photo.png")
+    check_plot(tmp_path / "other.png", photo)
+    with pytest.raises(UsageError, match="would replace a picture"):
+        check_plot(tmp_path / "photo.png", photo)
 
 
 def test_a_plot_that_cannot_be_written_says_why(tmp_path: Path) -> None:

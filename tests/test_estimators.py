@@ -9,10 +9,17 @@ from sklearn.decomposition import PCA
 from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from likewise.descriptors.estimators import L2, PCAWhitening, SignedRoot
+from likewise.descriptors.estimators import L2, PairWhitening, PCAWhitening, SignedRoot
 from likewise.descriptors.transforms import Whitening, l2, signed_root
 
-CHECKED = [L2(), SignedRoot(), PCAWhitening(), PCAWhitening(1, exponent=0.25, shrinkage=0.1)]
+CHECKED = [
+    L2(),
+    SignedRoot(),
+    PCAWhitening(),
+    PCAWhitening(1, exponent=0.25, shrinkage=0.1),
+    PairWhitening(),
+    PairWhitening(1, shrinkage=0.5),
+]
 
 
 @parametrize_with_checks(CHECKED)  # type: ignore[untyped-decorator]
@@ -103,3 +110,85 @@ def test_saved_whitening_does_the_same_and_says_where_it_comes_from(tmp_path: Pa
     assert (origin.samples, origin.exponent, origin.shrinkage) == (60, 0.25, 0.1)
     assert origin.about == "sixty made-up rows"
     assert origin.fingerprint == found.fingerprint_ != PCAWhitening(3).fit(x[1:]).fingerprint_
+
+
+def grouped(n: int = 90, d: int = 5, groups: int = 12) -> tuple[Any, Any]:
+    """Groups about centres of their own; within a group the first number varies most and says nothing."""
+    random = np.random.default_rng(4)
+    labels = np.arange(n) % groups
+    spread = np.array([5.0, 0.1, 0.3, 0.5, 0.2])[:d]
+    return random.standard_normal((groups, d))[labels] + random.standard_normal((n, d)) * spread, labels
+
+
+def pair_covariances(x: Any, labels: Any) -> tuple[Any, Any]:
+    """Equation 8 and its like for pairs of two groups, pair by pair."""
+    sums, counts = [np.zeros((x.shape[1],) * 2) for _ in range(2)], [0, 0]
+    for i in range(len(x)):
+        for j in range(i):
+            kind = int(labels[i] != labels[j])
+            sums[kind] += np.outer(x[i] - x[j], x[i] - x[j])
+            counts[kind] += 1
+    return sums[0] / counts[0], sums[1] / counts[1]
+
+
+def test_pair_whitening_makes_matching_pairs_differ_equally_in_all_directions() -> None:
+    x, labels = grouped()
+    found = PairWhitening(shrinkage=0.0).fit(x, labels)
+    same, different = pair_covariances(found.transform(x), labels)
+    np.testing.assert_allclose(same, np.eye(5), atol=1e-9)
+    between = np.diag(different)
+    np.testing.assert_allclose(different, np.diag(between), atol=1e-9)
+    assert (np.diff(between) < 0).all()
+
+
+def test_pair_whitening_equals_the_equations_pair_by_pair() -> None:
+    x, labels = grouped()
+    same, different = pair_covariances(x, labels)
+    mean_variance = np.trace(same) / 5
+    values, vectors = np.linalg.eigh(0.7 * same + 0.3 * mean_variance * np.eye(5))
+    root = vectors @ np.diag(values**-0.5) @ vectors.T
+    axes = np.linalg.eigh(root @ different @ root)[1][:, ::-1][:, :3]
+    expected = (x - x.mean(axis=0)) @ root @ axes
+    got = PairWhitening(3, shrinkage=0.3).fit(x, labels).transform(x)
+    np.testing.assert_allclose(np.abs(got), np.abs(expected), atol=1e-9)
+
+
+def test_pair_whitening_worked_by_hand() -> None:
+    # Pairs of a group differ by (2, 0) and by (0, 1): C_S = diag(2, 1/2), its root diag(1/sqrt 2, sqrt 2).
+    x: Any = np.array([[1, 0], [-1, 0], [0, 10.5], [0, 9.5]])
+    found: Any = PairWhitening(1, shrinkage=0.0).fit(x, ["a", "a", "b", "b"])
+    np.testing.assert_allclose(found.mean_, [0, 5])
+    np.testing.assert_allclose(found.projection_, np.array([[0], [2**0.5]]), atol=1e-12)
+
+
+def test_pair_whitening_brings_groups_together() -> None:
+    x, labels = grouped()
+
+    def right(vectors: Any) -> float:
+        apart = np.square(vectors[:, None] - vectors[None]).sum(axis=2)
+        np.fill_diagonal(apart, np.inf)
+        return float(np.mean(labels[apart.argmin(axis=1)] == labels))
+
+    whitened = PairWhitening(shrinkage=0.0).fit_transform(x, labels)
+    assert right(x) < 0.6
+    assert right(whitened) > 0.9
+
+
+def test_pairs_that_do_not_suffice_are_refused() -> None:
+    x, labels = grouped()
+    for wrong, message in ((np.arange(90), "no two samples share"), (np.zeros(90), "all samples share")):
+        with pytest.raises(ValueError, match=message):
+            PairWhitening().fit(x, wrong)
+    with pytest.raises(ValueError, match="learn on more pairs, or with a shrinkage above 0"):
+        PairWhitening(shrinkage=0.0).fit(x[:4], [0, 0, 1, 2])
+    with pytest.raises(ValueError, match="dimensions=6 must lie between 1 and 5"):
+        PairWhitening(6).fit(x, labels)
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        PairWhitening(shrinkage=-1).fit(x, labels)
+
+
+def test_a_large_sample_is_worked_on_in_blocks() -> None:
+    x = sample(9000, 4).astype(np.float32)
+    found = PCAWhitening().fit(x)
+    values = np.linalg.eigvalsh(np.cov(x.astype(np.float64), rowvar=False))[::-1]
+    np.testing.assert_allclose(found.variances_, values)

@@ -50,6 +50,15 @@ def test_many_queries_in_blocks_equal_one_by_one(monkeypatch: pytest.MonkeyPatch
         assert search(vectors, query[np.newaxis], 5).ids[0].tolist() == together.ids[row].tolist()
 
 
+@given(seed=st.integers(0, 99), k=st.integers(1, 400), kinds=st.sampled_from([2, 30, 10_000]))
+def test_the_best_are_found_by_groups_whatever_ties(seed: int, k: int, kinds: int) -> None:
+    random = np.random.default_rng(seed)
+    scores = np.sort(random.integers(0, kinds, 500)).astype(np.float32)  # the best all at one end
+    scores[:50] = kinds // 2
+    ids = random.permutation(500)
+    assert exact.best(scores, ids, k).tolist() == np.lexsort((ids, -scores))[:k].tolist()
+
+
 def test_l2_keeps_its_digits_near_zero() -> None:
     vectors = np.full((2, 1000), 0.03162278, np.float32)
     vectors[1, 0] += 1e-4

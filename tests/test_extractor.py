@@ -14,7 +14,9 @@ from PIL import Image
 
 from likewise.descriptors.extractor import Extractor
 from likewise.descriptors.recipe import Part, Recipe, Step, load_recipe
-from likewise.errors import BadRecipe, WeightsMissing
+from likewise.descriptors.regions import region_vectors
+from likewise.descriptors.transforms import Origin, Whitening, l2
+from likewise.errors import BadRecipe, UsageError, WeightsMissing
 from likewise.networks import find
 from likewise.networks.weights import fetch
 from likewise.pictures import Resize
@@ -168,3 +170,44 @@ def test_root_and_whitening_steps_are_applied() -> None:
     rooted = np.sqrt(plain.describe([plain.prepare(picture(1))])[0])
     found = extractor.describe([extractor.prepare(picture(1))])[0]
     np.testing.assert_allclose(found, rooted / np.linalg.norm(rooted), atol=1e-5)
+
+
+@pytest.mark.parametrize("engine", ["openvino", "torch"])
+def test_maps_are_what_vectors_are_pooled_from(engine: str) -> None:
+    parts = Part("head", "mean"), Part("block15", "max"), Part("head", "sum")
+    extractor = Extractor(recipe(parts=parts, scales=(1.0, 0.5)), engine=engine)
+    pictures = [extractor.prepare(picture(1)), extractor.prepare(picture(2, 64, 96))]
+    for maps, one in zip(extractor.maps(pictures), pictures, strict=True):
+        assert [len(each) for each in maps] == [1280, 320, 1280]
+        assert {each.dtype for each in maps} == {np.dtype(np.float32)}
+        pooled = [maps[0].mean((1, 2)), maps[1].max((1, 2)), maps[2].sum((1, 2))]
+        for part, vector in zip(parts, pooled, strict=True):
+            alone = Extractor(recipe(parts=(part,)), engine=engine)
+            unit = alone.describe([alone.prepare(picture(1) if one is pictures[0] else picture(2, 64, 96))])[
+                0
+            ]
+            np.testing.assert_allclose(vector / np.linalg.norm(vector), unit, atol=1e-5)
+    assert extractor.maps([]) == []
+
+
+def test_a_vector_has_no_map(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LIKEWISE_CACHE", str(tmp_path))
+    whole = recipe(parts=(Part("logits", "none"),), resize=Resize("square", 224))
+    extractor = Extractor(whole)
+    with pytest.raises(UsageError, match=r"logits of efficientnet-lite0 is a vector.*default, gem or rmac"):
+        extractor.maps([extractor.prepare(picture(1))])
+
+
+def test_regions_are_whitened_one_by_one(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    mean, projection = random.random(320).astype(np.float32), random.random((320, 3)).astype(np.float32) - 0.5
+    origin = Origin("", samples=3, exponent=0.5, shrinkage=0.0, regions=True)
+    Whitening(mean, projection, origin).save(tmp_path / "w.safetensors")
+    plain = recipe(parts=(Part("block15", "rmac"),), resize=Resize("longest", 160))
+    for engine in ("openvino", "torch"):
+        extractor = Extractor(plain.whitened(tmp_path / "w.safetensors"), engine=engine)
+        loaded = extractor.prepare(picture(7, 160, 96))
+        regions = region_vectors(extractor.maps([loaded])[0][0])
+        expected = l2(l2((regions - mean) @ projection).sum(axis=0))
+        np.testing.assert_allclose(extractor.describe([loaded])[0], expected, atol=1e-4)
+        assert extractor.dimensions == 3

@@ -5,12 +5,16 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from likewise.descriptors.learned import Sample
 from likewise.descriptors.manifest import Manifest
+from likewise.descriptors.quantiser import Quantiser
 from likewise.descriptors.recipe import (
     POOLS,
     Part,
@@ -20,6 +24,7 @@ from likewise.descriptors.recipe import (
     parse_recipe,
     recipe_names,
 )
+from likewise.descriptors.transforms import Origin, Whitening
 from likewise.errors import BadRecipe, CollectionDamaged, UnknownName
 from likewise.pictures import Resize
 
@@ -280,3 +285,72 @@ def test_hashes_do_not_change_between_versions() -> None:
     # Collections in the world carry them: a change here makes every one of them refuse its queries.
     assert parse_recipe(SHORT).hash == "3361d5793e3300e38ecba96f5c51414460bd71b70a2aaa08ec12050534eedfd8"
     assert parse_recipe(TEXT).hash == "b986ddbcaa270535b98e6a4c843a0ce934dfd3122dcdcfce4c8997ca839eb372"
+
+
+def whitening(path: Path, **origin: Any) -> Path:
+    """Write a whitening of three numbers to two."""
+    told = Origin("", samples=3, exponent=0.5, shrinkage=0.0, **origin)
+    Whitening(np.zeros(3, np.float32), np.ones((3, 2), np.float32), told).save(path)
+    return path
+
+
+def test_whitened_appends_the_whitening_and_l2(tmp_path: Path) -> None:
+    recipe = parse_recipe(TEXT)
+    path = whitening(tmp_path / "w.safetensors", recipe=recipe.to_toml())
+    found = recipe.whitened(path)
+    assert found.transforms == (Step("l2"), Step.whiten(path), Step("l2"))
+    assert found.name == "mine-whitened"
+    assert found.hash != recipe.hash
+    bare = dataclasses.replace(recipe, distance="l2", transforms=())
+    without_origin = whitening(tmp_path / "v.safetensors")
+    assert bare.whitened(without_origin).transforms == (Step.whiten(without_origin), Step("l2"))
+
+
+def test_a_whitening_fits_other_sizes_but_no_other_vectors(tmp_path: Path) -> None:
+    recipe = parse_recipe(TEXT)
+    path = whitening(tmp_path / "w.safetensors", recipe=recipe.to_toml())
+    for change in ({"resize": Resize("longest", 99)}, {"scales": (1.0,)}, {"code": "int8"}):
+        dataclasses.replace(recipe, **change).whitened(path)
+    with pytest.raises(BadRecipe, match=r"was learned for recipe 'mine', which differs from .*pool4"):
+        dataclasses.replace(recipe, parts=recipe.parts[:1]).whitened(path)
+
+
+def test_a_whitening_of_regions_goes_into_the_pooling(tmp_path: Path) -> None:
+    recipe = dataclasses.replace(parse_recipe(TEXT), parts=(Part("relu5_3", "rmac"), Part("pool4", "max")))
+    path = whitening(tmp_path / "w.safetensors", recipe=recipe.to_toml(), regions=True)
+    found = recipe.whitened(path)
+    assert found.transforms == recipe.transforms
+    assert found.parts[1] == recipe.parts[1]
+    learned = found.parts[0].whitening
+    assert learned is not None
+    assert learned.projection.shape == (3, 2)
+    assert recipe.parts[0].whitening is None
+    assert found.hash != recipe.hash
+    assert parse_recipe(found.to_toml()) == found
+    moved = (tmp_path / "moved.safetensors").resolve()
+    path.rename(moved)
+    assert recipe.whitened(moved).hash == found.hash
+    text = SHORT + 'pool = "rmac"\noptions = {file = "moved.safetensors"}\n'
+    assert parse_recipe(text, folder=tmp_path).parts[0].options["file"] == str(moved)
+    with pytest.raises(BadRecipe, match="needs a file and its sha256"):
+        Part("relu5_3", "rmac", options={"file": "w", "sha256": ""})
+
+
+def test_quantised_names_its_file(tmp_path: Path) -> None:
+    path = tmp_path / "q.safetensors"
+    recipe = parse_recipe(TEXT)
+    pieces = np.zeros((2, 256, 3), np.float32)
+    Quantiser(pieces, Sample("", 0, recipe=recipe.to_toml())).save(path)
+    found = recipe.quantised(path)
+    assert (found.code, found.name, found.quantiser["file"]) == ("pq", "mine-pq", str(path))
+    assert parse_recipe(found.to_toml()) == found
+    assert parse_recipe(f'code = "pq"\nquantiser = {{file = "{path.name}"}}' + TEXT, folder=tmp_path) == (
+        dataclasses.replace(found, name="mine")
+    )
+    assert found.hash != recipe.hash
+    elsewhere = path.rename(tmp_path / "moved.safetensors")
+    assert recipe.quantised(elsewhere).hash == found.hash
+    with pytest.raises(BadRecipe, match="belong together"):
+        dataclasses.replace(recipe, code="pq")
+    with pytest.raises(BadRecipe, match="was learned for recipe 'mine'"):
+        dataclasses.replace(recipe, network="alexnet").quantised(elsewhere)

@@ -15,15 +15,16 @@ from likewise.descriptors.transforms import Origin, Whitening
 from likewise.errors import BadBox, StorageError, UsageError
 from likewise.evaluation import evaluate as evaluation
 from likewise.evaluation.benchmark import Benchmark, Query
-from likewise.evaluation.card import make_card
+from likewise.evaluation.card import ASKED_WITH, JUDGED, make_card
 from likewise.evaluation.crops import CropMode, query_view
 from likewise.evaluation.evaluate import evaluate
 from likewise.evaluation.metrics import leave_one_out_map
 from likewise.evaluation.report import report
-from likewise.evaluation.runs import Run, read_run
+from likewise.evaluation.runs import Run, box_array, read_run, write_run
 from likewise.evaluation.scoring import score
 from likewise.pictures import Resize
-from likewise.types import Box
+from likewise.ranking.stages import Ranked, Stage
+from likewise.types import Box, Ranking
 from tests.fakes import RECIPE, FakeExtractor, make_pictures
 
 BOX = Box(2, 2, 20, 14)
@@ -266,6 +267,70 @@ def test_the_card_says_what_a_whitening_was_learned_on(tmp_path: Path) -> None:
     assert card.whitening == "learned on 30 vectors of Paris6k"
     assert card.transforms[0].startswith("whiten(sha256=")
     assert str(tmp_path) not in json.dumps(asdict(card))
+
+
+def test_the_card_warns_of_a_whitening_that_has_seen_the_test(tmp_path: Path) -> None:
+    digests = ["a" * 64, "b" * 64, "c" * 64]
+    seen = tuple(digest[:16] for digest in (*digests[:2], "d" * 64))
+    origin = Origin("0" * 64, 3, exponent=0.5, shrinkage=0.0, pictures=seen)
+    Whitening(np.zeros(12, np.float32), np.eye(12, dtype=np.float32), origin).save(tmp_path / "w.safetensors")
+    manifest, made = FakeExtractor().manifest, benchmark(tmp_path)
+    steps = replace(RECIPE, transforms=(Step.whiten(tmp_path / "w.safetensors"), Step("l2")))
+    regions = replace(RECIPE, parts=(Part("colours", "rmac").whitened(tmp_path / "w.safetensors"),))
+    for recipe in (steps, regions):
+        card = make_card(made, recipe, manifest, crop="full", ranked=8, pictures=digests)
+        assert card.warnings == ("the whitening was learned on 2 pictures of this very test set",)
+        assert make_card(made, recipe, manifest, crop="full", ranked=8).warnings == ()
+
+
+def test_what_followed_the_search_is_on_the_card_and_in_the_identity(tmp_path: Path) -> None:
+    def asked(**options: object) -> Run:
+        made = benchmark(tmp_path)
+        return evaluate(made, FakeExtractor(), out=tmp_path / "runs", **options)  # type: ignore[arg-type]
+
+    plain, expanded = asked(), asked(stages=[Stage("expand", {"n": 2})])
+    both = asked(stages=[Stage("expand")], examples=2, feedback=1)
+    assert plain.card.after == ()
+    assert "then" not in plain.card.facts()
+    assert expanded.card.facts()["then"] == "expand(n=2, alpha=0)"
+    assert both.card.after == ("examples(n=2)", "expand(n=10, alpha=0)", "feedback(n=1)")
+    assert both.card.warnings == (ASKED_WITH, JUDGED)
+    assert len({one.path for one in (plain, expanded, both)}) == 3
+    assert read_run(both.path).card == both.card
+    assert [len(query.positives) for query in both.benchmark.queries] == [2, 2]
+
+
+def test_a_run_from_before_anything_followed_is_still_read(tmp_path: Path) -> None:
+    made = run(tmp_path)
+    told = json.loads(made.path.read_text())
+    del told["card"]["after"]
+    made.path.write_text(json.dumps(told))
+    assert read_run(made.path).card == made.card
+
+
+def test_boxes_that_were_found_are_kept(tmp_path: Path) -> None:
+    made = run(tmp_path)
+    assert made.found is None
+    assert made.box(0, 0) is None
+    first, second = made.ranked[:, 1].tolist()
+    boxes = ({first: BOX}, {second: Box(1, 2, 3, 4)})
+    ranked = Ranked(Ranking(made.ranked.astype(np.int64), made.scores), boxes)
+    write_run(replace(made, found=box_array(ranked)))
+    again = read_run(made.path)
+    assert again.found is not None
+    assert again.found.shape == (2, 2, 4)
+    assert (again.box(0, 0), again.box(0, 1), again.box(1, 1)) == (None, BOX, Box(1, 2, 3, 4))
+    assert again.box(1, 7) is None
+
+
+def test_localising_needs_maps(tmp_path: Path) -> None:
+    with pytest.raises(UsageError):
+        evaluate(
+            benchmark(tmp_path),
+            FakeExtractor(recipe=replace(RECIPE, parts=(Part("colours", "none"),))),
+            out=tmp_path / "runs",
+            stages=[Stage("localise")],
+        )
 
 
 def test_the_margin_of_a_widened_crop_is_on_the_card(tmp_path: Path) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import unicodedata
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from likewise.assets import replacing
-from likewise.errors import BadPicture, StorageError, UsageError
+from likewise.errors import BadBox, BadPicture, StorageError, UsageError
 from likewise.pictures import Resize, Source, load
 from likewise.types import Box, Hit
 
@@ -55,7 +56,8 @@ def result_sheet(
     box
         What was asked for, in pixels of the upright query; drawn in red.
     hits
-        What was found. A hit whose picture can no longer be read becomes a grey tile that says so.
+        What was found, with the box of each that has one. A hit whose picture can no longer be read becomes
+        a grey tile that says so.
     out
         The file to write; its ending chooses the format (``.png``, ``.jpg``, ``.webp``).
     k
@@ -110,9 +112,20 @@ def check_sheet(out: str | os.PathLike[str], *pictures: Source) -> None:
     _format(path)
     if not path.parent.is_dir():
         raise StorageError(f"the sheet {path} cannot be written: there is no folder {path.parent}")
+    spare(path, *pictures)
+
+
+def spare(path: Path, *pictures: Source) -> None:
+    """See that none of ``pictures`` lies where something is to be written.
+
+    Raises
+    ------
+    UsageError
+        When one does.
+    """
     files = (picture for picture in pictures if isinstance(picture, str | os.PathLike))
     if path.exists() and any(os.path.exists(file) and os.path.samefile(file, path) for file in files):
-        raise UsageError(f"the sheet {path} would replace a picture of yours: give it another name")
+        raise UsageError(f"{path} would replace a picture of yours: give it another name")
 
 
 def _heading(hits: Sequence[Hit], correct: Collection[Path] | None) -> str:
@@ -141,13 +154,15 @@ def _query(query: Source, box: Box | None, limit: int | None = None) -> Image.Im
     return panel
 
 
-def _outline(picture: Image.Image, region: tuple[int, int, int, int], across: float, down: float) -> None:
+def _outline(
+    picture: Image.Image, region: tuple[int, int, int, int], across: float, down: float, width: int = 3
+) -> None:
     """A red frame with a white rim, so that it shows on red things too."""
     x1, x2 = (min(round(x * across), picture.width - 1) for x in (region[0], region[2] - 1))
     y1, y2 = (min(round(y * down), picture.height - 1) for y in (region[1], region[3] - 1))
     draw = ImageDraw.Draw(picture)
-    draw.rectangle((x1 - 1, y1 - 1, x2 + 1, y2 + 1), outline=_PAPER, width=5)
-    draw.rectangle((x1, y1, x2, y2), outline=_RED, width=3)
+    draw.rectangle((x1 - 1, y1 - 1, x2 + 1, y2 + 1), outline=_PAPER, width=width + 2)
+    draw.rectangle((x1, y1, x2, y2), outline=_RED, width=width)
 
 
 def _tile(hit: Hit, right: bool | None, limit: int | None) -> Image.Image:
@@ -157,7 +172,7 @@ def _tile(hit: Hit, right: bool | None, limit: int | None) -> Image.Image:
     draw.rectangle((0, 0, _TILE[0] - 1, _TILE[1] - 1), fill=_PANEL)
     inner = (_TILE[0] - 8, _TILE[1] - 8)
     try:
-        picture = _thumbnail(hit.path, inner, limit)
+        picture = _thumbnail(hit.path, inner, limit, hit.box)
         tile.paste(picture, ((_TILE[0] - picture.width) // 2, (_TILE[1] - picture.height) // 2))
     except BadPicture as error:
         _write(tile, (12, _TILE[1] // 2 - 20), "cannot be shown:", 13, _TILE[0] - 24, _FAINT)
@@ -172,10 +187,17 @@ def _tile(hit: Hit, right: bool | None, limit: int | None) -> Image.Image:
     return tile
 
 
-def _thumbnail(path: Path, size: tuple[int, int], limit: int | None = None) -> Image.Image:
-    """The picture as large as fits."""
-    pixels = load(path, [Resize("longest", max(size), enlarge=True)], max_pixels=limit).pixels[0]
-    return ImageOps.contain(Image.fromarray(pixels), size)
+def _thumbnail(
+    path: Path, size: tuple[int, int], limit: int | None = None, box: Box | None = None
+) -> Image.Image:
+    """The picture as large as fits, with a box on it."""
+    loaded = load(path, [Resize("longest", max(size), enlarge=True)], max_pixels=limit)
+    picture = ImageOps.contain(Image.fromarray(loaded.pixels[0]), size)
+    if box:
+        with suppress(BadBox):  # the file has changed since, and has become smaller
+            region = box.clip(loaded.width, loaded.height)
+            _outline(picture, region, picture.width / loaded.width, picture.height / loaded.height, 2)
+    return picture
 
 
 def _name(source: Source) -> str:

@@ -75,12 +75,13 @@ class Box:
 
 @dataclass(frozen=True)
 class Hit:
-    """One found picture."""
+    """One found picture; ``box`` is where in it the query was found, if that was looked for."""
 
     id: int
     path: Path
     score: float
     rank: int
+    box: Box | None = None
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from contextlib import closing
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -28,6 +30,40 @@ Crop = Annotated[
         "--crop", help="Scale the box by the factor of its whole picture, or as a picture on its own."
     ),
 ]
+Then = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--then",
+        metavar="STAGE",
+        help="What follows the search: expand, augment, reciprocal, diffuse or localise, with options as in "
+        "expand:n=5,alpha=3. Repeat it for one after another.",
+        show_default=False,
+    ),
+]
+Also = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--also",
+        metavar="PICTURE",
+        help="One more picture of the same thing; all are searched for together. May be repeated.",
+        show_default=False,
+    ),
+]
+Yes = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--yes",
+        metavar="PICTURE|ID",
+        help="More like this one: a picture file, or the id of one in the collection. May be repeated.",
+        show_default=False,
+    ),
+]
+No = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--no", metavar="PICTURE|ID", help="Less like this one. May be repeated.", show_default=False
+    ),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -45,6 +81,10 @@ def search(
         str | None,
         typer.Option("--under", metavar="FOLDER|GLOB", help="Search only these paths.", show_default=False),
     ] = None,
+    then: Then = None,
+    also: Also = None,
+    yes: Yes = None,
+    no: No = None,
     sheet: Annotated[
         Path | None,
         typer.Option("--sheet", metavar="FILE", help="Draw query and hits to a picture.", show_default=False),
@@ -60,10 +100,13 @@ def search(
     from likewise.types import Box
 
     region = Box.parse(box) if box is not None else None
+    more: dict[str, Sequence[Path | int]] = {"also": also or (), "yes": _named(yes), "no": _named(no)}
     with Collection.open(find_collection(collection), engine=engine, device=device) as opened:
         if sheet is not None:
-            _check_sheet(sheet, query, opened)
-        hits = opened.search(query, k=k, box=region, crop=crop, under=under, max_pixels=max_pixels)
+            _check_sheet(sheet, [query, *chain(*more.values())], opened)
+        hits = opened.search(
+            query, k=k, box=region, crop=crop, under=under, then=then or (), max_pixels=max_pixels, **more
+        )
     if sheet is not None:
         from likewise.drawing import result_sheet
 
@@ -71,14 +114,21 @@ def search(
     show(hits, hit_table(hits), as_json=as_json)
 
 
-def _check_sheet(sheet: Path, query: Path, opened: Collection) -> None:
-    """Refuse, before anything is searched, a sheet that would replace the query or an indexed file."""
+def _named(pictures: list[str] | None) -> list[Path | int]:
+    """Pictures by their files, or by their ids where no file is called so."""
+    return [
+        int(name) if name.isdecimal() and not Path(name).exists() else Path(name) for name in pictures or ()
+    ]
+
+
+def _check_sheet(sheet: Path, pictures: Sequence[Path | int], opened: Collection) -> None:
+    """Refuse, before anything is searched, a sheet that would replace a picture given or an indexed file."""
     from likewise.collection.catalogue import Catalogue
     from likewise.collection.collection import CATALOGUE
     from likewise.collection.walk import real_path
     from likewise.drawing import check_sheet
 
-    check_sheet(sheet, query)
+    check_sheet(sheet, *(picture for picture in pictures if isinstance(picture, Path)))
     with closing(Catalogue.reader(opened.path / CATALOGUE)) as catalogue:
         for path in (real_path(sheet), os.path.realpath(sheet)):
             place = catalogue.place(path)

@@ -1,19 +1,23 @@
-"""How a vector is written down: fp32, fp16 or int8, little-endian on every machine.
+"""How a vector is written down: fp32, fp16, int8 or pq, little-endian on every machine.
 
 int8 keeps one float32 scale a vector, then its numbers in steps of that scale: 4 + d bytes, an error of at
-most half a step, 0.4 % of the largest number.
+most half a step, 0.4 % of the largest number. pq keeps one byte for each piece of a learned product
+quantiser; what it forgets depends on the pictures.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from likewise.errors import CollectionDamaged
+from likewise.descriptors.quantiser import Quantiser
+from likewise.descriptors.recipe import Recipe
+from likewise.errors import CollectionDamaged, UsageError
 from likewise.registry import lookup
 from likewise.types import FloatArray
 
@@ -25,16 +29,41 @@ class Code:
     Attributes
     ----------
     name
-        ``fp32``, ``fp16`` or ``int8``.
+        ``fp32``, ``fp16``, ``int8`` or ``pq``.
     dimensions
         Numbers in a vector.
+    quantiser
+        What ``pq`` writes by.
+
+    Raises
+    ------
+    UsageError
+        When ``pq`` has no quantiser, or one for vectors of another length.
     """
 
     name: str
     dimensions: int
+    quantiser: Quantiser | None = None
 
     def __post_init__(self) -> None:
         lookup("code", self.name, _NUMBERS)
+        learned_on = self.quantiser.dimensions if self.quantiser else 0
+        if self.name == "pq" and learned_on != self.dimensions:
+            raise UsageError(f"code 'pq' needs a quantiser for {self.dimensions} numbers, not {learned_on}")
+
+    @classmethod
+    def of(cls, recipe: Recipe, dimensions: int) -> Code:
+        """The code that a recipe names.
+
+        Raises
+        ------
+        WeightsMissing, BadWeights
+            When its quantiser cannot be read.
+        """
+        if recipe.code != "pq":
+            return cls(recipe.code, dimensions)
+        file, sha256 = (str(recipe.quantiser[key]) for key in ("file", "sha256"))
+        return cls(recipe.code, dimensions, Quantiser.load(Path(file), sha256=sha256))
 
     @property
     def width(self) -> int:
@@ -44,17 +73,23 @@ class Code:
     @property
     def _layout(self) -> np.dtype[Any]:
         scale = [("scale", "<f4", (1,))] if self.name == "int8" else []
-        return np.dtype([*scale, ("numbers", _NUMBERS[self.name], (self.dimensions,))])
+        count = self.quantiser.bytes if self.quantiser else self.dimensions
+        return np.dtype([*scale, ("numbers", _NUMBERS[self.name], (count,))])
 
     def fits(self, written: object) -> bool:
         """Whether something that was stored can be one of these vectors."""
         return isinstance(written, bytes) and len(written) == self.width
 
     def encode(self, vectors: FloatArray) -> list[bytes]:
-        """Write float32 ``(n, d)`` as ``n`` strings of `width` bytes."""
+        """Write float32 ``(n, d)`` as ``n`` strings of `width` bytes.
+
+        What does not fit is not finite when it is read; but pq writes something for anything.
+        """
         rows = np.empty(len(vectors), dtype=self._layout)
-        with np.errstate(over="ignore", invalid="ignore"):  # what does not fit is not finite when it is read
-            if self.name == "int8":
+        with np.errstate(over="ignore", invalid="ignore"):
+            if self.quantiser:
+                rows["numbers"] = self.quantiser.encode(vectors)
+            elif self.name == "int8":
                 rows["scale"] = np.abs(vectors).max(axis=1, keepdims=True, initial=0) / 127
                 steps = np.where(rows["scale"] > 0, rows["scale"], 1)  # a vector of zeros stays one
                 rows["numbers"] = np.rint(vectors / steps)
@@ -74,6 +109,8 @@ class Code:
         if len(joined) != len(codes) * self.width or any(len(code) != self.width for code in codes):
             raise CollectionDamaged(f"a vector is not {self.width} bytes long, as {self.name} makes it")
         rows: NDArray[Any] = np.frombuffer(joined, dtype=self._layout)
+        if self.quantiser:
+            return self.quantiser.decode(rows["numbers"])
         vectors: FloatArray = rows["numbers"].astype(np.float32)
         if self.name == "int8":
             with np.errstate(invalid="ignore"):  # nothing times infinity, in a row that is damaged
@@ -81,4 +118,4 @@ class Code:
         return vectors
 
 
-_NUMBERS = {"fp32": "<f4", "fp16": "<f2", "int8": "i1"}
+_NUMBERS = {"fp32": "<f4", "fp16": "<f2", "int8": "i1", "pq": "u1"}

@@ -3,33 +3,33 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from threading import RLock
 from types import TracebackType
 
-import numpy as np
-
-from likewise.collection.asking import Corners, Query, as_picture, corners, is_number, whole
+from likewise.collection.asking import Corners, Query, whole
 from likewise.collection.catalogue import Catalogue, Failure, Place
 from likewise.collection.codes import Code
 from likewise.collection.comparing import compare
-from likewise.collection.describing import Describer, DescriberFactory, open_extractor
+from likewise.collection.describing import DescriberFactory, MapDescriber, open_extractor, recipe_of
 from likewise.collection.indexing import Indexing
 from likewise.collection.lock import writing
 from likewise.collection.reports import AddReport, Comparison, Info, VerifyReport
-from likewise.collection.selecting import Selection, named
+from likewise.collection.searching import Searcher, path_of, staged
+from likewise.collection.selecting import named
 from likewise.collection.snapshot import Snapshot
 from likewise.collection.tasks import Options
 from likewise.collection.verify import verify
-from likewise.collection.walk import real_path, resolve
+from likewise.collection.walk import resolve
 from likewise.descriptors.manifest import Manifest
-from likewise.descriptors.recipe import Recipe, load_recipe, parse_recipe
+from likewise.descriptors.recipe import Recipe, load_recipe
 from likewise.engines import cores
-from likewise.errors import CollectionDamaged, CollectionNotFound, ManifestMismatch, StorageError, UsageError
-from likewise.ranking.exact import Metric, search
+from likewise.errors import CollectionNotFound, ManifestMismatch, StorageError, UsageError
+from likewise.ranking.exact import Metric
+from likewise.ranking.stages import Stage
 from likewise.types import CropScale, FloatArray, Hit, IntArray, ProgressCallback
 
 CATALOGUE = "catalogue.sqlite"
@@ -48,7 +48,7 @@ class Collection:
     ) -> None:
         self.path = path
         self._recipe, self._precision, self._factory = recipe, precision, factory
-        self._describer: Describer | None = None
+        self._describer: MapDescriber | None = None
         self._streams = 0
         self._catalogue: Catalogue | None = None
         self._snapshot: Snapshot | None = None
@@ -127,7 +127,7 @@ class Collection:
         """What describes its pictures."""
         catalogue = self._catalogue
         if catalogue:
-            return _parsed(catalogue.manifest.recipe, str(self.path))
+            return recipe_of(catalogue.manifest, self.path)
         return self._recipe or load_recipe("default")
 
     # --- changing ---
@@ -233,6 +233,10 @@ class Collection:
         box: Corners | None = None,
         crop: CropScale = "whole",
         under: str | os.PathLike[str] | None = None,
+        then: Sequence[Stage | str] = (),
+        also: Sequence[Query] = (),
+        yes: Sequence[Query] = (),
+        no: Sequence[Query] = (),
         max_pixels: int | None = None,
     ) -> list[Hit]:
         """Find the pictures most like a query, best first; every vector is compared.
@@ -247,8 +251,15 @@ class Collection:
             How that part is resized: by the factor of its whole picture, or as a picture on its own.
         under
             Search only in a folder, or where the path matches a glob (see `Selection`).
+        then
+            What follows the search, in this order: kinds of `likewise.ranking.stages`, with options where
+            others than the defaults are wanted, such as ``["expand:n=5", "localise"]``.
+        also
+            More pictures of the same thing; the mean of all vectors is searched for.
+        yes, no
+            Pictures that were judged: those to be found more of, and those to be found less of.
         max_pixels
-            Largest query picture accepted.
+            Largest picture accepted.
 
         Raises
         ------
@@ -259,23 +270,13 @@ class Collection:
         ManifestMismatch
             When the query would be described otherwise than the collection was.
         """
-        catalogue = self._ready()
-        vector = self._vector(query, box, crop, max_pixels)
-        snapshot = self._vectors()
+        stages = staged(then)
+        searcher = self._searcher(max_pixels)
+        vector = searcher.vector(query, box=box, crop=crop)
+        vector = searcher.refined(vector, also=also, yes=yes, no=no)
         if under is not None:
-            snapshot = snapshot.only(np.isin(snapshot.ids, self._below(under)))
-            if not len(snapshot.ids):
-                raise UsageError(f"nothing in {self.path} lies under {os.fspath(under)!r}")
-        found = search(
-            snapshot.vectors, vector[np.newaxis], whole(k, "k"), ids=snapshot.ids, metric=self._metric
-        )
-        ids, scores = found.ids[0].tolist(), found.scores[0].tolist()
-        paths = catalogue.where(ids)
-        return [
-            Hit(picture, Path(paths[picture]), score, rank)
-            for rank, (picture, score) in enumerate(zip(ids, scores, strict=True), 1)
-            if picture in paths  # unless it was removed a moment ago
-        ]
+            searcher = searcher.under(under)
+        return searcher.find(vector, whole(k, "k"), stages)
 
     def compare(
         self,
@@ -290,9 +291,10 @@ class Collection:
 
         ``box`` and ``crop`` concern ``a``.
         """
-        vectors = self._vector(a, box, crop, max_pixels), self._vector(b, None, crop, max_pixels)
-        own = [picture for query in (a, b) if (picture := self._id(query)) is not None]
-        return compare(*vectors, self._vectors(), metric=self._metric, own=own)
+        searcher = self._searcher(max_pixels)
+        vectors = searcher.vector(a, box=box, crop=crop), searcher.vector(b, crop=crop)
+        own = [picture for query in (a, b) if (picture := searcher.own(query)) is not None]
+        return compare(*vectors, searcher.snapshot, own=own)
 
     def vectors(self) -> tuple[IntArray, FloatArray]:
         """Ids ``(n,)`` and vectors ``(n, d)`` of all pictures, by id; read-only, for searches share them."""
@@ -307,11 +309,7 @@ class Collection:
         UsageError
             When no picture has that id.
         """
-        row = whole(picture, "an id")
-        paths = self._ready().where([row])
-        if not paths:
-            raise UsageError(f"no picture in {self.path} has the id {row}")
-        return Path(paths[row])
+        return path_of(self._ready(), self.path, picture)
 
     # --- telling ---
 
@@ -374,7 +372,7 @@ class Collection:
         with writing(self.path / LOCK), closing(Catalogue.writer(file)) as catalogue:
             yield catalogue
 
-    def _describe_with(self, streams: int) -> Describer:
+    def _describe_with(self, streams: int) -> MapDescriber:
         """Give what describes pictures, for so many threads at once, checked against the manifest."""
         with self._lock:
             if self._describer is None or self._streams < streams:
@@ -386,55 +384,15 @@ class Collection:
                 self._describer, self._streams = describer, streams
             return self._describer
 
-    def _vector(
-        self, query: Query, box: Corners | None, crop: CropScale, max_pixels: int | None
-    ) -> FloatArray:
-        area = corners(box)
-        if is_number(query):
-            row = whole(query, "an id")
-            if area is None:
-                return self._vectors().vector(row)
-            query = self.path_of(row)
-        if isinstance(query, np.ndarray) and query.ndim == 1:
-            if area is not None:
-                raise UsageError("a box belongs to a picture: it cannot be given with a vector")
-            return self._vectors().fit(query, unit=self._metric == "dot")
-        source = as_picture(query)
-        describer = self._describe_with(1)
-        loaded = describer.prepare(source, box=area, crop=crop, max_pixels=max_pixels)
-        vector: FloatArray = describer.describe([loaded])[0]
-        return vector
+    def _searcher(self, max_pixels: int | None) -> Searcher:
+        describer = partial(self._describe_with, 1)
+        return Searcher(self.path, self._ready(), self._vectors(), describer, max_pixels)
 
     def _vectors(self) -> Snapshot:
         with self._lock:
             catalogue = self._ready()
             if self._snapshot is None or self._snapshot.generation != catalogue.generation:
-                code = Code(self.recipe.code, self.manifest.dimensions)
-                self._snapshot = Snapshot.load(catalogue, code, unit=self._metric == "dot")
+                metric: Metric = "l2" if self.recipe.distance == "l2" else "dot"
+                code = Code.of(self.recipe, self.manifest.dimensions)
+                self._snapshot = Snapshot.load(catalogue, code, metric)
             return self._snapshot
-
-    def _below(self, where: str | os.PathLike[str]) -> list[int]:
-        return list(Selection(where).ids(self._ready()))
-
-    def _id(self, query: Query) -> int | None:
-        """Id of a query that is a picture of the collection."""
-        if is_number(query):
-            return whole(query, "an id")
-        if not isinstance(query, str | os.PathLike):
-            return None
-        catalogue = self._ready()
-        place = catalogue.place(real_path(query))
-        picture = place and catalogue.picture(place)
-        return picture.id if picture else None
-
-    @property
-    def _metric(self) -> Metric:
-        return "l2" if self.recipe.distance == "l2" else "dot"
-
-
-@cache
-def _parsed(toml: str, path: str) -> Recipe:
-    try:
-        return parse_recipe(toml, origin=f"the manifest of {path}")
-    except UsageError as error:
-        raise CollectionDamaged(f"{error}; restore the collection from a copy, or index again") from error

@@ -15,9 +15,7 @@ PAIRS = 10_000
 SHARES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 0.999)
 
 
-def compare(
-    a: FloatArray, b: FloatArray, snapshot: Snapshot, *, metric: Metric, own: list[int]
-) -> Comparison:
+def compare(a: FloatArray, b: FloatArray, snapshot: Snapshot, *, own: list[int]) -> Comparison:
     """Score a pair of vectors and see where it lies among random pairs of the collection.
 
     Parameters
@@ -27,8 +25,9 @@ def compare(
     own
         Ids of the two pictures in the collection, which do not compete for the rank.
     """
+    metric = snapshot.metric
     similarity = float(_scores(a[np.newaxis], b[np.newaxis], metric)[0])
-    pairs = _sample(snapshot, metric)
+    pairs = _sample(snapshot)
     all_scores = snapshot.vectors @ a if metric == "dot" else _scores(snapshot.vectors, a[np.newaxis], metric)
     others = all_scores[~np.isin(snapshot.ids, own)]
     return Comparison(
@@ -39,12 +38,12 @@ def compare(
     )
 
 
-def _sample(snapshot: Snapshot, metric: Metric) -> FloatArray:
+def _sample(snapshot: Snapshot) -> FloatArray:
     """Scores of pairs of different rows: all of them when they are few, else always the same random ones."""
     left, right = _pairs(len(snapshot.ids))
     vectors, step = snapshot.vectors, 1000
     blocks = [
-        _scores(vectors[left[at : at + step]], vectors[right[at : at + step]], metric)
+        _scores(vectors[left[at : at + step]], vectors[right[at : at + step]], snapshot.metric)
         for at in range(0, len(left), step)
     ]
     return np.concatenate(blocks) if blocks else np.empty(0, np.float32)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
 from typing import Protocol
 
 from likewise.descriptors.manifest import Manifest
-from likewise.descriptors.recipe import Recipe
+from likewise.descriptors.recipe import Recipe, parse_recipe
+from likewise.errors import CollectionDamaged, UsageError
 from likewise.pictures import Loaded, Source
 from likewise.types import Box, CropScale, FloatArray
 
@@ -40,16 +43,42 @@ class Describer(Protocol):
         """Give float32 ``(n, dimensions)``; raises `BadPicture` for a picture the network cannot take."""
 
 
+class MapDescriber(Describer, Protocol):
+    """What also gives the maps that a vector is pooled from, to localise with."""
+
+    def maps(self, loaded: Sequence[Loaded]) -> list[list[FloatArray]]:
+        """Give each picture's maps ``(c, h, w)``, one a part of the recipe."""
+
+
 class DescriberFactory(Protocol):
     """Makes a describer when the first picture needs one."""
 
-    def __call__(self, recipe: Recipe, *, precision: str, streams: int) -> Describer:
+    def __call__(self, recipe: Recipe, *, precision: str, streams: int) -> MapDescriber:
         """Make one whose `Describer.describe` will be called by ``streams`` threads at once."""
 
 
-def open_extractor(recipe: Recipe, *, precision: str, streams: int, engine: str, device: str) -> Describer:
+def open_extractor(recipe: Recipe, *, precision: str, streams: int, engine: str, device: str) -> MapDescriber:
     """Make the describer that runs a network."""
     # Searching by id or by vector must not pay for the inference engine, which this import brings in.
     from likewise.descriptors.extractor import Extractor
 
     return Extractor(recipe, engine=engine, device=device, precision=precision, streams=streams)
+
+
+def recipe_of(manifest: Manifest, path: Path) -> Recipe:
+    """The recipe that a collection's vectors were made by.
+
+    Raises
+    ------
+    CollectionDamaged
+        When its manifest holds none.
+    """
+    return _parsed(manifest.recipe, str(path))
+
+
+@cache
+def _parsed(toml: str, path: str) -> Recipe:
+    try:
+        return parse_recipe(toml, origin=f"the manifest of {path}")
+    except UsageError as error:
+        raise CollectionDamaged(f"{error}; restore the collection from a copy, or index again") from error

@@ -209,7 +209,7 @@ class Indexing:
     # --- the mappers ---
 
     def _describe_all(self, describer: Describer) -> None:
-        code = Code(describer.recipe.code, describer.dimensions)
+        code = Code.of(describer.recipe, describer.dimensions)
         while jobs := self._jobs.take():
             described = _describe(describer, code, [job.loaded for job in jobs])
             self._outcomes.put([_outcome(job, found) for job, found in zip(jobs, described, strict=True)])
@@ -258,11 +258,12 @@ def _outcome(job: _Job, found: bytes | BadPicture) -> Outcome:
 def _describe(describer: Describer, code: Code, loaded: list[Loaded]) -> list[bytes | BadPicture]:
     """Give each picture's code; one that cannot be described fails alone."""
     try:
-        codes = code.encode(describer.describe(loaded))
+        vectors = describer.describe(loaded)
     except BadPicture as problem:
         if len(loaded) == 1:
             return [problem]
         return [found for one in loaded for found in _describe(describer, code, [one])]
-    finite = np.isfinite(code.decode(codes).sum(axis=1))
+    codes = code.encode(vectors)
+    finite = np.isfinite(vectors.sum(axis=1)) & np.isfinite(code.decode(codes).sum(axis=1))
     unfit = BadPicture(f"its vector is not finite when it is written as {code.name}")
     return [found if good else unfit for found, good in zip(codes, finite.tolist(), strict=True)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,8 @@ from likewise.collection.catalogue import Catalogue
 from likewise.collection.codes import Code
 from likewise.descriptors.transforms import l2
 from likewise.errors import UsageError
+from likewise.ranking.exact import Metric
+from likewise.ranking.gallery import Gallery
 from likewise.types import FloatArray, IntArray
 
 
@@ -26,19 +29,22 @@ class Snapshot:
     ids
         int64, shape ``(n,)``, rising.
     vectors
-        Finite float32, shape ``(n, d)``; of length 1, or 0, when they are unit vectors.
+        Finite float32, shape ``(n, d)``; of length 1, or 0, when the metric is ``dot``.
+    metric
+        How they are compared.
     """
 
     generation: int
     ids: IntArray
     vectors: FloatArray
+    metric: Metric
 
     def __post_init__(self) -> None:
         for array in (self.ids, self.vectors):
             array.setflags(write=False)  # searches share them
 
     @classmethod
-    def load(cls, catalogue: Catalogue, code: Code, *, unit: bool) -> Snapshot:
+    def load(cls, catalogue: Catalogue, code: Code, metric: Metric) -> Snapshot:
         """Read them but for damaged rows: one of those must not end searching; verify names it."""
         with catalogue.moment():
             generation, count, at = catalogue.generation, catalogue.code_count(), 0
@@ -51,14 +57,21 @@ class Snapshot:
         ids, vectors = ids[:at], vectors[:at]
         with np.errstate(invalid="ignore", over="ignore"):
             lengths = np.sqrt(np.einsum("nd,nd->n", vectors, vectors))
-            if unit:  # storing has moved the lengths by some 1e-4: another picture might rank before itself
+            if (
+                metric == "dot"
+            ):  # storing has moved the lengths by some 1e-4: another picture might rank before itself
                 vectors /= np.where(lengths > 0, lengths, 1)[:, np.newaxis]
-        found, finite = cls(generation, ids, vectors), np.isfinite(lengths)
+        found, finite = cls(generation, ids, vectors, metric), np.isfinite(lengths)
         return found if finite.all() else found.only(finite)
+
+    @cached_property
+    def gallery(self) -> Gallery:
+        """What stages after a search work on; it keeps the graph of neighbours once one needed it."""
+        return Gallery(self.vectors, ids=self.ids, metric=self.metric)
 
     def only(self, keep: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Snapshot:
         """Part of the rows, by a mask of shape ``(n,)``."""
-        return Snapshot(self.generation, self.ids[keep], self.vectors[keep])
+        return Snapshot(self.generation, self.ids[keep], self.vectors[keep], self.metric)
 
     def vector(self, picture: int) -> FloatArray:
         """Give the vector of one picture, shape ``(d,)``.
@@ -74,7 +87,7 @@ class Snapshot:
         vector: FloatArray = self.vectors[row]
         return vector
 
-    def fit(self, vector: NDArray[Any], *, unit: bool) -> FloatArray:
+    def fit(self, vector: NDArray[Any]) -> FloatArray:
         """Check that a vector from elsewhere can meet these, and make it as long as they are.
 
         Raises
@@ -88,7 +101,7 @@ class Snapshot:
             raise UsageError(f"a vector holds numbers, not {vector.dtype}")
         exact = vector.astype(np.float64)
         with np.errstate(invalid="ignore", over="ignore"):
-            fitted: FloatArray = (l2(exact) if unit else exact).astype(np.float32)
+            fitted: FloatArray = (l2(exact) if self.metric == "dot" else exact).astype(np.float32)
         if not np.isfinite(fitted).all():
             raise UsageError("a query vector holds numbers that are not finite; describe its picture again")
         return fitted

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from likewise.descriptors.pooling import POOLINGS
-from likewise.descriptors.recipe import Recipe
+from likewise.descriptors.pooling import POOLINGS, Pooling
+from likewise.descriptors.recipe import Part, Recipe
 from likewise.networks.card import Card, Preprocessing
 from likewise.networks.modules import build
 
@@ -46,9 +46,33 @@ class DevicePart(nn.Module):
         self.normalise = Normalise(card.weights_named(recipe.weights or None).preprocessing)
         self.network = build(card, tensors, taps)
         self.places = [taps.index(card.tap(part.tap).name) for part in recipe.parts]
-        self.pools = nn.ModuleList(POOLINGS[part.pool](**part.options) for part in recipe.parts)
+        self.pools = nn.ModuleList(_pooling(part) for part in recipe.parts)
 
     def forward(self, pictures: Tensor) -> tuple[Tensor, ...]:
         """Give one float32 ``(n, d)`` for each part."""
         maps = self.network(self.normalise(pictures))
         return tuple(pool(maps[place]) for place, pool in zip(self.places, self.pools, strict=True))
+
+
+class MapPart(nn.Module):
+    """Normalisation and network: the maps themselves, one for each tap of a recipe."""
+
+    def __init__(self, card: Card, recipe: Recipe, tensors: Mapping[str, np.ndarray]) -> None:
+        super().__init__()
+        taps = list(dict.fromkeys(card.tap(part.tap).name for part in recipe.parts))
+        self.normalise = Normalise(card.weights_named(recipe.weights or None).preprocessing)
+        self.network = build(card, tensors, taps)
+
+    def forward(self, pictures: Tensor) -> tuple[Tensor, ...]:
+        """Give one float32 ``(n, c, h, w)`` for each tap."""
+        return tuple(self.network(self.normalise(pictures)))
+
+
+def _pooling(part: Part) -> Pooling:
+    """The pooling of a part, with the whitening of its regions where it names one."""
+    options = {key: value for key, value in part.options.items() if key not in ("file", "sha256")}
+    learned = part.whitening
+    if learned is None:
+        return POOLINGS[part.pool](**options)
+    tensors = (torch.from_numpy(learned.mean), torch.from_numpy(learned.projection))
+    return POOLINGS[part.pool](**options, whitening=tensors)

@@ -7,17 +7,18 @@ import json
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from likewise._version import __version__
+from likewise.descriptors.chain import Chain
 from likewise.descriptors.manifest import Manifest
-from likewise.descriptors.recipe import Recipe, load_recipe
-from likewise.descriptors.transforms import Chain, l2
-from likewise.engines import Program, open_engine
-from likewise.errors import BadRecipe
+from likewise.descriptors.recipe import Part, Recipe, load_recipe
+from likewise.descriptors.transforms import l2
+from likewise.engines import Engine, Program, open_engine
+from likewise.errors import BadRecipe, UsageError
 from likewise.networks import find
 from likewise.networks.card import Card
 from likewise.networks.weights import WeightsFile, fingerprint, locate, read
@@ -67,8 +68,10 @@ class Extractor:
         file = locate(self._card, weights)
         self._weights_hash = fingerprint(file, self._card, _taps(self.recipe, self._card))
         side = self._card.input_size if _is_fixed(self.recipe, self._card) else None
-        program = Program(self._key(), _Builder(self._card, self.recipe, file), side)
-        self._engine = open_engine(program, kind=engine, device=device, precision=precision, streams=streams)
+        build = _Builder(self._card, self.recipe, file)
+        self._open = partial(open_engine, kind=engine, device=device, precision=precision, streams=streams)
+        self._engine = self._open(Program(self._key(), build, side))
+        self._map_program = Program(self._key("maps"), partial(build, maps=True), side)
         self._resizes = [self.recipe.resize.scaled(scale) for scale in self.recipe.scales]
         self._chain = Chain(self.recipe.transforms)
 
@@ -113,13 +116,37 @@ class Extractor:
         ]
         return self._chain(np.concatenate(parts, axis=1))
 
+    def maps(self, loaded: Sequence[Loaded]) -> list[list[FloatArray]]:
+        """Give the maps that prepared pictures are pooled from, at the first scale.
+
+        Returns
+        -------
+        list of list of ndarray
+            For each picture and each part of the recipe float32 ``(c, h, w)``; its cells cover the picture
+            evenly.
+
+        Raises
+        ------
+        UsageError
+            When a part reads a vector, which has no places.
+        """
+        for part in self.recipe.parts:
+            if self._card.tap(part.tap).stride == 0:
+                raise UsageError(
+                    f"{part.tap} of {self._card.name} is a vector of the whole picture, not a map: "
+                    "use a recipe that pools a map, such as default, gem or rmac"
+                )
+        names = _taps(self.recipe, self._card)
+        places = [list(dict.fromkeys(names)).index(name) for name in names]
+        found = [self._mapper.run(np.stack(picture.pixels[:1])) for picture in loaded]
+        return [[maps[place][0] for place in places] for maps in found]
+
     @cached_property
     def dimensions(self) -> int:
         """Length of a vector."""
         if any(part.pool == "flatten" for part in self.recipe.parts):  # depends on the map's size: look
             return len(self.describe([self.prepare(np.zeros((64, 64, 3), np.uint8))])[0])
-        channels = [self._card.tap(part.tap).channels for part in self.recipe.parts]
-        return self._chain.dimensions(sum(channels))
+        return self._chain.dimensions(sum(_width(part, self._card) for part in self.recipe.parts))
 
     @property
     def manifest(self) -> Manifest:
@@ -151,11 +178,18 @@ class Extractor:
         back = np.argsort(order)
         return [np.concatenate(part)[back] for part in zip(*outputs, strict=True)]
 
-    def _key(self) -> str:
+    @cached_property
+    def _mapper(self) -> Engine:
+        return self._open(self._map_program)
+
+    def _key(self, *more: str) -> str:
         """Identity of what the engine runs: transforms, sizes and names do not change it."""
-        parts = [(self._card.tap(part.tap).name, part.pool, dict(part.options)) for part in self.recipe.parts]
+        parts = [
+            (self._card.tap(part.tap).name, part.pool, {k: v for k, v in part.options.items() if k != "file"})
+            for part in self.recipe.parts
+        ]
         preprocessing = asdict(self._card.weights_named(self.recipe.weights or None).preprocessing)
-        facts = [DEVICE_PART_VERSION, self._card.name, self._weights_hash, preprocessing, parts]
+        facts = [DEVICE_PART_VERSION, self._card.name, self._weights_hash, preprocessing, parts, *more]
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
@@ -165,10 +199,11 @@ class _Builder:
     def __init__(self, card: Card, recipe: Recipe, file: WeightsFile) -> None:
         self.card, self.recipe, self.file = card, recipe, file
 
-    def __call__(self) -> nn.Module:
-        from likewise.descriptors.device import DevicePart  # imports torch, which a warm search must not
+    def __call__(self, *, maps: bool = False) -> nn.Module:
+        from likewise.descriptors import device  # imports torch, which a warm search must not
 
-        return DevicePart(self.card, self.recipe, read(self.file, self.card)).eval()
+        kind = device.MapPart if maps else device.DevicePart
+        return kind(self.card, self.recipe, read(self.file, self.card)).eval()
 
 
 def _sum(vectors: list[FloatArray]) -> FloatArray:
@@ -177,6 +212,12 @@ def _sum(vectors: list[FloatArray]) -> FloatArray:
 
 def _taps(recipe: Recipe, card: Card) -> list[str]:
     return [card.tap(part.tap).name for part in recipe.parts]
+
+
+def _width(part: Part, card: Card) -> int:
+    """Numbers in the vector of a part that is pooled over channels."""
+    learned = part.whitening
+    return learned.projection.shape[1] if learned else card.tap(part.tap).channels
 
 
 def _is_fixed(recipe: Recipe, card: Card) -> bool:

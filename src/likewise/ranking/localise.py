@@ -1,0 +1,219 @@
+"""Which part of a picture is most like the query: the search for a window on its maps."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from likewise.descriptors.chain import Chain
+from likewise.descriptors.recipe import Part, Recipe
+from likewise.descriptors.transforms import Whitening, l2
+from likewise.errors import BadPicture, UsageError
+from likewise.pictures import Loaded, Source
+from likewise.ranking.windows import areas, grid, moved, pool, stretched
+from likewise.types import Box, FloatArray, IntArray
+
+KEPT_BYTES = 256 << 20
+"""Maps kept in memory, since the candidates of one query are often those of the next."""
+
+LARGER = 1e-4
+"""What a window gains by being as large as the picture: of windows that are as good the largest is meant."""
+
+_ROUNDS = 12
+
+
+class Mapper(Protocol):
+    """What localising asks of whatever describes pictures."""
+
+    @property
+    def recipe(self) -> Recipe:
+        """How it describes them."""
+
+    def prepare(self, source: Source, *, max_pixels: int | None = None) -> Loaded:
+        """Decode and resize."""
+
+    def maps(self, loaded: Sequence[Loaded]) -> list[list[FloatArray]]:
+        """For each picture and part of the recipe float32 ``(c, h, w)``."""
+
+
+@dataclass(frozen=True)
+class _Mapped:
+    """Maps of one picture, and the size of its upright original."""
+
+    maps: list[FloatArray]
+    width: int
+    height: int
+
+    @property
+    def bytes(self) -> int:
+        return sum(one.nbytes for one in self.maps)
+
+
+class Localiser:
+    """Searches the maps of pictures for the rectangle that is most like a query.
+
+    After the approximate max-pooling localisation of Tolias, Sicre and Jegou (Particular object retrieval
+    with integral max-pooling of CNN activations, ICLR 2016, section 5), for every pooling that
+    `likewise.ranking.windows` knows: a grid of windows is scored, then the sides of the best one are moved as
+    long as that helps. A window is pooled, and its vector goes through the recipe's transforms, as the whole
+    picture's does; only the first scale of the recipe is looked at.
+
+    Parameters
+    ----------
+    describer
+        What described the pictures.
+    queries
+        float32 ``(q, d)``, the vectors asked for.
+    file_of
+        Where a picture lies, by its id.
+    max_pixels
+        Largest picture accepted.
+
+    Raises
+    ------
+    UsageError
+        When the recipe keeps no map to search in.
+    """
+
+    def __init__(
+        self,
+        describer: Mapper,
+        queries: FloatArray,
+        file_of: Callable[[int], Source],
+        *,
+        max_pixels: int | None = None,
+    ) -> None:
+        self._describer, self._queries, self._file_of = describer, queries, file_of
+        self._max_pixels = max_pixels
+        self._window = _WindowVector(describer.recipe)
+        self._metric = describer.recipe.distance
+        self._kept: OrderedDict[int, _Mapped] = OrderedDict()
+
+    def __call__(self, query: int, ids: IntArray) -> tuple[FloatArray, list[Box | None]]:
+        """Find the best window of each candidate.
+
+        Parameters
+        ----------
+        query
+            Row of the queries.
+        ids
+            The candidates, int64 ``(m,)``.
+
+        Returns
+        -------
+        tuple
+            Scores, float32 ``(m,)``, and boxes in pixels of the upright originals. A candidate whose file can
+            no longer be read has no box, and the score minus infinity.
+        """
+        found = [self._find(self._queries[query], picture) for picture in ids.tolist()]
+        return np.array([score for score, _ in found], np.float32), [box for _, box in found]
+
+    def _find(self, query: FloatArray, picture: int) -> tuple[float, Box | None]:
+        try:
+            mapped = self._mapped(picture)
+        except BadPicture:
+            return -np.inf, None
+        vectors = self._window.of(mapped.maps)
+        size = mapped.maps[0].shape[1:]
+
+        def best(windows: IntArray) -> tuple[float, float, IntArray]:
+            scores = self._scores(query, vectors(windows))
+            worth = scores + LARGER * areas(windows)[:, 0] / (size[0] * size[1])
+            place = int(worth.argmax())
+            return float(worth[place]), float(scores[place]), windows[place]
+
+        _, score, window = _climb(best, *size)
+        return score, _in_pixels(window, mapped)
+
+    def _scores(self, query: FloatArray, vectors: FloatArray) -> FloatArray:
+        scores: FloatArray = (
+            -np.linalg.norm(vectors - query, axis=1) if self._metric == "l2" else vectors @ query
+        )
+        return scores
+
+    def _mapped(self, picture: int) -> _Mapped:
+        """Maps of a picture, from memory if they are there; those not used for longest leave it."""
+        if picture not in self._kept:
+            loaded = self._describer.prepare(self._file_of(picture), max_pixels=self._max_pixels)
+            (maps,) = self._describer.maps([loaded])
+            self._kept[picture] = _Mapped(maps, loaded.width, loaded.height)
+        self._kept.move_to_end(picture)
+        while len(self._kept) > 1 and sum(one.bytes for one in self._kept.values()) > KEPT_BYTES:
+            self._kept.popitem(last=False)
+        return self._kept[picture]
+
+
+class _WindowVector:
+    """A recipe, applied to windows of maps instead of pictures."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        flat = [part for part in recipe.parts if part.pool in ("flatten", "none")]
+        if flat:
+            raise UsageError(
+                f"recipe {recipe.name!r} does not pool {flat[0].tap}, so that a part of a picture cannot be "
+                "compared with a whole one: to localise, use a recipe that does, such as default, gem or rmac"
+            )
+        self._parts = recipe.parts
+        self._alone = len(recipe.parts) == len(recipe.scales) == 1
+        self._regions = [_region(part) for part in recipe.parts]
+        self._chain = Chain(recipe.transforms)
+
+    def of(self, maps: list[FloatArray]) -> Callable[[IntArray], FloatArray]:
+        """Make ready the maps of one picture: windows of the first to vectors ``(m, d)``."""
+        sizes = [one.shape[1:] for one in maps]
+        pools = [pool(one, part.pool, part.options) for one, part in zip(maps, self._parts, strict=True)]
+
+        def vectors(windows: IntArray) -> FloatArray:
+            pooled = [
+                region(one(stretched(windows, sizes[0], size)))
+                for one, region, size in zip(pools, self._regions, sizes, strict=True)
+            ]
+            return self._joined(pooled)
+
+        return vectors
+
+    def _joined(self, pooled: list[FloatArray]) -> FloatArray:
+        if self._alone:
+            return self._chain(pooled[0])
+        parts = [part.weight * l2(one) for part, one in zip(self._parts, pooled, strict=True)]
+        return self._chain(np.concatenate(parts, axis=1))
+
+
+def _climb(
+    best: Callable[[IntArray], tuple[float, float, IntArray]], height: int, width: int
+) -> tuple[float, float, IntArray]:
+    """Take the best window of the grid and move its sides, by ever smaller steps, while that helps."""
+    found = best(grid(height, width))
+    step = max(1, max(height, width) // 16)
+    for _ in range(_ROUNDS):
+        moved_to = best(moved(found[2], step, height, width))
+        if moved_to[0] > found[0]:
+            found = moved_to
+        elif step > 1:
+            step //= 2
+        else:
+            break
+    return found
+
+
+def _region(part: Part) -> Callable[[FloatArray], FloatArray]:
+    """What R-MAC does to the vector of each region before it adds them; nothing for other poolings."""
+    if part.pool != "rmac":
+        return lambda vectors: vectors
+    if not part.options.get("file"):
+        return l2
+    whitening = Whitening.load(Path(str(part.options["file"])), sha256=str(part.options["sha256"]))
+    return lambda vectors: l2(whitening(l2(vectors)))
+
+
+def _in_pixels(window: IntArray, mapped: _Mapped) -> Box:
+    """A window of the first map on the upright original, over which the cells lie evenly."""
+    _, height, width = mapped.maps[0].shape
+    across, down = mapped.width / width, mapped.height / height
+    top, left, bottom, right = window.tolist()
+    return Box(left * across, top * down, right * across, bottom * down)
