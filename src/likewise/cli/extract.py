@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from likewise.cli.options import Device, Engine, Json, MaxPixels, Precision, RecipeName
+from likewise.cli.options import Device, Engine, Json, MaxPixels, Precision, RecipeName, Whiten
 from likewise.cli.output import printable, progress, show
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ def extract(
         ),
     ] = 0,
     recipe: RecipeName = None,
+    whiten: Whiten = None,
     engine: Engine = "openvino",
     device: Device = "cpu",
     precision: Annotated[Precision, typer.Option(help="The numbers the network is run in.")] = "f32",
@@ -70,6 +71,8 @@ def extract(
     from likewise.export.extraction import extract as extract_folder
 
     how = _recipe(recipe, network, tap, pool=pool, weights=weights, resize=_resize(resize, size))
+    if whiten is not None:
+        how = how.whitened(whiten)
     extractor = Extractor(how, engine=engine, device=device, precision=precision)
     with progress("extracting") as callback:
         done = extract_folder(

@@ -17,7 +17,10 @@ from likewise.cli.options import (
     Json,
     MaxPixels,
     Numbers,
+    Quantise,
     RecipeName,
+    Whiten,
+    described_by,
     find_collection,
 )
 from likewise.cli.output import printable, progress, show, table
@@ -49,6 +52,8 @@ def index(
         ),
     ] = None,
     recipe: RecipeName = None,
+    whiten: Whiten = None,
+    quantise: Quantise = None,
     engine: Engine = "openvino",
     device: Device = "cpu",
     precision: Numbers = None,
@@ -76,7 +81,8 @@ def index(
                 f"{folder} is not there, or a link that leads nowhere: there is nothing to index"
             )
     path = into or Path(os.path.basename(os.path.realpath(folders[0])) + SUFFIX)
-    opened = Collection.open(path, recipe=recipe, engine=engine, device=device, precision=precision)
+    how = described_by(recipe, whiten, quantise)
+    opened = Collection.open(path, recipe=how, engine=engine, device=device, precision=precision)
     with opened as collection:
         with progress("indexing") as callback:
             report = collection.add(

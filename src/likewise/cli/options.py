@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from likewise.errors import CollectionNotFound
+from likewise.errors import CollectionNotFound, UsageError
+
+if TYPE_CHECKING:
+    from likewise.descriptors.recipe import Recipe
 
 SUFFIX = ".likewise"
 VARIABLE = "LIKEWISE_COLLECTION"
@@ -55,6 +58,31 @@ RecipeName = Annotated[
         autocompletion=_recipes,
     ),
 ]
+Whiten = Annotated[
+    Path | None,
+    typer.Option(
+        "--whiten",
+        metavar="FILE",
+        help="Whiten the vectors by what `likewise whiten learn` wrote.",
+        show_default=False,
+    ),
+]
+Quantise = Annotated[
+    Path | None,
+    typer.Option(
+        "--quantise",
+        metavar="FILE",
+        help="Store vectors in a few bytes by what `likewise quantise learn` wrote.",
+        show_default=False,
+    ),
+]
+Most = Annotated[
+    int,
+    typer.Option("--most", min=2, help="Learn on at most so many pictures, spread evenly over the folder."),
+]
+Output = Annotated[
+    Path, typer.Option("-o", "--output", metavar="FILE", help="What to write, a .safetensors file.")
+]
 MaxPixels = Annotated[
     int | None,
     typer.Option(
@@ -75,6 +103,31 @@ BoxText = Annotated[
         show_default=False,
     ),
 ]
+
+
+def described_by(
+    recipe: str | None, whiten: Path | None, quantise: Path | None = None
+) -> Recipe | str | None:
+    """The recipe that --recipe names with what --whiten and --quantise add; None where none is given."""
+    if whiten is None and quantise is None:
+        return recipe
+    from likewise.descriptors.recipe import load_recipe
+
+    found = load_recipe(recipe or "default")
+    found = found.whitened(whiten) if whiten else found
+    return found.quantised(quantise) if quantise else found
+
+
+def new_file(path: Path, *, overwrite: bool) -> None:
+    """Refuse to write over a file before any work is done.
+
+    Raises
+    ------
+    UsageError
+        When it exists.
+    """
+    if path.exists() and not overwrite:
+        raise UsageError(f"{path} exists: give --overwrite, or another name")
 
 
 def find_collection(given: Path | None) -> Path:

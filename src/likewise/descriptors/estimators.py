@@ -6,9 +6,8 @@ They keep scikit-learn's contract, ``ValueError`` for unusable samples included,
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,10 +19,12 @@ from sklearn.base import (
 )
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from likewise.descriptors.learned import fingerprint
 from likewise.descriptors.transforms import Origin, Whitening, l2, signed_root, whiten
 
 Array = NDArray[Any]
 _DTYPES = [np.float64, np.float32]
+_ROWS = 4096  # of a sample that are made float64 at once
 
 
 class _Stateless(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
@@ -73,7 +74,63 @@ class SignedRoot(_Stateless):
         return signed_root(validate_data(self, X, dtype=_DTYPES, reset=False), self.exponent)
 
 
-class PCAWhitening(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
+class _Affine(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """A centre and a projection, once `fit` of a subclass has learned them."""
+
+    _method: Literal["pca", "pairs"] = "pca"
+
+    def transform(self, X: Array) -> Array:
+        """Whiten ``(n, d)`` to ``(n, k)``."""
+        check_is_fitted(self)
+        X = validate_data(self, X, dtype=_DTYPES, reset=False)
+        return whiten(X, self.mean_.astype(X.dtype), self.projection_.astype(X.dtype))
+
+    def learned(self, **origin: Any) -> Whitening:
+        """What was learned, for recipes and files.
+
+        Parameters
+        ----------
+        **origin
+            What is known of the pictures: ``about``, ``pictures``, ``recipe``, ``regions``; see
+            `likewise.descriptors.transforms.Origin`.
+        """
+        check_is_fitted(self)
+        told = Origin(
+            self.fingerprint_,
+            self.n_samples_,
+            exponent=float(self.exponent),
+            shrinkage=float(self.shrinkage),
+            method=self._method,
+            **origin,
+        )
+        return Whitening(self.mean_.astype(np.float32), self.projection_.astype(np.float32), told)
+
+    def save(self, path: str | Path, **origin: Any) -> None:
+        """Write what was learned as a safetensors file that a recipe's ``whiten`` can name.
+
+        Parameters
+        ----------
+        **origin
+            As for `learned`.
+
+        Raises
+        ------
+        StorageError
+            When the file cannot be written.
+        """
+        self.learned(**origin).save(Path(path))
+
+    @property
+    def _n_features_out(self) -> int:
+        return int(self.projection_.shape[1])
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+
+class PCAWhitening(_Affine):
     """Centre, rotate to the principal axes, and divide each axis by a power of its variance.
 
     Jegou and Chum, Negative evidences and co-occurrences in image retrieval, ECCV 2012. By the exact
@@ -122,14 +179,13 @@ class PCAWhitening(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
             raise ValueError(
                 f"exponent {self.exponent} and shrinkage {self.shrinkage} must lie between 0 and 1"
             )
-        self.fingerprint_ = hashlib.sha256(np.ascontiguousarray(X, np.float32).data).hexdigest()
+        self.fingerprint_ = fingerprint(X)
         self.n_samples_ = len(X)
         self.mean_ = X.mean(axis=0, dtype=np.float64)
-        centred = X - self.mean_
-        variances, axes = _principal_axes(centred)
+        variances, axes = _principal_axes(X, self.mean_)
         keep = self._kept(len(variances))
         self.variances_ = variances[:keep]
-        mean_variance = np.square(centred).sum() / (self.n_samples_ - 1) / X.shape[1]
+        mean_variance = variances.sum() / X.shape[1]
         shrunk = (1 - self.shrinkage) * self.variances_ + self.shrinkage * mean_variance
         self.projection_ = axes[:, :keep] * shrunk**-self.exponent
         return self
@@ -143,52 +199,130 @@ class PCAWhitening(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
             )
         return keep
 
-    def transform(self, X: Array) -> Array:
-        """Whiten ``(n, d)`` to ``(n, k)``."""
-        check_is_fitted(self)
-        X = validate_data(self, X, dtype=_DTYPES, reset=False)
-        return whiten(X, self.mean_.astype(X.dtype), self.projection_.astype(X.dtype))
 
-    def save(self, path: str | Path, *, about: str = "") -> None:
-        """Write what was learned as a safetensors file that a recipe's ``whiten`` can name.
+class PairWhitening(_Affine):
+    """Whiten what differs between pictures of one thing, then rotate to what differs between things.
 
-        Parameters
-        ----------
-        about
-            What it was learned on, in words.
+    Mikolajczyk and Matas, Improving descriptors for fast tree matching by optimal linear projection, ICCV
+    2007, as used by Radenovic, Tolias and Chum, TPAMI 2019, eq. 8 and 9: with ``C_S`` the mean of
+    ``(a - b)(a - b)'`` over all pairs of one group and ``C_D`` the same over all pairs of two groups, the
+    projection is ``C_S^(-1/2) eig(C_S^(-1/2) C_D C_S^(-1/2))``. Its variance over matching pairs is the
+    identity.
+
+    Parameters
+    ----------
+    dimensions
+        How many axes to keep, by falling variance between groups; None for all.
+    shrinkage
+        Share, 0 to 1, by which the variances of matching pairs move to their mean. With 0 there must be more
+        pictures in groups than numbers in a vector.
+
+    Attributes
+    ----------
+    mean_
+        ``(d,)``, of all samples.
+    projection_
+        ``(d, k)``.
+    fingerprint_
+        Sha256 of the sample.
+    """
+
+    _method = "pairs"
+    exponent = 0.5
+
+    def __init__(self, dimensions: int | None = None, *, shrinkage: float = 0.1) -> None:
+        self.dimensions = dimensions
+        self.shrinkage = shrinkage
+
+    def fit(self, X: Array, y: Any) -> Self:
+        """Learn from a sample ``(n, d)`` whose rows with equal labels ``y`` show the same thing.
 
         Raises
         ------
-        StorageError
-            When the file cannot be written.
+        ValueError
+            When no two samples share a label or all do, pictures of one thing differ in too few directions,
+            or a parameter is out of bounds.
         """
-        check_is_fitted(self)
-        origin = Origin(self.fingerprint_, self.n_samples_, self.exponent, self.shrinkage, about)
-        Whitening(self.mean_.astype(np.float32), self.projection_.astype(np.float32), origin).save(Path(path))
-
-    @property
-    def _n_features_out(self) -> int:
-        return int(self.projection_.shape[1])
+        X, y = validate_data(self, X, y, dtype=_DTYPES, ensure_min_samples=2)
+        if not 0 <= self.shrinkage <= 1:
+            raise ValueError(f"shrinkage {self.shrinkage} must lie between 0 and 1")
+        self.fingerprint_, self.n_samples_ = fingerprint(X), len(X)
+        self.mean_ = X.mean(axis=0, dtype=np.float64)
+        same, different = _pair_covariances(X - self.mean_, np.unique(y, return_inverse=True)[1])
+        root = _inverse_root(same, self.shrinkage)
+        axes = np.linalg.eigh(root @ different @ root)[1][:, ::-1]
+        keep = X.shape[1] if self.dimensions is None else self.dimensions
+        if not 1 <= keep <= X.shape[1]:
+            raise ValueError(
+                f"dimensions={keep} must lie between 1 and {X.shape[1]}, the numbers in a vector"
+            )
+        self.projection_ = root @ _upright(axes[:, :keep])
+        return self
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        tags.target_tags.required = True
         return tags
 
 
-def _principal_axes(centred: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Variances ``(r,)``, falling, and axes ``(d, r)`` as columns, of a centred sample ``(n, d)`` of rank r.
+def _principal_axes(X: Array, mean: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Variances ``(r,)``, falling, and axes ``(d, r)`` as columns, of a sample ``(n, d)`` of rank r.
 
     With fewer samples than numbers the eigenvectors u of the n x n products between samples give the axes
     as ``centred' u`` (as in Turk and Pentland, 1991), which spares the d x d covariance.
     """
-    n, d = centred.shape
-    matrix = centred @ centred.T if n < d else centred.T @ centred
-    squares, vectors = np.linalg.eigh(matrix)
+    n, d = X.shape
+    squares, vectors = np.linalg.eigh((X - mean) @ (X - mean).T if n < d else _scatter(X, mean))
     squares, vectors = squares[::-1], vectors[:, ::-1]
     # Below this a square is rounding of the largest; its axis would be noise, blown up by the division.
     rank = int(np.sum(squares > squares[0] * max(n, d) * np.finfo(np.float64).eps)) if squares[0] > 0 else 0
-    axes = centred.T @ vectors[:, :rank] / np.sqrt(squares[:rank]) if n < d else vectors[:, :rank]
-    # An axis has no sign of its own: let its largest number be positive, whatever the solver gave.
+    axes = (X - mean).T @ vectors[:, :rank] / np.sqrt(squares[:rank]) if n < d else vectors[:, :rank]
+    return squares[:rank] / (n - 1), _upright(axes)
+
+
+def _scatter(X: Array, mean: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Sum of ``(x - mean)(x - mean)'``, in blocks of rows: no float64 copy of a large sample is made."""
+    total = np.zeros((X.shape[1], X.shape[1]))
+    for begin in range(0, len(X), _ROWS):
+        block = X[begin : begin + _ROWS] - mean
+        total += block.T @ block
+    return total
+
+
+def _pair_covariances(
+    centred: NDArray[np.float64], groups: NDArray[np.int64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean of ``(a - b)(a - b)'`` over all pairs of one group, and over all pairs of two.
+
+    The differences of all pairs among m samples add up to m times their scatter about their mean, which
+    spares the pairs.
+    """
+    n, sizes = len(centred), np.bincount(groups)
+    same = int((sizes * (sizes - 1) // 2).sum())
+    different = n * (n - 1) // 2 - same
+    if not same or not different:
+        what = "no two samples share a label" if not same else "all samples share one label"
+        raise ValueError(f"{what}: pairs of one group and of two are needed")
+    sums = np.zeros((len(sizes), centred.shape[1]))
+    np.add.at(sums, groups, centred)
+    apart = (centred - (sums / sizes[:, None])[groups]) * np.sqrt(sizes[groups])[:, None]
+    within = apart.T @ apart
+    return within / same, (n * (centred.T @ centred) - within) / different
+
+
+def _inverse_root(matrix: NDArray[np.float64], shrinkage: float) -> NDArray[np.float64]:
+    """``C^(-1/2)`` of a covariance, symmetric, its variances moved to their mean by a share."""
+    variances, axes = np.linalg.eigh(matrix)
+    shrunk = (1 - shrinkage) * variances + shrinkage * variances.mean()
+    if shrunk[0] <= shrunk[-1] * len(matrix) * np.finfo(np.float64).eps:
+        raise ValueError(
+            "pictures of one thing differ in fewer directions than a vector has numbers: "
+            "learn on more pairs, or with a shrinkage above 0"
+        )
+    return np.asarray((axes * shrunk**-0.5) @ axes.T)
+
+
+def _upright(axes: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Axes as columns, each turned so that its largest number is positive, whatever the solver gave."""
     largest = np.take_along_axis(axes, np.abs(axes).argmax(axis=0)[None], axis=0)
-    return squares[:rank] / (n - 1), axes * np.where(largest < 0, -1, 1)
+    return np.asarray(axes * np.where(largest < 0, -1, 1))

@@ -6,7 +6,7 @@ Recipes are small TOML files::
     about = "generalised mean of VGG16's last map"
     network = "vgg16"
     distance = "cosine"            # or "l2"
-    code = "fp16"                  # fp32, fp16 or int8: how vectors are stored
+    code = "fp16"                  # fp32, fp16, int8 or pq: how vectors are stored
     scales = [1.0]                 # the vectors of all scales are added
     transforms = [{ kind = "l2" }] # l2, root (exponent), whiten (file), in this order
 
@@ -28,12 +28,14 @@ from __future__ import annotations
 import hashlib
 import json
 import tomllib
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal
 
+from likewise.descriptors.learned import Sample, digest_of
+from likewise.descriptors.quantiser import Quantiser
 from likewise.descriptors.tables import (
     Option,
     as_list,
@@ -44,6 +46,7 @@ from likewise.descriptors.tables import (
     settle,
     toml_lines,
 )
+from likewise.descriptors.transforms import Whitening
 from likewise.errors import BadRecipe, UsageError
 from likewise.pictures import Resize
 from likewise.registry import lookup
@@ -57,7 +60,7 @@ POOLS: dict[str, dict[str, Option]] = {
     "gem": {"p": 3.0, "eps": 1e-6, "centre": 0.0},
     "spoc": {"prior": False},
     "crow": {},
-    "rmac": {"levels": 3, "overlap": 0.4},
+    "rmac": {"levels": 3, "overlap": 0.4, "file": "", "sha256": ""},  # of a whitening of its regions
 }
 """Options of each pooling with their defaults; "none" is for taps that already give one vector."""
 
@@ -77,7 +80,11 @@ _SCALARS: dict[str, Option] = {
     "code": "fp16",
 }
 _RESIZE: dict[str, Option] = {"policy": "longest", "size": 0, "enlarge": False}
-_NESTED = ("resize", "scales", "transforms", "parts")
+CODES = ("fp32", "fp16", "int8", "pq")
+_FILE: dict[str, Option] = {"file": "", "sha256": ""}
+_NESTED = ("resize", "scales", "transforms", "parts", "quantiser")
+_SPACE = ("network", "weights", "parts", "transforms")
+"""What of a recipe makes its vectors others rather than the same ones of other pictures or sizes."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +106,26 @@ class Part:
         choose("pool", self.pool, POOLS)
         settled = settle({"weight": self.weight}, {"weight": 1.0}, "[[parts]]")
         object.__setattr__(self, "weight", settled["weight"])
-        object.__setattr__(self, "options", settle(self.options, POOLS[self.pool], f"pool {self.pool!r}"))
+        options = settle(self.options, POOLS[self.pool], f"pool {self.pool!r}")
+        if bool(options.get("file")) != bool(options.get("sha256")):
+            raise BadRecipe(f"the whitening of pool {self.pool!r} needs a file and its sha256")
+        object.__setattr__(self, "options", options)
+
+    @property
+    def whitening(self) -> Whitening | None:
+        """What the pooling whitens its regions by, read from its file.
+
+        Raises
+        ------
+        WeightsMissing, BadWeights
+            When it cannot be read.
+        """
+        file, sha256 = (str(self.options.get(key, "")) for key in ("file", "sha256"))
+        return Whitening.load(Path(file), sha256=sha256) if file else None
+
+    def whitened(self, path: Path) -> Part:
+        """Give this part with its regions whitened by a file that was learned on such regions."""
+        return replace(self, options={**self.options, **_named(path)})
 
 
 @dataclass(frozen=True)
@@ -131,12 +157,7 @@ class Step:
         BadRecipe
             When the file cannot be read.
         """
-        try:
-            with path.open("rb") as stream:
-                digest = hashlib.file_digest(stream, "sha256").hexdigest()
-        except OSError as error:
-            raise BadRecipe(f"whitening file {path} cannot be read: {error.strerror}") from error
-        return cls("whiten", {"file": str(path.absolute()), "sha256": digest})
+        return cls("whiten", _named(path))
 
 
 @dataclass(frozen=True)
@@ -151,6 +172,8 @@ class Recipe:
         Factors on the resize policy; the vectors of all scales are added.
     code
         How vectors are stored.
+    quantiser
+        The file and sha256 of what code ``pq`` writes by; empty for other codes.
 
     Raises
     ------
@@ -167,11 +190,14 @@ class Recipe:
     scales: tuple[float, ...] = (1.0,)
     transforms: tuple[Step, ...] = (Step("l2"),)
     distance: Literal["cosine", "l2"] = "cosine"
-    code: Literal["fp32", "fp16", "int8"] = "fp16"
+    code: Literal["fp32", "fp16", "int8", "pq"] = "fp16"
+    quantiser: Mapping[str, Option] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         choose("distance", self.distance, ("cosine", "l2"))
-        choose("code", self.code, ("fp32", "fp16", "int8"))
+        choose("code", self.code, CODES)
+        if (self.code == "pq") != bool(self.quantiser):
+            raise BadRecipe("code 'pq' and a quantiser belong together; Recipe.quantised(path) sets both")
         if not (self.network and self.parts and self.scales):
             raise BadRecipe("a recipe needs a network, at least one part and at least one scale")
         if self.resize.scale != 1:
@@ -208,6 +234,8 @@ class Recipe:
         """Write the recipe such that `parse_recipe` gives an equal one, all defaults spelt out."""
         steps = [{"kind": step.kind, **step.options} for step in self.transforms]
         head = {key: getattr(self, key) for key in _SCALARS}
+        if self.quantiser:
+            head["quantiser"] = self.quantiser
         text = [*toml_lines(head | {"scales": self.scales, "transforms": steps}), "", "[resize]"]
         text += toml_lines({key: getattr(self.resize, key) for key in _RESIZE})
         for part in self.parts:
@@ -216,18 +244,76 @@ class Recipe:
 
     def difference(self, other: Recipe) -> str:
         """What differs between two recipes, as ``key this against other, ...``; empty when nothing does."""
-        mine, theirs = flat(self._canonical()), flat(other._canonical())
-        keys = [key for key in sorted({*mine, *theirs}) if mine.get(key) != theirs.get(key)]
-        return ", ".join(
-            f"{key} {mine.get(key, 'absent')} against {theirs.get(key, 'absent')}" for key in keys
-        )
+        return _difference(self._canonical(), other._canonical())
+
+    def whitened(self, path: Path) -> Recipe:
+        """Give this recipe with the whitening that a file holds, and L2 normalisation after it.
+
+        A whitening of finished vectors comes after the recipe's own transforms; one that was learned on the
+        regions of R-MAC goes into that pooling.
+
+        Raises
+        ------
+        BadRecipe
+            When it was learned on vectors of another network, tap, pooling or transform. Other sizes of
+            pictures are no hindrance.
+        WeightsMissing, BadWeights
+            When the file cannot be read.
+        """
+        origin = Whitening.load(path).origin
+        self._expect(origin, f"whitening {path}")
+        name = f"{self.name}-whitened"
+        if origin.regions:
+            parts = tuple(part.whitened(path) if part.pool == "rmac" else part for part in self.parts)
+            return replace(self, name=name, parts=parts)
+        return replace(self, name=name, transforms=(*self.transforms, Step.whiten(path), Step("l2")))
+
+    def quantised(self, path: Path) -> Recipe:
+        """Give this recipe with vectors stored as code ``pq``, by the quantiser that a file holds.
+
+        Raises
+        ------
+        BadRecipe
+            When it was learned on vectors of another network, tap, pooling or transform.
+        WeightsMissing, BadWeights
+            When the file cannot be read.
+        """
+        self._expect(Quantiser.load(path).origin, f"quantiser {path}")
+        return replace(self, name=f"{self.name}-pq", code="pq", quantiser=_named(path, "quantiser"))
+
+    def _expect(self, origin: Sample, what: str) -> None:
+        """Refuse what was learned on vectors of another kind."""
+        if not origin.recipe:
+            return
+        other = parse_recipe(origin.recipe, origin=what)
+        if unlike := _difference(_only(self._canonical(), _SPACE), _only(other._canonical(), _SPACE)):
+            raise BadRecipe(
+                f"{what} was learned for recipe {other.name!r}, which differs from {self.name!r}: {unlike}; "
+                "learn one for this recipe"
+            )
 
     def _canonical(self) -> dict[str, Any]:
         table = asdict(self)
         del table["name"], table["about"]
-        for step in table["transforms"]:
-            step["options"].pop("file", None)  # its sha256 stays: where it lies does not matter
-        return table
+        for one in (*table["transforms"], *table["parts"]):
+            one["options"].pop("file", None)  # its sha256 stays: where it lies does not matter
+        quantiser = table.pop("quantiser")
+        return table | ({"quantiser": {"sha256": quantiser["sha256"]}} if quantiser else {})
+
+
+def _named(path: Path, what: str = "whitening") -> dict[str, Option]:
+    """Options that name a file that was learned."""
+    return {"file": str(path.absolute()), "sha256": digest_of(path, what)}
+
+
+def _difference(mine: Mapping[str, Any], theirs: Mapping[str, Any]) -> str:
+    mine, theirs = flat(mine), flat(theirs)
+    keys = [key for key in sorted({*mine, *theirs}) if mine.get(key) != theirs.get(key)]
+    return ", ".join(f"{key} {mine.get(key, 'absent')} against {theirs.get(key, 'absent')}" for key in keys)
+
+
+def _only(table: Mapping[str, Any], keys: Collection[str]) -> dict[str, Any]:
+    return {key: table[key] for key in keys}
 
 
 def _beyond(given: Mapping[str, Any], defaults: Mapping[str, Option]) -> dict[str, Any]:
@@ -296,7 +382,9 @@ def _recipe(table: dict[str, Any], folder: Path) -> Recipe:
         lists["transforms"] = tuple(
             _step(step, folder) for step in as_list(table["transforms"], "transforms")
         )
-    parts = tuple(_part(part) for part in as_list(table.get("parts", []), "parts"))
+    parts = tuple(_part(part, folder) for part in as_list(table.get("parts", []), "parts"))
+    if quantiser := as_table(table.get("quantiser", {}), "quantiser"):
+        lists["quantiser"] = settle(_resolved(quantiser, folder, "quantiser"), _FILE, "quantiser")
     resize = _resize(table.get("resize", {}))
     return Recipe(resize=resize, parts=parts, **settle(scalars, _SCALARS, "the recipe"), **lists)
 
@@ -305,9 +393,9 @@ def _resize(table: Any) -> Resize:
     return Resize(**settle(as_table(table, "resize"), _RESIZE, "[resize]"))
 
 
-def _part(table: Any) -> Part:
+def _part(table: Any, folder: Path) -> Part:
     given = as_table(table, "parts")
-    options = as_table(given.get("options", {}), "parts.options")
+    options = _resolved(as_table(given.get("options", {}), "parts.options"), folder)
     scalars = {key: value for key, value in given.items() if key != "options"}
     known_keys(given, ("tap", "pool", "weight", "options"), "[[parts]]")
     if "tap" not in given:
@@ -321,6 +409,12 @@ def _step(table: Any, folder: Path) -> Step:
     if not isinstance(kind, str):
         raise BadRecipe(f"each transform needs a kind, one of {', '.join(STEPS)}")
     options = {key: value for key, value in given.items() if key != "kind"}
-    if kind == "whiten" and isinstance(options.get("file"), str) and set(options) == {"file"}:
-        return Step.whiten(folder / options["file"])
-    return Step(kind, options)
+    return Step(kind, _resolved(options, folder))
+
+
+def _resolved(options: dict[str, Any], folder: Path, what: str = "whitening") -> dict[str, Any]:
+    """Options in which a file that is named without its digest is found from ``folder`` and looked at."""
+    file = options.get("file")
+    if isinstance(file, str) and file and "sha256" not in options:
+        return options | _named(folder / file, what)
+    return options

@@ -27,11 +27,16 @@ BOUNDS: dict[str, tuple[float, float]] = {
 _KINDS = {str: "a text", bool: "true or false", int: "a whole number", float: "a number"}
 
 
-def settle(given: Mapping[str, Any], defaults: Mapping[str, Option], where: str) -> dict[str, Any]:
+def settle(
+    given: Mapping[str, Any],
+    defaults: Mapping[str, Option],
+    where: str,
+    bounds: Mapping[str, tuple[float, float]] = BOUNDS,
+) -> dict[str, Any]:
     """Values of all ``defaults``, taken from ``given`` where it has them; checked for kind and bounds."""
     known_keys(given, defaults, where)
     return {
-        key: _checked(given[key], default, f"{key} of {where}", BOUNDS.get(key)) if key in given else default
+        key: _checked(given[key], default, f"{key} of {where}", bounds.get(key)) if key in given else default
         for key, default in defaults.items()
     }
 

@@ -6,21 +6,15 @@ learn and compose. All take ``(n, d)`` or one vector ``(d,)``, float32 or float6
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors import numpy as tensorfile
 
-from likewise.descriptors.recipe import Step
-from likewise.errors import BadWeights, StorageError, UsageError, WeightsMissing
+from likewise.descriptors.learned import Sample, read, write
+from likewise.errors import BadWeights, UsageError
 from likewise.types import FloatArray
 
 Floats = TypeVar("Floats", NDArray[np.float32], NDArray[np.float64])
@@ -67,23 +61,24 @@ def whiten(x: Floats, mean: Floats, projection: Floats) -> Floats:
     return np.asarray((x - mean) @ projection, x.dtype)
 
 
-@dataclass(frozen=True)
-class Origin:
-    """What a whitening was learned on.
+@dataclass(frozen=True, kw_only=True)
+class Origin(Sample):
+    """What a whitening was learned on, and how.
 
     Attributes
     ----------
-    fingerprint
-        Sha256 of the sample vectors.
-    about
-        The pictures in words, so that a score can say where its whitening comes from.
+    exponent, shrinkage
+        As the estimator was given them.
+    method
+        ``pca``, or ``pairs`` where it was told which pictures show the same thing.
+    regions
+        Whether it whitens the regions of R-MAC one by one rather than finished vectors.
     """
 
-    fingerprint: str
-    samples: int
     exponent: float
     shrinkage: float
-    about: str = ""
+    method: Literal["pca", "pairs"] = "pca"
+    regions: bool = False
 
 
 @dataclass(frozen=True)
@@ -114,12 +109,7 @@ class Whitening:
         StorageError
             When the file cannot be written.
         """
-        tensors = {"mean": self.mean, "projection": np.ascontiguousarray(self.projection)}
-        data = tensorfile.save(tensors, {"origin": json.dumps(asdict(self.origin))})
-        try:
-            path.write_bytes(data)
-        except OSError as error:
-            raise StorageError(f"whitening {path} cannot be written: {error.strerror}") from error
+        write(path, {"mean": self.mean, "projection": self.projection}, self.origin)
 
     @classmethod
     def load(cls, path: Path, *, sha256: str | None = None) -> Whitening:
@@ -137,55 +127,8 @@ class Whitening:
         BadWeights
             When the file has another digest or is no whitening.
         """
+        tensors, origin = read(path, "whitening", sha256=sha256)
         try:
-            data = path.read_bytes()
-        except OSError as error:
-            raise WeightsMissing(f"whitening {path} cannot be read: {error.strerror}") from error
-        if sha256 is not None and hashlib.sha256(data).hexdigest() != sha256:
-            raise BadWeights(
-                f"whitening {path} is not the one that the recipe names: its sha256 is not {sha256}"
-            )
-        try:
-            tensors, origin = tensorfile.load(data), _metadata(data)["origin"]
-            return cls(tensors["mean"], tensors["projection"], Origin(**json.loads(origin)))
-        except (SafetensorError, KeyError, TypeError, ValueError) as error:
+            return cls(tensors["mean"], tensors["projection"], Origin(**origin))
+        except (KeyError, TypeError) as error:
             raise BadWeights(f"{path} holds no whitening: {error}") from error
-
-
-def _metadata(data: bytes) -> dict[str, str]:
-    """Metadata of a safetensors file: a JSON header after its length as 8 bytes, little end first."""
-    length = int.from_bytes(data[:8], "little")
-    return dict(json.loads(data[8 : 8 + length])["__metadata__"])
-
-
-class Chain:
-    """The transforms of a recipe, ready to be applied.
-
-    Raises
-    ------
-    WeightsMissing, BadWeights
-        When a whitening cannot be read.
-    """
-
-    def __init__(self, steps: Sequence[Step]) -> None:
-        self._functions = [_function(step) for step in steps]
-
-    def __call__(self, x: FloatArray) -> FloatArray:
-        """Transform ``(n, d)`` or ``(d,)``; gives float32."""
-        for function in self._functions:
-            x = function(x)
-        return x
-
-    def dimensions(self, before: int) -> int:
-        """How long vectors are after the chain when they are ``before`` long ahead of it."""
-        return len(self(np.zeros(before, np.float32)))
-
-
-def _function(step: Step) -> Callable[[FloatArray], FloatArray]:
-    match step.kind:
-        case "l2":
-            return l2
-        case "root":
-            return partial(signed_root, exponent=float(step.options["exponent"]))
-        case _:
-            return Whitening.load(Path(str(step.options["file"])), sha256=str(step.options["sha256"]))

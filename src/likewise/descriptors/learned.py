@@ -1,0 +1,124 @@
+"""Files of what was learned on pictures: arrays, and what they were learned on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors import numpy as tensorfile
+
+from likewise.assets import replacing
+from likewise.errors import BadRecipe, BadWeights, WeightsMissing
+
+DIGITS = 16
+"""Hexadecimal digits of a picture's sha256 by which a sample remembers it."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What something was learned on.
+
+    Attributes
+    ----------
+    fingerprint
+        Sha256 of the sample vectors.
+    samples
+        How many vectors.
+    about
+        The pictures in words, so that a score can say where its whitening comes from.
+    pictures
+        The first `DIGITS` digits of the sha256 of each picture file, sorted; empty where they are not known.
+    recipe
+        The recipe that made the vectors, as TOML; empty where it is not known.
+    """
+
+    fingerprint: str
+    samples: int
+    about: str = ""
+    pictures: tuple[str, ...] = ()
+    recipe: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "pictures", tuple(self.pictures))  # JSON has lists only
+
+
+def known_by(digest: str) -> str:
+    """How a sample remembers a picture file by its sha256."""
+    return digest[:DIGITS]
+
+
+def fingerprint(vectors: np.ndarray[Any, Any]) -> str:
+    """Sha256 of sample vectors, as float32."""
+    return hashlib.sha256(np.ascontiguousarray(vectors, np.float32).data).hexdigest()
+
+
+def digest_of(path: Path, what: str) -> str:
+    """Sha256 by which a recipe names a file.
+
+    Raises
+    ------
+    BadRecipe
+        When the file cannot be read.
+    """
+    try:
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise BadRecipe(f"{what} file {path} cannot be read: {error.strerror}") from error
+
+
+def write(path: Path, tensors: Mapping[str, np.ndarray[Any, Any]], origin: Sample) -> None:
+    """Write a safetensors file; equal contents give equal bytes.
+
+    Raises
+    ------
+    StorageError
+        When the file cannot be written.
+    """
+    whole = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
+    data = tensorfile.save(whole, {"origin": json.dumps(asdict(origin))})
+    with replacing(path) as part:
+        part.write_bytes(data)
+
+
+def read(
+    path: Path, what: str, *, sha256: str | None = None
+) -> tuple[dict[str, np.ndarray[Any, Any]], dict[str, Any]]:
+    """Read what `write` wrote: the tensors, and the fields of their origin.
+
+    Parameters
+    ----------
+    what
+        What error messages call it.
+    sha256
+        Digest that the file must have.
+
+    Raises
+    ------
+    WeightsMissing
+        When there is no such file.
+    BadWeights
+        When the file has another digest or is of another kind.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise WeightsMissing(f"{what} {path} cannot be read: {error.strerror}") from error
+    if sha256 is not None and hashlib.sha256(data).hexdigest() != sha256:
+        raise BadWeights(f"{what} {path} is not the one that the recipe names: its sha256 is not {sha256}")
+    try:
+        return tensorfile.load(data), dict(json.loads(_metadata(data)["origin"]))
+    except (SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise BadWeights(f"{path} holds no {what}: {error}") from error
+
+
+def _metadata(data: bytes) -> dict[str, str]:
+    """Metadata of a safetensors file: a JSON header after its length as 8 bytes, little end first."""
+    length = int.from_bytes(data[:8], "little")
+    return dict(json.loads(data[8 : 8 + length])["__metadata__"])

@@ -1,0 +1,61 @@
+"""Learning the pieces of a product quantiser by k-means."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from sklearn.cluster import KMeans
+
+from likewise.descriptors.quantiser import PIECES
+from likewise.types import FloatArray
+
+_ROUNDS = 25
+
+
+def learn_pieces(
+    vectors: FloatArray, count: int, *, seed: int = 0, report: Callable[[int], None] | None = None
+) -> FloatArray:
+    """Cut vectors into ``count`` pieces and cluster each kind.
+
+    Parameters
+    ----------
+    vectors
+        float32 ``(n, d)``.
+    count
+        Bytes that a vector will take.
+    report
+        Called with how many kinds are done.
+
+    Returns
+    -------
+    ndarray
+        float32 ``(count, 256, d / count)``.
+
+    Raises
+    ------
+    ValueError
+        When d is no multiple of ``count``, or there are fewer than 256 vectors.
+    """
+    n, d = vectors.shape
+    if d % count:
+        fitting = [bytes_ for bytes_ in (8, 16, 32, 64, 128, 256) if d % bytes_ == 0]
+        raise ValueError(f"{d} numbers cannot be cut into {count} equal pieces; {fitting} would do")
+    if n < PIECES:
+        raise ValueError(f"{n} vectors are too few: {PIECES} pieces need at least as many, better ten times")
+    cut = vectors.reshape(n, count, d // count)
+    found = np.empty((count, PIECES, d // count), np.float32)
+    for place in range(count):
+        found[place] = _clustered(cut[:, place], seed)
+        if report:
+            report(place + 1)
+    return found
+
+
+def _clustered(rows: FloatArray, seed: int) -> FloatArray:
+    """Centres of 256 clusters; of fewer different rows these themselves, the last one repeated."""
+    different = np.unique(rows, axis=0)
+    if len(different) <= PIECES:
+        return different[np.minimum(np.arange(PIECES), len(different) - 1)]
+    means = KMeans(PIECES, n_init=1, max_iter=_ROUNDS, random_state=seed).fit(rows)
+    return np.asarray(means.cluster_centers_, np.float32)

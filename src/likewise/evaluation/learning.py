@@ -1,0 +1,238 @@
+"""What can be learned from a folder of pictures: a sample of vectors, and whitenings and quantisers of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from likewise.assets import sha256_file
+from likewise.descriptors.estimators import PairWhitening, PCAWhitening
+from likewise.descriptors.learned import Sample, fingerprint, known_by
+from likewise.descriptors.pieces import learn_pieces
+from likewise.descriptors.quantiser import Quantiser
+from likewise.descriptors.recipe import Recipe
+from likewise.descriptors.regions import region_vectors
+from likewise.descriptors.transforms import Whitening
+from likewise.errors import BadPicture, UsageError
+from likewise.evaluation.benchmark import pictures_below
+from likewise.evaluation.datasets.table import read_rows
+from likewise.evaluation.vectors import Describer, View, describe
+from likewise.pictures import Loaded, Source
+from likewise.types import FloatArray, Progress, ProgressCallback
+
+
+class Mapper(Protocol):
+    """What gives the maps of pictures; a `likewise.Extractor` does."""
+
+    @property
+    def recipe(self) -> Recipe:
+        """How it describes pictures."""
+
+    def prepare(self, source: Source) -> Loaded:
+        """Decode and resize; raises `BadPicture`."""
+
+    def maps(self, loaded: Sequence[Loaded]) -> list[list[FloatArray]]:
+        """For each picture and part of the recipe float32 ``(c, h, w)``."""
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Pictures to learn from.
+
+    Attributes
+    ----------
+    about
+        The pictures in words.
+    files
+        Where they lie.
+    groups
+        What each picture shows, empty for a picture without a group; None where nobody asked.
+    """
+
+    about: str
+    files: tuple[Path, ...]
+    groups: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """Vectors to learn from.
+
+    Attributes
+    ----------
+    vectors
+        float32, shape ``(n, d)``.
+    groups
+        As in `Chosen`, of each vector.
+    pictures
+        How a file remembers the pictures; see `likewise.descriptors.learned.Sample`.
+    failures
+        Pictures that have no vector, and why.
+    """
+
+    about: str
+    vectors: FloatArray
+    groups: tuple[str, ...] | None
+    pictures: tuple[str, ...]
+    failures: dict[Path, BadPicture]
+
+
+def choose(folder: Path, *, most: int | None = None) -> Chosen:
+    """The pictures below a folder, or ``most`` of them, spread evenly over their sorted paths.
+
+    Raises
+    ------
+    UsageError
+        When there is no such folder, or no picture in it.
+    """
+    files = pictures_below(folder)
+    count = min(len(files), most or len(files))
+    picked = tuple(files[number * len(files) // count] for number in range(count))
+    return Chosen(folder.resolve().name, picked)
+
+
+def choose_groups(folder: Path) -> Chosen:
+    """All pictures in the sub-folders of a folder: pictures below one sub-folder show the same thing."""
+    below = [(file, file.relative_to(folder).parts) for file in pictures_below(folder)]
+    inside = [(file, parts[0]) for file, parts in below if len(parts) > 1]
+    if not inside:
+        raise UsageError(f"{folder} has no sub-folders with pictures: pairs are learned from groups")
+    return _grouped(folder, inside)
+
+
+def choose_listed(folder: Path, table: Path, column: str) -> Chosen:
+    """Pictures that a CSV file puts into groups; see `likewise.evaluation.datasets.table`.
+
+    Raises
+    ------
+    UsageError
+        When the file is malformed, or names no picture that is there.
+    """
+    rows = [(folder / row.file, row.group) for row in read_rows(table, group=column) if row.group]
+    there = [(file, group) for file, group in rows if file.is_file()]
+    if not there:
+        raise UsageError(f"{table} names no picture that lies below {folder}")
+    return _grouped(folder, there)
+
+
+def _grouped(folder: Path, members: Sequence[tuple[Path, str]]) -> Chosen:
+    groups = tuple(group for _, group in members)
+    about = f"{folder.resolve().name} in {len(set(groups))} groups"
+    return Chosen(about, tuple(file for file, _ in members), groups)
+
+
+def gather(
+    describer: Describer, chosen: Chosen, folder: Path, *, progress: ProgressCallback | None = None
+) -> Gathered:
+    """Describe pictures; vectors are kept in ``folder``, so that the next run finds them there.
+
+    Raises
+    ------
+    UsageError
+        When no picture can be read.
+    """
+    described = describe(describer, [View(file) for file in chosen.files], folder, progress=progress)
+    sound = [number for number in range(len(chosen.files)) if number not in described.failures]
+    failures = {chosen.files[number]: why for number, why in described.failures.items()}
+    _refuse_nothing(sound, failures)
+    return Gathered(
+        chosen.about,
+        described.vectors[sound],
+        None if chosen.groups is None else tuple(chosen.groups[number] for number in sound),
+        tuple(sorted({known_by(described.digests[number]) for number in sound})),
+        failures,
+    )
+
+
+def gather_regions(
+    describer: Mapper, chosen: Chosen, *, progress: ProgressCallback | None = None
+) -> Gathered:
+    """Describe the regions of pictures by the maps of a recipe's R-MAC, at its first scale.
+
+    Nothing is kept: a picture has some twenty regions.
+
+    Raises
+    ------
+    UsageError
+        When the recipe has no R-MAC or several, or no picture can be read.
+    """
+    place = _rmac_of(describer.recipe)
+    options = describer.recipe.parts[place].options
+    levels, overlap = int(options["levels"]), float(options["overlap"])
+    found: list[FloatArray] = []
+    pictures, failures = set[str](), dict[Path, BadPicture]()
+    for number, file in enumerate(chosen.files, 1):
+        try:
+            maps = describer.maps([describer.prepare(file)])[0][place]
+        except BadPicture as problem:
+            failures[file] = problem
+        else:
+            found.append(region_vectors(maps, levels=levels, overlap=overlap))
+            pictures.add(known_by(sha256_file(file)))
+        if progress:
+            progress(Progress(number, len(chosen.files), len(failures)))
+    _refuse_nothing(found, failures)
+    about = f"regions of {chosen.about}"
+    return Gathered(about, np.concatenate(found), None, tuple(sorted(pictures)), failures)
+
+
+def _rmac_of(recipe: Recipe) -> int:
+    """Which part of a recipe has regions."""
+    places = [number for number, part in enumerate(recipe.parts) if part.pool == "rmac"]
+    if len(places) != 1:
+        raise UsageError(
+            f"recipe {recipe.name!r} has {len(places)} parts with pool 'rmac': whitening of regions needs one"
+        )
+    return places[0]
+
+
+def _refuse_nothing(found: Sequence[object], failures: dict[Path, BadPicture]) -> None:
+    if not found:
+        first = next(iter(failures.values()))
+        raise UsageError(f"none of {len(failures)} pictures can be read, the first: {first}")
+
+
+def learn_whitening(
+    gathered: Gathered, estimator: PCAWhitening | PairWhitening, recipe: Recipe, *, regions: bool = False
+) -> Whitening:
+    """Fit an estimator, and remember on what.
+
+    Raises
+    ------
+    UsageError
+        When the sample does not suffice.
+    """
+    try:
+        fitted = estimator.fit(gathered.vectors, gathered.groups)
+    except ValueError as error:
+        raise UsageError(f"cannot learn from {gathered.about}: {error}") from error
+    return fitted.learned(
+        about=gathered.about, pictures=gathered.pictures, recipe=recipe.to_toml(), regions=regions
+    )
+
+
+def learn_quantiser(
+    gathered: Gathered, count: int, recipe: Recipe, *, progress: ProgressCallback | None = None
+) -> Quantiser:
+    """Learn the pieces of a product quantiser of ``count`` bytes, and remember on what.
+
+    Raises
+    ------
+    UsageError
+        When the sample does not suffice, or vectors cannot be cut into so many pieces.
+    """
+
+    def report(done: int) -> None:
+        if progress:
+            progress(Progress(done, count, note="clustering"))
+
+    try:
+        pieces = learn_pieces(gathered.vectors, count, report=report)
+    except ValueError as error:
+        raise UsageError(f"cannot learn from {gathered.about}: {error}") from error
+    told = (fingerprint(gathered.vectors), len(gathered.vectors), gathered.about)
+    return Quantiser(pieces, Sample(*told, gathered.pictures, recipe.to_toml()))
