@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from numpy.typing import ArrayLike
 from PIL import Image, ImageDraw
 
 from likewise import drawing
+from likewise.assets import replacing
 from likewise.errors import BadPicture, MissingExtra, StorageError, UsageError
 from likewise.evaluation.report import Answer, Report, Verdict, answers, chosen
 from likewise.evaluation.runs import plain_name
 from likewise.evaluation.scoring import QueryScore
 from likewise.pictures import Source
 from likewise.types import Box, Progress, ProgressCallback
+
+if TYPE_CHECKING:  # scikit-learn stands behind it, which no sheet needs
+    from likewise.evaluation.sweep import Sweep
 
 _COLUMNS = 5
 _TILE = (188, 160)
@@ -45,7 +49,8 @@ def answer_sheet(
     box
         What of it was looked for, in pixels of the upright picture; drawn in red. None for all of it.
     answers
-        What was ranked, best first. A picture that can no longer be read becomes a grey tile that says so.
+        What was ranked, best first, with the box of each hit that has one. A picture that can no longer be
+        read becomes a grey tile that says so.
     out
         The file to write: ``.png``, ``.jpg`` or ``.webp``.
 
@@ -54,10 +59,11 @@ def answer_sheet(
     BadPicture
         When the query cannot be read.
     UsageError
-        When the ending of ``out`` is no format that can be written.
+        When the ending of ``out`` is no format that can be written, or ``out`` is one of the pictures.
     StorageError
         When the sheet cannot be written.
     """
+    drawing.check_sheet(out, query, *(answer.hit.path for answer in answers))
     left, top = 2 * _MARGIN + _QUERY, _MARGIN + _HEADING
     rows = -(-len(answers) // _COLUMNS)
     shown = drawing._query(query, box)
@@ -96,6 +102,8 @@ def draw_sheets(
     ------
     BadPicture
         When a query cannot be read.
+    UsageError
+        When a sheet would replace a picture of the run.
     StorageError
         When the folder cannot be written.
     """
@@ -104,10 +112,11 @@ def draw_sheets(
     except OSError as error:
         raise StorageError(f"{folder} cannot be made: {error.strerror}") from error
     numbers = chosen(report.scores, worst)
+    outs = {number: folder / _sheet_name(number, report) for number in numbers}
+    _spare_pictures(outs.values(), report)
     drawn = []
-    for done, number in enumerate(numbers, 1):
+    for done, (number, out) in enumerate(outs.items(), 1):
         query, found = report.run.benchmark.queries[number], answers(report.run, number, k)
-        out = folder / f"{number + 1:04}-{plain_name(query.name)[:80]}.png"
         score = report.scores.queries[number]
         answer_sheet(
             query.picture,
@@ -121,6 +130,29 @@ def draw_sheets(
         if progress:
             progress(Progress(done, len(numbers), note=query.name))
     return drawn
+
+
+def _sheet_name(number: int, report: Report) -> str:
+    return f"{number + 1:04}-{plain_name(report.run.benchmark.queries[number].name)[:80]}.png"
+
+
+def _spare_pictures(outs: Iterable[Path], report: Report) -> None:
+    """Refuse sheets that would replace a picture of the run; only one of the same name can lie there."""
+    named: dict[str, list[Path]] = {}
+    for picture in pictures_of(report):
+        named.setdefault(picture.name.casefold(), []).append(picture)
+    for out in outs:
+        drawing.spare(out, *named.get(out.name.casefold(), ()))
+
+
+def pictures_of(*reports: Report) -> list[Path]:
+    """Every picture of the gallery and the queries of some runs, which nothing drawn may replace."""
+    benchmarks = [report.run.benchmark for report in reports]
+    return [
+        picture
+        for benchmark in benchmarks
+        for picture in (*benchmark.gallery.values(), *(query.picture for query in benchmark.queries))
+    ]
 
 
 def _verdict(score: QueryScore, found: Sequence[Answer], report: Report) -> str:
@@ -150,7 +182,8 @@ def _tile(answer: Answer) -> Image.Image:
     draw = ImageDraw.Draw(tile)
     draw.rectangle((0, 0, _TILE[0] - 1, _TILE[1] - 1), fill=_PANEL, outline=colour, width=_FRAME)
     try:
-        picture = drawing._thumbnail(hit.path, (_TILE[0] - 2 * _FRAME - 4, _TILE[1] - 2 * _FRAME - 4))
+        inner = (_TILE[0] - 2 * _FRAME - 4, _TILE[1] - 2 * _FRAME - 4)
+        picture = drawing._thumbnail(hit.path, inner, box=hit.box)
         tile.paste(picture, ((_TILE[0] - picture.width) // 2, (_TILE[1] - picture.height) // 2))
     except BadPicture as error:
         drawing._write(tile, (16, _TILE[1] // 2 - 20), "cannot be shown:", 13, _TILE[0] - 32, _FAINT)
@@ -162,6 +195,27 @@ def _tile(answer: Answer) -> Image.Image:
     drawing._write(tile, (right, _TILE[1] + 6), score, 15, 80, _FAINT)
     drawing._write(tile, (0, _TILE[1] + 29), drawing._name(hit.path), 13, _TILE[0])
     return tile
+
+
+def check_plot(out: str | os.PathLike[str], *pictures: Path) -> None:
+    """See that a plot can be drawn and written to ``out``, and that none of ``pictures`` lies there.
+
+    Raises
+    ------
+    MissingExtra
+        When matplotlib is not installed.
+    UsageError
+        When the ending of ``out`` is no format that can be written, or a picture would be replaced.
+    StorageError
+        When its folder is not there.
+    """
+    path = Path(out)
+    if path.suffix.lower() not in (".png", ".svg", ".pdf"):
+        raise UsageError(f"a plot cannot be written as {path.name!r}: end its name in .png, .svg or .pdf")
+    if not path.parent.is_dir():
+        raise StorageError(f"the plot {path} cannot be written: there is no folder {path.parent}")
+    drawing.spare(path, *pictures)
+    _figure(1, 1)
 
 
 def precision_recall_plot(
@@ -178,29 +232,84 @@ def precision_recall_plot(
 
     Raises
     ------
-    MissingExtra
-        When matplotlib is not installed.
-    UsageError
-        When the ending of ``out`` is no format that can be written.
-    StorageError
-        When the plot cannot be written.
+    MissingExtra, UsageError, StorageError
+        As `check_plot`.
     """
-    out = Path(out)
-    if out.suffix.lower() not in (".png", ".svg", ".pdf"):
-        raise UsageError(f"a plot cannot be written as {out.name!r}: end its name in .png, .svg or .pdf")
+    check_plot(out)
     figure = _figure(6.4, 5.2 + 0.26 * len(curves))
     axes = figure.add_subplot()
     for (label, (recall, precision)), style in zip(curves.items(), _styles(len(curves)), strict=True):
         axes.plot(recall, precision, label=label, linewidth=2, clip_on=False, **style)
     axes.set(xlabel="recall", ylabel="precision", xlim=(0, 1), ylim=(0, 1.0), title=title)
+    _plain(axes)
+    figure.legend(loc="outside lower left", frameon=False)
+    _save_plot(figure, Path(out))
+
+
+def sweep_plot(sweep: Sweep, out: str | os.PathLike[str], *, title: str = "") -> None:
+    """Draw the score over the taps of a sweep: a line a pooling, a panel a whitening, the best cell ringed.
+
+    Parameters
+    ----------
+    out
+        The file to write; its ending chooses the format (``.png``, ``.svg``, ``.pdf``).
+
+    Raises
+    ------
+    MissingExtra, UsageError, StorageError
+        As `check_plot`.
+    """
+    check_plot(out)
+    panels = list(dict.fromkeys(cell.whitened for cell in sweep.possible))
+    panels.sort(key=lambda whitened: (whitened is not None, -(whitened or 0)))
+    pools = sorted({cell.pool for cell in sweep.possible})
+    styles = dict(zip(pools, _styles(len(pools)), strict=True))
+    width = max(6.4, 1 + len(panels) * max(2.6, 0.5 * len(sweep.taps)))
+    figure = _figure(width, 4.6)
+    for whitened, axes in zip(
+        panels, figure.subplots(1, len(panels), sharey=True, squeeze=False)[0], strict=True
+    ):
+        _panel(axes, sweep, whitened, styles)
+    first = figure.axes[0]
+    first.set(ylabel=sweep.card.measure)
+    first.set_ylim(bottom=0)
+    figure.suptitle(title, fontsize="large")
+    lines = {line.get_label(): line for axes in figure.axes for line in axes.get_lines()}
+    beside = int(width / 1.5)  # a name and its line are 1.5 inches at most, the best cell's apart
+    figure.legend(lines.values(), lines.keys(), loc="outside lower left", frameon=False, ncols=beside)
+    _save_plot(figure, Path(out))
+
+
+def _panel(axes: Any, sweep: Sweep, whitened: int | None, styles: Mapping[str, dict[str, str]]) -> None:
+    """The cells of one whitening: a line a pooling, from the first tap to the last."""
+    places = {tap: place for place, tap in enumerate(sweep.taps)}
+    for pool, style in styles.items():
+        cells = [cell for cell in sweep.possible if (cell.pool, cell.whitened) == (pool, whitened)]
+        cells.sort(key=lambda cell: places[cell.tap])
+        points = [[places[cell.tap] for cell in cells], [cell.score for cell in cells]]
+        axes.plot(*points, label=pool, linewidth=2, marker="o", markersize=4, **style)
+    best = sweep.possible[0]
+    if best.whitened == whitened:
+        ring = {"marker": "o", "markersize": 13, "markerfacecolor": "none", "linestyle": "none"}
+        label = f"best: {best.tap} {best.pool}, {best.score:.3f}"
+        axes.plot([places[best.tap]], [best.score], label=label, color=_INK, **ring)
+    axes.set_title("as it is" if whitened is None else f"whitened to {whitened}", fontsize="medium")
+    axes.set_xticks(range(len(sweep.taps)), sweep.taps, rotation=60, ha="right", rotation_mode="anchor")
+    axes.set_xlim(-0.5, len(sweep.taps) - 0.5)
+    _plain(axes)
+
+
+def _plain(axes: Any) -> None:
+    """A grid behind the lines, and no frame above and to the right."""
     axes.grid(color="#e3e6ea")
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
-    figure.legend(loc="outside lower left", frameon=False)
-    try:
-        figure.savefig(out, dpi=150)
-    except OSError as error:
-        raise StorageError(f"the plot {out} cannot be written: {error.strerror or error}") from error
+
+
+def _save_plot(figure: Any, out: Path) -> None:
+    """Write the plot whole, or leave what was there."""
+    with replacing(out) as part:
+        figure.savefig(part, dpi=150, format=out.suffix[1:].lower())
 
 
 def _figure(width: float, height: float) -> Any:
@@ -208,7 +317,7 @@ def _figure(width: float, height: float) -> Any:
     try:
         from matplotlib.figure import Figure  # an extra, and half a second that only a plot needs
     except ImportError:
-        raise MissingExtra("drawing a precision-recall plot", "plot") from None
+        raise MissingExtra("drawing a plot", "plot") from None
     return Figure(figsize=(width, height), layout="constrained")
 
 

@@ -13,7 +13,19 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from likewise.cli import demo, evaluating, extract, indexing, networks, recipes, searching
+from likewise.cli import (
+    demo,
+    evaluating,
+    extract,
+    indexing,
+    networks,
+    quantising,
+    recipes,
+    reproducing,
+    searching,
+    sweeping,
+    whitening,
+)
 from likewise.cli.output import printable
 from likewise.errors import LikewiseError
 
@@ -30,9 +42,13 @@ indexing.register(app)
 searching.register(app)
 extract.register(app)
 evaluating.register(app)
+sweeping.register(app)
 demo.register(app)
 app.add_typer(networks.app)
 app.add_typer(recipes.app)
+app.add_typer(reproducing.app)
+app.add_typer(whitening.app)
+app.add_typer(quantising.app)
 
 
 def _version(wanted: bool) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from likewise.cli.options import Device, Engine, Json, Precision, RecipeName
+from likewise.cli.options import Device, Engine, Json, Precision, RecipeName, Whiten
 from likewise.cli.output import printable, progress, show
 from likewise.cli.scores import comparison_lines, comparison_value, gap_lines, query_table, score_lines, value
 
@@ -74,6 +74,32 @@ def evaluate(
         ),
     ] = None,
     recipe: RecipeName = None,
+    whiten: Whiten = None,
+    then: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--then",
+            metavar="STAGE",
+            help="What follows the search: augment, expand, reciprocal, diffuse or localise, with options as "
+            "in expand:n=10,alpha=3; may be repeated.",
+            show_default=False,
+        ),
+    ] = None,
+    examples: Annotated[
+        int,
+        typer.Option(
+            "--examples", min=1, metavar="N", help="Ask with N pictures: the query and N - 1 right answers."
+        ),
+    ] = 1,
+    feedback: Annotated[
+        int,
+        typer.Option(
+            "--feedback",
+            min=0,
+            metavar="N",
+            help="Let a simulated user judge the first N answers, and rank the others again.",
+        ),
+    ] = 0,
     engine: Engine = "openvino",
     device: Device = "cpu",
     precision: Annotated[Precision, typer.Option(help="The numbers the network is run in.")] = "f32",
@@ -89,18 +115,33 @@ def evaluate(
     was interrupted goes on, and another crop takes seconds.
     """
     from likewise.descriptors.extractor import Extractor
+    from likewise.descriptors.recipe import load_recipe
     from likewise.evaluation.datasets import load
     from likewise.evaluation.evaluate import evaluate as run_benchmark
     from likewise.evaluation.report import report as scored
+    from likewise.ranking.stages import Stage
 
+    stages = [Stage.parse(text) for text in then or ()]
+    described_by = load_recipe(recipe or "default")
+    if whiten:
+        described_by = described_by.whitened(whiten)
     benchmark = load(dataset, data, gt=gt, group=group)
     if distractors:
         benchmark = benchmark.with_distractors(*distractors)
     for line in gap_lines(benchmark):
         typer.echo(line, err=True)
-    extractor = Extractor(recipe or "default", engine=engine, device=device, precision=precision)
+    extractor = Extractor(described_by, engine=engine, device=device, precision=precision)
     with progress(f"{benchmark.name}") as callback:
-        run = run_benchmark(benchmark, extractor, crop=crop, out=out, progress=callback)
+        run = run_benchmark(
+            benchmark,
+            extractor,
+            crop=crop,
+            out=out,
+            stages=stages,
+            examples=examples,
+            feedback=feedback,
+            progress=callback,
+        )
     for line in gap_lines(run.benchmark, known=len(benchmark.missing)):
         typer.echo(line, err=True)
     done = scored(run)
@@ -155,10 +196,12 @@ def report(
 
     reports = [scored(read_run(path), rule=rule) for path in runs]
     compared = [(other, compare(reports[0], other)) for other in reports[1:]]
+    if plot:
+        from likewise.drawing_report import check_plot, pictures_of, precision_recall_plot
+
+        check_plot(plot, *pictures_of(*reports))
     drawn = _draw_sheets(reports, sheets, k, worst) if sheets else []
     if plot:
-        from likewise.drawing_report import precision_recall_plot
-
         lines = {f"{one.run.path.stem}: mAP {one.scores.mean_ap:.3f}": curve(one.scores) for one in reports}
         precision_recall_plot(lines, plot, title=reports[0].run.card.benchmark)
     told = {

@@ -6,14 +6,17 @@ import dataclasses
 import json
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import typer
 
 if TYPE_CHECKING:  # numpy stands behind it, and help must not wait for that
-    from likewise.types import Hit, Progress, ProgressCallback
+    from pathlib import Path
+
+    from likewise.errors import BadPicture
+    from likewise.types import Box, Hit, Progress, ProgressCallback
 
 
 def show(value: object, lines: Iterable[str], *, as_json: bool) -> None:
@@ -63,10 +66,24 @@ def table(rows: Sequence[Sequence[object]], head: Sequence[str], *, right: str =
         yield "  ".join(padded).rstrip()
 
 
+def left_out_lines(failures: Mapping[Path, BadPicture]) -> list[str]:
+    """Which pictures could not be learned from, and why; nothing when all could."""
+    lines = [f"left out: {printable(why)}" for why in failures.values()]
+    return [*lines, f"{len(failures)} could not be read"] if failures else []
+
+
 def hit_table(hits: Iterable[Hit]) -> Iterator[str]:
-    """What was found, best first."""
+    """What was found, best first; with the boxes, as --box takes them, where they were looked for."""
+    hits = list(hits)
     rows = [(hit.rank, f"{hit.score:.4f}", hit.path) for hit in hits]
-    return table(rows, ("rank", "score", "picture"), right="rank score")
+    if not any(hit.box for hit in hits):
+        return table(rows, ("rank", "score", "picture"), right="rank score")
+    boxed = [(*row[:2], _corners(hit.box), row[2]) for row, hit in zip(rows, hits, strict=True)]
+    return table(boxed, ("rank", "score", "box", "picture"), right="rank score")
+
+
+def _corners(box: Box | None) -> str:
+    return ",".join(f"{side:.0f}" for side in (box.x1, box.y1, box.x2, box.y2)) if box else "-"
 
 
 def clock(seconds: float | None) -> str:

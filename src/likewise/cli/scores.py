@@ -17,10 +17,10 @@ if TYPE_CHECKING:  # numpy stands behind them, and help must not wait for that
 _LISTED = 40
 
 
-def gap_lines(benchmark: Benchmark, *, known: int = 0) -> Iterator[str]:
-    """What is missing from the entry ``known`` on, and what is too much, with the effect on the score."""
+def gap_lines(benchmark: Benchmark, *, known: int | None = None) -> Iterator[str]:
+    """What is missing and what is too much, with the effect on the score; only what came after ``known``."""
     groups: dict[str, list[Missing]] = {}
-    for one in benchmark.missing[known:]:
+    for one in benchmark.missing[known or 0 :]:
         groups.setdefault(one.effect, []).append(one)
     for effect, together in list(groups.items())[:_LISTED]:
         about = _some([one.query for one in together if one.query], "queries")
@@ -28,7 +28,7 @@ def gap_lines(benchmark: Benchmark, *, known: int = 0) -> Iterator[str]:
         yield printable(f"missing  {about}{': ' * bool(about)}{effect}" + (f" ({files})" if files else ""))
     if len(groups) > _LISTED:
         yield f"missing  and {len(groups) - _LISTED} more lines; the run's file has all of it"
-    if benchmark.surplus and not known:
+    if benchmark.surplus and known is None:
         names = _some(benchmark.surplus, "pictures")
         yield printable(f"surplus  not part of the data set, not used: {names}")
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from likewise.descriptors.learned import known_by
 from likewise.descriptors.manifest import Manifest
-from likewise.descriptors.recipe import Part, Recipe, Step
+from likewise.descriptors.recipe import Part, Recipe
 from likewise.descriptors.tables import Option
-from likewise.descriptors.transforms import Whitening
+from likewise.descriptors.transforms import Origin, Whitening
 from likewise.evaluation.benchmark import Benchmark
 from likewise.evaluation.crops import CropMode, receptive_field
 from likewise.evaluation.metrics import Rule
@@ -30,6 +31,11 @@ LEGACY = (
     "the crop is wrong on purpose: it reaches far beyond the official box; compare it with runs of the same "
     "crop only"
 )
+ASKED_WITH = (
+    "examples were taken from the right answers, which counted as junk then: compare it with runs of as many "
+    "examples only"
+)
+JUDGED = "the ground truth was consulted: a simulated user judged the first answers of each query"
 
 
 @dataclass(frozen=True)
@@ -52,6 +58,8 @@ class Card:
         What it was learned on; ``none`` without one.
     warnings
         What makes the score incomparable with published ones.
+    after
+        What followed the search, in this order.
     """
 
     benchmark: str
@@ -83,6 +91,7 @@ class Card:
     version: str
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
 
     def facts(self, rule: Rule | None = None) -> dict[str, str]:
         """The card in words, with the rule that the score was made by."""
@@ -102,6 +111,7 @@ class Card:
             "transforms": ", ".join(self.transforms) or "none",
             "whitening": self.whitening,
             "distance": f"{self.distance} on {self.dimensions} dimensions",
+            "then": ", ".join(self.after),
             "engine": f"{self.engine}, {self.precision}",
             "version": f"likewise {self.version}",
             "notes": "; ".join(self.notes),
@@ -111,15 +121,30 @@ class Card:
 
 
 def make_card(
-    benchmark: Benchmark, recipe: Recipe, manifest: Manifest, *, crop: CropMode, ranked: int
+    benchmark: Benchmark,
+    recipe: Recipe,
+    manifest: Manifest,
+    *,
+    crop: CropMode,
+    ranked: int,
+    pictures: Collection[str] = (),
+    after: tuple[str, ...] = (),
+    warnings: tuple[str, ...] = (),
 ) -> Card:
     """Write down how a run is made.
+
+    Parameters
+    ----------
+    pictures
+        Sha256 of the files, to tell whether a whitening was learned on them.
 
     Raises
     ------
     WeightsMissing, BadWeights
         When a whitening that the recipe names cannot be read.
     """
+    origins = [_whitening(options).origin for options in _learned(recipe)]
+    legacy = (LEGACY,) if crop == "legacy-crow" else ()
     return Card(
         benchmark=benchmark.name,
         measure=benchmark.measure,
@@ -142,14 +167,15 @@ def make_card(
         resize=_resize(recipe.resize),
         scales=recipe.scales,
         transforms=tuple(_with_options(step.kind, step.options) for step in recipe.transforms),
-        whitening="; ".join(_learned(step) for step in recipe.transforms if step.kind == "whiten") or "none",
+        whitening="; ".join(map(_in_words, origins)) or "none",
         distance=recipe.distance,
         dimensions=manifest.dimensions,
         engine=manifest.engine,
         precision=manifest.precision,
         version=manifest.version,
         notes=benchmark.notes,
-        warnings=(LEGACY,) if crop == "legacy-crow" else (),
+        warnings=(*legacy, *_leaks(origins, pictures), *warnings),
+        after=after,
     )
 
 
@@ -160,7 +186,7 @@ def _part(part: Part) -> str:
 
 def _with_options(name: str, options: Mapping[str, Option]) -> str:
     """``gem(p=3.0)``; where a file lies does not matter, and a digest is known by its first digits."""
-    told = [f"{key}={str(value)[:12]}" for key, value in options.items() if key != "file"]
+    told = [f"{key}={str(value)[:12]}" for key, value in options.items() if key != "file" and value != ""]
     return f"{name}({', '.join(told)})" if told else name
 
 
@@ -169,7 +195,23 @@ def _resize(resize: Resize) -> str:
     return f"{resize.policy}{size}, {'smaller pictures enlarged' if resize.enlarge else 'never enlarged'}"
 
 
-def _learned(step: Step) -> str:
-    file, sha256 = (str(step.options[key]) for key in ("file", "sha256"))
-    origin = Whitening.load(Path(file), sha256=sha256).origin
+def _learned(recipe: Recipe) -> Iterator[Mapping[str, Option]]:
+    """The options that name the file of a whitening: of transforms, and of poolings that whiten regions."""
+    tables = [step.options for step in recipe.transforms] + [part.options for part in recipe.parts]
+    return (options for options in tables if options.get("file"))
+
+
+def _whitening(options: Mapping[str, Option]) -> Whitening:
+    return Whitening.load(Path(str(options["file"])), sha256=str(options["sha256"]))
+
+
+def _in_words(origin: Origin) -> str:
     return f"learned on {origin.samples} vectors of {origin.about or 'pictures that its file does not name'}"
+
+
+def _leaks(origins: Sequence[Origin], pictures: Collection[str]) -> Iterator[str]:
+    """One line for each whitening that has seen the pictures it is tested on."""
+    tested = {known_by(digest) for digest in pictures}
+    for origin in origins:
+        if seen := len(tested.intersection(origin.pictures)):
+            yield f"the whitening was learned on {seen} pictures of this very test set"

@@ -4,26 +4,60 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
+from likewise.descriptors.manifest import Manifest
 from likewise.descriptors.recipe import Recipe
 from likewise.errors import BadPicture, UsageError
 from likewise.evaluation.benchmark import Benchmark, Missing, Query
-from likewise.evaluation.card import Card, make_card
+from likewise.evaluation.card import ASKED_WITH, JUDGED, Card, make_card
 from likewise.evaluation.crops import CropMode, possible_crop, query_view
-from likewise.evaluation.runs import Run, as_json, plain_name, write_run
+from likewise.evaluation.runs import Run, as_json, box_array, plain_name, write_run
+from likewise.evaluation.simulated import with_examples, with_feedback
 from likewise.evaluation.vectors import Described, Describer, View, describe
-from likewise.ranking.exact import search
-from likewise.types import Box, FloatArray, ProgressCallback, Ranking
+from likewise.ranking.gallery import Gallery
+from likewise.ranking.localise import Localiser, Mapper
+from likewise.ranking.stages import Localise, Ranked, Stage, rank
+from likewise.types import Box, FloatArray, IntArray, Progress, ProgressCallback
 
 KEPT = 1 << 25
 """Places of all rankings together that a run keeps: 256 MiB, all 10 000 of a gallery for 3 000 queries."""
 
 _ALWAYS_KEPT = 1000
+
+
+@dataclass(frozen=True)
+class Material:
+    """A benchmark with the vectors of its pictures, ready to be ranked.
+
+    Attributes
+    ----------
+    benchmark
+        Without the pictures that could not be read.
+    crop
+        What of the queries was described.
+    gallery
+        float32, shape ``(n, d)``, in the order of the benchmark's gallery.
+    queries
+        float32, shape ``(q, d)``.
+    boxes
+        What of each query picture was described; None for all of it.
+    digests
+        Sha256 of the files, queries first.
+    """
+
+    benchmark: Benchmark
+    crop: CropMode
+    gallery: FloatArray
+    queries: FloatArray
+    boxes: tuple[Box | None, ...]
+    digests: tuple[str, ...]
 
 
 def evaluate(
@@ -32,6 +66,9 @@ def evaluate(
     *,
     crop: CropMode = "box",
     out: Path,
+    stages: Sequence[Stage] = (),
+    examples: int = 1,
+    feedback: int = 0,
     progress: ProgressCallback | None = None,
 ) -> Run:
     """Rank the gallery for every query, and write the run.
@@ -44,46 +81,152 @@ def evaluate(
     ----------
     crop
         What of a query picture is looked for. A benchmark without boxes is run with ``full``.
+    stages
+        What follows the search, in this order.
+    examples
+        From how many pictures a question is made: the query's and further right answers, as in
+        `likewise.evaluation.simulated.with_examples`.
+    feedback
+        How many answers a simulated user judges by the ground truth before the rest is ranked again.
 
     Raises
     ------
     UsageError
-        When the crop needs boxes and there are none, the recipe's receptive field is unknown, or no query
-        picture can be read.
+        When the crop needs boxes and there are none, the recipe's receptive field is unknown, no query
+        picture can be read, or the stages do not fit the recipe.
     BadBox
         When a box lies outside its picture.
     StorageError
         When the folder cannot be written.
     """
+    material = gather(benchmark, describer, crop=crop, out=out, progress=progress)
+    localised = any(stage.kind == "localise" for stage in stages)
+    return ranked_run(
+        material,
+        describer.recipe,
+        describer.manifest,
+        out=out,
+        stages=stages,
+        examples=examples,
+        feedback=feedback,
+        localise=partial(_localiser, describer, material, progress) if localised else None,
+    )
+
+
+def gather(
+    benchmark: Benchmark,
+    describer: Describer,
+    *,
+    crop: CropMode,
+    out: Path,
+    progress: ProgressCallback | None = None,
+) -> Material:
+    """Describe what a benchmark needs; parameters and errors as for `evaluate`."""
     crop = possible_crop(crop, benchmark)
     queries = [query_view(query, crop, describer.recipe) for query in benchmark.queries]
     views = [*queries, *(View(file) for file in benchmark.gallery.values())]
     described = describe(describer, views, out / "vectors", progress=progress, note="describing pictures")
-    whole, benchmark = benchmark, _without_failures(benchmark, described)
-    still = {query.name for query in benchmark.queries}
-    asked = [n for n, query in enumerate(whole.queries) if query.name in still]
+    left = without_failures(benchmark, described)
+    still = {query.name for query in left.queries}
+    asked = [n for n, query in enumerate(benchmark.queries) if query.name in still]
     found = [n for n in range(len(queries), len(views)) if n not in described.failures]
-    ranking = _rank(described.vectors[found], described.vectors[asked], describer.recipe)
-    card = make_card(benchmark, describer.recipe, describer.manifest, crop=crop, ranked=ranking.ids.shape[1])
-    digests = [described.digests[n] for n in (*asked, *found)]
-    boxes = tuple(queries[n].box for n in asked)
-    identity = _identity(card, benchmark, digests, boxes)
-    name = "-".join(plain_name(part) for part in (describer.recipe.name or "recipe", crop, identity[:8]))
-    path = out / plain_name(benchmark.name) / f"{name}.json"
-    run = Run(path, card, benchmark, boxes, ranking.ids.astype(np.int32), ranking.scores)
+    if not found:
+        raise UsageError("no picture of the gallery can be read")
+    return Material(
+        left,
+        crop,
+        described.vectors[found],
+        described.vectors[asked],
+        tuple(queries[n].box for n in asked),
+        tuple(described.digests[n] for n in (*asked, *found)),
+    )
+
+
+def ranked_run(
+    material: Material,
+    recipe: Recipe,
+    manifest: Manifest,
+    *,
+    out: Path,
+    stages: Sequence[Stage] = (),
+    examples: int = 1,
+    feedback: int = 0,
+    localise: Callable[[FloatArray], Localise] | None = None,
+) -> Run:
+    """Rank vectors that are there, and write the run; parameters as for `evaluate`.
+
+    Parameters
+    ----------
+    recipe, manifest
+        How the vectors were made.
+    localise
+        Gives what a ``localise`` stage needs for some query vectors.
+
+    Raises
+    ------
+    UsageError
+        When the stages do not fit the recipe.
+    StorageError
+        When the folder cannot be written.
+    """
+    gallery = Gallery(material.gallery, metric="dot" if recipe.distance == "cosine" else "l2")
+    benchmark, queries = with_examples(
+        material.benchmark, material.gallery, material.queries, examples, unit=gallery.unit
+    )
+    material = replace(material, benchmark=benchmark)
+    kept = max(_ALWAYS_KEPT, KEPT // len(queries))
+
+    def ask(vectors: FloatArray) -> Ranked:
+        return rank(gallery, vectors, kept, stages, localiser=localise(vectors) if localise else None)
+
+    found = with_feedback(benchmark, material.gallery, queries, feedback, ask, unit=gallery.unit)
+    card = make_card(
+        benchmark,
+        recipe,
+        manifest,
+        crop=material.crop,
+        ranked=found.ranking.ids.shape[1],
+        pictures=material.digests,
+        after=_after(stages, examples, feedback),
+        warnings=(*[ASKED_WITH] * (examples > 1), *[JUDGED] * (feedback > 0)),
+    )
+    return _written(material, card, recipe.name, found, out)
+
+
+def _localiser(
+    describer: Describer, material: Material, progress: ProgressCallback | None, queries: FloatArray
+) -> Localise:
+    """Where queries lie in pictures of the gallery; it takes longer than all else, and says how far it is."""
+    files = list(material.benchmark.gallery.values())
+    # A describer that gives no maps fails there with the reason: no recipe of a network is without them.
+    localiser = Localiser(cast(Mapper, describer), queries, files.__getitem__)
+
+    def localise(query: int, ids: IntArray) -> tuple[FloatArray, list[Box | None]]:
+        if progress:
+            progress(Progress(query, len(queries), note="localising"))
+        return localiser(query, ids)
+
+    return localise
+
+
+def _written(material: Material, card: Card, recipe: str, found: Ranked, out: Path) -> Run:
+    """The run as a file."""
+    identity = _identity(card, material.benchmark, material.digests, material.boxes)
+    name = "-".join(plain_name(part) for part in (recipe or "recipe", material.crop, identity[:8]))
+    path = out / plain_name(material.benchmark.name) / f"{name}.json"
+    ranked, scores = found.ranking.ids.astype(np.int32), found.ranking.scores
+    run = Run(path, card, material.benchmark, material.boxes, ranked, scores, box_array(found))
     write_run(run)
     return run
 
 
-def _rank(gallery: FloatArray, queries: FloatArray, recipe: Recipe) -> Ranking:
-    """Rank all pictures, or as many as are kept of a gallery that is large for so many queries."""
-    if not len(gallery):
-        raise UsageError("no picture of the gallery can be read")
-    kept = max(_ALWAYS_KEPT, KEPT // len(queries))
-    return search(gallery, queries, kept, metric="l2" if recipe.distance == "l2" else "dot")
+def _after(stages: Sequence[Stage], examples: int, feedback: int) -> tuple[str, ...]:
+    """What follows the search, in words."""
+    before = [f"examples(n={examples})"] if examples > 1 else []
+    return (*before, *map(str, stages), *([f"feedback(n={feedback})"] if feedback else []))
 
 
-def _without_failures(benchmark: Benchmark, described: Described) -> Benchmark:
+def without_failures(benchmark: Benchmark, described: Described) -> Benchmark:
     """The benchmark without the pictures that could not be read, which are listed as missing."""
     count = len(benchmark.queries)
     names = list(benchmark.gallery)
@@ -132,5 +275,8 @@ def _identity(card: Card, benchmark: Benchmark, digests: Sequence[str], boxes: S
     for query in told["queries"]:
         del query["picture"]
     cut = [box and asdict(box) for box in boxes]
-    facts = {"card": {**asdict(card), "recipe": ""}, "benchmark": told, "pictures": digests, "boxes": cut}
+    told_by_card = {**asdict(card), "recipe": ""}
+    if not card.after:  # runs were named before anything could follow a search
+        del told_by_card["after"]
+    facts = {"card": told_by_card, "benchmark": told, "pictures": digests, "boxes": cut}
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()

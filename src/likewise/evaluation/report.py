@@ -150,22 +150,21 @@ def chosen(scores: Scores, worst: int | None) -> list[int]:
 def answers(run: Run, number: int, k: int = 10) -> list[Answer]:
     """The first ``k`` pictures that a query found, junk among them; not its own where that is ignored."""
     query = run.benchmark.queries[number]
-    return list(islice(_listed(run, query, run.ranked[number], run.scores[number]), k))
+    return list(islice(_listed(run, query, number), k))
 
 
-def _listed(
-    run: Run, query: Query, places: NDArray[np.int32], scores: NDArray[np.float32]
-) -> Iterator[Answer]:
+def _listed(run: Run, query: Query, number: int) -> Iterator[Answer]:
     gallery = list(run.benchmark.gallery.items())
     rank = 0
-    for place, score_ in zip(places.tolist(), scores.tolist(), strict=True):
+    ranking = zip(run.ranked[number].tolist(), run.scores[number].tolist(), strict=True)
+    for at, (place, score_) in enumerate(ranking):
         name, file = gallery[place]
         junk = name in query.junk
         if junk and run.benchmark.query_in_gallery == "ignored" and file == query.picture:
             continue
         rank += not junk
         verdict: Verdict = "junk" if junk else "right" if name in query.positives else "wrong"
-        yield Answer(Hit(place, file, score_, 0 if junk else rank), verdict)
+        yield Answer(Hit(place, file, score_, 0 if junk else rank, run.box(number, at)), verdict)
 
 
 def _by_name(scores: Scores) -> dict[str, float]:

@@ -3,8 +3,9 @@
 A run is a pair ``<out>/<benchmark>/<recipe>-<crop>-<identity>.json`` and ``.npz``. Its identity is a digest
 of everything that could change a ranking or its score: the content of the pictures, queries, boxes and
 answers, recipe, weights, engine, precision and version. The JSON file holds the card and the benchmark; the
-npz file holds ``ranked`` (int32, places in the gallery) and ``scores`` (float32), both ``(q, k)``, and the
-names ``gallery`` and ``queries``.
+npz file holds ``ranked`` (int32, places in the gallery) and ``scores`` (float32), both ``(q, k)``, the names
+``gallery`` and ``queries``, and where the queries were found in their first ``m`` answers, if that was looked
+for: ``found`` (float32, ``(q, m, 4)``).
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from likewise.assets import replacing
 from likewise.errors import StorageError, UsageError
 from likewise.evaluation.benchmark import Benchmark, Missing, Query
 from likewise.evaluation.card import Card
+from likewise.ranking.stages import Ranked
 from likewise.types import Box, FloatArray
 
 FORMAT = 1
@@ -43,6 +45,9 @@ class Run:
         int32, shape ``(q, k)``: places in ``benchmark.gallery``, best first.
     scores
         float32, shape ``(q, k)``.
+    found
+        float32, shape ``(q, m, 4)``: where the queries were found in their first ``m`` answers, in pixels of
+        these pictures' upright originals; NaN where nowhere. None when that was not looked for.
     """
 
     path: Path
@@ -51,6 +56,29 @@ class Run:
     boxes: tuple[Box | None, ...]
     ranked: NDArray[np.int32]
     scores: FloatArray
+    found: FloatArray | None = None
+
+    def box(self, query: int, rank: int) -> Box | None:
+        """Where a query was found in the answer at a 0-based rank."""
+        if self.found is None or rank >= self.found.shape[1] or np.isnan(self.found[query, rank, 0]):
+            return None
+        return Box(*self.found[query, rank].tolist())
+
+
+def box_array(ranked: Ranked) -> FloatArray | None:
+    """The boxes of rankings as `Run.found`."""
+    places = [
+        (query, rank, astuple(ranked.boxes[query][id_]))
+        for query, ids in enumerate(ranked.ranking.ids.tolist())
+        for rank, id_ in enumerate(ids)
+        if id_ in ranked.boxes[query]
+    ]
+    if not places:
+        return None
+    found = np.full((len(ranked.boxes), 1 + max(rank for _, rank, _ in places), 4), np.nan, np.float32)
+    for query, rank, box in places:
+        found[query, rank] = box
+    return found
 
 
 def write_run(run: Run) -> None:
@@ -74,7 +102,9 @@ def write_run(run: Run) -> None:
     except OSError as error:
         raise StorageError(f"{run.path.parent} cannot be made: {error.strerror}") from error
     with replacing(run.path.with_suffix(".npz")) as part, part.open("wb") as file:
-        np.savez(file, ranked=run.ranked, scores=run.scores, gallery=gallery, queries=queries)
+        arrays: dict[str, Any] = {"ranked": run.ranked, "scores": run.scores, "found": run.found}
+        there = {name: array for name, array in arrays.items() if array is not None}
+        np.savez(file, gallery=gallery, queries=queries, **there)
     with replacing(run.path) as part:
         part.write_text(json.dumps(told, indent=1), encoding="utf-8")
 
@@ -96,13 +126,14 @@ def read_run(path: Path) -> Run:
         boxes = tuple(box and Box(*box) for box in told["boxes"])
         with np.load(path.with_suffix(".npz"), allow_pickle=False) as arrays:
             ranked, scores = arrays["ranked"], arrays["scores"]
+            found = arrays["found"] if "found" in arrays else None
     except OSError as error:
         raise UsageError(f"run {path} cannot be read: {error.filename}: {error.strerror}") from error
     except (ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
         raise UsageError(f"{path} is not the file of a run: {error!r}") from error
     if ranked.shape != scores.shape or not len(ranked) == len(boxes) == len(benchmark.queries):
         raise UsageError(f"{path} and its .npz file do not belong together: run it again")
-    return Run(path, card, benchmark, boxes, ranked, scores)
+    return Run(path, card, benchmark, boxes, ranked, scores, found)
 
 
 def plain_name(name: str) -> str:

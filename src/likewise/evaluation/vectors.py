@@ -20,7 +20,7 @@ from safetensors.numpy import save_file
 from likewise.assets import replacing, sha256_file
 from likewise.descriptors.manifest import Manifest
 from likewise.descriptors.recipe import Recipe
-from likewise.errors import BadPicture, CollectionDamaged, StorageError
+from likewise.errors import BadBox, BadPicture, CollectionDamaged, StorageError
 from likewise.pictures import Loaded
 from likewise.types import Box, FloatArray, Progress, ProgressCallback
 
@@ -207,6 +207,8 @@ def _made(
             return describer.prepare(view.picture, box=view.box)
         except BadPicture as problem:
             return problem
+        except BadBox as problem:
+            raise BadBox(f"{view.picture}: {problem}") from problem
 
     ahead: deque[list[tuple[str, Future[Loaded | BadPicture]]]] = deque()
     for begin in range(0, len(todo), BATCH):

@@ -11,6 +11,7 @@ from typing import Any
 from likewise.errors import UsageError
 from likewise.evaluation.benchmark import Benchmark
 from likewise.evaluation.datasets.buildings import oxford5k, paris6k
+from likewise.evaluation.datasets.demo import demo
 from likewise.evaluation.datasets.folder import folder
 from likewise.evaluation.datasets.holidays import holidays
 from likewise.evaluation.datasets.revisited import revisited
@@ -32,6 +33,7 @@ DATASETS: Mapping[str, Callable[..., Benchmark]] = {
     "ukbench": ukbench,
     "folder": folder,
     "csv": table,
+    "demo": demo,
 }
 
 

@@ -11,9 +11,10 @@ from likewise.evaluation.benchmark import Benchmark, Missing, Query, pictures_be
 def folder(data: Path) -> Benchmark:
     """A folder of groups, scored by leaving one out.
 
-    A picture is named by its path below ``data``. Its group is the first folder of that path; pictures that
-    lie in ``data`` itself are wrong answers for everybody. The query is ranked and ignored there. A picture
-    that is alone in its group does not ask, and an empty sub-folder is reported.
+    The benchmark is called like the folder. A picture is named by its path below ``data``. Its group is the
+    first folder of that path; pictures that lie in ``data`` itself are wrong answers for everybody. The query
+    is ranked and ignored there. A picture that is alone in its group does not ask, and an empty sub-folder is
+    reported.
 
     Raises
     ------
@@ -30,7 +31,7 @@ def folder(data: Path) -> Benchmark:
         loose += not nested
         if nested:
             groups[group].append(name)
-    return leave_one_out("folder", gallery, groups, notes=_loose(loose))
+    return leave_one_out(data.resolve().name or "folder", gallery, groups, notes=_loose(loose))
 
 
 def leave_one_out(

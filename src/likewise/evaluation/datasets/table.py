@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import posixpath
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,7 +32,7 @@ class Row:
 
 
 def table(data: Path, *, gt: Path | None = None, group: str = "group") -> Benchmark:
-    """A CSV file and the pictures that it names.
+    """A CSV file and the pictures that it names; the benchmark is called like their folder.
 
     Columns: ``file``, the path below ``data``; ``group``, any text; ``role``, one of `Role`, by default
     ``both``; ``box``, what of a query is looked for, ``x1,y1,x2,y2`` or ``x1 y1 x2 y2`` in pixels of the
@@ -70,7 +71,7 @@ def table(data: Path, *, gt: Path | None = None, group: str = "group") -> Benchm
     listed = {path.resolve() for path in there.values()}
     surplus = [file for file in pictures_below(data) if file.resolve() not in listed]
     return Benchmark(
-        name="csv",
+        name=data.resolve().name or "csv",
         gallery=gallery,
         queries=tuple(queries),
         query_in_gallery="absent" if rules == {"absent"} else "ignored",
@@ -96,16 +97,16 @@ def read_rows(file: Path, *, group: str = "group") -> list[Row]:
     UsageError
         When it is no CSV file with the needed columns, a line is malformed, or a picture is listed twice.
     """
-    seen: dict[str, int] = {}
-    rows = []
-    for row in _rows(file, group):
-        if row.file in seen:
-            raise UsageError(
-                f"{file}, line {row.line}: {row.file} is listed already on line {seen[row.file]}"
-            )
-        seen[row.file] = row.line
-        rows.append(row)
-    return rows
+    seen: dict[str, Row] = {}
+    try:
+        for row in _rows(file, group):
+            if row.file in seen:
+                first = seen[row.file].line
+                raise UsageError(f"{file}, line {row.line}: {row.file} is listed already on line {first}")
+            seen[row.file] = row
+    except csv.Error as error:
+        raise UsageError(f"{file} is no CSV file: {error}") from error
+    return list(seen.values())
 
 
 def _rows(file: Path, group: str) -> Iterator[Row]:
@@ -122,7 +123,8 @@ def _rows(file: Path, group: str) -> Iterator[Row]:
         role = _role(values["role"], where)
         if role != "distractor" and not values[group]:
             raise UsageError(f"{where}: {values['file']} has no {group}; only a distractor may have none")
-        yield Row(reader.line_num, values["file"], values[group], role, _box(values["box"], where))
+        name = posixpath.normpath(values["file"])  # ./a.jpg is a.jpg, and may be listed once only
+        yield Row(reader.line_num, name, values[group], role, _box(values["box"], where))
 
 
 def _role(text: str, where: str) -> Role:

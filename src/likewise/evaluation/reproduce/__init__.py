@@ -1,0 +1,1 @@
+"""Published systems run again, their numbers beside the published ones."""

@@ -1,0 +1,69 @@
+"""Seed 000: VGG16's fc2 against pool5 on pictures of 224 x 224, L2 or cosine, with and without normalisation.
+
+The report gives no numbers. It names the two layers and the two similarities, and says that dividing by the
+L2 norm may help; so the table has every combination on a benchmark of one's own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from likewise.descriptors.recipe import Recipe, load_recipe
+from likewise.errors import WeightsMissing
+from likewise.evaluation.benchmark import Benchmark
+from likewise.evaluation.evaluate import gather
+from likewise.evaluation.reproduce.table import Cell, MakeDescriber, Table, measured, usable
+from likewise.types import ProgressCallback
+
+LAYERS = {"fc2": "neural-codes", "pool5": "pool5"}
+"""Name of the recipe by layer."""
+
+COMPARED = (("yes", "Euclidean"), ("yes", "cosine"), ("no", "Euclidean"))
+"""Whether vectors are normalised, and the distance; the cosine does not care for the former."""
+
+_COLUMNS = ("layer", "L2 normalised", "distance")
+
+
+def seed_000(
+    benchmark: Benchmark, make: MakeDescriber, *, out: Path, progress: ProgressCallback | None = None
+) -> Table:
+    """Measure both layers by each way of comparing them; whole pictures are looked for.
+
+    Parameters
+    ----------
+    make
+        Makes a describer.
+    out
+        Vectors are kept in ``<out>/vectors/``: an interrupted reproduction goes on.
+
+    Raises
+    ------
+    UsageError
+        When no query picture can be read.
+    StorageError
+        When the folder cannot be written.
+    """
+    cells: list[Cell] = []
+    notes: tuple[str, ...] = ()
+    for layer, name in LAYERS.items():
+        wanted = [Cell((layer, *compared)) for compared in COMPARED]
+        try:
+            describer = make(load_recipe(f"{name}-raw"))
+        except WeightsMissing as error:
+            cells += [replace(cell, reason=f"not measured: {error}") for cell in wanted]
+            continue
+        material = gather(benchmark, describer, crop="full", out=out, progress=progress)
+        notes = (usable(benchmark, material),)
+        for cell in wanted:
+            recipe = _recipe(name, *cell.setting[1:])
+            cells.append(measured(cell, material, recipe, describer, rule="trapezoid", out=out))
+    return Table(f"seed 000: {benchmark.measure} on {benchmark.name}", _COLUMNS, tuple(cells), notes)
+
+
+def _recipe(name: str, normalised: str, distance: str) -> Recipe:
+    """A layer's recipe, compared like that."""
+    if normalised == "no":
+        return load_recipe(f"{name}-raw")
+    recipe = load_recipe(name)
+    return recipe if distance == "cosine" else replace(recipe, name=f"{name}-l2", distance="l2")

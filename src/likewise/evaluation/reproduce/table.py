@@ -1,0 +1,101 @@
+"""A table of a report, measured again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TypeAlias
+
+from likewise.descriptors.chain import Chain
+from likewise.descriptors.recipe import Recipe
+from likewise.evaluation.benchmark import Benchmark
+from likewise.evaluation.evaluate import Material, ranked_run
+from likewise.evaluation.metrics import Rule
+from likewise.evaluation.report import report
+from likewise.evaluation.vectors import Describer
+from likewise.ranking.stages import Stage
+
+MakeDescriber: TypeAlias = Callable[[Recipe], Describer]
+"""Makes the describer of a recipe, such as `likewise.Extractor`."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One number.
+
+    Attributes
+    ----------
+    setting
+        By what it differs from the other cells, one entry a column of the table.
+    published
+        None where the report gives no number.
+    measured
+        None where it could not be measured, for the ``reason`` given.
+    run
+        The run that it comes from.
+    """
+
+    setting: tuple[str, ...]
+    published: float | None = None
+    measured: float | None = None
+    run: Path | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """Numbers of one report.
+
+    Attributes
+    ----------
+    columns
+        What the entries of each cell's setting are.
+    notes
+        What has to be known to compare them.
+    """
+
+    title: str
+    columns: tuple[str, ...]
+    cells: tuple[Cell, ...]
+    notes: tuple[str, ...]
+
+
+def measured(
+    cell: Cell,
+    material: Material,
+    recipe: Recipe,
+    describer: Describer,
+    *,
+    rule: Rule,
+    out: Path,
+    stages: Iterable[Stage] = (),
+) -> Cell:
+    """Fill in a cell: rank raw vectors after the transforms of a recipe, and score the run.
+
+    Parameters
+    ----------
+    material
+        Vectors as ``describer`` makes them, whose recipe has no transforms.
+    recipe
+        The same with its transforms.
+    """
+    chain = Chain(recipe.transforms)
+    changed = replace(material, gallery=chain(material.gallery), queries=chain(material.queries))
+    manifest = replace(
+        describer.manifest,
+        recipe=recipe.to_toml(),
+        recipe_hash=recipe.hash,
+        dimensions=changed.gallery.shape[1],
+    )
+    run = ranked_run(changed, recipe, manifest, out=out, stages=tuple(stages))
+    return replace(cell, measured=report(run, rule=rule).scores.value, run=run.path)
+
+
+def usable(benchmark: Benchmark, material: Material) -> str:
+    """Which queries could be asked, in words."""
+    asked = material.benchmark.queries
+    lost = {gap.query for gap in (*benchmark.missing, *material.benchmark.missing) if gap.left_out}
+    names = ", ".join(query.name for query in asked) if len(asked) <= 12 else f"{len(asked)}"
+    there = len(material.benchmark.gallery)
+    return f"queries asked: {names}; left out: {len(lost)}; in the gallery: {there} pictures"
