@@ -45,8 +45,9 @@ def mixed(own: FloatArray, vectors: FloatArray, places: IntArray, *, alpha: floa
     step = max(1, BLOCK // max(1, places.shape[1] * own.shape[1]))
     for start in range(0, len(own), step):
         rows = slice(start, start + step)
-        means[rows] = _means(own[rows], vectors[places[rows]], alpha)
-    return l2(means) if unit else means
+        block = _means(own[rows], vectors[places[rows]], alpha)
+        means[rows] = l2(block) if unit else block
+    return means
 
 
 def _means(own: FloatArray, near: FloatArray, alpha: float) -> FloatArray:
