@@ -46,7 +46,7 @@ def test_help_needs_typer_and_no_arrays() -> None:
 
 
 # optional extras, and packages that take a large part of a second to import
-ALLOWED = set("faiss h5py openvino pillow_heif pyarrow sklearn skimage timm torch torchvision".split())
+ALLOWED = set("faiss h5py numba openvino pillow_heif pyarrow sklearn skimage timm torch torchvision".split())
 
 
 def hidden_imports(path: Path) -> Iterator[str]:

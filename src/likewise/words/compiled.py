@@ -1,0 +1,249 @@
+"""The scan of inverted lists compiled by numba: eight codes at a time, and no branch on what they are.
+
+Two passes take turns: the first compares codes and packs the places of the few that are near into a small
+buffer, the second adds those up. So the first runs at the speed of memory, and the second waits for many
+pictures at once instead of for one after the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numba
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+from numba.np import arrayobj
+
+from likewise.assets import cache_dir
+from likewise.words.hamming import Codes
+from likewise.words.kernel import Counts, Scores
+from likewise.words.postings import Numbers
+
+LANES = 8  # 64-bit numbers in a 512-bit register; elsewhere LLVM takes several
+BLOCK = 1024  # postings that stay in the nearest cache while the features of one word are compared
+ROOM = 8192  # matches waiting to be added up
+AHEAD = 4  # lists that are asked of memory before they are read
+TOUCHED = (
+    128  # numbers of each half of such a list: lists this short are too short for the processor to foresee
+)
+
+_PLACE, _WORD = 8, 40  # bits: a match is its word's number, its place and its distance in one number
+_PLACES = (1 << 32) - 1
+
+_I8, _I32, _I64 = ir.IntType(8), ir.IntType(32), ir.IntType(64)
+_VECTOR = ir.VectorType(_I64, LANES)
+
+
+@intrinsic
+def _near(
+    typing: Any,
+    codes: Any,
+    low: Any,
+    high: Any,
+    one: Any,
+    other: Any,
+    threshold: Any,
+    left: Any,
+    tag: Any,
+    found: Any,
+    at: Any,
+) -> Any:
+    """Compare `LANES` codes with one, and write down those that are near.
+
+    ``codes[low:]`` and ``codes[high:]`` hold their halves, of which the first ``left`` count. For each that
+    differs from (``one``, ``other``) in fewer than ``threshold`` bits, ``tag`` plus its lane and its distance
+    goes to ``found[at:]``, where `LANES` numbers must have room. Gives how many there were.
+    """
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        codes, low, high, one, other, threshold, left, tag, found, at = arguments
+        none = ir.Constant(_VECTOR, ir.Undefined)
+
+        def pointer(place: int, array: Any, index: Any) -> Any:
+            data = arrayobj.make_array(signature.args[place])(context, builder, array).data
+            return builder.bitcast(builder.gep(data, [index]), _VECTOR.as_pointer())
+
+        def all_of(number: Any) -> Any:
+            zeros = ir.Constant(ir.VectorType(_I32, LANES), [0] * LANES)
+            return builder.shuffle_vector(builder.insert_element(none, number, _I32(0)), none, zeros)
+
+        def call(name: str, *values: Any) -> Any:
+            kind = ir.FunctionType(_VECTOR, [value.type for value in values])
+            return builder.call(cgutils.get_or_insert_function(builder.module, kind, name), values)
+
+        def bits(half: Any, query: Any) -> Any:
+            differ = builder.xor(builder.load(pointer(0, codes, half), align=8), all_of(query))
+            return call(f"llvm.ctpop.v{LANES}i64", differ)
+
+        away = builder.add(bits(low, one), bits(high, other))
+        lanes = ir.Constant(_VECTOR, list(range(LANES)))
+        near = builder.and_(
+            builder.icmp_unsigned("<", away, all_of(threshold)), builder.icmp_signed("<", lanes, all_of(left))
+        )
+        places = builder.add(all_of(tag), ir.Constant(_VECTOR, [lane << _PLACE for lane in range(LANES)]))
+        packed = call(f"llvm.experimental.vector.compress.v{LANES}i64", builder.add(places, away), near, none)
+        builder.store(packed, pointer(8, found, at), align=8)
+        return builder.zext(builder.ctpop(builder.bitcast(near, ir.IntType(LANES))), _I64)
+
+    i, u = types.int64, types.uint64
+    return i(codes, i, i, u, u, u, i, i, found, i), generate
+
+
+@intrinsic
+def _fetch(typing: Any, codes: Any, at: Any) -> Any:
+    """Ask memory for the 64 bytes around ``codes[at]``, and do not wait."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        data = arrayobj.make_array(signature.args[0])(context, builder, arguments[0]).data
+        address = builder.bitcast(builder.gep(data, [arguments[1]]), _I8.as_pointer())
+        kind = ir.FunctionType(ir.VoidType(), [address.type, _I32, _I32, _I32])
+        fetch = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+        builder.call(fetch, [address, _I32(0), _I32(3), _I32(1)])  # to read, to keep, data
+        return context.get_dummy_value()
+
+    return types.void(codes, types.int64), generate
+
+
+@numba.njit(nogil=True, error_model="numpy")
+def _find(rows: Numbers, begin: int, end: int, row: int) -> int:
+    """The first place of a list that holds ``row`` or a later one."""
+    while begin < end:
+        middle = (begin + end) // 2
+        if rows[middle] < row:
+            begin = middle + 1
+        else:
+            end = middle
+    return begin
+
+
+@numba.njit(nogil=True, error_model="numpy")
+def _add(
+    found: Counts,
+    count: int,
+    rows: Numbers,
+    begins: Counts,
+    ends: Counts,
+    weights: Scores,
+    rooted: bool,
+    strengths: Scores,
+    scores: Scores,
+) -> None:
+    top = np.int64(len(scores) - 1)  # a row of a damaged file must not point outside
+    start, stop = 0, 0  # the postings that the last match's picture has in its word
+    for match in found[:count]:
+        at, word = (match >> _PLACE) & _PLACES, match >> _WORD
+        row = rows[at]
+        value = strengths[match & 255] * weights[word]
+        if rooted:
+            if at < start or at >= stop:
+                start, stop = at, at + 1
+                while start > begins[word] and rows[start - 1] == row:
+                    start -= 1
+                while stop < ends[word] and rows[stop] == row:
+                    stop += 1
+            value /= np.sqrt(stop - start)
+        scores[min(np.int64(row), top)] += value
+
+
+@numba.njit(nogil=True, error_model="numpy")
+def _ask_ahead(codes: Codes, begin: int, end: int, start: int, stop: int) -> None:
+    for half in (begin, end):
+        for at in range(half + start, half + min(stop, start + TOUCHED), 8):
+            _fetch(codes, at)
+
+
+def compare(
+    rows: Numbers,
+    codes: Codes,
+    begins: Counts,
+    ends: Counts,
+    weights: Scores,
+    rooted: bool,
+    firsts: Counts,
+    asked: Codes,
+    strengths: Scores,
+    threshold: int,
+    first: int,
+    last: int,
+    scores: Scores,
+) -> None:
+    """See `likewise.words.kernel.Kernel`."""
+    starts, stops = np.empty_like(begins), np.empty_like(ends)
+    for word in range(len(begins)):
+        starts[word] = _find(rows, begins[word], ends[word], first) if first > 0 else begins[word]
+        stops[word] = _find(rows, starts[word], ends[word], last) if last < len(scores) else ends[word]
+    found = np.empty(ROOM, np.int64)
+    count = 0
+    for word in range(len(begins)):
+        if word + AHEAD < len(begins):
+            next_ = word + AHEAD
+            _ask_ahead(codes, begins[next_], ends[next_], starts[next_], stops[next_])
+        begin, end = starts[word], stops[word]
+        while begin < end:
+            stop = min(begin + BLOCK, end)
+            while stop < end and rows[stop] == rows[stop - 1]:  # a picture's matches stay in one block
+                stop += 1
+            for feature in range(firsts[word], firsts[word + 1]):
+                one, other = asked[0, feature], asked[1, feature]
+                for at in range(begin, stop, LANES):
+                    if count > ROOM - LANES:
+                        _add(found, count, rows, begins, ends, weights, rooted, strengths, scores)
+                        count = 0
+                    low, high, tag = begins[word] + at, ends[word] + at, (word << _WORD) + (at << _PLACE)
+                    count += _near(codes, low, high, one, other, threshold, stop - at, tag, found, count)
+            begin = stop
+    _add(found, count, rows, begins, ends, weights, rooted, strengths, scores)
+
+
+def count(
+    rows: Numbers,
+    codes: Codes,
+    begins: Counts,
+    ends: Counts,
+    weights: Scores,
+    rooted: bool,
+    first: int,
+    last: int,
+    scores: Scores,
+) -> None:
+    """See `likewise.words.kernel.Kernel`."""
+    top = np.int64(len(scores) - 1)
+    for word in range(len(begins)):
+        at, end = _find(rows, begins[word], ends[word], first), ends[word]
+        while at < end and rows[at] < last:
+            row, start = rows[at], at
+            while at < end and rows[at] == row:
+                at += 1
+            value = (at - start) * weights[word]
+            if rooted:
+                value /= np.sqrt(at - start)
+            scores[min(np.int64(row), top)] += value
+
+
+def load() -> tuple[Callable[..., None], Callable[..., None]]:
+    """Compile `compare` and `count`, or take them from the user's cache."""
+    numbers = types.Array(types.uint32, 1, "C", readonly=True)
+    halves = types.Array(types.uint64, 1, "C", readonly=True)
+    places, floats = types.int64[::1], types.float64[::1]
+    lists = (numbers, halves, places, places, floats, types.boolean)
+    ends = (types.int64, types.int64, floats)
+    query = (places, types.Array(types.uint64, 2, "C", readonly=True), floats, types.uint64)
+    return _compiled(compare, (*lists, *query, *ends)), _compiled(count, (*lists, *ends))
+
+
+def _compiled(function: Callable[..., None], signature: tuple[Any, ...]) -> Callable[..., None]:
+    options = {"nogil": True, "error_model": "numpy"}
+    done: Callable[..., None]
+    before = numba.config.CACHE_DIR
+    try:
+        numba.config.CACHE_DIR = str(cache_dir() / "compiled")
+        done = numba.njit(signature, cache=True, **options)(function)
+    except Exception:  # a cache that cannot be written or read: compiled for this process alone
+        done = numba.njit(signature, **options)(function)
+    finally:
+        numba.config.CACHE_DIR = before
+    return done

@@ -1,0 +1,245 @@
+"""An inverted index: from the words of a query to scores of the pictures that share them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from likewise.errors import CollectionDamaged, MissingExtra, UsageError
+from likewise.registry import lookup
+from likewise.types import IntArray
+from likewise.words.hamming import Codes, Words
+from likewise.words.kernel import NUMPY, Asked, Choice, Kernel, Lists, Scores, compiled
+from likewise.words.merging import check
+from likewise.words.postings import Numbers
+from likewise.words.scoring import Normalisation, Scoring
+from likewise.words.segment import Segment, ranges
+
+DEFAULT = Scoring()
+
+WORTH = 20_000_000
+"""Postings that numpy scans in the time that it takes to load the compiled kernel."""
+
+SHARE = 100_000
+"""Postings that are worth a thread of their own."""
+
+
+class InvertedIndex:
+    """Segments and the pictures of them that still exist.
+
+    Parameters
+    ----------
+    words
+        Words in the codebook.
+    segments
+        In any order. A picture lies in one of them.
+    live
+        Rising ids of the pictures that exist; the others in the segments do not count. All by default.
+    kernel
+        ``numba`` or ``numpy``; ``auto`` begins with numpy and goes on with numba, if it is installed, once so
+        much has been scanned that loading it pays. Scores do not depend on it.
+
+    Raises
+    ------
+    CollectionDamaged
+        When two segments hold the same picture.
+    UsageError
+        When a segment was made with another codebook.
+    MissingExtra
+        When numba is asked for and not installed.
+    """
+
+    def __init__(
+        self,
+        words: int,
+        segments: Sequence[Segment],
+        live: NDArray[np.integer[Any]] | None = None,
+        *,
+        kernel: Choice = "auto",
+    ) -> None:
+        for segment in segments:
+            check(segment, words)
+        self.words, self.segments = words, tuple(segments)
+        self.pictures = self._all() if live is None else np.asarray(live, np.int64)
+        """int64 ``(n,)``: rising ids, in the order of the scores."""
+        self._places = [segment.places(self.pictures) for segment in segments]
+        self._choice: Choice = kernel
+        self._scanned = 0
+        self._norms: dict[str, Scores] = {}
+        self._check()
+
+    def _all(self) -> IntArray:
+        pictures = [segment.pictures for segment in self.segments]
+        return np.unique(np.concatenate([np.empty(0, np.uint32), *pictures])).astype(np.int64)
+
+    def _check(self) -> None:
+        held = np.zeros(len(self.pictures), np.uint8)
+        for places in self._places:
+            held[places[places >= 0]] += 1
+        (twice,) = np.nonzero(held > 1)
+        if len(twice):
+            raise CollectionDamaged(
+                f"picture {self.pictures[twice[0]]} lies in two segments: make the segments again"
+            )
+        self.missing = self.pictures[held == 0]
+        """int64: ids of live pictures that no segment holds, as those without postings."""
+
+    @cached_property
+    def frequencies(self) -> IntArray:
+        """How many live pictures each word has, int64 ``(words,)``."""
+        total = np.zeros(self.words, np.int64)
+        for segment, places in zip(self.segments, self._places, strict=True):
+            total += segment.frequencies
+            dead = places < 0
+            if dead.any():
+                total -= _frequencies(segment, dead)
+        return total
+
+    @cached_property
+    def idf(self) -> NDArray[np.float64]:
+        """``ln(N / n)`` of each word that n of N live pictures have (equation 4), else 0; ``(words,)``."""
+        counts = self.frequencies
+        return np.where(counts > 0, np.log(max(len(self.pictures), 1) / np.maximum(counts, 1)), 0.0)
+
+    def scores(self, words: Words, codes: Codes, scoring: Scoring = DEFAULT, *, threads: int = 1) -> Scores:
+        """Score every live picture (equations 3 to 8 of seed 002 for one layer).
+
+        Parameters
+        ----------
+        words
+            Integers ``(m,)``: a row for each word that a feature of the query is put in.
+        codes
+            uint64 ``(m, 2)``.
+        threads
+            How many share the work; scores are the same to the last bit for any number of them.
+
+        Returns
+        -------
+        float64 ``(n,)``, in the order of `pictures`; 0 for pictures that share nothing with the query.
+
+        Raises
+        ------
+        UsageError
+            When words and codes do not fit each other or the codebook, or there is no thread.
+        """
+        if threads < 1:
+            raise UsageError(f"threads must be at least 1, not {threads}")
+        asked = Asked.of(words, codes, self.words)
+        counts = np.diff(asked.firsts)
+        weights = scoring.weights(self.idf[asked.words], counts)
+        if not scoring.hamming:
+            weights *= counts
+        lists = [_lists(segment, asked, weights, scoring.database) for segment in self.segments]
+        sums = [np.zeros(len(segment.pictures)) for segment in self.segments]
+        self._scan(asked, lists, sums, scoring, threads)
+        total = np.zeros(len(self.pictures))
+        for places, some in zip(self._places, sums, strict=True):
+            total[places[places >= 0]] = some[places >= 0]
+        if scoring.normalisation != "none":
+            norms = self.norms(scoring.normalisation)
+            np.divide(total, norms, out=total, where=norms > 0)
+        return total
+
+    def _scan(
+        self, asked: Asked, lists: Sequence[Lists], sums: Sequence[Scores], scoring: Scoring, threads: int
+    ) -> None:
+        work = [int(((one.ends - one.begins) * np.diff(asked.firsts)).sum()) for one in lists]
+        scan = self._kernel(sum(work))
+
+        def share(task: tuple[Lists, Scores, int, int]) -> None:
+            some, scores, first, last = task
+            if scoring.hamming:
+                limits = (scoring.strengths, scoring.threshold)
+                scan.compare(some, asked.firsts, asked.codes, *limits, first, last, scores)
+            else:
+                scan.count(some, first, last, scores)
+
+        tasks = [
+            (some, scores, first, last)
+            for some, scores, size in zip(lists, sums, work, strict=True)
+            for first, last in pairwise(_shares(len(scores), min(threads, 1 + size // SHARE)))
+            if size
+        ]
+        if threads == 1 or len(tasks) < 2:
+            for task in tasks:
+                share(task)
+        else:
+            with ThreadPoolExecutor(min(threads, len(tasks))) as pool:
+                list(pool.map(share, tasks))
+
+    def _kernel(self, work: int) -> Kernel:
+        self._scanned += work
+        if self._choice == "numpy" or (self._choice == "auto" and self._scanned < WORTH):
+            return NUMPY
+        try:
+            return compiled()
+        except MissingExtra:
+            if self._choice == "numba":
+                raise
+            return NUMPY
+
+    def norms(self, normalisation: Normalisation) -> NDArray[np.float64]:
+        """What scores of the live pictures are divided by, float64 ``(n,)``; see `Scoring`.
+
+        Raises
+        ------
+        UnknownName
+            When there is no such normalisation.
+        """
+        part = lookup("normalisation", normalisation, _PARTS)
+        if normalisation not in self._norms:
+            total = np.zeros(len(self.pictures))
+            for segment, places in zip(self.segments, self._places, strict=True):
+                sums = np.zeros(len(segment.pictures))
+                for words, rows, frequencies in _runs(segment):
+                    np.add.at(sums, rows, part(self.idf[words], frequencies))
+                total[places[places >= 0]] = sums[places >= 0]
+            self._norms[normalisation] = np.sqrt(total)
+        return self._norms[normalisation]
+
+
+_PARTS: dict[str, Callable[[Scores, IntArray], Scores]] = {
+    "l2": lambda idf, frequencies: np.square(frequencies * idf),
+    "sqrt-idf": lambda idf, _: idf,
+}
+
+
+def _lists(segment: Segment, asked: Asked, weights: Scores, rooted: bool) -> Lists:
+    begins, ends = (segment.offsets[asked.words + step].astype(np.int64) for step in (0, 1))
+    ends = np.where(weights > 0, ends, begins)  # a word that all pictures have counts nothing: it is not read
+    return Lists(segment.rows, segment.codes, begins, ends, weights, rooted)
+
+
+def _shares(count: int, parts: int) -> list[int]:
+    return [count * part // parts for part in range(parts + 1)]
+
+
+def _runs(segment: Segment) -> Iterator[tuple[IntArray, Numbers, IntArray]]:
+    """Word, row and term frequency of each picture in each word, range of words by range."""
+    for first, last in ranges(segment.sizes()):
+        rows = segment.members(first, last)
+        words = np.repeat(np.arange(first, last), segment.sizes(first, last))
+        fresh = np.ones(len(rows), bool)
+        fresh[1:] = (rows[1:] != rows[:-1]) | (words[1:] != words[:-1])
+        (starts,) = np.nonzero(fresh)
+        yield words[starts], rows[starts], np.diff(starts, append=len(rows))
+
+
+def _frequencies(segment: Segment, dead: NDArray[np.bool_]) -> IntArray:
+    """How many dead pictures each word has, ``(words,)``."""
+    total = np.zeros(segment.extent.words, np.int64)
+    for first, last in ranges(segment.sizes()):
+        rows = segment.members(first, last)
+        (at,) = np.nonzero(dead[rows])
+        words = np.searchsorted(segment.offsets, at + int(segment.offsets[first]), side="right") - 1
+        rows = rows[at]
+        fresh = np.ones(len(at), bool)
+        fresh[1:] = (rows[1:] != rows[:-1]) | (words[1:] != words[:-1])
+        total += np.bincount(words[fresh], minlength=segment.extent.words)
+    return total

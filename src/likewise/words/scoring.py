@@ -1,0 +1,76 @@
+"""How matches of visual words become a score: equations 3 to 8 of seed 002, and variants by name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from likewise.errors import UsageError
+from likewise.registry import lookup
+from likewise.words.hamming import strength
+
+Burstiness: TypeAlias = Literal["none", "database", "query", "both"]
+Normalisation: TypeAlias = Literal["none", "l2", "sqrt-idf"]
+
+BITS = 128
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """The defaults are those of Li et al., Exploiting hierarchical activations, MM 2016.
+
+    Attributes
+    ----------
+    hamming
+        Compare codes (equation 5); else every pair of features in one word matches fully (equation 3).
+    threshold
+        Codes match when they differ in fewer bits.
+    sigma
+        Bits: a match counts ``exp(-d^2 / sigma^2)`` (equation 6).
+    burstiness
+        ``database`` divides a match by the square root of the number of features that the picture has in the
+        word (equation 8), ``query`` by that of the query, ``both`` by both, ``none`` by nothing.
+    normalisation
+        What a picture's score is divided by: ``none`` (the paper), ``l2`` (the length of its vector of term
+        frequency times idf, as VISE does) or ``sqrt-idf`` (the square root of the sum of the idf of its
+        words, as ASMK does).
+
+    Raises
+    ------
+    UsageError
+        When a number is out of bounds.
+    UnknownName
+        When there is no such variant.
+    """
+
+    hamming: bool = True
+    threshold: int = 52
+    sigma: float = 30.0
+    burstiness: Burstiness = "database"
+    normalisation: Normalisation = "none"
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.threshold <= BITS + 1:
+            raise UsageError(f"threshold {self.threshold} must be from 1 to {BITS + 1} bits")
+        if not 0 < self.sigma < float("inf"):
+            raise UsageError(f"sigma {self.sigma} must be a positive number of bits")
+        lookup("burstiness", self.burstiness, dict.fromkeys(get_args(Burstiness)))
+        lookup("normalisation", self.normalisation, dict.fromkeys(get_args(Normalisation)))
+
+    @property
+    def strengths(self) -> NDArray[np.float64]:
+        """How much a match counts by the bits in which its codes differ, ``(129,)``."""
+        return strength(np.arange(BITS + 1), below=self.threshold, sigma=self.sigma)
+
+    @property
+    def database(self) -> bool:
+        """Whether matches are divided by the root of the picture's term frequency."""
+        return self.burstiness in ("database", "both")
+
+    def weights(self, idf: NDArray[np.float64], counts: NDArray[np.int64]) -> NDArray[np.float64]:
+        """What a match counts in words of this idf, ``(g,)``, in which a query has ``counts`` features."""
+        squares = np.square(idf)
+        return squares / np.sqrt(counts) if self.burstiness in ("query", "both") else squares
