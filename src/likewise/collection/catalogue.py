@@ -9,10 +9,13 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from likewise.collection.database import Database, Rows, translated
 from likewise.collection.walk import Stamp
 from likewise.descriptors.manifest import Manifest
 from likewise.errors import BadPicture, CollectionDamaged
+from likewise.types import IntArray
 
 
 @dataclass(frozen=True)
@@ -111,6 +114,15 @@ class Catalogue:
     def is_signed(self) -> bool:
         """Whether there is a manifest yet."""
         return self._meta("manifest") is not None
+
+    def note(self, key: str, text: str) -> None:
+        """Keep a text under a name."""
+        self._database.run("INSERT OR REPLACE INTO meta VALUES (?, ?)", key, text)
+
+    def noted(self, key: str) -> str | None:
+        """The text that was kept under a name."""
+        value = self._meta(key)
+        return value if isinstance(value, str) else None
 
     @contextmanager
     def change(self) -> Iterator[None]:
@@ -280,6 +292,16 @@ class Catalogue:
     def codes(self) -> Iterator[Rows]:
         """Picture ids and codes, by id, in blocks that are all of one moment."""
         return self._database.blocks("SELECT picture, code FROM vectors ORDER BY picture")
+
+    def code_of(self, picture: int) -> bytes | None:
+        """The code of one picture, as it is stored."""
+        rows = self._database.rows("SELECT code FROM vectors WHERE picture = ?", picture)
+        return rows[0][0] if rows else None
+
+    def described(self) -> IntArray:
+        """Ids of all pictures that have a code, rising, int64 ``(n,)``."""
+        rows = self._database.rows("SELECT picture FROM vectors ORDER BY picture")
+        return np.fromiter((row for (row,) in rows), np.int64, len(rows))
 
     def code_count(self) -> int:
         """How many vectors there are."""

@@ -32,7 +32,7 @@ class Embedding:
     Attributes
     ----------
     projection
-        float32 ``(bits, d)``, rows orthonormal.
+        float32 ``(bits, d)``, rows orthonormal; where there are more bits than numbers, every d of them.
     medians
         float32 ``(words, bits)``.
     """
@@ -65,10 +65,11 @@ class Embedding:
         count
             Words in the codebook.
         bits
-            Bits of a code, a multiple of 64, at most d.
+            Bits of a code, a multiple of 64; at most d but for ``random``.
         projection
-            ``random`` (uniform among orthonormal ones), ``pca``, or ``pca-rotation``: PCA, then a random
-            rotation, so that all bits bear alike.
+            ``random`` (uniform among orthonormal ones; several of them one below the other where there are
+            more bits than numbers), ``pca``, or ``pca-rotation``: PCA, then a random rotation, so that all
+            bits bear alike.
         minimum
             A word with fewer features takes the medians of all features.
 
@@ -79,7 +80,7 @@ class Embedding:
         UsageError
             When the bits do not fit, a word is not in the codebook, or there are too few features.
         """
-        _check(vectors, words, count, bits)
+        _check(vectors, words, count, bits, projection)
         rows = _projection(vectors, bits, projection, np.random.default_rng(seed))
         return cls(rows, _medians(vectors @ rows.T, words, count, max(minimum, 1)), origin)
 
@@ -168,11 +169,16 @@ def strength(away: NDArray[np.int64], *, below: int = 52, sigma: float = 30.0) -
     return np.where(away < below, np.exp(-np.square(away / sigma)), 0.0)
 
 
-def _check(vectors: FloatArray, words: Words, count: int, bits: int) -> None:
+def _check(vectors: FloatArray, words: Words, count: int, bits: int, projection: str) -> None:
+    if projection not in get_args(Projection):
+        raise UnknownName(f"no projection {projection!r}; there are {', '.join(get_args(Projection))}")
     if bits < 64 or bits % 64:
         raise UsageError(f"{bits} bits: give a multiple of 64")
-    if bits > vectors.shape[1]:
-        raise UsageError(f"{bits} bits of {vectors.shape[1]} numbers: give at most as many bits as numbers")
+    if bits > vectors.shape[1] and projection != "random":
+        raise UsageError(
+            f"{bits} bits of {vectors.shape[1]} numbers: give at most as many bits as numbers, or projection "
+            "'random'"
+        )
     if len(vectors) <= bits:
         raise UsageError(f"{len(vectors)} features are too few for {bits} bits: give at least {bits + 1}")
     _check_words(words, count)
@@ -184,10 +190,10 @@ def _check_words(words: Words, count: int) -> None:
 
 
 def _projection(vectors: FloatArray, bits: int, name: str, random: np.random.Generator) -> FloatArray:
-    if name not in get_args(Projection):
-        raise UnknownName(f"no projection {name!r}; there are {', '.join(get_args(Projection))}")
     if name == "random":
-        return _orthonormal(vectors.shape[1], random)[:bits].astype(np.float32)
+        size = vectors.shape[1]
+        blocks = [_orthonormal(size, random) for _ in range(-(-bits // size))]
+        return np.concatenate(blocks)[:bits].astype(np.float32)
     rows = _principal(vectors, bits)
     if name == "pca-rotation":
         rows = _orthonormal(bits, random) @ rows

@@ -1,0 +1,250 @@
+"""The inverted indexes of a collection on the disk: which segments there are, and keeping them up to date.
+
+The catalogue holds the sketch of every picture and the list of segments; the files beside it, one for each
+segment and layer, can be made again from the sketches at any time. A picture that is gone from the catalogue
+is dead in the segments; one that no segment holds yet, or whose segment cannot be read, is asked from a small
+index that a reader makes for itself.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from likewise.collection.catalogue import Catalogue
+from likewise.errors import CollectionDamaged, StorageError
+from likewise.types import IntArray, Progress, ProgressCallback
+from likewise.words.inverted import InvertedIndex
+from likewise.words.merging import merge
+from likewise.words.postings import Postings
+from likewise.words.segment import Segment
+from likewise.words.sketch import Sketch, fault_of
+
+FOLDER = "words"
+SUFFIX = ".words"
+
+BATCH = 64 << 20
+"""Bytes of sketches that become one segment at most; building one takes some six times as much memory."""
+
+_TRIES = 3  # times that a reader asks for the list again when a writer has just replaced a file
+
+
+@dataclass(frozen=True)
+class Segments:
+    """The segments of one collection.
+
+    Attributes
+    ----------
+    path
+        The collection's folder.
+    sizes
+        For each layer, in the order of the recipe, the words in its codebook.
+    """
+
+    path: Path
+    sizes: Mapping[str, int]
+
+    @property
+    def folder(self) -> Path:
+        """Where the files lie."""
+        return self.path / FOLDER
+
+    def file(self, name: str, layer: str) -> Path:
+        """The file of a segment for a layer."""
+        return self.folder / f"{name}-{list(self.sizes).index(layer)}{SUFFIX}"
+
+    # --- reading ---
+
+    def load(self, catalogue: Catalogue) -> tuple[int, IntArray, dict[str, InvertedIndex]]:
+        """The generation of the catalogue, the ids of all pictures, rising, and an index for each layer."""
+        for _ in range(_TRIES):
+            with catalogue.moment():
+                generation, names = catalogue.generation, _names(catalogue)
+                live = catalogue.described()
+                opened = self._opened(names)
+                if len(opened) == len(names):
+                    break
+        with catalogue.moment():
+            generation, live = catalogue.generation, catalogue.described()
+            left = np.setdiff1d(live, _covered(opened, self.sizes), assume_unique=True)
+            tails = self._tails(catalogue, left)
+        indexes = {
+            layer: InvertedIndex(size, [one[layer] for one in (*opened.values(), *tails)], live)
+            for layer, size in self.sizes.items()
+        }
+        return generation, live, indexes
+
+    def _tails(self, catalogue: Catalogue, pictures: IntArray) -> list[dict[str, Segment]]:
+        """Segments that only this process sees: their files have no name once they are open."""
+        with tempfile.TemporaryDirectory(prefix="likewise-") as folder:
+            return [
+                self._written(Path(folder), str(number), batch)
+                for number, batch in enumerate(self._batches(catalogue, pictures))
+            ]
+
+    def _opened(self, names: Sequence[str]) -> dict[str, dict[str, Segment]]:
+        """The segments that can be opened."""
+        opened = {}
+        for name in names:
+            with suppress(CollectionDamaged):
+                opened[name] = {layer: self._open(name, layer) for layer in self.sizes}
+        return opened
+
+    def _open(self, name: str, layer: str) -> Segment:
+        segment = Segment.open(self.file(name, layer))
+        if segment.extent.words != self.sizes[layer]:
+            raise CollectionDamaged(f"{segment.path} is of another codebook; it can be made again")
+        return segment
+
+    # --- writing, by whoever holds the lock ---
+
+    def extend(self, catalogue: Catalogue, *, progress: ProgressCallback | None = None) -> None:
+        """Bring pictures into segments that none holds yet, and merge small segments.
+
+        A segment that cannot be opened is dropped, and its pictures are brought into another.
+        """
+        opened = self._opened(_names(catalogue))
+        names = list(opened)
+        left = np.setdiff1d(catalogue.described(), _covered(opened, self.sizes), assume_unique=True)
+        done = 0
+        for batch in self._batches(catalogue, left):
+            name = self._next(names)
+            self._make_folder()
+            self._written(self.folder, name, batch)
+            names.append(name)
+            self._list(catalogue, names)
+            done += len(batch)
+            if progress:
+                progress(Progress(done, len(left), note="indexing words"))
+        self._list(catalogue, self._merged(catalogue, names))
+        self._sweep(catalogue)
+
+    def optimise(self, catalogue: Catalogue, *, progress: ProgressCallback | None = None) -> None:
+        """Make one segment of all, without the pictures that are gone; damaged ones are made again."""
+        sound = [
+            name
+            for name, layers in self._opened(_names(catalogue)).items()
+            if not any(segment.verify() for segment in layers.values())
+        ]
+        self._list(catalogue, sound)
+        self.extend(catalogue, progress=progress)
+        names = _names(catalogue)
+        opened = self._opened(names)
+        dead = any(
+            (segment.places(catalogue.described()) < 0).any()
+            for layers in opened.values()
+            for segment in layers.values()
+        )
+        if len(names) > 1 or dead:
+            self._list(catalogue, [self._merge(catalogue, names)] if len(catalogue.described()) else [])
+        self._sweep(catalogue)
+
+    def _merged(self, catalogue: Catalogue, names: list[str]) -> list[str]:
+        """Merge from the end what has no twice as large neighbour before it: few segments are left, and a
+        posting is written again only as often as the logarithm of their number."""
+        names = list(names)
+        while len(names) > 1:
+            before, last = (self._open(name, next(iter(self.sizes))).extent.postings for name in names[-2:])
+            if before >= 2 * last or before + last > 1 << 31:
+                break
+            names[-2:] = [self._merge(catalogue, names[-2:], among=names)]
+        return names
+
+    def _merge(self, catalogue: Catalogue, names: Sequence[str], among: Sequence[str] = ()) -> str:
+        new, live = self._next([*names, *among]), catalogue.described()
+        for layer, size in self.sizes.items():
+            segments = [self._open(name, layer) for name in names]
+            merge(self.file(new, layer), size, segments, live)
+        return new
+
+    def _list(self, catalogue: Catalogue, names: Sequence[str]) -> None:
+        if list(names) != _names(catalogue):
+            with catalogue.change():
+                catalogue.note("segments", json.dumps(list(names)))
+
+    def _sweep(self, catalogue: Catalogue) -> None:
+        """Remove files that no segment of the list has; who has them open keeps them."""
+        if not self.folder.is_dir():
+            return
+        wanted = {self.file(name, layer) for name in _names(catalogue) for layer in self.sizes}
+        for file in self.folder.iterdir():
+            if file not in wanted:
+                with suppress(OSError):
+                    file.unlink()
+
+    def _next(self, names: Sequence[str]) -> str:
+        there = [file.name.partition("-")[0] for file in self.folder.glob(f"*{SUFFIX}")]
+        numbers = [int(name) for name in (*names, *there) if name.isdecimal()]
+        return f"{max(numbers, default=0) + 1:06}"
+
+    def _make_folder(self) -> None:
+        try:
+            self.folder.mkdir(exist_ok=True)
+        except OSError as error:
+            raise StorageError(f"{self.folder} cannot be made ({error.strerror})") from error
+
+    def _batches(
+        self, catalogue: Catalogue, pictures: IntArray
+    ) -> Iterator[list[tuple[int, Sketch]]]:
+        """Sketches of pictures, about `BATCH` bytes of them at once; damaged ones are passed over."""
+        batch: list[tuple[int, Sketch]] = []
+        size = 0
+        for picture in pictures.tolist():
+            written = catalogue.code_of(picture)
+            if written is None or fault_of(written, self.sizes):
+                continue
+            batch.append((picture, Sketch.from_bytes(written, self.sizes)))
+            size += len(written)
+            if size >= BATCH:
+                yield batch
+                batch, size = [], 0
+        if batch:
+            yield batch
+
+    def _written(
+        self, folder: Path, name: str, batch: Sequence[tuple[int, Sketch]]
+    ) -> dict[str, Segment]:
+        segments = {}
+        for layer, size in self.sizes.items():
+            postings = Postings.join(
+                [Postings.of(picture, one.words[layer], one.codes[layer]) for picture, one in batch]
+            )
+            path = folder / os.path.basename(self.file(name, layer))
+            segments[layer] = Segment.write(path, postings, size)
+        return segments
+
+    # --- checking ---
+
+    def faults(self, catalogue: Catalogue) -> Iterator[tuple[Path, str]]:
+        """Files of segments that are damaged, and how."""
+        for name in _names(catalogue):
+            for layer in self.sizes:
+                path = self.file(name, layer)
+                try:
+                    found = self._open(name, layer).verify()
+                except CollectionDamaged as error:
+                    found = [str(error)]
+                for fault in found:
+                    yield path, fault
+
+
+def _names(catalogue: Catalogue) -> list[str]:
+    text = catalogue.noted("segments")
+    try:
+        names = json.loads(text) if text else []
+    except ValueError as error:
+        raise CollectionDamaged(f"the list of segments cannot be read: {error}; run optimise") from error
+    return [str(name) for name in names]
+
+
+def _covered(opened: Mapping[str, Mapping[str, Segment]], sizes: Mapping[str, int]) -> IntArray:
+    first = next(iter(sizes))
+    held = [layers[first].pictures.astype(np.int64) for layers in opened.values()]
+    return np.unique(np.concatenate([np.empty(0, np.int64), *held]))

@@ -1,0 +1,100 @@
+"""From pictures to sketches by a recipe of visual words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+from likewise._version import __version__
+from likewise.descriptors.manifest import Manifest
+from likewise.descriptors.patches import LocalFeatures, PatchExtractor
+from likewise.pictures import Loaded, Source
+from likewise.types import Box, CropScale
+from likewise.words.recipe import WordsRecipe
+from likewise.words.sketch import Sketch
+from likewise.words.vocabulary import Vocabulary, recipe_vocabulary
+
+
+class WordsExtractor:
+    """Turns pictures into sketches.
+
+    `prepare`, `describe` and `ask` may be called from many threads at once.
+
+    Parameters
+    ----------
+    engine, device, precision, streams
+        As in `likewise.engines.open_engine`.
+
+    Raises
+    ------
+    UnknownName, BadRecipe, UsageError
+        When the recipe, its network, a tap or its vocabulary cannot be used.
+    WeightsMissing, BadWeights
+        When the network's weights or the vocabulary are not on this machine, or are others.
+    """
+
+    def __init__(
+        self,
+        recipe: WordsRecipe,
+        *,
+        engine: str = "openvino",
+        device: str = "cpu",
+        precision: str = "f32",
+        streams: int = 1,
+    ) -> None:
+        self.recipe = recipe
+        self.vocabulary = recipe_vocabulary(recipe)
+        open_patches = partial(PatchExtractor, engine=engine, device=device, precision=precision)
+        self._patches = open_patches(recipe.patches, streams=streams)
+        self.manifest = Manifest(
+            recipe=recipe.to_toml(),
+            recipe_hash=recipe.hash,
+            network=recipe.network,
+            weights_hash=self._patches.weights_hash,
+            engine=engine,
+            precision=precision,
+            version=__version__,
+            dimensions=sum(self.vocabulary.sizes.values()),
+        )
+
+    def prepare(
+        self,
+        source: Source,
+        *,
+        box: Box | None = None,
+        crop: CropScale = "whole",
+        max_pixels: int | None = None,
+    ) -> Loaded:
+        """Decode a picture and bring it to every scale; see `likewise.pictures.load`."""
+        return self._patches.prepare(source, box=box, crop=crop, max_pixels=max_pixels)
+
+    def describe(self, loaded: Sequence[Loaded]) -> list[Sketch]:
+        """What a collection keeps of prepared pictures."""
+        return [sketched(self._patches.describe(one), self.vocabulary, self.recipe.stored) for one in loaded]
+
+    def ask(self, loaded: Loaded, *, box: Box | None = None) -> Sketch:
+        """A prepared picture as a query, its features in as many words as the recipe says for queries.
+
+        Parameters
+        ----------
+        box
+            The box it was prepared with, so that positions are those of the whole original.
+        """
+        return sketched(self._patches.describe(loaded, box=box), self.vocabulary, self.recipe.asked)
+
+
+def sketched(features: LocalFeatures, vocabulary: Vocabulary, nearest: int) -> Sketch:
+    """Put each feature in its ``nearest`` words, and code it in each.
+
+    Raises
+    ------
+    UsageError
+        When a codebook has fewer words.
+    """
+    words, codes = {}, {}
+    for tap, layer in vocabulary.layers.items():
+        vectors = features.vectors[tap]
+        words[tap] = layer.codebook.assign(vectors, nearest)
+        codes[tap] = layer.embedding.encode(vectors, words[tap])
+    return Sketch(features.boxes, words, codes)
+

@@ -1,0 +1,92 @@
+"""Fusion: one score from the scores of several layers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, TypeAlias, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from likewise.errors import UsageError
+from likewise.registry import lookup
+
+Rule: TypeAlias = Literal["scaled", "plain", "rank"]
+Scores: TypeAlias = NDArray[np.float64]
+
+RULES: dict[str, str] = {
+    "scaled": "the sum of scores, each layer times the scale that was learned with its vocabulary",
+    "plain": "the sum of scores as they are (equation 8 of seed 002)",
+    "rank": "the sum of 1 / (60 + place) over the layers",
+}
+
+_BEHIND = 60  # Cormack, Clarke and Buettcher, Reciprocal rank fusion, SIGIR 2009
+
+
+@dataclass(frozen=True)
+class Fusion:
+    """Which layers count, and how.
+
+    Attributes
+    ----------
+    fusion
+        A key of `RULES`.
+    layers
+        Taps that are asked; all of them where none is named.
+
+    Raises
+    ------
+    UnknownName
+        When there is no such rule.
+    UsageError
+        When a layer is named twice.
+    """
+
+    fusion: Rule = "scaled"
+    layers: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        lookup("fusion", self.fusion, dict.fromkeys(get_args(Rule)))
+        if len(set(self.layers)) < len(self.layers):
+            raise UsageError(f"layers {', '.join(self.layers)} name one twice")
+
+    def chosen(self, taps: tuple[str, ...]) -> tuple[str, ...]:
+        """The layers that are asked, among those there are."""
+        return self.layers or taps
+
+    def fuse(self, scores: Mapping[str, Scores], scales: Mapping[str, float]) -> Scores:
+        """One score for each picture.
+
+        Parameters
+        ----------
+        scores
+            For each layer float64 ``(n,)``.
+        scales
+            For each layer what ``scaled`` multiplies by.
+
+        Returns
+        -------
+        float64 ``(n,)``; 0 for a picture that no layer finds.
+        """
+        match self.fusion:
+            case "plain":
+                return _sum(list(scores.values()))
+            case "scaled":
+                return _sum([scales[layer] * one for layer, one in scores.items()])
+            case _:
+                return _sum([_places(one) for one in scores.values()])
+
+
+def _sum(parts: list[Scores]) -> Scores:
+    total = np.zeros_like(parts[0])
+    for part in parts:
+        total += part
+    return total
+
+
+def _places(scores: Scores) -> Scores:
+    """``1 / (60 + place)`` of the pictures that were found, the best of them at place 1; ties share one."""
+    rising = np.sort(-scores)
+    places = np.searchsorted(rising, -scores) + 1
+    return np.where(scores > 0, 1.0 / (_BEHIND + places), 0.0)

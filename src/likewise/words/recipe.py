@@ -1,0 +1,308 @@
+"""A recipe of visual words says how a picture becomes patches, words and codes, and how those are compared.
+
+It is a small TOML file, told from the recipe of one vector by its kind::
+
+    name = "mof-lite0"
+    kind = "words"
+    network = "efficientnet-lite0"
+    taps = ["block10", "pooled"]   # the layers, each with a codebook and an index of its own
+    pool = "max"                   # over a patch: max or sum
+    size = 96                      # of a patch, in pixels of the resized picture
+    stride = 32
+    scales = [1.0, 0.7, 0.5]
+    mode = "shared"                # or "exact"
+    nearest = 3                    # words that a feature is put in ...
+    assign = "query"               # ... on this side: query, database or both
+
+    [resize]
+    policy = "longest"
+    size = 640
+
+    [scoring]                      # see `likewise.words.scoring.Scoring` and `likewise.words.fusion.Fusion`
+    threshold = 52
+
+    [vocabulary]                   # what `likewise words learn` wrote; without one the default is learned
+    file = "my.words"
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Literal, TypeAlias, get_args
+
+from likewise.descriptors.learned import digest_of
+from likewise.descriptors.patches import Patches
+from likewise.descriptors.recipe import Recipe, load_recipe, parse_recipe, recipe_names
+from likewise.descriptors.tables import (
+    BOUNDS,
+    Option,
+    as_list,
+    as_table,
+    choose,
+    flat,
+    known_keys,
+    settle,
+    toml_lines,
+)
+from likewise.errors import BadRecipe, UsageError
+from likewise.networks import find
+from likewise.pictures import Resize
+from likewise.registry import lookup
+from likewise.words.fusion import Fusion
+from likewise.words.scoring import Scoring
+
+Side: TypeAlias = Literal["query", "database", "both"]
+
+KIND = "words"
+
+_HEAD: dict[str, Option] = {"name": "", "about": "", "kind": KIND, "nearest": 3, "assign": "query"}
+_PATCHES: dict[str, Option] = {
+    "network": "",
+    "weights": "",
+    "pool": "max",
+    "size": 224,
+    "stride": 32,
+    "mode": "shared",
+}
+_RESIZE: dict[str, Option] = {"policy": "longest", "size": 0, "enlarge": False}
+_SCORING: dict[str, Option] = {f.name: f.default for f in fields(Scoring)}  # type: ignore[misc]
+_FUSION: dict[str, Option] = {f.name: f.default for f in fields(Fusion) if f.name != "layers"}  # type: ignore[misc]
+_FILE: dict[str, Option] = {"file": "", "sha256": ""}
+_NESTED = ("taps", "scales", "resize", "scoring", "vocabulary")
+_BOUNDS = {key: value for key, value in BOUNDS.items() if key != "exponent"} | {
+    "nearest": (1, 100),
+    "size": (1, 10_000),
+    "stride": (1, 10_000),
+}
+
+
+@dataclass(frozen=True)
+class WordsRecipe:
+    """How a picture becomes words.
+
+    Attributes
+    ----------
+    patches
+        Which patches, their layers and pooling; see `Patches`.
+    nearest
+        How many words a feature is put in, on the side that `assign` names: ``query``, ``database`` or
+        ``both``. The other side uses the nearest word alone.
+    scoring, fusion
+        How matches are scored and layers put together, unless a search says otherwise.
+    vocabulary
+        The file and sha256 of the codebooks; empty until there are some.
+
+    Raises
+    ------
+    BadRecipe
+        When a value is out of bounds or parts do not go together.
+    """
+
+    name: str
+    patches: Patches
+    about: str = ""
+    nearest: int = 3
+    assign: Side = "query"
+    scoring: Scoring = field(default_factory=Scoring)
+    fusion: Fusion = field(default_factory=Fusion)
+    vocabulary: Mapping[str, Option] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        choose("assign", self.assign, get_args(Side))
+        settle({"nearest": self.nearest}, {"nearest": 3}, "the recipe", _BOUNDS)
+        card = find(self.patches.network)
+        taps = tuple(dict.fromkeys(card.tap(tap).name for tap in self.patches.taps))
+        object.__setattr__(self, "patches", replace(self.patches, taps=taps))
+        if strangers := set(self.fusion.layers) - set(self.patches.taps):
+            raise BadRecipe(f"layers of the fusion are not among the taps: {', '.join(sorted(strangers))}")
+
+    @property
+    def network(self) -> str:
+        """Whose layers it reads."""
+        return self.patches.network
+
+    @property
+    def stored(self) -> int:
+        """Words that each feature of an indexed picture is put in."""
+        return self.nearest if self.assign in ("database", "both") else 1
+
+    @property
+    def asked(self) -> int:
+        """Words that each feature of a query is put in."""
+        return self.nearest if self.assign in ("query", "both") else 1
+
+    @property
+    def hash(self) -> str:
+        """Sha256 of everything that changes what is stored, in hexadecimal.
+
+        How a search scores it may change from one to the next, and does not count.
+        """
+        text = json.dumps(self._canonical(), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def to_toml(self) -> str:
+        """Write the recipe such that `parse_words_recipe` gives an equal one."""
+        patches = asdict(self.patches)
+        head = {key: getattr(self, key) for key in _HEAD if key != "kind"} | {"kind": KIND}
+        head |= {key: patches[key] for key in _PATCHES}
+        head |= {"taps": self.patches.taps, "scales": self.patches.scales}
+        scoring = asdict(self.scoring) | asdict(self.fusion)
+        sections = {
+            "resize": {key: patches["resize"][key] for key in _RESIZE},
+            "scoring": scoring,
+            "vocabulary": self.vocabulary,
+        }
+        text = toml_lines(head)
+        for name, table in sections.items():
+            text += ["", f"[{name}]", *toml_lines(table)] if table else []
+        return "\n".join(text) + "\n"
+
+    def difference(self, other: WordsRecipe | Recipe) -> str:
+        """What differs in what is stored, as ``key this against other, ...``; empty when nothing does."""
+        if not isinstance(other, WordsRecipe):
+            return f"{self.name!r} is a recipe of visual words, {other.name!r} one of a vector"
+        mine, theirs = flat(self._canonical()), flat(other._canonical())
+        keys = [key for key in sorted({*mine, *theirs}) if mine.get(key) != theirs.get(key)]
+        return ", ".join(
+            f"{key} {mine.get(key, 'absent')} against {theirs.get(key, 'absent')}" for key in keys
+        )
+
+    def with_vocabulary(self, path: Path) -> WordsRecipe:
+        """Give this recipe with the codebooks that a file holds.
+
+        Raises
+        ------
+        BadRecipe
+            When the file cannot be read.
+        """
+        file = {"file": str(path.absolute()), "sha256": digest_of(path, "vocabulary")}
+        return replace(self, vocabulary=file)
+
+    def scored(self, given: Mapping[str, Any]) -> WordsRecipe:
+        """Give this recipe with some options of its scoring and fusion changed.
+
+        Raises
+        ------
+        BadRecipe, UsageError
+            When there is no such option, or a value is of the wrong kind or out of bounds.
+        """
+        scoring, fusion = _scoring(asdict(self.scoring) | asdict(self.fusion) | dict(given))
+        return replace(self, scoring=scoring, fusion=fusion)
+
+    def _canonical(self) -> dict[str, Any]:
+        patches = asdict(self.patches)
+        sha256 = str(self.vocabulary.get("sha256", ""))
+        return {"kind": KIND, "patches": patches, "stored": self.stored, "vocabulary": sha256}
+
+
+AnyRecipe: TypeAlias = Recipe | WordsRecipe
+
+
+def parse_words_recipe(
+    text: str, *, origin: str = "recipe", folder: Path | None = None
+) -> WordsRecipe:
+    """Read a recipe of visual words from TOML text; parameters and errors as for `parse_recipe`."""
+    try:
+        return _recipe(tomllib.loads(text), folder or Path())
+    except (ValueError, OverflowError, RecursionError) as error:
+        raise BadRecipe(f"{origin} is not a TOML file: {error}") from error
+    except UsageError as error:
+        raise BadRecipe(f"{origin}: {error}") from None
+
+
+def parse_any(text: str, *, origin: str = "recipe", folder: Path | None = None) -> AnyRecipe:
+    """Read a recipe of either kind; parameters and errors as for `parse_recipe`."""
+    try:
+        kind = tomllib.loads(text).get("kind")
+    except (ValueError, RecursionError):
+        kind = None
+    parse = parse_words_recipe if kind == KIND else parse_recipe
+    return parse(text, origin=origin, folder=folder)
+
+
+def load_any(name_or_path: str | Path) -> AnyRecipe:
+    """Find a recipe of either kind by the name of a shipped one, or by the path of a ``.toml`` file.
+
+    Raises
+    ------
+    UnknownName
+        When no shipped recipe is called that.
+    BadRecipe
+        When the file cannot be read or understood.
+    """
+    if isinstance(name_or_path, str) and not name_or_path.endswith(".toml"):
+        lookup("recipe", name_or_path, dict.fromkeys(all_recipe_names()))
+        if name_or_path not in words_recipe_names():
+            return load_recipe(name_or_path)
+        shipped = files("likewise") / "recipes" / KIND / f"{name_or_path}.toml"
+        return parse_words_recipe(shipped.read_text("utf-8"), origin=f"recipe {name_or_path!r}")
+    path = Path(name_or_path)
+    try:
+        text = path.read_text("utf-8")
+    except (OSError, ValueError) as error:
+        raise BadRecipe(f"recipe file {path} cannot be read: {error}") from error
+    return parse_any(text, origin=str(path), folder=path.parent)
+
+
+def words_recipe_names() -> list[str]:
+    """Names of the shipped recipes of visual words."""
+    entries = (files("likewise") / "recipes" / KIND).iterdir()
+    return sorted(entry.name.removesuffix(".toml") for entry in entries if entry.name.endswith(".toml"))
+
+
+def all_recipe_names() -> list[str]:
+    """Names of the shipped recipes of both kinds, ``default`` first."""
+    return [*recipe_names(), *words_recipe_names()]
+
+
+def _recipe(table: dict[str, Any], folder: Path) -> WordsRecipe:
+    known_keys(table, [*_HEAD, *_PATCHES, *_NESTED], "the recipe")
+    scalars = {key: value for key, value in table.items() if key not in _NESTED}
+    told = settle(scalars, _HEAD | _PATCHES, "the recipe", _BOUNDS)
+    choose("kind", told.pop("kind"), (KIND,))
+    if "taps" not in table or not told["network"]:
+        raise BadRecipe("a recipe of visual words needs a network and its taps")
+    resize = Resize(**settle(as_table(table.get("resize", {}), "resize"), _RESIZE, "[resize]"))
+    patches = Patches(
+        taps=_texts(table["taps"], "taps"),
+        scales=tuple(float(scale) for scale in as_list(table.get("scales", [1.0]), "scales")),
+        resize=resize,
+        **{key: told.pop(key) for key in _PATCHES},
+    )
+    scoring, fusion = _scoring(as_table(table.get("scoring", {}), "scoring"))
+    vocabulary = settle(_resolved(table.get("vocabulary", {}), folder), _FILE, "vocabulary")
+    given = vocabulary if vocabulary["file"] else {}
+    return WordsRecipe(patches=patches, scoring=scoring, fusion=fusion, vocabulary=given, **told)
+
+
+def _scoring(given: dict[str, Any]) -> tuple[Scoring, Fusion]:
+    known_keys(given, [*_SCORING, *_FUSION, "layers"], "scoring")
+    scoring = {key: value for key, value in given.items() if key in _SCORING}
+    fusion = {key: value for key, value in given.items() if key in _FUSION}
+    layers = _texts(given.get("layers", ()), "layers of scoring")
+    return (
+        Scoring(**settle(scoring, _SCORING, "scoring")),
+        Fusion(**settle(fusion, _FUSION, "scoring"), layers=layers),
+    )
+
+
+def _texts(value: Any, where: str) -> tuple[str, ...]:
+    items: Sequence[Any] = value if isinstance(value, tuple) else as_list(value, where)
+    if not all(isinstance(item, str) for item in items):
+        raise BadRecipe(f"{where} must be a list of texts, not {value!r}")
+    return tuple(items)
+
+
+def _resolved(options: Any, folder: Path) -> dict[str, Any]:
+    table = as_table(options, "vocabulary")
+    file = table.get("file")
+    if isinstance(file, str) and file and "sha256" not in table:
+        path = folder / file
+        return {"file": str(path.absolute()), "sha256": digest_of(path, "vocabulary")}
+    return table
