@@ -33,9 +33,9 @@ def plain(
 ) -> list[tuple[int, int, int, float]]:
     """The definition, pair by pair."""
     found = []
-    for q, k in np.ndindex(query[0].shape):
-        for p, j in np.ndindex(picture[0].shape):
-            word = query[0][q, k]
+    for q, k in np.ndindex(*query[0].shape):
+        for p, j in np.ndindex(*picture[0].shape):
+            word = int(query[0][q, k])
             if picture[0][p, j] != word:
                 continue
             d = sum(
@@ -44,7 +44,7 @@ def plain(
             if d < below or not hamming:
                 tf = sum(int(other) == word for other in picture[0].ravel())
                 close = math.exp(-(d**2) / sigma**2) if hamming else 1
-                found.append((q, p, d, idf[word] ** 2 * close / math.sqrt(tf)))
+                found.append((q, p, d, float(idf[word]) ** 2 * close / math.sqrt(tf)))
     return found
 
 
