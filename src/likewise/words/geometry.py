@@ -1,0 +1,332 @@
+"""Where the query lies in a hit: one transform on which as many matches as possible agree.
+
+Spatial verification after Philbin, Chum, Isard, Sivic and Zisserman (Object retrieval with large
+vocabularies and fast spatial matching, CVPR 2007), for dense patches. Matches vote for scale, turn and place,
+as in the weak geometric consistency of Jegou, Douze and Schmid (Hamming embedding and weak geometric
+consistency for large scale image search, ECCV 2008, section 4); a patch knows its size but not how it is
+turned, so that it votes for every turn. The best votes are refined on the matches that agree with them: the
+random sample consensus of Fischler and Bolles (Communications of the ACM 1981), with votes in the place of
+random samples, so that the same matches give the same fit.
+
+Points are complex numbers, in patches: the unit is the usual patch of the picture, so that its resolution
+does not matter. A transform is ``a z + b conj(z) + c``: a similarity where b is 0, mirrored where |b| > |a|.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+from numpy.typing import NDArray
+
+from likewise.errors import UsageError
+from likewise.types import Box, FloatArray, IntArray
+from likewise.words.matching import Matches
+
+LEAST = 3
+"""Fewer matches than these, of different patches on either side, are no fit."""
+
+LARGEST = 8.0
+"""A query is found up to so many times as large, or as small, as it was, measured in patches."""
+
+Complex = NDArray[np.complex128]
+Floats = NDArray[np.float64]
+
+_SCALES = 2.0 ** np.arange(-3, 3.5, 0.5)
+_TURNS = np.exp(2j * np.pi * np.arange(24) / 24)
+_OCTAVES = 1.5  # a match bears with a scale that differs so much from the one that its patches' sizes say
+_PLACE = 0.5  # side of a bin of places, in patches
+_STRONGEST = 1000  # matches that vote
+_TRIED = 12  # hypotheses that are refined
+_TOLERANCES = (2.0, 1.5, 1.2, 1.0, 1.0, 1.0)  # of the rounds of refining, in tolerances
+_LEVER = 0.2  # scale and turn as voted count as much as a match at this squared distance, in patches
+_STIFFNESS = 1.0  # the same for being a similarity
+_TILT = 1 / 3  # |b| / |a| at most: one direction shortened to a half, as by a view 60 degrees from the side
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Where a query lies in a hit.
+
+    Attributes
+    ----------
+    transform
+        float64 ``(2, 3)``: from pixels (x, y, 1) of the query to pixels (x, y) of the hit.
+    inliers
+        bool ``(m,)``: the matches that agree with it, each patch in one pair at most.
+    score
+        What they add to the hit's score.
+    box
+        Where the query, or the box asked for, lies in the hit; clipped to it.
+    """
+
+    transform: Floats
+    inliers: NDArray[np.bool_]
+    score: float
+    box: Box
+
+
+def fit(
+    query_boxes: FloatArray,
+    hit_boxes: FloatArray,
+    matches: Matches,
+    size: tuple[int, int],
+    *,
+    box: Box | None = None,
+    tolerance: float = 0.35,
+) -> Fit | None:
+    """Find the transform from a query to a hit on which matches of the most weight agree.
+
+    It is a similarity, or an affine transform that is near to one; never a mirrored one.
+
+    Parameters
+    ----------
+    query_boxes, hit_boxes
+        float32 ``(n, 4)`` and ``(p, 4)``: left, top, right, bottom of all their patches, in pixels of the
+        upright originals.
+    matches
+        Of these patches, of one layer or several, in any order.
+    size
+        Width and height of the hit.
+    box
+        What of the query was asked for; all that its patches cover by default.
+    tolerance
+        How far the centre of a patch may lie from where the transform puts it, in sides of the patch.
+
+    Returns
+    -------
+    None when fewer than `LEAST` different patches of both agree on anything.
+
+    Raises
+    ------
+    UsageError
+        When boxes are empty or not finite, or matches are of patches that are not there.
+    """
+    _check(query_boxes, hit_boxes, matches)
+    if len(matches) < LEAST:
+        return None
+    asked, held = _Frame.of(query_boxes), _Frame.of(hit_boxes)
+    pairs, of_row = _paired(matches, asked.patches(query_boxes), held.patches(hit_boxes))
+    best = _best(pairs, tolerance)
+    if best is None:
+        return None
+    coefficients, kept = best
+    inliers = np.isin(of_row, np.flatnonzero(kept))
+    transform = _pixels(coefficients, asked, held)
+    region = box or Box(
+        *(float(x) for x in (*query_boxes[:, :2].min(axis=0), *query_boxes[:, 2:].max(axis=0)))
+    )
+    found = _moved(region, transform, size)
+    score = float(np.sort(matches.weight[inliers]).sum(dtype=np.float64))
+    return Fit(transform, inliers, score, found) if found else None
+
+
+@dataclass(frozen=True)
+class _Frame:
+    """Pixels as patches: ``(pixels - origin) / unit``."""
+
+    origin: complex
+    unit: float
+
+    @classmethod
+    def of(cls, boxes: FloatArray) -> _Frame:
+        centres, sides = _centres(boxes)
+        return cls(complex(centres.mean()), float(np.median(sides)))
+
+    def patches(self, boxes: FloatArray) -> tuple[Complex, Floats]:
+        """Centres and sides."""
+        centres, sides = _centres(boxes)
+        return (centres - self.origin) / self.unit, sides / self.unit
+
+
+def _centres(boxes: FloatArray) -> tuple[Complex, Floats]:
+    """Centres and longer sides: a patch that a border cuts keeps one side whole."""
+    left, top, right, bottom = boxes.astype(np.float64).T
+    return (left + right) / 2 + 1j * ((top + bottom) / 2), np.maximum(right - left, bottom - top)
+
+
+@dataclass(frozen=True)
+class _Pairs:
+    """Matches of the same two patches as one, sorted by query's patch, then hit's patch.
+
+    ``design`` is ``(m, 3)``: z, conj(z) and 1, so that ``design @ (a, b, c)`` is where a transform puts them.
+    """
+
+    query: IntArray
+    hit: IntArray
+    weight: Floats
+    design: Complex
+    target: Complex
+    side: Floats
+    octaves: Floats
+
+    def take(self, rows: IntArray) -> _Pairs:
+        return _Pairs(*(getattr(self, field.name)[rows] for field in fields(self)))
+
+
+def _paired(
+    matches: Matches, asked: tuple[Complex, Floats], held: tuple[Complex, Floats]
+) -> tuple[_Pairs, IntArray]:
+    """The pairs, and the pair of each match: -1 for one that weighs nothing."""
+    order = np.lexsort((matches.weight, matches.layer, matches.picture, matches.query))
+    order = order[matches.weight[order] > 0]
+    query, hit = matches.query[order], matches.picture[order]
+    new = np.ones(len(order), bool)
+    new[1:] = (np.diff(query) != 0) | (np.diff(hit) != 0)
+    of_row = np.full(len(matches), -1)
+    of_row[order] = np.cumsum(new) - 1
+    query, hit = query[new], hit[new]
+    weight = np.bincount(of_row[order], matches.weight[order], len(query)).astype(np.float64)
+    z, sides = asked[0][query], held[1][hit]
+    design = np.stack([z, z.conj(), np.ones(len(z))], axis=1)
+    octaves = np.log2(sides / asked[1][query])
+    return _Pairs(query, hit, weight, design, held[0][hit], sides, octaves), of_row
+
+
+def _best(pairs: _Pairs, tolerance: float) -> tuple[Complex, NDArray[np.bool_]] | None:
+    """Coefficients ``(3,)`` and the mask of the pairs that agree, of the hypothesis with the most weight."""
+    if len(pairs.query) < LEAST:
+        return None
+    strongest = np.sort(np.argsort(-pairs.weight, kind="stable")[:_STRONGEST])
+    voters = pairs.take(strongest)
+    best, most = None, 0.0
+    for coefficients in _refined(_voted(voters), voters, tolerance):
+        kept = _one_to_one(_agreement(coefficients[None], pairs, tolerance)[0], pairs)
+        mass = float(pairs.weight[kept].sum())
+        if kept.sum() >= LEAST and mass > most and _sane(coefficients):
+            best, most = (coefficients, kept), mass
+    return best
+
+
+def _voted(pairs: _Pairs) -> Complex:
+    """The place with the most votes for each scale and turn: similarities, ``(h, 3)``."""
+    middle = np.average(pairs.design[:, 0], weights=pairs.weight)
+    found = []
+    for scale in _SCALES:
+        votes = pairs.weight * np.maximum(0, 1 - np.abs(np.log2(scale) - pairs.octaves))
+        on = votes > 0
+        if on.any():
+            turns = scale * _TURNS
+            moved = pairs.target[on] - turns[:, None] * (pairs.design[on, 0] - middle)
+            places = _peaks(moved, votes[on], _PLACE * max(scale, 1.0))
+            found.append(np.stack([turns, np.zeros_like(turns), places - turns * middle], axis=1))
+    return np.concatenate(found)
+
+
+def _peaks(points: Complex, votes: Floats, side: float) -> Complex:
+    """For each row of points ``(h, m)`` the place with the most votes, each shared by the bins around it."""
+    first = complex(points.real.min(), points.imag.min())
+    x, y = (points.real - first.real) / side, (points.imag - first.imag) / side
+    columns, rows = int(x.max()) + 2, int(y.max()) + 2
+    left, top = x.astype(np.int64), y.astype(np.int64)
+    right, below = x - left, y - top
+    start = np.arange(len(points))[:, None] * (columns * rows) + top * columns + left
+    bins = np.zeros(len(points) * columns * rows)
+    for shift, share in (
+        (0, (1 - right) * (1 - below)),
+        (1, right * (1 - below)),
+        (columns, (1 - right) * below),
+        (columns + 1, right * below),
+    ):
+        bins += np.bincount((start + shift).ravel(), (share * votes).ravel(), len(bins))
+    top_row, left_column = np.divmod(bins.reshape(len(points), -1).argmax(axis=1), columns)
+    return np.asarray(first + side * (left_column + 1j * top_row))
+
+
+def _agreement(coefficients: Complex, pairs: _Pairs, tolerance: float) -> Floats:
+    """How well each pair agrees with each transform, ``(h, m)``: 1 at best, 0 from the tolerance on."""
+    away = np.abs(coefficients @ pairs.design.T - pairs.target) / pairs.side
+    octaves = np.log2(np.maximum(np.abs(coefficients[:, :1]), 1e-9)) - pairs.octaves
+    return np.asarray(np.maximum(0, 1 - np.square(away / tolerance) - np.square(octaves / _OCTAVES)))
+
+
+def _refined(coefficients: Complex, pairs: _Pairs, tolerance: float) -> Complex:
+    """The best hypotheses, fitted to the pairs that agree with them, in rounds that ask for more and more."""
+    support = _support(_agreement(coefficients, pairs, _TOLERANCES[0] * tolerance), pairs)
+    voted = coefficients[np.argsort(-support, kind="stable")[:_TRIED]]
+    refined = voted
+    for times in _TOLERANCES:
+        agreement = _agreement(refined, pairs, times * tolerance)
+        refined = _least_squares(agreement * pairs.weight, pairs, voted)
+    return refined
+
+
+def _support(agreement: Floats, pairs: _Pairs) -> Floats:
+    """At most what each hypothesis can weigh when a patch counts once, ``(h,)``."""
+    mass = agreement * pairs.weight
+    sums = []
+    for patch in (pairs.query, pairs.hit):
+        order = np.argsort(patch, kind="stable")
+        starts = np.flatnonzero(np.diff(patch[order], prepend=-1))
+        sums.append(np.maximum.reduceat(mass[:, order], starts, axis=1).sum(axis=1))
+    return np.asarray(np.minimum(*sums))
+
+
+def _least_squares(mass: Floats, pairs: _Pairs, voted: Complex) -> Complex:
+    """Weighted least squares for each row of mass ``(h, m)``, drawn towards what was voted for.
+
+    A few patches close together say little about scale, turn and tilt, which the votes then decide.
+    """
+    total = np.maximum(mass.sum(axis=1), 1e-300)
+    one = np.square(mass).sum(axis=1) / total  # the weight of a usual match among them
+    products = pairs.design.conj()[:, :, None] * pairs.design[:, None, :]
+    left = (mass @ products.reshape(-1, 9)).reshape(-1, 3, 3)
+    right = mass @ (pairs.design.conj() * pairs.target[:, None])
+    left[:, 0, 0] += _LEVER * one
+    left[:, 1, 1] += _STIFFNESS * one
+    right[:, 0] += _LEVER * one * voted[:, 0]
+    solved = voted.copy()
+    able = one > 0
+    solved[able] = np.linalg.solve(left[able], right[able][:, :, None])[:, :, 0]
+    tilt = np.abs(solved[:, 1]) / np.maximum(_TILT * np.abs(solved[:, 0]), 1e-300)
+    solved[:, 1] /= np.maximum(tilt, 1)
+    return solved
+
+
+def _one_to_one(agreement: Floats, pairs: _Pairs) -> NDArray[np.bool_]:
+    """Each patch in one pair, the best first: a query's patch that matches many at one place counts once."""
+    kept = np.zeros(len(agreement), bool)
+    mass = agreement * pairs.weight
+    queries, hits = set(), set()
+    for row in np.argsort(-mass, kind="stable")[: np.count_nonzero(mass)].tolist():
+        query, hit = int(pairs.query[row]), int(pairs.hit[row])
+        if query not in queries and hit not in hits:
+            kept[row] = True
+            queries.add(query)
+            hits.add(hit)
+    return kept
+
+
+def _sane(coefficients: Complex) -> bool:
+    """Whether it neither mirrors nor shrinks nor enlarges beyond reason."""
+    a, b = abs(complex(coefficients[0])), abs(complex(coefficients[1]))
+    return LARGEST**-2 <= a**2 - b**2 <= LARGEST**2
+
+
+def _pixels(coefficients: Complex, asked: _Frame, held: _Frame) -> Floats:
+    """The transform as ``(2, 3)`` in pixels."""
+    a, b = coefficients[:2] * held.unit / asked.unit
+    c = held.origin + held.unit * coefficients[2] - a * asked.origin - b * asked.origin.conjugate()
+    return np.array([[(a + b).real, (b - a).imag, c.real], [(a + b).imag, (a - b).real, c.imag]])
+
+
+def _moved(region: Box, transform: Floats, size: tuple[int, int]) -> Box | None:
+    """The upright rectangle around a region's corners in the hit; None when it lies outside."""
+    corners = np.array([[x, y, 1] for x in (region.x1, region.x2) for y in (region.y1, region.y2)])
+    moved = np.clip(corners @ transform.T, 0, size)
+    (x1, y1), (x2, y2) = moved.min(axis=0).tolist(), moved.max(axis=0).tolist()
+    return Box(x1, y1, x2, y2) if x1 < x2 and y1 < y2 else None
+
+
+def _check(query_boxes: FloatArray, hit_boxes: FloatArray, matches: Matches) -> None:
+    for boxes, patches in ((query_boxes, matches.query), (hit_boxes, matches.picture)):
+        if boxes.ndim != 2 or boxes.shape[1] != 4:
+            raise UsageError(f"boxes of patches are {boxes.shape}: give left, top, right, bottom of each")
+        if not (np.isfinite(boxes).all() and (boxes[:, 2:] > boxes[:, :2]).all()):
+            raise UsageError("a patch's box is empty or not finite")
+        if len(patches) and not 0 <= patches.min() <= patches.max() < len(boxes):
+            raise UsageError(
+                f"matches of patches {patches.min()} to {patches.max()} do not belong to {len(boxes)} boxes"
+            )
+    if not np.isfinite(matches.weight).all():
+        raise UsageError("a match's weight is not finite")

@@ -1,0 +1,149 @@
+"""Which patches of two pictures match, and what each pair adds to the score.
+
+Two patches match when they are put in one word and their codes differ little (Li, Kong, Zheng and Tian,
+Exploiting hierarchical activations of neural network for image retrieval, ACM Multimedia 2016, equations 3
+to 8).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+from numpy.typing import NDArray
+
+from likewise.errors import UsageError
+from likewise.types import FloatArray, IntArray
+from likewise.words.hamming import Codes, Words, distance, strength
+
+
+@dataclass(frozen=True)
+class Matches:
+    """Pairs of patches as parallel columns; a pair stands once for each word and layer that it shares.
+
+    Attributes
+    ----------
+    query, picture
+        int64 ``(m,)``: numbers of the query's patch and of the hit's patch.
+    layer
+        int64 ``(m,)``: number of the layer that made them match.
+    distance
+        int64 ``(m,)``: bits in which their codes differ.
+    weight
+        float32 ``(m,)``: what the pair adds to the hit's score.
+    """
+
+    query: IntArray
+    picture: IntArray
+    layer: IntArray
+    distance: IntArray
+    weight: FloatArray
+
+    def __post_init__(self) -> None:
+        shapes = {field.name: getattr(self, field.name).shape for field in fields(self)}
+        if any(shape != (len(self),) for shape in shapes.values()):
+            raise UsageError(f"the columns of matches must be of one length: {shapes}")
+
+    def __len__(self) -> int:
+        return len(self.query)
+
+    def take(self, rows: NDArray[np.bool_] | IntArray) -> Matches:
+        """Some of them: a mask, or the numbers of rows."""
+        return Matches(*(getattr(self, field.name)[rows] for field in fields(self)))
+
+    @classmethod
+    def joined(cls, parts: Sequence[Matches]) -> Matches:
+        """Those of several layers in one.
+
+        Raises
+        ------
+        UsageError
+            When there are none.
+        """
+        if not parts:
+            raise UsageError("matches of no layer cannot be joined: give those of at least one")
+        columns = ([getattr(part, field.name) for part in parts] for field in fields(cls))
+        return cls(*(np.concatenate(column) for column in columns))
+
+
+def match(
+    query_words: Words,
+    query_codes: Codes,
+    words: Words,
+    codes: Codes,
+    idf: NDArray[np.floating],
+    *,
+    below: int = 52,
+    sigma: float = 30.0,
+    hamming: bool = True,
+    layer: int = 0,
+) -> Matches:
+    """Pairs of patches of a query and a picture that share a word, in one layer.
+
+    A pair weighs ``idf^2 exp(-d^2 / sigma^2) / sqrt(tf)``, tf being how often the picture has the word
+    (equations 3 to 8 of the paper): the weights of all layers add up to the picture's score.
+
+    Parameters
+    ----------
+    query_words, words
+        Integers ``(n, k)`` and ``(p, j)``: the words that each patch is put in.
+    query_codes, codes
+        uint64 ``(n, k, bits / 64)`` and ``(p, j, bits / 64)``: its code in each.
+    idf
+        Of every word of the codebook, ``(W,)`` (equation 4).
+    below
+        Codes that differ in as many bits or more do not match.
+    hamming
+        False: a word in common is enough and weighs ``idf^2 / sqrt(tf)`` (equation 3), whatever the codes.
+    layer
+        What to write in the column of that name.
+
+    Returns
+    -------
+    In the order of the query's patches, of their words, then of the picture's patches.
+
+    Raises
+    ------
+    UsageError
+        When codes do not belong to the words, or a word is not in the codebook.
+    """
+    _check(query_words, query_codes, words, codes, len(idf))
+    asked, held = query_words.ravel(), words.ravel()
+    order = np.argsort(held, kind="stable")
+    first, end = (np.searchsorted(held, asked, side, sorter=order) for side in ("left", "right"))
+    tf = end - first
+    left = np.repeat(np.arange(len(asked)), tf)
+    # within the run of each query word: 0, 1, ... up to its tf
+    inside = np.arange(len(left)) - np.repeat(np.cumsum(tf) - tf, tf)
+    right = order[np.repeat(first, tf) + inside]
+    away = distance(_flat(query_codes)[left], _flat(codes)[right])
+    if hamming:
+        near = away < below
+        left, right, away = left[near], right[near], away[near]
+    weight = np.square(idf[asked[left]], dtype=np.float64) / np.sqrt(tf[left])
+    if hamming:
+        weight *= strength(away, below=below, sigma=sigma)
+    return Matches(
+        left // query_words.shape[1],
+        right // words.shape[1],
+        np.full(len(left), layer, np.int64),
+        away,
+        weight.astype(np.float32),
+    )
+
+
+def _flat(codes: Codes) -> Codes:
+    return codes.reshape(codes.shape[0] * codes.shape[1], codes.shape[2])
+
+
+def _check(query_words: Words, query_codes: Codes, words: Words, codes: Codes, count: int) -> None:
+    for one, its in ((query_words, query_codes), (words, codes)):
+        if one.ndim != 2 or its.ndim != 3 or its.shape[:2] != one.shape:
+            raise UsageError(f"codes {its.shape} do not belong to words {one.shape}: give one code a word")
+        if one.size and (one.min() < 0 or one.max() >= count):
+            raise UsageError(f"words {one.min()} to {one.max()} are not those of a codebook of {count}")
+    if query_codes.shape[2] != codes.shape[2]:
+        raise UsageError(
+            f"codes of {query_codes.shape[2] * 64} and {codes.shape[2] * 64} bits do not compare"
+        )
