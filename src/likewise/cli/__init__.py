@@ -24,6 +24,7 @@ from likewise.cli import (
     reproducing,
     searching,
     sweeping,
+    vocabularies,
     whitening,
 )
 from likewise.cli.output import printable
@@ -49,6 +50,7 @@ app.add_typer(recipes.app)
 app.add_typer(reproducing.app)
 app.add_typer(whitening.app)
 app.add_typer(quantising.app)
+app.add_typer(vocabularies.app)
 
 
 def _version(wanted: bool) -> None:

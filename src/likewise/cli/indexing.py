@@ -20,6 +20,7 @@ from likewise.cli.options import (
     Quantise,
     RecipeName,
     Whiten,
+    Words,
     described_by,
     find_collection,
 )
@@ -34,7 +35,7 @@ FAULTS_FOUND = 1
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
-    for command in (index, info, failures, verify, remove):
+    for command in (index, info, failures, verify, optimise, remove):
         app.command()(command)
 
 
@@ -54,6 +55,7 @@ def index(
     recipe: RecipeName = None,
     whiten: Whiten = None,
     quantise: Quantise = None,
+    words: Words = None,
     engine: Engine = "openvino",
     device: Device = "cpu",
     precision: Numbers = None,
@@ -81,7 +83,7 @@ def index(
                 f"{folder} is not there, or a link that leads nowhere: there is nothing to index"
             )
     path = into or Path(os.path.basename(os.path.realpath(folders[0])) + SUFFIX)
-    how = described_by(recipe, whiten, quantise)
+    how = described_by(recipe, whiten, quantise, words)
     opened = Collection.open(path, recipe=how, engine=engine, device=device, precision=precision)
     with opened as collection:
         with progress("indexing") as callback:
@@ -155,6 +157,20 @@ def verify(collection: In = None, as_json: Json = False) -> None:
     show(report, lines, as_json=as_json)
     if report.faults:
         raise typer.Exit(FAULTS_FOUND)
+
+
+def optimise(collection: In = None, as_json: Json = False) -> None:
+    """Merge the indexes of a collection of visual words, and make damaged ones again.
+
+    What was removed is taken out of them. A collection of vectors needs none of this.
+    """
+    from likewise.collection.collection import Collection
+
+    with Collection.open(find_collection(collection)) as opened, progress("merging") as callback:
+        opened.optimise(callback)
+        found = opened.info()
+    lines = [f"{printable(found.path)}: {found.pictures} pictures, {found.bytes / 1e6:.1f} MB"]
+    show({"pictures": found.pictures, "bytes": found.bytes}, lines, as_json=as_json)
 
 
 def remove(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -11,7 +12,7 @@ import typer
 from likewise.errors import CollectionNotFound, UsageError
 
 if TYPE_CHECKING:
-    from likewise.descriptors.recipe import Recipe
+    from likewise.words.recipe import AnyRecipe
 
 SUFFIX = ".likewise"
 VARIABLE = "LIKEWISE_COLLECTION"
@@ -21,9 +22,9 @@ Precision = Literal["f32", "bf16"]
 
 
 def _recipes() -> list[str]:
-    from likewise.descriptors.recipe import recipe_names
+    from likewise.words.recipe import all_recipe_names
 
-    return list(recipe_names())
+    return list(all_recipe_names())
 
 
 In = Annotated[
@@ -105,15 +106,86 @@ BoxText = Annotated[
 ]
 
 
-def described_by(
-    recipe: str | None, whiten: Path | None, quantise: Path | None = None
-) -> Recipe | str | None:
-    """The recipe that --recipe names with what --whiten and --quantise add; None where none is given."""
-    if whiten is None and quantise is None:
-        return recipe
-    from likewise.descriptors.recipe import load_recipe
+Words = Annotated[
+    Path | None,
+    typer.Option(
+        "--words",
+        metavar="FILE",
+        help="The vocabulary of a recipe of visual words, as `likewise words learn` wrote it. Without it a "
+        "small one is learned from rendered pictures and kept.",
+        show_default=False,
+    ),
+]
+Layers = Annotated[
+    str | None,
+    typer.Option(
+        "--layers",
+        metavar="TAP,...",
+        help="For visual words: ask only these layers, such as block14,pooled.",
+        show_default=False,
+    ),
+]
+ScoringText = Annotated[
+    str | None,
+    typer.Option(
+        "--scoring",
+        metavar="KEY=VALUE,...",
+        help="For visual words: score otherwise than the recipe, such as hamming=false,burstiness=both,"
+        "normalisation=l2,threshold=40,fusion=rank.",
+        show_default=False,
+    ),
+]
 
-    found = load_recipe(recipe or "default")
+
+def scoring_options(scoring: str | None, layers: str | None) -> dict[str, object]:
+    """What --scoring and --layers change of a recipe's scoring.
+
+    Raises
+    ------
+    UsageError
+        When a text is not of the form key=value.
+    """
+    found: dict[str, object] = {}
+    for part in scoring.split(",") if scoring else ():
+        key, equals, value = (piece.strip() for piece in part.partition("="))
+        if not equals or key in found:
+            raise UsageError(f"{part!r} in --scoring is not of the form key=value, each key once")
+        found[key] = _value(value)
+    if layers is not None:
+        found["layers"] = tuple(layer.strip() for layer in layers.split(","))
+    return found
+
+
+def _value(text: str) -> object:
+    if text in ("true", "false"):
+        return text == "true"
+    for kind in (int, float):
+        with suppress(ValueError):
+            return kind(text)
+    return text
+
+
+def described_by(
+    recipe: str | None, whiten: Path | None, quantise: Path | None = None, words: Path | None = None
+) -> AnyRecipe | str | None:
+    """The recipe that --recipe names with what the other options add; None where none is given.
+
+    Raises
+    ------
+    UsageError
+        When an option is for recipes of the other kind.
+    """
+    if recipe is None and whiten is None and quantise is None and words is None:
+        return None
+    from likewise.words.recipe import WordsRecipe, load_any
+
+    found = load_any(recipe or ("default" if words is None else "mof-lite0"))
+    if isinstance(found, WordsRecipe):
+        if whiten or quantise:
+            raise UsageError(f"--whiten and --quantise are for vectors, and {found.name!r} makes words")
+        return found.with_vocabulary(words) if words else found
+    if words:
+        raise UsageError(f"--words is for recipes of visual words, and {found.name!r} makes a vector")
     found = found.whitened(whiten) if whiten else found
     return found.quantised(quantise) if quantise else found
 

@@ -16,7 +16,6 @@ from likewise.cli.options import (
     Precision,
     RecipeName,
     Whiten,
-    described_by,
     new_file,
 )
 from likewise.cli.output import left_out_lines, printable, progress, show
@@ -52,9 +51,11 @@ def learn(
     from likewise.assets import cache_dir
     from likewise.descriptors.extractor import Extractor
     from likewise.evaluation.learning import choose, gather, learn_quantiser
+    from likewise.words.recipe import load_vector
 
     new_file(output, overwrite=overwrite)
-    how = described_by(recipe, whiten) or "default"
+    how = load_vector(recipe or "default")
+    how = how.whitened(whiten) if whiten else how
     extractor = Extractor(how, engine=engine, device=device, precision=precision)
     with progress("learning") as callback:
         chosen = choose(folder, most=most)

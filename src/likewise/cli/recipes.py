@@ -17,9 +17,9 @@ app = typer.Typer(
 
 
 def _names() -> list[str]:
-    from likewise.descriptors.recipe import recipe_names
+    from likewise.words.recipe import all_recipe_names
 
-    return list(recipe_names())
+    return list(all_recipe_names())
 
 
 @app.callback()
@@ -32,9 +32,9 @@ def _default(context: typer.Context, as_json: Json = False) -> None:
 @app.command("list")
 def list_recipes(as_json: Json = False) -> None:
     """List the recipes that come with likewise."""
-    from likewise.descriptors.recipe import load_recipe
+    from likewise.words.recipe import load_any
 
-    recipes = [load_recipe(name) for name in _names()]
+    recipes = [load_any(name) for name in _names()]
     value = [{"name": r.name, "network": r.network, "about": r.about, "hash": r.hash} for r in recipes]
     rows = [(r.name, r.network, r.about) for r in recipes]
     show(value, table(rows, ("recipe", "network", "about")), as_json=as_json)
@@ -48,8 +48,8 @@ def show_recipe(
     as_json: Json = False,
 ) -> None:
     """Print a recipe as TOML, a file to start your own from."""
-    from likewise.descriptors.recipe import load_recipe
+    from likewise.words.recipe import load_any
 
-    recipe = load_recipe(name)
+    recipe = load_any(name)
     text = recipe.to_toml()
     show({"name": recipe.name, "hash": recipe.hash, "toml": text}, [text.rstrip()], as_json=as_json)

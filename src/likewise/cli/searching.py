@@ -11,7 +11,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from likewise.cli.options import BoxText, Device, Engine, In, Json, MaxPixels, find_collection
+from likewise.cli.options import (
+    BoxText,
+    Device,
+    Engine,
+    In,
+    Json,
+    Layers,
+    MaxPixels,
+    ScoringText,
+    find_collection,
+    scoring_options,
+)
 from likewise.cli.output import hit_table, show
 from likewise.errors import UsageError
 
@@ -85,6 +96,8 @@ def search(
     also: Also = None,
     yes: Yes = None,
     no: No = None,
+    layers: Layers = None,
+    scoring: ScoringText = None,
     sheet: Annotated[
         Path | None,
         typer.Option("--sheet", metavar="FILE", help="Draw query and hits to a picture.", show_default=False),
@@ -105,7 +118,17 @@ def search(
         if sheet is not None:
             _check_sheet(sheet, [query, *chain(*more.values())], opened)
         hits = opened.search(
-            query, k=k, box=region, crop=crop, under=under, then=then or (), max_pixels=max_pixels, **more
+            query,
+            k=k,
+            box=region,
+            crop=crop,
+            under=under,
+            then=then or (),
+            also=more["also"],
+            yes=more["yes"],
+            no=more["no"],
+            scoring=scoring_options(scoring, layers),
+            max_pixels=max_pixels,
         )
     if sheet is not None:
         from likewise.drawing import result_sheet

@@ -298,6 +298,11 @@ class Catalogue:
         rows = self._database.rows("SELECT code FROM vectors WHERE picture = ?", picture)
         return rows[0][0] if rows else None
 
+    def size_of(self, picture: int) -> tuple[int, int] | None:
+        """Width and height of one picture."""
+        rows = self._database.rows("SELECT width, height FROM pictures WHERE id = ?", picture)
+        return (int(rows[0][0]), int(rows[0][1])) if rows else None
+
     def described(self) -> IntArray:
         """Ids of all pictures that have a code, rising, int64 ``(n,)``."""
         rows = self._database.rows("SELECT picture FROM vectors ORDER BY picture")

@@ -3,34 +3,52 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from threading import RLock
 from types import TracebackType
+from typing import cast
 
+from likewise.assets import replacing
 from likewise.collection.asking import Corners, Query, whole
 from likewise.collection.catalogue import Catalogue, Failure, Place
 from likewise.collection.codes import Code
-from likewise.collection.comparing import compare
-from likewise.collection.describing import DescriberFactory, MapDescriber, open_extractor, recipe_of
+from likewise.collection.describing import (
+    VOCABULARY,
+    AnyDescriber,
+    DescriberFactory,
+    MapDescriber,
+    WordsFactory,
+    open_extractor,
+    open_words,
+    recipe_of,
+)
 from likewise.collection.indexing import Indexing
 from likewise.collection.lock import writing
 from likewise.collection.reports import AddReport, Comparison, Info, VerifyReport
 from likewise.collection.searching import Searcher, path_of, staged
+from likewise.collection.segments import Segments
 from likewise.collection.selecting import named
+from likewise.collection.sketches import SketchSearcher
 from likewise.collection.snapshot import Snapshot
 from likewise.collection.tasks import Options
 from likewise.collection.verify import verify
 from likewise.collection.walk import resolve
 from likewise.descriptors.manifest import Manifest
-from likewise.descriptors.recipe import Recipe, load_recipe
 from likewise.engines import cores
 from likewise.errors import CollectionNotFound, ManifestMismatch, StorageError, UsageError
+from likewise.evaluation.vocabularies import default_vocabulary
 from likewise.ranking.exact import Metric
 from likewise.ranking.stages import Stage
 from likewise.types import CropScale, FloatArray, Hit, IntArray, ProgressCallback
+from likewise.words.extractor import WordsExtractor
+from likewise.words.layers import Layers
+from likewise.words.recipe import AnyRecipe, WordsRecipe, load_any, unlike
+from likewise.words.vocabulary import recipe_vocabulary
 
 CATALOGUE = "catalogue.sqlite"
 LOCK = "lock"
@@ -44,14 +62,22 @@ class Collection:
     """
 
     def __init__(
-        self, path: Path, *, recipe: Recipe | None, precision: str | None, factory: DescriberFactory
+        self,
+        path: Path,
+        *,
+        recipe: AnyRecipe | None,
+        precision: str | None,
+        factory: DescriberFactory,
+        words_factory: WordsFactory,
     ) -> None:
         self.path = path
-        self._recipe, self._precision, self._factory = recipe, precision, factory
-        self._describer: MapDescriber | None = None
+        self._recipe, self._precision = recipe, precision
+        self._factory, self._words_factory = factory, words_factory
+        self._describer: AnyDescriber | None = None
         self._streams = 0
         self._catalogue: Catalogue | None = None
         self._snapshot: Snapshot | None = None
+        self._layers: tuple[int, Layers] | None = None
         self._lock = RLock()
         self._attach()
 
@@ -60,7 +86,7 @@ class Collection:
         cls,
         path: str | os.PathLike[str],
         *,
-        recipe: str | Recipe | None = None,
+        recipe: str | AnyRecipe | None = None,
         engine: str = "openvino",
         precision: str | None = None,
         device: str = "cpu",
@@ -86,16 +112,17 @@ class Collection:
         CollectionDamaged, CollectionError
             When what lies there cannot be read, or was written by a newer version.
         """
-        wanted = load_recipe(recipe) if isinstance(recipe, str) else recipe
+        wanted = load_any(recipe) if isinstance(recipe, str) else recipe
         factory = extractor_factory or partial(open_extractor, engine=engine, device=device)
-        return cls(Path(path), recipe=wanted, precision=precision, factory=factory)
+        words = partial(open_words, engine=engine, device=device)
+        return cls(Path(path), recipe=wanted, precision=precision, factory=factory, words_factory=words)
 
     def close(self) -> None:
         """Let go of the catalogue and of the vectors in memory."""
         with self._lock:
             if self._catalogue:
                 self._catalogue.close()
-            self._catalogue = self._snapshot = self._describer = None
+            self._catalogue = self._snapshot = self._describer = self._layers = None
 
     def __enter__(self) -> Collection:
         return self
@@ -123,12 +150,12 @@ class Collection:
         return self._ready().manifest
 
     @property
-    def recipe(self) -> Recipe:
+    def recipe(self) -> AnyRecipe:
         """What describes its pictures."""
         catalogue = self._catalogue
         if catalogue:
             return recipe_of(catalogue.manifest, self.path)
-        return self._recipe or load_recipe("default")
+        return self._recipe or load_any("default")
 
     # --- changing ---
 
@@ -171,11 +198,15 @@ class Collection:
             When the disk is full or cannot be written.
         """
         paths = resolve(sources, known=self._knows if prune else None)
+        if isinstance(self._recipe, WordsRecipe) and not (self.exists or self._recipe.vocabulary):
+            file = default_vocabulary(self._recipe, progress=progress)
+            self._recipe = self._recipe.with_vocabulary(file)
         threads = cores()
         options = Options(prune, retry, checksum, max_pixels)
         manifest = None if self.exists else self._describe_with(threads).manifest
         with self._writing() as catalogue:
             if manifest and not catalogue.is_signed:
+                self._keep_vocabulary()
                 with catalogue.change():
                     catalogue.sign(manifest)
             elif manifest:  # somebody else made it meanwhile: ours has to be checked against it
@@ -186,13 +217,19 @@ class Collection:
                     f"{self.path} was made with precision {self.manifest.precision}, not {self._precision}: "
                     "leave the precision out to use its own, or index into a new collection"
                 )
+            segments = self._segments()
             run = Indexing(
                 *(catalogue, self.path / CATALOGUE, lambda: self._describe_with(threads), paths),
                 options=options,
                 threads=threads,
                 progress=progress,
+                committed=segments.following(catalogue) if segments else None,
+                anew=segments is not None,
             )
-            return run.run()
+            report = run.run()
+            if segments:
+                segments.extend(catalogue)
+            return report
 
     def remove(self, *pictures: int | str | os.PathLike[str]) -> int:
         """Forget pictures, by id, path, folder or glob; their files stay, and indexing would add them again.
@@ -223,6 +260,23 @@ class Collection:
                 writer.forgive(place)
             return writer.delete(chosen) + len(failed)
 
+    def optimise(self, progress: ProgressCallback | None = None) -> None:
+        """Make one segment a layer of a collection of visual words, without the pictures that are gone.
+
+        Segments that are damaged are made again. A collection of vectors has none, and is left as it is.
+
+        Raises
+        ------
+        CollectionLocked
+            When another process is writing.
+        StorageError
+            When the disk is full or cannot be written.
+        """
+        self._ready()
+        if segments := self._segments():
+            with self._writing() as catalogue:
+                segments.optimise(catalogue, progress=progress)
+
     # --- searching ---
 
     def search(
@@ -237,6 +291,7 @@ class Collection:
         also: Sequence[Query] = (),
         yes: Sequence[Query] = (),
         no: Sequence[Query] = (),
+        scoring: Mapping[str, object] | None = None,
         max_pixels: int | None = None,
     ) -> list[Hit]:
         """Find the pictures most like a query, best first; every vector is compared.
@@ -258,6 +313,10 @@ class Collection:
             More pictures of the same thing; the mean of all vectors is searched for.
         yes, no
             Pictures that were judged: those to be found more of, and those to be found less of.
+        scoring
+            For a collection of visual words: options of `likewise.words.scoring.Scoring` and
+            `likewise.words.fusion.Fusion` that are others than the recipe's, such as
+            ``{"hamming": False, "layers": ["pooled"]}``.
         max_pixels
             Largest picture accepted.
 
@@ -270,13 +329,17 @@ class Collection:
         ManifestMismatch
             When the query would be described otherwise than the collection was.
         """
-        stages = staged(then)
-        searcher = self._searcher(max_pixels)
-        vector = searcher.vector(query, box=box, crop=crop)
-        vector = searcher.refined(vector, also=also, yes=yes, no=no)
-        if under is not None:
-            searcher = searcher.under(under)
-        return searcher.find(vector, whole(k, "k"), stages)
+        return self.asker(max_pixels, scoring).search(
+            query,
+            k=whole(k, "k"),
+            box=box,
+            crop=crop,
+            under=under,
+            stages=staged(then),
+            also=also,
+            yes=yes,
+            no=no,
+        )
 
     def compare(
         self,
@@ -291,10 +354,7 @@ class Collection:
 
         ``box`` and ``crop`` concern ``a``.
         """
-        searcher = self._searcher(max_pixels)
-        vectors = searcher.vector(a, box=box, crop=crop), searcher.vector(b, crop=crop)
-        own = [picture for query in (a, b) if (picture := searcher.own(query)) is not None]
-        return compare(*vectors, searcher.snapshot, own=own)
+        return self.asker(max_pixels).compare(a, b, box=box, crop=crop)
 
     def vectors(self) -> tuple[IntArray, FloatArray]:
         """Ids ``(n,)`` and vectors ``(n, d)`` of all pictures, by id; read-only, for searches share them."""
@@ -323,7 +383,7 @@ class Collection:
 
     def verify(self, progress: ProgressCallback | None = None) -> VerifyReport:
         """Check the file, the manifest, every vector, and that every picture's file is there."""
-        return verify(self._ready(), self.manifest, self.recipe, progress)
+        return verify(self._ready(), self.manifest, self.recipe, progress, segments=self._segments())
 
     # --- within ---
 
@@ -342,8 +402,11 @@ class Collection:
             catalogue.close()
             return
         self._catalogue = catalogue
-        if self._recipe and self._recipe.hash != catalogue.manifest.recipe_hash:
-            difference = self.recipe.difference(self._recipe)
+        wanted = self._recipe
+        if isinstance(wanted, WordsRecipe) and isinstance(self.recipe, WordsRecipe) and not wanted.vocabulary:
+            wanted = replace(wanted, vocabulary=self.recipe.vocabulary)
+        if wanted and wanted.hash != catalogue.manifest.recipe_hash:
+            difference = unlike(self.recipe, wanted)
             self.close()
             raise ManifestMismatch(
                 f"{self.path} was made by another recipe ({difference}); "
@@ -372,27 +435,71 @@ class Collection:
         with writing(self.path / LOCK), closing(Catalogue.writer(file)) as catalogue:
             yield catalogue
 
-    def _describe_with(self, streams: int) -> MapDescriber:
+    def _describe_with(self, streams: int) -> AnyDescriber:
         """Give what describes pictures, for so many threads at once, checked against the manifest."""
         with self._lock:
             if self._describer is None or self._streams < streams:
                 manifest = self._catalogue and self._catalogue.manifest
                 precision = self._precision or (manifest.precision if manifest else "f32")
-                describer = self._factory(self.recipe, precision=precision, streams=streams)
+                describer = self._made(precision, streams)
                 if manifest and (difference := manifest.difference(describer.manifest)):
                     raise ManifestMismatch(f"{self.path} was made another way: {difference}")
                 self._describer, self._streams = describer, streams
             return self._describer
 
-    def _searcher(self, max_pixels: int | None) -> Searcher:
-        describer = partial(self._describe_with, 1)
-        return Searcher(self.path, self._ready(), self._vectors(), describer, max_pixels)
+    def _made(self, precision: str, streams: int) -> AnyDescriber:
+        recipe = self.recipe
+        if isinstance(recipe, WordsRecipe):
+            return self._words_factory(recipe, precision=precision, streams=streams)
+        return self._factory(recipe, precision=precision, streams=streams)
+
+    def _keep_vocabulary(self) -> None:
+        """Copy the vocabulary of the recipe beside the catalogue."""
+        if isinstance(self._recipe, WordsRecipe):
+            with replacing(self.path / VOCABULARY) as draft:
+                shutil.copyfile(str(self._recipe.vocabulary["file"]), draft)
+
+    def _segments(self) -> Segments | None:
+        """The segments of a collection of visual words."""
+        recipe = self.recipe
+        if not isinstance(recipe, WordsRecipe):
+            return None
+        return Segments(self.path, recipe_vocabulary(recipe).sizes)
+
+    def asker(
+        self, max_pixels: int | None = None, scoring: Mapping[str, object] | None = None
+    ) -> Searcher | SketchSearcher:
+        """One moment of the collection, ready to be asked; parameters as for `search`."""
+        recipe, catalogue = self.recipe, self._ready()
+        if isinstance(recipe, WordsRecipe):
+            words = cast(Callable[[], WordsExtractor], partial(self._describe_with, 1))
+            layers = replace(self._words(), recipe=recipe.scored(scoring or {}))
+            return SketchSearcher(self.path, catalogue, layers, recipe_vocabulary(recipe), words, max_pixels)
+        if scoring:
+            raise UsageError(f"scoring is for visual words, and {self.path} is a collection of vectors")
+        describer = cast(Callable[[], MapDescriber], partial(self._describe_with, 1))
+        return Searcher(self.path, catalogue, self._vectors(), describer, max_pixels)
+
+    def _words(self) -> Layers:
+        with self._lock:
+            catalogue, recipe, segments = self._ready(), self.recipe, self._segments()
+            if self._layers is None or self._layers[0] != catalogue.generation:
+                if not isinstance(recipe, WordsRecipe) or segments is None:
+                    raise UsageError(f"{self.path} is a collection of vectors, not of visual words")
+                generation, indexes = segments.load(catalogue)
+                self._layers = generation, Layers(recipe, indexes, recipe_vocabulary(recipe).scales)
+            return self._layers[1]
 
     def _vectors(self) -> Snapshot:
         with self._lock:
-            catalogue = self._ready()
+            catalogue, recipe = self._ready(), self.recipe
+            if isinstance(recipe, WordsRecipe):
+                raise UsageError(
+                    f"{self.path} is a collection of visual words, which has no vectors: index the pictures "
+                    "with another recipe for this"
+                )
             if self._snapshot is None or self._snapshot.generation != catalogue.generation:
-                metric: Metric = "l2" if self.recipe.distance == "l2" else "dot"
-                code = Code.of(self.recipe, self.manifest.dimensions)
+                metric: Metric = "l2" if recipe.distance == "l2" else "dot"
+                code = Code.of(recipe, self.manifest.dimensions)
                 self._snapshot = Snapshot.load(catalogue, code, metric)
             return self._snapshot

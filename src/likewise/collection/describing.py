@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from likewise.descriptors.manifest import Manifest
-from likewise.descriptors.recipe import Recipe, parse_recipe
+from likewise.descriptors.recipe import Recipe
 from likewise.errors import CollectionDamaged, UsageError
 from likewise.pictures import Loaded, Source
 from likewise.types import Box, CropScale, FloatArray
+from likewise.words.recipe import AnyRecipe, WordsRecipe, parse_any
+
+if TYPE_CHECKING:
+    from likewise.words.extractor import WordsExtractor
+
+VOCABULARY = "vocabulary.safetensors"
+"""The copy of a vocabulary that a collection keeps, so that nothing else is needed to search it."""
 
 
 class Describer(Protocol):
@@ -50,11 +58,21 @@ class MapDescriber(Describer, Protocol):
         """Give each picture's maps ``(c, h, w)``, one a part of the recipe."""
 
 
+AnyDescriber: TypeAlias = "Describer | WordsExtractor"
+
+
 class DescriberFactory(Protocol):
     """Makes a describer when the first picture needs one."""
 
     def __call__(self, recipe: Recipe, *, precision: str, streams: int) -> MapDescriber:
         """Make one whose `Describer.describe` will be called by ``streams`` threads at once."""
+
+
+class WordsFactory(Protocol):
+    """The same for a recipe of visual words."""
+
+    def __call__(self, recipe: WordsRecipe, *, precision: str, streams: int) -> WordsExtractor:
+        """Make one whose `WordsExtractor.describe` will be called by ``streams`` threads at once."""
 
 
 def open_extractor(recipe: Recipe, *, precision: str, streams: int, engine: str, device: str) -> MapDescriber:
@@ -65,20 +83,33 @@ def open_extractor(recipe: Recipe, *, precision: str, streams: int, engine: str,
     return Extractor(recipe, engine=engine, device=device, precision=precision, streams=streams)
 
 
-def recipe_of(manifest: Manifest, path: Path) -> Recipe:
-    """The recipe that a collection's vectors were made by.
+def open_words(
+    recipe: WordsRecipe, *, precision: str, streams: int, engine: str, device: str
+) -> WordsExtractor:
+    """Make what turns pictures into sketches of visual words."""
+    from likewise.words.extractor import WordsExtractor
+
+    return WordsExtractor(recipe, engine=engine, device=device, precision=precision, streams=streams)
+
+
+def recipe_of(manifest: Manifest, path: Path) -> AnyRecipe:
+    """The recipe that a collection's pictures were described by; its vocabulary is the collection's own copy.
 
     Raises
     ------
     CollectionDamaged
         When its manifest holds none.
     """
-    return _parsed(manifest.recipe, str(path))
+    recipe = _parsed(manifest.recipe, str(path))
+    if isinstance(recipe, WordsRecipe):
+        copy = {**recipe.vocabulary, "file": str((path / VOCABULARY).absolute())}
+        return replace(recipe, vocabulary=copy)
+    return recipe
 
 
 @cache
-def _parsed(toml: str, path: str) -> Recipe:
+def _parsed(toml: str, path: str) -> AnyRecipe:
     try:
-        return parse_recipe(toml, origin=f"the manifest of {path}")
+        return parse_any(toml, origin=f"the manifest of {path}")
     except UsageError as error:
         raise CollectionDamaged(f"{error}; restore the collection from a copy, or index again") from error

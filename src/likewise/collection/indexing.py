@@ -20,16 +20,14 @@ from pathlib import Path
 from threading import Lock, Thread
 from typing import Any
 
-import numpy as np
-
 from likewise.collection.belt import Belt, Cancelled
 from likewise.collection.catalogue import Catalogue, Content, storable
-from likewise.collection.codes import Code
-from likewise.collection.describing import Describer
+from likewise.collection.describing import AnyDescriber
 from likewise.collection.pace import Pace
 from likewise.collection.reports import AddReport
 from likewise.collection.tasks import Options, Outcome, Task, gone, overcome, plan, settle
 from likewise.collection.walk import Stamp, unreadable
+from likewise.collection.writing import Writer, writer
 from likewise.errors import BadPicture
 from likewise.pictures import Loaded
 from likewise.pictures_decode import GIVEN
@@ -69,19 +67,26 @@ class Indexing:
         Real absolute paths of folders and files; those that are gone are only forgotten.
     threads
         How many read, and how many describe, at once.
+    committed
+        Called after each commit, in the calling thread, with how many files it concerned.
+    anew
+        Give pictures whose content changed new ids.
     """
 
     def __init__(
         self,
         catalogue: Catalogue,
         path: Path,
-        open_describer: Callable[[], Describer],
+        open_describer: Callable[[], AnyDescriber],
         sources: Sequence[str],
         *,
         options: Options,
         threads: int,
         progress: ProgressCallback | None = None,
+        committed: Callable[[int], None] | None = None,
+        anew: bool = False,
     ) -> None:
+        self._committed, self._anew = committed or (lambda _: None), anew
         self._catalogue, self._path, self._open_describer = catalogue, path, open_describer
         self._sources, self._options, self._threads = sources, options, threads
         self._present = [source for source in sources if os.path.lexists(source)]
@@ -114,7 +119,7 @@ class Indexing:
                 self._counts["forgotten"] = self._catalogue.delete(gone(self._catalogue, self._sources))
         return AddReport(**self._counts, seconds=time.monotonic() - begin)
 
-    def _work(self, describer: Describer) -> None:
+    def _work(self, describer: AnyDescriber) -> None:
         workers = [self._worker("walk", self._walk, self._tasks)]
         for _ in range(self._threads):
             workers.append(self._worker("read", partial(self._read_all, describer), self._jobs))
@@ -167,13 +172,13 @@ class Indexing:
 
     # --- the readers ---
 
-    def _read_all(self, describer: Describer) -> None:
+    def _read_all(self, describer: AnyDescriber) -> None:
         with closing(Catalogue.reader(self._path)) as catalogue:
             while tasks := self._tasks.take():
                 for task in tasks:
                     self._read(task, catalogue, describer)
 
-    def _read(self, task: Task, catalogue: Catalogue, describer: Describer) -> None:
+    def _read(self, task: Task, catalogue: Catalogue, describer: AnyDescriber) -> None:
         try:
             source, stamp, sha256 = _read_file(task.path)
         except OSError as error:
@@ -208,18 +213,19 @@ class Indexing:
 
     # --- the mappers ---
 
-    def _describe_all(self, describer: Describer) -> None:
-        code = Code.of(describer.recipe, describer.dimensions)
+    def _describe_all(self, describer: AnyDescriber) -> None:
+        write = writer(describer)
         while jobs := self._jobs.take():
-            described = _describe(describer, code, [job.loaded for job in jobs])
+            described = _describe(write, [job.loaded for job in jobs])
             self._outcomes.put([_outcome(job, found) for job, found in zip(jobs, described, strict=True)])
 
     # --- the writer, in the calling thread ---
 
     def _commit(self, outcomes: list[Outcome]) -> None:
         with self._catalogue.change():
-            kinds = [settle(self._catalogue, outcome) for outcome in outcomes]
+            kinds = [settle(self._catalogue, outcome, anew=self._anew) for outcome in outcomes]
         self._counts.update(kinds)
+        self._committed(len(outcomes))
         self._done += len(outcomes)
         self._total = max(self._total, self._done)  # files may have come since they were counted
         remaining = self._pace.remaining(self._done, self._total)
@@ -255,15 +261,11 @@ def _outcome(job: _Job, found: bytes | BadPicture) -> Outcome:
     return Outcome(job.task, content, fresh=True)
 
 
-def _describe(describer: Describer, code: Code, loaded: list[Loaded]) -> list[bytes | BadPicture]:
+def _describe(write: Writer, loaded: list[Loaded]) -> list[bytes | BadPicture]:
     """Give each picture's code; one that cannot be described fails alone."""
     try:
-        vectors = describer.describe(loaded)
+        return write(loaded)
     except BadPicture as problem:
         if len(loaded) == 1:
             return [problem]
-        return [found for one in loaded for found in _describe(describer, code, [one])]
-    codes = code.encode(vectors)
-    finite = np.isfinite(vectors.sum(axis=1)) & np.isfinite(code.decode(codes).sum(axis=1))
-    unfit = BadPicture(f"its vector is not finite when it is written as {code.name}")
-    return [found if good else unfit for found, good in zip(codes, finite.tolist(), strict=True)]
+        return [found for one in loaded for found in _describe(write, [one])]

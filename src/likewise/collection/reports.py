@@ -7,7 +7,7 @@ from pathlib import Path
 
 from likewise.collection.catalogue import Catalogue
 from likewise.descriptors.manifest import Manifest
-from likewise.descriptors.recipe import Recipe
+from likewise.words.recipe import AnyRecipe, WordsRecipe
 
 
 @dataclass(frozen=True)
@@ -83,17 +83,17 @@ class Info:
     changed: float
 
     @classmethod
-    def of(cls, path: Path, catalogue: Catalogue, recipe: Recipe) -> Info:
+    def of(cls, path: Path, catalogue: Catalogue, recipe: AnyRecipe) -> Info:
         """Ask the catalogue in a folder, whose pictures that recipe described."""
         return cls(
             path=path,
             recipe=recipe.name,
             manifest=catalogue.manifest,
-            code=recipe.code,
+            code="words" if isinstance(recipe, WordsRecipe) else recipe.code,
             pictures=catalogue.count(),
             failures=catalogue.failure_count(),
             roots=[Path(root) for root in sorted(catalogue.roots().values())],
-            bytes=sum(file.stat().st_size for file in path.iterdir() if file.is_file()),
+            bytes=sum(file.stat().st_size for file in path.rglob("*") if file.is_file()),
             generation=catalogue.generation,
             changed=catalogue.changed,
         )
@@ -107,7 +107,8 @@ class Fault:
     ----------
     kind
         ``database``, ``manifest``, ``vector-missing``, ``vector-stray``, ``vector-length``,
-        ``vector-not-finite``, ``vector-not-normalised``, ``path-damaged`` or ``file-missing``.
+        ``vector-not-finite``, ``vector-not-normalised``, ``sketch-damaged``, ``segment-damaged``,
+        ``path-damaged`` or ``file-missing``.
     subject
         What it is about: a path, or the catalogue.
     message

@@ -11,7 +11,9 @@ import numpy as np
 
 from likewise.collection.asking import Corners, Query, as_picture, corners, is_number, whole
 from likewise.collection.catalogue import Catalogue
+from likewise.collection.comparing import compare
 from likewise.collection.describing import MapDescriber
+from likewise.collection.reports import Comparison
 from likewise.collection.selecting import Selection
 from likewise.collection.snapshot import Snapshot
 from likewise.collection.walk import real_path
@@ -41,6 +43,31 @@ class Searcher:
     snapshot: Snapshot
     describer: Callable[[], MapDescriber]
     max_pixels: int | None = None
+
+    def search(
+        self,
+        query: Query,
+        *,
+        k: int,
+        box: Corners | None,
+        crop: CropScale,
+        under: str | os.PathLike[str] | None,
+        stages: Sequence[Stage],
+        also: Sequence[Query],
+        yes: Sequence[Query],
+        no: Sequence[Query],
+    ) -> list[Hit]:
+        """See `likewise.collection.collection.Collection.search`."""
+        vector = self.vector(query, box=box, crop=crop)
+        vector = self.refined(vector, also=also, yes=yes, no=no)
+        searcher = self.under(under) if under is not None else self
+        return searcher.find(vector, k, stages)
+
+    def compare(self, a: Query, b: Query, *, box: Corners | None, crop: CropScale) -> Comparison:
+        """See `likewise.collection.collection.Collection.compare`."""
+        vectors = self.vector(a, box=box, crop=crop), self.vector(b, crop=crop)
+        own = [picture for query in (a, b) if (picture := self.own(query)) is not None]
+        return compare(*vectors, self.snapshot, own=own)
 
     def under(self, where: str | os.PathLike[str]) -> Searcher:
         """The same for the pictures in a folder or matching a glob.

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +32,9 @@ SUFFIX = ".words"
 
 BATCH = 64 << 20
 """Bytes of sketches that become one segment at most; building one takes some six times as much memory."""
+
+WAITING = 2000
+"""Pictures that may be in no segment while more are being added."""
 
 _TRIES = 3  # times that a reader asks for the list again when a writer has just replaced a file
 
@@ -62,15 +65,13 @@ class Segments:
 
     # --- reading ---
 
-    def load(self, catalogue: Catalogue) -> tuple[int, IntArray, dict[str, InvertedIndex]]:
-        """The generation of the catalogue, the ids of all pictures, rising, and an index for each layer."""
+    def load(self, catalogue: Catalogue) -> tuple[int, dict[str, InvertedIndex]]:
+        """The generation of the catalogue, and an index of all pictures for each layer."""
         for _ in range(_TRIES):
-            with catalogue.moment():
-                generation, names = catalogue.generation, _names(catalogue)
-                live = catalogue.described()
-                opened = self._opened(names)
-                if len(opened) == len(names):
-                    break
+            names = _names(catalogue)
+            opened = self._opened(names)
+            if len(opened) == len(names):
+                break
         with catalogue.moment():
             generation, live = catalogue.generation, catalogue.described()
             left = np.setdiff1d(live, _covered(opened, self.sizes), assume_unique=True)
@@ -79,7 +80,7 @@ class Segments:
             layer: InvertedIndex(size, [one[layer] for one in (*opened.values(), *tails)], live)
             for layer, size in self.sizes.items()
         }
-        return generation, live, indexes
+        return generation, indexes
 
     def _tails(self, catalogue: Catalogue, pictures: IntArray) -> list[dict[str, Segment]]:
         """Segments that only this process sees: their files have no name once they are open."""
@@ -104,6 +105,22 @@ class Segments:
         return segment
 
     # --- writing, by whoever holds the lock ---
+
+    def following(self, catalogue: Catalogue) -> Callable[[int], None]:
+        """What extends them while pictures are added, once so many are in none that readers would feel it.
+
+        It is called after each commit with the number of files committed.
+        """
+        waiting = 0
+
+        def committed(count: int) -> None:
+            nonlocal waiting
+            waiting += count
+            if waiting >= WAITING:
+                self.extend(catalogue)
+                waiting = 0
+
+        return committed
 
     def extend(self, catalogue: Catalogue, *, progress: ProgressCallback | None = None) -> None:
         """Bring pictures into segments that none holds yet, and merge small segments.
@@ -148,13 +165,17 @@ class Segments:
 
     def _merged(self, catalogue: Catalogue, names: list[str]) -> list[str]:
         """Merge from the end what has no twice as large neighbour before it: few segments are left, and a
-        posting is written again only as often as the logarithm of their number."""
+        posting is written again only as often as the logarithm of their number.
+        """
         names = list(names)
         while len(names) > 1:
             before, last = (self._open(name, next(iter(self.sizes))).extent.postings for name in names[-2:])
             if before >= 2 * last or before + last > 1 << 31:
                 break
-            names[-2:] = [self._merge(catalogue, names[-2:], among=names)]
+            try:
+                names[-2:] = [self._merge(catalogue, names[-2:], among=names)]
+            except CollectionDamaged:
+                break  # verify names it, and optimise makes it again
         return names
 
     def _merge(self, catalogue: Catalogue, names: Sequence[str], among: Sequence[str] = ()) -> str:
@@ -190,9 +211,7 @@ class Segments:
         except OSError as error:
             raise StorageError(f"{self.folder} cannot be made ({error.strerror})") from error
 
-    def _batches(
-        self, catalogue: Catalogue, pictures: IntArray
-    ) -> Iterator[list[tuple[int, Sketch]]]:
+    def _batches(self, catalogue: Catalogue, pictures: IntArray) -> Iterator[list[tuple[int, Sketch]]]:
         """Sketches of pictures, about `BATCH` bytes of them at once; damaged ones are passed over."""
         batch: list[tuple[int, Sketch]] = []
         size = 0
@@ -208,9 +227,7 @@ class Segments:
         if batch:
             yield batch
 
-    def _written(
-        self, folder: Path, name: str, batch: Sequence[tuple[int, Sketch]]
-    ) -> dict[str, Segment]:
+    def _written(self, folder: Path, name: str, batch: Sequence[tuple[int, Sketch]]) -> dict[str, Segment]:
         segments = {}
         for layer, size in self.sizes.items():
             postings = Postings.join(

@@ -80,8 +80,15 @@ def _covered(path: str, sources: Sequence[str]) -> bool:
     return any(within(path, source) for source in sources)
 
 
-def settle(catalogue: Catalogue, outcome: Outcome) -> str:
-    """Write what became of a file; give the word under which `AddReport` counts it."""
+def settle(catalogue: Catalogue, outcome: Outcome, *, anew: bool = False) -> str:
+    """Write what became of a file; give the word under which `AddReport` counts it.
+
+    Parameters
+    ----------
+    anew
+        Give a picture whose content changed a new id: the segments of an inverted index still hold what it
+        showed before under the old one.
+    """
     place, stamp, content = outcome.task.place, outcome.task.stamp, outcome.content
     known = catalogue.picture(place)
     if isinstance(content, BadPicture):
@@ -91,6 +98,10 @@ def settle(catalogue: Catalogue, outcome: Outcome) -> str:
             catalogue.delete([known.id])
         return "failed"
     catalogue.forgive(place)
+    if known and anew and known.sha256 != content.sha256:
+        catalogue.delete([known.id])
+        catalogue.insert(place, stamp, content)
+        return "changed"
     if known:
         return _renew(catalogue, known, outcome.task.stamp, content, fresh=outcome.fresh)
     holders = catalogue.holders(content.sha256)

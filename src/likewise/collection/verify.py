@@ -10,11 +10,14 @@ from likewise.collection.catalogue import Catalogue
 from likewise.collection.codes import Code
 from likewise.collection.pace import Pace
 from likewise.collection.reports import Fault, VerifyReport
+from likewise.collection.segments import Segments
 from likewise.collection.walk import is_gone
 from likewise.descriptors.manifest import Manifest
 from likewise.descriptors.recipe import Recipe
 from likewise.errors import CollectionDamaged
 from likewise.types import FloatArray, Progress, ProgressCallback
+from likewise.words.recipe import AnyRecipe, WordsRecipe
+from likewise.words.sketch import fault_of
 
 TOLERANCE = 0.01
 """How far from 1 a length may be: fp16 moves it by 5e-4 at most, int8 by some thousandths."""
@@ -23,16 +26,21 @@ _AGAIN = "remove it and index its file again"
 
 
 def verify(
-    catalogue: Catalogue, manifest: Manifest, recipe: Recipe, progress: ProgressCallback | None = None
+    catalogue: Catalogue,
+    manifest: Manifest,
+    recipe: AnyRecipe,
+    progress: ProgressCallback | None = None,
+    *,
+    segments: Segments | None = None,
 ) -> VerifyReport:
-    """Check the file, the manifest, every vector, and that every picture's file is there."""
+    """Check the file, the manifest, every vector or sketch, the segments, and that every file is there."""
     faults: list[Fault] = []
     checks = (
         _integrity(catalogue),
         _values(catalogue),
         _manifest(manifest, recipe),
         _pairs(catalogue),
-        _vectors(catalogue, recipe, Code.of(recipe, manifest.dimensions)),
+        _rows(catalogue, manifest, recipe, segments),
         _files(catalogue, progress or (lambda _: None)),
     )
     checked = 0
@@ -65,7 +73,25 @@ def _values(catalogue: Catalogue) -> Iterator[Fault]:
             yield Fault("database", "catalogue", str(error))
 
 
-def _manifest(manifest: Manifest, recipe: Recipe) -> Iterator[Fault]:
+def _rows(
+    catalogue: Catalogue, manifest: Manifest, recipe: AnyRecipe, segments: Segments | None
+) -> Iterator[Fault]:
+    if isinstance(recipe, WordsRecipe):
+        return _sketches(catalogue, segments) if segments else iter(())
+    return _vectors(catalogue, recipe, Code.of(recipe, manifest.dimensions))
+
+
+def _sketches(catalogue: Catalogue, segments: Segments) -> Iterator[Fault]:
+    for block in catalogue.codes():
+        for picture, written in block:
+            if fault := fault_of(written, segments.sizes):
+                yield _fault(catalogue, "sketch-damaged", picture, f"has no sound sketch ({fault})")
+    for path, fault in segments.faults(catalogue):
+        message = f"{fault}; `likewise optimise` makes it again from the catalogue"
+        yield Fault("segment-damaged", str(path), message)
+
+
+def _manifest(manifest: Manifest, recipe: AnyRecipe) -> Iterator[Fault]:
     if recipe.hash != manifest.recipe_hash:
         message = (
             f"the recipe is not the one that made the vectors: {recipe.hash}, not {manifest.recipe_hash}"

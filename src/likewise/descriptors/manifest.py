@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from dataclasses import asdict, dataclass, fields
 
-from likewise.descriptors.recipe import parse_recipe
+from likewise.descriptors.tables import difference, flat
 from likewise.errors import CollectionDamaged
 
 LONGEST = 1_000_000
@@ -79,7 +80,7 @@ class Manifest:
         """
         found = []
         if self.recipe_hash != other.recipe_hash:
-            what = parse_recipe(self.recipe).difference(parse_recipe(other.recipe))
+            what = _difference(self.recipe, other.recipe)
             found.append(f"the recipe differs: {what or f'{self.recipe_hash} against {other.recipe_hash}'}")
         if self.weights_hash != other.weights_hash:
             found.append(
@@ -93,3 +94,16 @@ class Manifest:
 
 
 _MANIFEST = {f.name: int if f.name == "dimensions" else str for f in fields(Manifest)}
+
+
+def _difference(mine: str, theirs: str) -> str:
+    """What differs between two recipes of any kind, as TOML; names and where files lie do not matter."""
+    told = [
+        {key: value for key, value in flat(tomllib.loads(text)).items() if not _passed_over(key)}
+        for text in (mine, theirs)
+    ]
+    return difference(*told)
+
+
+def _passed_over(key: str) -> bool:
+    return key in ("name", "about") or key.rpartition(".")[2] == "file"

@@ -41,7 +41,7 @@ from likewise.descriptors.tables import (
     as_list,
     as_table,
     choose,
-    flat,
+    difference,
     known_keys,
     settle,
     toml_lines,
@@ -244,7 +244,7 @@ class Recipe:
 
     def difference(self, other: Recipe) -> str:
         """What differs between two recipes, as ``key this against other, ...``; empty when nothing does."""
-        return _difference(self._canonical(), other._canonical())
+        return difference(self._canonical(), other._canonical())
 
     def whitened(self, path: Path) -> Recipe:
         """Give this recipe with the whitening that a file holds, and L2 normalisation after it.
@@ -286,7 +286,7 @@ class Recipe:
         if not origin.recipe:
             return
         other = parse_recipe(origin.recipe, origin=what)
-        if unlike := _difference(_only(self._canonical(), _SPACE), _only(other._canonical(), _SPACE)):
+        if unlike := difference(_only(self._canonical(), _SPACE), _only(other._canonical(), _SPACE)):
             raise BadRecipe(
                 f"{what} was learned for recipe {other.name!r}, which differs from {self.name!r}: {unlike}; "
                 "learn one for this recipe"
@@ -304,12 +304,6 @@ class Recipe:
 def _named(path: Path, what: str = "whitening") -> dict[str, Option]:
     """Options that name a file that was learned."""
     return {"file": str(path.absolute()), "sha256": digest_of(path, what)}
-
-
-def _difference(mine: Mapping[str, Any], theirs: Mapping[str, Any]) -> str:
-    mine, theirs = flat(mine), flat(theirs)
-    keys = [key for key in sorted({*mine, *theirs}) if mine.get(key) != theirs.get(key)]
-    return ", ".join(f"{key} {mine.get(key, 'absent')} against {theirs.get(key, 'absent')}" for key in keys)
 
 
 def _only(table: Mapping[str, Any], keys: Collection[str]) -> dict[str, Any]:

@@ -93,6 +93,13 @@ def flat(value: Any, prefix: str = "") -> dict[str, Any]:
     }
 
 
+def difference(mine: Mapping[str, Any], theirs: Mapping[str, Any]) -> str:
+    """What differs between two tables, as ``key this against other, ...``; empty when nothing does."""
+    mine, theirs = flat(mine), flat(theirs)
+    keys = [key for key in sorted({*mine, *theirs}) if mine.get(key) != theirs.get(key)]
+    return ", ".join(f"{key} {mine.get(key, 'absent')} against {theirs.get(key, 'absent')}" for key in keys)
+
+
 def toml_lines(table: Mapping[str, Any]) -> list[str]:
     """One ``key = value`` line for each entry."""
     return [f"{key} = {toml(value)}" for key, value in table.items()]

@@ -15,9 +15,10 @@ from typing import Any, TypedDict
 import numpy as np
 from PIL import ExifTags, Image
 
+from likewise.assets import replacing
 from likewise.errors import StorageError, UsageError
 from likewise.evaluation.metrics import leave_one_out, mean_average_precision
-from likewise.evaluation.shots import Chance, Layout, Points, Shot, in_place, lit, pasted, scene
+from likewise.evaluation.shots import Chance, Layout, Points, Shot, cluttered, in_place, lit, pasted, scene
 from likewise.evaluation.subjects import SUBJECTS, Album, Subject
 from likewise.types import FloatArray, Progress, ProgressCallback
 
@@ -123,6 +124,28 @@ def render(folder: Path, *, seed: int = 0, progress: ProgressCallback | None = N
                 f"the demo set cannot be written to {folder}: {why}; name another folder"
             ) from error
     return [folder / shot.file for shot in read_truth(folder)]
+
+
+def render_scenes(folder: Path, count: int, *, progress: ProgressCallback | None = None) -> list[Path]:
+    """Write pictures of cluttered scenes without any of the demo set's subjects; those there are kept.
+
+    Raises
+    ------
+    MissingExtra
+        When the packages that carry the photographs are not installed.
+    StorageError
+        When the folder cannot be written.
+    """
+    album, files = Album(), [folder / f"{number:04}.jpg" for number in range(count)]
+    for number, file in enumerate(files):
+        if not file.exists():
+            chance = np.random.default_rng([VERSION, number])
+            shot = cluttered(chance, album, pieces=int(chance.integers(3, 9)))
+            with replacing(file) as draft:
+                lit(chance, shot.picture, chance.uniform(0, 0.6)).save(draft, "JPEG", quality=88)
+        if progress:
+            progress(Progress(number + 1, count, note="rendering scenes to learn words from"))
+    return files
 
 
 def read_truth(folder: Path) -> list[Labelled]:

@@ -123,6 +123,26 @@ def scene(chance: Chance, album: Album) -> Shot:
     return Shot(_tinted(canvas, chance.uniform(0.75, 1.1, 3), 1.0))
 
 
+def cluttered(chance: Chance, album: Album, pieces: int) -> Shot:
+    """A scene with so many pieces of others on it."""
+    shot = scene(chance, album)
+    for _ in range(pieces):
+        middle = chance.uniform((0, 0), shot.picture.size)
+        _fragment(chance, album, shot.picture, middle, float(chance.uniform(0.05, 0.3)))
+    return shot
+
+
+def altered(chance: Chance, picture: Image.Image, behind: Image.Image) -> Image.Image:
+    """A view of the middle of a picture, tilted, laid on another picture and lit anew."""
+    canvas = behind.copy()
+    width, height = picture.size
+    inset = 0.5 * (1 - chance.uniform(0.6, 0.9, 2)) * (width, height)
+    source = (int(inset[0]), int(inset[1]), int(width - inset[0]), int(height - inset[1]))
+    quad = _tilted(chance, source, canvas.size, float(chance.uniform(0.2, 0.5)), 15)
+    _warp(canvas, picture, corners(source), quad, cut="box")
+    return lit(chance, canvas, 0.5)
+
+
 def lit(chance: Chance, picture: Image.Image, harsh: float) -> Image.Image:
     """Exposure, colour cast, a shadow across, blur and noise; ``harsh`` in 0..1 is how much of them."""
     cast = 1 + harsh * chance.uniform(-0.3, 0.3, 3)

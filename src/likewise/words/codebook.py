@@ -1,8 +1,8 @@
 """Codebooks: visual words learned by approximate k-means, and the words nearest to a feature.
 
-Philbin, Chum, Isard, Sivic and Zisserman, Object retrieval with large vocabularies and fast spatial matching,
-CVPR 2007: k-means in which each feature is assigned approximately. Here the centres lie in lists of an inverted
-file; the lists that are looked into are as many as a recall of `RECALL` takes, which is measured.
+Philbin, Chum, Isard, Sivic and Zisserman, Object retrieval with large vocabularies and fast spatial
+matching, CVPR 2007: k-means in which each feature is assigned approximately. Here the centres lie in lists
+of an inverted file; as many of the lists are looked into as a recall of `RECALL` takes, which is measured.
 """
 
 from __future__ import annotations
@@ -145,9 +145,7 @@ def learn_codebook(
     return Codebook(centres, _probes(centres, vectors, random))
 
 
-def _seeds(
-    vectors: FloatArray, count: int, seeding: Seeding, random: np.random.Generator
-) -> FloatArray:
+def _seeds(vectors: FloatArray, count: int, seeding: Seeding, random: np.random.Generator) -> FloatArray:
     if seeding == "sampled":
         return vectors[np.sort(random.permutation(len(vectors))[:count])]
     chosen = random.permutation(len(vectors))[: _PLUS_PLUS_ON * count]

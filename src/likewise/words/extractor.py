@@ -83,8 +83,10 @@ class WordsExtractor:
         return sketched(self._patches.describe(loaded, box=box), self.vocabulary, self.recipe.asked)
 
 
-def sketched(features: LocalFeatures, vocabulary: Vocabulary, nearest: int) -> Sketch:
-    """Put each feature in its ``nearest`` words, and code it in each.
+def sketched(
+    features: LocalFeatures, vocabulary: Vocabulary, nearest: int, layers: Sequence[str] | None = None
+) -> Sketch:
+    """Put each feature in its ``nearest`` words, and code it in each; in all layers or in some.
 
     Raises
     ------
@@ -92,9 +94,8 @@ def sketched(features: LocalFeatures, vocabulary: Vocabulary, nearest: int) -> S
         When a codebook has fewer words.
     """
     words, codes = {}, {}
-    for tap, layer in vocabulary.layers.items():
-        vectors = features.vectors[tap]
+    for tap in layers or vocabulary.layers:
+        layer, vectors = vocabulary.layers[tap], features.vectors[tap]
         words[tap] = layer.codebook.assign(vectors, nearest)
         codes[tap] = layer.embedding.encode(vectors, words[tap])
     return Sketch(features.boxes, words, codes)
-

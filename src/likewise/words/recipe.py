@@ -45,7 +45,7 @@ from likewise.descriptors.tables import (
     as_list,
     as_table,
     choose,
-    flat,
+    difference,
     known_keys,
     settle,
     toml_lines,
@@ -163,15 +163,9 @@ class WordsRecipe:
             text += ["", f"[{name}]", *toml_lines(table)] if table else []
         return "\n".join(text) + "\n"
 
-    def difference(self, other: WordsRecipe | Recipe) -> str:
+    def difference(self, other: WordsRecipe) -> str:
         """What differs in what is stored, as ``key this against other, ...``; empty when nothing does."""
-        if not isinstance(other, WordsRecipe):
-            return f"{self.name!r} is a recipe of visual words, {other.name!r} one of a vector"
-        mine, theirs = flat(self._canonical()), flat(other._canonical())
-        keys = [key for key in sorted({*mine, *theirs}) if mine.get(key) != theirs.get(key)]
-        return ", ".join(
-            f"{key} {mine.get(key, 'absent')} against {theirs.get(key, 'absent')}" for key in keys
-        )
+        return difference(self._canonical(), other._canonical())
 
     def with_vocabulary(self, path: Path) -> WordsRecipe:
         """Give this recipe with the codebooks that a file holds.
@@ -204,9 +198,16 @@ class WordsRecipe:
 AnyRecipe: TypeAlias = Recipe | WordsRecipe
 
 
-def parse_words_recipe(
-    text: str, *, origin: str = "recipe", folder: Path | None = None
-) -> WordsRecipe:
+def unlike(one: AnyRecipe, other: AnyRecipe) -> str:
+    """What differs between two recipes of whatever kinds; empty when nothing that is stored does."""
+    if isinstance(one, WordsRecipe) and isinstance(other, WordsRecipe):
+        return one.difference(other)
+    if isinstance(one, WordsRecipe) or isinstance(other, WordsRecipe):
+        return f"{one.name} and {other.name}, of which one is of visual words and the other of a vector"
+    return one.difference(other)
+
+
+def parse_words_recipe(text: str, *, origin: str = "recipe", folder: Path | None = None) -> WordsRecipe:
     """Read a recipe of visual words from TOML text; parameters and errors as for `parse_recipe`."""
     try:
         return _recipe(tomllib.loads(text), folder or Path())
@@ -248,6 +249,22 @@ def load_any(name_or_path: str | Path) -> AnyRecipe:
     except (OSError, ValueError) as error:
         raise BadRecipe(f"recipe file {path} cannot be read: {error}") from error
     return parse_any(text, origin=str(path), folder=path.parent)
+
+
+def load_vector(name_or_path: str | Path) -> Recipe:
+    """The same where only the recipe of a vector will do.
+
+    Raises
+    ------
+    UsageError
+        When it is a recipe of visual words.
+    """
+    found = load_any(name_or_path)
+    if isinstance(found, WordsRecipe):
+        raise UsageError(
+            f"recipe {found.name!r} makes visual words, and this needs a recipe that makes a vector"
+        )
+    return found
 
 
 def words_recipe_names() -> list[str]:

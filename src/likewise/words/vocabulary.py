@@ -81,8 +81,9 @@ class Vocabulary:
         tensors, origin = read(path, "vocabulary", sha256=sha256)
         try:
             sample = Sample(**origin)
-            keys = sorted({name.rpartition(".")[0] for name in tensors}, key=lambda key: int(key.split(".")[0]))
-            layers = {key.partition(".")[2]: _layer(tensors, key, sample) for key in keys}
+            keys = {name.rpartition(".")[0] for name in tensors}
+            ordered = sorted(keys, key=lambda key: int(key.split(".")[0]))
+            layers = {key.partition(".")[2]: _layer(tensors, key, sample) for key in ordered}
         except (KeyError, TypeError, ValueError, IndexError) as error:
             raise BadWeights(f"{path} holds no vocabulary: {error}") from error
         if not layers:

@@ -1,0 +1,150 @@
+"""``likewise words``: learn a vocabulary of visual words from a folder of pictures, and show one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from likewise.cli.options import Device, Engine, Json, Output, Precision, RecipeName, new_file
+from likewise.cli.output import left_out_lines, printable, progress, show
+from likewise.errors import UsageError
+
+if TYPE_CHECKING:
+    from likewise.evaluation.vocabularies import Learned
+    from likewise.words.recipe import WordsRecipe
+    from likewise.words.vocabulary import Vocabulary
+
+app = typer.Typer(name="words", help="Learn a vocabulary of visual words, or show one.", no_args_is_help=True)
+
+RECIPE = "mof-lite0"
+
+
+@app.command()
+def learn(
+    folder: Annotated[
+        Path, typer.Argument(help="Pictures like those to be searched, but better not the same ones.")
+    ],
+    output: Output,
+    recipe: RecipeName = None,
+    words: Annotated[int, typer.Option("--words", min=2, max=100_000, help="Words of each layer.")] = 20_000,
+    most: Annotated[
+        int | None,
+        typer.Option(
+            "--most",
+            min=1,
+            help="Learn on at most so many pictures, spread evenly over the folder.",
+            show_default=False,
+        ),
+    ] = None,
+    projection: Annotated[
+        Literal["random", "pca", "pca-rotation"],
+        typer.Option("--projection", help="What the bits of Hamming embedding are made of."),
+    ] = "random",
+    seeding: Annotated[
+        Literal["sampled", "k-means++"], typer.Option("--seeding", help="How k-means begins.")
+    ] = "sampled",
+    seed: Annotated[int, typer.Option("--seed", help="Of all chance.")] = 0,
+    engine: Engine = "openvino",
+    device: Device = "cpu",
+    precision: Annotated[
+        Precision, typer.Option("--precision", help="The numbers the network is run in.")
+    ] = "f32",
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it exists.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Learn codebooks, Hamming embedding and the weights of the layers for a recipe of visual words.
+
+    For 20000 words some 10000 pictures of 100 patches are wanted; a few hundred do for 1000.
+    """
+    from likewise.descriptors.patches import PatchExtractor
+    from likewise.evaluation.learning import choose
+    from likewise.evaluation.vocabularies import Learning, learn_vocabulary
+
+    new_file(output, overwrite=overwrite)
+    found = _words_recipe(recipe or RECIPE)
+    chosen = choose(folder, most=most)
+    extractor = PatchExtractor(found.patches, engine=engine, device=device, precision=precision)
+    how = Learning(words, seeding=seeding, projection=projection, seed=seed)
+    with progress("learning words") as callback:
+        learned = learn_vocabulary(extractor, chosen, found, how, progress=callback)
+    learned.vocabulary.save(output)
+    show(_told(learned, output), _lines(learned, output), as_json=as_json)
+
+
+@app.command("show")
+def show_words(
+    file: Annotated[Path, typer.Argument(help="What `likewise words learn` wrote.")], as_json: Json = False
+) -> None:
+    """Show the layers of a vocabulary, and what it was learned on."""
+    from likewise.words.recipe import parse_words_recipe
+    from likewise.words.vocabulary import Vocabulary
+
+    found = Vocabulary.load(file)
+    origin = found.origin
+    told = {
+        "layers": _layers(found),
+        "features": origin.samples,
+        "learned_on": origin.about,
+        "pictures": len(origin.pictures),
+        "recipe": parse_words_recipe(origin.recipe).name if origin.recipe else "not known",
+    }
+    lines = [
+        *_layer_lines(found),
+        f"learned on  {origin.samples} features of {len(origin.pictures)} pictures, "
+        f"{printable(origin.about)}",
+        f"recipe      {told['recipe']}",
+    ]
+    show(told, lines, as_json=as_json)
+
+
+def _words_recipe(name: str) -> WordsRecipe:
+    from likewise.words.recipe import WordsRecipe, load_any, words_recipe_names
+
+    found = load_any(name)
+    if not isinstance(found, WordsRecipe):
+        raise UsageError(
+            f"recipe {found.name!r} makes a vector, not words: take one of {', '.join(words_recipe_names())}"
+        )
+    return found
+
+
+def _told(learned: Learned, output: Path) -> dict[str, object]:
+    return {
+        "file": output,
+        "layers": _layers(learned.vocabulary),
+        "features": learned.features,
+        "recalls": learned.recalls,
+        "failures": {str(file): str(why) for file, why in learned.failures.items()},
+    }
+
+
+def _lines(learned: Learned, output: Path) -> list[str]:
+    recalls = ", ".join(f"{tap} {recall:.4f}" for tap, recall in learned.recalls.items())
+    return [
+        *left_out_lines(learned.failures),
+        *_layer_lines(learned.vocabulary),
+        f"learned on {learned.features} features a layer; recall of assignment: {recalls}",
+        f"wrote {printable(output)}: use it with --words {printable(output)}",
+    ]
+
+
+def _layers(vocabulary: Vocabulary) -> dict[str, dict[str, float]]:
+    return {
+        tap: {
+            "words": len(layer.codebook),
+            "dimensions": layer.codebook.centres.shape[1],
+            "bits": layer.embedding.bits,
+            "scale": layer.scale,
+        }
+        for tap, layer in vocabulary.layers.items()
+    }
+
+
+def _layer_lines(vocabulary: Vocabulary) -> list[str]:
+    return [
+        f"{tap:<11} {told['words']:g} words of {told['dimensions']:g} numbers, {told['bits']:g} bits, "
+        f"scale {told['scale']:.4g}"
+        for tap, told in _layers(vocabulary).items()
+    ]

@@ -1,0 +1,260 @@
+"""Vocabularies of visual words, learned from a folder of pictures that are not searched."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+from PIL import Image
+
+from likewise.assets import cache_dir, sha256_file
+from likewise.descriptors.learned import Sample, fingerprint, known_by
+from likewise.descriptors.patches import LocalFeatures, PatchExtractor
+from likewise.errors import BadPicture, UsageError
+from likewise.evaluation import minibench
+from likewise.evaluation.learning import Chosen, choose
+from likewise.evaluation.shots import altered
+from likewise.types import FloatArray, Progress, ProgressCallback
+from likewise.words.codebook import Seeding, learn_codebook
+from likewise.words.extractor import sketched
+from likewise.words.fusion import Scores
+from likewise.words.hamming import Embedding, Projection
+from likewise.words.inverted import InvertedIndex
+from likewise.words.postings import Postings
+from likewise.words.recipe import WordsRecipe
+from likewise.words.segment import Segment
+from likewise.words.vocabulary import Layer, Vocabulary
+
+PER_WORD = 50
+"""Features that a word is learned from, if there are as many."""
+
+DEFAULT_WORDS = 1000
+DEFAULT_PICTURES = 240
+"""Of the vocabulary that is learned from rendered pictures where no other is named."""
+
+_VERSION = 1  # raise when the same recipe would learn another default vocabulary
+_PAIRS = 60  # pictures that are looked for in another view, to learn how much each layer counts
+_STEPS = 10  # parts into which the weights of the layers are cut when they are tried
+
+
+@dataclass(frozen=True)
+class Learning:
+    """How a vocabulary is learned.
+
+    Attributes
+    ----------
+    words
+        Words of each layer.
+    projection, bits, minimum
+        As for `likewise.words.hamming.Embedding.learn`.
+    seeding, iterations, seed
+        As for `likewise.words.codebook.learn_codebook`.
+    """
+
+    words: int = 20_000
+    seeding: Seeding = "sampled"
+    projection: Projection = "random"
+    bits: int = 128
+    minimum: int = 10
+    iterations: int = 10
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Learned:
+    """A vocabulary, and how it went.
+
+    Attributes
+    ----------
+    features
+        How many features it was learned from, in each layer.
+    recalls
+        For each layer, how many of the exactly nearest words approximate assignment finds, as a share.
+    failures
+        Pictures that could not be read, and why.
+    """
+
+    vocabulary: Vocabulary
+    features: int
+    recalls: dict[str, float]
+    failures: dict[Path, BadPicture]
+
+
+def learn_vocabulary(
+    extractor: PatchExtractor,
+    chosen: Chosen,
+    recipe: WordsRecipe,
+    how: Learning,
+    *,
+    progress: ProgressCallback | None = None,
+) -> Learned:
+    """Learn codebooks, embeddings and the weights of layers from pictures.
+
+    Each layer's features are sampled evenly over the pictures, `PER_WORD` for each word. The weights are
+    those with which pictures of the sample are best found again from altered views of themselves.
+
+    Parameters
+    ----------
+    extractor
+        Describes patches as the recipe says.
+
+    Raises
+    ------
+    UsageError
+        When no picture can be read, or they have too few patches for so many words.
+    """
+    report = progress or (lambda _: None)
+    most = max(1, -(-how.words * PER_WORD // len(chosen.files)))
+    random = np.random.default_rng(how.seed)
+    kept: dict[str, list[FloatArray]] = {tap: [] for tap in extractor.taps}
+    digests, failures = set[str](), dict[Path, BadPicture]()
+    for number, file in enumerate(chosen.files, 1):
+        try:
+            features = extractor.describe(extractor.prepare(file))
+        except BadPicture as problem:
+            failures[file] = problem
+        else:
+            rows = np.sort(random.permutation(len(features.boxes))[:most])
+            for tap, vectors in features.vectors.items():
+                kept[tap].append(vectors[rows].astype(np.float16))  # a code is a sign: halves are enough
+            digests.add(known_by(sha256_file(file)))
+        report(Progress(number, len(chosen.files), len(failures), note="describing patches"))
+    if not digests:
+        first = next(iter(failures.values()))
+        raise UsageError(f"none of {len(failures)} pictures can be read, the first: {first}")
+    origin = Sample(
+        fingerprint(np.concatenate(next(iter(kept.values())))),
+        sum(map(len, next(iter(kept.values())))),
+        chosen.about,
+        tuple(sorted(digests)),
+        replace(recipe, vocabulary={}).to_toml(),
+    )
+    layers, recalls = {}, {}
+    for tap in extractor.taps:
+        vectors = np.concatenate(kept.pop(tap)).astype(np.float32)
+        layers[tap], recalls[tap] = _layer(vectors, how, origin, report, tap)
+    vocabulary = Vocabulary(layers, origin)
+    scales = _scales(extractor, [file for file in chosen.files if file not in failures], recipe, vocabulary)
+    layers = {tap: replace(layer, scale=scales[tap]) for tap, layer in layers.items()}
+    return Learned(Vocabulary(layers, origin), origin.samples, recalls, failures)
+
+
+def _layer(
+    vectors: FloatArray, how: Learning, origin: Sample, report: Callable[[Progress], None], tap: str
+) -> tuple[Layer, float]:
+    def told(done: int) -> None:
+        report(Progress(done, how.iterations, note=f"learning the words of {tap}"))
+
+    codebook = learn_codebook(
+        vectors, how.words, seeding=how.seeding, iterations=how.iterations, seed=how.seed, report=told
+    )
+    words = codebook.assign(vectors)[:, 0].astype(np.int64)
+    embedding = Embedding.learn(
+        *(vectors, words, how.words, origin),
+        bits=how.bits,
+        projection=how.projection,
+        minimum=how.minimum,
+        seed=how.seed,
+    )
+    sample = vectors[:: max(1, len(vectors) // 2000)]
+    return Layer(codebook, embedding), codebook.recall(sample)
+
+
+def _scales(
+    extractor: PatchExtractor, files: Sequence[Path], recipe: WordsRecipe, vocabulary: Vocabulary
+) -> dict[str, float]:
+    """What each layer's scores are multiplied by.
+
+    First all layers are brought to one size: that of what scores among the best wrong answers. Then weights
+    are tried that sum to 1, and those are taken with which altered views find their pictures best.
+    """
+    spread = [files[number * len(files) // _PAIRS] for number in range(min(_PAIRS, len(files)))]
+    if len(files) <= _PAIRS:
+        spread = list(files)
+    held = [extractor.describe(extractor.prepare(file)) for file in spread]
+    views = [extractor.describe(extractor.prepare(view)) for view in _views(extractor, spread)]
+    tables = [_table(tap, held, views, recipe, vocabulary) for tap in vocabulary.layers]
+    sizes = [float(np.median(_wrong(table).max(axis=1))) or 1.0 for table in tables]
+    scaled = np.stack([table / size for table, size in zip(tables, sizes, strict=True)])
+    weights = max(_weights(len(tables)), key=lambda one: _margin(np.tensordot(one, scaled, 1)))
+    found = zip(vocabulary.layers, weights, sizes, strict=True)
+    return {tap: float(weight / size) for tap, weight, size in found}
+
+
+def _views(extractor: PatchExtractor, files: Sequence[Path]) -> Iterator[Image.Image]:
+    """An altered view of each picture, laid on the next one."""
+    pictures = [Image.fromarray(extractor.prepare(file).pixels[0]) for file in files]
+    for number, picture in enumerate(pictures):
+        behind = pictures[(number + 1) % len(pictures)]
+        yield altered(np.random.default_rng([_VERSION, number]), picture, behind)
+
+
+def _table(
+    tap: str,
+    held: Sequence[LocalFeatures],
+    views: Sequence[LocalFeatures],
+    recipe: WordsRecipe,
+    vocabulary: Vocabulary,
+) -> Scores:
+    """Scores of every picture for every view in one layer, float64 ``(n, n)``."""
+    size = len(vocabulary.layers[tap].codebook)
+    stored = [sketched(one, vocabulary, recipe.stored, (tap,)) for one in held]
+    postings = [Postings.of(number, one.words[tap], one.codes[tap]) for number, one in enumerate(stored)]
+    with TemporaryDirectory(prefix="likewise-") as folder:
+        segment = Segment.write(Path(folder, "words"), Postings.join(postings), size)
+        index = InvertedIndex(size, [segment])
+        asked = [sketched(one, vocabulary, recipe.asked, (tap,)) for one in views]
+        rows = [(one.words[tap].ravel(), one.codes[tap].reshape(-1, 2)) for one in asked]
+        scores = [index.scores(*row, recipe.scoring) for row in rows]
+    return np.stack(scores)
+
+
+def _wrong(table: Scores) -> Scores:
+    return np.where(np.eye(len(table), dtype=bool), 0, table)
+
+
+def _weights(count: int) -> list[Scores]:
+    """Weights of so many layers that sum to 1, in steps, even ones first."""
+    every = [one for one in product(range(_STEPS + 1), repeat=count) if sum(one) == _STEPS]
+    every.sort(key=lambda one: np.var(one))
+    return [np.array(one, np.float64) / _STEPS for one in every]
+
+
+def _margin(table: Scores) -> float:
+    """How well views find their pictures: mean reciprocal rank, and a little for being far ahead."""
+    right = np.diag(table)
+    ranks = 1 + (_wrong(table) >= right[:, None]).sum(axis=1)
+    ahead = right / np.maximum(right + _wrong(table).max(axis=1), 1e-12)
+    return float((1 / ranks).mean() + 1e-3 * ahead.mean())
+
+
+def default_vocabulary(recipe: WordsRecipe, *, progress: ProgressCallback | None = None) -> Path:
+    """The vocabulary for who names none: learned once from rendered pictures, and kept in the cache.
+
+    It is small, and its pictures show the backgrounds of the demo set: one that is learned from photographs
+    like those to be searched is better.
+
+    Raises
+    ------
+    MissingExtra
+        When it is not there and the packages that carry the photographs are not installed.
+    StorageError
+        When the cache cannot be written.
+    """
+    key = hashlib.sha256(f"{_VERSION} {replace(recipe, vocabulary={}).hash}".encode()).hexdigest()[:16]
+    path = cache_dir() / "vocabularies" / f"{recipe.name or 'words'}-{key}.safetensors"
+    if path.is_file():
+        return path
+    folder = cache_dir() / "vocabularies" / f"scenes-{_VERSION}"
+    minibench.render_scenes(folder, DEFAULT_PICTURES, progress=progress)
+    extractor = PatchExtractor(recipe.patches)
+    about = replace(choose(folder), about="rendered scenes")
+    how = Learning(words=DEFAULT_WORDS)
+    learned = learn_vocabulary(extractor, about, recipe, how, progress=progress)
+    learned.vocabulary.save(path)
+    return path

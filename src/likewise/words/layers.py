@@ -1,0 +1,162 @@
+"""The inverted indexes of all layers, asked together: scores, matches, and where a query lies in a hit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from likewise.types import Box, IntArray
+from likewise.words.fusion import Scores
+from likewise.words.geometry import Fit, fit
+from likewise.words.inverted import InvertedIndex
+from likewise.words.matching import Matches, match
+from likewise.words.recipe import WordsRecipe
+from likewise.words.scoring import Normalisation
+from likewise.words.sketch import Sketch
+
+
+@dataclass(frozen=True, eq=False)
+class Asked:
+    """One picture of a question.
+
+    Attributes
+    ----------
+    sketch
+        Its features in as many words as the recipe says for queries.
+    weight
+        What its scores are multiplied by; below 0 for a picture that is not wanted.
+    box
+        What of the picture was asked for.
+    """
+
+    sketch: Sketch
+    weight: float = 1.0
+    box: Box | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """A hit that was looked at closely.
+
+    Attributes
+    ----------
+    matches
+        Of the question's first picture; ``weight`` is the share that a pair has in the hit's score.
+    fit
+        The transform on which most of them agree; None where there is none.
+    """
+
+    matches: Matches
+    fit: Fit | None
+
+
+@dataclass(frozen=True, eq=False)
+class Layers:
+    """Indexes of the same pictures, one for each layer.
+
+    Attributes
+    ----------
+    indexes
+        By tap, in the order of the recipe.
+    scales
+        By tap, what rule ``scaled`` multiplies by.
+    """
+
+    recipe: WordsRecipe
+    indexes: Mapping[str, InvertedIndex]
+    scales: Mapping[str, float]
+
+    @property
+    def pictures(self) -> IntArray:
+        """Rising ids, int64 ``(n,)``."""
+        return next(iter(self.indexes.values())).pictures
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """Those that are asked."""
+        return self.recipe.fusion.chosen(tuple(self.indexes))
+
+    def scores(self, question: Sequence[Asked], *, threads: int = 1) -> Scores:
+        """Score every picture, float64 ``(n,)``, in the order of `pictures`.
+
+        A picture that has all that the question's pictures have scores 1, one that has nothing of it 0; rule
+        ``rank`` gives sums of places instead. What is not wanted is taken off.
+        """
+        total = np.zeros(len(self.pictures))
+        for one in question:
+            scores = self._of(one.sketch, threads)
+            total += one.weight * self.recipe.fusion.fuse(scores, self.scales)
+        return total / self._whole(question)
+
+    def _of(self, sketch: Sketch, threads: int) -> dict[str, Scores]:
+        """Scores of each layer that is asked (equation 8 of seed 002 before the sum over layers)."""
+        found = {}
+        for layer in self.layers:
+            words, codes = sketch.words[layer].ravel(), sketch.codes[layer].reshape(-1, 2)
+            found[layer] = self.indexes[layer].scores(words, codes, self.recipe.scoring, threads=threads)
+        return found
+
+    def _whole(self, question: Sequence[Asked]) -> float:
+        """What a picture would score that is the question's wanted pictures."""
+        if self.recipe.fusion.fusion == "rank":
+            return 1.0
+        total = sum(one.weight * self._self(one.sketch) for one in question if one.weight > 0)
+        return total if total > 0 else 1.0
+
+    def _self(self, sketch: Sketch) -> float:
+        total = 0.0
+        for number, layer in enumerate(self.layers):
+            held = sketch.words[layer][:, :1]
+            weight = float(self._match(sketch, sketch, layer, number).weight.sum(dtype=np.float64))
+            total += self._scale(layer) * weight / self._norm(held, layer)
+        return total
+
+    def look(self, question: Sequence[Asked], sketch: Sketch, size: tuple[int, int]) -> Found:
+        """Which patches of a question's first picture match which of a hit, and where it lies in the hit.
+
+        Parameters
+        ----------
+        sketch
+            Of the hit.
+        size
+            Width and height of the hit.
+        """
+        asked = question[0]
+        whole = self._whole(question)
+        parts = []
+        for number, layer in enumerate(self.layers):
+            found = self._match(asked.sketch, sketch, layer, number)
+            factor = asked.weight * self._scale(layer) / whole / self._norm(sketch.words[layer], layer)
+            weight = (found.weight * factor).astype(np.float32)
+            parts.append(Matches(found.query, found.picture, found.layer, found.distance, weight))
+        matches = Matches.joined(parts)
+        return Found(matches, fit(asked.sketch.boxes, sketch.boxes, matches, size, box=asked.box))
+
+    def _match(self, asked: Sketch, held: Sketch, layer: str, number: int) -> Matches:
+        scoring = self.recipe.scoring
+        words, codes = held.words[layer], held.codes[layer]
+        if held is asked:  # itself as it would be stored
+            words, codes = words[:, : self.recipe.stored], codes[:, : self.recipe.stored]
+        return match(
+            *(asked.words[layer], asked.codes[layer], words, codes, self.indexes[layer].idf),
+            below=scoring.threshold,
+            sigma=scoring.sigma,
+            hamming=scoring.hamming,
+            layer=number,
+        )
+
+    def _scale(self, layer: str) -> float:
+        return self.scales[layer] if self.recipe.fusion.fusion == "scaled" else 1.0
+
+    def _norm(self, words: NDArray[np.uint32], layer: str) -> float:
+        """What the score of a picture with these words is divided by."""
+        normalisation: Normalisation = self.recipe.scoring.normalisation
+        if normalisation == "none" or not words.size:
+            return 1.0
+        held, counts = np.unique(words, return_counts=True)
+        idf = self.indexes[layer].idf[held]
+        parts = np.square(counts * idf) if normalisation == "l2" else idf
+        return float(np.sqrt(parts.sum())) or 1.0
