@@ -11,7 +11,7 @@ from PIL import Image
 from likewise import drawing, drawing_matches
 from likewise.drawing_matches import match_sheet
 from likewise.errors import BadBox, BadPicture, StorageError, UsageError
-from likewise.types import Box, FloatArray
+from likewise.types import Box
 from likewise.words.geometry import Fit
 from likewise.words.matching import Matches
 from tests.test_drawing import drawn, picture, places
@@ -32,10 +32,10 @@ def fit(*inliers: bool, box: Box | None = None) -> Fit:
     return Fit(np.eye(2, 3), np.array(inliers, bool), 1.0, box or Box(20, 20, 120, 120))
 
 
-def sheet(folder: Path, found: Matches, of: Fit | None, boxes: FloatArray = BOXES, **more: Box) -> np.ndarray:
+def sheet(folder: Path, found: Matches, of: Fit | None, box: Box | None = None) -> np.ndarray:
     """Of two grey pictures of 368 x 368 pixels, shown twice as large: patch 0 has its centre at 40, 40."""
     query, hit = (picture(folder / name, GREY, (368, 368)) for name in ("q.png", "h.png"))
-    match_sheet(query, hit, boxes, boxes, found, ["conv3", "fc7"], of, folder / "sheet.png", **more)
+    match_sheet(query, hit, BOXES, BOXES, found, ["conv3", "fc7"], of, folder / "sheet.png", box=box)
     return drawn(folder / "sheet.png")
 
 
@@ -58,7 +58,7 @@ def test_a_slanting_line_goes_from_one_to_the_other(tmp_path: Path) -> None:
     gap = between(sheet(tmp_path, matches((0, 2, 0, 1)), fit(True)))
     line = places(gap, drawing_matches._LAYERS[0])
     rise = (240 - 40) / (736 + GAP)  # centres lie as far apart as the left borders of the pictures
-    steepness = np.polyfit(*line.T, 1)[0]
+    steepness = np.polyfit(line[:, 0], line[:, 1], 1)[0]
     assert steepness == pytest.approx(rise, rel=0.1)
 
 
