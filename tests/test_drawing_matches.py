@@ -110,7 +110,7 @@ def test_text_says_what_each_layer_gave(tmp_path: Path, monkeypatch: pytest.Monk
     found = matches((0, 0, 0, 1), (1, 1, 0, 2), (2, 2, 1, 1))
     sheet(tmp_path, found, fit(True, False, True))
     assert "3 matches, score 4" in said
-    assert "2 agree on the place in red and give 25 % of the score" in said
+    assert "2 agree on the place in red and give 50 % of the score" in said
     assert "conv3: 2 matches, 75 % of the score; 1 agree" in said
     assert "fc7: 1 match, 25 % of the score; 1 agree" in said
     assert "q.png, 368 x 368 pixels" in said and "h.png, 368 x 368 pixels" in said

@@ -150,7 +150,7 @@ def _draw_lines(
     order = np.argsort(matches.weight, kind="stable")
     opacity = matches.weight / max(float(matches.weight.max(initial=0)), 1e-30)
     for row in (*order[~inliers[order]][-_FAINT_LINES:].tolist(), *order[inliers[order]].tolist()):
-        least, most, width = (110, 255, 2) if inliers[row] else (25, 90, 1)
+        least, most, width = (150, 255, 2) if inliers[row] else (25, 90, 1)
         layer = int(matches.layer[row])
         colour = (*_rgb(layer), round(least + (most - least) * float(opacity[row])))
         shift = np.array([0, 3 * layer])  # layers that agree on a pair stay apart
@@ -194,7 +194,7 @@ def _heading(sheet: Image.Image, matches: Matches, fit: Fit | None) -> None:
     drawing._write(sheet, (_MARGIN, _MARGIN), title, 20, width)
     said = "they agree on no place"
     if fit:
-        share = _percent(fit.score, total)
+        share = _percent(float(matches.weight[fit.inliers].sum(dtype=np.float64)), total)
         said = f"{int(fit.inliers.sum())} agree on the place in red and give {share} of the score"
     drawing._write(sheet, (_MARGIN, _MARGIN + 32), said, 15, width, drawing._FAINT)
 

@@ -41,6 +41,7 @@ _TRIED = 12  # hypotheses that are refined
 _TOLERANCES = (2.0, 1.5, 1.2, 1.0, 1.0, 1.0)  # of the rounds of refining, in tolerances
 _LEVER = 0.2  # scale and turn as voted count as much as a match at this squared distance, in patches
 _STIFFNESS = 1.0  # the same for being a similarity
+_EVEN = 0.25  # power of weights: evened out, one heavy pair does not outvote several that agree
 _TILT = 1 / 3  # |b| / |a| at most: one direction shortened to a half, as by a view 60 degrees from the side
 
 
@@ -55,7 +56,9 @@ class Fit:
     inliers
         bool ``(m,)``: the matches that agree with it, each patch in one pair at most.
     score
-        What they add to the hit's score.
+        How much speaks for it, to be compared between the hits of one query: the sum of the fourth roots of
+        the weights of the pairs that agree, times how many they are. A few heavy pairs often agree on
+        something by chance; many light ones do not.
     box
         Where the query, or the box asked for, lies in the hit; clipped to it.
     """
@@ -75,7 +78,7 @@ def fit(
     box: Box | None = None,
     tolerance: float = 0.35,
 ) -> Fit | None:
-    """Find the transform from a query to a hit on which matches of the most weight agree.
+    """Find the transform from a query to a hit on which matches agree best.
 
     It is a similarity, or an affine transform that is near to one; never a mirrored one.
 
@@ -110,14 +113,13 @@ def fit(
     best = _best(pairs, tolerance)
     if best is None:
         return None
-    coefficients, kept = best
+    coefficients, kept, score = best
     inliers = np.isin(of_row, np.flatnonzero(kept))
     transform = _pixels(coefficients, asked, held)
     region = box or Box(
         *(float(x) for x in (*query_boxes[:, :2].min(axis=0), *query_boxes[:, 2:].max(axis=0)))
     )
     found = _moved(region, transform, size)
-    score = float(np.sort(matches.weight[inliers]).sum(dtype=np.float64))
     return Fit(transform, inliers, score, found) if found else None
 
 
@@ -176,25 +178,25 @@ def _paired(
     of_row = np.full(len(matches), -1)
     of_row[order] = np.cumsum(new) - 1
     query, hit = query[new], hit[new]
-    weight = np.bincount(of_row[order], matches.weight[order], len(query)).astype(np.float64)
+    weight = np.bincount(of_row[order], matches.weight[order], len(query)).astype(np.float64) ** _EVEN
     z, sides = asked[0][query], held[1][hit]
     design = np.stack([z, z.conj(), np.ones(len(z))], axis=1)
     octaves = np.log2(sides / asked[1][query])
     return _Pairs(query, hit, weight, design, held[0][hit], sides, octaves), of_row
 
 
-def _best(pairs: _Pairs, tolerance: float) -> tuple[Complex, NDArray[np.bool_]] | None:
-    """Coefficients ``(3,)`` and the mask of the pairs that agree, of the hypothesis with the most weight."""
+def _best(pairs: _Pairs, tolerance: float) -> tuple[Complex, NDArray[np.bool_], float] | None:
+    """Of the hypothesis with the highest score: coefficients ``(3,)``, the pairs that agree, the score."""
     if len(pairs.query) < LEAST:
         return None
     strongest = np.sort(np.argsort(-pairs.weight, kind="stable")[:_STRONGEST])
     voters = pairs.take(strongest)
-    best, most = None, 0.0
+    best = None
     for coefficients in _refined(_voted(voters), voters, tolerance):
         kept = _one_to_one(_agreement(coefficients[None], pairs, tolerance)[0], pairs)
-        mass = float(pairs.weight[kept].sum())
-        if kept.sum() >= LEAST and mass > most and _sane(coefficients):
-            best, most = (coefficients, kept), mass
+        score = float(pairs.weight[kept].sum() * kept.sum())
+        if kept.sum() >= LEAST and (best is None or score > best[2]) and _sane(coefficients):
+            best = coefficients, kept, score
     return best
 
 
