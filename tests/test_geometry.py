@@ -163,6 +163,12 @@ def test_too_little_is_no_fit() -> None:
     assert fit(boxes, boxes, matches(many * 0, many), (WIDTH, HEIGHT)) is None
     # matches without weight
     assert fit(boxes, boxes, matches(many, many, np.zeros(50)), (WIDTH, HEIGHT)) is None
+    # patches of a size so different that no scale explains it
+    other = boxes.copy()
+    other[:5, 2:] += np.float32(20_000)
+    assert fit(boxes, other, matches(many[:5], many[:5]), (WIDTH, HEIGHT)) is None
+    # what was asked for lies elsewhere
+    assert fit(boxes, boxes, matches(many, many), (WIDTH, HEIGHT), box=Box(2000, 0, 2100, 100)) is None
     # matches that agree on nothing: corners of the grid onto each other, crosswise
     corners = np.array([0, 25, len(boxes) - 1])
     assert fit(boxes, boxes, matches(corners, corners[[0, 2, 1]]), (WIDTH, HEIGHT), tolerance=0.1) is None

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from likewise.errors import UsageError
 from likewise.types import Box, FloatArray, IntArray
 from likewise.words.matching import Matches
+from likewise.words.voting import Complex, Floats, vote
 
 LEAST = 3
 """Fewer matches than these, of different patches on either side, are no fit."""
@@ -29,13 +30,7 @@ LEAST = 3
 LARGEST = 8.0
 """A query is found up to so many times as large, or as small, as it was, measured in patches."""
 
-Complex = NDArray[np.complex128]
-Floats = NDArray[np.float64]
-
-_SCALES = 2.0 ** np.arange(-3, 3.5, 0.5)
-_TURNS = np.exp(2j * np.pi * np.arange(24) / 24)
 _OCTAVES = 1.5  # a match bears with a scale that differs so much from the one that its patches' sizes say
-_PLACE = 0.5  # side of a bin of places, in patches
 _STRONGEST = 1000  # matches that vote
 _TRIED = 12  # hypotheses that are refined
 _TOLERANCES = (2.0, 1.5, 1.2, 1.0, 1.0, 1.0)  # of the rounds of refining, in tolerances
@@ -98,7 +93,8 @@ def fit(
 
     Returns
     -------
-    None when fewer than `LEAST` different patches of both agree on anything.
+    None when fewer than `LEAST` different patches of both agree on anything, or when what was asked for would
+    lie outside the hit.
 
     Raises
     ------
@@ -191,48 +187,14 @@ def _best(pairs: _Pairs, tolerance: float) -> tuple[Complex, NDArray[np.bool_], 
         return None
     strongest = np.sort(np.argsort(-pairs.weight, kind="stable")[:_STRONGEST])
     voters = pairs.take(strongest)
+    voted = vote(voters.design[:, 0], voters.target, voters.octaves, voters.weight)
     best = None
-    for coefficients in _refined(_voted(voters), voters, tolerance):
+    for coefficients in _refined(voted, voters, tolerance):
         kept = _one_to_one(_agreement(coefficients[None], pairs, tolerance)[0], pairs)
         score = float(pairs.weight[kept].sum() * kept.sum())
         if kept.sum() >= LEAST and (best is None or score > best[2]) and _sane(coefficients):
             best = coefficients, kept, score
     return best
-
-
-def _voted(pairs: _Pairs) -> Complex:
-    """The place with the most votes for each scale and turn: similarities, ``(h, 3)``."""
-    middle = np.average(pairs.design[:, 0], weights=pairs.weight)
-    found = []
-    for scale in _SCALES:
-        votes = pairs.weight * np.maximum(0, 1 - np.abs(np.log2(scale) - pairs.octaves))
-        on = votes > 0
-        if on.any():
-            turns = scale * _TURNS
-            moved = pairs.target[on] - turns[:, None] * (pairs.design[on, 0] - middle)
-            places = _peaks(moved, votes[on], _PLACE * max(scale, 1.0))
-            found.append(np.stack([turns, np.zeros_like(turns), places - turns * middle], axis=1))
-    return np.concatenate(found)
-
-
-def _peaks(points: Complex, votes: Floats, side: float) -> Complex:
-    """For each row of points ``(h, m)`` the place with the most votes, each shared by the bins around it."""
-    first = complex(points.real.min(), points.imag.min())
-    x, y = (points.real - first.real) / side, (points.imag - first.imag) / side
-    columns, rows = int(x.max()) + 2, int(y.max()) + 2
-    left, top = x.astype(np.int64), y.astype(np.int64)
-    right, below = x - left, y - top
-    start = np.arange(len(points))[:, None] * (columns * rows) + top * columns + left
-    bins = np.zeros(len(points) * columns * rows)
-    for shift, share in (
-        (0, (1 - right) * (1 - below)),
-        (1, right * (1 - below)),
-        (columns, (1 - right) * below),
-        (columns + 1, right * below),
-    ):
-        bins += np.bincount((start + shift).ravel(), (share * votes).ravel(), len(bins))
-    top_row, left_column = np.divmod(bins.reshape(len(points), -1).argmax(axis=1), columns)
-    return np.asarray(first + side * (left_column + 1j * top_row))
 
 
 def _agreement(coefficients: Complex, pairs: _Pairs, tolerance: float) -> Floats:
@@ -242,10 +204,10 @@ def _agreement(coefficients: Complex, pairs: _Pairs, tolerance: float) -> Floats
     return np.asarray(np.maximum(0, 1 - np.square(away / tolerance) - np.square(octaves / _OCTAVES)))
 
 
-def _refined(coefficients: Complex, pairs: _Pairs, tolerance: float) -> Complex:
+def _refined(voted: Complex, pairs: _Pairs, tolerance: float) -> Complex:
     """The best hypotheses, fitted to the pairs that agree with them, in rounds that ask for more and more."""
-    support = _support(_agreement(coefficients, pairs, _TOLERANCES[0] * tolerance), pairs)
-    voted = coefficients[np.argsort(-support, kind="stable")[:_TRIED]]
+    support = _support(_agreement(voted, pairs, _TOLERANCES[0] * tolerance), pairs)
+    voted = voted[np.argsort(-support, kind="stable")[:_TRIED]]
     refined = voted
     for times in _TOLERANCES:
         agreement = _agreement(refined, pairs, times * tolerance)
