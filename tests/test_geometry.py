@@ -231,3 +231,6 @@ def test_what_does_not_fit() -> None:
                 fit(query, hit, matches(every, every), (WIDTH, HEIGHT))
     with pytest.raises(UsageError, match="weight is not finite"):
         fit(boxes, boxes, matches(every, every, np.full(5, np.inf)), (WIDTH, HEIGHT))
+    for tolerance in (0, -1, math.nan):
+        with pytest.raises(UsageError, match="give a number above 0"):
+            fit(boxes, boxes, matches(every, every), (WIDTH, HEIGHT), tolerance=tolerance)

@@ -3,10 +3,9 @@
 Spatial verification after Philbin, Chum, Isard, Sivic and Zisserman (Object retrieval with large
 vocabularies and fast spatial matching, CVPR 2007), for dense patches. Matches vote for scale, turn and place,
 as in the weak geometric consistency of Jegou, Douze and Schmid (Hamming embedding and weak geometric
-consistency for large scale image search, ECCV 2008, section 4); a patch knows its size but not how it is
-turned, so that it votes for every turn. The best votes are refined on the matches that agree with them: the
-random sample consensus of Fischler and Bolles (Communications of the ACM 1981), with votes in the place of
-random samples, so that the same matches give the same fit.
+consistency for large scale image search, ECCV 2008, section 4). What has most votes is refined on the matches
+that agree with it: the random sample consensus of Fischler and Bolles (Communications of the ACM 1981), with
+votes in the place of random samples, so that the same matches give the same fit.
 
 Points are complex numbers, in patches: the unit is the usual patch of the picture, so that its resolution
 does not matter. A transform is ``a z + b conj(z) + c``: a similarity where b is 0, mirrored where |b| > |a|.
@@ -99,8 +98,11 @@ def fit(
     Raises
     ------
     UsageError
-        When boxes are empty or not finite, or matches are of patches that are not there.
+        When boxes are empty or not finite, matches are of patches that are not there, or the tolerance is not
+        above 0.
     """
+    if not tolerance > 0:
+        raise UsageError(f"a tolerance of {tolerance} patches: give a number above 0")
     _check(query_boxes, hit_boxes, matches)
     if len(matches) < LEAST:
         return None
