@@ -20,12 +20,15 @@ ARRAYS = [
     "likewise.descriptors.recipe",
     "likewise.descriptors.transforms",
     "likewise.drawing",
+    "likewise.drawing_matches",
     "likewise.evaluation.metrics",
     "likewise.export.extraction",
     "likewise.networks.weights",
     "likewise.pictures",
     "likewise.ranking.exact",
     "likewise.types",
+    "likewise.words.asmk",
+    "likewise.words.geometry",
 ]
 
 

@@ -3,10 +3,9 @@
 Spatial verification after Philbin, Chum, Isard, Sivic and Zisserman (Object retrieval with large
 vocabularies and fast spatial matching, CVPR 2007), for dense patches. Matches vote for scale, turn and place,
 as in the weak geometric consistency of Jegou, Douze and Schmid (Hamming embedding and weak geometric
-consistency for large scale image search, ECCV 2008, section 4); a patch knows its size but not how it is
-turned, so that it votes for every turn. The best votes are refined on the matches that agree with them: the
-random sample consensus of Fischler and Bolles (Communications of the ACM 1981), with votes in the place of
-random samples, so that the same matches give the same fit.
+consistency for large scale image search, ECCV 2008, section 4). What has most votes is refined on the matches
+that agree with it: the random sample consensus of Fischler and Bolles (Communications of the ACM 1981), with
+votes in the place of random samples, so that the same matches give the same fit.
 
 Points are complex numbers, in patches: the unit is the usual patch of the picture, so that its resolution
 does not matter. A transform is ``a z + b conj(z) + c``: a similarity where b is 0, mirrored where |b| > |a|.
@@ -22,6 +21,7 @@ from numpy.typing import NDArray
 from likewise.errors import UsageError
 from likewise.types import Box, FloatArray, IntArray
 from likewise.words.matching import Matches
+from likewise.words.voting import Complex, Floats, vote
 
 LEAST = 3
 """Fewer matches than these, of different patches on either side, are no fit."""
@@ -29,18 +29,13 @@ LEAST = 3
 LARGEST = 8.0
 """A query is found up to so many times as large, or as small, as it was, measured in patches."""
 
-Complex = NDArray[np.complex128]
-Floats = NDArray[np.float64]
-
-_SCALES = 2.0 ** np.arange(-3, 3.5, 0.5)
-_TURNS = np.exp(2j * np.pi * np.arange(24) / 24)
 _OCTAVES = 1.5  # a match bears with a scale that differs so much from the one that its patches' sizes say
-_PLACE = 0.5  # side of a bin of places, in patches
 _STRONGEST = 1000  # matches that vote
 _TRIED = 12  # hypotheses that are refined
 _TOLERANCES = (2.0, 1.5, 1.2, 1.0, 1.0, 1.0)  # of the rounds of refining, in tolerances
 _LEVER = 0.2  # scale and turn as voted count as much as a match at this squared distance, in patches
 _STIFFNESS = 1.0  # the same for being a similarity
+_EVEN = 0.25  # power of weights: evened out, one heavy pair does not outvote several that agree
 _TILT = 1 / 3  # |b| / |a| at most: one direction shortened to a half, as by a view 60 degrees from the side
 
 
@@ -55,7 +50,9 @@ class Fit:
     inliers
         bool ``(m,)``: the matches that agree with it, each patch in one pair at most.
     score
-        What they add to the hit's score.
+        How much speaks for it, to be compared between the hits of one query: the sum of the fourth roots of
+        the weights of the pairs that agree, times how many they are. A few heavy pairs often agree on
+        something by chance; many light ones do not.
     box
         Where the query, or the box asked for, lies in the hit; clipped to it.
     """
@@ -75,7 +72,7 @@ def fit(
     box: Box | None = None,
     tolerance: float = 0.35,
 ) -> Fit | None:
-    """Find the transform from a query to a hit on which matches of the most weight agree.
+    """Find the transform from a query to a hit on which matches agree best.
 
     It is a similarity, or an affine transform that is near to one; never a mirrored one.
 
@@ -95,13 +92,17 @@ def fit(
 
     Returns
     -------
-    None when fewer than `LEAST` different patches of both agree on anything.
+    None when fewer than `LEAST` different patches of both agree on anything, or when what was asked for would
+    lie outside the hit.
 
     Raises
     ------
     UsageError
-        When boxes are empty or not finite, or matches are of patches that are not there.
+        When boxes are empty or not finite, matches are of patches that are not there, or the tolerance is not
+        above 0.
     """
+    if not tolerance > 0:
+        raise UsageError(f"a tolerance of {tolerance} patches: give a number above 0")
     _check(query_boxes, hit_boxes, matches)
     if len(matches) < LEAST:
         return None
@@ -110,14 +111,13 @@ def fit(
     best = _best(pairs, tolerance)
     if best is None:
         return None
-    coefficients, kept = best
+    coefficients, kept, score = best
     inliers = np.isin(of_row, np.flatnonzero(kept))
     transform = _pixels(coefficients, asked, held)
     region = box or Box(
         *(float(x) for x in (*query_boxes[:, :2].min(axis=0), *query_boxes[:, 2:].max(axis=0)))
     )
     found = _moved(region, transform, size)
-    score = float(np.sort(matches.weight[inliers]).sum(dtype=np.float64))
     return Fit(transform, inliers, score, found) if found else None
 
 
@@ -176,61 +176,27 @@ def _paired(
     of_row = np.full(len(matches), -1)
     of_row[order] = np.cumsum(new) - 1
     query, hit = query[new], hit[new]
-    weight = np.bincount(of_row[order], matches.weight[order], len(query)).astype(np.float64)
+    weight = np.bincount(of_row[order], matches.weight[order], len(query)).astype(np.float64) ** _EVEN
     z, sides = asked[0][query], held[1][hit]
     design = np.stack([z, z.conj(), np.ones(len(z))], axis=1)
     octaves = np.log2(sides / asked[1][query])
     return _Pairs(query, hit, weight, design, held[0][hit], sides, octaves), of_row
 
 
-def _best(pairs: _Pairs, tolerance: float) -> tuple[Complex, NDArray[np.bool_]] | None:
-    """Coefficients ``(3,)`` and the mask of the pairs that agree, of the hypothesis with the most weight."""
+def _best(pairs: _Pairs, tolerance: float) -> tuple[Complex, NDArray[np.bool_], float] | None:
+    """Of the hypothesis with the highest score: coefficients ``(3,)``, the pairs that agree, the score."""
     if len(pairs.query) < LEAST:
         return None
     strongest = np.sort(np.argsort(-pairs.weight, kind="stable")[:_STRONGEST])
     voters = pairs.take(strongest)
-    best, most = None, 0.0
-    for coefficients in _refined(_voted(voters), voters, tolerance):
+    voted = vote(voters.design[:, 0], voters.target, voters.octaves, voters.weight)
+    best = None
+    for coefficients in _refined(voted, voters, tolerance):
         kept = _one_to_one(_agreement(coefficients[None], pairs, tolerance)[0], pairs)
-        mass = float(pairs.weight[kept].sum())
-        if kept.sum() >= LEAST and mass > most and _sane(coefficients):
-            best, most = (coefficients, kept), mass
+        score = float(pairs.weight[kept].sum() * kept.sum())
+        if kept.sum() >= LEAST and (best is None or score > best[2]) and _sane(coefficients):
+            best = coefficients, kept, score
     return best
-
-
-def _voted(pairs: _Pairs) -> Complex:
-    """The place with the most votes for each scale and turn: similarities, ``(h, 3)``."""
-    middle = np.average(pairs.design[:, 0], weights=pairs.weight)
-    found = []
-    for scale in _SCALES:
-        votes = pairs.weight * np.maximum(0, 1 - np.abs(np.log2(scale) - pairs.octaves))
-        on = votes > 0
-        if on.any():
-            turns = scale * _TURNS
-            moved = pairs.target[on] - turns[:, None] * (pairs.design[on, 0] - middle)
-            places = _peaks(moved, votes[on], _PLACE * max(scale, 1.0))
-            found.append(np.stack([turns, np.zeros_like(turns), places - turns * middle], axis=1))
-    return np.concatenate(found)
-
-
-def _peaks(points: Complex, votes: Floats, side: float) -> Complex:
-    """For each row of points ``(h, m)`` the place with the most votes, each shared by the bins around it."""
-    first = complex(points.real.min(), points.imag.min())
-    x, y = (points.real - first.real) / side, (points.imag - first.imag) / side
-    columns, rows = int(x.max()) + 2, int(y.max()) + 2
-    left, top = x.astype(np.int64), y.astype(np.int64)
-    right, below = x - left, y - top
-    start = np.arange(len(points))[:, None] * (columns * rows) + top * columns + left
-    bins = np.zeros(len(points) * columns * rows)
-    for shift, share in (
-        (0, (1 - right) * (1 - below)),
-        (1, right * (1 - below)),
-        (columns, (1 - right) * below),
-        (columns + 1, right * below),
-    ):
-        bins += np.bincount((start + shift).ravel(), (share * votes).ravel(), len(bins))
-    top_row, left_column = np.divmod(bins.reshape(len(points), -1).argmax(axis=1), columns)
-    return np.asarray(first + side * (left_column + 1j * top_row))
 
 
 def _agreement(coefficients: Complex, pairs: _Pairs, tolerance: float) -> Floats:
@@ -240,10 +206,10 @@ def _agreement(coefficients: Complex, pairs: _Pairs, tolerance: float) -> Floats
     return np.asarray(np.maximum(0, 1 - np.square(away / tolerance) - np.square(octaves / _OCTAVES)))
 
 
-def _refined(coefficients: Complex, pairs: _Pairs, tolerance: float) -> Complex:
+def _refined(voted: Complex, pairs: _Pairs, tolerance: float) -> Complex:
     """The best hypotheses, fitted to the pairs that agree with them, in rounds that ask for more and more."""
-    support = _support(_agreement(coefficients, pairs, _TOLERANCES[0] * tolerance), pairs)
-    voted = coefficients[np.argsort(-support, kind="stable")[:_TRIED]]
+    support = _support(_agreement(voted, pairs, _TOLERANCES[0] * tolerance), pairs)
+    voted = voted[np.argsort(-support, kind="stable")[:_TRIED]]
     refined = voted
     for times in _TOLERANCES:
         agreement = _agreement(refined, pairs, times * tolerance)

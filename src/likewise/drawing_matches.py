@@ -1,0 +1,246 @@
+"""Why a picture was found: a query and a hit side by side, and lines between the patches that match."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from contextlib import nullcontext, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageOps
+
+from likewise import drawing
+from likewise.errors import BadBox, UsageError
+from likewise.pictures import Resize, Source, load
+from likewise.types import Box, FloatArray, IntArray
+from likewise.words.geometry import Fit
+from likewise.words.matching import Matches
+
+_SIDE = (736, 736)  # largest picture; two of them make a sheet of 1600 pixels
+_MARGIN, _GAP, _TOP, _CAPTION, _ROW = 28, 72, 96, 52, 24
+_NARROWEST = 900  # room for the text
+_LAYERS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#f0e442")
+_FAINT_LINES = 200  # more of those that do not fit would hide the pictures
+_OUTLINED = 6
+_FINE = 2  # lines are drawn so many times as large, so that they come out smooth
+
+
+def match_sheet(
+    query: Source,
+    hit: Source,
+    query_boxes: FloatArray,
+    hit_boxes: FloatArray,
+    matches: Matches,
+    layers: Sequence[str],
+    fit: Fit | None,
+    out: str | os.PathLike[str],
+    *,
+    box: Box | None = None,
+    max_pixels: int | None = None,
+) -> None:
+    """Draw which patches of a query matched which of a hit, and through which layer.
+
+    A line joins the centres of two patches, in the colour of its layer; the more the match weighs, the less
+    the picture shows through. Those that `fit` agrees with are strong, of the others the heaviest are drawn
+    thin. The pairs that weigh most are outlined and numbered on both sides.
+
+    Parameters
+    ----------
+    query, hit
+        The pictures; anything that `likewise.pictures.load` takes.
+    query_boxes, hit_boxes
+        float32 ``(n, 4)`` and ``(p, 4)``: left, top, right, bottom of their patches, in pixels of the
+        upright originals.
+    matches
+        Pairs of these patches.
+    layers
+        Names of the layers that the matches count.
+    fit
+        Where the query lies in the hit, or None where the matches agree on no place; drawn in red.
+    out
+        The file to write; its ending chooses the format (``.png``, ``.jpg``, ``.webp``).
+    box
+        What was asked for, in pixels of the upright query; drawn in red.
+    max_pixels
+        Largest picture accepted.
+
+    Raises
+    ------
+    BadPicture
+        When one of the pictures cannot be read.
+    BadBox
+        When the box lies outside the query.
+    UsageError
+        When the matches do not belong to the boxes, the layers or the fit, the ending of ``out`` is no format
+        that can be written, or ``out`` is one of the pictures.
+    StorageError
+        When the sheet cannot be written.
+    """
+    drawing.check_sheet(out, query, hit)
+    _check(query_boxes, hit_boxes, matches, layers, fit)
+    left = _shown(query, box, _MARGIN, max_pixels)
+    right = _shown(
+        hit, fit.box if fit else None, _MARGIN + left.picture.width + _GAP, max_pixels, strict=False
+    )
+    width = max(_NARROWEST, right.left + right.picture.width + _MARGIN)
+    below = _TOP + max(left.picture.height, right.picture.height)
+    sheet = Image.new("RGB", (width, below + _CAPTION + _ROW * len(layers) + _MARGIN), drawing._PAPER)
+    for shown, source in ((left, query), (right, hit)):
+        sheet.paste(shown.picture, (shown.left, _TOP))
+        text = f"{drawing._name(source)}, {shown.width} x {shown.height} pixels"
+        drawing._write(sheet, (shown.left, below + 8), text, 15, shown.picture.width, drawing._FAINT)
+    inliers = fit.inliers if fit else np.zeros(len(matches), bool)
+    starts, ends = left.place(query_boxes)[matches.query], right.place(hit_boxes)[matches.picture]
+    _draw_lines(sheet, matches, inliers, _centres(starts), _centres(ends))
+    strongest = _strongest(matches, inliers if fit else ~inliers, query_boxes)
+    for boxes in (starts, ends):
+        _draw_patches(sheet, boxes[strongest], matches.layer[strongest])
+    _heading(sheet, matches, fit)
+    _legend(sheet, below + _CAPTION, matches, inliers, layers)
+    drawing._save(sheet, Path(out))
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """A picture as it stands on the sheet, and the size of its upright original."""
+
+    picture: Image.Image
+    width: int
+    height: int
+    left: int
+
+    def outline(self, box: Box) -> None:
+        across, down = self.picture.width / self.width, self.picture.height / self.height
+        drawing._outline(self.picture, box.clip(self.width, self.height), across, down)
+
+    def place(self, boxes: FloatArray) -> FloatArray:
+        """Boxes ``(n, 4)`` in pixels of the sheet, kept inside the picture."""
+        factor = np.array([self.picture.width / self.width, self.picture.height / self.height] * 2)
+        ends = np.array([self.picture.width - 1, self.picture.height - 1] * 2)
+        placed = np.clip(boxes * factor, 0, ends) + np.array([self.left, _TOP] * 2)
+        return np.asarray(placed, np.float32)
+
+
+def _shown(source: Source, box: Box | None, left: int, limit: int | None, strict: bool = True) -> _Shown:
+    # the pictures were accepted before; a limit below the sheet's own sizes must not refuse them
+    limit = limit and max(limit, max(_SIDE) ** 2)
+    loaded = load(source, [Resize("longest", max(_SIDE), enlarge=True)], max_pixels=limit)
+    picture = ImageOps.contain(Image.fromarray(loaded.pixels[0]), _SIDE)
+    shown = _Shown(picture, loaded.width, loaded.height, left)
+    # a hit's file may have changed since, and become smaller
+    with nullcontext() if strict else suppress(BadBox):
+        if box:
+            shown.outline(box)
+    return shown
+
+
+def _centres(boxes: FloatArray) -> FloatArray:
+    return np.asarray((boxes[:, :2] + boxes[:, 2:]) / 2)
+
+
+def _draw_lines(
+    sheet: Image.Image, matches: Matches, inliers: NDArray[np.bool_], starts: FloatArray, ends: FloatArray
+) -> None:
+    """Join what matches, the heaviest above the others."""
+    clear = Image.new("RGBA", (sheet.width * _FINE, sheet.height * _FINE))
+    draw = ImageDraw.Draw(clear)
+    order = np.argsort(matches.weight, kind="stable")
+    opacity = matches.weight / max(float(matches.weight.max(initial=0)), 1e-30)
+    for row in (*order[~inliers[order]][-_FAINT_LINES:].tolist(), *order[inliers[order]].tolist()):
+        least, most, width = (150, 255, 2) if inliers[row] else (25, 90, 1)
+        layer = int(matches.layer[row])
+        colour = (*_rgb(layer), round(least + (most - least) * float(opacity[row])))
+        shift = np.array([0, 3 * layer])  # layers that agree on a pair stay apart
+        line = [tuple(_FINE * (end[row] + shift)) for end in (starts, ends)]
+        draw.line(line, fill=colour, width=width * _FINE)
+        for x, y in line if inliers[row] else ():
+            draw.ellipse((x - 5, y - 5, x + 5, y + 5), fill=colour)
+    fine = clear.resize(sheet.size, Image.Resampling.BOX)
+    sheet.paste(fine.convert("RGB"), mask=fine.getchannel("A"))
+
+
+def _strongest(matches: Matches, rows: NDArray[np.bool_], boxes: FloatArray) -> list[int]:
+    """The heaviest of some matches, whose patches of the query lie half a side apart at least."""
+    chosen: list[int] = []
+    order = np.argsort(-matches.weight, kind="stable")
+    for row in order[rows[order]].tolist():
+        patch, others = boxes[matches.query[row]], boxes[matches.query[chosen]]
+        away = np.abs(others[:, :2] - patch[:2]).max(axis=1)
+        if (away >= (patch[2:] - patch[:2]).max() / 2).all():
+            chosen.append(row)
+        if len(chosen) == _OUTLINED:
+            break
+    return chosen
+
+
+def _draw_patches(sheet: Image.Image, boxes: FloatArray, layers: IntArray) -> None:
+    """Frames of patches, each with its number."""
+    draw = ImageDraw.Draw(sheet)
+    for number, (box, layer) in enumerate(zip(boxes, layers, strict=True), 1):
+        x1, y1, x2, y2 = (round(side) for side in box.tolist())
+        draw.rectangle((x1, y1, x2, y2), outline=_rgb(int(layer)), width=2)
+        draw.rectangle((x1, y1, x1 + 17, y1 + 19), fill=_rgb(int(layer)))
+        drawing._write(sheet, (x1 + 5, y1 + 2), str(number), 14, 20, drawing._PAPER)
+
+
+def _heading(sheet: Image.Image, matches: Matches, fit: Fit | None) -> None:
+    """The score, and how much of it agrees on a place."""
+    total = float(matches.weight.sum(dtype=np.float64))
+    width = sheet.width - 2 * _MARGIN
+    title = f"{_counted(len(matches), 'match', 'matches')}, score {total:.3g}"
+    drawing._write(sheet, (_MARGIN, _MARGIN), title, 20, width)
+    said = "they agree on no place"
+    if fit:
+        share = _percent(float(matches.weight[fit.inliers].sum(dtype=np.float64)), total)
+        said = f"{int(fit.inliers.sum())} agree on the place in red and give {share} of the score"
+    drawing._write(sheet, (_MARGIN, _MARGIN + 32), said, 15, width, drawing._FAINT)
+
+
+def _legend(
+    sheet: Image.Image, top: int, matches: Matches, inliers: NDArray[np.bool_], layers: Sequence[str]
+) -> None:
+    """A line for each layer: its colour, its name, and what it gave."""
+    draw = ImageDraw.Draw(sheet)
+    total = float(matches.weight.sum(dtype=np.float64))
+    for layer, name in enumerate(layers):
+        mine, y = matches.layer == layer, top + _ROW * layer
+        draw.line((_MARGIN, y + 9, _MARGIN + 30, y + 9), fill=_rgb(layer), width=4)
+        share = _percent(float(matches.weight[mine].sum(dtype=np.float64)), total)
+        text = f"{name}: {_counted(int(mine.sum()), 'match', 'matches')}, {share} of the score"
+        if inliers.any():
+            text += f"; {int((mine & inliers).sum())} agree"
+        drawing._write(sheet, (_MARGIN + 42, y), text, 15, sheet.width - 2 * _MARGIN - 42)
+
+
+def _rgb(layer: int) -> tuple[int, int, int]:
+    red, green, blue = bytes.fromhex(_LAYERS[layer % len(_LAYERS)][1:])
+    return red, green, blue
+
+
+def _counted(count: int, one: str, many: str) -> str:
+    return f"{count} {one if count == 1 else many}"
+
+
+def _percent(part: float, whole: float) -> str:
+    return f"{100 * part / whole:.0f} %" if whole else "nothing"
+
+
+def _check(
+    query_boxes: FloatArray,
+    hit_boxes: FloatArray,
+    matches: Matches,
+    layers: Sequence[str],
+    fit: Fit | None,
+) -> None:
+    for numbers, count, what in (
+        (matches.query, len(query_boxes), "patches of the query"),
+        (matches.picture, len(hit_boxes), "patches of the hit"),
+        (matches.layer, len(layers), "layers"),
+    ):
+        if len(numbers) and not 0 <= numbers.min() <= numbers.max() < count:
+            raise UsageError(f"matches of {what} {numbers.min()} to {numbers.max()}, but there are {count}")
+    if fit and len(fit.inliers) != len(matches):
+        raise UsageError(f"a fit of {len(fit.inliers)} matches does not belong to {len(matches)}")
