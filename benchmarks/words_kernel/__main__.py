@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -35,12 +36,12 @@ SCORING = Scoring()
 
 FIRST = """
 import json, sys, time
-start = time.thread_time()
+start = time.process_time()
 import numba
-imported = time.thread_time()
+imported = time.process_time()
 from likewise.words.kernel import compiled
 compiled()
-print(json.dumps([imported - start, time.perf_counter() - imported]))
+print(json.dumps([imported - start, time.process_time() - imported]))
 """
 
 app = typer.Typer(help=__doc__, add_completion=False)
@@ -133,10 +134,10 @@ _read: Callable[..., np.uint64] = numba.njit(_sum, error_model="numpy")
 
 
 def _start(name: str) -> list[float]:
-    """Seconds of importing numba and of loading the kernel in a process of its own."""
+    """Processor seconds of importing numba and of loading the kernel in a process of its own."""
     cache = FOLDER / "cache"
     if name == "nothing cached":
-        subprocess.run(["rm", "-rf", str(cache)], check=True)
+        shutil.rmtree(cache, ignore_errors=True)
     command = [sys.executable, "-c", FIRST]
     environment = os.environ | {"LIKEWISE_CACHE": str(cache)}
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=environment)
