@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from likewise.errors import CollectionDamaged, StorageError, UsageError
-from likewise.words import segment as segments
+from likewise.words import merging
 from likewise.words.inverted import InvertedIndex
 from likewise.words.kernel import Choice
 from likewise.words.merging import merge
@@ -78,7 +78,7 @@ def test_merged_is_written_at_once(seed: int, count: int, parts: int, chunk: int
     postings, live = some(seed, count if parts else 0), np.flatnonzero(random.random(9) < 0.7)
     home = random.integers(0, max(parts, 1), 9)[postings.pictures]
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(segments, "CHUNK", chunk)
+        patch.setattr(merging, "CHUNK", chunk)
         held = [
             Segment.write(Path(folder, str(part)), take(postings, home == part), 5) for part in range(parts)
         ]

@@ -24,13 +24,10 @@ from likewise.words.kernel import Counts, Scores
 from likewise.words.postings import Numbers
 
 LANES = 8  # 64-bit numbers in a 512-bit register; elsewhere LLVM takes several
-BLOCK = 1024  # postings that stay in the nearest cache while the features of one word are compared
-ROOM = 8192  # matches waiting to be added up
-AHEAD = 4  # lists that are asked of memory before they are read
-TOUCHED = (
-    128  # numbers of each half of such a list: lists this short are too short for the processor to foresee
-)
-
+BLOCK = 128  # postings compared with one feature after another, while the next ones are on their way
+ROOM = 4096  # matches waiting to be added up
+AHEAD = 8  # lists whose first block is asked of memory before it is read: most are too short to foresee
+SOON = 32  # matches whose pictures are asked of memory before they are added up
 _PLACE, _WORD = 8, 40  # bits: a match is its word's number, its place and its distance in one number
 _PLACES = (1 << 32) - 1
 
@@ -134,7 +131,10 @@ def _add(
 ) -> None:
     top = np.int64(len(scores) - 1)  # a row of a damaged file must not point outside
     start, stop = 0, 0  # the postings that the last match's picture has in its word
-    for match in found[:count]:
+    for index in range(count):
+        if index + SOON < count:
+            _fetch(rows, (found[index + SOON] >> _PLACE) & _PLACES)
+        match = found[index]
         at, word = (match >> _PLACE) & _PLACES, match >> _WORD
         row = rows[at]
         value = strengths[match & 255] * weights[word]
@@ -145,14 +145,16 @@ def _add(
                     start -= 1
                 while stop < ends[word] and rows[stop] == row:
                     stop += 1
-            value /= np.sqrt(stop - start)
+            if stop - start > 1:
+                value /= np.sqrt(stop - start)
         scores[min(np.int64(row), top)] += value
 
 
 @numba.njit(nogil=True, error_model="numpy")
-def _ask_ahead(codes: Codes, begin: int, end: int, start: int, stop: int) -> None:
-    for half in (begin, end):
-        for at in range(half + start, half + min(stop, start + TOUCHED), 8):
+def _ask(codes: Codes, begins: Counts, ends: Counts, word: int, start: int, end: int) -> None:
+    """Ask memory for a block of a list, as far as there is one."""
+    for half in (begins[word], ends[word]):
+        for at in range(half + start, half + min(start + BLOCK, end), 8):
             _fetch(codes, at)
 
 
@@ -180,21 +182,26 @@ def compare(
     count = 0
     for word in range(len(begins)):
         if word + AHEAD < len(begins):
-            next_ = word + AHEAD
-            _ask_ahead(codes, begins[next_], ends[next_], starts[next_], stops[next_])
-        begin, end = starts[word], stops[word]
+            _ask(codes, begins, ends, word + AHEAD, starts[word + AHEAD], stops[word + AHEAD])
+        begin, end, several = starts[word], stops[word], firsts[word + 1] - firsts[word] > 1
         while begin < end:
             stop = min(begin + BLOCK, end)
-            while stop < end and rows[stop] == rows[stop - 1]:  # a picture's matches stay in one block
-                stop += 1
+            while several and stop < end and rows[stop] == rows[stop - 1]:
+                stop += 1  # a picture's matches with one feature come before those with the next
+            _ask(codes, begins, ends, word, stop, end)
+            room = stop - begin + LANES
             for feature in range(firsts[word], firsts[word + 1]):
+                if count + room > len(found):
+                    _add(found, count, rows, begins, ends, weights, rooted, strengths, scores)
+                    count = 0
+                    if room > len(found):
+                        found = np.empty(room, np.int64)
                 one, other = asked[0, feature], asked[1, feature]
-                for at in range(begin, stop, LANES):
-                    if count > ROOM - LANES:
-                        _add(found, count, rows, begins, ends, weights, rooted, strengths, scores)
-                        count = 0
-                    low, high, tag = begins[word] + at, ends[word] + at, (word << _WORD) + (at << _PLACE)
-                    count += _near(codes, low, high, one, other, threshold, stop - at, tag, found, count)
+                low, high, tag = begins[word] + begin, ends[word] + begin, (word << _WORD) + (begin << _PLACE)
+                for at in range(0, stop - begin, LANES):
+                    left, here = stop - begin - at, tag + (at << _PLACE)
+                    near = _near(codes, low + at, high + at, one, other, threshold, left, here, found, count)
+                    count += near
             begin = stop
     _add(found, count, rows, begins, ends, weights, rooted, strengths, scores)
 

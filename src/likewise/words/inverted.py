@@ -23,10 +23,10 @@ from likewise.words.segment import Segment, ranges
 
 DEFAULT = Scoring()
 
-WORTH = 20_000_000
+WORTH = 50_000_000
 """Postings that numpy scans in the time that it takes to load the compiled kernel."""
 
-SHARE = 100_000
+SHARE = 200_000
 """Postings that are worth a thread of their own."""
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from itertools import starmap
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -19,6 +20,10 @@ from numpy.typing import NDArray
 from likewise.errors import MissingExtra, UsageError
 from likewise.words.hamming import Codes, Words
 from likewise.words.postings import Numbers
+from likewise.words.segment import ranges
+
+BATCH = 1 << 16
+"""Postings compared at once by numpy, unless one list has more: what a cache holds."""
 
 Choice: TypeAlias = Literal["auto", "numba", "numpy"]
 Counts: TypeAlias = NDArray[np.int64]
@@ -113,33 +118,70 @@ def compare(
     last: int,
     scores: Scores,
 ) -> None:
-    """Feature by feature of the query; see `Kernel`."""
-    for word, (begin, end, weight) in enumerate(zip(lists.begins, lists.ends, lists.weights, strict=True)):
-        rows = lists.rows[begin:end]
-        low, high = lists.codes[2 * begin : begin + end], lists.codes[begin + end : 2 * end]
-        start, stop = np.searchsorted(rows, [first, last])
-        for one, other in codes[:, firsts[word] : firsts[word + 1]].T:
-            away = np.bitwise_count(low[start:stop] ^ one)
-            away += np.bitwise_count(high[start:stop] ^ other)
-            (hits,) = np.nonzero(away < threshold)
-            if len(hits):
-                found = rows[start:stop][hits]
-                values = strengths[away[hits]] * weight
-                if lists.rooted:
-                    values /= np.sqrt(np.searchsorted(rows, found, "right") - np.searchsorted(rows, found))
-                np.add.at(scores, np.minimum(found, len(scores) - 1), values)
+    """Many features of the query at once; see `Kernel`."""
+    starts, stops = _within(lists, first, last, len(scores))
+    words = np.repeat(np.arange(len(starts)), np.diff(firsts))  # of each feature
+    for some in starmap(slice, ranges((stops - starts)[words], BATCH)):
+        word = words[some]
+        feature, at = _flat(starts[word], stops[word])
+        of = word[feature]
+        away = np.bitwise_count(lists.codes[lists.begins[of] + at] ^ codes[0, some][feature])
+        away += np.bitwise_count(lists.codes[lists.ends[of] + at] ^ codes[1, some][feature])
+        (near,) = np.nonzero(away < threshold)
+        at, of = at[near], of[near]
+        values = strengths[away[near]] * lists.weights[of]
+        if lists.rooted:
+            values /= np.sqrt(_frequencies(lists.rows, at, lists.begins[of], lists.ends[of]))
+        np.add.at(scores, np.minimum(lists.rows[at], len(scores) - 1), values)
 
 
 def count(lists: Lists, first: int, last: int, scores: Scores) -> None:
-    """Word by word of the query; see `Kernel`."""
-    for begin, end, weight in zip(lists.begins, lists.ends, lists.weights, strict=True):
-        rows = lists.rows[begin:end]
-        start, stop = np.searchsorted(rows, [first, last])
-        found, frequencies = np.unique(rows[start:stop], return_counts=True)
-        values = frequencies * weight
+    """Many words of the query at once; see `Kernel`."""
+    starts, stops = _within(lists, first, last, len(scores))
+    for some in starmap(slice, ranges(stops - starts, BATCH)):
+        word, at = _flat(starts[some], stops[some])
+        rows = lists.rows[at]
+        fresh = np.ones(len(rows), bool)
+        fresh[1:] = (rows[1:] != rows[:-1]) | (word[1:] != word[:-1])
+        (heads,) = np.nonzero(fresh)
+        frequencies = np.diff(heads, append=len(rows))
+        values = frequencies * lists.weights[some][word[heads]]
         if lists.rooted:
             values /= np.sqrt(frequencies)
-        scores[np.minimum(found, len(scores) - 1)] += values
+        np.add.at(scores, np.minimum(rows[heads], len(scores) - 1), values)
+
+
+def _flat(starts: Counts, stops: Counts) -> tuple[Counts, Counts]:
+    """Every place of every list, one list after another: the number of its list, and itself."""
+    sizes = stops - starts
+    of = np.repeat(np.arange(len(sizes)), sizes)
+    return of, np.arange(len(of)) + (starts - (np.cumsum(sizes) - sizes))[of]
+
+
+def _within(lists: Lists, first: int, last: int, count: int) -> tuple[Counts, Counts]:
+    """Where the rows from ``first`` to before ``last`` lie in each list."""
+    if first == 0 and last == count:
+        return lists.begins, lists.ends
+    bounds = [
+        begin + np.searchsorted(lists.rows[begin:end], [first, last])
+        for begin, end in zip(lists.begins, lists.ends, strict=True)
+    ]
+    starts, stops = np.array(bounds, np.int64).reshape(-1, 2).T
+    return starts, stops
+
+
+def _frequencies(rows: Numbers, at: Counts, begins: Counts, ends: Counts) -> Counts:
+    """How many postings beside each one, and itself, are of the same row in the same list."""
+    total = np.ones(len(at), np.int64)
+    for step in (-1, 1):
+        those, there = np.arange(len(at)), at + step
+        while len(those):
+            inside = (there >= begins[those]) & (there < ends[those])
+            those, there = those[inside], there[inside]
+            same = rows[there] == rows[at[those]]
+            those, there = those[same], there[same] + step
+            total[those] += 1
+    return total
 
 
 NUMPY = Kernel(compare, count)

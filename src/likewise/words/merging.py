@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from likewise.errors import CollectionDamaged, UsageError
 from likewise.words.postings import Numbers
-from likewise.words.segment import Chunk, Segment, create, ranges
+from likewise.words.segment import CHUNK, Chunk, Segment, create, ranges
 
 
 def merge(
@@ -47,7 +47,7 @@ def merge(
     (twice,) = np.nonzero(pictures[1:] == pictures[:-1])
     if len(twice):
         raise CollectionDamaged(f"picture {pictures[twice[0]]} lies in two segments: make them again")
-    parts = list(ranges(sum((segment.sizes() for segment in segments), np.zeros(words, np.int64))))
+    parts = list(ranges(sum((segment.sizes() for segment in segments), np.zeros(words, np.int64)), CHUNK))
     counts = np.zeros(words, np.int64)
     for segment, mask in zip(segments, alive, strict=True):
         for first, last in parts:

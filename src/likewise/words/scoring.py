@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal, TypeAlias, get_args
 
 import numpy as np
@@ -60,7 +61,7 @@ class Scoring:
         lookup("burstiness", self.burstiness, dict.fromkeys(get_args(Burstiness)))
         lookup("normalisation", self.normalisation, dict.fromkeys(get_args(Normalisation)))
 
-    @property
+    @cached_property
     def strengths(self) -> NDArray[np.float64]:
         """How much a match counts by the bits in which its codes differ, ``(129,)``."""
         return strength(np.arange(BITS + 1), below=self.threshold, sigma=self.sigma)

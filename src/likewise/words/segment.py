@@ -231,13 +231,13 @@ def create(path: Path, pictures: Numbers, counts: NDArray[np.int64], chunks: Ite
     return Segment.open(path)
 
 
-def ranges(sizes: NDArray[np.int64]) -> Iterator[tuple[int, int]]:
-    """Words one after another, as many at once as have `CHUNK` postings together, or one that has more."""
+def ranges(sizes: NDArray[np.int64], most: int = CHUNK) -> Iterator[tuple[int, int]]:
+    """Lists one after another, as many at once as have ``most`` postings together, or one that has more."""
     ends = np.cumsum(sizes)
     first = 0
     while first < len(sizes):
-        before = ends[first] - sizes[first]
-        last = max(first + 1, int(np.searchsorted(ends, before + CHUNK, side="right")))
+        full = ends[first] - sizes[first] + most
+        last = max(first + 1, int(np.searchsorted(ends, full, side="right")))
         yield first, last
         first = last
 
