@@ -212,6 +212,20 @@ def test_a_query_that_cannot_be_read_is_left_out(tmp_path: Path) -> None:
         evaluate(replace(whole, queries=queries[:1]), FakeExtractor(), out=tmp_path / "runs")
 
 
+def test_a_query_whose_answers_cannot_be_read_is_left_out(tmp_path: Path) -> None:
+    whole = benchmark(tmp_path)
+    for name in whole.queries[1].positives:
+        whole.gallery[name].write_text("no picture")
+    only = replace(whole.queries[1], picture=whole.queries[0].picture)
+    made = evaluate(replace(whole, queries=(whole.queries[0], only)), FakeExtractor(), out=tmp_path / "runs")
+    assert [query.name for query in made.benchmark.queries] == ["first"]
+    assert made.card.left_out == 1
+    count = len(only.positives)
+    assert made.benchmark.missing[-1].effect == f"none of {count} positives can be read: left out"
+    with pytest.raises(UsageError, match="no query can be asked; second: none of"):
+        evaluate(replace(whole, queries=(only,)), FakeExtractor(), out=tmp_path / "runs")
+
+
 def test_a_query_of_the_gallery_is_missing_once(tmp_path: Path) -> None:
     whole = benchmark(tmp_path)
     whole.queries[1].picture.write_text("no picture")

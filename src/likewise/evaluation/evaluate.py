@@ -265,6 +265,8 @@ def _gap(
     if benchmark.measure == "N-S":
         why = f"{there} of {all_} positives can be read: left out, it could not reach {all_}"
         return Missing(query.name, files, why, left_out=True)
+    if not there:
+        return Missing(query.name, files, f"none of {all_} positives can be read: left out", left_out=True)
     return Missing(query.name, files, f"{there} of {all_} positives can be read: AP is over the {there}")
 
 
