@@ -98,6 +98,27 @@ def test_leaving_one_out_is_what_the_metric_says(tmp_path: Path) -> None:
     assert report(done).scores.value == pytest.approx(leave_one_out_map(vectors, labels))
 
 
+@pytest.mark.parametrize("stages", ["", "expand:n=2", "augment:n=2 expand:n=2"])
+def test_the_own_picture_has_no_part_in_what_follows_the_search(tmp_path: Path, stages: str) -> None:
+    files = make_pictures(tmp_path / "in", 8)
+    rest = frozenset(file.stem for file in files[1:4])
+    alone = {file.stem: file for file in files[1:]}
+    absent = Benchmark("b", alone, (Query("q", files[0], None, rest),), "absent")
+    inside = replace(
+        absent,
+        gallery={files[0].stem: files[0], **alone},
+        queries=(replace(absent.queries[0], junk=frozenset({files[0].stem})),),
+        query_in_gallery="ignored",
+    )
+    texts = [Stage.parse(text) for text in stages.split()]
+    without, with_it = (
+        evaluate(one, FakeExtractor(), out=tmp_path / "runs", stages=texts) for one in (absent, inside)
+    )
+    ranked = [place - 1 for place in with_it.ranked[0].tolist() if place]
+    assert ranked == without.ranked[0].tolist()
+    assert report(with_it).scores.value == report(without).scores.value
+
+
 def test_the_path_is_the_identity(tmp_path: Path) -> None:
     first = run(tmp_path)
     before = first.path.read_bytes()

@@ -24,7 +24,7 @@ _CROPS: dict[str, str] = {
 }
 _OWN_PICTURE: dict[str, str] = {
     "counts": "ranked, and counts as a positive",
-    "ignored": "ignored wherever it is ranked",
+    "ignored": "ignored, as if it were not in the gallery",
     "absent": "not in the gallery",
 }
 LEGACY = (

@@ -22,6 +22,7 @@ from likewise.evaluation.runs import Run, as_json, box_array, plain_name, write_
 from likewise.evaluation.simulated import with_examples, with_feedback
 from likewise.evaluation.vectors import Described, Describer, View, describe
 from likewise.ranking.gallery import Gallery
+from likewise.ranking.leaving_out import rank_others
 from likewise.ranking.localise import Localiser, Mapper
 from likewise.ranking.stages import Localise, Ranked, Stage, rank
 from likewise.types import Box, FloatArray, IntArray, Progress, ProgressCallback
@@ -177,7 +178,10 @@ def ranked_run(
     kept = max(_ALWAYS_KEPT, KEPT // len(queries))
 
     def ask(vectors: FloatArray) -> Ranked:
-        return rank(gallery, vectors, kept, stages, localiser=localise(vectors) if localise else None)
+        localiser = localise(vectors) if localise else None
+        if not stages or benchmark.query_in_gallery != "ignored":
+            return rank(gallery, vectors, kept, stages, localiser=localiser)
+        return rank_others(gallery, vectors, _own_places(benchmark), kept, stages, localiser=localiser)
 
     found = with_feedback(benchmark, material.gallery, queries, feedback, ask, unit=gallery.unit)
     card = make_card(
@@ -191,6 +195,12 @@ def ranked_run(
         warnings=(*[ASKED_WITH] * (examples > 1), *[JUDGED] * (feedback > 0)),
     )
     return _written(material, card, recipe.name, found, out)
+
+
+def _own_places(benchmark: Benchmark) -> list[int | None]:
+    """For each query the place of its own picture in the gallery, if it is there."""
+    places = {file: place for place, file in enumerate(benchmark.gallery.values())}
+    return [places.get(query.picture) for query in benchmark.queries]
 
 
 def _localiser(
