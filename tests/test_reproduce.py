@@ -83,9 +83,18 @@ def test_without_paris_half_of_the_cells_say_why(oxford: Path, tmp_path: Path) -
     gaps = [cell for cell in found.cells if cell.measured is None]
     assert {cell.setting[0] for cell in gaps} == {"Paris"}
     assert all("no --paris" in cell.reason for cell in gaps)
+
+
+def test_a_folder_to_learn_on_that_is_empty_or_not_there_is_refused_first(
+    oxford: Path, tmp_path: Path
+) -> None:
     (tmp_path / "empty").mkdir()
-    found = seed_001(oxford, Maker(), paris=tmp_path / "empty", out=tmp_path / "runs")
-    assert any("no picture lies below" in cell.reason for cell in found.cells)
+    maker = Maker()
+    with pytest.raises(UsageError, match="no picture lies below"):
+        seed_001(oxford, maker, paris=tmp_path / "empty", out=tmp_path / "runs")
+    with pytest.raises(UsageError, match="is not a folder"):
+        seed_001(oxford, maker, whiten_on=tmp_path / "nowhere", out=tmp_path / "runs")
+    assert not (tmp_path / "runs").exists()
 
 
 def test_the_runs_tell_how_they_were_made(oxford: Path, tmp_path: Path) -> None:
