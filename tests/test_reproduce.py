@@ -14,6 +14,7 @@ from likewise.descriptors import extractor
 from likewise.descriptors.recipe import Recipe, load_recipe
 from likewise.errors import UsageError, WeightsMissing
 from likewise.evaluation.datasets import load
+from likewise.evaluation.report import report
 from likewise.evaluation.reproduce.seed_000 import seed_000
 from likewise.evaluation.reproduce.seed_001 import PUBLISHED, RAW, seed_001
 from likewise.evaluation.runs import read_run
@@ -104,6 +105,9 @@ def test_the_runs_tell_how_they_were_made(oxford: Path, tmp_path: Path) -> None:
     own = runs["Oxford", "box", "cosine", "yes"].card
     assert own.warnings == ("the whitening was learned on 12 pictures of this very test set",)
     assert own.after == ("expand(n=10, alpha=0)",)
+    assert {run.card.rule for run in runs.values()} == {"step"}
+    scores = {cell.setting: cell.measured for cell in found.cells}
+    assert scores == {setting: report(run).scores.value for setting, run in runs.items()}
     other = runs["Paris", "full", "Euclidean", "no"].card
     assert (other.warnings, other.after, other.distance) == ((), (), "l2")
     assert "instead of Paris6k" in other.whitening

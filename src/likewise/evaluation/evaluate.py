@@ -18,6 +18,7 @@ from likewise.errors import BadPicture, UsageError
 from likewise.evaluation.benchmark import Benchmark, Missing, Query
 from likewise.evaluation.card import ASKED_WITH, JUDGED, Card, make_card
 from likewise.evaluation.crops import CropMode, possible_crop, query_view
+from likewise.evaluation.metrics import Rule
 from likewise.evaluation.runs import Run, as_json, box_array, plain_name, write_run
 from likewise.evaluation.simulated import with_examples, with_feedback
 from likewise.evaluation.vectors import Described, Describer, View, describe
@@ -152,6 +153,7 @@ def ranked_run(
     stages: Sequence[Stage] = (),
     examples: int = 1,
     feedback: int = 0,
+    rule: Rule = "trapezoid",
     localise: Callable[[FloatArray], Localise] | None = None,
 ) -> Run:
     """Rank vectors that are there, and write the run; parameters as for `evaluate`.
@@ -160,6 +162,8 @@ def ranked_run(
     ----------
     recipe, manifest
         How the vectors were made.
+    rule
+        How average precision is summed in reports, unless they are asked for the other rule.
     localise
         Gives what a ``localise`` stage needs for some query vectors.
 
@@ -190,6 +194,7 @@ def ranked_run(
         manifest,
         crop=material.crop,
         ranked=found.ranking.ids.shape[1],
+        rule=rule,
         pictures=material.digests,
         after=_after(stages, examples, feedback),
         warnings=(*[ASKED_WITH] * (examples > 1), *[JUDGED] * (feedback > 0)),
