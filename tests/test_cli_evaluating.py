@@ -81,6 +81,9 @@ def test_gaps_are_listed_before_anything_runs(run: Run, here: Path) -> None:
     assert any(line == "surplus  not part of the data set, not used: more/0070.png" for line in others)
     assert any("cannot be read (not-a-picture)" in line for line in others)
     assert "7, 2 left out" in out
+    told = json.loads(run("evaluate", "csv", "--data", "photos", "--gt", "groups.csv", "--json")[1])
+    assert told["surplus"] == ["more/0070.png"]
+    assert any(gap["files"] == ["two/0010.png"] for gap in told["missing"])
 
 
 def test_many_gaps_of_one_kind_are_one_line(run: Run, here: Path) -> None:

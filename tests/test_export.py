@@ -19,6 +19,7 @@ from safetensors.numpy import load_file, save_file
 
 from likewise.collection.lock import writing
 from likewise.collection.walk import Stamp
+from likewise.descriptors.batches import BATCH
 from likewise.descriptors.manifest import Manifest
 from likewise.errors import (
     BadPicture,
@@ -31,7 +32,7 @@ from likewise.errors import (
     UsageError,
 )
 from likewise.export import shards
-from likewise.export.extraction import BATCH, activations, extract
+from likewise.export.extraction import activations, extract
 from likewise.export.shards import Done
 from likewise.pictures import Loaded, Resize, load
 from likewise.types import Box, CropScale, FloatArray, Progress

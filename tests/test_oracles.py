@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from likewise.evaluation.benchmark import Benchmark
 from likewise.evaluation.datasets import load
 from likewise.evaluation.datasets.buildings import CORRUPT_PARIS
 from likewise.evaluation.datasets.holidays import GROUPS
+from likewise.evaluation.datasets.revisited import read_truth
 from likewise.evaluation.scoring import score
 from tests.test_benchmark import touch
 
@@ -258,6 +260,21 @@ def test_revisited_ground_truth(shared: Path, whole: Whole, name: str, difficult
         assert [query.ap for query in scores.queries] == pytest.approx([aps[i] for i in asked], abs=1e-6)
         assert scores.mean_ap == pytest.approx(mean, abs=1e-6)
         assert scores.mean_revisited == pytest.approx(at_kappas, abs=1e-6)
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize("protocol", [2, 4])
+@pytest.mark.parametrize("name", ["roxford5k", "rparis6k"])
+def test_revisited_ground_truth_as_a_pickle(shared: Path, tmp_path: Path, name: str, protocol: int) -> None:
+    """The published lists, pickled as they are published: lists of names, and arrays in the entries."""
+    listed = shared / "revisited_gnd" / f"gnd_{name}.json"
+    truth = json.loads(listed.read_text())
+    for entry in truth["gnd"]:
+        entry.update((key, np.array(entry[key], np.int64)) for key in ("easy", "hard", "junk"))
+        entry["bbx"] = [np.float64(side) for side in entry["bbx"]]
+    pickled = tmp_path / f"gnd_{name}.pkl"
+    pickled.write_bytes(pickle.dumps(truth, protocol))
+    assert read_truth(pickled) == read_truth(listed)
 
 
 @pytest.mark.shared

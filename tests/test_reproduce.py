@@ -14,6 +14,7 @@ from likewise.descriptors import extractor
 from likewise.descriptors.recipe import Recipe, load_recipe
 from likewise.errors import UsageError, WeightsMissing
 from likewise.evaluation.datasets import load
+from likewise.evaluation.report import report
 from likewise.evaluation.reproduce.seed_000 import seed_000
 from likewise.evaluation.reproduce.seed_001 import PUBLISHED, RAW, seed_001
 from likewise.evaluation.runs import read_run
@@ -83,9 +84,18 @@ def test_without_paris_half_of_the_cells_say_why(oxford: Path, tmp_path: Path) -
     gaps = [cell for cell in found.cells if cell.measured is None]
     assert {cell.setting[0] for cell in gaps} == {"Paris"}
     assert all("no --paris" in cell.reason for cell in gaps)
+
+
+def test_a_folder_to_learn_on_that_is_empty_or_not_there_is_refused_first(
+    oxford: Path, tmp_path: Path
+) -> None:
     (tmp_path / "empty").mkdir()
-    found = seed_001(oxford, Maker(), paris=tmp_path / "empty", out=tmp_path / "runs")
-    assert any("no picture lies below" in cell.reason for cell in found.cells)
+    maker = Maker()
+    with pytest.raises(UsageError, match="no picture lies below"):
+        seed_001(oxford, maker, paris=tmp_path / "empty", out=tmp_path / "runs")
+    with pytest.raises(UsageError, match="is not a folder"):
+        seed_001(oxford, maker, whiten_on=tmp_path / "nowhere", out=tmp_path / "runs")
+    assert not (tmp_path / "runs").exists()
 
 
 def test_the_runs_tell_how_they_were_made(oxford: Path, tmp_path: Path) -> None:
@@ -95,6 +105,9 @@ def test_the_runs_tell_how_they_were_made(oxford: Path, tmp_path: Path) -> None:
     own = runs["Oxford", "box", "cosine", "yes"].card
     assert own.warnings == ("the whitening was learned on 12 pictures of this very test set",)
     assert own.after == ("expand(n=10, alpha=0)",)
+    assert {run.card.rule for run in runs.values()} == {"step"}
+    scores = {cell.setting: cell.measured for cell in found.cells}
+    assert scores == {setting: report(run).scores.value for setting, run in runs.items()}
     other = runs["Paris", "full", "Euclidean", "no"].card
     assert (other.warnings, other.after, other.distance) == ((), (), "l2")
     assert "instead of Paris6k" in other.whitening

@@ -98,6 +98,27 @@ def test_leaving_one_out_is_what_the_metric_says(tmp_path: Path) -> None:
     assert report(done).scores.value == pytest.approx(leave_one_out_map(vectors, labels))
 
 
+@pytest.mark.parametrize("stages", ["", "expand:n=2", "augment:n=2 expand:n=2"])
+def test_the_own_picture_has_no_part_in_what_follows_the_search(tmp_path: Path, stages: str) -> None:
+    files = make_pictures(tmp_path / "in", 8)
+    rest = frozenset(file.stem for file in files[1:4])
+    alone = {file.stem: file for file in files[1:]}
+    absent = Benchmark("b", alone, (Query("q", files[0], None, rest),), "absent")
+    inside = replace(
+        absent,
+        gallery={files[0].stem: files[0], **alone},
+        queries=(replace(absent.queries[0], junk=frozenset({files[0].stem})),),
+        query_in_gallery="ignored",
+    )
+    texts = [Stage.parse(text) for text in stages.split()]
+    without, with_it = (
+        evaluate(one, FakeExtractor(), out=tmp_path / "runs", stages=texts) for one in (absent, inside)
+    )
+    ranked = [place - 1 for place in with_it.ranked[0].tolist() if place]
+    assert ranked == without.ranked[0].tolist()
+    assert report(with_it).scores.value == report(without).scores.value
+
+
 def test_the_path_is_the_identity(tmp_path: Path) -> None:
     first = run(tmp_path)
     before = first.path.read_bytes()
@@ -210,6 +231,20 @@ def test_a_query_that_cannot_be_read_is_left_out(tmp_path: Path) -> None:
     assert (gap.query, gap.left_out, gap.files) == ("first", True, ("broken.jpg",))
     with pytest.raises(UsageError, match="no query can be asked"):
         evaluate(replace(whole, queries=queries[:1]), FakeExtractor(), out=tmp_path / "runs")
+
+
+def test_a_query_whose_answers_cannot_be_read_is_left_out(tmp_path: Path) -> None:
+    whole = benchmark(tmp_path)
+    for name in whole.queries[1].positives:
+        whole.gallery[name].write_text("no picture")
+    only = replace(whole.queries[1], picture=whole.queries[0].picture)
+    made = evaluate(replace(whole, queries=(whole.queries[0], only)), FakeExtractor(), out=tmp_path / "runs")
+    assert [query.name for query in made.benchmark.queries] == ["first"]
+    assert made.card.left_out == 1
+    count = len(only.positives)
+    assert made.benchmark.missing[-1].effect == f"none of {count} positives can be read: left out"
+    with pytest.raises(UsageError, match="no query can be asked; second: none of"):
+        evaluate(replace(whole, queries=(only,)), FakeExtractor(), out=tmp_path / "runs")
 
 
 def test_a_query_of_the_gallery_is_missing_once(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from likewise.descriptors.batches import BATCH
 from likewise.errors import BadBox, BadPicture, CollectionDamaged, StorageError
 from likewise.evaluation import vectors
 from likewise.evaluation.vectors import View, describe
@@ -70,7 +71,7 @@ def test_an_interrupted_run_goes_on(tmp_path: Path) -> None:
         describe(Interrupted(), asked, tmp_path / "kept")
     extractor = FakeExtractor()
     describe(extractor, asked, tmp_path / "kept")
-    assert extractor.described == 40 - vectors.BATCH
+    assert extractor.described == 40 - BATCH
 
 
 def test_files_are_written_as_work_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -125,6 +125,7 @@ def value(one: Report) -> dict[str, Any]:
         "run": one.run.path,
         "card": asdict(one.run.card),
         "missing": [asdict(missing) for missing in one.run.benchmark.missing],
+        "surplus": list(one.run.benchmark.surplus),
         "measure": scores.measure,
         "rule": scores.rule,
         "value": scores.value,

@@ -135,7 +135,10 @@ class Benchmark:
 
     def _because(self) -> str:
         reason = next((missing for missing in self.missing if missing.left_out), None)
-        return f"; {reason.query}: {reason.effect}" if reason else ""
+        if not reason:
+            return ""
+        files = ", ".join(reason.files[:3]) + (", ..." if len(reason.files) > 3 else "")
+        return f"; {reason.query}: {reason.effect}" + (f" ({files})" if files else "")
 
     def with_distractors(self, *folders: Path) -> Benchmark:
         """The same queries in a larger gallery: every picture below ``folders`` is added as a wrong answer.

@@ -24,7 +24,7 @@ _CROPS: dict[str, str] = {
 }
 _OWN_PICTURE: dict[str, str] = {
     "counts": "ranked, and counts as a positive",
-    "ignored": "ignored wherever it is ranked",
+    "ignored": "ignored, as if it were not in the gallery",
     "absent": "not in the gallery",
 }
 LEGACY = (
@@ -127,6 +127,7 @@ def make_card(
     *,
     crop: CropMode,
     ranked: int,
+    rule: Rule = "trapezoid",
     pictures: Collection[str] = (),
     after: tuple[str, ...] = (),
     warnings: tuple[str, ...] = (),
@@ -156,7 +157,7 @@ def make_card(
         surplus=len(benchmark.surplus),
         query_in_gallery=benchmark.query_in_gallery,
         ranked=ranked,
-        rule="trapezoid",
+        rule=rule,
         crop=crop,
         margin=receptive_field(recipe) / 2 if crop == "widened" else 0,
         recipe=recipe.name,

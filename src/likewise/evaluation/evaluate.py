@@ -18,10 +18,12 @@ from likewise.errors import BadPicture, UsageError
 from likewise.evaluation.benchmark import Benchmark, Missing, Query
 from likewise.evaluation.card import ASKED_WITH, JUDGED, Card, make_card
 from likewise.evaluation.crops import CropMode, possible_crop, query_view
+from likewise.evaluation.metrics import Rule
 from likewise.evaluation.runs import Run, as_json, box_array, plain_name, write_run
 from likewise.evaluation.simulated import with_examples, with_feedback
 from likewise.evaluation.vectors import Described, Describer, View, describe
 from likewise.ranking.gallery import Gallery
+from likewise.ranking.leaving_out import rank_others
 from likewise.ranking.localise import Localiser, Mapper
 from likewise.ranking.stages import Localise, Ranked, Stage, rank
 from likewise.types import Box, FloatArray, IntArray, Progress, ProgressCallback
@@ -151,6 +153,7 @@ def ranked_run(
     stages: Sequence[Stage] = (),
     examples: int = 1,
     feedback: int = 0,
+    rule: Rule = "trapezoid",
     localise: Callable[[FloatArray], Localise] | None = None,
 ) -> Run:
     """Rank vectors that are there, and write the run; parameters as for `evaluate`.
@@ -159,6 +162,8 @@ def ranked_run(
     ----------
     recipe, manifest
         How the vectors were made.
+    rule
+        How average precision is summed in reports, unless they are asked for the other rule.
     localise
         Gives what a ``localise`` stage needs for some query vectors.
 
@@ -177,7 +182,10 @@ def ranked_run(
     kept = max(_ALWAYS_KEPT, KEPT // len(queries))
 
     def ask(vectors: FloatArray) -> Ranked:
-        return rank(gallery, vectors, kept, stages, localiser=localise(vectors) if localise else None)
+        localiser = localise(vectors) if localise else None
+        if not stages or benchmark.query_in_gallery != "ignored":
+            return rank(gallery, vectors, kept, stages, localiser=localiser)
+        return rank_others(gallery, vectors, _own_places(benchmark), kept, stages, localiser=localiser)
 
     found = with_feedback(benchmark, material.gallery, queries, feedback, ask, unit=gallery.unit)
     card = make_card(
@@ -186,11 +194,18 @@ def ranked_run(
         manifest,
         crop=material.crop,
         ranked=found.ranking.ids.shape[1],
+        rule=rule,
         pictures=material.digests,
         after=_after(stages, examples, feedback),
         warnings=(*[ASKED_WITH] * (examples > 1), *[JUDGED] * (feedback > 0)),
     )
     return _written(material, card, recipe.name, found, out)
+
+
+def _own_places(benchmark: Benchmark) -> list[int | None]:
+    """For each query the place of its own picture in the gallery, if it is there."""
+    places = {file: place for place, file in enumerate(benchmark.gallery.values())}
+    return [places.get(query.picture) for query in benchmark.queries]
 
 
 def _localiser(
@@ -265,6 +280,8 @@ def _gap(
     if benchmark.measure == "N-S":
         why = f"{there} of {all_} positives can be read: left out, it could not reach {all_}"
         return Missing(query.name, files, why, left_out=True)
+    if not there:
+        return Missing(query.name, files, f"none of {all_} positives can be read: left out", left_out=True)
     return Missing(query.name, files, f"{there} of {all_} positives can be read: AP is over the {there}")
 
 

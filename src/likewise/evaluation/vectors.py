@@ -5,9 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
@@ -18,13 +17,13 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from likewise.assets import replacing, sha256_file
+from likewise.descriptors.batches import described
 from likewise.descriptors.manifest import Manifest
 from likewise.descriptors.recipe import Recipe
 from likewise.errors import BadBox, BadPicture, CollectionDamaged, StorageError
 from likewise.pictures import Loaded
 from likewise.types import Box, FloatArray, Progress, ProgressCallback
 
-BATCH = 16  # pictures that the engine gets at once, and that are decoded ahead of it
 _PICTURES = 256  # in one file at most
 _SECONDS = 20.0  # of work in one file at most: what a kill can cost, give or take a batch
 
@@ -200,41 +199,17 @@ def _key(view: View) -> str | BadPicture:
 def _made(
     describer: Describer, todo: Sequence[tuple[str, View]], pool: ThreadPoolExecutor
 ) -> Iterator[tuple[str, FloatArray | BadPicture]]:
-    """Describe in batches; the next batch is decoded in threads while the engine has the current one."""
+    """Describe views, each by its key."""
 
-    def prepare(view: View) -> Loaded | BadPicture:
+    def prepare(one: tuple[str, View]) -> Loaded:
+        _, view = one
         try:
             return describer.prepare(view.picture, box=view.box)
-        except BadPicture as problem:
-            return problem
         except BadBox as problem:
             raise BadBox(f"{view.picture}: {problem}") from problem
 
-    ahead: deque[list[tuple[str, Future[Loaded | BadPicture]]]] = deque()
-    for begin in range(0, len(todo), BATCH):
-        ahead.append([(key, pool.submit(prepare, view)) for key, view in todo[begin : begin + BATCH]])
-        if len(ahead) > 1:
-            yield from _described(describer, ahead.popleft())
-    while ahead:
-        yield from _described(describer, ahead.popleft())
-
-
-def _described(
-    describer: Describer, batch: Sequence[tuple[str, Future[Loaded | BadPicture]]]
-) -> Iterator[tuple[str, FloatArray | BadPicture]]:
-    prepared = [(key, future.result()) for key, future in batch]
-    vectors = iter(_vectors(describer, [one for _, one in prepared if not isinstance(one, BadPicture)]))
-    yield from ((key, one if isinstance(one, BadPicture) else next(vectors)) for key, one in prepared)
-
-
-def _vectors(describer: Describer, loaded: Sequence[Loaded]) -> list[FloatArray | BadPicture]:
-    """Vectors of a batch; a picture that cannot be described fails alone."""
-    try:
-        return list(describer.describe(loaded)) if loaded else []
-    except BadPicture as problem:
-        if len(loaded) == 1:
-            return [problem]
-        return [vector for one in loaded for vector in _vectors(describer, [one])]
+    for batch in described(todo, prepare, describer.describe, pool):
+        yield from ((key, outcome) for (key, _), outcome in batch)
 
 
 class _Reporter:

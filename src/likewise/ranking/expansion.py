@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from likewise.descriptors.transforms import l2
-from likewise.ranking.neighbours import Neighbours
+from likewise.ranking.neighbours import Lists
 from likewise.types import FloatArray, IntArray
 
 BLOCK = 1 << 22
@@ -60,7 +60,7 @@ def _means(own: FloatArray, near: FloatArray, alpha: float) -> FloatArray:
     return means
 
 
-def augmented(neighbours: Neighbours, n: int, *, alpha: float, unit: bool) -> FloatArray:
+def augmented(neighbours: Lists, n: int, *, alpha: float, unit: bool) -> FloatArray:
     """Every row mixed with the ``n`` rows nearest to it; the row itself counts once.
 
     Returns

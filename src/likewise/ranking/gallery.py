@@ -10,8 +10,8 @@ import numpy as np
 
 from likewise.errors import UsageError
 from likewise.ranking.exact import Metric, search
-from likewise.ranking.expansion import augmented
-from likewise.ranking.neighbours import Neighbours
+from likewise.ranking.expansion import augmented, mixed
+from likewise.ranking.neighbours import Lists, Neighbours, OtherNeighbours, others
 from likewise.types import FloatArray, IntArray, Ranking
 
 
@@ -57,10 +57,18 @@ class Gallery:
         lengths = np.sqrt(np.einsum("nd,nd->n", self.vectors, self.vectors))
         return bool(np.all((np.abs(lengths - 1) < 0.01) | (lengths == 0)))
 
+    def __len__(self) -> int:
+        """How many rows can be found."""
+        return len(self.vectors)
+
     @cached_property
-    def neighbours(self) -> Neighbours:
+    def neighbours(self) -> Lists:
         """The nearest rows of each row."""
         return Neighbours(self.vectors, "dot" if self.unit else self.metric)
+
+    def without(self, row: int) -> Gallery:
+        """The gallery as if a row were not in it; the others keep their numbers, ids and neighbours."""
+        return _Without(self, row)
 
     def search(self, queries: FloatArray, k: int) -> Ranking:
         """Rank rows, not ids, by `likewise.ranking.exact.search`."""
@@ -84,3 +92,34 @@ class Gallery:
                 self._graphs.clear()
                 self._graphs[k, gamma] = diffusion.whole(self.neighbours, k, gamma)
             return self._graphs[k, gamma]
+
+
+class _Without(Gallery):
+    """A gallery with a row that is not found, is nobody's neighbour and is mixed into nothing."""
+
+    def __init__(self, whole: Gallery, hidden: int) -> None:
+        super().__init__(whole.vectors, ids=whole.ids, metric=whole.metric)
+        self._whole, self._hidden = whole, hidden
+
+    def __len__(self) -> int:
+        return len(self.vectors) - 1
+
+    @cached_property
+    def unit(self) -> bool:
+        return self._whole.unit
+
+    @cached_property
+    def neighbours(self) -> Lists:
+        return OtherNeighbours(self._whole.neighbours, self._hidden)
+
+    def search(self, queries: FloatArray, k: int) -> Ranking:
+        return others(super().search(queries, k + 1), np.full(len(queries), self._hidden))
+
+    def augmented(self, n: int, alpha: float) -> Gallery:
+        """As of the whole gallery, but for the rows that the hidden one is mixed into there."""
+        lists = self._whole.neighbours.of(np.arange(len(self.vectors)), n + 1)
+        rows = np.flatnonzero((lists.ids[:, :n] == self._hidden).any(axis=1))
+        near = self.neighbours.of(rows, n).ids
+        vectors = self._whole.augmented(n, alpha).vectors.copy()
+        vectors[rows] = mixed(self.vectors[rows], self.vectors, near, alpha=alpha, unit=self.unit)
+        return Gallery(vectors, ids=self.ids, metric=self.metric).without(self._hidden)

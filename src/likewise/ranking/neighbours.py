@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from threading import Lock
+from typing import Protocol
 
 import numpy as np
 
@@ -11,6 +12,31 @@ from likewise.types import FloatArray, IntArray, Ranking
 
 BLOCK = 2048
 """Rows whose neighbours are looked for at once."""
+
+
+class Lists(Protocol):
+    """Lists of nearest rows."""
+
+    vectors: FloatArray
+
+    def of(self, rows: IntArray, k: int) -> Ranking:
+        """The ``k`` rows nearest to each of some rows; a row is no neighbour of itself."""
+
+
+def others(found: Ranking, rows: IntArray) -> Ranking:
+    """Rankings without one row each, shorter by one place.
+
+    Parameters
+    ----------
+    found
+        Shape ``(m, k)``.
+    rows
+        int64, shape ``(m,)``: what is taken out. A ranking that does not have it loses its last place.
+    """
+    kept = found.ids != rows[:, np.newaxis]
+    kept[kept.all(axis=1), -1] = False
+    shape = (len(rows), found.ids.shape[1] - 1)
+    return Ranking(found.ids[kept].reshape(shape), found.scores[kept].reshape(shape))
 
 
 class Neighbours:
@@ -63,10 +89,22 @@ class Neighbours:
 
     def _find(self, rows: IntArray) -> None:
         width = self._places.shape[1]
-        found = search(self.vectors, self.vectors[rows], width + 1, metric=self.metric)
-        others = found.ids != rows[:, np.newaxis]
         # Where more than k rows tie, the row itself may not be among the k + 1: then the last one goes.
-        others[others.all(axis=1), -1] = False
-        self._places[rows] = found.ids[others].reshape(len(rows), width)
-        self._scores[rows] = found.scores[others].reshape(len(rows), width)
+        found = others(search(self.vectors, self.vectors[rows], width + 1, metric=self.metric), rows)
+        self._places[rows], self._scores[rows] = found.ids, found.scores
         self._known[rows] = True
+
+
+class OtherNeighbours:
+    """The lists of `Neighbours` as if one row were not there; nothing is searched again."""
+
+    def __init__(self, whole: Lists, hidden: int) -> None:
+        self.vectors = whole.vectors
+        self._whole, self._hidden = whole, hidden
+
+    def of(self, rows: IntArray, k: int) -> Ranking:
+        """As `Neighbours.of`, of shape ``(m, min(k, n - 2))``; the hidden row has neighbours and is none."""
+        lists = self._whole.of(rows, k + 1)
+        if not lists.ids.shape[1]:
+            return lists
+        return others(lists, np.full(len(rows), self._hidden))

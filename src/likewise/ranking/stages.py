@@ -178,12 +178,12 @@ def rank(
     if stages and stages[0].kind == "augment":
         gallery, stages = gallery.augmented(**dict[str, Any](stages[0].options)), stages[1:]
     depth = max([k, *(int(stage.options.get(key, 0)) for stage in stages for key in ("n", "kq", "top"))])
-    depth = min(depth, max(1, len(gallery.vectors)))
+    depth = min(depth, max(1, len(gallery)))
     step = max(1, BLOCK // depth)
     blocks = []
     for start in range(0, max(1, len(queries)), step):
         block = _Block(gallery, queries[start : start + step], start, depth, localiser)
-        for stage in stages if len(gallery.vectors) else ():
+        for stage in stages if len(gallery) else ():
             block.run(stage)
         blocks.append(block.ranked(k))
     return _joined(blocks)

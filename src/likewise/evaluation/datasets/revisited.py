@@ -8,16 +8,19 @@ hard is junk.
 from __future__ import annotations
 
 import json
+import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
+import numpy as np
+
 from likewise.errors import UsageError
 from likewise.evaluation.benchmark import Benchmark, Query
 from likewise.evaluation.datasets.files import by_stem, find_one, read_text, shortfall, thinned
-from likewise.evaluation.datasets.unpickling import read_plain_pickle
 from likewise.types import Box
+from likewise.unpickling import read_plain_pickle
 
 Difficulty: TypeAlias = Literal["easy", "medium", "hard"]
 
@@ -97,7 +100,7 @@ def read_truth(file: Path) -> Truth:
     """
     if not file.is_file():
         raise UsageError(f"no ground truth lies at {file}")
-    content = read_plain_pickle(file) if file.suffix == ".pkl" else _json(file)
+    content = _pickle(file) if file.suffix == ".pkl" else _json(file)
     try:
         return _checked(content)
     except (KeyError, IndexError, TypeError, ValueError) as error:
@@ -105,6 +108,15 @@ def read_truth(file: Path) -> Truth:
             f"{file} is not of the official form, imlist, qimlist and a gnd of bbx, easy, hard and junk "
             f"({type(error).__name__}: {error})"
         ) from error
+
+
+def _pickle(file: Path) -> object:
+    try:
+        return read_plain_pickle(file)
+    except OSError as error:
+        raise UsageError(f"{file} cannot be read: {error}") from error
+    except pickle.UnpicklingError as error:
+        raise UsageError(f"{file} is not a pickle of plain values and nothing else: {error}") from error
 
 
 def _json(file: Path) -> object:
@@ -138,7 +150,9 @@ def _distinct(names: Any, key: str) -> tuple[str, ...]:
 
 
 def _named(positions: Any, gallery: tuple[str, ...]) -> frozenset[str]:
-    """Positions in the gallery as names."""
+    """Positions in the gallery, a list or an array, as names."""
+    if isinstance(positions, np.ndarray):
+        positions = positions.tolist()
     for position in positions:
         if not isinstance(position, int) or not 0 <= position < len(gallery):
             raise IndexError(f"position {position!r} in a gallery of {len(gallery)}")

@@ -94,11 +94,13 @@ def seed_001(
     Raises
     ------
     UsageError
-        When the set cannot be read, or there are too few pictures for the dimensions.
+        When the set or a folder to learn on cannot be read, or there are too few pictures for the
+        dimensions.
     StorageError
         When a folder cannot be written.
     """
     benchmark = oxford5k(oxford, gt=gt)
+    others = _pictures(whiten_on or paris)
     describer = make(load_recipe("spoc-raw"))
     materials = {crop: gather(benchmark, describer, crop=crop, out=out, progress=progress) for crop in _CROPS}
     full = materials["full"]
@@ -116,7 +118,7 @@ def seed_001(
             dimensions,
         ),
         "Paris": _elsewhere(
-            folder / "paris.safetensors", describer, paris, whiten_on, dimensions, out, progress
+            folder / "paris.safetensors", describer, others, whiten_on, dimensions, out, progress
         ),
     }
     cells = [
@@ -169,29 +171,28 @@ def whitened(file: Path, distance: str) -> Recipe:
     )
 
 
+def _pictures(folder: Path | None) -> list[Path]:
+    """What to learn on; a folder that is not there is refused before hours of work."""
+    return [one for one in pictures_below(folder) if one.stem not in CORRUPT_PARIS] if folder else []
+
+
 def _elsewhere(
     file: Path,
     describer: Describer,
-    paris: Path | None,
+    pictures: list[Path],
     stand_in: Path | None,
     dimensions: int | None,
     out: Path,
     progress: ProgressCallback | None,
 ) -> _Learned:
     """Whitening learned on Paris, or on what stands in for it."""
-    source, about = (
-        (stand_in, f"{stand_in.resolve().name}, instead of Paris6k") if stand_in else (paris, "Paris6k")
-    )
-    if source is None:
+    if not pictures:
         return _Learned(None, "not measured: no --paris, and no --whiten-on to stand in for it")
-    try:
-        pictures = [one for one in pictures_below(source) if one.stem not in CORRUPT_PARIS]
-    except UsageError as error:
-        return _Learned(None, f"not measured: {error}")
+    about = f"{stand_in.resolve().name}, instead of Paris6k" if stand_in else "Paris6k"
     views = [View(picture) for picture in pictures]
     found = describe(describer, views, out / "vectors", progress=progress, note="learning whitening")
     there = [n for n in range(len(views)) if n not in found.failures]
-    if source == paris and len(there) < PARIS6K.pictures:
+    if not stand_in and len(there) < PARIS6K.pictures:
         about += f" in part ({len(there)} of {PARIS6K.pictures} pictures)"
     return _learn(file, found.vectors[there], [found.digests[n] for n in there], about, dimensions)
 

@@ -88,8 +88,8 @@ def measured(
         recipe_hash=recipe.hash,
         dimensions=changed.gallery.shape[1],
     )
-    run = ranked_run(changed, recipe, manifest, out=out, stages=tuple(stages))
-    return replace(cell, measured=report(run, rule=rule).scores.value, run=run.path)
+    run = ranked_run(changed, recipe, manifest, out=out, stages=tuple(stages), rule=rule)
+    return replace(cell, measured=report(run).scores.value, run=run.path)
 
 
 def usable(benchmark: Benchmark, material: Material) -> str:

@@ -1,4 +1,4 @@
-"""Reading a pickle of plain values without running what is in it."""
+"""Reading a pickle of plain values and arrays without running what is in it."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import numpy as np
-
-from likewise.errors import UsageError
+from numpy.typing import NDArray
 
 MALFORMED = (
     pickle.UnpicklingError,
@@ -24,7 +23,7 @@ MALFORMED = (
     ValueError,
     OverflowError,
 )
-"""What broken pickles make the unpickler raise."""
+"""What an unpickler raises on bytes that are no such pickle, or that ask for what they may not have."""
 
 _NUMBERS = re.compile(r"[<>|=]?(b1|[iu][1248]|f[248])")
 
@@ -32,22 +31,22 @@ _NUMBERS = re.compile(r"[<>|=]?(b1|[iu][1248]|f[248])")
 def read_plain_pickle(file: Path) -> object:
     """What a pickle of dicts, lists, tuples, sets, strings, numbers and numpy arrays of numbers holds.
 
-    numpy's arrays and scalars come back as plain lists and numbers. No class and no function that the file
-    names is ever looked up.
+    Numpy's scalars come back as plain numbers, its arrays as arrays that cannot be written to. No class and
+    no function that the file names is ever looked up.
 
     Raises
     ------
-    UsageError
+    pickle.UnpicklingError
         When the file asks for anything else, or is damaged.
+    OSError
+        When it cannot be read.
     """
-    try:
-        with file.open("rb") as stream:
+    with file.open("rb") as stream:
+        try:
             # Python 2 wrote arrays' bytes as its text, which only this encoding gives back unchanged.
-            return _plain(_PlainUnpickler(stream, encoding="latin1").load())
-    except OSError as error:
-        raise UsageError(f"{file} cannot be read: {error}") from error
-    except MALFORMED as error:
-        raise UsageError(f"{file} is not a pickle of plain values and nothing else: {error}") from error
+            return _plain(_PlainUnpickler(stream, encoding="latin1").load(), {})
+        except MALFORMED as error:
+            raise pickle.UnpicklingError(str(error) or type(error).__name__) from error
 
 
 class _PlainUnpickler(pickle.Unpickler):
@@ -90,7 +89,7 @@ class _Type:
 class _Array:
     """In the place of an array that numpy would fill."""
 
-    values: Any = ()
+    values: NDArray[Any] = np.empty(0)
 
     def __init__(self, *_: object) -> None:
         """Whatever size is asked for: the state brings it along with the bytes."""
@@ -100,7 +99,7 @@ class _Array:
         if not isinstance(kind, _Type):
             raise pickle.UnpicklingError("an array without a type")
         flat = np.frombuffer(_bytes(raw), dtype=kind.number)
-        self.values = flat.reshape(shape, order="F" if in_columns else "C").tolist()
+        self.values = flat.reshape(shape, order="F" if in_columns else "C")
 
 
 def _from_buffer(raw: object, kind: _Type, shape: tuple[int, ...], order: str) -> _Array:
@@ -149,14 +148,23 @@ def _bytes(raw: object) -> bytes:
     raise pickle.UnpicklingError(f"{type(raw).__name__} where bytes should be")
 
 
-def _plain(value: object) -> object:
-    """Stand-ins inside containers replaced by what they hold."""
-    if isinstance(value, dict):
-        return {_plain(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple, set, frozenset)):
-        return type(value)(_plain(item) for item in value)
+def _plain(value: object, done: dict[int, object]) -> object:
+    """Stand-ins inside containers replaced by what they hold; ``done`` has those seen before, by identity.
+
+    A few bytes can name one list many times over in another: without ``done`` that would take for ever.
+    """
     if isinstance(value, _Array):
         return value.values
     if isinstance(value, (str, int, float, bytes)) or value is None:
         return value
+    if id(value) not in done:
+        done[id(value)] = _plain_container(value, done)
+    return done[id(value)]
+
+
+def _plain_container(value: object, done: dict[int, object]) -> object:
+    if isinstance(value, dict):
+        return {_plain(key, done): _plain(item, done) for key, item in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return type(value)(_plain(item, done) for item in value)
     raise pickle.UnpicklingError(f"{type(value).__name__} is no plain value")

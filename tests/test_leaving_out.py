@@ -1,0 +1,62 @@
+"""Rankings as if the pictures asked with were not in the gallery."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from likewise.ranking.exact import Metric
+from likewise.ranking.gallery import Gallery
+from likewise.ranking.leaving_out import rank_others
+from likewise.ranking.neighbours import others
+from likewise.ranking.stages import Ranked, Stage, rank
+from likewise.types import FloatArray, Ranking
+from tests.test_stages import EVERY, by_id, clouds
+
+TOGETHER = ["augment:n=3 expand:n=4", "augment:n=3,alpha=2 diffuse:k=8,top=0"]
+IDS = np.arange(60) * 2 + 1
+
+
+def slowly(
+    vectors: FloatArray, queries: FloatArray, row: int, k: int, stages: list[Stage], metric: Metric
+) -> Ranked:
+    """A gallery that never had the row."""
+    kept = np.arange(len(vectors)) != row
+    gallery = Gallery(vectors[kept], ids=IDS[kept], metric=metric)
+    return rank(gallery, queries[row : row + 1], k, stages, localiser=lambda _, ids: by_id(row, ids))
+
+
+@pytest.mark.parametrize("metric", ["dot", "l2"])
+@pytest.mark.parametrize("k", [9, 60])
+@pytest.mark.parametrize("text", ["", *EVERY, *TOGETHER])
+def test_a_query_is_ranked_as_if_it_were_not_there(text: str, k: int, metric: Metric) -> None:
+    vectors, stages = clouds(), [Stage.parse(one) for one in text.split()]
+    gallery = Gallery(vectors, ids=IDS, metric=metric)
+    found = rank_others(gallery, vectors, [*range(60)], k, stages, localiser=by_id)
+    for row in range(0, 60, 7):
+        expected = slowly(vectors, vectors, row, k, stages, metric)
+        wanted = expected.ranking.ids[0].tolist()
+        assert found.ranking.ids[row].tolist() == [*wanted, *[IDS[row]] * (k == 60)]
+        assert found.ranking.scores[row, : len(wanted)] == pytest.approx(expected.ranking.scores[0], abs=1e-5)
+        assert found.boxes[row] == expected.boxes[0]
+        assert (np.diff(found.ranking.scores[row]) <= 0).all()
+
+
+def test_a_query_that_is_not_in_the_gallery_is_ranked_as_ever() -> None:
+    vectors, stages = clouds(), [Stage.parse("expand:n=4")]
+    gallery = Gallery(vectors)
+    found = rank_others(gallery, vectors[:2], [None, 1], 60, stages)
+    assert found.ranking.ids[0].tolist() == rank(gallery, vectors[:1], 60, stages).ranking.ids[0].tolist()
+    assert found.ranking.ids[1, -1] == 1
+
+
+def test_the_only_picture_of_a_gallery() -> None:
+    found = rank_others(Gallery(clouds(n=1)), clouds(n=1), [0], 5, [Stage("expand"), Stage("reciprocal")])
+    assert found.ranking.ids.tolist() == [[0]]
+
+
+def test_one_row_goes_and_where_it_is_not_the_last_one() -> None:
+    found = Ranking(np.array([[4, 2, 7], [5, 6, 8]]), np.array([[3, 2, 1], [3, 2, 1]], np.float32))
+    left = others(found, np.array([2, 2]))
+    assert left.ids.tolist() == [[4, 7], [5, 6]]
+    assert left.scores.tolist() == [[3, 1], [3, 2]]
