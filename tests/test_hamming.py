@@ -117,11 +117,19 @@ def test_files_that_hold_no_embedding(tmp_path: Path) -> None:
             Embedding.load(tmp_path / f"{name}.safetensors")
 
 
+def test_more_bits_than_numbers() -> None:
+    vectors, words = features()
+    by = Embedding.learn(vectors, words, 4, ORIGIN, bits=128)
+    assert by.projection.shape == (128, 70)
+    for block in (by.projection[:70], by.projection[70:]):
+        assert block @ block.T == pytest.approx(np.eye(len(block)), abs=1e-5)
+
+
 def test_what_does_not_fit() -> None:
     vectors, words = features()
     for bits, said in ((60, "multiple of 64"), (128, "at most as many"), (0, "multiple of 64")):
         with pytest.raises(UsageError, match=said):
-            Embedding.learn(vectors, words, 4, ORIGIN, bits=bits)
+            Embedding.learn(vectors, words, 4, ORIGIN, bits=bits, projection="pca")
     with pytest.raises(UsageError, match="too few"):
         Embedding.learn(vectors[:64], words[:64], 4, ORIGIN, bits=64)
     with pytest.raises(UsageError, match="codebook of 3"):

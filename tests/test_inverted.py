@@ -33,7 +33,7 @@ VARIANTS = [
     for hamming, threshold, burstiness, normalisation in itertools.product(
         (True, False), (52, 129), get_args(Burstiness), get_args(Normalisation)
     )
-]
+] + [Scoring(normalisation=name, power=power) for name in get_args(Normalisation) for power in (0, 1, 0.5)]
 
 
 @pytest.fixture(params=KERNELS)
@@ -83,14 +83,16 @@ def brute(
         "sqrt-idf": dict.fromkeys(live, 0.0),
     }
     for (word, picture), count in tf.items():
-        norms["l2"][picture] += (count * idf[word]) ** 2
+        norms["l2"][picture] += (count * idf[word] ** (scoring.power / 2)) ** 2
         norms["sqrt-idf"][picture] += idf[word]
     scores = dict.fromkeys(live, 0.0)
     for query, (a, b) in zip(words.tolist(), codes.tolist(), strict=True):
         for word, picture, code in rows:
             away = ((a << 64 | b) ^ code).bit_count()
             if word == query and picture in live and (not scoring.hamming or away < scoring.threshold):
-                score = idf[word] ** 2 * (math.exp(-((away / scoring.sigma) ** 2)) if scoring.hamming else 1)
+                score = idf[word] ** scoring.power * (
+                    math.exp(-((away / scoring.sigma) ** 2)) if scoring.hamming else 1
+                )
                 score /= math.sqrt(tf[word, picture]) if scoring.burstiness in ("database", "both") else 1
                 score /= math.sqrt(qtf[word]) if scoring.burstiness in ("query", "both") else 1
                 norm = math.sqrt(norms[scoring.normalisation][picture])

@@ -20,6 +20,7 @@ from likewise.ranking.stages import Stage
 from likewise.types import Box, CropScale, Hit, IntArray
 from likewise.words.extractor import WordsExtractor
 from likewise.words.fusion import Scores
+from likewise.words.geometry import Fit
 from likewise.words.layers import Asked, Found, Layers
 from likewise.words.sketch import Sketch
 from likewise.words.vocabulary import Vocabulary
@@ -154,9 +155,7 @@ class SketchSearcher:
                 question = [*question, *self._more(top)]
                 scores = self.scores(question)
             else:
-                scores = scores.copy()
-                for place in top.tolist():
-                    self._localise(question, place, scores, boxes)
+                scores, boxes = self._localised(question, top, scores)
         order = self._best(scores, k)
         ids = self.layers.pictures[order].tolist()
         paths = self.catalogue.where(ids)
@@ -185,13 +184,28 @@ class SketchSearcher:
         ids = self.layers.pictures[places].tolist()
         return [Asked(self.kept(picture), 1 / len(ids)) for picture in ids]
 
-    def _localise(self, question: Sequence[Asked], place: int, scores: Scores, boxes: dict[int, Box]) -> None:
-        """Add to a hit's score what of it lies where one transform puts it."""
-        picture = int(self.layers.pictures[place])
-        found = self.look(question, picture)
-        if found.fit:
-            scores[place] += found.fit.score
-            boxes[picture] = found.fit.box
+    def _localised(
+        self, question: Sequence[Asked], top: IntArray, scores: Scores
+    ) -> tuple[Scores, dict[int, Box]]:
+        """The first hits by how well one transform explains their matches, and where it puts the query.
+
+        Those that none explains, and all others, follow in the order they had.
+        """
+        fits: dict[int, Fit] = {}
+        for place in top.tolist():
+            if found := self.look(question, int(self.layers.pictures[place])).fit:
+                fits[place] = found
+        if not fits:
+            return scores, {}
+        heads = np.array(list(fits))
+        left = np.delete(np.arange(len(scores)), heads)
+        lifted = scores.copy()
+        lifted[heads] = [found.score for found in fits.values()]
+        excess = float(lifted[left].max(initial=-np.inf)) - float(lifted[heads].min())
+        if excess >= 0:
+            lifted[left] -= np.nextafter(excess, np.inf) + np.spacing(excess + 1)
+        ids = self.layers.pictures
+        return lifted, {int(ids[place]): found.box for place, found in fits.items()}
 
     def look(self, question: Sequence[Asked], picture: int) -> Found:
         """Which patches of a question's first picture match which of a picture of the collection."""

@@ -12,13 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from likewise.errors import CollectionDamaged, MissingExtra, UsageError
-from likewise.registry import lookup
 from likewise.types import IntArray
 from likewise.words.hamming import Codes, Words
 from likewise.words.kernel import NUMPY, Asked, Choice, Kernel, Lists, Scores, compiled
 from likewise.words.merging import check
 from likewise.words.postings import Numbers
-from likewise.words.scoring import Normalisation, Scoring
+from likewise.words.scoring import Scoring
 from likewise.words.segment import Segment, ranges
 
 DEFAULT = Scoring()
@@ -71,7 +70,7 @@ class InvertedIndex:
         self._places = [segment.places(self.pictures) for segment in segments]
         self._choice: Choice = kernel
         self._scanned = 0
-        self._norms: dict[str, Scores] = {}
+        self._norms: dict[tuple[str, float], Scores] = {}
         self._check()
 
     def _all(self) -> IntArray:
@@ -142,7 +141,7 @@ class InvertedIndex:
         for places, some in zip(self._places, sums, strict=True):
             total[places[places >= 0]] = some[places >= 0]
         if scoring.normalisation != "none":
-            norms = self.norms(scoring.normalisation)
+            norms = self.norms(scoring)
             np.divide(total, norms, out=total, where=norms > 0)
         return total
 
@@ -184,29 +183,25 @@ class InvertedIndex:
                 raise
             return NUMPY
 
-    def norms(self, normalisation: Normalisation) -> NDArray[np.float64]:
-        """What scores of the live pictures are divided by, float64 ``(n,)``; see `Scoring`.
-
-        Raises
-        ------
-        UnknownName
-            When there is no such normalisation.
-        """
-        part = lookup("normalisation", normalisation, _PARTS)
-        if normalisation not in self._norms:
+    def norms(self, scoring: Scoring) -> Scores:
+        """What scores of the live pictures are divided by, float64 ``(n,)``; see `Scoring`."""
+        key = scoring.normalisation, scoring.power
+        if key not in self._norms:
+            part = _PARTS[scoring.normalisation]
+            values = scoring.half(self.idf) if scoring.normalisation == "l2" else self.idf
             total = np.zeros(len(self.pictures))
             for segment, places in zip(self.segments, self._places, strict=True):
                 sums = np.zeros(len(segment.pictures))
                 for words, rows, frequencies in _runs(segment):
-                    np.add.at(sums, rows, part(self.idf[words], frequencies))
+                    np.add.at(sums, rows, part(values[words], frequencies))
                 total[places[places >= 0]] = sums[places >= 0]
-            self._norms[normalisation] = np.sqrt(total)
-        return self._norms[normalisation]
+            self._norms[key] = np.sqrt(total)
+        return self._norms[key]
 
 
 _PARTS: dict[str, Callable[[Scores, IntArray], Scores]] = {
-    "l2": lambda idf, frequencies: np.square(frequencies * idf),
-    "sqrt-idf": lambda idf, _: idf,
+    "l2": lambda values, frequencies: np.square(frequencies * values),
+    "sqrt-idf": lambda values, _: values,
 }
 
 

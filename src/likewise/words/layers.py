@@ -14,7 +14,6 @@ from likewise.words.geometry import Fit, fit
 from likewise.words.inverted import InvertedIndex
 from likewise.words.matching import Matches, match
 from likewise.words.recipe import WordsRecipe
-from likewise.words.scoring import Normalisation
 from likewise.words.sketch import Sketch
 
 
@@ -137,11 +136,12 @@ class Layers:
 
     def _match(self, asked: Sketch, held: Sketch, layer: str, number: int) -> Matches:
         scoring = self.recipe.scoring
+        half = scoring.half(self.indexes[layer].idf)
         words, codes = held.words[layer], held.codes[layer]
         if held is asked:  # itself as it would be stored
             words, codes = words[:, : self.recipe.stored], codes[:, : self.recipe.stored]
         return match(
-            *(asked.words[layer], asked.codes[layer], words, codes, self.indexes[layer].idf),
+            *(asked.words[layer], asked.codes[layer], words, codes, half),
             below=scoring.threshold,
             sigma=scoring.sigma,
             hamming=scoring.hamming,
@@ -153,10 +153,10 @@ class Layers:
 
     def _norm(self, words: NDArray[np.uint32], layer: str) -> float:
         """What the score of a picture with these words is divided by."""
-        normalisation: Normalisation = self.recipe.scoring.normalisation
-        if normalisation == "none" or not words.size:
+        scoring = self.recipe.scoring
+        if scoring.normalisation == "none" or not words.size:
             return 1.0
         held, counts = np.unique(words, return_counts=True)
         idf = self.indexes[layer].idf[held]
-        parts = np.square(counts * idf) if normalisation == "l2" else idf
+        parts = np.square(counts * scoring.half(idf)) if scoring.normalisation == "l2" else idf
         return float(np.sqrt(parts.sum())) or 1.0

@@ -38,6 +38,8 @@ class Scoring:
         What a picture's score is divided by: ``none`` (the paper), ``l2`` (the length of its vector of term
         frequency times idf, as VISE does) or ``sqrt-idf`` (the square root of the sum of the idf of its
         words, as ASMK does).
+    power
+        A match counts idf to this power: 2 in the paper, 0 counts all words alike.
 
     Raises
     ------
@@ -52,12 +54,15 @@ class Scoring:
     sigma: float = 30.0
     burstiness: Burstiness = "database"
     normalisation: Normalisation = "none"
+    power: float = 2.0
 
     def __post_init__(self) -> None:
         if not 1 <= self.threshold <= BITS + 1:
             raise UsageError(f"threshold {self.threshold} must be from 1 to {BITS + 1} bits")
         if not 0 < self.sigma < float("inf"):
             raise UsageError(f"sigma {self.sigma} must be a positive number of bits")
+        if not 0 <= self.power <= 10:
+            raise UsageError(f"power {self.power} of idf must be from 0 to 10")
         lookup("burstiness", self.burstiness, dict.fromkeys(get_args(Burstiness)))
         lookup("normalisation", self.normalisation, dict.fromkeys(get_args(Normalisation)))
 
@@ -66,6 +71,10 @@ class Scoring:
         """How much a match counts by the bits in which its codes differ, ``(129,)``."""
         return strength(np.arange(BITS + 1), below=self.threshold, sigma=self.sigma)
 
+    def half(self, idf: NDArray[np.float64]) -> NDArray[np.float64]:
+        """What either side of a match brings to its weight, the product of both; shape of ``idf``."""
+        return np.power(idf, self.power / 2)
+
     @property
     def database(self) -> bool:
         """Whether matches are divided by the root of the picture's term frequency."""
@@ -73,5 +82,5 @@ class Scoring:
 
     def weights(self, idf: NDArray[np.float64], counts: NDArray[np.int64]) -> NDArray[np.float64]:
         """What a match counts in words of this idf, ``(g,)``, in which a query has ``counts`` features."""
-        squares = np.square(idf)
-        return squares / np.sqrt(counts) if self.burstiness in ("query", "both") else squares
+        powers = np.power(idf, self.power)
+        return powers / np.sqrt(counts) if self.burstiness in ("query", "both") else powers
