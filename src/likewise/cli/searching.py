@@ -162,6 +162,16 @@ def _check_sheet(sheet: Path, pictures: Sequence[Path | int], opened: Collection
 def compare(
     first: Annotated[Path, typer.Argument(help="A picture file.")],
     second: Annotated[Path, typer.Argument(help="Another picture file.")],
+    explain: Annotated[
+        Path | None,
+        typer.Option(
+            "--explain",
+            metavar="FILE",
+            help="Draw over both pictures what each place gives to their similarity, or for visual words "
+            "which patches match: .png, .jpg or .webp.",
+            show_default=False,
+        ),
+    ] = None,
     engine: Engine = "openvino",
     device: Device = "cpu",
     max_pixels: MaxPixels = None,
@@ -175,8 +185,25 @@ def compare(
     from likewise.collection.collection import Collection
 
     with Collection.open(find_collection(collection), engine=engine, device=device) as opened:
+        if explain is not None:
+            _check_sheet(explain, [first, second], opened)
+            _explain(opened, first, second, explain, max_pixels)
         found = opened.compare(first, second, max_pixels=max_pixels)
     show(found, _comparison_lines(found), as_json=as_json)
+
+
+def _explain(opened: Collection, first: Path, second: Path, out: Path, max_pixels: int | None) -> None:
+    from likewise.drawing_explanation import explanation_sheet
+    from likewise.drawing_matches import match_sheet
+    from likewise.words.recipe import WordsRecipe
+
+    if isinstance(opened.recipe, WordsRecipe):
+        found = opened.matches(first, second, max_pixels=max_pixels)
+        columns = found.first, found.second, found.matches, found.layers, found.fit
+        match_sheet(first, second, *columns, out, max_pixels=max_pixels)
+        return
+    why = opened.explain(first, second, max_pixels=max_pixels)
+    explanation_sheet(first, second, why, out, max_pixels=max_pixels)
 
 
 def _comparison_lines(found: Comparison) -> list[str]:

@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import cast
 
 from likewise.assets import replacing
-from likewise.collection.asking import Corners, Query, whole
+from likewise.collection.asking import Corners, Query, corners, whole
 from likewise.collection.catalogue import Catalogue, Failure, Place
 from likewise.collection.codes import Code
 from likewise.collection.describing import (
@@ -33,7 +33,7 @@ from likewise.collection.reports import AddReport, Comparison, Info, VerifyRepor
 from likewise.collection.searching import Searcher, path_of, staged
 from likewise.collection.segments import Segments
 from likewise.collection.selecting import named
-from likewise.collection.sketches import SketchSearcher
+from likewise.collection.sketches import PatchMatches, SketchSearcher
 from likewise.collection.snapshot import Snapshot
 from likewise.collection.tasks import Options
 from likewise.collection.verify import verify
@@ -42,6 +42,7 @@ from likewise.descriptors.manifest import Manifest
 from likewise.engines import cores
 from likewise.errors import CollectionNotFound, ManifestMismatch, StorageError, UsageError
 from likewise.evaluation.vocabularies import default_vocabulary
+from likewise.inspection.explain import Explanation, check, explain
 from likewise.ranking.exact import Metric
 from likewise.ranking.stages import Stage
 from likewise.types import CropScale, FloatArray, Hit, IntArray, ProgressCallback
@@ -356,6 +357,57 @@ class Collection:
         """
         return self.asker(max_pixels).compare(a, b, box=box, crop=crop)
 
+    def explain(
+        self,
+        a: Query,
+        b: Query,
+        *,
+        box: Corners | None = None,
+        crop: CropScale = "whole",
+        max_pixels: int | None = None,
+    ) -> Explanation:
+        """Share the similarity of two pictures out among their places; ``box`` and ``crop`` concern ``a``.
+
+        Raises
+        ------
+        BadPicture, BadBox, UsageError
+            When a query is no picture that can be read, or the recipe does not share out: see
+            `likewise.inspection.explain.explain`.
+        ManifestMismatch
+            When the pictures would be described otherwise than the collection was.
+        """
+        recipe = self.recipe
+        if isinstance(recipe, WordsRecipe):
+            raise UsageError(f"{self.path} is a collection of visual words: ask for its matches instead")
+        check(recipe)
+        asker = self._vector_asker(max_pixels)
+        sources = [asker.source(query) for query in (a, b)]
+        describer = cast(MapDescriber, self._describe_with(1))
+        return explain(describer, *sources, box=corners(box), crop=crop, max_pixels=max_pixels)
+
+    def matches(
+        self,
+        a: Query,
+        b: Query,
+        *,
+        box: Corners | None = None,
+        crop: CropScale = "whole",
+        scoring: Mapping[str, object] | None = None,
+        max_pixels: int | None = None,
+    ) -> PatchMatches:
+        """Which patches of two pictures match, in a collection of visual words.
+
+        ``box`` and ``crop`` concern ``a``.
+
+        Raises
+        ------
+        BadPicture, BadBox, UsageError
+            When a query is no picture that can be read, or the collection is one of vectors.
+        ManifestMismatch
+            When the pictures would be described otherwise than the collection was.
+        """
+        return self._words_asker(max_pixels, scoring).matches(a, b, box=box, crop=crop)
+
     def vectors(self) -> tuple[IntArray, FloatArray]:
         """Ids ``(n,)`` and vectors ``(n, d)`` of all pictures, by id; read-only, for searches share them."""
         snapshot = self._vectors()
@@ -470,15 +522,23 @@ class Collection:
         self, max_pixels: int | None = None, scoring: Mapping[str, object] | None = None
     ) -> Searcher | SketchSearcher:
         """One moment of the collection, ready to be asked; parameters as for `search`."""
-        recipe, catalogue = self.recipe, self._ready()
-        if isinstance(recipe, WordsRecipe):
-            words = cast(Callable[[], WordsExtractor], partial(self._describe_with, 1))
-            layers = replace(self._words(), recipe=recipe.scored(scoring or {}))
-            return SketchSearcher(self.path, catalogue, layers, recipe_vocabulary(recipe), words, max_pixels)
+        self._ready()
+        if isinstance(self.recipe, WordsRecipe):
+            return self._words_asker(max_pixels, scoring)
         if scoring:
             raise UsageError(f"scoring is for visual words, and {self.path} is a collection of vectors")
+        return self._vector_asker(max_pixels)
+
+    def _vector_asker(self, max_pixels: int | None) -> Searcher:
         describer = cast(Callable[[], MapDescriber], partial(self._describe_with, 1))
-        return Searcher(self.path, catalogue, self._vectors(), describer, max_pixels)
+        return Searcher(self.path, self._ready(), self._vectors(), describer, max_pixels)
+
+    def _words_asker(self, max_pixels: int | None, scoring: Mapping[str, object] | None) -> SketchSearcher:
+        catalogue, layers = self._ready(), self._words()
+        layers = replace(layers, recipe=layers.recipe.scored(scoring or {}))
+        extractor = cast(Callable[[], WordsExtractor], partial(self._describe_with, 1))
+        vocabulary = recipe_vocabulary(layers.recipe)
+        return SketchSearcher(self.path, catalogue, layers, vocabulary, extractor, max_pixels)
 
     def _words(self) -> Layers:
         with self._lock:

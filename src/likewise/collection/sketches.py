@@ -17,11 +17,12 @@ from likewise.collection.walk import real_path
 from likewise.engines import cores
 from likewise.errors import CollectionDamaged, UsageError
 from likewise.ranking.stages import Stage
-from likewise.types import Box, CropScale, Hit, IntArray
+from likewise.types import Box, CropScale, FloatArray, Hit, IntArray
 from likewise.words.extractor import WordsExtractor
 from likewise.words.fusion import Scores
 from likewise.words.geometry import Fit
 from likewise.words.layers import Asked, Found, Layers
+from likewise.words.matching import Matches
 from likewise.words.sketch import Sketch
 from likewise.words.vocabulary import Vocabulary
 
@@ -29,6 +30,30 @@ BETA, GAMMA = 0.75, 0.15
 """How much pictures that were said yes and no to count beside the query (Rocchio 1971)."""
 
 SHARES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 0.999)
+
+
+@dataclass(frozen=True, eq=False)
+class PatchMatches:
+    """Which patches of two pictures match.
+
+    Attributes
+    ----------
+    score
+        Of the second picture when the first is asked for: the weights of all matches together.
+    layers
+        Names of the layers that matches are numbered by.
+    first, second
+        float32 ``(n, 4)``: boxes of the patches of either picture, in pixels of the upright original.
+    matches, fit
+        See `likewise.words.layers.Found`.
+    """
+
+    score: float
+    layers: tuple[str, ...]
+    first: FloatArray
+    second: FloatArray
+    matches: Matches
+    fit: Fit | None
 
 
 @dataclass(frozen=True)
@@ -223,7 +248,8 @@ class SketchSearcher:
         Quantiles and percentile are of the scores of all pictures for this very question.
         """
         question = self.question(a, box=box, crop=crop)
-        similarity = self._similarity(question, b)
+        held, size = self._held(b)
+        similarity = float(self.layers.look(question, held, size).matches.weight.sum(dtype=np.float64))
         own = [place for query in (a, b) for place in self._own(query)]
         others = np.delete(self.layers.scores(question, threads=cores()), own)
         return Comparison(
@@ -233,15 +259,23 @@ class SketchSearcher:
             1 + int(np.count_nonzero(others > similarity)),
         )
 
-    def _similarity(self, question: Sequence[Asked], other: Query) -> float:
+    def matches(self, a: Query, b: Query, *, box: Corners | None, crop: CropScale) -> PatchMatches:
+        """See `likewise.collection.collection.Collection.matches`."""
+        question = self.question(a, box=box, crop=crop)
+        held, size = self._held(b)
+        found = self.layers.look(question, held, size)
+        score = float(found.matches.weight.sum(dtype=np.float64))
+        boxes = question[0].sketch.boxes, held.boxes
+        return PatchMatches(score, self.layers.layers, *boxes, found.matches, found.fit)
+
+    def _held(self, query: Query) -> tuple[Sketch, tuple[int, int]]:
+        """A picture as the collection keeps it, or would keep it, and its width and height."""
+        if is_number(query):
+            picture = whole(query, "an id")
+            return self.kept(picture), self._size(picture)
         extractor = self.extractor()
-        if is_number(other):
-            held = self.kept(whole(other, "an id"))
-            size = self._size(whole(other, "an id"))
-        else:
-            loaded = extractor.prepare(as_picture(other), max_pixels=self.max_pixels)
-            (held,), size = extractor.describe([loaded]), (loaded.width, loaded.height)
-        return float(self.layers.look(question, held, size).matches.weight.sum(dtype=np.float64))
+        loaded = extractor.prepare(as_picture(query), max_pixels=self.max_pixels)
+        return extractor.describe([loaded])[0], (loaded.width, loaded.height)
 
     def _own(self, query: Query) -> list[int]:
         """Place of a query that is a picture of the collection."""
