@@ -32,7 +32,7 @@ class Query(Asked):
     upload: Annotated[str, Field(max_length=40)] | None = None
     vector: Annotated[list[float], Field(max_length=200_000)] | None = None
     box: Corners | None = Field(
-        None, description="Left, top, right, bottom in pixels of the upright original."
+        default=None, description="Left, top, right, bottom in pixels of the upright original."
     )
     crop: Literal["whole", "own"] = "whole"
 
