@@ -9,7 +9,18 @@ from fastapi import FastAPI
 
 from likewise._version import __version__
 from likewise.collection.describing import DescriberFactory
-from likewise.web import adding, collections, page, pictures, problems, runs, search, signing, working
+from likewise.web import (
+    adding,
+    collections,
+    explaining,
+    page,
+    pictures,
+    problems,
+    runs,
+    search,
+    signing,
+    working,
+)
 from likewise.web.limits import Bounds
 from likewise.web.metrics import Measured
 from likewise.web.security import API, Guard, SecureHeaders
@@ -21,6 +32,7 @@ ROUTERS = (
     signing.router,
     collections.router,
     search.router,
+    explaining.router,
     pictures.router,
     adding.router,
     working.router,

@@ -8,15 +8,14 @@ from fastapi import APIRouter
 
 from likewise.collection.reports import Info
 from likewise.descriptors.recipe import Recipe
+from likewise.errors import UsageError
+from likewise.inspection.explain import check
 from likewise.web import schemas
 from likewise.web.library import Served
 from likewise.web.paging import Cursor, Size, page
 from likewise.web.services import Services, Serving
 
 router = APIRouter(prefix="/collections", tags=["collections"])
-
-LINEAR = frozenset({"sum", "mean", "crow", "spoc"})
-"""Poolings that add up what each place of the map gives."""
 
 
 @router.get("", response_model=schemas.Collections)
@@ -87,9 +86,18 @@ def _facts(info: Info, recipe: Recipe) -> dict[str, Any]:
         "engine": manifest.engine,
         "precision": manifest.precision,
         "distance": recipe.distance,
-        "linear": all(part.pool in LINEAR for part in recipe.parts),
+        "explains": _explains(recipe),
         "localise": all(part.pool not in ("flatten", "none") for part in recipe.parts),
     }
+
+
+def _explains(recipe: Recipe) -> bool:
+    """Whether a similarity can be shared out among places."""
+    try:
+        check(recipe)
+    except UsageError:
+        return False
+    return True
 
 
 def _without_folders(toml: str) -> str:

@@ -86,6 +86,12 @@ class Served:
             raise not_found("picture in a folder of that name")
         return known[shown][0]
 
+    def at(self, shown: str) -> list[Entry]:
+        """The picture that clients see as ``shown``, if there is one; nothing is opened to find it."""
+        name, _, below = shown.partition("/")
+        root = self.labels().get(name)
+        return self.collection.at(root / below) if root and below else []
+
     def folders(self) -> dict[str, tuple[Path, int]]:
         """All folders with pictures, as clients see them, and how many lie in each and below it."""
         with self._lock:

@@ -36,11 +36,15 @@ def pictures(
     cursor: Cursor = None,
     folder: Annotated[str | None, Query(max_length=4096)] = None,
     order: Literal["path", "newest"] = "path",
+    path: Annotated[str | None, Query(max_length=4096, description="Only the picture shown so.")] = None,
 ) -> dict[str, Any]:
     """The pictures of a collection, page by page."""
     served = services.library[name]
     if not served.collection.exists:
         return {"pictures": [], "total": 0, "next": None, "generation": 0}
+    if path is not None:
+        found = served.pictures(served.at(path))
+        return {"pictures": found, "total": len(found), "next": None, "generation": served.generation}
     below = served.folder(folder) if folder else None
     most, start = services.settings.limits.page, place(cursor)
     entries, total = served.collection.page(start, min(k, most), folder=below, newest=order == "newest")

@@ -150,7 +150,7 @@ class Collection(Told):
     engine: str | None = None
     precision: str | None = None
     distance: str | None = None
-    linear: bool = False
+    explains: bool = False
     localise: bool = False
     indexing: str | None = None
     roots: list[str] = []
@@ -274,6 +274,49 @@ class Comparison(Told):
     percentile: float | None
     rank: int
     quantiles: dict[str, float]
+
+
+class Heat(Told):
+    """What each cell of a grid over a region gives, row by row; ``top`` is the largest magnitude of both sides."""
+
+    rows: int
+    columns: int
+    values: list[float]
+    top: float
+
+
+class Side(Told):
+    """One of two pictures that are alike.
+
+    ``region`` is what of the upright original the heat covers, ``box`` where the query was found, and ``png``
+    the heat as a data address to lay over the region.
+    """
+
+    width: int
+    height: int
+    region: Corners
+    box: Corners | None
+    heat: Heat
+    png: str
+
+
+class Match(Told):
+    """Two patches that match, and how much that counts."""
+
+    query: Corners
+    hit: Corners
+    weight: float
+
+
+class Explanation(Told):
+    """Why two pictures are alike: the cells of either side, and the constant, add up to the score."""
+
+    score: float
+    constant: float
+    exact: bool
+    query: Side
+    hit: Side
+    matches: list[Match] = []
 
 
 class Root(Told):
