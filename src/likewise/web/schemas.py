@@ -277,7 +277,7 @@ class Comparison(Told):
 
 
 class Heat(Told):
-    """What each cell of a grid over a region gives, row by row; ``top`` is the largest magnitude of both sides."""
+    """What each cell of a grid gives, row by row; ``top`` is the largest magnitude of both sides."""
 
     rows: int
     columns: int
