@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import uvicorn
 from fastapi.testclient import TestClient
 from httpx2 import Response
 
@@ -49,6 +52,24 @@ def serving(
     app = create_app(replace(chosen, **settings), factory or FakeFactory())
     with TestClient(app, base_url=home, client=client, raise_server_exceptions=False) as made:
         yield made
+
+
+@contextmanager
+def listening(
+    folder: Path, *paths: Path, factory: FakeFactory | None = None, **settings: Any
+) -> Iterator[str]:
+    """The address of a server that listens on a free port, in a thread of the test's process."""
+    chosen = Settings(collections=paths or (folder / "photos.likewise",), state=folder / "state")
+    app = create_app(replace(chosen, **settings), factory or FakeFactory())
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", server_header=False))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        while not server.started:
+            time.sleep(0.01)
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        server.should_exit = True
+        thread.join()
 
 
 def data(response: Response, status: int = 200) -> Any:

@@ -28,6 +28,10 @@ class Told(BaseModel):
 class Query(Asked):
     """One picture to search for: by its id here, by an upload, or its vector."""
 
+    model_config = ConfigDict(
+        json_schema_extra={"oneOf": [{"required": [name]} for name in ("picture", "upload", "vector")]}
+    )
+
     picture: Id | None = None
     upload: Annotated[str, Field(max_length=40)] | None = None
     vector: Annotated[list[float], Field(max_length=200_000)] | None = None
