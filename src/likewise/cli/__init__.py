@@ -18,6 +18,7 @@ from likewise.cli import (
     evaluating,
     extract,
     indexing,
+    inspecting,
     networks,
     quantising,
     recipes,
@@ -44,6 +45,7 @@ searching.register(app)
 extract.register(app)
 evaluating.register(app)
 sweeping.register(app)
+inspecting.register(app)
 demo.register(app)
 serving.register(app)
 app.add_typer(networks.app)
