@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from fastapi.testclient import TestClient
 from PIL import Image
 
 from likewise.collection import Collection
+from likewise.evaluation.crops import CropMode
 from likewise.evaluation.report import report
 from likewise.evaluation.runs import read_run
 from likewise.networks import NETWORKS
@@ -20,7 +22,8 @@ from tests.test_runs import run
 from tests.web.serving import API, BASE, data, fault, make_collection, serving
 from tests.zoo import encode, photo
 
-LITE = {"network": "efficientnet-lite0", "tap": "block4"}
+CROPS: tuple[CropMode, ...] = ("box", "full")
+LITE: dict[str, Any] = {"network": "efficientnet-lite0", "tap": "block4"}
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +37,12 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def client(made: Path) -> Iterator[TestClient]:
     with serving(made) as client:
         yield client
+
+
+@pytest.fixture(scope="module")
+def upload(client: TestClient) -> str:
+    content = encode(photo(1, width=240, height=160), "JPEG")
+    return str(data(client.post(f"{API}/uploads", files={"picture": ("a.jpg", content)}), 201)["id"])
 
 
 class TestOverview:
@@ -72,11 +81,6 @@ class TestOverview:
 
 
 class TestInspect:
-    @pytest.fixture(scope="class")
-    def upload(self, client: TestClient) -> str:
-        content = encode(photo(1, width=240, height=160), "JPEG")
-        return str(data(client.post(f"{API}/uploads", files={"picture": ("a.jpg", content)}), 201)["id"])
-
     def test_networks_and_their_taps(self, client: TestClient) -> None:
         told = data(client.get(f"{API}/inspect/networks"))["networks"]
         assert [one["name"] for one in told] == list(NETWORKS)
@@ -123,7 +127,7 @@ class TestInspect:
         ],
     )
     def test_what_cannot_be_looked_at(
-        self, client: TestClient, upload: str, asked: dict[str, object], status: int
+        self, client: TestClient, upload: str, asked: dict[str, Any], status: int
     ) -> None:
         response = client.get(f"{API}/inspect/statistics", params={**LITE, "upload": upload, **asked})
         assert response.status_code == status
@@ -137,7 +141,7 @@ def params(what: str) -> dict[str, str]:
 class TestEvaluations:
     @pytest.fixture
     def runs(self, tmp_path: Path) -> list[Path]:
-        return [run(tmp_path, crop).path for crop in ("box", "full")]  # type: ignore[arg-type]
+        return [run(tmp_path, crop).path for crop in CROPS]
 
     @pytest.fixture
     def client(self, runs: list[Path], tmp_path: Path) -> Iterator[TestClient]:
