@@ -207,7 +207,7 @@ def _fit_logistic(vectors: FloatArray, numbers: IntArray, count: int) -> dict[st
     with warnings.catch_warnings():
         # It minds classes of a picture or two, and ending at the last step: both are as good as it gets.
         warnings.simplefilter("ignore")
-        fit = LogisticRegression(C=1.0, max_iter=STEPS, tol=1e-3).fit(vectors / np.float32(size), numbers)
+        fit = LogisticRegression(C=1.0, max_iter=STEPS).fit(vectors / np.float32(size), numbers)
     weights, offsets = fit.coef_ / size, fit.intercept_
     if count == 2:  # one row stands for both
         weights, offsets = np.concatenate([-weights, weights]) / 2, np.concatenate([-offsets, offsets]) / 2
