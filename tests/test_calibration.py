@@ -197,7 +197,10 @@ class TestDuplicates:
         found = find_duplicates(collection)
         names = [[path.name for path in group.paths] for group in found.groups]
         assert ["0003.png", "small.jpg"] in names
-        assert sorted(names[1] if names[0] == ["0003.png", "small.jpg"] else names[0]) == ["0007.png", "copy.png"]
+        assert sorted(names[1] if names[0] == ["0003.png", "small.jpg"] else names[0]) == [
+            "0007.png",
+            "copy.png",
+        ]
         assert len(names) == 2
         assert found.surplus == 2
         assert found.pictures == 42
@@ -206,7 +209,9 @@ class TestDuplicates:
 
     def test_a_threshold_may_be_given_and_is_checked(self, collection: Collection) -> None:
         found = find_duplicates(collection, threshold=1.0)
-        assert [sorted(path.name for path in group.paths) for group in found.groups] == [["0007.png", "copy.png"]]
+        assert [sorted(path.name for path in group.paths) for group in found.groups] == [
+            ["0007.png", "copy.png"]
+        ]
         assert (found.reason, found.threshold) == ("given", 1.0)
         with pytest.raises(UsageError, match="no similarity is 2"):
             find_duplicates(collection, threshold=2)

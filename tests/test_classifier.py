@@ -66,7 +66,9 @@ def test_probabilities_are_those_of_scikit_learn(counts: dict[str, int]) -> None
     for kind in KINDS:
         found = train(sample, kind)
         assert found.classes == tuple(counts)
-        np.testing.assert_allclose(found.probabilities(new), theirs[kind], atol=5e-3, err_msg=kind)  # the solvers stop there
+        np.testing.assert_allclose(
+            found.probabilities(new), theirs[kind], atol=5e-3, err_msg=kind
+        )  # the solvers stop there
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -207,7 +209,9 @@ class TestValidation:
         sample = labelled(THREE)
         order = np.random.default_rng(0).permutation(26)
         other = Labelled(sample.vectors[order], tuple(sample.labels[r] for r in order), "", MANIFEST, (), {})
-        first, second = ({s.kind: s.confusion.tolist() for s in cross_validate(x).scores} for x in (sample, other))
+        first, second = (
+            {s.kind: s.confusion.tolist() for s in cross_validate(x).scores} for x in (sample, other)
+        )
         assert first == second
 
     def test_suggested_is_logistic_unless_another_is_clearly_better(self) -> None:
@@ -256,9 +260,12 @@ class TestLabels:
             found = label_collection(collection)
             assert sorted(found.labels) == ["a", "a", "a", "b", "b"]
             assert [path.name for path in found.failures] == ["bad.png"]
-            assert Counter(label_collection(collection, table=table, column="what").labels) == {"x": 1, "y": 1}
+            assert Counter(label_collection(collection, table=table, column="what").labels) == {
+                "x": 1,
+                "y": 1,
+            }
             collection.remove("a", "b")
-            with pytest.raises(UsageError, match="no picture of .* has a label"):
+            with pytest.raises(UsageError, match=r"no picture of .* has a label"):
                 label_collection(collection)
 
     def test_numbered(self) -> None:

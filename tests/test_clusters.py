@@ -59,7 +59,9 @@ class TestRows:
         random = np.random.default_rng(seed)
         rows = random.standard_normal((20, 6)).astype(np.float32)
         order = random.permutation(20)
-        np.testing.assert_array_equal(cluster_rows(rows, **how)[0][order], cluster_rows(rows[order], **how)[0])
+        np.testing.assert_array_equal(
+            cluster_rows(rows, **how)[0][order], cluster_rows(rows[order], **how)[0]
+        )
 
     def test_the_silhouette_chooses_k(self) -> None:
         rows, _ = blobs(groups=5)
@@ -145,7 +147,7 @@ class TestLayout:
     def test_like_pictures_are_neighbours(self) -> None:
         rows, groups = blobs()
         for method in ("pca", "tsne"):
-            positions, _ = lay_out(rows, method=method)  # type: ignore[arg-type]
+            positions, _ = lay_out(rows, method=method)
             apart = np.linalg.norm(positions[:, None] - positions[None], axis=2)
             np.fill_diagonal(apart, 9)
             assert (groups[apart.argmin(axis=1)] == groups).mean() > 0.95
@@ -154,7 +156,7 @@ class TestLayout:
         rows, _ = blobs(each=6)
         order = np.random.default_rng(1).permutation(len(rows))
         for method in ("pca", "tsne"):
-            first, second = lay_out(rows, method=method)[0], lay_out(rows[order], method=method)[0]  # type: ignore[arg-type]
+            first, second = lay_out(rows, method=method)[0], lay_out(rows[order], method=method)[0]
             np.testing.assert_allclose(first[order], second, atol=1e-6)
 
     @settings(max_examples=8, deadline=None)
@@ -200,7 +202,9 @@ class TestSorting:
         failures = sort_into(
             tmp_path / "out", {"x": [one, other], "y": [two, tmp_path / "gone.png"]}, progress=told.append
         )
-        found = sorted(path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*.*"))
+        found = sorted(
+            path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*.*")
+        )
         assert found == ["x/0000-2.png", "x/0000.png", "y/0001.png"]
         assert (tmp_path / "out" / "x" / "0000-2.png").read_bytes() == other.read_bytes()
         assert failures.keys() == {tmp_path / "gone.png"}
@@ -223,7 +227,7 @@ class TestSorting:
             raise PermissionError(1, "Operation not permitted")
 
         monkeypatch.setattr(os, "symlink", refuse)
-        with pytest.raises(StorageError, match="no links can be made in .*: sort by copy"):
+        with pytest.raises(StorageError, match=r"no links can be made in .*: sort by copy"):
             sort_into(tmp_path / "out", {"x": [one]}, by="link")
         assert [path.name for path in tmp_path.iterdir()] == ["a"]
 

@@ -1,7 +1,7 @@
 """What features are worth for other tasks: ``python -m benchmarks.features run``, then ``table``.
 
-On the Caltech-101 pictures of the shared folder (LIKEWISE_SHARED), whose names begin with their category: three
-classifiers, each third of the pictures held out in turn, and how well k-means finds the categories.
+On the Caltech-101 pictures of the shared folder (LIKEWISE_SHARED), whose names begin with their category:
+three classifiers, each third of the pictures held out in turn, and how well k-means finds the categories.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def _histogram(path: Path) -> FloatArray:
     """How many pixels have each of 8 x 8 x 8 colours, 512 numbers, as roots of shares."""
     pixels = load(path, [Resize("longest", 256)]).pixels[0].reshape(-1, 3) // 32
     counts = np.bincount(pixels @ np.array([64, 8, 1]), minlength=512)
-    return np.sqrt(counts / counts.sum()).astype(np.float32)
+    return np.asarray(np.sqrt(counts / counts.sum()), np.float32)
 
 
 BASELINES: dict[str, Callable[[Path], FloatArray]] = {"pixels": _pixels, "colour histogram": _histogram}
