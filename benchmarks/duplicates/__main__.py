@@ -1,8 +1,8 @@
 """Near-duplicates among 100 000 pictures: ``python -m benchmarks.duplicates run``, then ``table``.
 
 A collection of 100 000 vectors of 1 280 numbers in groups about random centres, of which one in twenty has a
-near copy, is searched for duplicates by a process of its own that tells its largest resident size. With fewer rows
-the comparison takes turns with that of whole vectors, tile by tile, and with the range search of faiss.
+near copy, is searched for duplicates by a process of its own that tells its largest resident size. With fewer
+rows the comparison takes turns with that of whole vectors, tile by tile, and with the range search of faiss.
 """
 
 from __future__ import annotations

@@ -40,8 +40,8 @@ def checked(vectors: FloatArray, least: int, what: str) -> FloatArray:
 
 
 def threads_for(rows: int) -> AbstractContextManager[object]:
-    """Keep OpenMP to one thread where there are few rows: handing out so little work takes longer than it."""
-    return threadpool_limits(1, "openmp") if rows < FEW else nullcontext()
+    """Keep to one thread where there are few rows: handing out so little work takes longer than it."""
+    return threadpool_limits(1) if rows < FEW else nullcontext()
 
 
 def canonical(vectors: FloatArray) -> IntArray:
