@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from likewise.descriptors.learned import Sample, fingerprint, read, write
 from likewise.downstream.labelled import Labelled, numbered
-from likewise.downstream.rows import canonical, checked
+from likewise.downstream.rows import canonical, checked, threads_for
 from likewise.errors import BadWeights, UsageError
 from likewise.ranking.exact import search
 from likewise.registry import lookup
@@ -204,10 +204,10 @@ def _fit_logistic(vectors: FloatArray, numbers: IntArray, count: int) -> dict[st
 
     # The penalty, half the squared weights, needs numbers of a known size to mean anything: here 1.
     size = float(np.sqrt(np.mean(np.square(vectors, dtype=np.float64)))) or 1.0
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), threads_for(len(vectors)):
         # It minds classes of a picture or two, and ending at the last step: both are as good as it gets.
         warnings.simplefilter("ignore")
-        fit = LogisticRegression(C=1.0, max_iter=STEPS, tol=1e-3).fit(vectors / np.float32(size), numbers)
+        fit = LogisticRegression(C=1.0, max_iter=STEPS).fit(vectors / np.float32(size), numbers)
     weights, offsets = fit.coef_ / size, fit.intercept_
     if count == 2:  # one row stands for both
         weights, offsets = np.concatenate([-weights, weights]) / 2, np.concatenate([-offsets, offsets]) / 2

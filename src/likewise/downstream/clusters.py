@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from likewise.collection import Collection, Pictures
-from likewise.downstream.rows import canonical, checked, distinct
+from likewise.downstream.rows import canonical, checked, distinct, threads_for
 from likewise.errors import UsageError
 from likewise.types import FloatArray, IntArray, Progress, ProgressCallback
 
@@ -189,7 +189,7 @@ def shortened(vectors: FloatArray, axes: int) -> FloatArray:
     turned = sample.T @ found[:, ::-1] if few else found[:, ::-1]
     kept = turned[:, :count] / np.maximum(np.linalg.norm(turned[:, :count], axis=0), 1e-300)
     kept *= np.where(kept.sum(axis=0) < 0, -1, 1)  # whatever sign the solver gave
-    short: FloatArray = ((vectors - mean.astype(np.float32)) @ kept.astype(np.float32)).astype(np.float32)
+    short = (vectors @ kept.astype(np.float32) - (mean @ kept)).astype(np.float32)
     return short if count else np.zeros((len(vectors), 1), np.float32)
 
 
@@ -221,16 +221,17 @@ def silhouettes(
 
 
 def _counts(different: int) -> list[int]:
-    """Numbers of clusters to try, each 1.3 times the one before, up to a third of the pictures."""
+    """Numbers of clusters to try: the first, then each 1.3 times the one before, to a third."""
     most = max(2, min(different - 1, different // 3))
     steps = math.ceil(math.log(most / 2, 1.3)) + 1
-    return sorted({min(most, round(2 * 1.3**step)) for step in range(steps)})
+    return sorted({*range(2, min(most, 9) + 1), *(min(most, round(2 * 1.3**step)) for step in range(steps))})
 
 
 def _kmeans(rows: FloatArray, k: int, seed: int, starts: int = STARTS) -> IntArray:
     from sklearn.cluster import KMeans
 
-    found: NDArray[np.int32] = KMeans(k, n_init=starts, random_state=seed).fit_predict(rows)
+    with threads_for(len(rows)):
+        found: NDArray[np.int32] = KMeans(k, n_init=starts, random_state=seed).fit_predict(rows)
     return found.astype(np.int64)
 
 

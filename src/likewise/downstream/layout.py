@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from likewise.collection import Collection
 from likewise.downstream.clusters import shortened
-from likewise.downstream.rows import canonical, checked, distinct
+from likewise.downstream.rows import canonical, checked, distinct, threads_for
 from likewise.errors import MissingExtra
 from likewise.types import FloatArray
 
@@ -126,9 +126,10 @@ def _tsne(rows: FloatArray, seed: int) -> NDArray[np.floating]:
     from sklearn.manifold import TSNE
 
     perplexity = min(30.0, (len(rows) - 1) / 3)
-    found: NDArray[np.floating] = TSNE(perplexity=perplexity, init="pca", random_state=seed).fit_transform(
-        rows
-    )
+    wide = np.pad(rows, ((0, 0), (0, 1)))  # it starts from two principal components: a line has one
+    with threads_for(len(rows)):
+        reducer = TSNE(perplexity=perplexity, init="pca", random_state=seed)
+        found: NDArray[np.floating] = reducer.fit_transform(wide)
     return found
 
 

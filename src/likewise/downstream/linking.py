@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import numpy as np
+from scipy.linalg import eigh
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
@@ -18,7 +19,7 @@ ROWS, COLUMNS = 1024, 8192
 AXES = 128
 """Numbers to which vectors are shortened for the first look."""
 
-SAMPLE = 8192
+SAMPLE = 2048
 """Rows from which the axes of that are learned."""
 
 CHUNK = 8192
@@ -57,31 +58,33 @@ def linked(
         When so many pairs are that close that they cannot be near-duplicates.
     """
     first, back = distinct(vectors)
-    rows = vectors[first]
-    groups = np.arange(len(rows), dtype=np.int64)
-    left = MOST * len(rows)
-    for done, pairs in _candidates(_shortened(rows), radius):
+    groups = np.arange(len(first), dtype=np.int64)
+    left = MOST * len(first)
+    for done, pairs in _candidates(_shortened(vectors, first), radius):
         left -= len(pairs)
         if left < 0:
             raise UsageError(
                 f"more than {MOST} pairs a picture may be closer than {radius:.4g}: these are no "
                 "near-duplicates; give a higher threshold"
             )
-        groups = _joined(groups, rows, pairs, radius)
+        groups = _joined(groups, vectors, first, pairs, radius)
         if report:
-            report(done, len(rows))
+            report(done, len(first))
     return groups[back]
 
 
-def _shortened(rows: FloatArray) -> FloatArray:
-    """The first numbers of each row along the principal axes of a sample, about its mean."""
-    if rows.shape[1] <= 2 * AXES:
-        centre: FloatArray = rows - rows.mean(axis=0, dtype=np.float64).astype(np.float32)
-        return centre
-    sample = rows[:: -(-len(rows) // SAMPLE)].astype(np.float64)
-    mean = sample.mean(axis=0)
-    axes = np.linalg.eigh((sample - mean).T @ (sample - mean))[1][:, -AXES:].astype(np.float32)
-    short: FloatArray = rows @ axes - mean.astype(np.float32) @ axes
+def _shortened(vectors: FloatArray, places: IntArray) -> FloatArray:
+    """The first numbers of some rows along the principal axes of a sample, about its mean."""
+    sample = vectors[places[:: -(-len(places) // SAMPLE)]]
+    mean, width = sample.mean(axis=0, dtype=np.float64).astype(np.float32), vectors.shape[1]
+    kept = np.eye(width, dtype=np.float32)
+    if width > 2 * AXES:  # only where that spares most of the products
+        scatter = (sample - mean).T @ (sample - mean)
+        kept = eigh(scatter, subset_by_index=(width - AXES, width - 1))[1].astype(np.float32)
+    short = np.empty((len(places), kept.shape[1]), np.float32)
+    for start in range(0, len(places), CHUNK):
+        some = slice(start, start + CHUNK)
+        short[some] = (vectors[places[some]] - mean) @ kept
     return short
 
 
@@ -103,14 +106,16 @@ def _candidates(short: FloatArray, radius: float) -> Iterator[tuple[int, IntArra
             yield min(top + ROWS, len(short)), pairs[pairs[:, 0] < pairs[:, 1]]
 
 
-def _joined(groups: IntArray, rows: FloatArray, pairs: IntArray, radius: float) -> IntArray:
+def _joined(
+    groups: IntArray, vectors: FloatArray, places: IntArray, pairs: IntArray, radius: float
+) -> IntArray:
     """The groups after those pairs were linked that are close; pairs within a group are not measured."""
     for start in range(0, len(pairs), CHUNK):
         chunk = pairs[start : start + CHUNK]
         chunk = chunk[groups[chunk[:, 0]] != groups[chunk[:, 1]]]
-        apart = np.linalg.norm(rows[chunk[:, 0]] - rows[chunk[:, 1]], axis=1)
+        apart = np.linalg.norm(vectors[places[chunk[:, 0]]] - vectors[places[chunk[:, 1]]], axis=1)
         close = groups[chunk[apart <= radius]]
         if len(close):
-            links = coo_array((np.ones(len(close), np.bool_), close.T), shape=(len(rows), len(rows)))
+            links = coo_array((np.ones(len(close), np.bool_), close.T), shape=(len(places), len(places)))
             groups = connected_components(links, directed=False)[1].astype(np.int64)[groups]
     return groups

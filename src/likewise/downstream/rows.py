@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
+from hashlib import blake2b
+
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from likewise.errors import UsageError
 from likewise.types import FloatArray, IntArray
+
+FEW = 2000
+"""Rows below which more threads do not help scikit-learn."""
 
 
 def checked(vectors: FloatArray, least: int, what: str) -> FloatArray:
@@ -32,23 +39,30 @@ def checked(vectors: FloatArray, least: int, what: str) -> FloatArray:
     return vectors
 
 
+def threads_for(rows: int) -> AbstractContextManager[object]:
+    """Keep to one thread where there are few rows: handing out so little work takes longer than it."""
+    return threadpool_limits(1) if rows < FEW else nullcontext()
+
+
 def canonical(vectors: FloatArray) -> IntArray:
     """An order of the rows that their numbers alone decide, as places ``(n,)``.
 
     What begins with chance, as k-means does, draws from rows in this order, so that pictures which were
     indexed in another order, or are called otherwise, fall into the same groups.
     """
-    order: IntArray = np.argsort(_bytes(vectors), kind="stable").astype(np.int64)
+    order: IntArray = np.argsort(_digests(vectors), kind="stable").astype(np.int64)
     return order
 
 
 def distinct(vectors: FloatArray) -> tuple[IntArray, IntArray]:
     """Places of the first of each kind of row ``(u,)``, and for each row ``(n,)`` which of them it equals."""
-    _, first, back = np.unique(_bytes(vectors), return_index=True, return_inverse=True)
+    _, first, back = np.unique(_digests(vectors), return_index=True, return_inverse=True)
     return first.astype(np.int64), back.astype(np.int64)
 
 
-def _bytes(vectors: FloatArray) -> np.ndarray[tuple[int], np.dtype[np.void]]:
-    """Each row as one thing that can be compared; minus zero is made zero before."""
-    rows = np.ascontiguousarray(vectors, np.float32) + np.float32(0)
-    return rows.view(np.dtype((np.void, rows.itemsize * rows.shape[1])))[:, 0]
+def _digests(vectors: FloatArray) -> np.ndarray[tuple[int], np.dtype[np.bytes_]]:
+    """Sixteen bytes that stand for a row: to sort the rows themselves would take their size twice over."""
+    # zero is added, which makes minus zero zero
+    rows = (np.ascontiguousarray(row + np.float32(0), np.float32).data for row in vectors)
+    digests = [blake2b(row, digest_size=8).hexdigest().encode() for row in rows]
+    return np.array(digests, dtype="S16")
