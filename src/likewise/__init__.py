@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from likewise.collection.collection import Collection
     from likewise.descriptors.extractor import Extractor
     from likewise.descriptors.recipe import Recipe, load_recipe, recipe_names
+    from likewise.downstream.descriptor import Descriptor
     from likewise.drawing import result_sheet
     from likewise.errors import LikewiseError
     from likewise.export.extraction import extract
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "Box": "types",
     "Collection": "collection.collection",
+    "Descriptor": "downstream.descriptor",
     "Extractor": "descriptors.extractor",
     "Hit": "types",
     "LikewiseError": "errors",
@@ -45,6 +47,7 @@ _HOMES = {
 __all__ = [
     "Box",
     "Collection",
+    "Descriptor",
     "Extractor",
     "Hit",
     "LikewiseError",

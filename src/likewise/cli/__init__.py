@@ -14,7 +14,10 @@ from typing import Annotated, NoReturn
 import typer
 
 from likewise.cli import (
+    classifying,
+    clustering,
     demo,
+    duplicates,
     evaluating,
     extract,
     indexing,
@@ -24,6 +27,7 @@ from likewise.cli import (
     recipes,
     reproducing,
     searching,
+    serving,
     sweeping,
     vocabularies,
     whitening,
@@ -42,11 +46,15 @@ app = typer.Typer(
 )
 indexing.register(app)
 searching.register(app)
+duplicates.register(app)
+clustering.register(app)
 extract.register(app)
 evaluating.register(app)
 sweeping.register(app)
 inspecting.register(app)
 demo.register(app)
+serving.register(app)
+app.add_typer(classifying.app)
 app.add_typer(networks.app)
 app.add_typer(recipes.app)
 app.add_typer(reproducing.app)

@@ -15,7 +15,7 @@ from typing import cast
 
 from likewise.assets import replacing
 from likewise.collection.asking import Corners, Query, corners, whole
-from likewise.collection.catalogue import Catalogue, Failure, Place
+from likewise.collection.catalogue import Catalogue, Entry, Failure, Place
 from likewise.collection.codes import Code
 from likewise.collection.describing import (
     VOCABULARY,
@@ -29,7 +29,8 @@ from likewise.collection.describing import (
 )
 from likewise.collection.indexing import Indexing
 from likewise.collection.lock import writing
-from likewise.collection.reports import AddReport, Comparison, Info, VerifyReport
+from likewise.collection.removal import Removed, put_back, take_out
+from likewise.collection.reports import AddReport, Comparison, Info, Pictures, VerifyReport
 from likewise.collection.searching import Searcher, path_of, staged
 from likewise.collection.segments import Segments
 from likewise.collection.selecting import named
@@ -53,6 +54,8 @@ from likewise.words.vocabulary import recipe_vocabulary
 
 CATALOGUE = "catalogue.sqlite"
 LOCK = "lock"
+UPLOADS = "uploads"
+"""Where a server keeps pictures that were sent to be added."""
 
 
 class Collection:
@@ -168,6 +171,7 @@ class Collection:
         checksum: bool = False,
         progress: ProgressCallback | None = None,
         max_pixels: int | None = None,
+        inside: str | os.PathLike[str] | None = None,
     ) -> AddReport:
         """Index the pictures in folders, or single files; only what changed since is worked on.
 
@@ -186,6 +190,8 @@ class Collection:
             Called after each commit with what is committed, out of the files that need a look.
         max_pixels
             Largest picture accepted.
+        inside
+            A folder that no link may lead out of: what really lies elsewhere fails.
 
         Raises
         ------
@@ -203,7 +209,8 @@ class Collection:
             file = default_vocabulary(self._recipe, progress=progress)
             self._recipe = self._recipe.with_vocabulary(file)
         threads = cores()
-        options = Options(prune, retry, checksum, max_pixels)
+        bounds = None if inside is None else os.path.realpath(inside)
+        options = Options(prune, retry, checksum, max_pixels, bounds)
         manifest = None if self.exists else self._describe_with(threads).manifest
         with self._writing() as catalogue:
             if manifest and not catalogue.is_signed:
@@ -278,7 +285,36 @@ class Collection:
             with self._writing() as catalogue:
                 segments.optimise(catalogue, progress=progress)
 
+    def take_out(self, *pictures: int) -> list[Removed]:
+        """Forget pictures by their ids, and give what `put_back` needs to have them again as they were.
+
+        Ids of no picture are passed over.
+        """
+        self._ready()
+        with self._writing() as writer, writer.change():
+            return take_out(writer, pictures)
+
+    def put_back(self, removed: Sequence[Removed]) -> int:
+        """Have pictures again that `take_out` forgot, with their ids and vectors; give how many came back.
+
+        A picture whose file was indexed again meanwhile is passed over.
+        """
+        self._ready()
+        with self._writing() as writer, writer.change():
+            return put_back(writer, removed)
+
     # --- searching ---
+
+    def describe(
+        self,
+        query: Query,
+        *,
+        box: Corners | None = None,
+        crop: CropScale = "whole",
+        max_pixels: int | None = None,
+    ) -> FloatArray:
+        """Give the vector that `search` would search for, shape ``(d,)``; parameters and errors as there."""
+        return self._vector_asker(max_pixels).vector(query, box=box, crop=crop)
 
     def search(
         self,
@@ -413,6 +449,17 @@ class Collection:
         snapshot = self._vectors()
         return snapshot.ids, snapshot.vectors
 
+    def pictures(self, under: str | os.PathLike[str] | None = None) -> Pictures:
+        """All pictures with their vectors, paths and sizes, or those in a folder or matching a glob.
+
+        Raises
+        ------
+        UsageError
+            When ``under`` names none.
+        """
+        searcher = self._vector_asker(None)
+        return (searcher if under is None else searcher.under(under)).pictures()
+
     def path_of(self, picture: int) -> Path:
         """Where the file of a picture lies.
 
@@ -424,6 +471,52 @@ class Collection:
         return path_of(self._ready(), self.path, picture)
 
     # --- telling ---
+
+    def entries(self, pictures: Sequence[int]) -> list[Entry]:
+        """Those of the pictures that there are, in the order given, with what their files held."""
+        return self._ready().entries(pictures)
+
+    def at(self, path: str | os.PathLike[str]) -> list[Entry]:
+        """The picture whose file has this absolute path, if there is one."""
+        catalogue = self._ready()
+        place = catalogue.place(os.fspath(path))
+        picture = place and catalogue.picture(place)
+        return catalogue.entries([picture.id]) if picture else []
+
+    def page(
+        self,
+        start: int = 0,
+        count: int = 100,
+        *,
+        folder: str | os.PathLike[str] | None = None,
+        newest: bool = False,
+    ) -> tuple[list[Entry], int]:
+        """Some of the pictures, by path or the newest first, and how many there are in all.
+
+        Parameters
+        ----------
+        folder
+            Only those in this folder, an absolute path.
+        """
+        catalogue = self._ready()
+        below = None if folder is None else catalogue.place(os.fspath(folder))
+        if folder is not None and below is None:
+            return [], 0
+        return catalogue.page(start, count, below=below, newest=newest)
+
+    @property
+    def generation(self) -> int:
+        """How many changes were committed to it."""
+        return self._ready().generation
+
+    def roots(self) -> list[Path]:
+        """The folders that were indexed, by path; none before the collection is made."""
+        catalogue = self._catalogue
+        return [Path(root) for root in sorted(catalogue.roots().values())] if catalogue else []
+
+    def paths(self) -> Iterator[tuple[int, Path]]:
+        """Id and file of every picture, by id."""
+        return ((picture, Path(path)) for picture, path, _ in self._ready().paths())
 
     def info(self) -> Info:
         """Give the collection in a few numbers."""
@@ -479,7 +572,7 @@ class Collection:
     def _writing(self) -> Iterator[Catalogue]:
         file = self.path / CATALOGUE
         try:
-            if not file.exists() and self.path.exists() and set(os.listdir(self.path)) - {LOCK}:
+            if not file.exists() and self.path.exists() and set(os.listdir(self.path)) - {LOCK, UPLOADS}:
                 raise UsageError(f"{self.path} holds other files: name a new folder for the collection")
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:

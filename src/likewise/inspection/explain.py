@@ -19,7 +19,10 @@ from likewise.inspection.grids import spread
 from likewise.inspection.shares import SHARES, Doubles, pieces
 from likewise.inspection.tracing import trace
 from likewise.pictures import Loaded, Source
-from likewise.types import Box, CropScale, FloatArray
+from likewise.types import Box, CropScale, FloatArray, IntArray
+
+GRID = 32
+"""Cells along the longer side of a picture whose patches are shared out."""
 
 
 class MapReader(Protocol):
@@ -179,3 +182,31 @@ def _area(loaded: Loaded, box: Box | None) -> Box:
     if box is None:
         return Box(0, 0, loaded.width, loaded.height)
     return Box(*box.clip(loaded.width, loaded.height))
+
+
+def patch_shares(
+    boxes: FloatArray, patches: IntArray, weights: FloatArray, size: tuple[int, int]
+) -> Contributions:
+    """The weights of matching patches, spread evenly over the places of a picture that they cover.
+
+    Parameters
+    ----------
+    boxes
+        float32 ``(n, 4)``: the picture's patches, in its pixels.
+    patches, weights
+        int64 and float32 ``(m,)``: the patch of each match, and what the match adds to the score.
+    size
+        Width and height of the picture.
+    """
+    width, height = size
+    columns, rows = (max(1, round(GRID * side / max(size))) for side in size)
+    cells = np.zeros((rows, columns))
+    sums = np.bincount(patches, weights, minlength=len(boxes))
+    scale = np.array([columns / width, rows / height] * 2)
+    for patch in np.flatnonzero(sums).tolist():
+        left, top, right, bottom = boxes[patch] * scale
+        x, y = min(int(left), columns - 1), min(int(top), rows - 1)
+        x2, y2 = max(x + 1, round(float(right))), max(y + 1, round(float(bottom)))
+        part = cells[y:y2, x:x2]
+        part += sums[patch] / part.size
+    return Contributions(Box(0, 0, width, height), cells, 0.0)

@@ -1,0 +1,195 @@
+"""Near-duplicates among 100 000 pictures: ``python -m benchmarks.duplicates run``, then ``table``.
+
+A collection of 100 000 vectors of 1 280 numbers in groups about random centres, of which one in twenty has a
+near copy, is searched for duplicates by a process of its own that tells its largest resident size. With fewer
+rows the comparison takes turns with that of whole vectors, tile by tile, and with the range search of faiss.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+from typing import Annotated, Any
+
+import faiss
+import numpy as np
+import typer
+from benchmarks.sets import RESULTS, markdown
+
+from likewise.collection import Collection
+from likewise.collection.catalogue import Catalogue, Content, Place
+from likewise.collection.codes import Code
+from likewise.collection.collection import CATALOGUE
+from likewise.collection.walk import NO_STAMP
+from likewise.descriptors.manifest import Manifest
+from likewise.descriptors.recipe import load_recipe
+from likewise.downstream.duplicates import find_duplicates
+from likewise.downstream.linking import linked
+from likewise.types import FloatArray
+
+FOLDER = RESULTS / "duplicates"
+TURNS, WHOLE = FOLDER / "turns.json", FOLDER / "whole.json"
+DIMENSIONS, GROUP, COPIED = 1280, 50, 20
+LATENT = 64
+"""Numbers in which pictures differ much; in the others they differ little, as those of a network do."""
+
+NEAR = 0.25
+"""How far a near copy is moved."""
+
+THRESHOLD = 0.93
+"""Similarity that links two, about what altered copies of photographs lead to."""
+
+RADIUS = (2 - 2 * THRESHOLD) ** 0.5
+"""The same as a distance."""
+
+app = typer.Typer(help=__doc__, add_completion=False)
+
+
+@app.command()
+def run(
+    rows: Annotated[int, typer.Option(help="Pictures of the collection.")] = 100_000,
+    few: Annotated[int, typer.Option(help="Vectors in the turns.")] = 20_000,
+    repetitions: Annotated[int, typer.Option(help="Turns.")] = 5,
+) -> None:
+    """Compare with other ways, then search a whole collection."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    TURNS.write_text(_apart("turns", str(few), str(repetitions)), encoding="utf-8")
+    _apart("make", str(rows))
+    WHOLE.write_text(_apart("search"), encoding="utf-8")
+
+
+def _apart(*arguments: str) -> str:
+    command = [sys.executable, "-m", "benchmarks.duplicates", *arguments]
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+
+
+def _vectors(rows: int) -> FloatArray:
+    """Unit vectors; the last of `COPIED` are near copies of as many others."""
+    random = np.random.default_rng(0)
+    axes = random.standard_normal((LATENT, DIMENSIONS)).astype(np.float32)
+    centres = random.standard_normal((-(-rows // GROUP), LATENT)).astype(np.float32)
+    vectors = np.empty((rows, DIMENSIONS), np.float32)
+    for start in range(0, rows, 5000):
+        some = np.arange(start, min(rows, start + 5000))
+        inner = centres[some % len(centres)] + random.standard_normal((len(some), LATENT)).astype(np.float32)
+        block = inner @ axes + 2 * random.standard_normal((len(some), DIMENSIONS)).astype(np.float32)
+        vectors[some] = block / np.linalg.norm(block, axis=1, keepdims=True)
+    copies = rows // COPIED
+    moved = random.standard_normal((copies, DIMENSIONS)).astype(np.float32)
+    moved *= NEAR / np.linalg.norm(moved, axis=1, keepdims=True)
+    vectors[-copies:] = vectors[:copies] + moved
+    vectors[-copies:] /= np.linalg.norm(vectors[-copies:], axis=1, keepdims=True)
+    return vectors
+
+
+@app.command(hidden=True)
+def turns(rows: int, repetitions: int) -> None:
+    """Print the seconds of three ways in each turn."""
+    vectors = _vectors(rows)
+    ways: dict[str, Callable[[], object]] = {
+        "likewise": lambda: linked(vectors, RADIUS),
+        "whole vectors": lambda: _tiles(vectors),
+        "faiss range search": lambda: _range_search(vectors),
+    }
+    measured: list[dict[str, Any]] = []
+    for _ in range(repetitions):
+        measured.append({name: _cost(way) for name, way in ways.items()})
+        print(measured[-1], file=sys.stderr)
+    pairs = {name: way() for name, way in ways.items() if name != "likewise"}
+    print(json.dumps({"rows": rows, "turns": measured, "pairs": pairs}))
+
+
+def _tiles(vectors: FloatArray) -> int:
+    """Pairs by inner products of whole vectors, tile by tile."""
+    count = 0
+    for start in range(0, len(vectors), 1024):
+        for begin in range(start, len(vectors), 8192):
+            near = vectors[start : start + 1024] @ vectors[begin : begin + 8192].T >= THRESHOLD
+            count += int(np.count_nonzero(np.triu(near, start - begin + 1)))
+    return count
+
+
+def _range_search(vectors: FloatArray) -> int:
+    index = faiss.IndexFlatIP(vectors.shape[1])
+    index.add(vectors)
+    limits = index.range_search(vectors, THRESHOLD)[0]
+    return (int(limits[-1]) - len(vectors)) // 2
+
+
+def _cost(way: Callable[[], object]) -> tuple[float, float]:
+    wall, processor = time.perf_counter(), time.process_time()
+    way()
+    return time.perf_counter() - wall, time.process_time() - processor
+
+
+@app.command(hidden=True)
+def make(rows: int) -> None:
+    """Write a collection whose vectors are made up, and whose files are not there."""
+    shutil.rmtree(FOLDER / "made.likewise", ignore_errors=True)
+    (FOLDER / "made.likewise").mkdir(parents=True)
+    recipe = load_recipe("default")
+    code = Code.of(recipe, DIMENSIONS)
+    told = (recipe.to_toml(), recipe.hash, recipe.network, "0" * 64, "openvino", "f32", "0", DIMENSIONS)
+    catalogue = Catalogue.writer(FOLDER / "made.likewise" / CATALOGUE)
+    with catalogue.change():
+        catalogue.sign(Manifest(*told))
+        root = catalogue.add_root("/nowhere")
+        for number, written in enumerate(code.encode(_vectors(rows))):
+            content = Content(number.to_bytes(32), 640, 480, written)
+            catalogue.insert(Place(root, b"%d.jpg" % number), NO_STAMP, content)
+    catalogue.close()
+
+
+@app.command(hidden=True)
+def search() -> None:
+    """Print what searching the collection took, and how much of what was planted it found."""
+    with Collection.open(FOLDER / "made.likewise") as collection:
+        wall, processor = time.perf_counter(), time.process_time()
+        found = find_duplicates(collection, threshold=THRESHOLD)
+        seconds = time.perf_counter() - wall, time.process_time() - processor
+        rows = len(collection)
+    copies = rows // COPIED
+    pairs = {tuple(sorted(int(Path(path).stem) for path in group.paths)) for group in found.groups}
+    planted = {(number, rows - copies + number) for number in range(copies)}
+    unit = 1 if sys.platform == "darwin" else 1024
+    figures = {
+        "rows": rows,
+        "seconds": seconds,
+        "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit,
+        "threshold": found.threshold,
+        "planted": len(planted),
+        "found": len(planted & pairs),
+        "others": len(pairs - planted),
+    }
+    print(json.dumps(figures))
+
+
+@app.command()
+def table() -> None:
+    """Print the tables."""
+    measured = json.loads(TURNS.read_text(encoding="utf-8"))
+    rows = []
+    for name in measured["turns"][0]:
+        costs = [turn[name] for turn in measured["turns"]]
+        ratios = [turn[name][1] / turn["likewise"][1] for turn in measured["turns"]]
+        spread = f"{median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
+        rows.append([name, *(f"{median(one[what] for one in costs):.1f}" for what in (0, 1)), spread])
+    print(f"{measured['rows']} vectors:\n")
+    print(markdown(["way", "seconds", "of processor", "processor time to likewise's"], rows))
+    whole = json.loads(WHOLE.read_text(encoding="utf-8"))
+    print(f"\nA collection of {whole['rows']}:\n")
+    head = ["seconds", "of processor", "peak MiB", "threshold", "planted", "found", "other groups"]
+    cells = [*(f"{one:.0f}" for one in whole["seconds"]), f"{whole['peak'] / 2**20:.0f}"]
+    cells += [f"{whole['threshold']:.3f}", *(str(whole[what]) for what in ("planted", "found", "others"))]
+    print(markdown(head, [cells]))
+
+
+if __name__ == "__main__":
+    app()
