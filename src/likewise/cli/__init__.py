@@ -23,6 +23,7 @@ from likewise.cli import (
     recipes,
     reproducing,
     searching,
+    serving,
     sweeping,
     whitening,
 )
@@ -44,6 +45,7 @@ extract.register(app)
 evaluating.register(app)
 sweeping.register(app)
 demo.register(app)
+serving.register(app)
 app.add_typer(networks.app)
 app.add_typer(recipes.app)
 app.add_typer(reproducing.app)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from likewise.collection.database import Database, Rows, translated
-from likewise.collection.walk import Stamp
+from likewise.collection.walk import Stamp, within
 from likewise.descriptors.manifest import Manifest
 from likewise.errors import BadPicture, CollectionDamaged
 
@@ -40,6 +40,30 @@ class Picture:
     id: int
     sha256: bytes
     stamp: Stamp
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A picture as it is shown: its file, and what the file held when it was indexed.
+
+    Attributes
+    ----------
+    root
+        The indexed folder that ``path`` lies in.
+    width, height
+        Of the upright original.
+    bytes, modified
+        Size of the file, and when it was changed, as Unix time.
+    """
+
+    id: int
+    root: Path
+    path: Path
+    sha256: str
+    width: int
+    height: int
+    bytes: int
+    modified: float
 
 
 @dataclass(frozen=True)
@@ -235,12 +259,52 @@ class Catalogue:
                 found[picture] = self.absolute(roots, *row)
         return found
 
-    def insert(self, place: Place, stamp: Stamp, content: Content) -> int:
-        """Add a picture and its vector; give its id."""
+    def entries(self, pictures: Iterable[int]) -> list[Entry]:
+        """Those of the pictures that there are, in the order given."""
+        wanted = [picture for picture in map(int, pictures) if _is_id(picture)]
+        found: dict[int, Entry] = {}
+        for start in range(0, len(wanted), 500):  # SQLite takes no statement with very many values
+            some = wanted[start : start + 500]
+            marks = ", ".join("?" * len(some))
+            rows = self._database.rows(f"{_ENTRY} WHERE id IN ({marks})", *some)
+            found.update((entry.id, entry) for entry in self._entries(rows))
+        return [found[picture] for picture in wanted if picture in found]
+
+    def page(
+        self, start: int, count: int, *, below: Place | None = None, newest: bool = False
+    ) -> tuple[list[Entry], int]:
+        """Some of the pictures, by path or the newest first, and how many there are in all.
+
+        Parameters
+        ----------
+        below
+            Only those in this folder, at whatever depth; the path of a root's own place is empty.
+        """
+        where, values = _below(below)
+        order = "mtime_ns DESC, id" if newest else "root, path"
+        [(total,)] = self._database.rows(f"SELECT count(*) FROM pictures {where}", *values)
+        rows = self._database.rows(
+            f"{_ENTRY} {where} ORDER BY {order} LIMIT ? OFFSET ?", *values, count, start
+        )
+        return self._entries(rows), int(total)
+
+    def _entries(self, rows: Rows) -> list[Entry]:
+        roots = self.roots()
+        with translated(self._database.path):
+            return [
+                Entry(
+                    *(row, Path(roots[root]), Path(self.absolute(roots, root, path)), sha256.hex()),
+                    *(width, height, size, mtime_ns / 1e9),
+                )
+                for row, root, path, sha256, width, height, size, mtime_ns in rows
+            ]
+
+    def insert(self, place: Place, stamp: Stamp, content: Content, *, id: int | None = None) -> int:
+        """Add a picture and its vector; give its id, which is a new one if none is given."""
         picture = self._database.run(
-            "INSERT INTO pictures (root, path, sha256, size, mtime_ns, ctime_ns, width, height) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            *(place.root, place.path, content.sha256),
+            "INSERT INTO pictures (id, root, path, sha256, size, mtime_ns, ctime_ns, width, height) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            *(id, place.root, place.path, content.sha256),
             *(stamp.size, stamp.mtime_ns, stamp.ctime_ns, content.width, content.height),
         )
         self._database.run("INSERT INTO vectors VALUES (?, ?)", picture, content.code)
@@ -334,9 +398,17 @@ class Catalogue:
         return rows[0][0] if rows else None
 
 
-def within(path: str, folder: str) -> bool:
-    """Whether an absolute path is a folder or lies in it."""
-    return path == folder or path.startswith(folder.rstrip("/") + "/")
+_ENTRY = "SELECT id, root, path, sha256, width, height, size, mtime_ns FROM pictures"
+
+
+def _below(folder: Place | None) -> tuple[str, tuple[object, ...]]:
+    """The condition that a picture lies in a folder, and its values."""
+    if folder is None:
+        return "", ()
+    if not folder.path:
+        return "WHERE root = ?", (folder.root,)
+    first = folder.path.rstrip(b"/")  # of the names that begin with it, 0 is what follows / in ASCII
+    return "WHERE root = ? AND path >= ? AND path < ?", (folder.root, first + b"/", first + b"0")
 
 
 def relative(path: str, folder: str) -> str:

@@ -10,13 +10,14 @@ from pathlib import Path
 from threading import RLock
 from types import TracebackType
 
-from likewise.collection.asking import Corners, Query, whole
-from likewise.collection.catalogue import Catalogue, Failure, Place
+from likewise.collection.asking import Corners, Query, corners, whole
+from likewise.collection.catalogue import Catalogue, Entry, Failure, Place
 from likewise.collection.codes import Code
 from likewise.collection.comparing import compare
 from likewise.collection.describing import DescriberFactory, MapDescriber, open_extractor, recipe_of
 from likewise.collection.indexing import Indexing
 from likewise.collection.lock import writing
+from likewise.collection.removal import Removed, put_back, take_out
 from likewise.collection.reports import AddReport, Comparison, Info, VerifyReport
 from likewise.collection.searching import Searcher, path_of, staged
 from likewise.collection.selecting import named
@@ -28,6 +29,7 @@ from likewise.descriptors.manifest import Manifest
 from likewise.descriptors.recipe import Recipe, load_recipe
 from likewise.engines import cores
 from likewise.errors import CollectionNotFound, ManifestMismatch, StorageError, UsageError
+from likewise.inspection.explain import Explanation, check, explain
 from likewise.ranking.exact import Metric
 from likewise.ranking.stages import Stage
 from likewise.types import CropScale, FloatArray, Hit, IntArray, ProgressCallback
@@ -140,6 +142,7 @@ class Collection:
         checksum: bool = False,
         progress: ProgressCallback | None = None,
         max_pixels: int | None = None,
+        inside: str | os.PathLike[str] | None = None,
     ) -> AddReport:
         """Index the pictures in folders, or single files; only what changed since is worked on.
 
@@ -158,6 +161,8 @@ class Collection:
             Called after each commit with what is committed, out of the files that need a look.
         max_pixels
             Largest picture accepted.
+        inside
+            A folder that no link may lead out of: what really lies elsewhere fails.
 
         Raises
         ------
@@ -172,7 +177,8 @@ class Collection:
         """
         paths = resolve(sources, known=self._knows if prune else None)
         threads = cores()
-        options = Options(prune, retry, checksum, max_pixels)
+        bounds = None if inside is None else os.path.realpath(inside)
+        options = Options(prune, retry, checksum, max_pixels, bounds)
         manifest = None if self.exists else self._describe_with(threads).manifest
         with self._writing() as catalogue:
             if manifest and not catalogue.is_signed:
@@ -223,7 +229,36 @@ class Collection:
                 writer.forgive(place)
             return writer.delete(chosen) + len(failed)
 
+    def take_out(self, *pictures: int) -> list[Removed]:
+        """Forget pictures by their ids, and give what `put_back` needs to have them again as they were.
+
+        Ids of no picture are passed over.
+        """
+        self._ready()
+        with self._writing() as writer, writer.change():
+            return take_out(writer, pictures)
+
+    def put_back(self, removed: Sequence[Removed]) -> int:
+        """Have pictures again that `take_out` forgot, with their ids and vectors; give how many came back.
+
+        A picture whose file was indexed again meanwhile is passed over.
+        """
+        self._ready()
+        with self._writing() as writer, writer.change():
+            return put_back(writer, removed)
+
     # --- searching ---
+
+    def describe(
+        self,
+        query: Query,
+        *,
+        box: Corners | None = None,
+        crop: CropScale = "whole",
+        max_pixels: int | None = None,
+    ) -> FloatArray:
+        """Give the vector that `search` would search for, shape ``(d,)``; parameters and errors as there."""
+        return self._searcher(max_pixels).vector(query, box=box, crop=crop)
 
     def search(
         self,
@@ -296,6 +331,30 @@ class Collection:
         own = [picture for query in (a, b) if (picture := searcher.own(query)) is not None]
         return compare(*vectors, searcher.snapshot, own=own)
 
+    def explain(
+        self,
+        a: Query,
+        b: Query,
+        *,
+        box: Corners | None = None,
+        crop: CropScale = "whole",
+        max_pixels: int | None = None,
+    ) -> Explanation:
+        """Share the similarity of two pictures out among their places; ``box`` and ``crop`` concern ``a``.
+
+        Raises
+        ------
+        BadPicture, BadBox, UsageError
+            When a query is no picture that can be read, or the recipe does not share out: see
+            `likewise.inspection.explain.explain`.
+        ManifestMismatch
+            When the pictures would be described otherwise than the collection was.
+        """
+        check(self.recipe)
+        searcher = self._searcher(max_pixels)
+        sources = [searcher.source(query) for query in (a, b)]
+        return explain(self._describe_with(1), *sources, box=corners(box), crop=crop, max_pixels=max_pixels)
+
     def vectors(self) -> tuple[IntArray, FloatArray]:
         """Ids ``(n,)`` and vectors ``(n, d)`` of all pictures, by id; read-only, for searches share them."""
         snapshot = self._vectors()
@@ -312,6 +371,52 @@ class Collection:
         return path_of(self._ready(), self.path, picture)
 
     # --- telling ---
+
+    def entries(self, pictures: Sequence[int]) -> list[Entry]:
+        """Those of the pictures that there are, in the order given, with what their files held."""
+        return self._ready().entries(pictures)
+
+    def at(self, path: str | os.PathLike[str]) -> list[Entry]:
+        """The picture whose file has this absolute path, if there is one."""
+        catalogue = self._ready()
+        place = catalogue.place(os.fspath(path))
+        picture = place and catalogue.picture(place)
+        return catalogue.entries([picture.id]) if picture else []
+
+    def page(
+        self,
+        start: int = 0,
+        count: int = 100,
+        *,
+        folder: str | os.PathLike[str] | None = None,
+        newest: bool = False,
+    ) -> tuple[list[Entry], int]:
+        """Some of the pictures, by path or the newest first, and how many there are in all.
+
+        Parameters
+        ----------
+        folder
+            Only those in this folder, an absolute path.
+        """
+        catalogue = self._ready()
+        below = None if folder is None else catalogue.place(os.fspath(folder))
+        if folder is not None and below is None:
+            return [], 0
+        return catalogue.page(start, count, below=below, newest=newest)
+
+    @property
+    def generation(self) -> int:
+        """How many changes were committed to it."""
+        return self._ready().generation
+
+    def roots(self) -> list[Path]:
+        """The folders that were indexed, by path; none before the collection is made."""
+        catalogue = self._catalogue
+        return [Path(root) for root in sorted(catalogue.roots().values())] if catalogue else []
+
+    def paths(self) -> Iterator[tuple[int, Path]]:
+        """Id and file of every picture, by id."""
+        return ((picture, Path(path)) for picture, path, _ in self._ready().paths())
 
     def info(self) -> Info:
         """Give the collection in a few numbers."""

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from likewise.collection.catalogue import Catalogue, Content, Picture, Place, relative, within
-from likewise.collection.walk import Found, Stamp, is_gone, look, opens, walk
+from likewise.collection.catalogue import Catalogue, Content, Picture, Place, relative
+from likewise.collection.walk import Found, Stamp, is_gone, look, opens, walk, within
 from likewise.errors import BadPicture
 
 Verdict: TypeAlias = Literal["unchanged", "failed", "todo"]
@@ -22,6 +22,7 @@ class Options:
     retry: bool = False
     checksum: bool = False
     max_pixels: int | None = None
+    inside: str | None = None
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,9 @@ def plan(catalogue: Catalogue, sources: Sequence[str], options: Options) -> Iter
     roots = catalogue.roots()
     for source in sources:
         root, folder = next((root, folder) for root, folder in roots.items() if within(source, folder))
-        for found in walk(source) if os.path.isdir(source) else [look(source)]:
+        for found in (
+            walk(source, options.inside) if os.path.isdir(source) else [look(source, options.inside)]
+        ):
             place = Place(root, os.fsencode(relative(found.path, folder)))
             yield _judge(catalogue, found, place, options)
 

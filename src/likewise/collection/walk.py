@@ -38,18 +38,21 @@ class Found:
 NO_STAMP = Stamp(0, 0, 0)
 
 
-def walk(folder: str) -> Iterator[Found]:
+def walk(folder: str, inside: str | None = None) -> Iterator[Found]:
     """Yield the picture files below a folder, in the order of their names.
 
     Taken are regular files whose suffix is one of `SUFFIXES`; whatever else bears such a suffix, and a
     folder that cannot be opened, comes with its problem. Hidden files and folders and collections
     (``*.likewise``) are passed over. Links are followed, but each real folder is entered once, so a
-    loop of links ends.
+    loop of links ends. What really lies outside of the folder ``inside`` comes with a problem.
     """
     entered: set[tuple[int, int]] = set()
     ahead = [folder]
     while ahead:
         here = ahead.pop()
+        if problem := _outside(here, inside):
+            yield Found(here, _stamp_of_link(here), problem)
+            continue
         try:
             status = os.stat(here)
             if (status.st_dev, status.st_ino) in entered:
@@ -62,14 +65,16 @@ def walk(folder: str) -> Iterator[Found]:
         folders = []
         for path in (os.path.join(here, name) for name in names if not name.startswith(".")):
             if _is_picture_name(path) and not os.path.isdir(path):
-                yield look(path)
+                yield look(path, inside)
             elif not path.endswith(".likewise") and os.path.isdir(path):
                 folders.append(path)
         ahead.extend(reversed(folders))
 
 
-def look(path: str) -> Found:
+def look(path: str, inside: str | None = None) -> Found:
     """Take the status of one file; whatever keeps it from being read becomes its problem."""
+    if problem := _outside(path, inside):
+        return Found(path, _stamp_of_link(path), problem)
     try:
         status = os.stat(path)
     except OSError as error:
@@ -77,6 +82,18 @@ def look(path: str) -> Found:
     if not stat.S_ISREG(status.st_mode):
         return Found(path, Stamp.of(status), BadPicture(f"{path} is not a regular file", "unreadable"))
     return Found(path, Stamp.of(status))
+
+
+def _outside(path: str, inside: str | None) -> BadPicture | None:
+    """The problem of a path that really lies outside of a folder."""
+    if inside is None or within(os.path.realpath(path), inside):
+        return None
+    return BadPicture(f"{path} is a link that leads out of the folders allowed", "unreadable")
+
+
+def within(path: str, folder: str) -> bool:
+    """Whether an absolute path is a folder or lies in it."""
+    return path == folder or path.startswith(folder.rstrip("/") + "/")
 
 
 def unreadable(path: str, error: OSError) -> BadPicture:

@@ -1,0 +1,113 @@
+"""The command that serves collections as a page and an interface for programs."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from likewise.cli.options import Device, Engine, find_collection
+from likewise.errors import MissingExtra
+
+TOKEN = "LIKEWISE_TOKEN"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.command()(serve)
+
+
+def serve(
+    collections: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="[COLLECTION]...",
+            help="Collections to serve. Without one: as --in of the other commands.",
+            show_default=False,
+        ),
+    ] = None,
+    host: Annotated[
+        str, typer.Option("--host", help="Where to listen; another than this machine needs a token.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0 for any that is free.")] = 8080,
+    token: Annotated[
+        str | None,
+        typer.Option(
+            "--token",
+            envvar=TOKEN,
+            help="What clients have to know, 16 characters or more. Better in the variable, which other "
+            "users of this machine cannot see.",
+            show_default=False,
+            show_envvar=True,
+        ),
+    ] = None,
+    read_only: Annotated[bool, typer.Option("--read-only", help="Let nobody change anything.")] = False,
+    roots: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--root",
+            metavar="DIR",
+            help="A folder that pictures may be added from; may be repeated.",
+            show_default=False,
+        ),
+    ] = None,
+    runs: Annotated[
+        Path, typer.Option("--runs", metavar="DIR", help="The runs of `likewise evaluate` to show.")
+    ] = Path("runs"),
+    names: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--name",
+            metavar="HOST",
+            help="A further host name that the server goes by, such as that of a proxy; may be repeated.",
+            show_default=False,
+        ),
+    ] = None,
+    originals: Annotated[
+        bool, typer.Option("--originals", help="Give out the files themselves, with their metadata.")
+    ] = False,
+    workers: Annotated[int, typer.Option("--workers", min=1, max=64, help="Processes that answer.")] = 1,
+    state: Annotated[
+        Path | None,
+        typer.Option(
+            "--state",
+            metavar="DIR",
+            help="Where thumbnails, queries sent and jobs are kept. Without it: in the cache.",
+            show_default=False,
+        ),
+    ] = None,
+    engine: Engine = "openvino",
+    device: Device = "cpu",
+) -> None:
+    """Open a page in the browser, and an interface for programs, on some collections.
+
+    Other programs may index into the collections meanwhile. Stop it with Ctrl-C.
+    """
+    try:
+        from likewise.web.serve import serve as run
+        from likewise.web.settings import Settings
+    except ModuleNotFoundError as error:
+        if (error.name or "").split(".")[0] == "likewise":
+            raise
+        raise MissingExtra("likewise serve", "web") from error
+    from likewise.assets import cache_dir
+
+    chosen = tuple(collections or [find_collection(None)])
+    settings = Settings(
+        collections=tuple(path.absolute() for path in chosen),
+        state=(state or cache_dir() / "serve").absolute(),
+        roots=tuple(root.absolute() for root in roots or ()),
+        runs=runs.absolute(),
+        host=host,
+        port=port,
+        token=token or None,
+        read_only=read_only,
+        originals=originals,
+        names=tuple(names or ()),
+        engine=engine,
+        device=device,
+    )
+    os.umask(0o077)  # what clients send is nobody else's
+    run(settings, workers=workers, announce=lambda address: typer.echo(f"{address}  (stop with Ctrl-C)"))

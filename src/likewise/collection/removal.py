@@ -1,0 +1,85 @@
+"""Pictures taken out of a collection, and put back as they were."""
+
+from __future__ import annotations
+
+import base64
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from likewise.collection.catalogue import Catalogue, Content
+from likewise.collection.walk import Stamp
+from likewise.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Removed:
+    """All that the catalogue knew of a picture; ``path`` is absolute."""
+
+    id: int
+    path: str
+    stamp: Stamp
+    content: Content
+
+    def as_json(self) -> dict[str, Any]:
+        """The same as what JSON knows; bytes in base64."""
+        stamp, content = self.stamp, self.content
+        return {
+            "id": self.id,
+            "path": _text(os.fsencode(self.path)),
+            "stamp": [stamp.size, stamp.mtime_ns, stamp.ctime_ns],
+            "sha256": _text(content.sha256),
+            "size": [content.width, content.height],
+            "code": _text(content.code),
+        }
+
+    @classmethod
+    def from_json(cls, told: Any) -> Removed:
+        """What `as_json` gave.
+
+        Raises
+        ------
+        UsageError
+            When it did not.
+        """
+        try:
+            width, height = told["size"]
+            content = Content(_bytes(told["sha256"]), int(width), int(height), _bytes(told["code"]))
+            path = os.fsdecode(_bytes(told["path"]))
+            return cls(int(told["id"]), path, Stamp(*map(int, told["stamp"])), content)
+        except (KeyError, TypeError, ValueError) as error:
+            raise UsageError(f"this is no picture that was taken out: {error!r}") from error
+
+
+def take_out(catalogue: Catalogue, pictures: Iterable[int]) -> list[Removed]:
+    """Forget those of the pictures that there are."""
+    found = [
+        Removed(entry.id, str(entry.path), picture.stamp, content)
+        for entry in catalogue.entries(dict.fromkeys(pictures))
+        if (place := catalogue.place(str(entry.path)))
+        and (picture := catalogue.picture(place))
+        and (content := catalogue.content(picture.sha256))
+    ]
+    catalogue.delete([one.id for one in found])
+    return found
+
+
+def put_back(catalogue: Catalogue, removed: Iterable[Removed]) -> int:
+    """Insert pictures again, but for those whose id or file is in the catalogue by now; give how many."""
+    count = 0
+    for one in removed:
+        place = catalogue.place(one.path)
+        if place and not catalogue.picture(place) and not catalogue.has(one.id):
+            catalogue.forgive(place)
+            catalogue.insert(place, one.stamp, one.content, id=one.id)
+            count += 1
+    return count
+
+
+def _text(data: bytes) -> str:
+    return base64.b64encode(data).decode("ascii")
+
+
+def _bytes(text: str) -> bytes:
+    return base64.b64decode(text, validate=True)

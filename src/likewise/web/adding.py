@@ -1,0 +1,208 @@
+"""Routes that change collections: adding, removing and undoing it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import secrets
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import APIRouter, File, Query, UploadFile
+
+from likewise.assets import replacing
+from likewise.collection.removal import Removed
+from likewise.collection.walk import within
+from likewise.errors import BadPicture, LikewiseError
+from likewise.pictures import SUFFIXES
+from likewise.pictures_decode import opened
+from likewise.web import schemas
+from likewise.web.library import Served, key_of
+from likewise.web.problems import Problem, not_found
+from likewise.web.search import plain
+from likewise.web.services import Services, Serving
+from likewise.web.settings import named
+from likewise.web.writing import WRITES
+
+router = APIRouter(tags=["changing"])
+
+
+@router.get("/roots", response_model=schemas.Roots)
+def roots(services: Serving) -> dict[str, Any]:
+    """Folders that pictures may be added from."""
+    return {"roots": [{"name": name} for name in named(services.settings.roots)]}
+
+
+@router.get("/roots/{root}/folders", response_model=schemas.RootFolder)
+def root_folders(
+    root: str, services: Serving, path: Annotated[str, Query(max_length=4096)] = ""
+) -> dict[str, Any]:
+    """What lies in a folder below a root."""
+    top = _root(services, root)
+    folder = allowed(top, path)
+    inside = [entry for entry in os.scandir(folder) if not entry.name.startswith(".")]
+    folders = [entry.name for entry in inside if entry.is_dir() and within(os.path.realpath(entry.path), top)]
+    files = [entry for entry in inside if Path(entry.name).suffix.lower() in SUFFIXES and entry.is_file()]
+    shown = (name.encode("utf-8", "backslashreplace").decode() for name in folders)
+    return {"path": path, "folders": sorted(shown), "pictures": len(files)}
+
+
+@router.post(
+    "/collections/{name}/add/folder", status_code=202, response_model=schemas.Job, dependencies=WRITES
+)
+def add_folder(name: str, asked: schemas.AddFolder, services: Serving) -> dict[str, Any]:
+    """Add a folder below a root; pictures stay where they lie."""
+    served, top = services.library[name], _root(services, asked.root)
+    folder = allowed(top, asked.path)
+    subject = "/".join(part for part in (asked.root, asked.path.strip("/")) if part)
+    job = services.jobs.start(
+        served, "folder", subject, (folder,), retry=asked.retry, prune=asked.prune, inside=top
+    )
+    return job.told()
+
+
+@router.post(
+    "/collections/{name}/add/files", status_code=202, response_model=schemas.Job, dependencies=WRITES
+)
+async def add_files(
+    name: str,
+    services: Serving,
+    pictures: Annotated[list[UploadFile], File(description="Pictures; the server keeps them.")],
+) -> dict[str, Any]:
+    """Add pictures by sending them; they are kept in the folder of the collection."""
+    served = services.library[name]
+    if len(pictures) > services.settings.limits.upload_files:
+        raise Problem(
+            413, "too-large", f"at most {services.settings.limits.upload_files} files in one request"
+        )
+
+    def work() -> dict[str, Any]:
+        sources = tuple(dict.fromkeys(_kept(services, served, file) for file in pictures))
+        most = services.settings.limits.upload_pixels
+        return services.jobs.start(served, "files", f"{len(sources)} files", sources, max_pixels=most).told()
+
+    return await services.thumbnail_gate.run(work)
+
+
+@router.post(
+    "/collections/{name}/failures/retry", status_code=202, response_model=schemas.Job, dependencies=WRITES
+)
+def retry(name: str, asked: schemas.Retry, services: Serving) -> dict[str, Any]:
+    """Try files again that failed."""
+    served = services.library[name]
+    failed = {key_of(failure.path): str(failure.path) for failure in served.collection.failures()}
+    unknown = set(asked.keys) - failed.keys()
+    paths = [path for key, path in failed.items() if not asked.keys or key in asked.keys]
+    there = tuple(path for path in paths if os.path.lexists(path))
+    if unknown or not there:
+        raise not_found("failure of that key" if unknown else "file that failed")
+    return services.jobs.start(served, "retry", f"{len(there)} files", there, retry=True).told()
+
+
+@router.post("/collections/{name}/update", status_code=202, response_model=schemas.Job, dependencies=WRITES)
+def update(name: str, services: Serving) -> dict[str, Any]:
+    """Look again at every indexed folder: add what is new, forget what is gone."""
+    served = services.library[name]
+    sources = tuple(str(root) for root in served.collection.roots() if root.is_dir())
+    if not sources:
+        raise not_found("indexed folder to look at")
+    return services.jobs.start(served, "update", served.name, sources, prune=True).told()
+
+
+@router.post("/collections/{name}/remove", response_model=schemas.Removed, dependencies=WRITES)
+def remove(name: str, asked: schemas.Remove, services: Serving) -> dict[str, Any]:
+    """Forget pictures; their files stay, and for a while it can be undone."""
+    served, limits = services.library[name], services.settings.limits
+    removed = served.collection.take_out(*asked.pictures)
+    if not removed:
+        raise not_found("picture of these ids")
+    _sweep(served, limits.undo_seconds)
+    undo = secrets.token_hex(16)
+    path = _room(served) / f"{undo}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with replacing(path) as part:
+            part.write_text(json.dumps([one.as_json() for one in removed]), encoding="utf-8")
+    except LikewiseError:
+        served.collection.put_back(removed)  # what could not be undone is not done
+        raise
+    return {"removed": len(removed), "undo": undo, "until": time.time() + limits.undo_seconds}
+
+
+@router.post("/collections/{name}/undo", response_model=schemas.Restored, dependencies=WRITES)
+def undo(name: str, asked: schemas.Undo, services: Serving) -> dict[str, Any]:
+    """Take a removal back: the pictures are there again as they were."""
+    served = services.library[name]
+    _sweep(served, services.settings.limits.undo_seconds)
+    path = _room(served) / f"{asked.undo}.json"
+    if not re.fullmatch(r"[0-9a-f]{32}", asked.undo) or not path.is_file():
+        raise not_found("removal that could be undone")
+    removed = [Removed.from_json(told) for told in json.loads(path.read_text("utf-8"))]
+    restored = served.collection.put_back(removed)
+    path.unlink(missing_ok=True)
+    return {"restored": restored}
+
+
+def allowed(top: str, path: str) -> str:
+    """The real folder below a root that a client names.
+
+    Raises
+    ------
+    Problem
+        404, when it is not there; 403, when it lies elsewhere, or links lead elsewhere.
+    """
+    if "\0" in path or path.startswith("/"):
+        raise Problem(403, "forbidden", "only folders below the given roots can be named")
+    real = os.path.realpath(os.path.join(top, path))
+    if not within(real, top):
+        raise Problem(403, "forbidden", "only folders below the given roots can be named")
+    if not os.path.isdir(real):
+        raise not_found("folder of that name")
+    return real
+
+
+def _root(services: Services, name: str) -> str:
+    found = named(services.settings.roots)
+    if name not in found:
+        raise not_found("root of that name")
+    return os.path.realpath(found[name])
+
+
+def _kept(services: Services, served: Served, file: UploadFile) -> str:
+    """Keep a picture that was sent, by a name of our own; give its path."""
+    limits = services.settings.limits
+    content = file.file.read(limits.upload_bytes + 1)
+    if len(content) > limits.upload_bytes:
+        raise Problem(413, "too-large", f"a picture may have {limits.upload_bytes} bytes")
+    stem = re.sub(r"[^\w.-]+", "_", Path(plain(file.filename) or "picture").stem).strip("._")[:80]
+    digest = hashlib.sha256(content).hexdigest()[:12]
+    path = served.uploads / f"{stem or 'picture'}-{digest}{_suffix(content)}"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.exists():
+        with replacing(path) as part:
+            part.write_bytes(content)
+    return str(path)
+
+
+def _suffix(content: bytes) -> str:
+    """The ending that a content gives a picture; what is none fails when it is indexed, with its reason."""
+    try:
+        with opened(content) as picture:
+            kind = picture.image.format or "HEIF"
+    except BadPicture:
+        kind = "JPEG"
+    return {"JPEG": ".jpg", "TIFF": ".tif", "JPEG2000": ".jp2", "HEIF": ".heic"}.get(kind, f".{kind.lower()}")
+
+
+def _room(served: Served) -> Path:
+    return served.room / "removed"
+
+
+def _sweep(served: Served, seconds: float) -> None:
+    """Forget removals that are too old to be undone."""
+    for path in _room(served).glob("*.json"):
+        if time.time() - path.stat().st_mtime > seconds:
+            path.unlink(missing_ok=True)

@@ -1,0 +1,85 @@
+"""The application: routes behind guards."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from likewise._version import __version__
+from likewise.collection.describing import DescriberFactory
+from likewise.web import (
+    adding,
+    collections,
+    explaining,
+    page,
+    pictures,
+    problems,
+    runs,
+    search,
+    signing,
+    working,
+)
+from likewise.web.limits import Bounds
+from likewise.web.metrics import Measured
+from likewise.web.security import API, Guard, SecureHeaders
+from likewise.web.services import make_services
+from likewise.web.settings import Settings
+from likewise.web.stopping import hearing
+
+ROUTERS = (
+    signing.router,
+    collections.router,
+    search.router,
+    explaining.router,
+    pictures.router,
+    adding.router,
+    working.router,
+    runs.router,
+)
+
+
+def create_app(settings: Settings, factory: DescriberFactory | None = None) -> FastAPI:
+    """Make the application that serves some collections.
+
+    Parameters
+    ----------
+    factory
+        Another way to make what describes pictures.
+
+    Raises
+    ------
+    CollectionError, StorageError
+        When a collection cannot be read, or the state cannot be written.
+    """
+    services = make_services(settings, factory)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        with hearing(services.stopping):
+            yield
+        services.stopping.set()
+        services.jobs.close()
+        services.library.close()
+
+    app = FastAPI(
+        title="likewise",
+        version=__version__,
+        description="Find the pictures that show the same thing.",
+        openapi_url=f"{API}/openapi.json",
+        docs_url=None,  # theirs loads scripts from another host
+        redoc_url=None,
+        lifespan=lifespan,
+    )
+    app.state.services = services
+    problems.register(app)
+    for router in ROUTERS:
+        app.include_router(router, prefix=API)
+    page.mount(app)
+    # the last one added is the first one asked
+    app.add_middleware(Guard, settings=settings, attempts=services.attempts)
+    app.add_middleware(Bounds, limits=settings.limits)
+    app.add_middleware(Measured, metrics=services.metrics)
+    app.add_middleware(SecureHeaders)
+    return app

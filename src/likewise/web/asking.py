@@ -1,0 +1,185 @@
+"""From what a client asks to vectors, and from vectors to a page of hits."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import time
+from collections import OrderedDict
+from collections.abc import Hashable, Sequence
+from pathlib import Path
+from threading import Lock
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+
+from likewise.errors import UsageError
+from likewise.ranking.stages import Stage
+from likewise.types import Box, FloatArray, Hit
+from likewise.web import schemas
+from likewise.web.library import Served
+from likewise.web.problems import Problem
+from likewise.web.settings import Limits
+from likewise.web.uploads import Uploads
+
+T = TypeVar("T")
+
+AT_LEAST = 200
+"""Hits that are ranked even when fewer are asked for, so that scrolling on asks nothing anew."""
+
+
+class Kept(Generic[T]):
+    """The last few of some values, by key; threads may share it."""
+
+    def __init__(self, most: int) -> None:
+        self._most, self._lock = most, Lock()
+        self._values: OrderedDict[Hashable, T] = OrderedDict()
+
+    def get(self, key: Hashable) -> T | None:
+        """The value, if it is still there."""
+        with self._lock:
+            if key in self._values:
+                self._values.move_to_end(key)
+            return self._values.get(key)
+
+    def put(self, key: Hashable, value: T) -> T:
+        """Keep a value; give it."""
+        with self._lock:
+            self._values[key] = value
+            self._values.move_to_end(key)
+            while len(self._values) > self._most:
+                self._values.popitem(last=False)
+        return value
+
+
+class Asking:
+    """Describes queries and ranks; what was described or ranked a moment ago is not done again."""
+
+    def __init__(self, uploads: Uploads, limits: Limits) -> None:
+        self._uploads, self._limits = uploads, limits
+        self._vectors: Kept[FloatArray] = Kept(256)
+        self._rankings: Kept[list[Hit]] = Kept(64)
+
+    def source(self, served: Served, query: schemas.Query) -> bytes | Path:
+        """The picture of a query: what was sent, or the file of a picture here.
+
+        Raises
+        ------
+        Problem
+            404, when it is unknown.
+        """
+        if query.upload is not None:
+            return self._uploads.read(query.upload)
+        if query.picture is not None:
+            return served.entry(query.picture).path
+        raise UsageError("this takes a picture, not a vector")
+
+    def vector(self, served: Served, query: schemas.Query) -> FloatArray:
+        """The vector of a query, shape ``(d,)``."""
+        if query.vector is not None:
+            with np.errstate(over="ignore"):  # what is not finite is refused
+                vector = np.array(query.vector, np.float32)
+            return served.collection.describe(vector, box=box_of(query))
+        if query.picture is not None and query.box is None:
+            served.entry(query.picture)  # unknown ones are a 404
+            return served.collection.describe(query.picture)
+        moment = served.generation if query.picture is not None else served.collection.manifest.recipe_hash
+        key = (served.name, moment, query.model_dump_json())
+        held = self._vectors.get(key)
+        if held is None:
+            held = self._vectors.put(key, self._describe(served, query))
+        return held
+
+    def _describe(self, served: Served, query: schemas.Query) -> FloatArray:
+        source = self.source(served, query)
+        limit = self._limits.upload_pixels if query.upload is not None else None
+        return served.collection.describe(source, box=box_of(query), crop=query.crop, max_pixels=limit)
+
+    def search(self, served: Served, asked: schemas.Search) -> dict[str, Any]:
+        """A page of hits, as `likewise.web.schemas.Hits`."""
+        begin = time.perf_counter()
+        count = min(asked.k, self._limits.page)
+        self._check(asked)
+        digest = _digest(asked)
+        start = _place(asked.cursor, digest)
+        stages = [Stage.parse(stage) for stage in asked.then]
+        generation = served.generation
+        hits = self._ranked(served, asked, stages, start + count, (served.name, generation, digest))
+        total = served.folders()[asked.folder][1] if asked.folder else len(served.collection)
+        more = start + count < min(total, len(hits)) or (len(hits) >= start + count and start + count < total)
+        return {
+            "hits": _shown(served, hits[start : start + count]),
+            "total": total,
+            "next": _cursor(start + count, digest) if more else None,
+            "generation": generation,
+            "seconds": time.perf_counter() - begin,
+            "then": [str(stage) for stage in stages],
+        }
+
+    def _check(self, asked: schemas.Search) -> None:
+        pictures = len(asked.queries) + len(asked.yes) + len(asked.no)
+        if pictures > 4 * self._limits.queries or len(asked.queries) > self._limits.queries:
+            raise Problem(400, "bad-request", f"one query takes at most {self._limits.queries} pictures")
+
+    def _ranked(
+        self, served: Served, asked: schemas.Search, stages: Sequence[Stage], k: int, key: Hashable
+    ) -> list[Hit]:
+        """The first ``k`` hits or more, unless there are fewer."""
+        held = self._rankings.get(key)
+        if held is not None and (len(held) >= k or len(held) >= len(served.collection)):
+            return held
+        under = served.folder(asked.folder) if asked.folder else None
+        first, *others = (self.vector(served, query) for query in asked.queries)
+        yes, no = ([self.vector(served, query) for query in judged] for judged in (asked.yes, asked.no))
+        hits = served.collection.search(
+            *(first,), k=max(k, AT_LEAST), also=others, yes=yes, no=no, under=under, then=stages
+        )
+        return self._rankings.put(key, hits)
+
+
+def box_of(query: schemas.Query) -> Box | None:
+    """The box of a query."""
+    return Box(*query.box) if query.box is not None else None
+
+
+def _shown(served: Served, hits: Sequence[Hit]) -> list[dict[str, Any]]:
+    found = {entry.id: entry for entry in served.collection.entries([hit.id for hit in hits])}
+    labels = served.labels()
+    return [
+        served.picture(found[hit.id], labels)
+        | {
+            "rank": hit.rank,
+            "score": hit.score,
+            "box": hit.box and [hit.box.x1, hit.box.y1, hit.box.x2, hit.box.y2],
+        }
+        for hit in hits
+        if hit.id in found  # unless it was removed a moment ago
+    ]
+
+
+def _digest(asked: schemas.Search) -> str:
+    """A name for what is asked, whichever page of it."""
+    text = asked.model_dump_json(exclude={"k", "cursor"})
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def _cursor(start: int, digest: str) -> str:
+    return base64.urlsafe_b64encode(f"{start}.{digest}".encode()).decode().rstrip("=")
+
+
+def _place(cursor: str | None, digest: str) -> int:
+    """Where a page begins."""
+    if cursor is None:
+        return 0
+    start, _, of = decoded(cursor).partition(".")
+    if not start.isdecimal() or len(start) > 12 or of != digest:
+        raise Problem(400, "bad-request", "this cursor belongs to another search")
+    return int(start)
+
+
+def decoded(cursor: str) -> str:
+    """The text in a cursor, empty if it is none."""
+    try:
+        return base64.urlsafe_b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4)).decode("ascii")
+    except ValueError:
+        return ""

@@ -1,0 +1,93 @@
+"""The route that says why two pictures are alike."""
+
+from __future__ import annotations
+
+import base64
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from fastapi import APIRouter
+from PIL import Image
+
+from likewise.errors import LikewiseError
+from likewise.inspection.explain import Contributions
+from likewise.pictures import size_of
+from likewise.types import Box
+from likewise.web import schemas
+from likewise.web.asking import box_of
+from likewise.web.library import Served
+from likewise.web.services import Services, Serving
+
+router = APIRouter(tags=["search"])
+
+MORE, LESS = (224, 64, 16), (24, 96, 224)
+"""Colours of what gives to the score, and of what takes from it."""
+
+_PIXELS = 16
+"""Pixels of a cell's side in the picture of the heat."""
+
+
+@router.post("/collections/{name}/explain", response_model=schemas.Explanation)
+async def explain(name: str, asked: schemas.Explain, services: Serving) -> dict[str, Any]:
+    """Share the score of a query and a picture out among the places of both."""
+    return await services.gate.run(_explained, services, services.library[name], asked)
+
+
+def _explained(services: Services, served: Served, asked: schemas.Explain) -> dict[str, Any]:
+    query, hit = services.asking.source(served, asked.query), served.entry(asked.picture).path
+    box = box_of(asked.query)
+    found = served.collection.explain(query, hit, box=box, crop=asked.query.crop)
+    top = max(float(np.abs(side.cells).max()) for side in (found.first, found.second))
+    located = _located(services, served, asked)
+    return {
+        "score": found.similarity,
+        "constant": found.second.constant,
+        "exact": True,
+        "query": _side(query, found.first, box, top),
+        "hit": _side(hit, found.second, located, top),
+        "matches": [],
+    }
+
+
+def _located(services: Services, served: Served, asked: schemas.Explain) -> Box | None:
+    """Where in the picture the query is found; None for recipes that cannot tell."""
+    vector = services.asking.vector(served, asked.query)
+    path = served.entry(asked.picture).path
+    try:
+        hits = served.collection.search(vector, k=1, under=path, then=["localise:top=1"])
+    except LikewiseError:
+        return None
+    return hits[0].box if hits else None
+
+
+def _side(source: bytes | Path, side: Contributions, box: Box | None, top: float) -> dict[str, Any]:
+    width, height = size_of(source)
+    rows, columns = side.cells.shape
+    return {
+        "width": width,
+        "height": height,
+        "region": _corners(side.area),
+        "box": box and _corners(box),
+        "heat": {"rows": rows, "columns": columns, "values": side.cells.ravel().tolist(), "top": top},
+        "png": overlay(side, top),
+    }
+
+
+def overlay(side: Contributions, top: float) -> str:
+    """The heat as a transparent picture, in an address: the more a place gives, the less is seen through."""
+    rows, columns = side.cells.shape
+    small = Image.fromarray(side.cells.astype(np.float32))
+    size = (columns * _PIXELS, rows * _PIXELS)
+    heat = np.clip(np.asarray(small.resize(size, Image.Resampling.BICUBIC)) / (top or 1), -1, 1)
+    colour = np.where(heat[:, :, None] > 0, np.array(MORE), np.array(LESS))
+    share = 200 * np.sqrt(np.abs(heat))
+    pixels = np.concatenate([colour, share[:, :, None]], axis=2).astype(np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(pixels, "RGBA").save(file, "PNG")
+    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode("ascii")
+
+
+def _corners(box: Box) -> list[float]:
+    return [box.x1, box.y1, box.x2, box.y2]

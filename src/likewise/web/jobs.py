@@ -1,0 +1,338 @@
+"""Jobs: additions that go on by themselves, each a file that every process of the server reads.
+
+The process that took a job on works on it in a thread and holds the lock on its file. The kernel gives the
+lock back when that process ends, however it ends: a job that says it is running, and whose lock nobody holds,
+was interrupted. What a job has committed stays, so that going on with one is to start it again.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import logging
+import os
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from threading import Event, Thread
+from typing import Any, Literal, TypeAlias
+
+from likewise.assets import replacing
+from likewise.errors import CollectionLocked, LikewiseError
+from likewise.types import Progress
+from likewise.web.library import Library, Served
+from likewise.web.problems import Problem, not_found, problem_of
+
+log = logging.getLogger("likewise.web")
+
+State: TypeAlias = Literal["waiting", "running", "paused", "done", "failed", "cancelled", "interrupted"]
+
+ENDED: frozenset[State] = frozenset({"done", "failed", "cancelled", "interrupted"})
+KEPT = 100
+"""Jobs of a collection that are remembered."""
+
+_PATIENCE = 0.5
+_OFTEN = 0.2
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job as its file tells of it.
+
+    Attributes
+    ----------
+    sources
+        What it adds: absolute paths, which clients never see.
+    before
+        How many files it had done before it was paused.
+    """
+
+    id: str
+    collection: str
+    kind: Literal["files", "folder", "retry", "update"]
+    subject: str
+    sources: tuple[str, ...]
+    retry: bool = False
+    prune: bool = False
+    inside: str | None = None
+    max_pixels: int | None = None
+    state: State = "waiting"
+    done: int = 0
+    total: int = 0
+    failed: int = 0
+    before: int = 0
+    remaining: float | None = None
+    note: str = ""
+    started: float = 0.0
+    ended: float | None = None
+    report: dict[str, float] | None = None
+    error: dict[str, str] | None = None
+
+    def told(self) -> dict[str, Any]:
+        """The job as clients see it."""
+        hidden = {"sources", "retry", "prune", "inside", "max_pixels", "before"}
+        return {key: value for key, value in asdict(self).items() if key not in hidden}
+
+
+class Stopped(Exception):
+    """A job that somebody wants to stop."""
+
+    def __init__(self, state: State) -> None:
+        super().__init__(state)
+        self.state: State = state
+
+
+class Jobs:
+    """The jobs of all collections of a server.
+
+    Parameters
+    ----------
+    stopping
+        Set when the server stops; jobs stop then, and can be gone on with later.
+    """
+
+    def __init__(self, library: Library, stopping: Event) -> None:
+        self._library, self._stopping = library, stopping
+        self._threads: list[Thread] = []
+
+    # --- asking ---
+
+    def all(self, served: Served) -> list[Job]:
+        """Jobs of a collection, the newest first."""
+        ids = sorted((path.stem for path in _room(served).glob("*.json")), reverse=True)
+        return [job for id in ids if (job := self._read(served, id))]
+
+    def get(self, id: str) -> tuple[Served, Job]:
+        """A job and its collection.
+
+        Raises
+        ------
+        Problem
+            404.
+        """
+        if id.isalnum() and id.isascii():
+            for served in self._library:
+                if job := self._read(served, id):
+                    return served, job
+        raise not_found("job of that id")
+
+    def indexing(self, served: Served) -> str | None:
+        """Id of the job that is adding to a collection."""
+        return next((job.id for job in self.all(served) if job.state in ("running", "waiting")), None)
+
+    def _read(self, served: Served, id: str) -> Job | None:
+        path = _room(served) / f"{id}.json"
+        try:
+            told = json.loads(path.read_text("utf-8"))
+            job = Job(**{**told, "sources": tuple(told["sources"])})
+        except (OSError, ValueError, TypeError, KeyError):
+            return None
+        if job.state in ("running", "waiting") and not _is_held(path.with_suffix(".lock")):
+            return replace(job, state="interrupted", remaining=None)
+        return job
+
+    # --- changing ---
+
+    def start(
+        self,
+        served: Served,
+        kind: Literal["files", "folder", "retry", "update"],
+        subject: str,
+        sources: tuple[str, ...],
+        *,
+        retry: bool = False,
+        prune: bool = False,
+        inside: str | None = None,
+        max_pixels: int | None = None,
+    ) -> Job:
+        """Begin a job; the options are those of `likewise.collection.collection.Collection.add`."""
+        began = time.time()
+        id = f"{int(began * 1000):012x}{secrets.token_hex(4)}"
+        job = Job(
+            *(id, served.name, kind, subject, sources),
+            *(retry, prune, inside, max_pixels),
+            started=began,
+        )
+        self._forget(served)
+        self._begin(served, job)
+        return job
+
+    def resume(self, id: str) -> Job:
+        """Go on with a job that was paused or interrupted.
+
+        Raises
+        ------
+        Problem
+            409, when it is in another state.
+        """
+        served, job = self.get(id)
+        if job.state not in ("paused", "interrupted"):
+            raise Problem(409, "conflict", f"the job is {job.state}: there is nothing to go on with")
+        job = replace(job, state="waiting", before=job.done, ended=None, remaining=None)
+        self._begin(served, job)
+        return job
+
+    def stop(self, id: str, wish: Literal["pause", "cancel"]) -> Job:
+        """Ask a job to pause or to end; it does after what it is about to commit.
+
+        Raises
+        ------
+        Problem
+            409, when it has ended.
+        """
+        served, job = self.get(id)
+        if job.state in ENDED or (wish == "pause" and job.state == "paused"):
+            raise Problem(409, "conflict", f"the job is {job.state} already")
+        if job.state == "paused":
+            return _write(served, replace(job, state="cancelled", ended=time.time()))
+        _wish(served, id).write_text(wish)
+        return job
+
+    def close(self) -> None:
+        """Wait for the jobs of this process to stop."""
+        for thread in self._threads:
+            thread.join()
+
+    # --- within ---
+
+    def _begin(self, served: Served, job: Job) -> None:
+        _wish(served, job.id).write_text("run")
+        _write(served, job)
+        ready = Event()
+        thread = Thread(target=self._work, args=(served, job, ready), name=f"likewise job {job.id}")
+        self._threads = [one for one in self._threads if one.is_alive()] + [thread]
+        thread.start()
+        ready.wait(10)  # until it holds its lock: nobody shall take it for interrupted
+
+    def _work(self, served: Served, job: Job, ready: Event) -> None:
+        with _holding(_room(served) / f"{job.id}.lock") as is_ours:
+            ready.set()
+            if not is_ours:  # somebody else goes on with it
+                return
+            working = _Working(served, job, self._stopping)
+            try:
+                working.run()
+            except Stopped as stopped:
+                working.end(stopped.state)
+            except LikewiseError as error:
+                log.warning("job %s: %s: %s", job.id, type(error).__name__, error)
+                told = problem_of(error).value()
+                working.end("failed", error={"code": told["code"], "message": told["message"]})
+            except Exception as error:
+                log.error("fault in job %s", job.id, exc_info=error)
+                working.end("failed", error={"code": "internal", "message": "the server made a mistake"})
+
+    def _forget(self, served: Served) -> None:
+        for job in self.all(served)[KEPT:]:
+            for suffix in (".json", ".wish", ".lock"):
+                (_room(served) / f"{job.id}{suffix}").unlink(missing_ok=True)
+
+
+class _Working:
+    """A job that this process works on."""
+
+    def __init__(self, served: Served, job: Job, stopping: Event) -> None:
+        self._served, self._job, self._stopping = served, job, stopping
+        self._written = 0.0
+
+    def run(self) -> None:
+        """Add, as soon as nobody else is writing."""
+        while True:
+            self._heed()
+            try:
+                with self._served.another() as collection:
+                    report = collection.add(
+                        *self._job.sources,
+                        retry=self._job.retry,
+                        prune=self._job.prune,
+                        inside=self._job.inside,
+                        max_pixels=self._job.max_pixels,
+                        progress=self._on_progress,
+                    )
+                break
+            except CollectionLocked:
+                self._set(state="waiting")
+                self._stopping.wait(_PATIENCE)
+        self.end("done", report=asdict(report))
+
+    def end(self, state: State, **facts: Any) -> None:
+        """Note what became of it."""
+        ended = time.time() if state in ENDED else None
+        self._set(state=state, remaining=None, ended=ended, **facts)
+
+    def _on_progress(self, now: Progress) -> None:
+        ahead = self._job.before
+        facts: dict[str, Any] = {
+            "state": "running",
+            "done": ahead + now.done,
+            "total": ahead + now.total,
+            "failed": now.failed,
+            "remaining": now.remaining,
+            "note": now.note,
+        }
+        if time.monotonic() - self._written > _OFTEN or now.done == now.total:
+            self._set(**facts)
+        else:
+            self._job = replace(self._job, **facts)
+        self._heed()
+
+    def _heed(self) -> None:
+        """Stop if somebody wants it."""
+        if self._stopping.is_set():
+            raise Stopped("interrupted")
+        with suppress(OSError):
+            match _wish(self._served, self._job.id).read_text():
+                case "pause":
+                    raise Stopped("paused")
+                case "cancel":
+                    raise Stopped("cancelled")
+
+    def _set(self, **facts: Any) -> None:
+        self._job = _write(self._served, replace(self._job, **facts))
+        self._written = time.monotonic()
+
+
+def _room(served: Served) -> Path:
+    return served.room / "jobs"
+
+
+def _wish(served: Served, id: str) -> Path:
+    return _room(served) / f"{id}.wish"
+
+
+def _write(served: Served, job: Job) -> Job:
+    path = _room(served) / f"{job.id}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as part:
+        part.write_text(json.dumps(asdict(job)), encoding="utf-8")
+    return job
+
+
+@contextmanager
+def _holding(path: Path) -> Iterator[bool]:
+    """Hold a lock, if nobody else does."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+            return
+        yield True
+    finally:
+        os.close(descriptor)
+
+
+def _is_held(path: Path) -> bool:
+    with suppress(FileNotFoundError):
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(descriptor)
+    return False

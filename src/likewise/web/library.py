@@ -1,0 +1,207 @@
+"""The collections that a server serves, by name, and their pictures as clients know them."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+from likewise.collection.catalogue import Entry, Failure
+from likewise.collection.collection import Collection
+from likewise.collection.describing import DescriberFactory
+from likewise.web.problems import not_found
+from likewise.web.settings import Settings, named
+
+SUFFIX = ".likewise"
+UPLOADS = "uploads"
+
+
+@dataclass
+class Served:
+    """One collection of the server.
+
+    Attributes
+    ----------
+    room
+        Where the server keeps what belongs to it: its jobs, and what was removed.
+    """
+
+    name: str
+    collection: Collection
+    room: Path
+    factory: DescriberFactory | None = None
+    engine: str = "openvino"
+    device: str = "cpu"
+    _lock: Lock = field(default_factory=Lock)
+    _folders: tuple[int, dict[str, tuple[Path, int]]] = (-1, {})
+
+    @cached_property
+    def uploads(self) -> Path:
+        """Where pictures that are added by upload are kept."""
+        return Path(os.path.realpath(self.collection.path)) / UPLOADS
+
+    def another(self) -> Collection:
+        """The same collection opened once more, for a job that writes."""
+        return Collection.open(
+            self.collection.path,
+            engine=self.engine,
+            device=self.device,
+            extractor_factory=self.factory,
+        )
+
+    @property
+    def generation(self) -> int:
+        """How often it was changed; 0 before it is made."""
+        return self.collection.generation if self.collection.exists else 0
+
+    # --- paths as clients see them: the name of an indexed folder, then the way below it ---
+
+    def labels(self) -> dict[str, Path]:
+        """The indexed folders by their names."""
+        return named(self.collection.roots())
+
+    def shown(self, path: Path, labels: dict[str, Path] | None = None) -> str:
+        """An absolute path as clients see it."""
+        for name, root in (self.labels() if labels is None else labels).items():
+            if path.is_relative_to(root):
+                return _text(os.path.join(name, path.relative_to(root))).rstrip("/.")
+        return _text(path.name)
+
+    def folder(self, shown: str) -> Path:
+        """The folder with pictures that clients see as ``shown``; nothing is opened to find it.
+
+        Raises
+        ------
+        Problem
+            404, when no picture lies there.
+        """
+        known = self.folders()
+        if shown not in known:
+            raise not_found("picture in a folder of that name")
+        return known[shown][0]
+
+    def at(self, shown: str) -> list[Entry]:
+        """The picture that clients see as ``shown``, if there is one; nothing is opened to find it."""
+        name, _, below = shown.partition("/")
+        root = self.labels().get(name)
+        return self.collection.at(root / below) if root and below else []
+
+    def folders(self) -> dict[str, tuple[Path, int]]:
+        """All folders with pictures, as clients see them, and how many lie in each and below it."""
+        with self._lock:
+            generation = self.generation
+            if self._folders[0] != generation:
+                self._folders = (generation, dict(sorted(self._count().items())) if generation else {})
+            return self._folders[1]
+
+    def _count(self) -> dict[str, tuple[Path, int]]:
+        labels = self.labels()
+        counts: dict[str, tuple[Path, int]] = {}
+        for folder, pictures in Counter(path.parent for _, path in self.collection.paths()).items():
+            for place in (folder, *folder.parents):
+                shown = self.shown(place, labels)
+                counts[shown] = (place, counts.get(shown, (place, 0))[1] + pictures)
+                if place in labels.values():
+                    break
+        return counts
+
+    def picture(self, entry: Entry, labels: dict[str, Path]) -> dict[str, Any]:
+        """A picture as clients see it."""
+        path = self.shown(entry.path, labels)
+        return {
+            "id": entry.id,
+            "path": path,
+            "name": path.rpartition("/")[2],
+            "folder": path.rpartition("/")[0],
+            "width": entry.width,
+            "height": entry.height,
+            "bytes": entry.bytes,
+            "modified": entry.modified,
+        }
+
+    def pictures(self, entries: Sequence[Entry]) -> list[dict[str, Any]]:
+        """Pictures as clients see them."""
+        labels = self.labels()
+        return [self.picture(entry, labels) for entry in entries]
+
+    def entry(self, picture: int) -> Entry:
+        """What is known of a picture.
+
+        Raises
+        ------
+        Problem
+            404.
+        """
+        found = self.collection.entries([picture]) if self.collection.exists else []
+        if not found:
+            raise not_found(f"picture {picture} in {self.name}")
+        return found[0]
+
+    def failure(self, failure: Failure, labels: dict[str, Path]) -> dict[str, Any]:
+        """A failure as clients see it; its message names the file as they know it."""
+        shown = self.shown(failure.path, labels)
+        message = failure.message.replace(str(failure.path), shown)
+        for root in labels.values():
+            message = message.replace(str(root), "")
+        return {
+            "path": shown,
+            "reason": failure.reason,
+            "message": message,
+            "at": failure.at,
+            "key": key_of(failure.path),
+        }
+
+
+class Library:
+    """The collections of a server."""
+
+    def __init__(self, settings: Settings, factory: DescriberFactory | None = None) -> None:
+        self._served: dict[str, Served] = {}
+        for name, path in named(settings.collections, suffix=SUFFIX).items():
+            collection = Collection.open(
+                path, engine=settings.engine, device=settings.device, extractor_factory=factory
+            )
+            room = settings.room(path)
+            room.mkdir(parents=True, exist_ok=True)
+            self._served[name] = Served(
+                name, collection, room, factory, engine=settings.engine, device=settings.device
+            )
+
+    def __iter__(self) -> Iterator[Served]:
+        return iter(self._served.values())
+
+    def __len__(self) -> int:
+        return len(self._served)
+
+    def __getitem__(self, name: str) -> Served:
+        """A collection by its name.
+
+        Raises
+        ------
+        Problem
+            404.
+        """
+        if name not in self._served:
+            raise not_found("collection of that name")
+        return self._served[name]
+
+    def close(self) -> None:
+        """Let go of all of them."""
+        for served in self:
+            served.collection.close()
+
+
+def key_of(path: Path) -> str:
+    """A name for a file that tells nothing about where it lies."""
+    return hashlib.sha256(os.fsencode(path)).hexdigest()[:16]
+
+
+def _text(path: str) -> str:
+    """A path that JSON can hold, whatever bytes are in it."""
+    return path.encode("utf-8", "backslashreplace").decode("utf-8")

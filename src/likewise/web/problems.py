@@ -1,0 +1,131 @@
+"""Errors as clients see them: a code for programs, a sentence for people, and no path or traceback."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from likewise.errors import (
+    BadBox,
+    BadPicture,
+    CollectionLocked,
+    CollectionNotFound,
+    LikewiseError,
+    UnknownName,
+    UsageError,
+)
+
+log = logging.getLogger("likewise.web")
+
+
+class Problem(Exception):
+    """What keeps a request from being answered.
+
+    Parameters
+    ----------
+    status
+        Of HTTP.
+    code
+        One stable word for programs.
+    message
+        One sentence for a person.
+    more
+        Further members of the error.
+    """
+
+    def __init__(
+        self, status: int, code: str, message: str, *, retry_after: int | None = None, **more: Any
+    ) -> None:
+        super().__init__(message)
+        self.status, self.code, self.retry_after, self.more = status, code, retry_after, more
+
+    def response(self) -> JSONResponse:
+        """The answer that says so."""
+        headers = {} if self.retry_after is None else {"retry-after": str(self.retry_after)}
+        return JSONResponse({"error": self.value()}, self.status, headers)
+
+    def value(self) -> dict[str, Any]:
+        """The same as what JSON knows."""
+        return {"code": self.code, "message": str(self), **self.more}
+
+
+def not_found(what: str) -> Problem:
+    """The problem that something is not there."""
+    return Problem(404, "not-found", f"there is no {what}")
+
+
+def problem_of(error: LikewiseError) -> Problem:
+    """What a client may know of an error; the log keeps the rest."""
+    match error:
+        case BadPicture():
+            return Problem(400, "bad-picture", _plain(error, _UNREADABLE), reason=error.reason)
+        case BadBox():
+            return Problem(400, "bad-box", _plain(error, "the box cannot be used"))
+        case UnknownName():
+            return Problem(400, "unknown-name", _plain(error, "something is called by an unknown name"))
+        case UsageError():
+            return Problem(400, "bad-request", _plain(error, "the request cannot be carried out as given"))
+        case CollectionNotFound():
+            return Problem(404, "not-found", "the collection holds nothing yet: add pictures to it first")
+        case CollectionLocked():
+            return Problem(409, "locked", "the collection is being written; try again when that is done")
+        case _:
+            log.warning("%s: %s", type(error).__name__, error)
+            return Problem(503, "unavailable", _UNAVAILABLE)
+
+
+_UNREADABLE = "the picture cannot be read"
+_UNAVAILABLE = "the server cannot do this now; its log says why"
+
+
+def _plain(error: LikewiseError, instead: str) -> str:
+    """The error's own sentence, unless it names a path."""
+    text = str(error)
+    return instead if "/" in text or "\\" in text else text
+
+
+def _fields(errors: Sequence[Any]) -> list[dict[str, str]]:
+    return [
+        {"where": ".".join(map(str, error["loc"])), "message": str(error["msg"])} for error in errors[:20]
+    ]
+
+
+def register(app: FastAPI) -> None:
+    """Answer every error in the one form."""
+
+    @app.exception_handler(Problem)
+    async def of_problem(_: Request, error: Problem) -> JSONResponse:
+        return error.response()
+
+    @app.exception_handler(LikewiseError)
+    async def of_likewise(_: Request, error: LikewiseError) -> JSONResponse:
+        return problem_of(error).response()
+
+    @app.exception_handler(RequestValidationError)
+    async def of_schema(_: Request, error: RequestValidationError) -> JSONResponse:
+        fields = _fields(error.errors())
+        return Problem(422, "invalid", "the request is not of the documented form", fields=fields).response()
+
+    @app.exception_handler(HTTPException)
+    async def of_http(_: Request, error: HTTPException) -> JSONResponse:
+        code, message = _PLAIN.get(error.status_code, ("bad-request", "the request cannot be understood"))
+        response = Problem(error.status_code, code, message).response()
+        response.headers.update(error.headers or {})
+        return response
+
+    @app.exception_handler(Exception)
+    async def of_fault(_: Request, error: Exception) -> JSONResponse:  # the server logs the traceback
+        return Problem(500, "internal", "the server made a mistake; its log has the details").response()
+
+
+_PLAIN = {
+    404: ("not-found", "there is nothing at this address"),
+    405: ("method-not-allowed", "this address does not take that method"),
+    413: ("too-large", "the request is too large"),
+}

@@ -1,0 +1,203 @@
+"""Routes of evaluations: runs, their queries, and two of them compared."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+from fastapi import APIRouter, Query, Request, Response
+
+from likewise.errors import LikewiseError
+from likewise.evaluation.report import Report, answers, compare, curve, report
+from likewise.evaluation.runs import read_run
+from likewise.pictures import size_of
+from likewise.types import Box
+from likewise.web import schemas
+from likewise.web.library import key_of
+from likewise.web.pictures import IMAGE, Pixels, small
+from likewise.web.problems import not_found
+from likewise.web.security import API
+from likewise.web.services import Services, Serving
+
+router = APIRouter(prefix="/runs", tags=["evaluation"])
+Number = schemas.Id
+T = TypeVar("T")
+
+
+@router.get("", response_model=schemas.Runs)
+def runs(services: Serving) -> dict[str, Any]:
+    """The runs in the server's folder of runs."""
+    found = [_summary(id, one) for id, path in _files(services).items() if (one := _scored(path))]
+    return {"runs": sorted(found, key=lambda run: (run["benchmark"], -run["value"]))}
+
+
+@router.get("/{id}", response_model=schemas.Run)
+def run(id: str, services: Serving) -> dict[str, Any]:
+    """A run: its card, its score, and what each query scored."""
+    one = _report(services, id)
+    recall, precision = curve(one.scores)
+    asked = zip(one.run.boxes, one.scores.queries, one.scores.values.tolist(), strict=True)
+    table = [
+        {
+            "number": number,
+            "name": query.name,
+            "value": _known(value),
+            "positives": query.positives,
+            "box": _corners(box),
+        }
+        for number, (box, query, value) in enumerate(asked)
+    ]
+    card = {key: str(fact) for key, fact in one.run.card.facts(one.scores.rule).items()}
+    lines = {"recall": recall.tolist(), "precision": precision.tolist()}
+    return _summary(id, one) | {"card": _plain(card), "table": table, "curve": lines}
+
+
+@router.get("/{id}/queries/{number}", response_model=schemas.RunQuery)
+def query(
+    id: str, number: Number, services: Serving, k: Annotated[int, Query(ge=1, le=200)] = 20
+) -> dict[str, Any]:
+    """A query of a run, and the first pictures that it found."""
+    one = _report(services, id)
+    asked = _at(one.run.benchmark.queries, number, "query")
+    places = list(one.run.benchmark.gallery)
+    found = [
+        {
+            "rank": answer.hit.rank,
+            "score": answer.hit.score,
+            "name": places[answer.hit.id],
+            "verdict": answer.verdict,
+            "box": _corners(answer.hit.box),
+            "thumbnail": f"{API}/runs/{id}/gallery/{answer.hit.id}/thumbnail",
+        }
+        for answer in answers(one.run, number, k)
+    ]
+    width, height = _size(asked.picture)
+    return {
+        "number": number,
+        "name": asked.name,
+        "value": _known(float(one.scores.values[number])),
+        "box": _corners(one.run.boxes[number]),
+        "width": width,
+        "height": height,
+        "answers": found,
+        "thumbnail": f"{API}/runs/{id}/queries/{number}/thumbnail",
+    }
+
+
+@router.get("/{id}/compare/{other}", response_model=schemas.RunComparison)
+def compared(id: str, other: str, services: Serving) -> dict[str, Any]:
+    """Two runs query by query, with the interval and the test of their difference."""
+    first, second = _report(services, id), _report(services, other)
+    found = compare(first, second)
+    numbers = {query.name: number for number, query in enumerate(first.run.benchmark.queries)}
+    rows = zip(found.queries, found.first.tolist(), found.second.tolist(), strict=True)
+    return {
+        "first": _summary(id, first),
+        "second": _summary(other, second),
+        "difference": found.difference,
+        "interval": list(found.interval),
+        "p": found.test.p,
+        "table": [
+            {"number": numbers[name], "name": name, "first": a, "second": b, "difference": b - a}
+            for name, a, b in rows
+        ],
+    }
+
+
+@router.get("/{id}/gallery/{number}/thumbnail", responses=IMAGE, response_class=Response)
+async def gallery_thumbnail(
+    id: str, number: Number, request: Request, services: Serving, size: Pixels = 320
+) -> Response:
+    """A picture that was searched in, made small."""
+    one = await services.gate.run(_report, services, id)
+    file = _at(list(one.run.benchmark.gallery.values()), number, "picture")
+    return await small(services, request, file, _digest(file), size)
+
+
+@router.get("/{id}/queries/{number}/thumbnail", responses=IMAGE, response_class=Response)
+async def query_thumbnail(
+    id: str, number: Number, request: Request, services: Serving, size: Pixels = 320
+) -> Response:
+    """A query's picture, made small."""
+    one = await services.gate.run(_report, services, id)
+    file = _at(one.run.benchmark.queries, number, "query").picture
+    return await small(services, request, file, _digest(file), size)
+
+
+def _files(services: Services) -> dict[str, Path]:
+    """The runs that there are, by names of which none comes from a client."""
+    return {path.stem: path for path in sorted(services.settings.runs.glob("*/*.json"))}
+
+
+def _report(services: Services, id: str) -> Report:
+    path = _files(services).get(id)
+    found = _scored(path) if path else None
+    if found is None:
+        raise not_found("run of that id")
+    return found
+
+
+def _scored(path: Path) -> Report | None:
+    """A run with its scores, or None where the file is no run."""
+    try:
+        return _read(path, path.stat().st_mtime_ns)
+    except (LikewiseError, OSError):
+        return None
+
+
+@lru_cache(64)
+def _read(path: Path, _changed: int) -> Report:
+    return report(read_run(path))
+
+
+def _summary(id: str, one: Report) -> dict[str, Any]:
+    card, scores = one.run.card, one.scores
+    return {
+        "id": id,
+        "benchmark": card.benchmark,
+        "recipe": card.recipe,
+        "crop": card.crop,
+        "measure": scores.measure,
+        "value": scores.value,
+        "interval": list(one.interval),
+        "queries": len(scores.queries),
+        "made": one.run.path.stat().st_mtime,
+    }
+
+
+def _at(things: Sequence[T], number: int, what: str) -> T:
+    if number >= len(things):
+        raise not_found(f"{what} {number} in this run")
+    return things[number]
+
+
+def _digest(file: Path) -> str:
+    """A name for what a file holds now, without reading it."""
+    try:
+        status = file.stat()
+    except OSError:
+        raise not_found("file of this picture any more") from None
+    return f"{key_of(file)}{status.st_size:x}{status.st_mtime_ns:x}"
+
+
+def _size(file: Path) -> tuple[int | None, int | None]:
+    try:
+        return size_of(file)
+    except LikewiseError:
+        return None, None
+
+
+def _corners(box: Box | None) -> list[float] | None:
+    return [box.x1, box.y1, box.x2, box.y2] if box else None
+
+
+def _known(value: float) -> float | None:
+    return None if math.isnan(value) else value
+
+
+def _plain(card: dict[str, str]) -> dict[str, str]:
+    """A card without the folders of this machine."""
+    return {key: fact for key, fact in card.items() if "/" not in fact}

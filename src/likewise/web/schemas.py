@@ -1,0 +1,483 @@
+"""What clients send and get, as the OpenAPI document shows it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Name = Annotated[str, Field(max_length=200)]
+Corners = Annotated[list[float], Field(min_length=4, max_length=4, examples=[[40, 30, 220, 180]])]
+Id = Annotated[int, Field(ge=0, lt=1 << 63)]
+Cursor = Annotated[str, Field(max_length=100)]
+
+
+class Asked(BaseModel):
+    """Something that clients send: what is not documented is refused."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+
+class Told(BaseModel):
+    """Something that clients get."""
+
+
+# --- what is asked ---
+
+
+class Query(Asked):
+    """One picture to search for: by its id here, by an upload, or its vector."""
+
+    picture: Id | None = None
+    upload: Annotated[str, Field(max_length=40)] | None = None
+    vector: Annotated[list[float], Field(max_length=200_000)] | None = None
+    box: Corners | None = Field(
+        default=None, description="Left, top, right, bottom in pixels of the upright original."
+    )
+    crop: Literal["whole", "own"] = "whole"
+
+    @model_validator(mode="after")
+    def _one(self) -> Query:
+        if sum(given is not None for given in (self.picture, self.upload, self.vector)) != 1:
+            raise ValueError("give one of picture, upload and vector")
+        return self
+
+
+class Search(Asked):
+    """What to search for, and how."""
+
+    queries: list[Query] = Field(min_length=1, description="Several pictures are searched for as one.")
+    yes: list[Query] = Field(default=[], description="More like these.")
+    no: list[Query] = Field(default=[], description="Less like these.")
+    then: Annotated[list[Name], Field(max_length=8)] = Field(
+        [], description="Stages, as `GET /stages` lists."
+    )
+    folder: Annotated[str, Field(max_length=4096)] | None = Field(
+        None, description="As `GET .../folders` gives it."
+    )
+    k: int = Field(default=50, ge=1)
+    cursor: Cursor | None = Field(default=None, description="`next` of the answer before.")
+
+
+class Compare(Asked):
+    """Two pictures to compare."""
+
+    a: Query
+    b: Query
+
+
+class Explain(Asked):
+    """A query and a picture that it found."""
+
+    query: Query
+    picture: Id
+
+
+class AddFolder(Asked):
+    """A folder to add, below one of the server's roots."""
+
+    root: Name
+    path: Annotated[str, Field(max_length=4096)] = ""
+    retry: bool = False
+    prune: bool = False
+
+
+class Retry(Asked):
+    """Failures to try again; all of them if none is named."""
+
+    keys: Annotated[list[Annotated[str, Field(max_length=16)]], Field(max_length=10_000)] = []
+
+
+class Remove(Asked):
+    """Pictures to forget."""
+
+    pictures: Annotated[list[Id], Field(min_length=1, max_length=10_000)]
+
+
+class Undo(Asked):
+    """A removal to take back."""
+
+    undo: Annotated[str, Field(max_length=64)]
+
+
+class Token(Asked):
+    """The server's token."""
+
+    token: Annotated[str, Field(max_length=1000)]
+
+
+# --- what is told ---
+
+
+class Bounds(Told):
+    """What the server takes."""
+
+    upload_bytes: int
+    upload_pixels: int
+    upload_files: int
+    k: int
+    queries: int
+
+
+class Session(Told):
+    """What this client may do here."""
+
+    version: str
+    token_required: bool
+    signed_in: bool
+    can_write: bool
+    read_only: bool
+    originals: bool
+    limits: Bounds
+
+
+class Collection(Told):
+    """A collection in a few facts; most are null before it is made."""
+
+    name: str
+    pictures: int
+    failures: int
+    generation: int
+    changed: float | None = None
+    bytes: int = 0
+    recipe: str | None = None
+    recipe_hash: str | None = None
+    recipe_toml: str | None = None
+    network: str | None = None
+    weights_hash: str | None = None
+    dimensions: int | None = None
+    code: str | None = None
+    engine: str | None = None
+    precision: str | None = None
+    distance: str | None = None
+    explains: bool = False
+    localise: bool = False
+    indexing: str | None = None
+    roots: list[str] = []
+    same_pictures: list[str] = []
+
+
+class Collections(Told):
+    """All collections."""
+
+    collections: list[Collection]
+
+
+class Upload(Told):
+    """A picture that was sent."""
+
+    id: str
+    width: int
+    height: int
+    name: str | None = None
+
+
+class Picture(Told):
+    """A picture of a collection."""
+
+    id: int
+    path: str
+    name: str
+    folder: str
+    width: int
+    height: int
+    bytes: int
+    modified: float
+
+
+class Pictures(Told):
+    """A page of pictures."""
+
+    pictures: list[Picture]
+    total: int
+    next: str | None
+    generation: int
+
+
+class Folder(Told):
+    """A folder, and how many pictures lie in it and below."""
+
+    path: str
+    pictures: int
+
+
+class Folders(Told):
+    """The folders with pictures."""
+
+    folders: list[Folder]
+
+
+class Failure(Told):
+    """A file that could not be indexed."""
+
+    path: str
+    reason: str
+    message: str
+    at: float
+    key: str
+
+
+class Failures(Told):
+    """A page of failures."""
+
+    failures: list[Failure]
+    total: int
+    next: str | None
+
+
+class Hit(Picture):
+    """A found picture; ``box`` is where in it the query was found, if that was looked for."""
+
+    rank: int
+    score: float
+    box: Corners | None = None
+
+
+class Hits(Told):
+    """A page of found pictures, best first."""
+
+    hits: list[Hit]
+    total: int
+    next: str | None
+    generation: int
+    seconds: float
+    then: list[str]
+    uploads: list[Upload] = []
+
+
+class Option(Told):
+    """An option of a stage."""
+
+    name: str
+    default: float
+    least: float
+    most: float
+
+
+class Stage(Told):
+    """Something that may follow a search."""
+
+    name: str
+    options: list[Option]
+
+
+class Stages(Told):
+    """All stages."""
+
+    stages: list[Stage]
+
+
+class Comparison(Told):
+    """How alike two pictures are, and how unusual that is here."""
+
+    similarity: float
+    percentile: float | None
+    rank: int
+    quantiles: dict[str, float]
+
+
+class Heat(Told):
+    """What each cell of a grid over a region gives, row by row; ``top`` is the largest magnitude of both sides."""
+
+    rows: int
+    columns: int
+    values: list[float]
+    top: float
+
+
+class Side(Told):
+    """One of two pictures that are alike.
+
+    ``region`` is what of the upright original the heat covers, ``box`` where the query was found, and ``png``
+    the heat as a data address to lay over the region.
+    """
+
+    width: int
+    height: int
+    region: Corners
+    box: Corners | None
+    heat: Heat
+    png: str
+
+
+class Match(Told):
+    """Two patches that match, and how much that counts."""
+
+    query: Corners
+    hit: Corners
+    weight: float
+
+
+class Explanation(Told):
+    """Why two pictures are alike: the cells of either side, and the constant, add up to the score."""
+
+    score: float
+    constant: float
+    exact: bool
+    query: Side
+    hit: Side
+    matches: list[Match] = []
+
+
+class Root(Told):
+    """A folder that pictures may be added from."""
+
+    name: str
+
+
+class Roots(Told):
+    """All of them."""
+
+    roots: list[Root]
+
+
+class RootFolder(Told):
+    """A folder below a root: the folders in it, and how many picture files."""
+
+    path: str
+    folders: list[str]
+    pictures: int
+
+
+class Fault(Told):
+    """An error: a word for programs and a sentence for people."""
+
+    code: str
+    message: str
+
+
+class Job(Told):
+    """Work that goes on by itself."""
+
+    id: str
+    collection: str
+    kind: Literal["files", "folder", "retry", "update"]
+    subject: str
+    state: Literal["waiting", "running", "paused", "done", "failed", "cancelled", "interrupted"]
+    done: int
+    total: int
+    failed: int
+    remaining: float | None
+    note: str
+    started: float
+    ended: float | None
+    report: dict[str, float] | None
+    error: Fault | None
+
+
+class Jobs(Told):
+    """Jobs, the newest first."""
+
+    jobs: list[Job]
+
+
+class Removed(Told):
+    """What was removed, and until when it can be undone."""
+
+    removed: int
+    undo: str
+    until: float
+
+
+class Restored(Told):
+    """What came back."""
+
+    restored: int
+
+
+class Health(Told):
+    """That the server answers."""
+
+    status: Literal["ok"]
+    version: str
+    collections: int
+
+
+class RunSummary(Told):
+    """A run of an evaluation."""
+
+    id: str
+    benchmark: str
+    recipe: str
+    crop: str
+    measure: str
+    value: float
+    interval: list[float]
+    queries: int
+    made: float | None
+
+
+class Runs(Told):
+    """All runs."""
+
+    runs: list[RunSummary]
+
+
+class RunRow(Told):
+    """What one query scored; null where it has no right answer."""
+
+    number: int
+    name: str
+    value: float | None
+    positives: int
+    box: Corners | None
+
+
+class Curve(Told):
+    """Precision over recall."""
+
+    recall: list[float]
+    precision: list[float]
+
+
+class Run(RunSummary):
+    """A run with its card and its queries."""
+
+    card: dict[str, Any]
+    table: list[RunRow]
+    curve: Curve
+
+
+class RunAnswer(Told):
+    """One picture that a query of a run found."""
+
+    rank: int
+    score: float
+    name: str
+    verdict: Literal["right", "wrong", "junk"]
+    box: Corners | None
+    thumbnail: str
+
+
+class RunQuery(Told):
+    """A query of a run and what it found."""
+
+    number: int
+    name: str
+    value: float | None
+    box: Corners | None
+    width: int | None
+    height: int | None
+    answers: list[RunAnswer]
+    thumbnail: str
+
+
+class RunDifference(Told):
+    """One query in two runs."""
+
+    number: int
+    name: str
+    first: float
+    second: float
+    difference: float
+
+
+class RunComparison(Told):
+    """Two runs query by query; ``p`` is that of a sign-flip test that they do not differ."""
+
+    first: RunSummary
+    second: RunSummary
+    difference: float
+    interval: list[float]
+    p: float
+    table: list[RunDifference]

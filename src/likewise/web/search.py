@@ -1,0 +1,105 @@
+"""Routes that search, and compare two pictures."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, File, Form, UploadFile
+
+from likewise.ranking.stages import BOUNDS, STAGES
+from likewise.types import Box, FloatArray
+from likewise.web import schemas
+from likewise.web.library import Served
+from likewise.web.problems import Problem
+from likewise.web.services import Services, Serving
+from likewise.web.uploads import Upload
+
+router = APIRouter(tags=["search"])
+
+
+@router.post("/collections/{name}/search", response_model=schemas.Hits)
+async def search(name: str, asked: schemas.Search, services: Serving) -> dict[str, Any]:
+    """Find the pictures most like one or several, best first."""
+    return await services.gate.run(services.asking.search, services.library[name], asked)
+
+
+@router.post("/collections/{name}/search/upload", response_model=schemas.Hits)
+async def search_upload(
+    name: str,
+    services: Serving,
+    picture: Annotated[list[UploadFile], File(description="What to search for; several are one query.")],
+    box: Annotated[str | None, Form(max_length=200, description="x1,y1,x2,y2 in the first picture.")] = None,
+    crop: Annotated[Literal["whole", "own"], Form()] = "whole",
+    then: Annotated[list[schemas.Name], Form()] = [],  # noqa: B006
+    folder: Annotated[str | None, Form(max_length=4096)] = None,
+    k: Annotated[int, Form(ge=1)] = 50,
+) -> dict[str, Any]:
+    """Send a picture and find those most like it in one request."""
+    served = services.library[name]
+    if len(picture) > services.settings.limits.queries:
+        raise Problem(400, "bad-request", "too many pictures for one query")
+    corners = Box.parse(box) if box else None
+
+    def work() -> dict[str, Any]:
+        uploads = [keep(services, one) for one in picture]
+        queries = [schemas.Query(upload=upload.id, crop=crop) for upload in uploads]
+        if corners:
+            queries[0].box = [corners.x1, corners.y1, corners.x2, corners.y2]
+        asked = schemas.Search(queries=queries, then=then, folder=folder, k=k)
+        return services.asking.search(served, asked) | {"uploads": uploads}
+
+    return await services.gate.run(work)
+
+
+@router.post("/collections/{name}/compare", response_model=schemas.Comparison)
+async def compare(name: str, asked: schemas.Compare, services: Serving) -> dict[str, Any]:
+    """Score two pictures, and judge the score by the scores of random pairs of the collection."""
+    served = services.library[name]
+
+    def work() -> dict[str, Any]:
+        a, b = (_operand(services, served, query) for query in (asked.a, asked.b))
+        found = served.collection.compare(a, b)
+        told = {key: getattr(found, key) for key in ("similarity", "percentile", "rank")}
+        return told | {"quantiles": {f"{share:g}": score for share, score in found.quantiles.items()}}
+
+    return await services.gate.run(work)
+
+
+@router.get("/stages", response_model=schemas.Stages)
+def stages() -> dict[str, Any]:
+    """What may follow a search, in a sensible order."""
+    return {
+        "stages": [
+            {
+                "name": kind,
+                "options": [
+                    {
+                        "name": key,
+                        "default": default,
+                        "least": BOUNDS[kind][key][0],
+                        "most": BOUNDS[kind][key][1],
+                    }
+                    for key, default in options.items()
+                ],
+            }
+            for kind, options in STAGES.items()
+        ]
+    }
+
+
+def keep(services: Services, file: UploadFile) -> Upload:
+    """Keep a picture that was sent."""
+    limit = services.settings.limits.upload_bytes
+    return services.uploads.keep(file.file.read(limit + 1), plain(file.filename))
+
+
+def plain(name: str | None) -> str | None:
+    """The last part of the name that a client gave its file, for showing."""
+    return re.split(r"[/\\]", name)[-1][:200] if name else None
+
+
+def _operand(services: Services, served: Served, query: schemas.Query) -> int | FloatArray:
+    """A picture of the collection as itself, anything else as its vector."""
+    vector = services.asking.vector(served, query)
+    return query.picture if query.picture is not None and query.box is None else vector

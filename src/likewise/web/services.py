@@ -1,0 +1,81 @@
+"""What the requests of one server share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from threading import Event
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from likewise.collection.describing import DescriberFactory
+from likewise.web.asking import Asking
+from likewise.web.jobs import Jobs
+from likewise.web.library import Library
+from likewise.web.limits import Gate
+from likewise.web.metrics import Metrics
+from likewise.web.security import Attempts
+from likewise.web.settings import Settings
+from likewise.web.store import Store
+from likewise.web.thumbnails import Thumbnails
+from likewise.web.uploads import Uploads
+
+
+@dataclass
+class Services:
+    """What the requests of one server share.
+
+    Attributes
+    ----------
+    gate
+        For what takes the network; thumbnails have one of their own.
+    stopping
+        Set when the server is about to stop.
+    """
+
+    settings: Settings
+    library: Library
+    uploads: Uploads
+    thumbnails: Thumbnails
+    gate: Gate
+    thumbnail_gate: Gate
+    metrics: Metrics
+    asking: Asking
+    jobs: Jobs
+    stopping: Event
+    attempts: Attempts
+
+
+def make_services(settings: Settings, factory: DescriberFactory | None) -> Services:
+    """Open what a server needs.
+
+    Raises
+    ------
+    StorageError, CollectionError
+        When the state or a collection cannot be opened.
+    """
+    limits = settings.limits
+    settings.state.mkdir(parents=True, exist_ok=True, mode=0o700)
+    library, stopping = Library(settings, factory), Event()
+    uploads = Uploads(Store(settings.state / "uploads", limits.kept_uploads), limits)
+    return Services(
+        settings=settings,
+        library=library,
+        uploads=uploads,
+        thumbnails=Thumbnails(Store(settings.state / "thumbnails", limits.kept_thumbnails)),
+        gate=Gate(limits.running, limits.waiting),
+        thumbnail_gate=Gate(limits.running, 8 * limits.waiting),
+        metrics=Metrics(),
+        asking=Asking(uploads, limits),
+        jobs=Jobs(library, stopping),
+        stopping=stopping,
+        attempts=Attempts(),
+    )
+
+
+def _services(request: Request) -> Services:
+    services: Services = request.app.state.services
+    return services
+
+
+Serving = Annotated[Services, Depends(_services)]

@@ -1,0 +1,75 @@
+"""Pictures that clients sent to search with, by a name that their content gives them."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+
+from likewise.errors import BadPicture
+from likewise.pictures import size_of
+from likewise.web.problems import Problem, not_found
+from likewise.web.settings import Limits
+from likewise.web.store import Store
+
+_ID = re.compile(r"u[0-9a-f]{24}")
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A picture that was sent; ``width`` and ``height`` of it upright."""
+
+    id: str
+    width: int
+    height: int
+    name: str | None = None
+
+
+class Uploads:
+    """Keeps what was sent, so that an address that names it can be opened again."""
+
+    def __init__(self, store: Store, limits: Limits) -> None:
+        self._store, self._limits = store, limits
+
+    def keep(self, content: bytes, name: str | None) -> Upload:
+        """Check a picture and keep it.
+
+        Raises
+        ------
+        BadPicture
+            When it is none, or has too many pixels.
+        StorageError
+            When it cannot be written.
+        """
+        upload = self._upload(content, "u" + hashlib.sha256(content).hexdigest()[:24], name)
+        self._store.put(upload.id, content)
+        return upload
+
+    def read(self, upload: str) -> bytes:
+        """Give what was sent.
+
+        Raises
+        ------
+        Problem
+            404, when it is unknown, or was too long ago.
+        """
+        content = self._store.get(upload) if _ID.fullmatch(upload) else None
+        if content is None:
+            raise not_found("upload of that id any more: send the picture again")
+        return content
+
+    def get(self, upload: str) -> Upload:
+        """Tell about an upload."""
+        return self._upload(self.read(upload), upload, None)
+
+    def _upload(self, content: bytes, id: str, name: str | None) -> Upload:
+        if len(content) > self._limits.upload_bytes:
+            raise Problem(
+                413, "too-large", f"a picture may have {self._limits.upload_bytes} bytes, not {len(content)}"
+            )
+        width, height = size_of(content)
+        if width * height > self._limits.upload_pixels:
+            raise BadPicture(
+                f"a picture may have {self._limits.upload_pixels} pixels, not {width} x {height}", "too-large"
+            )
+        return Upload(id, width, height, name)

@@ -1,0 +1,90 @@
+"""Routes of jobs, and their progress as events."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from fastapi.responses import StreamingResponse
+
+from likewise.web import schemas
+from likewise.web.jobs import ENDED
+from likewise.web.services import Services, Serving
+from likewise.web.writing import WRITES
+
+router = APIRouter(prefix="/jobs", tags=["jobs"])
+
+_OFTEN, _QUIET = 0.2, 15.0
+"""Seconds between two looks at a job, and between two signs of life."""
+
+EVENTS: dict[int | str, dict[str, Any]] = {
+    200: {
+        "content": {"text/event-stream": {}},
+        "description": "`progress` with the job at every change, `end` with it at the end.",
+    }
+}
+
+
+@router.get("", response_model=schemas.Jobs)
+def jobs(
+    services: Serving, collection: Annotated[str | None, Query(max_length=200)] = None
+) -> dict[str, Any]:
+    """All jobs, or those of a collection, the newest first."""
+    served = [services.library[collection]] if collection is not None else list(services.library)
+    found = [job for one in served for job in services.jobs.all(one)]
+    return {"jobs": [job.told() for job in sorted(found, key=lambda job: job.id, reverse=True)]}
+
+
+@router.get("/{id}", response_model=schemas.Job)
+def job(id: str, services: Serving) -> dict[str, Any]:
+    """One job."""
+    return services.jobs.get(id)[1].told()
+
+
+@router.post("/{id}/pause", response_model=schemas.Job, dependencies=WRITES)
+def pause(id: str, services: Serving) -> dict[str, Any]:
+    """Let a job rest; what it has committed stays."""
+    return services.jobs.stop(id, "pause").told()
+
+
+@router.post("/{id}/resume", response_model=schemas.Job, dependencies=WRITES)
+def resume(id: str, services: Serving) -> dict[str, Any]:
+    """Go on with a job that was paused, or interrupted by the end of its server."""
+    return services.jobs.resume(id).told()
+
+
+@router.post("/{id}/cancel", response_model=schemas.Job, dependencies=WRITES)
+def cancel(id: str, services: Serving) -> dict[str, Any]:
+    """End a job; what it has committed stays."""
+    return services.jobs.stop(id, "cancel").told()
+
+
+@router.get("/{id}/events", response_class=StreamingResponse, responses=EVENTS)
+async def events(id: str, services: Serving) -> StreamingResponse:
+    """Follow a job by server-sent events."""
+    await asyncio.to_thread(services.jobs.get, id)  # unknown ones are a 404
+    return StreamingResponse(
+        _events(services, id), media_type="text/event-stream", headers={"x-accel-buffering": "no"}
+    )
+
+
+async def _events(services: Services, id: str) -> AsyncIterator[str]:
+    """What happens to a job, until it ends or the server does."""
+    before, spoke = None, time.monotonic()
+    yield "retry: 2000\n\n"
+    while not services.stopping.is_set():
+        _, found = await asyncio.to_thread(services.jobs.get, id)
+        if found != before:
+            kind = "end" if found.state in ENDED else "progress"
+            yield f"event: {kind}\ndata: {json.dumps(found.told())}\n\n"
+            before, spoke = found, time.monotonic()
+            if kind == "end":
+                return
+        elif time.monotonic() - spoke > _QUIET:
+            yield ": still here\n\n"
+            spoke = time.monotonic()
+        await asyncio.sleep(_OFTEN)
