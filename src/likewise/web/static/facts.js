@@ -19,7 +19,7 @@ export function section(body, address, held) {
       [T.facts.distance, held.distance],
       [T.facts.engine, held.engine],
       [T.facts.precision, held.precision],
-      [T.facts.exact, T.facts.exactly[held.linear]],
+      [T.facts.exact, T.facts.exactly[held.explains]],
       [T.facts.hash, held.recipe_hash],
       [T.facts.weights, held.weights_hash?.slice(0, 12)],
       [T.facts.generation, whole(held.generation)],

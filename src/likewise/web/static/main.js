@@ -29,7 +29,7 @@ function header() {
     "header",
     { class: "top" },
     h("a", { class: "skip", href: "#content", onclick: (event) => (event.preventDefault(), main.focus()) }, T.skip),
-    h("a", { class: "mark", href: "/search" }, h("img", { src: "/static/mark.svg", alt: "", width: 26, height: 26 }), h("span", {}, T.name)),
+    h("a", { class: "mark", href: "/search" }, icon("mark"), h("span", {}, T.name)),
     nav,
     chooserPlace,
     h("div", { class: "tools" }, button(T.keys.open, { name: "keys", shown: false, kind: "keysbutton", onclick: showKeys }), themeSwitch()),

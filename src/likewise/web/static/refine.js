@@ -37,7 +37,7 @@ function stageField(all, chosen, { name, options }) {
   const numbers = options.map((option) => {
     const field = h("input", {
       type: "number",
-      step: Number.isInteger(option.default) && Number.isInteger(option.least ?? 0) ? "1" : "any",
+      step: "any",
       min: option.least,
       max: option.most,
       value: chosen[name]?.[option.name] ?? option.default,
