@@ -80,6 +80,7 @@ def create_app(settings: Settings, factory: DescriberFactory | None = None) -> F
     # the last one added is the first one asked
     app.add_middleware(Guard, settings=settings, attempts=services.attempts)
     app.add_middleware(Bounds, limits=settings.limits)
+    app.add_middleware(problems.Faults)
     app.add_middleware(Measured, metrics=services.metrics)
     app.add_middleware(SecureHeaders)
     return app

@@ -41,7 +41,7 @@ def folders(name: str, services: Serving) -> dict[str, Any]:
 def failures(name: str, services: Serving, k: Size = 100, cursor: Cursor = None) -> dict[str, Any]:
     """Files that could not be indexed, each with its reason."""
     served = services.library[name]
-    if not served.collection.exists:
+    if not served.exists:
         return {"failures": [], "total": 0, "next": None}
     found, labels = served.collection.failures(), served.labels()
     start, stop, following = page(k, cursor, len(found), services.settings.limits.page)
@@ -50,7 +50,7 @@ def failures(name: str, services: Serving, k: Size = 100, cursor: Cursor = None)
 
 
 def _told(services: Services, served: Served) -> dict[str, Any]:
-    if not served.collection.exists:
+    if not served.exists:
         return {
             "name": served.name,
             "pictures": 0,

@@ -199,6 +199,7 @@ class Jobs:
     # --- within ---
 
     def _begin(self, served: Served, job: Job) -> None:
+        _room(served).mkdir(parents=True, exist_ok=True)
         _wish(served, job.id).write_text("run")
         _write(served, job)
         ready = Event()
@@ -305,7 +306,6 @@ def _wish(served: Served, id: str) -> Path:
 
 def _write(served: Served, job: Job) -> Job:
     path = _room(served) / f"{job.id}.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as part:
         part.write_text(json.dumps(asdict(job)), encoding="utf-8")
     return job

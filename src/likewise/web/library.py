@@ -15,6 +15,7 @@ from typing import Any
 from likewise.collection.catalogue import Entry, Failure
 from likewise.collection.collection import Collection
 from likewise.collection.describing import DescriberFactory
+from likewise.errors import CollectionNotFound
 from likewise.web.problems import not_found
 from likewise.web.settings import Settings, named
 
@@ -56,9 +57,17 @@ class Served:
         )
 
     @property
+    def exists(self) -> bool:
+        """Whether it is made by now, also by another process."""
+        return self.generation > 0
+
+    @property
     def generation(self) -> int:
         """How often it was changed; 0 before it is made."""
-        return self.collection.generation if self.collection.exists else 0
+        try:
+            return self.collection.generation
+        except CollectionNotFound:
+            return 0
 
     # --- paths as clients see them: the name of an indexed folder, then the way below it ---
 
@@ -138,7 +147,7 @@ class Served:
         Problem
             404.
         """
-        found = self.collection.entries([picture]) if self.collection.exists else []
+        found = self.collection.entries([picture]) if self.exists else []
         if not found:
             raise not_found(f"picture {picture} in {self.name}")
         return found[0]

@@ -40,7 +40,7 @@ def pictures(
 ) -> dict[str, Any]:
     """The pictures of a collection, page by page."""
     served = services.library[name]
-    if not served.collection.exists:
+    if not served.exists:
         return {"pictures": [], "total": 0, "next": None, "generation": 0}
     if path is not None:
         found = served.pictures(served.at(path))

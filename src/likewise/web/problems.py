@@ -10,6 +10,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from likewise.errors import (
     BadBox,
@@ -119,9 +120,30 @@ def register(app: FastAPI) -> None:
         response.headers.update(error.headers or {})
         return response
 
-    @app.exception_handler(Exception)
-    async def of_fault(_: Request, error: Exception) -> JSONResponse:  # the server logs the traceback
-        return Problem(500, "internal", "the server made a mistake; its log has the details").response()
+
+class Faults:
+    """Turns what nobody expected into an answer that tells nothing about it; the log has the traceback."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+        started = False
+
+        async def sending(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, sending)
+        except Exception as error:
+            if scope["type"] != "http" or started:
+                raise
+            log.error("fault in %s", scope["path"], exc_info=error)
+            problem = Problem(500, "internal", "the server made a mistake; its log has the details")
+            await problem.response()(scope, receive, send)
 
 
 _PLAIN = {

@@ -28,6 +28,10 @@ class Told(BaseModel):
 class Query(Asked):
     """One picture to search for: by its id here, by an upload, or its vector."""
 
+    model_config = ConfigDict(
+        json_schema_extra={"oneOf": [{"required": [name]} for name in ("picture", "upload", "vector")]}
+    )
+
     picture: Id | None = None
     upload: Annotated[str, Field(max_length=40)] | None = None
     vector: Annotated[list[float], Field(max_length=200_000)] | None = None
@@ -277,7 +281,7 @@ class Comparison(Told):
 
 
 class Heat(Told):
-    """What each cell of a grid over a region gives, row by row; ``top`` is the largest magnitude of both sides."""
+    """What each cell of a grid gives, row by row; ``top`` is the largest magnitude of both sides."""
 
     rows: int
     columns: int

@@ -1,0 +1,312 @@
+"""Searching, browsing, thumbnails and explaining over HTTP."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fastapi.testclient import TestClient
+from PIL import Image
+
+from likewise.collection import Collection
+from likewise.ranking.stages import STAGES
+from tests.fakes import RECIPE, FakeFactory, picture_bytes
+from tests.web.serving import API, BASE, data, fault, make_collection, serving
+from tests.zoo import bomb_png, encode, exif_of, photo
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("searching")
+    make_collection(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def client(made: Path) -> Iterator[TestClient]:
+    with serving(made) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def collection(made: Path) -> Iterator[Collection]:
+    with Collection.open(made / "photos.likewise", extractor_factory=FakeFactory()) as collection:
+        yield collection
+
+
+def found(client: TestClient, **asked: object) -> list[int]:
+    return [hit["id"] for hit in data(client.post(f"{BASE}/search", json=asked))["hits"]]
+
+
+class TestSearch:
+    def test_by_id_it_finds_what_the_collection_finds(
+        self, client: TestClient, collection: Collection
+    ) -> None:
+        told = data(client.post(f"{BASE}/search", json={"queries": [{"picture": 7}], "k": 5}))
+        hits = collection.search(7, k=5)
+        assert [(hit["id"], hit["rank"]) for hit in told["hits"]] == [(hit.id, hit.rank) for hit in hits]
+        assert [hit["score"] for hit in told["hits"]] == pytest.approx([hit.score for hit in hits])
+        assert told["total"] == 30
+
+    def test_by_upload_and_by_vector(self, client: TestClient, collection: Collection) -> None:
+        upload = data(client.post(f"{API}/uploads", files={"picture": ("a/b.png", picture_bytes(3))}), 201)
+        assert (upload["width"], upload["height"], upload["name"]) == (24, 16, "b.png")
+        by_upload = found(client, queries=[{"upload": upload["id"]}])
+        vector = collection.describe(picture_bytes(3)).tolist()
+        assert by_upload == found(client, queries=[{"vector": vector}])
+        assert by_upload == [hit.id for hit in collection.search(picture_bytes(3), k=50)]
+
+    def test_in_one_request(self, client: TestClient, collection: Collection) -> None:
+        sent = {"picture": ("a.png", picture_bytes(4))}
+        asked = {"box": "0,0,12,8", "k": "3", "then": ["expand:n=2"], "crop": "own"}
+        told = data(client.post(f"{BASE}/search/upload", files=sent, data=asked))
+        hits = collection.search(picture_bytes(4), k=3, box=(0, 0, 12, 8), crop="own", then=["expand:n=2"])
+        assert [hit["id"] for hit in told["hits"]] == [hit.id for hit in hits]
+        assert told["uploads"][0]["id"].startswith("u")
+        assert told["then"] == ["expand(n=2, alpha=0)"]
+
+    def test_a_box_changes_the_ranking(self, client: TestClient, collection: Collection) -> None:
+        box = [0, 0, 12, 8]
+        boxed = found(client, queries=[{"picture": 2, "box": box}])
+        assert boxed != found(client, queries=[{"picture": 2}])
+        path = collection.path_of(2)
+        assert boxed == [hit.id for hit in collection.search(path, k=50, box=(0, 0, 12, 8))]
+
+    def test_several_pictures_each_with_its_box_and_judged_ones(
+        self, client: TestClient, collection: Collection
+    ) -> None:
+        queries = [{"picture": 2, "box": [0, 0, 12, 8]}, {"picture": 3, "box": [12, 0, 24, 8]}]
+        told = found(client, queries=queries, yes=[{"picture": 4}], no=[{"picture": 5}, {"picture": 6}])
+        vectors = [
+            collection.describe(collection.path_of(query["picture"]), box=query["box"])  # type: ignore[arg-type]
+            for query in queries
+        ]
+        hits = collection.search(vectors[0], also=vectors[1:], yes=[4], no=[5, 6], k=50)
+        assert told == [hit.id for hit in hits]
+
+    def test_stages_say_where_the_query_was_found(self, client: TestClient) -> None:
+        asked = {"queries": [{"picture": 2}], "then": ["localise:top=3"], "k": 4}
+        hits = data(client.post(f"{BASE}/search", json=asked))["hits"]
+        assert [hit["box"] is None for hit in hits] == [False, False, False, True]
+
+    def test_pages_make_up_the_whole(self, client: TestClient) -> None:
+        asked = {"queries": [{"picture": 9}], "then": ["reciprocal:k1=5,k2=2"], "k": 7}
+        ids: list[int] = []
+        for _ in range(5):
+            told = data(client.post(f"{BASE}/search", json=asked))
+            ids += [hit["id"] for hit in told["hits"]]
+            asked["cursor"] = told["next"]
+        assert told["next"] is None
+        assert ids == found(client, queries=[{"picture": 9}], then=["reciprocal:k1=5,k2=2"])
+        assert len(set(ids)) == 30
+
+    def test_a_cursor_of_another_search_is_refused(self, client: TestClient) -> None:
+        first = data(client.post(f"{BASE}/search", json={"queries": [{"picture": 9}], "k": 2}))
+        other = {"queries": [{"picture": 8}], "k": 2}
+        for cursor in (first["next"], "x", "=", "żółw", "MA"):
+            response = client.post(f"{BASE}/search", json=other | {"cursor": cursor})
+            assert fault(response, 400) == "bad-request"
+
+    def test_only_a_folder(self, client: TestClient) -> None:
+        asked = {"queries": [{"picture": 1}], "folder": "pictures/deep"}
+        told = data(client.post(f"{BASE}/search", json=asked))
+        assert {hit["folder"] for hit in told["hits"]} == {"pictures/deep"}
+        assert told["total"] == len(told["hits"]) == 5
+        assert fault(client.post(f"{BASE}/search", json=asked | {"folder": "pict"}), 404) == "not-found"
+
+    @pytest.mark.parametrize(
+        ("query", "status", "code"),
+        [
+            ({}, 422, "invalid"),
+            ({"picture": 1, "vector": [1.0]}, 422, "invalid"),
+            ({"picture": 999}, 404, "not-found"),
+            ({"picture": 1, "box": [5, 5, 5, 9]}, 400, "bad-box"),
+            ({"picture": 1, "box": [500, 500, 600, 600]}, 400, "bad-box"),
+            ({"picture": 1, "box": [1, 2, 3]}, 422, "invalid"),
+            ({"vector": [1.0, 2.0]}, 400, "bad-request"),
+            ({"vector": [1e300] * 12}, 400, "bad-request"),
+            ({"vector": [1.0] * 12, "box": [0, 0, 1, 1]}, 400, "bad-request"),
+            ({"upload": "u" + "0" * 24}, 404, "not-found"),
+            ({"upload": "../../etc/passwd"}, 404, "not-found"),
+        ],
+    )
+    def test_what_cannot_be_asked(
+        self, client: TestClient, query: dict[str, object], status: int, code: str
+    ) -> None:
+        assert fault(client.post(f"{BASE}/search", json={"queries": [query]}), status) == code
+
+    @pytest.mark.parametrize("stage", ["sort", "expand:n=0", "expand:n=x", "expand:m=2"])
+    def test_unknown_stages(self, client: TestClient, stage: str) -> None:
+        asked = {"queries": [{"picture": 1}], "then": [stage]}
+        assert client.post(f"{BASE}/search", json=asked).status_code == 400
+
+    def test_bad_pictures_say_what_is_wrong(self, client: TestClient) -> None:
+        for content, reason in ((b"", "empty"), (b"text" * 30, "not-a-picture"), (bomb_png(), "too-large")):
+            response = client.post(f"{API}/uploads", files={"picture": ("a.png", content)})
+            assert data(response, 400)["error"]["reason"] == reason
+
+    def test_what_was_described_is_not_described_again(self, made: Path) -> None:
+        factory = FakeFactory()
+        asked = {"queries": [{"picture": 3, "box": [0, 0, 12, 8]}], "k": 3}
+        with serving(made, factory=factory) as client:
+            for _ in range(3):
+                told = data(client.post(f"{BASE}/search", json=asked))
+                asked["cursor"] = told["next"]
+        assert factory.described == 1
+
+    def test_comparing(self, client: TestClient, collection: Collection) -> None:
+        told = data(client.post(f"{BASE}/compare", json={"a": {"picture": 1}, "b": {"picture": 2}}))
+        assert told["similarity"] == pytest.approx(collection.compare(1, 2).similarity)
+        assert told["rank"] == collection.compare(1, 2).rank
+
+    def test_stages_are_listed(self, client: TestClient) -> None:
+        told = data(client.get(f"{API}/stages"))["stages"]
+        assert [stage["name"] for stage in told] == list(STAGES)
+
+
+class TestCollections:
+    def test_facts(self, client: TestClient) -> None:
+        told = data(client.get(BASE))
+        assert told["pictures"] == 30
+        assert (told["recipe"], told["code"], told["dimensions"]) == ("fake", "fp16", 12)
+        assert (told["roots"], told["failures"], told["indexing"]) == (["pictures"], 1, None)
+        assert data(client.get(f"{API}/collections"))["collections"] == [told]
+
+    def test_unknown_ones(self, client: TestClient) -> None:
+        assert fault(client.get(f"{API}/collections/other"), 404) == "not-found"
+
+    def test_folders_count_what_lies_below(self, client: TestClient) -> None:
+        told = data(client.get(f"{BASE}/folders"))["folders"]
+        assert told == [{"path": "pictures", "pictures": 30}, {"path": "pictures/deep", "pictures": 5}]
+
+    def test_failures_name_the_file_as_clients_know_it(self, client: TestClient, made: Path) -> None:
+        (failure,) = data(client.get(f"{BASE}/failures"))["failures"]
+        assert (failure["path"], failure["reason"]) == ("pictures/bad.jpg", "not-a-picture")
+        assert str(made) not in str(failure)
+
+    def test_those_of_the_same_folders_are_told(self, made: Path, tmp_path: Path) -> None:
+        other = tmp_path / "sharper.likewise"
+        recipe = replace(RECIPE, name="sharper", resize=replace(RECIPE.resize, size=64))
+        with Collection.open(other, recipe=recipe, extractor_factory=FakeFactory()) as collection:
+            collection.add(made / "pictures")
+        with serving(made, made / "photos.likewise", other) as client:
+            told = {one["name"]: one for one in data(client.get(f"{API}/collections"))["collections"]}
+        assert told["photos"]["same_pictures"] == ["sharper"]
+        assert told["sharper"]["recipe"] == "sharper"
+
+    def test_one_that_is_not_made_yet(self, made: Path, tmp_path: Path) -> None:
+        with serving(made, tmp_path / "new.likewise") as client:
+            assert data(client.get(f"{API}/collections/new"))["pictures"] == 0
+            assert data(client.get(f"{API}/collections/new/pictures"))["pictures"] == []
+            assert data(client.get(f"{API}/collections/new/folders"))["folders"] == []
+            assert data(client.get(f"{API}/collections/new/failures"))["failures"] == []
+            asked = {"queries": [{"picture": 1}]}
+            assert fault(client.post(f"{API}/collections/new/search", json=asked), 404) == "not-found"
+
+    def test_collections_of_one_name_get_numbers(self, made: Path, tmp_path: Path) -> None:
+        with serving(made, made / "photos.likewise", tmp_path / "photos.likewise") as client:
+            told = data(client.get(f"{API}/collections"))["collections"]
+        assert [(one["name"], one["pictures"]) for one in told] == [("photos", 30), ("photos-2", 0)]
+
+
+class TestPictures:
+    def test_pages_by_path(self, client: TestClient) -> None:
+        names, cursor = [], None
+        while True:
+            told = data(
+                client.get(f"{BASE}/pictures", params={"k": 8, **({"cursor": cursor} if cursor else {})})
+            )
+            names += [picture["path"] for picture in told["pictures"]]
+            if not (cursor := told["next"]):
+                break
+        assert names == sorted(names)
+        assert len(set(names)) == told["total"] == 30
+
+    def test_in_a_folder_and_the_newest_first(self, client: TestClient) -> None:
+        told = data(client.get(f"{BASE}/pictures", params={"folder": "pictures/deep", "order": "newest"}))
+        times = [picture["modified"] for picture in told["pictures"]]
+        assert told["total"] == len(times) == 5
+        assert times == sorted(times, reverse=True)
+
+    def test_by_the_path_that_is_shown(self, client: TestClient) -> None:
+        (picture,) = data(client.get(f"{BASE}/pictures", params={"path": "pictures/deep/0027.png"}))[
+            "pictures"
+        ]
+        assert data(client.get(f"{BASE}/pictures/{picture['id']}")) == picture
+        for path in ("pictures/none.png", "other/0001.png", "/etc/passwd", "pictures/../../x", ""):
+            assert data(client.get(f"{BASE}/pictures", params={"path": path}))["pictures"] == []
+
+    def test_unknown_ones_and_bad_cursors(self, client: TestClient) -> None:
+        assert fault(client.get(f"{BASE}/pictures/999"), 404) == "not-found"
+        assert fault(client.get(f"{BASE}/pictures/-1"), 422) == "invalid"
+        assert fault(client.get(f"{BASE}/pictures/{1 << 70}"), 422) == "invalid"
+        assert fault(client.get(f"{BASE}/pictures", params={"cursor": "x"}), 400) == "bad-request"
+
+
+class TestThumbnails:
+    def test_sizes_are_steps(self, client: TestClient, made: Path) -> None:
+        large = encode(photo(5, width=700, height=500), "JPEG", exif=exif_of(6))
+        upload = data(client.post(f"{API}/uploads", files={"picture": ("a.jpg", large)}), 201)
+        assert (upload["width"], upload["height"]) == (500, 700)
+        for asked, side in ((1, 160), (160, 160), (161, 240), (9999, 700)):
+            response = client.get(f"{API}/uploads/{upload['id']}/thumbnail", params={"size": asked})
+            picture = Image.open(io.BytesIO(response.content))
+            assert max(picture.size) == side
+            assert picture.height > picture.width  # upright
+
+    def test_the_client_keeps_them(self, client: TestClient) -> None:
+        address = f"{BASE}/pictures/3/thumbnail"
+        first = client.get(address)
+        assert first.headers["content-type"] == "image/jpeg"
+        again = client.get(address, headers={"if-none-match": first.headers["etag"]})
+        assert (again.status_code, again.content) == (304, b"")
+        other = client.get(
+            address, headers={"accept": "image/webp,*/*", "if-none-match": first.headers["etag"]}
+        )
+        assert (other.status_code, other.headers["content-type"]) == (200, "image/webp")
+
+    def test_they_are_kept_on_the_disk(self, tmp_path: Path) -> None:
+        make_collection(tmp_path, 8)
+        with serving(tmp_path) as client:
+            first = client.get(f"{BASE}/pictures/1/thumbnail").content
+            for path in (tmp_path / "pictures").glob("*.png"):
+                path.unlink()
+            assert client.get(f"{BASE}/pictures/1/thumbnail").content == first
+            response = client.get(f"{BASE}/pictures/2/thumbnail")
+            assert data(response, 400)["error"]["reason"] == "vanished"
+
+
+class TestExplain:
+    def test_cells_add_up_to_the_score(self, client: TestClient, collection: Collection) -> None:
+        query = {"picture": 3, "box": [0, 0, 12, 8]}
+        told = data(client.post(f"{BASE}/explain", json={"query": query, "picture": 5}))
+        expected = collection.explain(collection.path_of(3), collection.path_of(5), box=(0, 0, 12, 8))
+        assert told["score"] == pytest.approx(expected.similarity)
+        for side in ("query", "hit"):
+            heat = told[side]["heat"]
+            assert len(heat["values"]) == heat["rows"] * heat["columns"]
+            assert sum(heat["values"]) + told["constant"] == pytest.approx(told["score"])
+            assert heat["top"] >= max(map(abs, heat["values"]))
+        assert told["query"]["region"] == told["query"]["box"] == [0, 0, 12, 8]
+        assert (told["hit"]["width"], told["matches"]) == (
+            data(client.get(f"{BASE}/pictures/5"))["width"],
+            [],
+        )
+        assert told["hit"]["box"] is not None
+
+    def test_the_heat_is_a_picture_to_lay_over(self, client: TestClient) -> None:
+        told = data(client.post(f"{BASE}/explain", json={"query": {"picture": 3}, "picture": 5}))
+        head, _, body = told["hit"]["png"].partition(",")
+        assert head == "data:image/png;base64"
+        pixels = np.asarray(Image.open(io.BytesIO(base64.b64decode(body))))
+        assert pixels.shape[2] == 4
+        assert len(np.unique(pixels[:, :, 3])) > 1
+
+    def test_a_vector_cannot_be_explained(self, client: TestClient) -> None:
+        asked = {"query": {"vector": [1.0] * 12}, "picture": 5}
+        assert fault(client.post(f"{BASE}/explain", json=asked), 400) == "bad-request"
