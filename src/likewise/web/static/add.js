@@ -41,7 +41,7 @@ export function open(main, address, held) {
     { class: "drop" },
     icon("upload"),
     h("p", { class: "big" }, T.add.drop),
-    h("p", { class: "quiet" }, T.add.dropMore(most, bytes(limits.upload_bytes ?? 0))),
+    h("p", { class: "quiet" }, T.add.dropMore(most, bytes(limits.upload_bytes ?? 0, Math.floor))),
     h("div", { class: "buttons" }, chooser(T.add.choose, { take, name: "folder", kind: "strong" })),
     sending,
   );

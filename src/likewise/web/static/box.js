@@ -81,8 +81,6 @@ export function boxEditor({ src, width, height, name, box = null, onbox, over = 
     element.setPointerCapture(event.pointerId);
     const hold = event.target.dataset?.hold ?? (event.target === frame ? "move" : "new");
     drag = { id: event.pointerId, hold, start: place(event), before: box };
-    element.focus({ preventScroll: true });
-    event.preventDefault();
   });
 
   element.addEventListener("pointermove", (event) => {

@@ -4,7 +4,7 @@ import { at, change } from "./address.js";
 import { get } from "./api.js";
 import { h, put } from "./dom.js";
 import { interval, runName } from "./evaluate.js";
-import { number } from "./format.js";
+import { number, value as shown } from "./format.js";
 import { back } from "./run.js";
 import { table } from "./table.js";
 import { T } from "./strings.js";
@@ -12,19 +12,19 @@ import { T } from "./strings.js";
 const difference = (value) => {
   const bar = h("span", { class: `bar-value ${value < 0 ? "less" : "more"}` });
   bar.style.width = `${Math.min(100, 100 * Math.abs(value)) / 2}%`;
-  return h("span", { class: "bar-cell" }, h("span", {}, `${value > 0 ? "+" : ""}${number(value)}`), h("span", { class: "bar-track" }, bar));
+  return h("span", { class: "bar-cell" }, h("span", {}, `${value > 0 ? "+" : ""}${shown(value)}`), h("span", { class: "bar-track" }, bar));
 };
 
 export async function compared(main, address) {
   const answer = await get(`/runs/${address.run}/compare/${address.other}`);
   const { first, second } = answer;
-  const size = number(Math.abs(answer.difference));
+  const size = shown(Math.abs(answer.difference));
   const word = answer.difference > 0 ? T.evaluate.better(size) : answer.difference < 0 ? T.evaluate.worse(size) : T.evaluate.equal;
-  const side = (title, run) => h("section", { class: "card" }, h("h2", {}, title), h("p", {}, h("a", { href: at("evaluate", { run: run.id }) }, runName(run))), h("p", { class: "headline" }, h("b", {}, number(run.value)), h("span", { class: "quiet" }, run.measure)));
+  const side = (title, run) => h("section", { class: "card" }, h("h2", {}, title), h("p", {}, h("a", { href: at("evaluate", { run: run.id }) }, runName(run))), h("p", { class: "headline" }, h("b", {}, shown(run.value)), h("span", { class: "quiet" }, run.measure)));
   const columns = [
     { name: T.evaluate.query, value: (one) => one.name, show: (one) => h("a", { href: at("evaluate", { run: second.id, query: one.number }) }, one.name) },
-    { name: T.evaluate.first, kind: "number", value: (one) => one.first, show: (one) => number(one.first) },
-    { name: T.evaluate.second, kind: "number", value: (one) => one.second, show: (one) => number(one.second) },
+    { name: T.evaluate.first, kind: "number", value: (one) => one.first, show: (one) => shown(one.first) },
+    { name: T.evaluate.second, kind: "number", value: (one) => one.second, show: (one) => shown(one.second) },
     { name: T.evaluate.difference, key: "difference", kind: "number", value: (one) => one.difference, show: (one) => difference(one.difference) },
   ];
   put(

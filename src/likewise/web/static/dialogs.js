@@ -6,7 +6,7 @@ import { T } from "./strings.js";
 /** A dialog that removes itself; `done` gets its return value. */
 export function dialog(title, content, { kind = "", done = () => undefined } = {}) {
   const id = unique("title");
-  const box = h("dialog", { class: `dialog ${kind}`, "aria-labelledby": id }, h("h2", { id }, title), content);
+  const box = h("dialog", { class: `dialog ${kind}`, "aria-labelledby": id }, h("h2", { id, tabindex: "-1", autofocus: true }, title), content);
   box.addEventListener("close", () => {
     box.remove();
     done(box.returnValue);
@@ -28,7 +28,7 @@ export const confirm = (title, text, action) =>
         h("p", {}, text),
         buttons(
           button(T.cancel, { onclick: () => box.close() }),
-          button(action, { kind: "strong", autofocus: true, onclick: () => box.close("yes") }),
+          button(action, { kind: "strong", onclick: () => box.close("yes") }),
         ),
       ],
       { done: (value) => answer(value === "yes") },

@@ -3,14 +3,14 @@
 import { at, change, go } from "./address.js";
 import { get } from "./api.js";
 import { button, h, put } from "./dom.js";
-import { date, number, whole } from "./format.js";
+import { date, value, whole } from "./format.js";
 import { compared } from "./compared.js";
 import { empty, problem, working } from "./notices.js";
 import { runPage } from "./run.js";
 import { table } from "./table.js";
 import { T } from "./strings.js";
 
-export const interval = (pair) => (pair ? `${number(pair[0])} – ${number(pair[1])}` : "–");
+export const interval = (pair) => (pair ? `${value(pair[0])} – ${value(pair[1])}` : "–");
 export const runName = (run) => `${run.benchmark}, ${run.recipe}`;
 
 export function open(main, address) {
@@ -37,7 +37,7 @@ export function open(main, address) {
       { name: T.evaluate.recipe, value: (run) => run.recipe },
       { name: T.evaluate.crop, value: (run) => run.crop },
       { name: T.evaluate.measure, value: (run) => run.measure },
-      { name: T.evaluate.value, key: "value", kind: "number", value: (run) => run.value, show: (run) => h("b", {}, number(run.value)) },
+      { name: T.evaluate.value, key: "value", kind: "number", value: (run) => run.value, show: (run) => h("b", {}, value(run.value)) },
       { name: T.evaluate.interval, kind: "number", value: (run) => run.interval?.[0] ?? null, show: (run) => interval(run.interval) },
       { name: T.evaluate.queries, kind: "number", value: (run) => run.queries, show: (run) => whole(run.queries) },
       { name: T.evaluate.made, value: (run) => run.made, show: (run) => date(run.made) },

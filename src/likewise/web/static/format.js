@@ -7,6 +7,9 @@ export const whole = (value) => count.format(value);
 
 export const score = (value) => (Object.is(value, -0) ? 0 : value).toFixed(2);
 
+/** A score of an evaluation. */
+export const value = (one) => (one === null || one === undefined ? "–" : one.toFixed(3));
+
 /** Three digits that count. */
 export const number = (value) =>
   value === null || value === undefined ? "–" : value !== 0 && Math.abs(value) < 0.001 ? value.toExponential(1) : String(Number(value.toPrecision(3)));
@@ -15,14 +18,16 @@ export const percent = (value) => `${Number((100 * value).toFixed(1))} %`;
 
 export const date = (seconds) => (seconds ? day.format(new Date(seconds * 1000)) : "–");
 
-export function bytes(value) {
+/** A size; sizes are rounded, limits cut. */
+export function bytes(value, whole = null) {
   const units = ["B", "kB", "MB", "GB", "TB"];
   let unit = 0;
   while (value >= 1000 && unit < units.length - 1) {
     value /= 1000;
     unit += 1;
   }
-  return `${value >= 100 || unit === 0 ? Math.round(value) : value.toFixed(1)} ${units[unit]}`;
+  if (whole) value = whole(value);
+  return `${whole || value >= 100 || unit === 0 ? Math.round(value) : value.toFixed(1)} ${units[unit]}`;
 }
 
 /** A stretch of time: 8 s, 3 min, 2 h 5 min. */

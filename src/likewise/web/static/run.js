@@ -5,7 +5,7 @@ import { get } from "./api.js";
 import { curves } from "./charts.js";
 import { h, icon, put } from "./dom.js";
 import { interval, runName } from "./evaluate.js";
-import { number } from "./format.js";
+import { value } from "./format.js";
 import { table } from "./table.js";
 import { T } from "./strings.js";
 
@@ -34,8 +34,8 @@ async function sheet(run, number_) {
   return h(
     "section",
     { class: "card" },
-    h("h2", { tabindex: "-1" }, T.evaluate.sheet(query.name), " ", h("span", { class: "quiet" }, number(query.value))),
-    h("ol", { class: "sheet-list" }, answer(query, "query", ""), query.answers.map((one) => answer(one, one.verdict, `${one.rank} · ${number(one.score)}`))),
+    h("h2", { tabindex: "-1" }, T.evaluate.sheet(query.name), " ", h("span", { class: "quiet" }, value(query.value))),
+    h("ol", { class: "sheet-list" }, answer(query, "query", ""), query.answers.map((one) => answer(one, one.verdict, `${one.rank} · ${value(one.score)}`))),
   );
 }
 
@@ -44,7 +44,7 @@ export async function runPage(main, address) {
   const shown = address.query === undefined ? null : await sheet(run, address.query);
   const columns = [
     { name: T.evaluate.query, value: (one) => one.name, show: (one) => h("a", { href: at("evaluate", { run: run.id, query: one.number }) }, one.name) },
-    { name: run.measure ?? T.evaluate.value, key: "value", kind: "number", value: (one) => one.value, show: (one) => number(one.value) },
+    { name: T.evaluate.ofOne(run.measure), key: "value", kind: "number", value: (one) => one.value, show: (one) => value(one.value) },
     { name: T.evaluate.positives, kind: "number", value: (one) => one.positives },
   ];
   const list = table({ label: T.evaluate.table, columns, rows: run.table, sorted: address.sort ?? "", onsort: (sort) => change({ sort }, { replace: true }) });
@@ -56,7 +56,7 @@ export async function runPage(main, address) {
       { class: "evaluate" },
       back(),
       h("h1", {}, runName(run)),
-      h("p", { class: "headline" }, h("b", {}, number(run.value)), h("span", { class: "quiet" }, `${run.measure}, ${T.evaluate.interval} ${interval(run.interval)}`)),
+      h("p", { class: "headline" }, h("b", {}, value(run.value)), h("span", { class: "quiet" }, `${run.measure}, ${T.evaluate.interval} ${interval(run.interval)}`)),
       shown,
       h("div", { class: "two" }, h("section", { class: "card" }, h("h2", {}, T.evaluate.table), list), h("div", { class: "stack" }, curve && h("section", { class: "card" }, h("h2", {}, T.evaluate.curve), curve), card(run.card ?? {}))),
     ),

@@ -15,7 +15,7 @@ export const tile = (collection, picture, { href, label, over = [], under = null
       h("img", { src: thumbnail(collection, picture.id, side(picture)), alt: "", loading: eager ? "eager" : "lazy", decoding: "async", onerror: lost, draggable: "false" }),
     ),
     over,
-    h("p", { class: "under", title: picture.path }, under, h("span", { class: "name" }, picture.name), h("span", { class: "folder" }, picture.folder)),
+    h("p", { class: "under", title: picture.path }, h("span", { class: "main" }, under, h("span", { class: "name" }, picture.name)), h("span", { class: "folder" }, picture.folder)),
   );
 
 function lost(event) {
