@@ -58,6 +58,9 @@ export function boxEditor({ src, width, height, name, box = null, onbox, over = 
     frame.style.top = `${(100 * y1) / height}%`;
     frame.style.width = `${(100 * (x2 - x1)) / width}%`;
     frame.style.height = `${(100 * (y2 - y1)) / height}%`;
+    // a small box keeps room to take hold of its middle
+    const scale = picture.clientWidth / width;
+    frame.classList.toggle("tight", scale > 0 && Math.min(x2 - x1, y2 - y1) * scale < 64);
   };
 
   const finish = (made) => {

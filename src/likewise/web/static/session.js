@@ -1,7 +1,8 @@
 // What this visitor may do, and which collections there are.
 
-import { call, get, onSignIn, post } from "./api.js";
+import { ApiError, call, get, onSignIn, post } from "./api.js";
 import { askToken } from "./dialogs.js";
+import { T } from "./strings.js";
 
 export const session = { can_write: false, read_only: false, originals: false, limits: {}, version: "" };
 export let collections = [];
@@ -16,18 +17,16 @@ const enter = async (token) => {
   await open();
 };
 
-onSignIn(async () => {
-  const done = await askToken(enter);
-  return done;
-});
+onSignIn(() => askToken(enter));
 
 /** Take the token out of the address, sign in, and learn what there is. */
 export async function start() {
   const token = new URLSearchParams(location.hash.slice(1)).get("token");
   if (token) {
     history.replaceState(history.state, "", location.pathname + location.search);
-    await enter(token).catch(() => undefined);
+    await enter(token).catch(open);
   } else await open();
+  if (session.token_required && !session.signed_in && !(await askToken(enter))) throw new ApiError("unauthorised", T.signIn.text);
   await refresh();
 }
 
