@@ -11,9 +11,9 @@ from threading import Thread
 
 import pytest
 
-from likewise.collection.catalogue import Catalogue, Content, Place, relative, within
+from likewise.collection.catalogue import Catalogue, Content, Place, relative
 from likewise.collection.database import APPLICATION, VERSION, Database
-from likewise.collection.walk import Stamp
+from likewise.collection.walk import Stamp, within
 from likewise.errors import (
     BadPicture,
     CollectionDamaged,

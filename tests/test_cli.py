@@ -101,7 +101,7 @@ def test_there_are_the_commands_of_the_design() -> None:
     groups = {"likewise"} | {
         f"likewise {name}" for name in ("networks", "quantise", "recipes", "reproduce", "whiten")
     }
-    single = "index search compare info failures verify remove extract demo evaluate report sweep"
+    single = "index search compare info failures verify remove extract demo evaluate report sweep serve"
     nested = "networks list, networks show, networks fetch, networks import, recipes list, recipes show, "
     nested += (
         "whiten learn, whiten show, quantise learn, quantise show, reproduce seed-000, reproduce seed-001"
@@ -455,7 +455,7 @@ def test_completion_of_commands_and_names(here: Path) -> None:
         )
         return done.stdout.split()
 
-    assert complete("likewise se", 1) == ["search"]
+    assert complete("likewise sea", 1) == ["search"]
     assert complete("likewise index --recipe rm", 3) == ["rmac"]
     assert complete("likewise networks show vgg", 3) == ["vgg16", "vgg19"]
 

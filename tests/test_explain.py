@@ -15,7 +15,8 @@ from likewise.descriptors.recipe import Part, Recipe, Step, load_recipe
 from likewise.descriptors.transforms import Origin, Whitening
 from likewise.drawing_explanation import explanation_sheet, overlay
 from likewise.errors import BadPicture, UsageError
-from likewise.inspection.explain import explain, spread
+from likewise.inspection.explain import explain
+from likewise.inspection.grids import spread
 from likewise.pictures import Loaded, Resize, Source, load
 from likewise.types import Box, CropScale, FloatArray, UInt8Array
 from tests.fakes import RECIPE

@@ -19,14 +19,17 @@ if TYPE_CHECKING:
     from likewise.collection.collection import Collection
     from likewise.descriptors.extractor import Extractor
     from likewise.descriptors.recipe import Recipe, load_recipe, recipe_names
+    from likewise.downstream.descriptor import Descriptor
     from likewise.drawing import result_sheet
     from likewise.errors import LikewiseError
     from likewise.export.extraction import extract
+    from likewise.inspection.inspection import inspect, inspect_pair
     from likewise.types import Box, Hit, Progress
 
 _HOMES = {
     "Box": "types",
     "Collection": "collection.collection",
+    "Descriptor": "downstream.descriptor",
     "Extractor": "descriptors.extractor",
     "Hit": "types",
     "LikewiseError": "errors",
@@ -34,6 +37,8 @@ _HOMES = {
     "Recipe": "descriptors.recipe",
     "__version__": "_version",
     "extract": "export.extraction",
+    "inspect": "inspection.inspection",
+    "inspect_pair": "inspection.inspection",
     "load_recipe": "descriptors.recipe",
     "recipe_names": "descriptors.recipe",
     "result_sheet": "drawing",
@@ -42,6 +47,7 @@ _HOMES = {
 __all__ = [
     "Box",
     "Collection",
+    "Descriptor",
     "Extractor",
     "Hit",
     "LikewiseError",
@@ -49,6 +55,8 @@ __all__ = [
     "Recipe",
     "__version__",
     "extract",
+    "inspect",
+    "inspect_pair",
     "load_recipe",
     "recipe_names",
     "result_sheet",

@@ -273,8 +273,8 @@ def _part(field: str, picture: str | os.PathLike[str] | bytes, boundary: str) ->
 
 def _made(kind: type[T], told: Mapping[str, Any]) -> T:
     """What the server told, without what this client does not know."""
-    known = {field.name: told.get(field.name) for field in fields(kind)}  # type: ignore[arg-type]
-    if known.get("box") is not None:
+    known: dict[str, Any] = {field.name: told.get(field.name) for field in fields(kind)}  # type: ignore[arg-type]
+    if known.get("box"):
         known["box"] = tuple(known["box"])
     return kind(**known)
 

@@ -33,7 +33,13 @@ DEFAULT_MAX_PIXELS = 200_000_000
 
 Policy = Literal["square", "longest", "shortest", "area", "full"]
 
-_FILTERS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
+Filter = Literal["", "nearest", "bilinear", "bicubic"]
+
+_FILTERS = {
+    "nearest": Image.Resampling.NEAREST,
+    "bilinear": Image.Resampling.BILINEAR,
+    "bicubic": Image.Resampling.BICUBIC,
+}
 
 # How many times larger than wanted a picture may be when the exact filter takes over from the box filter,
 # which is several times faster; from 3 on the difference cannot be seen (Pillow's documentation).
@@ -56,15 +62,20 @@ class Resize:
         connected layers takes no other size.
     scale
         Multiplies ``size`` (under ``area``, both sides), or the whole picture under ``full``.
+    filter
+        Empty for the one that the network was trained with. ``nearest`` takes single pixels of the picture as
+        it is stored, which aliases: it is there for vectors that must equal those of programs that do so.
     """
 
     policy: Policy = "longest"
     size: int = 0
     enlarge: bool = False
     scale: float = 1.0
+    filter: Filter = ""
 
     def __post_init__(self) -> None:
         lookup("resize policy", self.policy, dict.fromkeys(get_args(Policy)))
+        lookup("resize filter", self.filter, dict.fromkeys(get_args(Filter)))
         if self.size < (0 if self.policy == "full" else 1):
             raise UsageError(f"resize size {self.size} for policy {self.policy!r} must be at least 1")
         if not (math.isfinite(self.scale) and self.scale > 0):
@@ -145,7 +156,7 @@ def load(
         Sides are rounded to the nearest multiple of ``grid``, which is at least one and not below
         ``minimum``. Only this rounding enlarges a picture unasked.
     interpolation
-        Filter, widened when shrinking so that nothing aliases.
+        Filter of those sizes that name none, widened when shrinking so that nothing aliases.
     max_pixels
         Largest ``width * height`` accepted, of the original and of the result.
 
@@ -158,7 +169,7 @@ def load(
     """
     limit = _limit(max_pixels)
     lookup("crop scale", crop, dict.fromkeys(get_args(CropScale)))
-    resample = lookup("interpolation", interpolation, _FILTERS)
+    filters = [lookup("interpolation", resize.filter or interpolation, _FILTERS) for resize in resizes]
     with opened(source) as picture:
         whole = picture.size
         _check(f"{picture.name} of", whole, limit)
@@ -168,7 +179,7 @@ def load(
         ]
         for size in sizes:
             _check(f"{picture.name} resized to", size, limit)
-        pixels = _resample(picture, region, sizes, resample)
+        pixels = _resample(picture, region, sizes, filters)
     return Loaded(*whole, pixels)
 
 
@@ -237,21 +248,22 @@ def _resample(
     picture: Opened,
     region: tuple[int, int, int, int],
     sizes: Sequence[tuple[int, int]],
-    resample: Image.Resampling,
+    filters: Sequence[Image.Resampling],
 ) -> tuple[UInt8Array, ...]:
     """Decode as small as the sizes allow, resize each from it, and turn what is small by then upright."""
     width, height = region[2] - region[0], region[3] - region[1]
+    exact = Image.Resampling.NEAREST in filters  # a smaller decoding has no longer the pixels themselves
     largest = [max(sides) for sides in zip(*sizes, strict=True)] or [width, height]
-    image, factor = picture.decode(_reduction((width, height), largest))
+    image, factor = picture.decode(1 if exact else _reduction((width, height), largest))
     stored = _as_stored(region, picture)
     box = (stored[0] / factor, stored[1] / factor, stored[2] / factor, stored[3] / factor)
     turn = _TURNS.get(picture.orientation)
     arrays = []
-    for size in sizes:
+    for size, resample in zip(sizes, filters, strict=True):
         size = size if picture.orientation < 5 else size[::-1]
         small = image
         if size != image.size or box != (0, 0, *image.size):
-            small = image.resize(size, resample, box, _REDUCING_GAP)
+            small = image.resize(size, resample, box, None if exact else _REDUCING_GAP)
         arrays.append(_to_array(small if turn is None else small.transpose(turn)))
     return tuple(arrays)
 

@@ -276,8 +276,7 @@ def test_many_clients_at_once_get_what_one_gets(client: TestClient) -> None:
     alone = [ask(picture) for picture in range(1, 9)]
     together: dict[int, list[int]] = {}
     threads = [
-        threading.Thread(target=lambda p=picture: together.update({p: ask(p)}))  # type: ignore[misc]
-        for picture in range(1, 9)
+        threading.Thread(target=lambda p=picture: together.update({p: ask(p)})) for picture in range(1, 9)
     ]
     for thread in threads:
         thread.start()

@@ -31,7 +31,8 @@ REPOSITORY = Path(__file__).parents[2]
 @contextmanager
 def command(folder: Path, *words: str, **environment: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """`likewise serve` as a process, and its address once it answers."""
-    line = [sys.executable, "-m", "likewise", "serve", *words, "--port", "0", "--state", str(folder / "state")]
+    line = [sys.executable, "-m", "likewise", "serve", *words, "--port", "0"]
+    line += ["--state", str(folder / "state")]
     with subprocess.Popen(
         line,
         stdout=subprocess.PIPE,

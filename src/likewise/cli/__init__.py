@@ -14,10 +14,14 @@ from typing import Annotated, NoReturn
 import typer
 
 from likewise.cli import (
+    classifying,
+    clustering,
     demo,
+    duplicates,
     evaluating,
     extract,
     indexing,
+    inspecting,
     networks,
     quantising,
     recipes,
@@ -41,11 +45,15 @@ app = typer.Typer(
 )
 indexing.register(app)
 searching.register(app)
+duplicates.register(app)
+clustering.register(app)
 extract.register(app)
 evaluating.register(app)
 sweeping.register(app)
+inspecting.register(app)
 demo.register(app)
 serving.register(app)
+app.add_typer(classifying.app)
 app.add_typer(networks.app)
 app.add_typer(recipes.app)
 app.add_typer(reproducing.app)

@@ -94,6 +94,12 @@ MaxPixels = Annotated[
     ),
 ]
 
+Under = Annotated[
+    str | None,
+    typer.Option(
+        "--under", metavar="FOLDER|GLOB", help="Only the pictures of these paths.", show_default=False
+    ),
+]
 BoxText = Annotated[
     str | None,
     typer.Option(

@@ -3,7 +3,7 @@
 from likewise.collection.asking import Query
 from likewise.collection.catalogue import Failure
 from likewise.collection.collection import Collection
-from likewise.collection.reports import AddReport, Comparison, Fault, Info, VerifyReport
+from likewise.collection.reports import AddReport, Comparison, Fault, Info, Pictures, VerifyReport
 
 __all__ = [
     "AddReport",
@@ -12,6 +12,7 @@ __all__ = [
     "Failure",
     "Fault",
     "Info",
+    "Pictures",
     "Query",
     "VerifyReport",
 ]

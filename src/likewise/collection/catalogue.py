@@ -235,6 +235,11 @@ class Catalogue:
         for block in self._database.blocks("SELECT id, root, path FROM pictures ORDER BY id"):
             yield from block
 
+    def sizes(self) -> dict[int, tuple[int, int]]:
+        """Pixels and bytes of every picture, by id."""
+        blocks = self._database.blocks("SELECT id, width * height, size FROM pictures ORDER BY id")
+        return {row: (pixels, size) for block in blocks for row, pixels, size in block}
+
     def absolute(self, roots: dict[int, str], root: int, path: bytes) -> str:
         """Put a path below its root together.
 

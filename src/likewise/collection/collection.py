@@ -18,7 +18,7 @@ from likewise.collection.describing import DescriberFactory, MapDescriber, open_
 from likewise.collection.indexing import Indexing
 from likewise.collection.lock import writing
 from likewise.collection.removal import Removed, put_back, take_out
-from likewise.collection.reports import AddReport, Comparison, Info, VerifyReport
+from likewise.collection.reports import AddReport, Comparison, Info, Pictures, VerifyReport
 from likewise.collection.searching import Searcher, path_of, staged
 from likewise.collection.selecting import named
 from likewise.collection.snapshot import Snapshot
@@ -359,6 +359,17 @@ class Collection:
         """Ids ``(n,)`` and vectors ``(n, d)`` of all pictures, by id; read-only, for searches share them."""
         snapshot = self._vectors()
         return snapshot.ids, snapshot.vectors
+
+    def pictures(self, under: str | os.PathLike[str] | None = None) -> Pictures:
+        """All pictures with their vectors, paths and sizes, or those in a folder or matching a glob.
+
+        Raises
+        ------
+        UsageError
+            When ``under`` names none.
+        """
+        searcher = self._searcher(None)
+        return (searcher if under is None else searcher.under(under)).pictures()
 
     def path_of(self, picture: int) -> Path:
         """Where the file of a picture lies.

@@ -8,6 +8,8 @@ from pathlib import Path
 from likewise.collection.catalogue import Catalogue
 from likewise.descriptors.manifest import Manifest
 from likewise.descriptors.recipe import Recipe
+from likewise.ranking.exact import Metric
+from likewise.types import FloatArray, IntArray
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,35 @@ class Info:
             generation=catalogue.generation,
             changed=catalogue.changed,
         )
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Pictures of a collection at one moment, row by row, by id.
+
+    Attributes
+    ----------
+    ids
+        int64, shape ``(n,)``.
+    vectors
+        Finite float32, shape ``(n, d)``, read-only; of length 1, or 0, when the metric is ``dot``.
+    metric
+        How they are compared.
+    paths
+        Where their files lie.
+    names
+        Their paths below the folder that was indexed.
+    pixels, bytes
+        int64, shape ``(n,)``: width times height, and the size of the file.
+    """
+
+    ids: IntArray
+    vectors: FloatArray
+    metric: Metric
+    paths: tuple[Path, ...]
+    names: tuple[str, ...]
+    pixels: IntArray
+    bytes: IntArray
 
 
 @dataclass(frozen=True)

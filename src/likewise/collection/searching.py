@@ -12,6 +12,7 @@ import numpy as np
 from likewise.collection.asking import Corners, Query, as_picture, corners, is_number, whole
 from likewise.collection.catalogue import Catalogue
 from likewise.collection.describing import MapDescriber
+from likewise.collection.reports import Pictures
 from likewise.collection.selecting import Selection
 from likewise.collection.snapshot import Snapshot
 from likewise.collection.walk import real_path
@@ -118,6 +119,22 @@ class Searcher:
             for place, (picture, score) in enumerate(zip(ids, scores, strict=True), 1)
             if picture in paths  # unless it was removed a moment ago
         ]
+
+    def pictures(self) -> Pictures:
+        """All that can be searched, with where they lie and how large they are."""
+        snapshot, sizes = self.snapshot, self.catalogue.sizes()
+        places = {row: (Path(path), name) for row, path, name in self.catalogue.paths()}
+        there = np.array([row in places and row in sizes for row in snapshot.ids.tolist()], np.bool_)
+        if not there.all():  # some were removed a moment ago
+            snapshot = snapshot.only(there)
+        ids = snapshot.ids.tolist()
+        return Pictures(
+            *(snapshot.ids, snapshot.vectors, snapshot.metric),
+            paths=tuple(places[row][0] for row in ids),
+            names=tuple(places[row][1] for row in ids),
+            pixels=np.array([sizes[row][0] for row in ids], np.int64),
+            bytes=np.array([sizes[row][1] for row in ids], np.int64),
+        )
 
     def own(self, query: Query) -> int | None:
         """Id of a query that is a picture of the collection."""

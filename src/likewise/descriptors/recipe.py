@@ -79,7 +79,7 @@ _SCALARS: dict[str, Option] = {
     "distance": "cosine",
     "code": "fp16",
 }
-_RESIZE: dict[str, Option] = {"policy": "longest", "size": 0, "enlarge": False}
+_RESIZE: dict[str, Option] = {"policy": "longest", "size": 0, "enlarge": False, "filter": ""}
 CODES = ("fp32", "fp16", "int8", "pq")
 _FILE: dict[str, Option] = {"file": "", "sha256": ""}
 _NESTED = ("resize", "scales", "transforms", "parts", "quantiser")

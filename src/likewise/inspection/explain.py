@@ -15,6 +15,7 @@ import numpy as np
 
 from likewise.descriptors.recipe import Recipe
 from likewise.errors import UsageError
+from likewise.inspection.grids import spread
 from likewise.inspection.shares import SHARES, Doubles, pieces
 from likewise.inspection.tracing import trace
 from likewise.pictures import Loaded, Source
@@ -171,20 +172,6 @@ def _contributions(
     for grid in grids:
         total += spread(grid.shape[0], height) @ grid @ spread(grid.shape[1], width).T
     return Contributions(area, total, constant)
-
-
-def spread(count: int, finer: int) -> Doubles:
-    """The share of each of ``count`` equal cells on a line that falls into each of ``finer`` ones.
-
-    Returns
-    -------
-    ndarray
-        float64 ``(finer, count)``, whose columns add up to 1.
-    """
-    own, other = np.arange(count + 1) / count, np.arange(finer + 1) / finer
-    begin = np.maximum(other[:-1, None], own[:-1])
-    end = np.minimum(other[1:, None], own[1:])
-    return np.asarray(np.maximum(end - begin, 0) * count)
 
 
 def _area(loaded: Loaded, box: Box | None) -> Box:

@@ -42,7 +42,7 @@ def _sum(x: Doubles) -> Doubles:
 
 
 def _mean(x: Doubles) -> Doubles:
-    return x / (x.shape[1] * x.shape[2])
+    return np.asarray(x / (x.shape[1] * x.shape[2]))
 
 
 def _spoc(x: Doubles, prior: bool) -> Doubles:
@@ -51,7 +51,7 @@ def _spoc(x: Doubles, prior: bool) -> Doubles:
         return x
     rows, columns = (np.arange(side) + 0.5 - side / 2 for side in x.shape[1:])
     sigma = min(x.shape[1:]) / 6
-    return x * np.exp(-(rows[:, None] ** 2 + columns**2) / (2 * sigma**2))
+    return np.asarray(x * np.exp(-(rows[:, None] ** 2 + columns**2) / (2 * sigma**2)))
 
 
 def _max(x: Doubles) -> Doubles:

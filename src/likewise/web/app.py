@@ -13,6 +13,8 @@ from likewise.web import (
     adding,
     collections,
     explaining,
+    inspecting,
+    overview,
     page,
     pictures,
     problems,
@@ -36,6 +38,8 @@ ROUTERS = (
     pictures.router,
     adding.router,
     working.router,
+    overview.router,
+    inspecting.router,
     runs.router,
 )
 

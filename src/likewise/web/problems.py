@@ -18,8 +18,10 @@ from likewise.errors import (
     CollectionLocked,
     CollectionNotFound,
     LikewiseError,
+    MissingExtra,
     UnknownName,
     UsageError,
+    WeightsMissing,
 )
 
 log = logging.getLogger("likewise.web")
@@ -74,6 +76,8 @@ def problem_of(error: LikewiseError) -> Problem:
             return Problem(400, "bad-request", _plain(error, "the request cannot be carried out as given"))
         case CollectionNotFound():
             return Problem(404, "not-found", "the collection holds nothing yet: add pictures to it first")
+        case WeightsMissing() | MissingExtra():
+            return Problem(503, "missing", _plain(error, _UNAVAILABLE))
         case CollectionLocked():
             return Problem(409, "locked", "the collection is being written; try again when that is done")
         case _:

@@ -323,6 +323,123 @@ class Explanation(Told):
     matches: list[Match] = []
 
 
+class Point(Told):
+    """A picture on the map; both coordinates from 0 to 1."""
+
+    id: int
+    x: float
+    y: float
+
+
+class Map(Told):
+    """Where pictures lie on a map."""
+
+    points: list[Point]
+    method: str
+    generation: int
+
+
+class Duplicate(Told):
+    """Pictures that are nearly the same: the one to keep first, then by their similarity to it."""
+
+    pictures: list[Picture]
+    similarities: list[float]
+
+
+class Duplicates(Told):
+    """Near-duplicates; ``surplus`` pictures could go."""
+
+    groups: list[Duplicate]
+    threshold: float
+    reason: str
+    surplus: int
+    generation: int
+
+
+class Cluster(Told):
+    """Pictures that are alike; the most central ones are told in full."""
+
+    size: int
+    pictures: list[Picture]
+    ids: list[int]
+
+
+class Clusters(Told):
+    """A collection in clusters; those ``alone`` belong to none."""
+
+    clusters: list[Cluster]
+    alone: list[int]
+    generation: int
+
+
+class Tap(Told):
+    """A place in a network; ``stride`` and ``field`` in pixels, 0 for a vector or where it is not known."""
+
+    name: str
+    channels: int
+    stride: int
+    field: int
+
+
+class Network(Told):
+    """A network; ``ready`` where its weights are on the server's machine."""
+
+    name: str
+    ready: bool
+    taps: list[Tap]
+
+
+class Networks(Told):
+    """All networks."""
+
+    networks: list[Network]
+
+
+class Histogram(Told):
+    """How often values fall between each two edges."""
+
+    edges: list[float]
+    counts: list[int]
+
+
+class Channel(Told):
+    """One channel of a tap."""
+
+    channel: int
+    mean: float
+    maximum: float
+
+
+class Statistics(Told):
+    """The activations of a picture at a tap in numbers; entropies in bits."""
+
+    network: str
+    tap: str
+    channels: int
+    height: int | None
+    width: int | None
+    stride: int
+    field: int
+    mean: float
+    deviation: float
+    zeros: float
+    minimum: float
+    maximum: float
+    rank: float | None
+    entropy: float
+    gain: float
+    histogram: Histogram
+    strongest: list[Channel]
+
+
+class Seen(Told):
+    """A cell (row, column), and what it sees, in pixels of the upright original."""
+
+    cell: list[int]
+    box: Corners
+    size: int
+
+
 class Root(Told):
     """A folder that pictures may be added from."""
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from threading import Event
-from typing import Annotated
+from threading import Event, Lock
+from typing import Annotated, Any
 
 from fastapi import Depends, Request
 
 from likewise.collection.describing import DescriberFactory
-from likewise.web.asking import Asking
+from likewise.web.asking import Asking, Kept
 from likewise.web.jobs import Jobs
 from likewise.web.library import Library
 from likewise.web.limits import Gate
@@ -42,6 +42,8 @@ class Services:
     metrics: Metrics
     asking: Asking
     jobs: Jobs
+    overviews: Kept[Any]
+    overview_lock: Lock
     stopping: Event
     attempts: Attempts
 
@@ -68,6 +70,8 @@ def make_services(settings: Settings, factory: DescriberFactory | None) -> Servi
         metrics=Metrics(),
         asking=Asking(uploads, limits),
         jobs=Jobs(library, stopping),
+        overviews=Kept(16),
+        overview_lock=Lock(),
         stopping=stopping,
         attempts=Attempts(),
     )

@@ -10,6 +10,7 @@ import { table } from "./table.js";
 import { T } from "./strings.js";
 
 const STRONGEST = 8;
+const SMALL = 300; // a layer whose places see no more pixels than this shows best what a receptive field is
 
 /** The column of a number, "1" or "2": its network and layer stand in the address as n1, t1 and n2, t2. */
 export function column(which, { source, picture, src, networks, usual }) {
@@ -20,7 +21,7 @@ export function column(which, { source, picture, src, networks, usual }) {
 
   const named = (address) => {
     const network = networks.find((one) => one.name === (address[`n${which}`] ?? usual)) ?? networks.find((one) => one.ready) ?? networks[0];
-    const tap = network.taps.find((one) => one.name === address[`t${which}`]) ?? [...network.taps].reverse().find((one) => one.stride && one.channels && one.field) ?? network.taps[0];
+    const tap = network.taps.find((one) => one.name === address[`t${which}`]) ?? network.taps.findLast((one) => one.stride > 0 && one.field < SMALL) ?? network.taps[0];
     return { network, tap };
   };
 
@@ -35,7 +36,7 @@ export function column(which, { source, picture, src, networks, usual }) {
     const names = T.inspect.facts;
     const all = [
       [names.channels, whole(statistics.channels)],
-      [names.size, `${statistics.width} × ${statistics.height}`],
+      [names.size, statistics.height ? `${statistics.width} × ${statistics.height}` : "1 × 1"],
       [names.stride, T.inspect.pixels(statistics.stride)],
       [names.field, statistics.field ? T.inspect.pixels(statistics.field) : "–"],
       [names.mean, number(statistics.mean)],
@@ -61,17 +62,18 @@ export function column(which, { source, picture, src, networks, usual }) {
         { name: T.inspect.facts.maximum, value: (one) => one.maximum, kind: "number", show: (one) => number(one.maximum) },
       ];
       const overlays = [["", T.inspect.overlay], ...strongest.map((one) => [String(one.channel), T.inspect.channel(one.channel)])];
+      const mapped = statistics.height !== null;
       put(
         body,
-        pointer.element,
-        choice(T.inspect.show, overlays, "", (channel) => pointer.overlay(channel === "" ? null : raw("/inspect/map.png", { ...ask, channel }))),
+        mapped ? pointer.element : h("p", { class: "quiet" }, T.inspect.vector),
+        mapped && choice(T.inspect.show, overlays, "", (channel) => pointer.overlay(channel === "" ? null : raw("/inspect/map.png", { ...ask, channel }))),
         facts(statistics),
         h("h2", {}, T.inspect.distribution),
         histogram(statistics.histogram, T.inspect.histogram),
-        h("h2", {}, T.inspect.all),
-        h("img", { class: "sheet", src: raw("/inspect/maps.png", { ...ask, channels: 16 }), alt: T.inspect.sheet(`${network.name} ${tap.name}`) }),
-        h("h2", {}, T.inspect.strongest),
-        table({ label: T.inspect.strongest, columns, rows: strongest }),
+        mapped && h("h2", {}, T.inspect.all),
+        mapped && h("img", { class: "sheet", src: raw("/inspect/maps.png", { ...ask, channels: 16 }), alt: T.inspect.sheet(`${network.name} ${tap.name}`) }),
+        mapped && h("h2", {}, T.inspect.strongest),
+        mapped && table({ label: T.inspect.strongest, columns, rows: strongest }),
       );
     } catch (error) {
       if (key === asked) put(body, problem(error));

@@ -11,18 +11,21 @@ import { session } from "./session.js";
 import { tile } from "./tile.js";
 import { T } from "./strings.js";
 
-const LEAST = "0.95";
+/** From the least to the most alike of a group, to the picture to keep. */
+const span = (all) => [...new Set([Math.min(...all), Math.max(...all)].map(score))].join(" – ");
+
+const LEAST = 0.5;
 
 export function section(body, address, held) {
   const list = h("div", {});
   const chosen = selection(held);
-  const shown = h("output", {}, address.alike ?? LEAST);
+  const shown = h("output", {}, address.alike ?? "");
   const slider = h("input", {
     type: "range",
-    min: "0.7",
+    min: LEAST,
     max: "1",
     step: "0.01",
-    value: address.alike ?? LEAST,
+    value: address.alike ?? 1,
     oninput: () => (shown.value = score(Number(slider.value))),
     onchange: () => change({ alike: slider.value }, { replace: true }),
   });
@@ -41,11 +44,11 @@ export function section(body, address, held) {
       chosen.pick(picture, true);
     });
 
-  const group = ({ pictures, similarity }, number) =>
+  const group = ({ pictures, similarities }, number) =>
     h(
       "section",
       { class: "group" },
-      h("div", { class: "row" }, h("h2", {}, T.duplicates.group(number + 1)), h("span", { class: "quiet" }, T.duplicates.alike(score(similarity))), session.can_write && button(T.duplicates.selectCopies, { name: "select", kind: "link", onclick: () => others(pictures) })),
+      h("div", { class: "row" }, h("h2", {}, T.duplicates.group(number + 1)), h("span", { class: "quiet" }, T.duplicates.alike(span(similarities))), session.can_write && button(T.duplicates.selectCopies, { name: "select", kind: "link", onclick: () => others(pictures) })),
       h("ol", { class: "grid short" }, pictures.map((picture) => tile(held.name, picture, { href: at("search", { q: [`p${picture.id}`] }), label: T.browse.open(picture.name), over: chosen.picks(picture) }))),
     );
 
@@ -53,7 +56,9 @@ export function section(body, address, held) {
     chosen.clear();
     put(list, working(T.duplicates.working));
     try {
-      const { groups } = await get(inside(held.name, "/duplicates"), { threshold: address.alike ?? LEAST });
+      const { groups, threshold } = await get(inside(held.name, "/duplicates"), { threshold: address.alike });
+      if (!address.alike) slider.value = threshold;
+      shown.value = address.alike ?? score(threshold);
       const count = groups.reduce((sum, one) => sum + one.pictures.length, 0);
       if (groups.length === 0) put(list, empty(T.duplicates.none, T.duplicates.noneHint));
       else put(list, h("p", { class: "status", role: "status" }, T.duplicates.found(groups.length, count)), groups.map(group));
@@ -66,8 +71,8 @@ export function section(body, address, held) {
   const update = (next, collection) => {
     address = next;
     held = collection;
-    if (address.alike === asked && asked !== null) return;
-    asked = address.alike;
+    if (asked === (address.alike ?? "")) return;
+    asked = address.alike ?? "";
     draw();
   };
   update(address, held);

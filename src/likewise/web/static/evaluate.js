@@ -10,7 +10,7 @@ import { runPage } from "./run.js";
 import { table } from "./table.js";
 import { T } from "./strings.js";
 
-export const interval = (pair) => (pair ? `${value(pair[0])} – ${value(pair[1])}` : "–");
+export const interval = (pair) => (pair ? `${value(pair[0])} to ${value(pair[1])}` : "–");
 export const runName = (run) => `${run.benchmark}, ${run.recipe}`;
 
 export function open(main, address) {

@@ -8,7 +8,7 @@ export const whole = (value) => count.format(value);
 export const score = (value) => (Object.is(value, -0) ? 0 : value).toFixed(2);
 
 /** A score of an evaluation. */
-export const value = (one) => (one === null || one === undefined ? "–" : one.toFixed(3));
+export const value = (one) => (one === null || one === undefined ? "–" : one.toFixed(3).replace("-", "−"));
 
 /** Three digits that count. */
 export const number = (value) =>

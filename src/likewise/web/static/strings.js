@@ -299,6 +299,7 @@ export const T = {
     channel: (number) => `Channel ${number}`,
     all: "The strongest together",
     sheet: (name) => `Feature maps of ${name}`,
+    vector: "This layer is a vector of the whole picture: it has no maps.",
     working: "Asking the network…",
     overlay: "None",
     show: "Shown on the picture",

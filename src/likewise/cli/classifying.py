@@ -1,0 +1,273 @@
+"""``likewise classify``: say what pictures show, after pictures of which that is known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from likewise.cli.options import (
+    Device,
+    Engine,
+    In,
+    Json,
+    MaxPixels,
+    Output,
+    Precision,
+    RecipeName,
+    find_collection,
+    new_file,
+)
+from likewise.cli.output import left_out_lines, printable, progress, show, table
+from likewise.errors import UsageError
+
+if TYPE_CHECKING:  # numpy stands behind them, and help must not wait for that
+    from likewise.downstream.classifier import Classifier
+    from likewise.downstream.labelled import Labelled
+    from likewise.downstream.predicting import Prediction
+    from likewise.downstream.validation import Validation
+
+KindName = Literal["bayes", "logistic", "neighbours"]
+
+app = typer.Typer(
+    name="classify", help="Say what pictures show, after pictures that are labelled.", no_args_is_help=True
+)
+
+
+@app.command()
+def learn(
+    output: Output,
+    folder: Annotated[
+        Path | None,
+        typer.Argument(
+            help="Pictures whose sub-folders are labels. Without it: those of a collection.",
+            show_default=False,
+        ),
+    ] = None,
+    labels: Annotated[
+        Path | None,
+        typer.Option(
+            "--labels",
+            metavar="FILE.csv",
+            help="Labels from a table instead: columns file, below the folder, and label.",
+            show_default=False,
+        ),
+    ] = None,
+    label: Annotated[
+        str, typer.Option("--label", metavar="COLUMN", help="The column of --labels that names the label.")
+    ] = "label",
+    kind: Annotated[
+        KindName | None,
+        typer.Option(
+            "--kind",
+            help="Which to keep; without it: logistic, unless another is clearly better.",
+            show_default=False,
+        ),
+    ] = None,
+    folds: Annotated[int, typer.Option("--folds", min=2, help="Parts of the cross-validation.")] = 5,
+    confusion: Annotated[
+        Path | None,
+        typer.Option(
+            "--confusion",
+            metavar="FILE",
+            help="Draw what was taken for what: .png, .svg or .pdf.",
+            show_default=False,
+        ),
+    ] = None,
+    curve: Annotated[
+        Path | None,
+        typer.Option(
+            "--curve",
+            metavar="FILE",
+            help="Draw the accuracy over the number of pictures to learn from: .png, .svg or .pdf.",
+            show_default=False,
+        ),
+    ] = None,
+    recipe: RecipeName = None,
+    engine: Engine = "openvino",
+    device: Device = "cpu",
+    precision: Annotated[Precision, typer.Option(help="The numbers the network is run in.")] = "f32",
+    seed: Annotated[int, typer.Option("--seed", help="Of how pictures are dealt to the folds.")] = 0,
+    collection: In = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it exists.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Train classifiers on labelled pictures, see how well they do on others, and keep one as a file.
+
+    Gaussian naive Bayes, logistic regression and nearest neighbours are cross-validated: each picture is
+    classified by what has not seen it.
+    """
+    from likewise.downstream.classifier import train
+    from likewise.downstream.validation import confusions, cross_validate, learning_curve
+
+    new_file(output, overwrite=overwrite)
+    _check_plots(confusion, curve)
+    if folder is not None and collection is not None:
+        raise UsageError("give a folder of pictures or a collection to learn from, not both")
+    if folder is None:
+        if recipe is not None:
+            raise UsageError("a collection has its recipe: give --recipe with a folder")
+        known = _of_collection(find_collection(collection), labels, label)
+    else:
+        known = _of_folder(folder, labels, label, recipe or "default", engine, device, precision)
+    with progress("cross-validating") as callback:
+        found = cross_validate(known, folds=folds, seed=seed, progress=callback)
+        points = learning_curve(known, folds=folds, seed=seed, progress=callback) if curve else []
+    best = next((score for score in found.scores if score.kind == kind), found.suggested)
+    train(known, best.kind, accuracy=best.accuracy).save(output)
+    if confusion or curve:
+        from likewise.drawing_classes import confusion_plot, learning_plot
+
+        if confusion:
+            confusion_plot(best, found.classes, confusion)
+        if curve:
+            learning_plot(points, curve, title=f"{known.about}, {len(found.classes)} classes")
+    mistaken = confusions(best, found.classes)
+    failures = {str(path): str(why) for path, why in known.failures.items()}
+    value = {"path": output, "kind": best.kind, "failures": failures, **vars(found)}
+    value |= {"mistaken": mistaken, "curve": points}
+    lines = [*left_out_lines(known.failures), *_learn_lines(known, found, mistaken)]
+    lines += [
+        f"{name}: {printable(path)}" for name, path in (("confusion", confusion), ("curve", curve)) if path
+    ]
+    lines.append(f"{printable(output)}: {best.kind}, trained on all {len(known.labels)} pictures")
+    show(value, lines, as_json=as_json)
+
+
+def _check_plots(*plots: Path | None) -> None:
+    for plot in filter(None, plots):
+        from likewise.drawing_report import check_plot
+
+        check_plot(plot)
+
+
+def _of_collection(path: Path, labels: Path | None, label: str) -> Labelled:
+    from likewise.collection.collection import Collection
+    from likewise.downstream.labelled import label_collection
+
+    with Collection.open(path) as opened:
+        return label_collection(opened, table=labels, column=label)
+
+
+def _of_folder(
+    folder: Path, labels: Path | None, label: str, recipe: str, engine: str, device: str, precision: str
+) -> Labelled:
+    from likewise.descriptors.extractor import Extractor
+    from likewise.downstream.labelled import label_folder
+
+    extractor = Extractor(recipe, engine=engine, device=device, precision=precision)
+    with progress("describing") as callback:
+        return label_folder(folder, extractor, table=labels, column=label, progress=callback)
+
+
+def _learn_lines(
+    known: Labelled, found: Validation, mistaken: Sequence[tuple[str, str, int]]
+) -> Iterator[str]:
+    yield (
+        f"{len(known.labels)} pictures of {printable(known.about)} with {len(found.classes)} labels; "
+        f"{found.tested} tested in {found.folds} folds"
+    )
+    if found.alone:
+        yield f"never tested, for there is one picture only: {printable(', '.join(found.alone))}"
+    rows = [
+        (
+            one.kind,
+            f"{one.accuracy:.3f}",
+            f"{one.spread:.3f}",
+            f"{one.balanced:.3f}",
+            f"{one.log_loss:.2f}",
+            f"{one.seconds:.1f}",
+        )
+        for one in found.scores
+    ]
+    head = ("classifier", "accuracy", "+-", "balanced", "log-loss", "seconds")
+    yield from table(rows, head, right="accuracy +- balanced log-loss seconds")
+    for right, taken, count in mistaken:
+        yield f"mistaken {count} times: {printable(right)} for {printable(taken)}"
+
+
+@app.command()
+def predict(
+    model: Annotated[Path, typer.Argument(help="What `likewise classify learn` wrote.")],
+    pictures: Annotated[list[Path], typer.Argument(help="Picture files, or folders of them.")],
+    top: Annotated[int, typer.Option("--top", min=1, help="How many labels of each picture to tell.")] = 3,
+    engine: Engine = "openvino",
+    device: Device = "cpu",
+    precision: Annotated[Precision, typer.Option(help="The numbers the network is run in.")] = "f32",
+    max_pixels: MaxPixels = None,
+    as_json: Json = False,
+) -> None:
+    """Say what pictures show, with probabilities.
+
+    The recipe is the one that the classifier was trained with. A picture that cannot be read is told at the
+    end, and exits with 2 if none could be.
+    """
+    from likewise.downstream.classifier import Classifier
+    from likewise.downstream.predicting import find_pictures, opened_for
+    from likewise.downstream.predicting import predict as predict_all
+
+    classifier = Classifier.load(model)
+    files = find_pictures(pictures)
+    extractor = opened_for(classifier, model, engine=engine, device=device, precision=precision)
+    with progress("classifying") as callback:
+        found, failures = predict_all(
+            classifier, extractor, files, top=top, max_pixels=max_pixels, progress=callback
+        )
+    told = {str(path): str(why) for path, why in failures.items()}
+    show({"predictions": found, "failures": told}, _predict_lines(found, told), as_json=as_json)
+    if not found:
+        raise typer.Exit(2)
+
+
+def _predict_lines(found: Sequence[Prediction], failures: dict[str, str]) -> Iterator[str]:
+    if found:
+        rows = [
+            (
+                one.labels[0],
+                f"{one.probabilities[0]:.3f}",
+                ", ".join(
+                    f"{label} {share:.3f}"
+                    for label, share in zip(one.labels[1:], one.probabilities[1:], strict=True)
+                ),
+                one.path,
+            )
+            for one in found
+        ]
+        yield from table(rows, ("label", "probability", "next", "picture"), right="probability")
+    for path, why in failures.items():
+        yield f"failed: {printable(path)}: {printable(why)}"
+
+
+@app.command("show")
+def show_classifier(
+    model: Annotated[Path, typer.Argument(help="What `likewise classify learn` wrote.")],
+    as_json: Json = False,
+) -> None:
+    """Show what a classifier tells apart and what it was trained on."""
+    from likewise.downstream.classifier import Classifier
+
+    value = _value(Classifier.load(model))
+    lines = [f"{name:<11} {_told(fact)}" for name, fact in value.items()]
+    show(value, lines, as_json=as_json)
+
+
+def _value(classifier: Classifier) -> dict[str, object]:
+    from likewise.descriptors.recipe import parse_recipe
+
+    told = classifier.training
+    return {
+        "kind": told.kind,
+        "classes": classifier.classes,
+        "accuracy": told.accuracy,
+        "recipe": parse_recipe(told.recipe).name if told.recipe else "not known",
+        "trained on": told.about,
+        "vectors": told.samples,
+    }
+
+
+def _told(fact: object) -> str:
+    if isinstance(fact, tuple):
+        return f"{len(fact)}: {printable(', '.join(fact))}"
+    return f"{fact:.3f}" if isinstance(fact, float) else printable(fact)

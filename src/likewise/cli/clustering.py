@@ -1,0 +1,187 @@
+"""``likewise cluster`` and ``likewise map``: what a collection holds, seen as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from likewise.cli.options import In, Json, Under, find_collection, new_file
+from likewise.cli.output import printable, progress, show, table
+from likewise.errors import UsageError
+
+if TYPE_CHECKING:  # numpy stands behind it, and help must not wait for that
+    from likewise.collection.collection import Collection
+    from likewise.downstream.clusters import Clusters
+    from likewise.downstream.layout import Layout
+
+ClusterMethod = Literal["kmeans", "hdbscan"]
+MapMethod = Literal["pca", "tsne", "umap"]
+By = Literal["copy", "link"]
+Colour = Literal["folder", "cluster", "none"]
+
+SHOWN = 60
+"""Pictures on a contact sheet."""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.command()(cluster)
+    app.command("map")(map_)
+
+
+def cluster(
+    method: Annotated[
+        ClusterMethod,
+        typer.Option(
+            "--method", help="kmeans: every picture in one of k; hdbscan: only where they lie densely."
+        ),
+    ] = "kmeans",
+    k: Annotated[
+        int | None,
+        typer.Option("-k", min=1, help="How many clusters; without it: suggested.", show_default=False),
+    ] = None,
+    least: Annotated[
+        int, typer.Option("--least", min=2, help="Fewest pictures of a cluster of hdbscan.")
+    ] = 5,
+    under: Under = None,
+    sheets: Annotated[
+        Path | None,
+        typer.Option(
+            "--sheets", metavar="DIR", help="Draw a contact sheet of each cluster here.", show_default=False
+        ),
+    ] = None,
+    sort: Annotated[
+        Path | None,
+        typer.Option(
+            "--sort-into",
+            metavar="DIR",
+            help="Make this folder, with a sub-folder of each cluster. Pictures are never moved.",
+            show_default=False,
+        ),
+    ] = None,
+    by: Annotated[
+        By, typer.Option("--by", help="How --sort-into puts them there: copies or links.")
+    ] = "copy",
+    seed: Annotated[int, typer.Option("--seed", help="Of the random start of kmeans.")] = 0,
+    collection: In = None,
+    as_json: Json = False,
+) -> None:
+    """Put pictures that are alike into clusters."""
+    from likewise.collection.collection import Collection
+    from likewise.downstream.clusters import find_clusters, named
+    from likewise.downstream.sorting import check_target, sort_into
+
+    for folder in filter(None, (sheets, sort)):
+        check_target(folder)
+    with (
+        Collection.open(find_collection(collection)) as opened,
+        progress("clustering") as callback,
+    ):
+        found = find_clusters(
+            opened, method=method, k=k, least=least, under=under, seed=seed, progress=callback
+        )
+        alone = [opened.path_of(row) for row in found.alone]
+        groups = {name: one.paths for name, one in zip(named(found.clusters), found.clusters, strict=True)}
+        if alone:
+            groups["alone"] = tuple(alone)
+        failures = sort_into(sort, groups, by=by, progress=callback) if sort else {}
+    if sheets:
+        _draw(groups, sheets)
+    value = {**vars(found), "sheets": sheets, "sorted": sort, "failures": failures}
+    lines = [*_cluster_lines(found), *(f"sheets: {printable(sheets)}" for _ in [0] if sheets)]
+    if sort:
+        lines.append(f"sorted by {by} into {printable(sort)}")
+        lines += [f"left out: {printable(path)}: {why}" for path, why in failures.items()]
+    show(value, lines, as_json=as_json)
+
+
+def _draw(groups: dict[str, tuple[Path, ...]], folder: Path) -> None:
+    from likewise.drawing_groups import contact_sheet
+
+    folder.mkdir(exist_ok=True)
+    for name, paths in groups.items():
+        shown = paths[:SHOWN]
+        subtitle = "the most central first" + (f"; {len(shown)} shown" if len(shown) < len(paths) else "")
+        captions = [str(number) for number in range(1, len(shown) + 1)]
+        count = f"{len(paths)} picture{'s' if len(paths) > 1 else ''}"
+        contact_sheet(shown, captions, folder / f"{name}.jpg", title=f"{name}: {count}", subtitle=subtitle)
+
+
+def _cluster_lines(found: Clusters) -> Iterator[str]:
+    from likewise.downstream.clusters import named
+
+    rows = [
+        (name, len(one.ids), f"{one.spread:.3f}", one.paths[0])
+        for name, one in zip(named(found.clusters), found.clusters, strict=True)
+    ]
+    yield from table(rows, ("cluster", "pictures", "spread", "most central"), right="pictures spread")
+    if found.alone:
+        yield f"{len(found.alone)} pictures belong to none"
+    if found.tried:
+        shown = ", ".join(f"{count}: {one:.3f}" for count, one in found.tried.items())
+        yield f"silhouette by number of clusters: {shown}"
+        yield f"suggested: {len(found.clusters)}; give another with -k"
+
+
+def map_(
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="FILE", help="What to write, a .html file.")
+    ],
+    method: Annotated[
+        MapMethod,
+        typer.Option("--method", help="pca at once; tsne and umap (an extra) keep neighbours together."),
+    ] = "tsne",
+    under: Under = None,
+    most: Annotated[
+        int, typer.Option("--most", min=1, help="Show at most so many pictures, spread evenly.")
+    ] = 3000,
+    colour: Annotated[
+        Colour,
+        typer.Option(
+            "--colour", help="What the frames of the pictures tell: their sub-folder, or their cluster."
+        ),
+    ] = "folder",
+    k: Annotated[
+        int | None,
+        typer.Option("-k", min=1, help="How many clusters --colour cluster makes.", show_default=False),
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", help="Of what begins with chance.")] = 0,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it exists.")] = False,
+    collection: In = None,
+    as_json: Json = False,
+) -> None:
+    """Lay the pictures out on a page that can be zoomed: one file that opens no connection."""
+    from likewise.collection.collection import Collection
+    from likewise.downstream.layout import find_layout
+    from likewise.drawing_map import check_map, map_page
+
+    if k is not None and colour != "cluster":
+        raise UsageError("-k is the number of clusters: give it with --colour cluster")
+    check_map(output)
+    new_file(output, overwrite=overwrite)
+    with Collection.open(find_collection(collection)) as opened, progress("mapping") as callback:
+        found = find_layout(opened, method=method, under=under, most=most, seed=seed)
+        groups = _groups(opened, found, colour, k=k, under=under, seed=seed)
+        total = len(opened)
+        failures = map_page(found, output, groups=groups, title=opened.path.stem, progress=callback)
+    value = {"path": output, "method": found.method, "pictures": len(found.ids), "failures": failures}
+    lines = [f"{printable(output)}: {len(found.ids)} of {total} pictures, laid out by {found.method}"]
+    lines += [f"shown without a thumbnail: {printable(path)}: {why}" for path, why in failures.items()]
+    show(value, lines, as_json=as_json)
+
+
+def _groups(
+    opened: Collection, found: Layout, colour: Colour, *, k: int | None, under: str | None, seed: int
+) -> list[str] | None:
+    """What each picture of a map belongs to."""
+    from likewise.downstream.clusters import find_clusters
+
+    if colour == "folder":
+        return [Path(name).parts[0] if len(Path(name).parts) > 1 else "" for name in found.names]
+    if colour == "cluster":
+        labels = find_clusters(opened, k=k, under=under, seed=seed).labels
+        return [f"cluster {labels[row] + 1}" for row in found.ids.tolist()]
+    return None

@@ -1,0 +1,103 @@
+"""How close pictures come to each other by chance: the law of the closest pairs of a collection."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from likewise.downstream.rows import canonical
+from likewise.types import FloatArray, IntArray
+
+PAIRS = 200_000
+"""Random pairs that stand for all."""
+
+SHARE = 0.01
+"""Share of the pairs, the closest ones, from which the law is learned."""
+
+LEAST = 20
+"""Fewest pairs from which it is learned."""
+
+STEP = 4096
+
+
+@dataclass(frozen=True)
+class Chance:
+    """Within a small distance r of each other lie ``share * (r / radius) ** dimension`` of all pairs.
+
+    That is how the number of pairs grows with the distance wherever vectors fill a space of some dimension
+    (Grassberger and Procaccia, Characterization of strange attractors, Physical Review Letters 50, 1983).
+
+    Attributes
+    ----------
+    share
+        Share of the pairs that lie within ``radius``.
+    radius
+        Euclidean distance up to which the law holds.
+    dimension
+        Of the space that the vectors fill.
+    """
+
+    share: float
+    radius: float
+    dimension: float
+
+    def rate(self, distance: float) -> float:
+        """Share of the pairs that are so close by chance; beyond ``radius`` it is at least this."""
+        return float(self.share * min(1.0, distance / self.radius) ** self.dimension)
+
+    def distance(self, rate: float) -> float:
+        """Within which distance such a share of the pairs lies, ``radius`` at most."""
+        return float(self.radius * min(1.0, rate / self.share) ** (1 / self.dimension))
+
+
+def chance_of(distances: NDArray[np.floating]) -> Chance | None:
+    """Learn the law from the distances of random pairs.
+
+    The dimension follows from the median of ``log(radius / r)``, which has an exponential distribution: the
+    mean would be the estimate of largest likelihood (Levina and Bickel, 2004), and a few true duplicates,
+    whose r is nearly 0, would spoil it.
+
+    Returns
+    -------
+    Chance or None
+        None where there are too few pairs, or those that are closest are all equally close.
+    """
+    count = max(LEAST, math.ceil(SHARE * len(distances)))
+    if 2 * count > len(distances):
+        return None
+    closest = np.sort(np.partition(np.asarray(distances, np.float64), count)[: count + 1])
+    radius, inner = closest[-1], closest[:-1]
+    middle = float(np.median(inner))
+    if not 0 < middle < radius:
+        return None
+    return Chance(count / len(distances), float(radius), math.log(2) / math.log(radius / middle))
+
+
+def pair_distances(vectors: FloatArray) -> FloatArray:
+    """Euclidean distances of pairs of rows: of all where they are few, else of `PAIRS` random ones.
+
+    Returns
+    -------
+    ndarray
+        float32, shape ``(p,)``; the order of the rows does not matter.
+    """
+    order = canonical(vectors)
+    left, right = _pairs(len(vectors))
+    left, right = order[left], order[right]
+    found = np.empty(len(left), np.float32)
+    for start in range(0, len(left), STEP):
+        some = slice(start, start + STEP)
+        found[some] = np.linalg.norm(vectors[left[some]] - vectors[right[some]], axis=1)
+    return found
+
+
+def _pairs(count: int) -> tuple[IntArray, IntArray]:
+    if count * (count - 1) // 2 <= PAIRS:
+        left, right = np.triu_indices(count, 1)
+        return left.astype(np.int64), right.astype(np.int64)
+    random = np.random.default_rng(0)
+    left = random.integers(count, size=PAIRS)
+    return left, (left + random.integers(1, count, size=PAIRS)) % count

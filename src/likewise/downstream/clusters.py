@@ -1,0 +1,251 @@
+"""Clusters: pictures that belong together, with nobody saying beforehand what to."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from likewise.collection import Collection, Pictures
+from likewise.downstream.rows import canonical, checked, distinct
+from likewise.errors import UsageError
+from likewise.types import FloatArray, IntArray, Progress, ProgressCallback
+
+Method: TypeAlias = Literal["kmeans", "hdbscan"]
+
+AXES = 64
+"""Numbers to which vectors are shortened before they are clustered by k-means."""
+
+DENSITY_AXES = 32
+"""The same for HDBSCAN: density means little in a space of many dimensions."""
+
+SAMPLE = 2000
+"""Rows by which a number of clusters is judged."""
+
+PATIENCE = 3
+"""Numbers of clusters in a row that do no better, after which no more are tried."""
+
+STARTS = 4
+"""Runs of k-means, of which the best is taken."""
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """Pictures that belong together.
+
+    Attributes
+    ----------
+    ids, paths
+        The most central picture first, the others as they are farther from the middle.
+    spread
+        Root mean square distance of its vectors from their mean.
+    """
+
+    ids: tuple[int, ...]
+    paths: tuple[Path, ...]
+    spread: float
+
+
+@dataclass(frozen=True)
+class Clusters:
+    """A collection in clusters.
+
+    Attributes
+    ----------
+    clusters
+        The largest first.
+    alone
+        Ids of pictures that belong to none, which only HDBSCAN leaves.
+    method
+        How they were found.
+    tried
+        By number of clusters its mean silhouette (Rousseeuw, 1987), from -1 to 1, where the number was chosen
+        by it; else empty.
+    """
+
+    clusters: tuple[Cluster, ...]
+    alone: tuple[int, ...]
+    method: Method
+    tried: dict[int, float]
+
+    @property
+    def labels(self) -> dict[int, int]:
+        """By id the number of its cluster, from 0; -1 for none."""
+        found = {row: number for number, cluster in enumerate(self.clusters) for row in cluster.ids}
+        return found | dict.fromkeys(self.alone, -1)
+
+
+def find_clusters(
+    collection: Collection,
+    *,
+    method: Method = "kmeans",
+    k: int | None = None,
+    least: int = 5,
+    under: str | os.PathLike[str] | None = None,
+    seed: int = 0,
+    progress: ProgressCallback | None = None,
+) -> Clusters:
+    """Put the pictures of a collection into clusters.
+
+    Parameters
+    ----------
+    method
+        ``kmeans``: every picture belongs to one of ``k`` clusters. ``hdbscan``: clusters are where pictures
+        lie densely, the others belong to none (Campello, Moulavi and Sander, 2013).
+    k
+        How many clusters k-means makes; by default the number whose silhouette is best.
+    least
+        Fewest pictures of a cluster of HDBSCAN.
+    under
+        Only pictures in a folder, or whose path matches a glob.
+    seed
+        Of the random start of k-means.
+
+    Raises
+    ------
+    UsageError
+        When there are fewer different pictures than clusters, too few to choose ``k`` by, or ``k`` is given
+        with HDBSCAN.
+    """
+    pictures = collection.pictures(under)
+    labels, tried = cluster_rows(
+        pictures.vectors, method=method, k=k, least=least, seed=seed, progress=progress
+    )
+    groups = [np.flatnonzero(labels == label) for label in range(labels.max(initial=-1) + 1)]
+    clusters = [_cluster(pictures, rows) for rows in groups]
+    clusters.sort(key=lambda cluster: (-len(cluster.ids), min(cluster.ids)))
+    return Clusters(tuple(clusters), tuple(pictures.ids[labels < 0].tolist()), method, tried)
+
+
+def _cluster(pictures: Pictures, rows: IntArray) -> Cluster:
+    vectors = pictures.vectors[rows].astype(np.float64)
+    apart = np.linalg.norm(vectors - vectors.mean(axis=0), axis=1)
+    order = np.lexsort((pictures.ids[rows], apart))
+    return Cluster(
+        tuple(pictures.ids[rows[order]].tolist()),
+        tuple(pictures.paths[row] for row in rows[order].tolist()),
+        float(np.sqrt(np.mean(np.square(apart)))),
+    )
+
+
+def cluster_rows(
+    vectors: FloatArray,
+    *,
+    method: Method = "kmeans",
+    k: int | None = None,
+    least: int = 5,
+    seed: int = 0,
+    progress: ProgressCallback | None = None,
+) -> tuple[IntArray, dict[int, float]]:
+    """Number the clusters of rows ``(n, d)``; the order of the rows does not matter.
+
+    Returns
+    -------
+    labels
+        int64, shape ``(n,)``, from 0; -1 for rows that belong to none.
+    tried
+        Silhouettes by number of clusters, as in `Clusters`.
+
+    Raises
+    ------
+    UsageError
+        As `find_clusters`.
+    """
+    checked(vectors, 1, "clustering")
+    if method == "hdbscan" and k is not None:
+        raise UsageError("HDBSCAN finds the number of clusters itself: give k with kmeans only")
+    order = canonical(vectors)
+    different = len(distinct(vectors)[0])
+    labels = np.empty(len(vectors), np.int64)
+    tried: dict[int, float] = {}
+    if method == "hdbscan":
+        labels[order] = _dense(shortened(vectors[order], DENSITY_AXES), least)
+        return labels, tried
+    short = shortened(vectors[order], AXES)
+    if k is None:
+        tried = silhouettes(short, different, seed, progress)
+        k = max(tried, key=lambda count: (tried[count], -count))
+    if not 1 <= k <= different:
+        raise UsageError(
+            f"{k} clusters cannot be made of {different} different pictures: give k from 1 to that"
+        )
+    labels[order] = _kmeans(short, k, seed)
+    return labels, tried
+
+
+def shortened(vectors: FloatArray, axes: int) -> FloatArray:
+    """Rows ``(n, d)`` along their ``axes`` first principal axes, or all in which they vary."""
+    mean = vectors.mean(axis=0, dtype=np.float64)
+    sample = vectors[:: -(-len(vectors) // 20_000)] - mean
+    few = len(sample) < sample.shape[1]  # then the smaller matrix of products gives the same axes
+    squares, found = np.linalg.eigh(sample @ sample.T if few else sample.T @ sample)
+    count = min(axes, int(np.sum(squares > squares[-1] * 1e-10)))
+    turned = sample.T @ found[:, ::-1] if few else found[:, ::-1]
+    kept = turned[:, :count] / np.maximum(np.linalg.norm(turned[:, :count], axis=0), 1e-300)
+    kept *= np.where(kept.sum(axis=0) < 0, -1, 1)  # whatever sign the solver gave
+    short: FloatArray = ((vectors - mean.astype(np.float32)) @ kept.astype(np.float32)).astype(np.float32)
+    return short if count else np.zeros((len(vectors), 1), np.float32)
+
+
+def silhouettes(
+    rows: FloatArray, different: int, seed: int = 0, progress: ProgressCallback | None = None
+) -> dict[int, float]:
+    """Mean silhouette of a sample of rows for several numbers of clusters.
+
+    Raises
+    ------
+    UsageError
+        When there are fewer than three different rows.
+    """
+    from sklearn.metrics import silhouette_score
+
+    if different < 3:
+        raise UsageError(f"k cannot be chosen by {different} different pictures: give it")
+    sample = rows[:: -(-len(rows) // SAMPLE)]
+    counts = _counts(len(distinct(sample)[0]))
+    found: dict[int, float] = {}
+    for done, count in enumerate(counts, 1):
+        labels = _kmeans(sample, count, seed, starts=1)
+        found[count] = float(silhouette_score(sample, labels)) if labels.max() > 0 else -1.0
+        if progress:
+            progress(Progress(done, len(counts), note="choosing the number of clusters"))
+        if len(found) - list(found).index(max(found, key=lambda one: found[one])) > PATIENCE:
+            break
+    return found
+
+
+def _counts(different: int) -> list[int]:
+    """Numbers of clusters to try, each 1.3 times the one before, up to a third of the pictures."""
+    most = max(2, min(different - 1, different // 3))
+    steps = math.ceil(math.log(most / 2, 1.3)) + 1
+    return sorted({min(most, round(2 * 1.3**step)) for step in range(steps)})
+
+
+def _kmeans(rows: FloatArray, k: int, seed: int, starts: int = STARTS) -> IntArray:
+    from sklearn.cluster import KMeans
+
+    found: NDArray[np.int32] = KMeans(k, n_init=starts, random_state=seed).fit_predict(rows)
+    return found.astype(np.int64)
+
+
+def _dense(rows: FloatArray, least: int) -> IntArray:
+    from sklearn.cluster import HDBSCAN
+
+    if not 2 <= least <= len(rows):
+        raise UsageError(
+            f"a cluster of at least {least} pictures cannot be found among {len(rows)}: give from 2 to that"
+        )
+    found: NDArray[np.int64] = HDBSCAN(min_cluster_size=least, copy=True).fit_predict(rows)
+    return found.astype(np.int64)
+
+
+def named(clusters: Sequence[Cluster]) -> list[str]:
+    """What the clusters are called, ``cluster-01`` and so on."""
+    width = max(2, len(str(len(clusters))))
+    return [f"cluster-{number:0{width}}" for number in range(1, len(clusters) + 1)]

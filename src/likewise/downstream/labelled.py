@@ -1,0 +1,116 @@
+"""Vectors of pictures of which somebody has said what they show."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from likewise.assets import cache_dir
+from likewise.collection import Collection
+from likewise.descriptors.manifest import Manifest
+from likewise.errors import BadPicture, UsageError
+from likewise.evaluation.datasets.table import read_rows
+from likewise.evaluation.learning import Chosen, choose_groups, choose_listed, gather
+from likewise.evaluation.vectors import Describer
+from likewise.types import FloatArray, ProgressCallback
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """Vectors with labels.
+
+    Attributes
+    ----------
+    vectors
+        float32, shape ``(n, d)``.
+    labels
+        What each picture shows, ``n`` of them.
+    about
+        The pictures in words.
+    manifest
+        How the vectors were made.
+    pictures
+        How a file remembers the pictures; see `likewise.descriptors.learned.Sample`. Empty for those of a
+        collection.
+    failures
+        Pictures that have no vector, and why.
+    """
+
+    vectors: FloatArray
+    labels: tuple[str, ...]
+    about: str
+    manifest: Manifest
+    pictures: tuple[str, ...]
+    failures: dict[Path, BadPicture]
+
+
+def label_folder(
+    folder: Path,
+    describer: Describer,
+    *,
+    table: Path | None = None,
+    column: str = "label",
+    progress: ProgressCallback | None = None,
+) -> Labelled:
+    """Describe a folder whose sub-folders say what the pictures in them show, or a table does.
+
+    Vectors are kept in the cache by the content of the files: the next call finds them there.
+
+    Parameters
+    ----------
+    describer
+        A `likewise.Extractor`.
+    table
+        CSV file with the columns ``file``, a path below the folder, and ``column``.
+
+    Raises
+    ------
+    UsageError
+        When there are no labels, or no picture can be read.
+    """
+    chosen = choose_groups(folder) if table is None else choose_listed(folder, table, column)
+    named = Chosen(f"{folder.resolve().name}", chosen.files, chosen.groups)
+    found = gather(describer, named, cache_dir() / "samples", progress=progress)
+    labels = found.groups or ()
+    return Labelled(found.vectors, labels, found.about, describer.manifest, found.pictures, found.failures)
+
+
+def label_collection(collection: Collection, *, table: Path | None = None, column: str = "label") -> Labelled:
+    """Take the vectors of a collection; the first sub-folder says what a picture shows, or a table does.
+
+    Raises
+    ------
+    UsageError
+        When there are no labels.
+    """
+    pictures = collection.pictures()
+    if table is None:
+        parts = [Path(name).parts for name in pictures.names]
+        labels = [one[0] if len(one) > 1 else "" for one in parts]
+    else:
+        listed = {row.file: row.group for row in read_rows(table, group=column)}
+        labels = [listed.get(name, "") for name in pictures.names]
+    rows = [row for row, label in enumerate(labels) if label]
+    if not rows:
+        raise UsageError(
+            f"no picture of {collection.path} has a label: index a folder whose sub-folders say what is in "
+            "them, or give a table"
+        )
+    failures = {one.path: BadPicture(one.message, one.reason) for one in collection.failures()}
+    return Labelled(
+        pictures.vectors[rows],
+        tuple(labels[row] for row in rows),
+        collection.path.name,
+        collection.manifest,
+        (),
+        failures,
+    )
+
+
+def numbered(labels: Sequence[str]) -> tuple[tuple[str, ...], np.ndarray[tuple[int], np.dtype[np.int64]]]:
+    """The different labels, sorted, and the number of each row's."""
+    classes, numbers = np.unique(np.asarray(labels, dtype=object).astype(str), return_inverse=True)
+    return tuple(classes.tolist()), numbers.astype(np.int64)

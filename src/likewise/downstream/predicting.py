@@ -1,0 +1,141 @@
+"""Pictures through a trained classifier: from files to labels with probabilities."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from likewise.collection.describing import Describer
+from likewise.collection.walk import walk
+from likewise.descriptors.extractor import Extractor
+from likewise.descriptors.recipe import parse_recipe
+from likewise.downstream.classifier import Classifier
+from likewise.engines import cores
+from likewise.errors import BadPicture, ManifestMismatch, UsageError
+from likewise.pictures import Loaded
+from likewise.types import FloatArray, Progress, ProgressCallback
+
+BATCH = 16
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a picture shows: labels by falling probability, among those of the classifier."""
+
+    path: Path
+    labels: tuple[str, ...]
+    probabilities: tuple[float, ...]
+
+
+def find_pictures(sources: Sequence[Path]) -> list[Path]:
+    """Files, and the pictures in folders at any depth.
+
+    Raises
+    ------
+    UsageError
+        When one is not there, or there is no picture.
+    """
+    found: list[Path] = []
+    for source in sources:
+        if not os.path.lexists(source):
+            raise UsageError(f"{source} does not exist")
+        found += [Path(one.path) for one in walk(str(source))] if source.is_dir() else [source]
+    if not found:
+        raise UsageError(f"no picture lies in {', '.join(map(str, sources)) or 'what was given'}")
+    return found
+
+
+def opened_for(
+    classifier: Classifier,
+    path: Path,
+    *,
+    engine: str = "openvino",
+    device: str = "cpu",
+    precision: str = "f32",
+) -> Extractor:
+    """What describes pictures as those were that a classifier was trained on.
+
+    Raises
+    ------
+    UsageError
+        When it was trained on vectors of an unknown recipe.
+    ManifestMismatch
+        When the weights on this machine are others.
+    """
+    told = classifier.training
+    if not told.recipe:
+        raise UsageError(f"{path} does not say how its vectors were made")
+    recipe = parse_recipe(told.recipe, origin=str(path))
+    extractor = Extractor(recipe, engine=engine, device=device, precision=precision)
+    if told.weights_hash and extractor.manifest.weights_hash != told.weights_hash:
+        raise ManifestMismatch(
+            f"{path} was trained with other weights of {recipe.network}: train it again with those here"
+        )
+    return extractor
+
+
+def predict(
+    classifier: Classifier,
+    describer: Describer,
+    files: Sequence[Path],
+    *,
+    top: int = 3,
+    max_pixels: int | None = None,
+    progress: ProgressCallback | None = None,
+) -> tuple[list[Prediction], dict[Path, BadPicture]]:
+    """Classify pictures; those that cannot be read are given apart, with the reason.
+
+    Parameters
+    ----------
+    top
+        How many labels of each picture are given.
+    """
+    found: list[Prediction] = []
+    failures: dict[Path, BadPicture] = {}
+    for done, (path, vector) in enumerate(_described(describer, files, max_pixels), 1):
+        if isinstance(vector, BadPicture):
+            failures[path] = vector
+        else:
+            found.append(_prediction(classifier, path, vector, top))
+        if progress:
+            progress(Progress(done, len(files), len(failures)))
+    return found, failures
+
+
+def _prediction(classifier: Classifier, path: Path, vector: FloatArray, top: int) -> Prediction:
+    shares = classifier.probabilities(vector[np.newaxis])[0]
+    order = np.argsort(-shares, kind="stable")[:top].tolist()
+    labels = tuple(classifier.classes[number] for number in order)
+    return Prediction(path, labels, tuple(float(shares[number]) for number in order))
+
+
+def _described(
+    describer: Describer, files: Sequence[Path], max_pixels: int | None
+) -> Iterator[tuple[Path, FloatArray | BadPicture]]:
+    """Each file with its vector or its problem, decoded in threads."""
+
+    def prepare(path: Path) -> Loaded | BadPicture:
+        try:
+            return describer.prepare(path, max_pixels=max_pixels)
+        except BadPicture as error:
+            return error
+
+    with ThreadPoolExecutor(cores()) as pool:
+        for start in range(0, len(files), BATCH):
+            for path, loaded in zip(
+                files[start:], pool.map(prepare, files[start : start + BATCH]), strict=False
+            ):
+                yield path, loaded if isinstance(loaded, BadPicture) else _vector(describer, loaded)
+
+
+def _vector(describer: Describer, loaded: Loaded) -> FloatArray | BadPicture:
+    try:
+        vector: FloatArray = describer.describe([loaded])[0]
+    except BadPicture as error:
+        return error
+    return vector

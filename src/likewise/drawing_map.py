@@ -1,0 +1,184 @@
+"""A map of pictures as one page of HTML that can be zoomed, holds all it needs and opens no connection."""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+import json
+import math
+import os
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from importlib.resources import files
+from pathlib import Path
+from string import Template
+from typing import Any
+from urllib.parse import quote
+
+from PIL import Image
+
+from likewise.assets import replacing
+from likewise.downstream.layout import Layout
+from likewise.drawing import spare
+from likewise.engines import cores
+from likewise.errors import BadPicture, StorageError, UsageError
+from likewise.pictures import Resize, load
+from likewise.types import Progress, ProgressCallback
+
+COLUMNS = 16
+"""Thumbnails across and down one sheet of them."""
+
+SIDES = ((300, 160), (1000, 112), (3000, 80))
+"""Longest side of a thumbnail in pixels, for at most so many pictures; beyond all `SMALLEST`."""
+
+SMALLEST = 56
+
+# Colours that the colour-blind tell apart (after Okabe and Ito); nobody tells twenty apart.
+_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#5b3a9e", "#8a5a00")
+_METHODS = {"pca": "principal components", "tsne": "t-SNE", "umap": "UMAP"}
+_LISTED = 200
+
+
+def check_map(out: Path) -> None:
+    """See that a page can be written.
+
+    Raises
+    ------
+    UsageError
+        When its name does not end in .html.
+    StorageError
+        When its folder is not there.
+    """
+    if out.suffix.lower() not in (".html", ".htm"):
+        raise UsageError(f"a map cannot be written as {out.name!r}: end its name in .html")
+    if not out.absolute().parent.is_dir():
+        raise StorageError(f"the map {out} cannot be written: there is no folder {out.absolute().parent}")
+
+
+def map_page(
+    layout: Layout,
+    out: str | os.PathLike[str],
+    *,
+    groups: Sequence[str] | None = None,
+    title: str = "Pictures",
+    progress: ProgressCallback | None = None,
+) -> dict[Path, str]:
+    """Write the page.
+
+    Parameters
+    ----------
+    groups
+        What each picture belongs to, for the colour of its frame; empty for nothing.
+    title
+        Its heading.
+
+    Returns
+    -------
+    dict
+        Pictures that cannot be read any more, and why; they have a grey tile.
+
+    Raises
+    ------
+    UsageError
+        When the name of the page does not end in .html, or a picture lies there.
+    StorageError
+        When it cannot be written.
+    """
+    path = Path(out)
+    check_map(path)
+    spare(path, *layout.paths)
+    side = next((side for most, side in SIDES if len(layout.paths) <= most), SMALLEST)
+    thumbnails, failures = _thumbnails(layout.paths, side, progress)
+    legend, numbers = _legend(groups or [""] * len(layout.paths))
+    pictures = [
+        {
+            "name": os.fsencode(name).decode("utf-8", "backslashreplace"),
+            "href": _href(file, path),
+            "x": round(float(x), 5),
+            "y": round(float(y), 5),
+            "w": thumbnail.width,
+            "h": thumbnail.height,
+            "group": number,
+            "problem": failures.get(file, ""),
+        }
+        for name, file, (x, y), thumbnail, number in zip(
+            layout.names, layout.paths, layout.positions, thumbnails, numbers, strict=True
+        )
+    ]
+    sheets = [
+        _sheet(thumbnails[start : start + COLUMNS**2], side)
+        for start in range(0, len(thumbnails), COLUMNS**2)
+    ]
+    data = {"side": side, "columns": COLUMNS, "sheets": sheets, "pictures": pictures, "groups": legend}
+    count = len(pictures)
+    subtitle = f"{count} picture{'s' if count != 1 else ''} by {_METHODS[layout.method]}"
+    if layout.method != "pca":
+        subtitle += "; near is alike, far says nothing"
+    template = Template(files("likewise").joinpath("pages", "map.html").read_text("utf-8"))
+    page = template.substitute(
+        title=html.escape(f"{title}: map"),
+        subtitle=html.escape(subtitle),
+        subtitle_js=_script(subtitle),
+        data=_script(data),
+    )
+    with replacing(path) as part:
+        part.write_text(page, "utf-8")
+    return failures
+
+
+def _thumbnails(
+    paths: Sequence[Path], side: int, progress: ProgressCallback | None
+) -> tuple[list[Image.Image], dict[Path, str]]:
+    def make(path: Path) -> Image.Image | BadPicture:
+        try:
+            pixels = load(path, [Resize("longest", side, enlarge=True)]).pixels[0]
+            return Image.fromarray(pixels[:side, :side])
+        except BadPicture as error:
+            return error
+
+    found, failures = [], {}
+    with ThreadPoolExecutor(cores()) as pool:
+        for done, (path, one) in enumerate(zip(paths, pool.map(make, paths), strict=True), 1):
+            if isinstance(one, BadPicture):
+                failures[path] = str(one)
+                one = Image.new("RGB", (side, side), "#c9ced4")
+            found.append(one)
+            if progress and (done % 32 == 0 or done == len(paths)):
+                progress(Progress(done, len(paths), len(failures), note="thumbnails"))
+    return found, failures
+
+
+def _sheet(thumbnails: Sequence[Image.Image], side: int) -> str:
+    """Thumbnails on one picture, as an address that holds it."""
+    rows = math.ceil(len(thumbnails) / COLUMNS)
+    sheet = Image.new("RGB", (COLUMNS * side, rows * side), "#c9ced4")
+    for place, thumbnail in enumerate(thumbnails):
+        row, column = divmod(place, COLUMNS)
+        sheet.paste(thumbnail, (column * side, row * side))
+    file = io.BytesIO()
+    sheet.save(file, "JPEG", quality=80)
+    return f"data:image/jpeg;base64,{base64.b64encode(file.getvalue()).decode()}"
+
+
+def _legend(groups: Sequence[str]) -> tuple[list[dict[str, Any]], list[int]]:
+    """The groups, the largest first and the first few in colour, and each picture's number, -1 for none."""
+    counts = Counter(group for group in groups if group)
+    names = [name for name, _ in sorted(counts.items(), key=lambda one: (-one[1], one[0]))][:_LISTED]
+    legend = [
+        {"name": name, "count": counts[name], "colour": _COLOURS[place] if place < len(_COLOURS) else None}
+        for place, name in enumerate(names)
+    ]
+    places = {name: place for place, name in enumerate(names)}
+    return legend, [places.get(group, -1) for group in groups]
+
+
+def _href(file: Path, page: Path) -> str:
+    """The address of a picture as seen from the page."""
+    return quote(os.fsencode(os.path.relpath(file, page.absolute().parent)))
+
+
+def _script(value: Any) -> str:
+    """JSON that may stand in a script: no tag can end it."""
+    return json.dumps(value).replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")

@@ -1,0 +1,103 @@
+"""Routes that show a collection as a whole: as a map, its near-duplicates, its clusters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query
+
+from likewise.collection.collection import Collection
+from likewise.downstream.clusters import find_clusters
+from likewise.downstream.duplicates import find_duplicates
+from likewise.downstream.layout import find_layout
+from likewise.web import schemas
+from likewise.web.library import Served
+from likewise.web.services import Services, Serving
+
+router = APIRouter(prefix="/collections", tags=["overview"])
+
+SHOWN = 12
+"""Pictures of a cluster that are told in full."""
+
+
+@router.get("/{name}/map", response_model=schemas.Map)
+async def layout(
+    name: str, services: Serving, method: Annotated[Literal["pca", "tsne"], Query()] = "pca"
+) -> dict[str, Any]:
+    """Where the pictures lie on a map on which what is alike lies together."""
+    served = services.library[name]
+    found = await _once(services, served, ("map", method), lambda one: find_layout(one, method=method))
+    points = zip(found.ids.tolist(), found.positions.tolist(), strict=True)
+    return {
+        "points": [{"id": id, "x": x, "y": y} for id, (x, y) in points],
+        "method": found.method,
+        "generation": served.generation,
+    }
+
+
+@router.get("/{name}/duplicates", response_model=schemas.Duplicates)
+async def duplicates(
+    name: str,
+    services: Serving,
+    threshold: Annotated[
+        float | None, Query(description="Similarity from which pictures are one; chosen if it is not given.")
+    ] = None,
+) -> dict[str, Any]:
+    """Groups of pictures that are nearly the same, the one to keep first."""
+    served = services.library[name]
+    key = ("duplicates", threshold)
+    found = await _once(services, served, key, lambda one: find_duplicates(one, threshold=threshold))
+    return {
+        "groups": [
+            {"pictures": _pictures(served, group.ids), "similarities": list(group.similarities)}
+            for group in found.groups
+        ],
+        "threshold": found.threshold,
+        "reason": found.reason,
+        "surplus": found.surplus,
+        "generation": served.generation,
+    }
+
+
+@router.get("/{name}/clusters", response_model=schemas.Clusters)
+async def clusters(
+    name: str,
+    services: Serving,
+    count: Annotated[
+        int | None, Query(ge=1, le=1000, description="How many; chosen if it is not given.")
+    ] = None,
+    method: Annotated[Literal["kmeans", "hdbscan"], Query()] = "kmeans",
+) -> dict[str, Any]:
+    """Groups of pictures that are alike, the largest first, the most central picture of each first."""
+    served = services.library[name]
+    key = ("clusters", method, count)
+    found = await _once(services, served, key, lambda one: find_clusters(one, method=method, k=count))
+    return {
+        "clusters": [
+            {
+                "size": len(cluster.ids),
+                "pictures": _pictures(served, cluster.ids[:SHOWN]),
+                "ids": list(cluster.ids),
+            }
+            for cluster in found.clusters
+        ],
+        "alone": list(found.alone),
+        "generation": served.generation,
+    }
+
+
+async def _once(services: Services, served: Served, what: Hashable, find: Callable[[Collection], Any]) -> Any:
+    """What is found in a collection, once for each of its generations."""
+
+    def work() -> Any:
+        key = (served.name, served.generation, what)
+        with services.overview_lock:  # each takes seconds of all cores: a second one waits
+            held = services.overviews.get(key)
+            return services.overviews.put(key, find(served.collection)) if held is None else held
+
+    return await services.gate.run(work)
+
+
+def _pictures(served: Served, ids: tuple[int, ...]) -> list[dict[str, Any]]:
+    return served.pictures(served.collection.entries(ids))
