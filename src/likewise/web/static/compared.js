@@ -35,7 +35,7 @@ export async function compared(main, address) {
       back(),
       h("h1", {}, T.evaluate.compared),
       h("div", { class: "two even" }, side(T.evaluate.first, first), side(T.evaluate.second, second)),
-      h("p", { class: "verdict-line" }, T.evaluate.differs(word, interval(answer.interval), number(answer.p))),
+      h("p", { class: "verdict-line" }, T.evaluate.differs(word, interval(answer.interval), answer.p < 0.001 ? "< 0.001" : `= ${number(answer.p)}`)),
       table({ label: T.evaluate.compared, columns, rows: answer.table, sorted: address.sort ?? "-difference", onsort: (sort) => change({ sort }, { replace: true }) }),
     ),
   );

@@ -7,8 +7,10 @@ import { empty, problem, say, working } from "./notices.js";
 import { T } from "./strings.js";
 
 const CLOSEST = 400;
-const PICTURES = 150; // so many are drawn at once as pictures
-const SIDE = 64;
+const PICTURES = 400; // so many are drawn at once as pictures, the smaller the more there are
+const SIDE = 72;
+const SMALL = 36;
+const CAREFUL = 2000; // a map by neighbours takes seconds for so many pictures; above it is drawn by main directions
 
 /** Where the view stands: middle in map units, and pixels per unit. */
 const FAR = { x: 0.5, y: 0.5, zoom: 1 };
@@ -63,11 +65,12 @@ export function section(body, address, held) {
     const style = getComputedStyle(canvas);
     const seen = points.map((point) => ({ point, ...project(point) })).filter(({ x, y }) => x > -SIDE && y > -SIDE && x < width + SIDE && y < height + SIDE);
     const asPictures = seen.length <= PICTURES;
+    const side = Math.min(SIDE, Math.max(SMALL, SIDE * Math.sqrt(60 / seen.length)));
     near = nearest(width / 2, height / 2, Infinity);
     drawing.fillStyle = style.color;
     for (const { point, x, y } of seen) {
       const picture = asPictures ? image(point) : null;
-      if (picture) drawPicture(picture, x, y, point === near && document.activeElement === canvas);
+      if (picture) drawPicture(picture, x, y, side, point === near && document.activeElement === canvas);
       else {
         drawing.globalAlpha = 0.7;
         drawing.beginPath();
@@ -78,8 +81,8 @@ export function section(body, address, held) {
     }
   }
 
-  function drawPicture(picture, x, y, marked) {
-    const shrink = SIDE / Math.max(picture.naturalWidth, picture.naturalHeight);
+  function drawPicture(picture, x, y, side, marked) {
+    const shrink = side / Math.max(picture.naturalWidth, picture.naturalHeight);
     const [width, height] = [picture.naturalWidth * shrink, picture.naturalHeight * shrink];
     drawing.drawImage(picture, x - width / 2, y - height / 2, width, height);
     drawing.lineWidth = marked ? 4 : 1;
@@ -199,7 +202,7 @@ export function section(body, address, held) {
 
   async function load() {
     try {
-      const answer = await get(inside(held.name, "/map"));
+      const answer = await get(inside(held.name, "/map"), { method: held.pictures <= CAREFUL ? "tsne" : "pca" });
       if (closed) return;
       points = answer.points;
       if (points.length < 3) return put(body, empty(T.map.none, T.map.noneHint));

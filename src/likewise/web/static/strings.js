@@ -337,7 +337,7 @@ export const T = {
     difference: "Difference",
     p: "p",
     compared: "Two runs compared",
-    differs: (value, interval, p) => `The second run is ${value}; 95 % interval ${interval}, p = ${p}.`,
+    differs: (value, interval, p) => `The second run is ${value}; 95 % interval ${interval}, p ${p}.`,
     better: (value) => `better by ${value}`,
     worse: (value) => `worse by ${value}`,
     equal: "as good",
