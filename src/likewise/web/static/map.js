@@ -12,7 +12,7 @@ const SIDE = 72;
 const SMALL = 36;
 const CAREFUL = 2000; // a map by neighbours takes seconds for so many pictures; above it is drawn by main directions
 
-/** Where the view stands: middle in map units, and pixels per unit. */
+/** Where the view stands: middle in map units, and how close. The map fills the canvas: its axes mean nothing by themselves. */
 const FAR = { x: 0.5, y: 0.5, zoom: 1 };
 
 export function section(body, address, held) {
@@ -32,8 +32,8 @@ export function section(body, address, held) {
   put(body, working(T.map.working));
 
   const size = () => ({ width: canvas.clientWidth, height: canvas.clientHeight });
-  const unit = () => Math.min(size().width, size().height) * 0.9 * eye.zoom;
-  const project = (point) => ({ x: (point.x - eye.x) * unit() + size().width / 2, y: (point.y - eye.y) * unit() + size().height / 2 });
+  const unit = () => ({ x: size().width * 0.9 * eye.zoom, y: size().height * 0.85 * eye.zoom });
+  const project = (point) => ({ x: (point.x - eye.x) * unit().x + size().width / 2, y: (point.y - eye.y) * unit().y + size().height / 2 });
 
   function image(point) {
     if (!cache.has(point.id)) {
@@ -108,7 +108,7 @@ export function section(body, address, held) {
   /** Zoom so that the map stays where it is under a place on the canvas. */
   function scale(by, x = size().width / 2, y = size().height / 2) {
     const zoom = Math.min(CLOSEST, Math.max(0.5, eye.zoom * by));
-    const [dx, dy] = [(x - size().width / 2) / unit(), (y - size().height / 2) / unit()];
+    const [dx, dy] = [(x - size().width / 2) / unit().x, (y - size().height / 2) / unit().y];
     move({ x: eye.x + dx * (1 - eye.zoom / zoom), y: eye.y + dy * (1 - eye.zoom / zoom), zoom });
   }
 
@@ -142,7 +142,7 @@ export function section(body, address, held) {
       scale(stretch, (here.x + other.x) / 2, (here.y + other.y) / 2);
     } else if (moved || Math.hypot(here.x - before.x, here.y - before.y) > 4) {
       moved = true;
-      move({ ...eye, x: eye.x - (here.x - before.x) / unit(), y: eye.y - (here.y - before.y) / unit() });
+      move({ ...eye, x: eye.x - (here.x - before.x) / unit().x, y: eye.y - (here.y - before.y) / unit().y });
     } else return;
     hover.hidden = true;
     pointers.set(event.pointerId, here);
@@ -179,8 +179,8 @@ export function section(body, address, held) {
 
   let pause = 0;
   canvas.addEventListener("keydown", (event) => {
-    const step = 60 / unit();
-    const arrows = { ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, -step], ArrowDown: [0, step] };
+    const step = { x: 60 / unit().x, y: 60 / unit().y };
+    const arrows = { ArrowLeft: [-step.x, 0], ArrowRight: [step.x, 0], ArrowUp: [0, -step.y], ArrowDown: [0, step.y] };
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.key in arrows) move({ ...eye, x: eye.x + arrows[event.key][0], y: eye.y + arrows[event.key][1] });
     else if (event.key === "+" || event.key === "=") scale(1.4);
