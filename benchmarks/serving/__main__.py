@@ -10,6 +10,7 @@ from __future__ import annotations
 import http.client
 import itertools
 import json
+import os
 import re
 import socket
 import subprocess
@@ -58,7 +59,11 @@ def run(
     ]
     told: dict[str, Any] = {"pictures": pictures, "clients": clients, "alone": alone(contents, clients)}
     with server(collection) as (pid, port):
+        warm = load(port, contents, clients, clients)
+        before = processor(pid)
         told["one"] = load(port, contents, clients, queries, lambda: resident(pid))
+        told["one"]["work"] = (processor(pid) - before) / queries
+        told["one"]["errors"] += warm["errors"]
         told["slow"] = disturbed(port, contents)
     with server(collection, "--workers", str(workers)) as (_, port):
         told["several"] = load(port, contents, clients, max(clients, queries // 10))
@@ -77,7 +82,10 @@ def table() -> None:
         [f"one process, {told['clients']} clients", *_load(told["one"])],
         [f"{told['workers']} processes, {told['clients']} clients", *_load(told["several"])],
     ]
-    print(markdown(["what", "asked", "errors", "a second", "median", "p95", "longest"], rows) + "\n")
+    print(
+        markdown(["what", "asked", "errors", "a second", "median", "p95", "longest", "processor"], rows)
+        + "\n"
+    )
     memory = told["one"]["memory"]
     print(
         markdown(["searches answered", "resident MiB"], [[str(n), f"{m / 2**20:.0f}"] for n, m in memory])
@@ -87,7 +95,7 @@ def table() -> None:
     print(
         markdown(
             ["searches by id, one client", "asked", "errors", "a second", "median", "p95", "longest"],
-            [[name, *_load(slow[name])] for name in slow],
+            [[name, *_load(slow[name])[:-1]] for name in slow],
         )
     )
 
@@ -95,12 +103,14 @@ def table() -> None:
 def alone(contents: Sequence[bytes], count: int) -> dict[str, float]:
     """Seconds of decoding and describing one picture after the other in this process."""
     extractor = Extractor(load_recipe("default"))
-    seconds = []
+    seconds, work = [], 0.0
     for content in [*contents[:4], *itertools.islice(itertools.cycle(contents), 4 * count)]:
         begin = time.perf_counter()
         extractor.describe([extractor.prepare(content)])
         seconds.append(time.perf_counter() - begin)
-    return summary(seconds[4:], sum(seconds[4:]), 0)  # the first ones open the network
+        work = work or time.process_time()  # the first one opens the network
+    work = (time.process_time() - work) / (len(seconds) - 1)
+    return summary(seconds[4:], sum(seconds[4:]), 0) | {"work": work}
 
 
 def summary(seconds: Sequence[float], wall: float, errors: int) -> dict[str, float]:
@@ -261,6 +271,12 @@ def _half(port: int, content: bytes) -> socket.socket:
     return connection
 
 
+def processor(pid: int) -> float:
+    """Seconds of processor time that a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def resident(pid: int) -> int:
     """Bytes of a process in memory."""
     text = Path(f"/proc/{pid}/status").read_text()
@@ -270,7 +286,8 @@ def resident(pid: int) -> int:
 
 def _load(told: dict[str, float]) -> list[str]:
     times = [f"{1000 * told[key]:.0f} ms" for key in ("median", "p95", "longest")]
-    return [f"{told['asked']:.0f}", f"{told['errors']:.0f}", f"{told['rate']:.1f}", *times]
+    work = [f"{1000 * told['work']:.0f} ms"] if "work" in told else ["-"]
+    return [f"{told['asked']:.0f}", f"{told['errors']:.0f}", f"{told['rate']:.1f}", *times, *work]
 
 
 if __name__ == "__main__":

@@ -93,6 +93,13 @@ class TestAdding:
             assert finished(client, job)["state"] == "done"
             assert data(client.get(base))["pictures"] == 6
 
+    def test_sent_pictures_may_be_the_first(self, made: Path) -> None:
+        with serving(made, made / "new.likewise", factory=FakeFactory()) as client:
+            sent = {"pictures": ("a.png", picture_bytes(1))}
+            job = data(client.post(f"{API}/collections/new/add/files", files=sent), 202)
+            assert finished(client, job)["state"] == "done"
+            assert data(client.get(f"{API}/collections/new"))["pictures"] == 1
+
     def test_retrying_what_failed(self, client: TestClient, made: Path) -> None:
         (failure,) = failures(client)
         Path(made / "pictures" / "bad.jpg").write_bytes(picture_bytes(700))

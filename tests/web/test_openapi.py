@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
@@ -114,3 +116,9 @@ def test_documents_are_the_same_each_time(client: TestClient, tmp_path: Path) ->
     make_collection(tmp_path, 6)
     with serving(tmp_path, read_only=True) as other:
         assert data(other.get(f"{API}/openapi.json")) == first
+
+
+def test_a_server_that_only_searches_loads_no_torch() -> None:
+    code = "import likewise.web.serve, sys; print([n for n in ('torch', 'sklearn', 'timm') if n in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

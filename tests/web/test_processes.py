@@ -59,7 +59,7 @@ def ask(address: str, path: str = BASE, body: object = None, **headers: str) -> 
         return json.load(answer)
 
 
-def wait_for(address: str, seconds: float = 30) -> None:
+def wait_for(address: str, seconds: float = 90) -> None:
     """Until the server answers."""
     end = time.monotonic() + seconds
     while True:
@@ -167,6 +167,11 @@ def test_killing_a_worker_in_the_middle_of_a_request_loses_nothing(made: Path) -
         before = workers(process)
         assert len(before) == 2
         removed = ask(address, f"{BASE}/remove", {"pictures": [1]})
+        for _ in range(20):  # whichever of them answers, it tells what all have counted
+            ask(address)
+        with urllib.request.urlopen(f"{address}{API}/metrics") as answer:
+            counted = re.findall(rb'requests_total{.*route="/collections/{name}",.*} ([\d.]+)', answer.read())
+        assert sum(map(float, counted)) == 20
         with half_an_upload(address) as one:
             time.sleep(0.3)
             for pid in before:

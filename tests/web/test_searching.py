@@ -310,3 +310,22 @@ class TestExplain:
     def test_a_vector_cannot_be_explained(self, client: TestClient) -> None:
         asked = {"query": {"vector": [1.0] * 12}, "picture": 5}
         assert fault(client.post(f"{BASE}/explain", json=asked), 400) == "bad-request"
+
+
+def test_metrics_count_requests_by_route(made: Path) -> None:
+    with serving(made) as client:
+        for picture in (1, 2, 999):
+            client.get(f"{BASE}/pictures/{picture}")
+        text = client.get(f"{API}/metrics").text
+    route = "/collections/{name}/pictures/{picture}"
+    lines = dict(line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))
+    found = {key: float(value) for key, value in lines.items() if key.startswith("likewise_requests_total")}
+    counts = {key.split('status="')[1][:3]: value for key, value in found.items() if f"{route}" in key}
+    assert counts == {"200": 2, "404": 1}
+    seconds = [key for key in lines if key.startswith("likewise_request_seconds_count") and route in key]
+    assert float(lines[seconds[0]]) == 3
+    assert "999" not in text.replace(".999", "")
+
+
+def test_health(client: TestClient) -> None:
+    assert data(client.get(f"{API}/health"))["status"] == "ok"

@@ -171,6 +171,10 @@ class TestWrites:
             assert fault(client.post(path, headers=bearer(), **WRITES[path]), 403) == "read-only"
             assert not data(client.get(f"{API}/session", headers=bearer()))["can_write"]
 
+    def test_what_lies_below_the_roots_is_for_those_who_may_add_it(self, made: Path) -> None:
+        with serving(made, read_only=True, roots=(made / "root",)) as client:
+            assert fault(client.get(f"{API}/roots/root/folders"), 403) == "read-only"
+
     def test_all_of_them_are_tried_here(self, client: TestClient) -> None:
         reading = {"search", "upload", "uploads", "compare", "explain", "session"}
         paths = client.app.openapi()["paths"].items()  # type: ignore[attr-defined]

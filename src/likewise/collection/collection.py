@@ -36,6 +36,8 @@ from likewise.types import CropScale, FloatArray, Hit, IntArray, ProgressCallbac
 
 CATALOGUE = "catalogue.sqlite"
 LOCK = "lock"
+UPLOADS = "uploads"
+"""Where a server keeps pictures that were sent to be added."""
 
 
 class Collection:
@@ -480,7 +482,7 @@ class Collection:
     def _writing(self) -> Iterator[Catalogue]:
         file = self.path / CATALOGUE
         try:
-            if not file.exists() and self.path.exists() and set(os.listdir(self.path)) - {LOCK}:
+            if not file.exists() and self.path.exists() and set(os.listdir(self.path)) - {LOCK, UPLOADS}:
                 raise UsageError(f"{self.path} holds other files: name a new folder for the collection")
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:

@@ -36,7 +36,7 @@ def roots(services: Serving) -> dict[str, Any]:
     return {"roots": [{"name": name} for name in named(services.settings.roots)]}
 
 
-@router.get("/roots/{root}/folders", response_model=schemas.RootFolder)
+@router.get("/roots/{root}/folders", response_model=schemas.RootFolder, dependencies=WRITES)
 def root_folders(
     root: str, services: Serving, path: Annotated[str, Query(max_length=4096)] = ""
 ) -> dict[str, Any]:

@@ -13,14 +13,13 @@ from threading import Lock
 from typing import Any
 
 from likewise.collection.catalogue import Entry, Failure
-from likewise.collection.collection import Collection
+from likewise.collection.collection import UPLOADS, Collection
 from likewise.collection.describing import DescriberFactory
 from likewise.errors import CollectionNotFound
 from likewise.web.problems import not_found
 from likewise.web.settings import Settings, named
 
 SUFFIX = ".likewise"
-UPLOADS = "uploads"
 
 
 @dataclass
