@@ -20,14 +20,17 @@ from playwright.sync_api import Browser, Page, sync_playwright
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from likewise.evaluation.minibench import read_truth  # noqa: E402
-from tests.browser.conftest import CHROMIUM, FLAGS, PHONE, drag  # noqa: E402
 from tests.browser.site import make_site, served  # noqa: E402
+from tests.browser.watching import CHROMIUM, FLAGS, PHONE, drag  # noqa: E402
+
+from likewise.evaluation.minibench import read_truth  # noqa: E402
 
 TO = ROOT / "docs" / "pictures"
 WIDE = {"viewport": {"width": 1280, "height": 800}}
 QUIET = "() => document.querySelectorAll('.spinner').length === 0"
-SHOWN = "() => [...document.images].every((one) => one.complete || one.getBoundingClientRect().top > innerHeight)"
+SHOWN = (
+    "() => [...document.images].every((one) => one.complete || one.getBoundingClientRect().top > innerHeight)"
+)
 
 
 class Camera:
@@ -40,7 +43,7 @@ class Camera:
     @contextmanager
     def at(self, path: str, **look: object) -> Iterator[Page]:
         """Show an address, all of it loaded."""
-        context = self._browser.new_context(**(WIDE | {"color_scheme": "light"} | look))  # type: ignore[arg-type]
+        context = self._browser.new_context(**(WIDE | {"color_scheme": "light"} | look))
         context.set_default_timeout(120_000)
         page = context.new_page()
         page.goto(self._home + path)
@@ -72,10 +75,16 @@ def photograph(camera: Camera, ids: dict[str, int]) -> None:
         page.wait_for_selector("dialog.why .sum")
         page.wait_for_timeout(1500)
         camera.keep(page, "why")
-    with camera.at(f"search?q=p{cat}&then=localise:top=20&yes=p{ids['cat zoom']}", color_scheme="dark") as page:
+    with camera.at(
+        f"search?q=p{cat}&then=localise:top=20&yes=p{ids['cat zoom']}", color_scheme="dark"
+    ) as page:
         page.wait_for_selector(".results .found", timeout=120_000)
         camera.keep(page, "refine")
-    for name, path in (("browse", "browse"), ("map", "map"), ("duplicates", "browse?show=duplicates&alike=0.82")):
+    for name, path in (
+        ("browse", "browse"),
+        ("map", "map"),
+        ("duplicates", "browse?show=duplicates&alike=0.82"),
+    ):
         with camera.at(path) as page:
             page.wait_for_timeout(1500)
             camera.keep(page, name)
@@ -115,13 +124,24 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as place:
         site = Path(place)
         make_site(site)
-        words = ("photos.likewise", "photos-plain.likewise", "--root", "inbox", "--root", "photos", "--state", "state")
+        words = (
+            "photos.likewise",
+            "photos-plain.likewise",
+            "--root",
+            "inbox",
+            "--root",
+            "photos",
+            "--state",
+            "state",
+        )
         with served(site, *words) as home, sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
             with urllib.request.urlopen(f"{home}api/v1/collections/photos/pictures?k=100") as answer:
                 ids = {picture["name"]: picture["id"] for picture in json.load(answer)["pictures"]}
             shots = {f"{shot.group} {shot.kind}": shot.file for shot in read_truth(site / "demo")}
-            photograph(Camera(browser, home), {name: ids[file] for name, file in shots.items() if file in ids})
+            photograph(
+                Camera(browser, home), {name: ids[file] for name, file in shots.items() if file in ids}
+            )
             browser.close()
 
 

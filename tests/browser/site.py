@@ -64,7 +64,11 @@ def _copy(folder: Path, files: list[str], to: Path) -> None:
 
 def _likewise(folder: Path, *words: str) -> None:
     subprocess.run(
-        [sys.executable, "-m", "likewise", *words], cwd=folder, env=_environment(), check=True, capture_output=True
+        [sys.executable, "-m", "likewise", *words],
+        cwd=folder,
+        env=_environment(),
+        check=True,
+        capture_output=True,
     )
 
 
@@ -76,9 +80,7 @@ def _environment() -> dict[str, str]:
 def served(folder: Path, *words: str) -> Iterator[str]:
     """`likewise serve` as a process of its own, and the address that it prints."""
     line = [sys.executable, "-m", "likewise", "serve", *words, "--port", "0", "--runs", "runs"]
-    with subprocess.Popen(
-        line, stdout=subprocess.PIPE, text=True, cwd=folder, env=_environment()
-    ) as process:
+    with subprocess.Popen(line, stdout=subprocess.PIPE, text=True, cwd=folder, env=_environment()) as process:
         assert process.stdout
         try:
             found = re.match(r"(http://\S+?/)(#\S+)?\s", process.stdout.readline())

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import TOKEN, Opener
 from tests.browser.site import served
+from tests.browser.watching import TOKEN, Opener
 
 pytestmark = pytest.mark.browser
 
@@ -120,7 +120,7 @@ def test_a_token_signs_in_and_read_only_offers_no_change(opened: Opener, site: P
 def test_without_the_token_one_is_asked_for_it(opened: Opener, site: Path) -> None:
     with served(site, "photos-plain.likewise", "--token", TOKEN, "--state", "other") as home:
         page = opened(home=home.split("#")[0])
-        page.watch.expected = ["401"]  # type: ignore[attr-defined]
+        page.watch.expected = ["401"]
         page.get_by_label("Token").fill("wrong")
         page.get_by_role("button", name="Sign in").click()
         expect(page.get_by_role("alert")).to_have_text("That is not this server's token.")

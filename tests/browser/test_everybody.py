@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import PHONE, Opener, searching
+from tests.browser.watching import PHONE, Opener, searching
 
 pytestmark = pytest.mark.browser
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Opener, order
+from tests.browser.watching import Opener, order
 
 pytestmark = pytest.mark.browser
 
@@ -31,7 +31,9 @@ class TestBrowse:
             page.locator(".pick input").nth(place).check(force=True)
         page.get_by_role("link", name="Search with these").click()
         order(page)
-        expect(page.get_by_role("list", name="Pictures searched for").get_by_role("listitem")).to_have_count(3)
+        expect(page.get_by_role("list", name="Pictures searched for").get_by_role("listitem")).to_have_count(
+            3
+        )
 
     def test_facts(self, opened: Opener) -> None:
         page = opened("browse?show=facts")
@@ -112,7 +114,10 @@ class TestEvaluate:
         page.get_by_role("button", name="Compare the two").click()
         expect(page.locator(".verdict-line")).to_contain_text("p ")
         expect(page.locator("tbody tr")).to_have_count(20)
-        changes = [float(one.replace("−", "-")) for one in page.locator(".bar-cell > span:first-child").all_text_contents()]
+        changes = [
+            float(one.replace("−", "-"))
+            for one in page.locator(".bar-cell > span:first-child").all_text_contents()
+        ]
         assert changes == sorted(changes, reverse=True)
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import PHONE, Opener, drag, order, reordered, searching
+from tests.browser.watching import PHONE, Opener, drag, order, reordered, searching
 
 pytestmark = pytest.mark.browser
 
@@ -154,7 +155,8 @@ class TestResults:
     def test_rows_are_justified(self, page: Page) -> None:
         searching(page)
         boxes = page.eval_on_selector_all(
-            ".results .tile > a", "all => all.map(e => e.getBoundingClientRect()).map(r => [r.top, r.right, r.height])"
+            ".results .tile > a",
+            "all => all.map(e => e.getBoundingClientRect()).map(r => [r.top, r.right, r.height])",
         )
         rows: dict[float, list[list[float]]] = {}
         for box in boxes:
@@ -257,7 +259,9 @@ class TestRefining:
     def test_another_recipe_of_the_same_pictures(self, page: Page) -> None:
         searching(page)
         name = page.locator(".results .name").first.text_content()
-        before, after = reordered(page, lambda: page.get_by_label("Way of describing").select_option("photos-plain"))
+        before, after = reordered(
+            page, lambda: page.get_by_label("Way of describing").select_option("photos-plain")
+        )
         assert asked(page)["c"] == ["photos-plain"]
         assert page.locator(".results .name").first.text_content() == name
         assert before != after
@@ -265,7 +269,8 @@ class TestRefining:
     def test_several_pictures_as_one_query(self, page: Page, site: Path) -> None:
         searching(page)
         before, after = reordered(
-            page, lambda: page.set_input_files(".panel .chooser input", sorted((site / "queries").iterdir())[0])
+            page,
+            lambda: page.set_input_files(".panel .chooser input", sorted((site / "queries").iterdir())[0]),
         )
         assert before != after
         assert len(asked(page)["q"]) == 2
@@ -318,14 +323,14 @@ class TestWhy:
     def test_matching_patches_are_joined_by_lines(self, page: Page) -> None:
         """No recipe served here matches patches: the server's answer is given some."""
 
-        def with_matches(route: object) -> None:
-            answer = route.fetch()  # type: ignore[attr-defined]
+        def with_matches(route: Any) -> None:
+            answer = route.fetch()
             told = answer.json()
             told["matches"] = [
                 {"query": [10, 10, 60, 60], "hit": [20, 20, 70, 70], "weight": 0.4},
                 {"query": [90, 40, 140, 90], "hit": [60, 90, 110, 140], "weight": 0.1},
             ]
-            route.fulfill(response=answer, json=told)  # type: ignore[attr-defined]
+            route.fulfill(response=answer, json=told)
 
         page.route("**/explain", with_matches)
         searching(page)
