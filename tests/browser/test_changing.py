@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -104,28 +105,32 @@ def test_failures_are_listed_with_reasons_and_tried_again(opened: Opener) -> Non
     expect(job).to_contain_text("1 could not be read")
 
 
-def test_a_token_signs_in_and_read_only_offers_no_change(opened: Opener, site: Path) -> None:
-    with served(site, "photos-plain.likewise", "--token", TOKEN, "--read-only", "--state", "other") as home:
-        page = opened(home=home)
-        page.wait_for_selector(".start .tile")
-        assert TOKEN not in page.url
-        page.get_by_role("link", name="Add", exact=True).click()
-        expect(page.get_by_text("nothing can be added or removed here")).to_be_visible()
-        page.goto(home.split("#")[0] + "browse")
-        page.locator(".pick input").first.check(force=True)
-        expect(page.get_by_role("button", name="Remove", exact=True)).to_have_count(0)
-        page.context.close()
+@pytest.fixture(scope="module")
+def guarded(site: Path) -> Iterator[str]:
+    """A server that wants a token, and lets nobody change anything."""
+    words = ("--token", TOKEN, "--read-only", "--state", "other")
+    with served(site, "photos-plain.likewise", *words) as home:
+        yield home
 
 
-def test_without_the_token_one_is_asked_for_it(opened: Opener, site: Path) -> None:
-    with served(site, "photos-plain.likewise", "--token", TOKEN, "--state", "other") as home:
-        page = opened(home=home.split("#")[0])
-        page.watch.expected = ["401"]
-        page.get_by_label("Token").fill("wrong")
-        page.get_by_role("button", name="Sign in").click()
-        expect(page.get_by_role("alert")).to_have_text("That is not this server's token.")
-        page.get_by_label("Token").fill(TOKEN)
-        page.get_by_role("button", name="Sign in").click()
-        expect(page.locator(".start .tile").first).to_be_visible()
-        page.wait_for_load_state("networkidle")
-        page.context.close()
+def test_a_token_signs_in_and_read_only_offers_no_change(opened: Opener, guarded: str) -> None:
+    page = opened(home=guarded)
+    page.wait_for_selector(".start .tile")
+    assert TOKEN not in page.url
+    page.get_by_role("link", name="Add", exact=True).click()
+    expect(page.get_by_text("nothing can be added or removed here")).to_be_visible()
+    page.goto(guarded.split("#")[0] + "browse")
+    page.locator(".pick input").first.check(force=True)
+    expect(page.get_by_role("link", name="Search with these")).to_be_visible()
+    expect(page.get_by_role("button", name="Remove", exact=True)).to_have_count(0)
+
+
+def test_without_the_token_one_is_asked_for_it(opened: Opener, guarded: str) -> None:
+    page = opened(home=guarded.split("#")[0])
+    page.watch.expected = ["401"]
+    page.get_by_label("Token").fill("wrong")
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("alert")).to_have_text("That is not this server's token.")
+    page.get_by_label("Token").fill(TOKEN)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.locator(".start .tile").first).to_be_visible()

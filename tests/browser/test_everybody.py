@@ -31,7 +31,7 @@ VIEWS = {
 
 def settled(page: Page) -> None:
     """Wait until nothing is asked any more."""
-    page.wait_for_load_state("networkidle")
+    page.wait_for_load_state("networkidle", timeout=120_000)
     expect(page.locator(".spinner")).to_have_count(0, timeout=60_000)
 
 

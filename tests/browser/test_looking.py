@@ -70,14 +70,14 @@ class TestBrowse:
 
     def test_near_duplicates(self, opened: Opener) -> None:
         page = opened("browse?show=duplicates&alike=0.8")
-        expect(page.get_by_role("heading", name="Group 1", exact=True)).to_be_visible()
+        expect(page.get_by_role("heading", name="Group 1", exact=True)).to_be_visible(timeout=120_000)
         assert page.locator(".group").first.locator(".tile").count() >= 2
         page.get_by_role("button", name="Select all but the first").first.click()
         expect(page.locator(".bar")).to_be_visible()
 
     def test_clusters(self, opened: Opener) -> None:
         page = opened("browse?show=clusters&groups=5")
-        expect(page.get_by_role("heading", name="Group 5", exact=True)).to_be_visible()
+        expect(page.get_by_role("heading", name="Group 5", exact=True)).to_be_visible(timeout=120_000)
         page.get_by_label("Number of groups").select_option("10")
         expect(page.get_by_role("heading", name="Group 10", exact=True)).to_be_visible()
         page.locator(".group .tile > a").first.click()
@@ -109,6 +109,7 @@ class TestEvaluate:
 
     def test_two_runs_compared(self, opened: Opener) -> None:
         page = opened("evaluate")
+        expect(page.locator("tbody tr")).to_have_count(2)
         for box in page.locator("tbody input").all():
             box.check()
         page.get_by_role("button", name="Compare the two").click()
@@ -132,7 +133,7 @@ class TestInspect:
         assert view
         page.mouse.move(view["x"] + view["width"] / 2, view["y"] + view["height"] / 2)
         expect(page.locator(".pointing .found")).to_be_visible()
-        expect(page.get_by_text("Row ")).to_be_visible()
+        expect(page.get_by_text("Receptive field 275 px")).to_be_visible()
         page.get_by_label("Shown on the picture").select_option(index=1)
         page.wait_for_function("() => document.querySelector('.heat.whole').naturalWidth > 0", timeout=60_000)
         before = page.locator(".facts dd").all_text_contents()

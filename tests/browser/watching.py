@@ -1,4 +1,4 @@
-"""Chromium on a site of the demo set, every page watched: no error, no other host, nothing against the policy."""
+"""Chromium on a site of the demo set; no page may have errors, ask another host or break the policy."""
 
 from __future__ import annotations
 
