@@ -94,7 +94,7 @@ def photograph(camera: Camera, ids: dict[str, int]) -> None:
         page.get_by_role("button", name="Compare the two").click()
         page.wait_for_selector(".verdict-line")
         camera.keep(page, "compare")
-    with camera.at(f"inspect?pic=p{cat}", viewport={"width": 1280, "height": 1000}) as page:
+    with camera.at(f"inspect?pic=p{cat}&t1=block6", viewport={"width": 1280, "height": 860}) as page:
         page.wait_for_selector(".chart", timeout=120_000)
         page.locator(".pointing").hover()
         page.wait_for_selector(".pointing .found:not([hidden])")
@@ -105,6 +105,7 @@ def photograph(camera: Camera, ids: dict[str, int]) -> None:
     with camera.at("add") as page:
         page.get_by_role("button", name="inbox").click()
         page.get_by_role("button", name="scans").click()
+        page.get_by_text("33 pictures directly in it").wait_for()
         page.get_by_role("button", name="Add this folder").click()
         page.wait_for_function("() => document.querySelector('.job')?.textContent.includes(' left')")
         camera.keep(page, "add")

@@ -51,6 +51,7 @@ def test_work_can_be_paused_gone_on_with_and_cancelled(opened: Opener) -> None:
     page = opened("add?c=album")
     page.get_by_role("button", name="inbox").click()
     page.get_by_role("button", name="scans").click()
+    expect(page.get_by_text("33 pictures directly in it")).to_be_visible()
     page.get_by_role("button", name="Add this folder").click()
     job = page.locator(".job").first
     job.get_by_role("button", name="Pause").click()

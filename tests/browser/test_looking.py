@@ -115,6 +115,7 @@ class TestEvaluate:
         page.get_by_role("button", name="Compare the two").click()
         expect(page.locator(".verdict-line")).to_contain_text("p ")
         expect(page.locator("tbody tr")).to_have_count(20)
+        page.get_by_role("button", name="Difference").click()
         changes = [
             float(one.replace("−", "-"))
             for one in page.locator(".bar-cell > span:first-child").all_text_contents()

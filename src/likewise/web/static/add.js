@@ -51,7 +51,23 @@ export function open(main, address, held) {
     put(
       lately,
       list.length > 0 &&
-        h("section", { class: "card" }, h("h2", {}, T.add.removed), h("ul", { class: "plain-list" }, list.map((one) => h("li", { class: "row" }, h("span", { class: "grow" }, T.add.removedOf(one.count, date(one.at))), button(T.remove.undo, { name: "undo", onclick: () => undo(held.name, one.undo).catch(fail) }))))),
+        h(
+          "section",
+          { class: "card" },
+          h("h2", {}, T.add.removed),
+          h(
+            "ul",
+            { class: "plain-list" },
+            list.map((one) =>
+              h(
+                "li",
+                { class: "row" },
+                h("span", { class: "grow" }, T.add.removedOf(one.count, date(one.at))),
+                button(T.remove.undo, { name: "undo", onclick: () => undo(held.name, one.undo).catch(fail) }),
+              ),
+            ),
+          ),
+        ),
     );
   }
 
@@ -62,7 +78,25 @@ export function open(main, address, held) {
     button(T.add.again, { name: "retry", onclick: () => begin("/update", {}) }),
   );
   const roots = folders((root, path) => begin("/add/folder", { root, path }));
-  put(main, h("div", { class: "add" }, h("h1", {}, T.add.title), h("div", { class: "two" }, h("div", { class: "stack" }, drop, h("section", { class: "card" }, h("h2", {}, T.add.folders), roots, again)), h("div", { class: "stack" }, work.element, lately))));
+  put(
+    main,
+    h(
+      "div",
+      { class: "add" },
+      h("h1", {}, T.add.title),
+      h(
+        "div",
+        { class: "two" },
+        h(
+          "div",
+          { class: "stack" },
+          drop,
+          h("section", { class: "card" }, h("h2", {}, T.add.folders), roots, again),
+        ),
+        h("div", { class: "stack" }, work.element, lately),
+      ),
+    ),
+  );
   const stop = onChange(drawLately);
   drawLately();
   return {

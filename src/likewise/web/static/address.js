@@ -14,13 +14,16 @@ export function readQuery(word) {
 }
 
 export const writeQuery = (query) =>
-  (query.upload ?? `p${query.picture}`) + (query.box ? `@${query.box.join(",")}` : "") + (query.crop === "own" ? "~own" : "");
+  (query.upload ?? `p${query.picture}`) +
+  (query.box ? `@${query.box.join(",")}` : "") +
+  (query.crop === "own" ? "~own" : "");
 
 export function read(location) {
   const params = new URLSearchParams(location.search);
   const address = { view: location.pathname.split("/")[1] || "search" };
   for (const name of LISTS) address[name] = params.getAll(name);
-  for (const name of SETS) address[name] = (params.get(name) ?? "").split("_").filter((word) => readQuery(word));
+  for (const name of SETS)
+    address[name] = (params.get(name) ?? "").split("_").filter((word) => readQuery(word));
   for (const [name, value] of params) if (!(name in address)) address[name] = value;
   address.q = address.q.filter((word) => readQuery(word));
   return address;
@@ -33,7 +36,13 @@ export function write({ view, ...state }) {
     else if (SETS.includes(name)) value.length && params.set(name, value.join("_"));
     else if (value !== undefined && value !== null && value !== "") params.set(name, value);
   }
-  const query = params.toString().replaceAll("%40", "@").replaceAll("%2C", ",").replaceAll("%3A", ":").replaceAll("%2F", "/").replaceAll("%3D", "=");
+  const query = params
+    .toString()
+    .replaceAll("%40", "@")
+    .replaceAll("%2C", ",")
+    .replaceAll("%3A", ":")
+    .replaceAll("%2F", "/")
+    .replaceAll("%3D", "=");
   return `/${view}${query ? `?${query}` : ""}`;
 }
 
@@ -67,7 +76,15 @@ addEventListener("popstate", tell);
 
 addEventListener("click", (event) => {
   const link = event.target instanceof Element ? event.target.closest("a[href^='/']") : null;
-  if (!link || event.defaultPrevented || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey) return;
+  if (
+    !link ||
+    event.defaultPrevented ||
+    event.button !== 0 ||
+    event.metaKey ||
+    event.ctrlKey ||
+    event.shiftKey
+  )
+    return;
   if (link.target || link.hasAttribute("download") || link.pathname.startsWith("/api")) return;
   event.preventDefault();
   go(link.getAttribute("href"), { mark: link.dataset.mark ?? null });

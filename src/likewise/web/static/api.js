@@ -23,7 +23,11 @@ async function failure(answer) {
   try {
     const { error } = await answer.json();
     const field = error.fields?.[0];
-    return new ApiError(error.code, field ? `${error.message} (${field.where}: ${field.message})` : error.message, answer.status);
+    return new ApiError(
+      error.code,
+      field ? `${error.message} (${field.where}: ${field.message})` : error.message,
+      answer.status,
+    );
   } catch {
     return new ApiError("internal", T.errors.status(answer.status), answer.status);
   }
@@ -50,14 +54,21 @@ export async function call(path, options = {}, tries = 3) {
 }
 
 const asked = (params = {}) => {
-  const present = Object.entries(params).filter(([, value]) => value !== undefined && value !== null && value !== "");
+  const present = Object.entries(params).filter(
+    ([, value]) => value !== undefined && value !== null && value !== "",
+  );
   return present.length ? `?${new URLSearchParams(present)}` : "";
 };
 
 export const get = (path, params, signal) => call(path + asked(params), { signal });
 
 export const post = (path, body = {}, signal) =>
-  call(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body), signal });
+  call(path, {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify(body),
+    signal,
+  });
 
 /** Send files under one field name. */
 export function upload(path, field, files) {
@@ -71,11 +82,14 @@ export const inside = (collection, path = "") => `/collections/${encodeURICompon
 /** The thumbnail's size for a longest side in CSS pixels, on this screen. */
 const fit = (side) => SIZES.find((size) => size >= side * Math.min(devicePixelRatio || 1, 2)) ?? SIZES.at(-1);
 
-export const thumbnail = (collection, id, side) => `${ROOT}${inside(collection, `/pictures/${id}/thumbnail`)}?size=${fit(side)}`;
+export const thumbnail = (collection, id, side) =>
+  `${ROOT}${inside(collection, `/pictures/${id}/thumbnail`)}?size=${fit(side)}`;
 
 /** Address of a query's picture, whichever kind it is. */
 export const queryPicture = (collection, query, side) =>
-  query.upload ? `${ROOT}/uploads/${query.upload}/thumbnail?size=${fit(side)}` : thumbnail(collection, query.picture, side);
+  query.upload
+    ? `${ROOT}/uploads/${query.upload}/thumbnail?size=${fit(side)}`
+    : thumbnail(collection, query.picture, side);
 
 export const raw = (path, params) => ROOT + path + asked(params);
 
@@ -83,7 +97,11 @@ const known = new Map();
 /** Width, height and name of a query's picture; asked for once. */
 export function describe(collection, query) {
   const path = query.upload ? `/uploads/${query.upload}` : inside(collection, `/pictures/${query.picture}`);
-  if (!known.has(path)) known.set(path, get(path).catch((error) => (known.delete(path), Promise.reject(error))));
+  if (!known.has(path))
+    known.set(
+      path,
+      get(path).catch((error) => (known.delete(path), Promise.reject(error))),
+    );
   return known.get(path);
 }
 

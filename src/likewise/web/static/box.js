@@ -9,7 +9,12 @@ const LEAST = 8; // a shorter drag, in CSS pixels, was a click
 const PAUSE = 350; // milliseconds without a key before the search
 
 const between = (value, low, high) => Math.min(high, Math.max(low, value));
-const ordered = ([x1, y1, x2, y2]) => [Math.min(x1, x2), Math.min(y1, y2), Math.max(x1, x2), Math.max(y1, y2)];
+const ordered = ([x1, y1, x2, y2]) => [
+  Math.min(x1, x2),
+  Math.min(y1, y2),
+  Math.max(x1, x2),
+  Math.max(y1, y2),
+];
 
 /** The box that a drag from `start` to `end` makes of `box`, by what was taken hold of. */
 export function dragged(hold, box, start, end, width, height) {
@@ -34,13 +39,33 @@ export function nudged(box, dx, dy, size, width, height) {
 }
 
 /** An editor over a picture. `onbox` is told the box, or null, when a change is finished. */
-export function boxEditor({ src, width, height, name, box = null, onbox, over = [], label = T.search.boxLabel(name) }) {
+export function boxEditor({
+  src,
+  width,
+  height,
+  name,
+  box = null,
+  onbox,
+  over = [],
+  label = T.search.boxLabel(name),
+}) {
   const hint = unique("hint");
-  const frame = h("div", { class: "frame", hidden: true }, HANDLES.map((edge) => h("span", { class: `handle ${edge}`, "data-hold": edge })));
+  const frame = h(
+    "div",
+    { class: "frame", hidden: true },
+    HANDLES.map((edge) => h("span", { class: `handle ${edge}`, "data-hold": edge })),
+  );
   const picture = h("img", { src, alt: "", draggable: "false", width, height });
   const element = h(
     "div",
-    { class: "boxer", tabindex: "0", role: "application", "aria-label": label, "aria-describedby": hint, vars: { shape: `${width} / ${height}`, ratio: width / height } },
+    {
+      class: "boxer",
+      tabindex: "0",
+      role: "application",
+      "aria-label": label,
+      "aria-describedby": hint,
+      vars: { shape: `${width} / ${height}`, ratio: width / height },
+    },
     picture,
     over,
     frame,

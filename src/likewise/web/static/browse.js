@@ -13,9 +13,17 @@ const SECTIONS = {
   failures: () => import("./failures.js"),
   facts: () => import("./facts.js"),
 };
-const ICONS = { pictures: "browse", map: "map", duplicates: "copies", clusters: "groups", failures: "failures", facts: "facts" };
+const ICONS = {
+  pictures: "browse",
+  map: "map",
+  duplicates: "copies",
+  clusters: "groups",
+  failures: "failures",
+  facts: "facts",
+};
 
-const named = (address) => (address.view === "map" ? "map" : address.show in SECTIONS ? address.show : "pictures");
+const named = (address) =>
+  address.view === "map" ? "map" : address.show in SECTIONS ? address.show : "pictures";
 
 export function open(main, address, held) {
   const tabs = h("nav", { class: "subtabs", "aria-label": T.browse.sections });
@@ -24,11 +32,21 @@ export function open(main, address, held) {
   put(main, h("div", { class: "browse" }, h("h1", { class: "unseen" }, T.browse.title), tabs, body));
 
   function drawTabs(active) {
-    const link = (name) => (name === "map" ? at("map") : at("browse", { show: name === "pictures" ? null : name }));
-    const count = (name) => (name === "failures" && held.failures > 0 ? h("span", { class: "count" }, held.failures) : null);
+    const link = (name) =>
+      name === "map" ? at("map") : at("browse", { show: name === "pictures" ? null : name });
+    const count = (name) =>
+      name === "failures" && held.failures > 0 ? h("span", { class: "count" }, held.failures) : null;
     put(
       tabs,
-      Object.keys(SECTIONS).map((name) => h("a", { href: link(name), "aria-current": name === active && "page" }, icon(ICONS[name]), h("span", {}, T.browse.tabs[name]), count(name))),
+      Object.keys(SECTIONS).map((name) =>
+        h(
+          "a",
+          { href: link(name), "aria-current": name === active && "page" },
+          icon(ICONS[name]),
+          h("span", {}, T.browse.tabs[name]),
+          count(name),
+        ),
+      ),
     );
   }
 
@@ -46,7 +64,10 @@ export function open(main, address, held) {
       if (shown.key !== key) return;
       shown.part = section(body, address, held);
     } catch (error) {
-      put(body, problem(error, () => change({})));
+      put(
+        body,
+        problem(error, () => change({})),
+      );
     }
   }
 

@@ -14,9 +14,27 @@ export function section(body, address, held) {
   const list = h("div", {});
   const count = () => (COUNTS.includes(address.groups) ? address.groups : "20");
   let asked = null;
-  put(body, h("div", { class: "tools-row" }, choice(T.clusters.count, COUNTS.map((one) => [one, one]), count(), (groups) => change({ groups }, { replace: true })), h("p", { class: "quiet grow" }, T.clusters.intro)), list);
+  put(
+    body,
+    h(
+      "div",
+      { class: "tools-row" },
+      choice(
+        T.clusters.count,
+        COUNTS.map((one) => [one, one]),
+        count(),
+        (groups) => change({ groups }, { replace: true }),
+      ),
+      h("p", { class: "quiet grow" }, T.clusters.intro),
+    ),
+    list,
+  );
 
-  const link = (picture) => tile(held.name, picture, { href: at("search", { q: [`p${picture.id}`] }), label: T.browse.open(picture.name) });
+  const link = (picture) =>
+    tile(held.name, picture, {
+      href: at("search", { q: [`p${picture.id}`] }),
+      label: T.browse.open(picture.name),
+    });
 
   const group = ({ size, pictures }, number) =>
     h(
@@ -27,7 +45,15 @@ export function section(body, address, held) {
         { class: "row" },
         h("h2", {}, T.clusters.group(number + 1)),
         h("span", { class: "quiet" }, T.pictures(size)),
-        h("a", { class: "link", href: at("search", { q: pictures.slice(0, 3).map((picture) => `p${picture.id}`) }) }, icon("search"), T.clusters.searchThese),
+        h(
+          "a",
+          {
+            class: "link",
+            href: at("search", { q: pictures.slice(0, 3).map((picture) => `p${picture.id}`) }),
+          },
+          icon("search"),
+          T.clusters.searchThese,
+        ),
       ),
       h("ol", { class: "grid short" }, pictures.slice(0, SHOWN).map(link)),
     );

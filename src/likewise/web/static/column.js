@@ -15,21 +15,37 @@ const SMALL = 300; // a layer whose places see no more pixels than this shows be
 /** The column of a number, "1" or "2": its network and layer stand in the address as n1, t1 and n2, t2. */
 export function column(which, { source, picture, src, networks, usual }) {
   const tools = h("div", { class: "tools-row" });
-  const body = h("div", { class: "stack" });
+  const body = h("div", { class: "column" });
   const element = h("section", { "aria-label": T.inspect.column(which) }, tools, body);
   let asked = null;
 
   const named = (address) => {
-    const network = networks.find((one) => one.name === (address[`n${which}`] ?? usual)) ?? networks.find((one) => one.ready) ?? networks[0];
-    const tap = network.taps.find((one) => one.name === address[`t${which}`]) ?? network.taps.findLast((one) => one.stride > 0 && one.field < SMALL) ?? network.taps[0];
+    const network =
+      networks.find((one) => one.name === (address[`n${which}`] ?? usual)) ??
+      networks.find((one) => one.ready) ??
+      networks[0];
+    const tap =
+      network.taps.find((one) => one.name === address[`t${which}`]) ??
+      network.taps.findLast((one) => one.stride > 0 && one.field < SMALL) ??
+      network.taps[0];
     return { network, tap };
   };
 
   const drawTools = ({ network, tap }) =>
     put(
       tools,
-      choice(T.inspect.network, networks.map((one) => [one.name, one.ready ? one.name : T.inspect.missing(one.name)]), network.name, (name) => change({ [`n${which}`]: name, [`t${which}`]: null }, { replace: true })),
-      choice(T.inspect.tap, network.taps.map((one) => [one.name, one.name]), tap.name, (name) => change({ [`n${which}`]: network.name, [`t${which}`]: name }, { replace: true })),
+      choice(
+        T.inspect.network,
+        networks.map((one) => [one.name, one.ready ? one.name : T.inspect.missing(one.name)]),
+        network.name,
+        (name) => change({ [`n${which}`]: name, [`t${which}`]: null }, { replace: true }),
+      ),
+      choice(
+        T.inspect.tap,
+        network.taps.map((one) => [one.name, one.name]),
+        tap.name,
+        (name) => change({ [`n${which}`]: network.name, [`t${which}`]: name }, { replace: true }),
+      ),
     );
 
   const facts = (statistics) => {
@@ -44,7 +60,21 @@ export function column(which, { source, picture, src, networks, usual }) {
       [names.maximum, number(statistics.maximum)],
       [names.zeros, percent(statistics.zeros)],
     ];
-    return h("dl", { class: "facts tight" }, all.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))));
+    return h(
+      "dl",
+      { class: "facts tight" },
+      all.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))),
+    );
+  };
+
+  const overlay = (pointer, ask, strongest) => {
+    const choices = [
+      ["", T.inspect.overlay],
+      ...strongest.map((one) => [String(one.channel), T.inspect.channel(one.channel)]),
+    ];
+    return choice(T.inspect.show, choices, "", (channel) =>
+      pointer.overlay(channel === "" ? null : raw("/inspect/map.png", { ...ask, channel })),
+    );
   };
 
   async function draw({ network, tap }) {
@@ -57,23 +87,51 @@ export function column(which, { source, picture, src, networks, usual }) {
       const pointer = fieldPicture(ask, picture, src);
       const strongest = statistics.strongest.slice(0, STRONGEST);
       const columns = [
-        { name: T.inspect.channel("").trim(), value: (one) => one.channel, kind: "number", show: (one) => T.inspect.channel(one.channel) },
-        { name: T.inspect.facts.mean, value: (one) => one.mean, kind: "number", show: (one) => number(one.mean) },
-        { name: T.inspect.facts.maximum, value: (one) => one.maximum, kind: "number", show: (one) => number(one.maximum) },
+        {
+          name: T.inspect.channel("").trim(),
+          value: (one) => one.channel,
+          kind: "number",
+          show: (one) => T.inspect.channel(one.channel),
+        },
+        {
+          name: T.inspect.facts.mean,
+          value: (one) => one.mean,
+          kind: "number",
+          show: (one) => number(one.mean),
+        },
+        {
+          name: T.inspect.facts.maximum,
+          value: (one) => one.maximum,
+          kind: "number",
+          show: (one) => number(one.maximum),
+        },
       ];
-      const overlays = [["", T.inspect.overlay], ...strongest.map((one) => [String(one.channel), T.inspect.channel(one.channel)])];
       const mapped = statistics.height !== null;
       put(
         body,
-        mapped ? pointer.element : h("p", { class: "quiet" }, T.inspect.vector),
-        mapped && choice(T.inspect.show, overlays, "", (channel) => pointer.overlay(channel === "" ? null : raw("/inspect/map.png", { ...ask, channel }))),
-        facts(statistics),
-        h("h2", {}, T.inspect.distribution),
-        histogram(statistics.histogram, T.inspect.histogram),
-        mapped && h("h2", {}, T.inspect.all),
-        mapped && h("img", { class: "sheet", src: raw("/inspect/maps.png", { ...ask, channels: 16 }), alt: T.inspect.sheet(`${network.name} ${tap.name}`) }),
-        mapped && h("h2", {}, T.inspect.strongest),
-        mapped && table({ label: T.inspect.strongest, columns, rows: strongest }),
+        h(
+          "div",
+          { class: "stack" },
+          mapped
+            ? [pointer.element, overlay(pointer, ask, strongest), facts(statistics)]
+            : [h("p", { class: "quiet" }, T.inspect.vector), facts(statistics)],
+        ),
+        h(
+          "div",
+          { class: "stack" },
+          h("h2", {}, T.inspect.distribution),
+          histogram(statistics.histogram, T.inspect.histogram),
+          mapped && [
+            h("h2", {}, T.inspect.all),
+            h("img", {
+              class: "sheet",
+              src: raw("/inspect/maps.png", { ...ask, channels: 16 }),
+              alt: T.inspect.sheet(`${network.name} ${tap.name}`),
+            }),
+            h("h2", {}, T.inspect.strongest),
+            table({ label: T.inspect.strongest, columns, rows: strongest }),
+          ],
+        ),
       );
     } catch (error) {
       if (key === asked) put(body, problem(error));
@@ -103,7 +161,19 @@ function fieldPicture(ask, picture, src) {
   const frame = h("div", { class: "found", hidden: true });
   const layer = h("div", { class: "layer" });
   const words = h("p", { class: "quiet" }, T.inspect.pointer);
-  const view = h("div", { class: "plain pointing", tabindex: "0", role: "application", "aria-label": T.inspect.pointerLabel(picture.name ?? ""), vars: { shape: `${width} / ${height}`, ratio: width / height } }, h("img", { src, alt: "", width, height, draggable: "false" }), layer, frame);
+  const view = h(
+    "div",
+    {
+      class: "plain pointing",
+      tabindex: "0",
+      role: "application",
+      "aria-label": T.inspect.pointerLabel(picture.name ?? ""),
+      vars: { shape: `${width} / ${height}`, ratio: width / height },
+    },
+    h("img", { src, alt: "", width, height, draggable: "false" }),
+    layer,
+    frame,
+  );
   let here = { x: width / 2, y: height / 2 };
   let busy = false;
   let wanted = null;
@@ -115,7 +185,12 @@ function fieldPicture(ask, picture, src) {
     busy = true;
     try {
       const { cell, box, size } = await get("/inspect/field", { ...ask, x: Math.round(x), y: Math.round(y) });
-      const [x1, y1, x2, y2] = [Math.max(0, box[0]), Math.max(0, box[1]), Math.min(width, box[2]), Math.min(height, box[3])];
+      const [x1, y1, x2, y2] = [
+        Math.max(0, box[0]),
+        Math.max(0, box[1]),
+        Math.min(width, box[2]),
+        Math.min(height, box[3]),
+      ];
       frame.hidden = false;
       frame.style.left = `${(100 * x1) / width}%`;
       frame.style.top = `${(100 * y1) / height}%`;
@@ -137,7 +212,10 @@ function fieldPicture(ask, picture, src) {
   };
   const pointed = (event) => {
     const area = view.getBoundingClientRect();
-    look(((event.clientX - area.left) / area.width) * width, ((event.clientY - area.top) / area.height) * height);
+    look(
+      ((event.clientX - area.left) / area.width) * width,
+      ((event.clientY - area.top) / area.height) * height,
+    );
   };
   view.addEventListener("pointermove", pointed);
   view.addEventListener("pointerdown", pointed);

@@ -6,7 +6,12 @@ import { T } from "./strings.js";
 /** A dialog that removes itself; `done` gets its return value. */
 export function dialog(title, content, { kind = "", done = () => undefined } = {}) {
   const id = unique("title");
-  const box = h("dialog", { class: `dialog ${kind}`, "aria-labelledby": id }, h("h2", { id, tabindex: "-1", autofocus: true }, title), content);
+  const box = h(
+    "dialog",
+    { class: `dialog ${kind}`, "aria-labelledby": id },
+    h("h2", { id, tabindex: "-1", autofocus: true }, title),
+    content,
+  );
   box.addEventListener("close", () => {
     box.remove();
     done(box.returnValue);
@@ -57,14 +62,30 @@ export const askToken = (enter) =>
       h("p", {}, T.signIn.text),
       h("label", { class: "field" }, h("span", { class: "label" }, T.signIn.token), field),
       wrong,
-      buttons(button(T.cancel, { onclick: () => box.close() }), h("button", { class: "button strong" }, T.signIn.go)),
+      buttons(
+        button(T.cancel, { onclick: () => box.close() }),
+        h("button", { class: "button strong" }, T.signIn.go),
+      ),
     );
     const box = dialog(T.signIn.title, form, { done: (value) => answer(value === "yes") });
   });
 
 export function showKeys() {
   const groups = T.keys.groups.map(([name, keys]) =>
-    h("section", {}, h("h3", {}, name), h("dl", { class: "keys" }, keys.map(([key, text]) => h("div", {}, h("dt", {}, h("kbd", {}, key)), h("dd", {}, text))))),
+    h(
+      "section",
+      {},
+      h("h3", {}, name),
+      h(
+        "dl",
+        { class: "keys" },
+        keys.map(([key, text]) => h("div", {}, h("dt", {}, h("kbd", {}, key)), h("dd", {}, text))),
+      ),
+    ),
   );
-  const box = dialog(T.keys.title, [h("div", { class: "columns" }, groups), buttons(button(T.close, { onclick: () => box.close() }))], { kind: "wide" });
+  const box = dialog(
+    T.keys.title,
+    [h("div", { class: "columns" }, groups), buttons(button(T.close, { onclick: () => box.close() }))],
+    { kind: "wide" },
+  );
 }

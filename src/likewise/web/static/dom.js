@@ -6,11 +6,14 @@ function fill(element, props, children) {
   for (const [name, value] of Object.entries(props ?? {})) {
     if (value === undefined || value === null || value === false) continue;
     if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
-    else if (name === "vars") for (const [key, one] of Object.entries(value)) element.style.setProperty(`--${key}`, one);
+    else if (name === "vars")
+      for (const [key, one] of Object.entries(value)) element.style.setProperty(`--${key}`, one);
     else if (name === "value" && "value" in element) element.value = value;
     else element.setAttribute(name, value === true ? "" : value);
   }
-  element.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+  element.append(
+    ...children.flat().filter((child) => child !== null && child !== undefined && child !== false),
+  );
   return element;
 }
 
@@ -25,7 +28,12 @@ export const icon = (name) =>
 export function button(text, { name, shown = true, kind = "", ...props } = {}) {
   const label = shown ? h("span", {}, text) : null;
   const titles = shown ? {} : { "aria-label": text, title: text };
-  return h("button", { type: "button", class: `button ${kind}${shown ? "" : " bare"}`, ...titles, ...props }, name && icon(name), label);
+  return h(
+    "button",
+    { type: "button", class: `button ${kind}${shown ? "" : " bare"}`, ...titles, ...props },
+    name && icon(name),
+    label,
+  );
 }
 
 /** Replace what an element holds. */
@@ -49,6 +57,7 @@ let numbers = 0;
 export const unique = (word) => `${word}-${++numbers}`;
 
 /** True where keys belong to what is being typed. */
-export const typing = (target) => target instanceof Element && target.closest("input:not([type=checkbox]), select, textarea") !== null;
+export const typing = (target) =>
+  target instanceof Element && target.closest("input:not([type=checkbox]), select, textarea") !== null;
 
 export const calm = () => matchMedia("(prefers-reduced-motion: reduce)").matches;

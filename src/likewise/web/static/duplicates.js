@@ -32,7 +32,17 @@ export function section(body, address, held) {
   let asked = null;
   put(
     body,
-    h("div", { class: "tools-row" }, h("label", { class: "field wide" }, h("span", { class: "label" }, T.duplicates.threshold, " ", shown), slider), h("p", { class: "quiet grow" }, T.duplicates.intro)),
+    h(
+      "div",
+      { class: "tools-row" },
+      h(
+        "label",
+        { class: "field wide" },
+        h("span", { class: "label" }, T.duplicates.threshold, " ", shown),
+        slider,
+      ),
+      h("p", { class: "quiet grow" }, T.duplicates.intro),
+    ),
     list,
     chosen.bar,
   );
@@ -48,8 +58,29 @@ export function section(body, address, held) {
     h(
       "section",
       { class: "group" },
-      h("div", { class: "row" }, h("h2", {}, T.duplicates.group(number + 1)), h("span", { class: "quiet" }, T.duplicates.alike(span(similarities))), session.can_write && button(T.duplicates.selectCopies, { name: "select", kind: "link", onclick: () => others(pictures) })),
-      h("ol", { class: "grid short" }, pictures.map((picture) => tile(held.name, picture, { href: at("search", { q: [`p${picture.id}`] }), label: T.browse.open(picture.name), over: chosen.picks(picture) }))),
+      h(
+        "div",
+        { class: "row" },
+        h("h2", {}, T.duplicates.group(number + 1)),
+        h("span", { class: "quiet" }, T.duplicates.alike(span(similarities))),
+        session.can_write &&
+          button(T.duplicates.selectCopies, {
+            name: "select",
+            kind: "link",
+            onclick: () => others(pictures),
+          }),
+      ),
+      h(
+        "ol",
+        { class: "grid short" },
+        pictures.map((picture) =>
+          tile(held.name, picture, {
+            href: at("search", { q: [`p${picture.id}`] }),
+            label: T.browse.open(picture.name),
+            over: chosen.picks(picture),
+          }),
+        ),
+      ),
     );
 
   async function draw() {
@@ -61,7 +92,12 @@ export function section(body, address, held) {
       shown.value = address.alike ?? score(threshold);
       const count = groups.reduce((sum, one) => sum + one.pictures.length, 0);
       if (groups.length === 0) put(list, empty(T.duplicates.none, T.duplicates.noneHint));
-      else put(list, h("p", { class: "status", role: "status" }, T.duplicates.found(groups.length, count)), groups.map(group));
+      else
+        put(
+          list,
+          h("p", { class: "status", role: "status" }, T.duplicates.found(groups.length, count)),
+          groups.map(group),
+        );
     } catch (error) {
       put(list, problem(error, draw));
     }

@@ -18,9 +18,23 @@ export function open(main, address) {
 
   async function drawList() {
     const { runs } = await get("/runs");
-    if (runs.length === 0) return put(main, h("div", { class: "evaluate" }, h("h1", {}, T.evaluate.title), empty(T.evaluate.none, T.evaluate.noneHint)));
+    if (runs.length === 0)
+      return put(
+        main,
+        h(
+          "div",
+          { class: "evaluate" },
+          h("h1", {}, T.evaluate.title),
+          empty(T.evaluate.none, T.evaluate.noneHint),
+        ),
+      );
     const chosen = [];
-    const compare = button(T.evaluate.compare, { name: "evaluate", kind: "strong", disabled: true, onclick: () => go(at("evaluate", { run: chosen[0], other: chosen[1] })) });
+    const compare = button(T.evaluate.compare, {
+      name: "evaluate",
+      kind: "strong",
+      disabled: true,
+      onclick: () => go(at("evaluate", { run: chosen[0], other: chosen[1] })),
+    });
     const pick = (run) => {
       const box = h("input", { type: "checkbox", "aria-label": T.evaluate.pick(runName(run)) });
       box.checked = chosen.includes(run.id);
@@ -33,17 +47,57 @@ export function open(main, address) {
     };
     const columns = [
       { name: "", value: () => "", show: pick, fixed: true },
-      { name: T.evaluate.benchmark, value: (run) => run.benchmark, show: (run) => h("a", { href: at("evaluate", { run: run.id }) }, run.benchmark) },
+      {
+        name: T.evaluate.benchmark,
+        value: (run) => run.benchmark,
+        show: (run) => h("a", { href: at("evaluate", { run: run.id }) }, run.benchmark),
+      },
       { name: T.evaluate.recipe, value: (run) => run.recipe },
       { name: T.evaluate.crop, value: (run) => run.crop },
       { name: T.evaluate.measure, value: (run) => run.measure },
-      { name: T.evaluate.value, key: "value", kind: "number", value: (run) => run.value, show: (run) => h("b", {}, value(run.value)) },
-      { name: T.evaluate.interval, kind: "number", value: (run) => run.interval?.[0] ?? null, show: (run) => interval(run.interval) },
-      { name: T.evaluate.queries, kind: "number", value: (run) => run.queries, show: (run) => whole(run.queries) },
+      {
+        name: T.evaluate.value,
+        key: "value",
+        kind: "number",
+        value: (run) => run.value,
+        show: (run) => h("b", {}, value(run.value)),
+      },
+      {
+        name: T.evaluate.interval,
+        kind: "number",
+        value: (run) => run.interval?.[0] ?? null,
+        show: (run) => interval(run.interval),
+      },
+      {
+        name: T.evaluate.queries,
+        kind: "number",
+        value: (run) => run.queries,
+        show: (run) => whole(run.queries),
+      },
       { name: T.evaluate.made, value: (run) => run.made, show: (run) => date(run.made) },
     ];
-    const list = table({ label: T.evaluate.runs, columns, rows: runs, sorted: address.sort ?? "", onsort: (sort) => change({ sort }, { replace: true }) });
-    put(main, h("div", { class: "evaluate" }, h("div", { class: "row" }, h("h1", { class: "grow" }, T.evaluate.title), runs.length > 1 && h("p", { class: "quiet" }, T.evaluate.hint), runs.length > 1 && compare), list));
+    const list = table({
+      label: T.evaluate.runs,
+      columns,
+      rows: runs,
+      sorted: address.sort ?? "",
+      onsort: (sort) => change({ sort }, { replace: true }),
+    });
+    put(
+      main,
+      h(
+        "div",
+        { class: "evaluate" },
+        h(
+          "div",
+          { class: "row" },
+          h("h1", { class: "grow" }, T.evaluate.title),
+          runs.length > 1 && h("p", { class: "quiet" }, T.evaluate.hint),
+          runs.length > 1 && compare,
+        ),
+        list,
+      ),
+    );
   }
 
   async function update(next) {
@@ -58,7 +112,15 @@ export function open(main, address) {
       else await drawList();
     } catch (error) {
       asked = null;
-      put(main, h("div", { class: "evaluate" }, h("a", { class: "link", href: at("evaluate") }, T.evaluate.all), problem(error, () => update(address))));
+      put(
+        main,
+        h(
+          "div",
+          { class: "evaluate" },
+          h("a", { class: "link", href: at("evaluate") }, T.evaluate.all),
+          problem(error, () => update(address)),
+        ),
+      );
     }
   }
 

@@ -26,8 +26,18 @@ export function section(body, address, held) {
     ];
     put(
       body,
-      h("dl", { class: "facts" }, facts.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value ?? T.facts.none)))),
-      held.recipe_toml && h("details", { class: "source", open: true }, h("summary", {}, T.facts.recipeText), h("pre", { tabindex: "0" }, held.recipe_toml)),
+      h(
+        "dl",
+        { class: "facts" },
+        facts.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value ?? T.facts.none))),
+      ),
+      held.recipe_toml &&
+        h(
+          "details",
+          { class: "source", open: true },
+          h("summary", {}, T.facts.recipeText),
+          h("pre", { tabindex: "0" }, held.recipe_toml),
+        ),
     );
   };
   draw();

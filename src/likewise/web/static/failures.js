@@ -24,9 +24,18 @@ export function section(body, address, held) {
 
   const columns = () => [
     { name: T.failures.file, value: (one) => one.path, kind: "path" },
-    { name: T.failures.reason, value: (one) => T.failures.reasons[one.reason] ?? one.reason, show: (one, text) => [h("b", {}, text), h("span", { class: "quiet block" }, one.message)] },
+    {
+      name: T.failures.reason,
+      value: (one) => T.failures.reasons[one.reason] ?? one.reason,
+      show: (one, text) => [h("b", {}, text), h("span", { class: "quiet block" }, one.message)],
+    },
     { name: T.failures.when, value: (one) => one.at, show: (one) => date(one.at) },
-    session.can_write && { name: "", value: () => "", show: (one) => button(T.failures.retry, { name: "retry", onclick: () => retry([one.key]) }), fixed: true },
+    session.can_write && {
+      name: "",
+      value: () => "",
+      show: (one) => button(T.failures.retry, { name: "retry", onclick: () => retry([one.key]) }),
+      fixed: true,
+    },
   ];
 
   async function draw() {
@@ -36,7 +45,12 @@ export function section(body, address, held) {
       if (total === 0) return put(body, empty(T.failures.none, T.failures.noneHint));
       put(
         body,
-        h("div", { class: "tools-row" }, h("p", { class: "grow", role: "status" }, T.failures.intro(total)), session.can_write && button(T.failures.retryAll, { name: "retry", onclick: () => retry(null) })),
+        h(
+          "div",
+          { class: "tools-row" },
+          h("p", { class: "grow", role: "status" }, T.failures.intro(total)),
+          session.can_write && button(T.failures.retryAll, { name: "retry", onclick: () => retry(null) }),
+        ),
         table({ label: T.browse.tabs.failures, columns: columns().filter(Boolean), rows: failures }),
       );
     } catch (error) {

@@ -7,7 +7,8 @@ import { session } from "./session.js";
 import { ApiError } from "./api.js";
 import { T } from "./strings.js";
 
-const looksRight = (file) => file.type.startsWith("image/") || /\.(jpe?g|png|webp|tiff?|gif|bmp|heic|heif|avif|jp2)$/i.test(file.name);
+const looksRight = (file) =>
+  file.type.startsWith("image/") || /\.(jpe?g|png|webp|tiff?|gif|bmp|heic|heif|avif|jp2)$/i.test(file.name);
 
 /** The pictures among files; an ApiError says why none can be sent. */
 export function pictures(files, most) {
@@ -22,12 +23,25 @@ export function pictures(files, most) {
 
 /** A button that opens the file chooser, or the camera with `capture`. */
 export function chooser(text, { take, multiple = true, capture = false, ...props }) {
-  const input = h("input", { type: "file", accept: "image/*,.heic,.heif", multiple: multiple && !capture, capture: capture && "environment", hidden: true, tabindex: "-1", "aria-hidden": "true" });
+  const input = h("input", {
+    type: "file",
+    accept: "image/*,.heic,.heif",
+    multiple: multiple && !capture,
+    capture: capture && "environment",
+    hidden: true,
+    tabindex: "-1",
+    "aria-hidden": "true",
+  });
   input.addEventListener("change", () => {
     take([...input.files]);
     input.value = "";
   });
-  return h("span", { class: capture ? "camera" : "chooser" }, button(text, { ...props, onclick: () => input.click() }), input);
+  return h(
+    "span",
+    { class: capture ? "camera" : "chooser" },
+    button(text, { ...props, onclick: () => input.click() }),
+    input,
+  );
 }
 
 let taker = null;

@@ -12,7 +12,11 @@ export const value = (one) => (one === null || one === undefined ? "–" : one.t
 
 /** Three digits that count. */
 export const number = (value) =>
-  value === null || value === undefined ? "–" : value !== 0 && Math.abs(value) < 0.001 ? value.toExponential(1) : String(Number(value.toPrecision(3)));
+  value === null || value === undefined
+    ? "–"
+    : value !== 0 && Math.abs(value) < 0.001
+      ? value.toExponential(1)
+      : String(Number(value.toPrecision(3)));
 
 export const percent = (value) => `${Number((100 * value).toFixed(1))} %`;
 

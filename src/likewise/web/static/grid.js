@@ -7,7 +7,9 @@ const TALLEST = 0.5;
 const WIDEST = 2.6;
 
 /** A tile's variables: its shape, kept within what a row can take. */
-export const shape = ({ width, height }) => ({ ratio: Math.min(WIDEST, Math.max(TALLEST, width / height)).toFixed(3) });
+export const shape = ({ width, height }) => ({
+  ratio: Math.min(WIDEST, Math.max(TALLEST, width / height)).toFixed(3),
+});
 
 /** Longest side of a tile on the screen, in CSS pixels. */
 export const side = ({ width, height }) => {
@@ -64,7 +66,14 @@ export function grid({ label, load, tile, first = null, ended = () => undefined 
   list.addEventListener("keydown", (event) => walk(event, list));
   if (first) take(first);
   if (next !== null) watcher.observe(foot);
-  return { element, list, items, more, close: () => watcher.disconnect(), foot: (...content) => put(foot, content) };
+  return {
+    element,
+    list,
+    items,
+    more,
+    close: () => watcher.disconnect(),
+    foot: (...content) => put(foot, content),
+  };
 }
 
 const STEPS = { ArrowLeft: -1, ArrowRight: 1 };
@@ -77,7 +86,8 @@ function walk(event, list) {
   if (here < 0) return;
   let there = null;
   if (event.key in STEPS) there = links[here + STEPS[event.key]];
-  else if (event.key === "ArrowDown" || event.key === "ArrowUp") there = beyond(links, here, event.key === "ArrowDown" ? 1 : -1);
+  else if (event.key === "ArrowDown" || event.key === "ArrowUp")
+    there = beyond(links, here, event.key === "ArrowDown" ? 1 : -1);
   else if (event.key === "Home") there = links[0];
   else if (event.key === "End") there = links.at(-1);
   else return;

@@ -11,7 +11,11 @@ import { T } from "./strings.js";
 import { tile } from "./tile.js";
 
 let networkList = null;
-const networks = () => (networkList ??= get("/inspect/networks").then((answer) => answer.networks, (error) => ((networkList = null), Promise.reject(error))));
+const networks = () =>
+  (networkList ??= get("/inspect/networks").then(
+    (answer) => answer.networks,
+    (error) => ((networkList = null), Promise.reject(error)),
+  ));
 
 export function open(main, address, held) {
   let shown = null;
@@ -33,26 +37,63 @@ export function open(main, address, held) {
       return { ...page, items: page.pictures };
     };
     const first = await load(null);
-    shown = grid({ label: T.inspect.pick, first, load, tile: (picture) => tile(held.name, picture, { href: at("inspect", { pic: `p${picture.id}` }), label: `${T.inspect.title}: ${picture.name}` }) });
+    shown = grid({
+      label: T.inspect.pick,
+      first,
+      load,
+      tile: (picture) =>
+        tile(held.name, picture, {
+          href: at("inspect", { pic: `p${picture.id}` }),
+          label: `${T.inspect.title}: ${picture.name}`,
+        }),
+    });
     const choose = chooser(T.search.choose, { take, name: "folder", kind: "strong", multiple: false });
-    put(main, h("div", { class: "start" }, h("h1", {}, T.inspect.pick), h("div", { class: "row" }, h("p", { class: "quiet grow" }, T.inspect.pickHint), choose), first.items.length ? shown.element : empty(T.browse.empty, T.browse.emptyHint)));
+    put(
+      main,
+      h(
+        "div",
+        { class: "start" },
+        h("h1", {}, T.inspect.pick),
+        h("div", { class: "row" }, h("p", { class: "quiet grow" }, T.inspect.pickHint), choose),
+        first.items.length ? shown.element : empty(T.browse.empty, T.browse.emptyHint),
+      ),
+    );
   }
 
   async function drawPicture() {
     put(main, working(T.loading));
     const query = readQuery(address.pic);
     const [picture, all] = await Promise.all([describe(held.name, query), networks()]);
-    const source = query.upload ? { upload: query.upload } : { collection: held.name, picture: query.picture };
-    const about = { query, source, picture, src: queryPicture(held.name, query, 640), networks: all, usual: held.network };
+    const source = query.upload
+      ? { upload: query.upload }
+      : { collection: held.name, picture: query.picture };
+    const about = {
+      query,
+      source,
+      picture,
+      src: queryPicture(held.name, query, 640),
+      networks: all,
+      usual: held.network,
+    };
     columns = [column("1", about), column("2", about)];
     const second = h("div", { class: "buttons" });
-    const places = h("div", { class: "two columns-two" }, columns.map((one) => one.element));
+    const places = h(
+      "div",
+      { class: "two columns-two" },
+      columns.map((one) => one.element),
+    );
     put(
       main,
       h(
         "div",
         { class: "inspect" },
-        h("div", { class: "row" }, h("h1", { class: "grow path" }, picture.name ?? T.inspect.title), h("a", { class: "button", href: at("inspect") }, icon("retry"), T.inspect.change), second),
+        h(
+          "div",
+          { class: "row" },
+          h("h1", { class: "grow path" }, picture.name ?? T.inspect.title),
+          h("a", { class: "button", href: at("inspect") }, icon("retry"), T.inspect.change),
+          second,
+        ),
         places,
       ),
     );
@@ -63,7 +104,12 @@ export function open(main, address, held) {
       places.classList.toggle("alone", !two);
       columns[1].element.hidden = !two;
       const other = all.find((one) => one.ready && one.name !== (next.n1 ?? held.network)) ?? all[0];
-      put(second, two ? button(T.inspect.single, { name: "close", onclick: () => change({ n2: null, t2: null }) }) : button(T.inspect.second, { name: "inspect", onclick: () => change({ n2: other.name }) }));
+      put(
+        second,
+        two
+          ? button(T.inspect.single, { name: "close", onclick: () => change({ n2: null, t2: null }) })
+          : button(T.inspect.second, { name: "inspect", onclick: () => change({ n2: other.name }) }),
+      );
     };
   }
 
@@ -82,7 +128,10 @@ export function open(main, address, held) {
       columns.forEach((one) => one.update(address));
     } catch (error) {
       key = null;
-      put(main, problem(error, () => update(address, held)));
+      put(
+        main,
+        problem(error, () => update(address, held)),
+      );
     }
   }
 

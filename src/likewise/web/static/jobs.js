@@ -15,25 +15,44 @@ const subject = (job) => job.subject || T.jobs.kinds[job.kind] || job.kind;
 /** What a finished job did, in words: 90 added, 3 known already, in 12 s. */
 export function summary({ report }) {
   if (!report) return "";
-  const parts = Object.entries(T.jobs.report).flatMap(([name, words]) => (report[name] ? [words(report[name])] : []));
+  const parts = Object.entries(T.jobs.report).flatMap(([name, words]) =>
+    report[name] ? [words(report[name])] : [],
+  );
   return [...(parts.length ? parts : [T.jobs.nothing]), T.jobs.took(duration(report.seconds))].join(", ");
 }
 
 function row(job, act) {
   const over = OVER.has(job.state);
   const sure = job.total > 0;
-  const words = [sure && T.jobs.progress(job.done, job.total), job.remaining !== null && job.state === "running" && T.jobs.remaining(duration(job.remaining)), job.failed > 0 && T.jobs.failed(job.failed)].filter(Boolean);
-  const bar = !over && h("progress", { "aria-label": T.jobs.bar(subject(job)), max: sure ? job.total : null, value: sure ? job.done : null });
+  const words = [
+    sure && T.jobs.progress(job.done, job.total),
+    job.remaining !== null && job.state === "running" && T.jobs.remaining(duration(job.remaining)),
+    job.failed > 0 && T.jobs.failed(job.failed),
+  ].filter(Boolean);
+  const bar =
+    !over &&
+    h("progress", {
+      "aria-label": T.jobs.bar(subject(job)),
+      max: sure ? job.total : null,
+      value: sure ? job.done : null,
+    });
   return [
-    h("div", { class: "row" }, h("b", { class: "grow path" }, subject(job)), h("span", { class: `state ${job.state}` }, T.jobs.states[job.state] ?? job.state)),
+    h(
+      "div",
+      { class: "row" },
+      h("b", { class: "grow path" }, subject(job)),
+      h("span", { class: `state ${job.state}` }, T.jobs.states[job.state] ?? job.state),
+    ),
     bar,
     h("p", { class: "quiet numbers-line" }, over ? (job.error?.message ?? summary(job)) : words.join(" · ")),
     !over && job.note && h("p", { class: "quiet note path" }, job.note),
     h(
       "div",
       { class: "buttons" },
-      (job.state === "running" || job.state === "waiting") && button(T.jobs.pause, { name: "pause", onclick: () => act(job, "pause") }),
-      (job.state === "paused" || job.state === "interrupted") && button(T.jobs.resume, { name: "play", onclick: () => act(job, "resume") }),
+      (job.state === "running" || job.state === "waiting") &&
+        button(T.jobs.pause, { name: "pause", onclick: () => act(job, "pause") }),
+      (job.state === "paused" || job.state === "interrupted") &&
+        button(T.jobs.resume, { name: "play", onclick: () => act(job, "resume") }),
       !over && button(T.jobs.cancel, { name: "no", onclick: () => act(job, "cancel") }),
     ),
   ];

@@ -28,11 +28,20 @@ function header() {
   return h(
     "header",
     { class: "top" },
-    h("a", { class: "skip", href: "#content", onclick: (event) => (event.preventDefault(), main.focus()) }, T.skip),
+    h(
+      "a",
+      { class: "skip", href: "#content", onclick: (event) => (event.preventDefault(), main.focus()) },
+      T.skip,
+    ),
     h("a", { class: "mark", href: "/search" }, icon("mark"), h("span", {}, T.name)),
     nav,
     chooserPlace,
-    h("div", { class: "tools" }, button(T.keys.open, { name: "keys", shown: false, kind: "keysbutton", onclick: showKeys }), themeSwitch()),
+    h(
+      "div",
+      { class: "tools" },
+      button(T.keys.open, { name: "keys", shown: false, kind: "keysbutton", onclick: showKeys }),
+      themeSwitch(),
+    ),
   );
 }
 
@@ -40,10 +49,23 @@ function drawNav(address) {
   const active = address.view === "map" ? "browse" : address.view;
   put(
     nav,
-    TABS.map((name) => h("a", { href: at(name), "aria-current": name === active && "page" }, icon(name), h("span", {}, T.nav[name]))),
+    TABS.map((name) =>
+      h(
+        "a",
+        { href: at(name), "aria-current": name === active && "page" },
+        icon(name),
+        h("span", {}, T.nav[name]),
+      ),
+    ),
   );
   const names = collections.map((one) => [one.name, one.name]);
-  put(chooserPlace, collections.length > 1 && choice(T.collection, names, address.c ?? names[0][0], (c) => change({ c, q: [], yes: [], no: [], hit: null, folder: null, cluster: null })));
+  put(
+    chooserPlace,
+    collections.length > 1 &&
+      choice(T.collection, names, address.c ?? names[0][0], (c) =>
+        change({ c, q: [], yes: [], no: [], hit: null, folder: null, cluster: null }),
+      ),
+  );
 }
 
 async function show(address) {
@@ -69,7 +91,14 @@ function close(instead) {
 }
 
 addEventListener("keydown", (event) => {
-  if (typing(event.target) || event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
+  if (
+    typing(event.target) ||
+    event.ctrlKey ||
+    event.metaKey ||
+    event.altKey ||
+    document.querySelector("dialog[open]")
+  )
+    return;
   if (event.key === "?") showKeys();
   if (event.key === "/") {
     event.preventDefault();
@@ -85,7 +114,10 @@ async function begin() {
   try {
     await start();
   } catch (error) {
-    return put(main, problem(error, () => location.reload()));
+    return put(
+      main,
+      problem(error, () => location.reload()),
+    );
   }
   document.documentElement.classList.toggle("readonly", !session.can_write);
   await show(current());

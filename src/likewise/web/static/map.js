@@ -19,7 +19,19 @@ export function section(body, address, held) {
   const canvas = h("canvas", { tabindex: "0", role: "application", "aria-label": T.map.label });
   const name = h("p", { class: "map-name" });
   const hover = h("img", { class: "map-hover", alt: "", hidden: true });
-  const frame = h("div", { class: "map" }, canvas, hover, h("div", { class: "map-tools" }, button(T.map.closer, { name: "add", shown: false, onclick: () => scale(1.5) }), button(T.map.farther, { name: "minus", shown: false, onclick: () => scale(1 / 1.5) }), button(T.map.fit, { name: "box", shown: false, onclick: () => move({ ...FAR }) })));
+  const frame = h(
+    "div",
+    { class: "map" },
+    canvas,
+    hover,
+    h(
+      "div",
+      { class: "map-tools" },
+      button(T.map.closer, { name: "add", shown: false, onclick: () => scale(1.5) }),
+      button(T.map.farther, { name: "minus", shown: false, onclick: () => scale(1 / 1.5) }),
+      button(T.map.fit, { name: "box", shown: false, onclick: () => move({ ...FAR }) }),
+    ),
+  );
   const foot = h("div", { class: "tools-row" }, name, h("p", { class: "quiet grow" }, T.map.hint));
   const drawing = canvas.getContext("2d");
   const cache = new Map();
@@ -33,7 +45,10 @@ export function section(body, address, held) {
 
   const size = () => ({ width: canvas.clientWidth, height: canvas.clientHeight });
   const unit = () => ({ x: size().width * 0.9 * eye.zoom, y: size().height * 0.85 * eye.zoom });
-  const project = (point) => ({ x: (point.x - eye.x) * unit().x + size().width / 2, y: (point.y - eye.y) * unit().y + size().height / 2 });
+  const project = (point) => ({
+    x: (point.x - eye.x) * unit().x + size().width / 2,
+    y: (point.y - eye.y) * unit().y + size().height / 2,
+  });
 
   function image(point) {
     if (!cache.has(point.id)) {
@@ -63,7 +78,9 @@ export function section(body, address, held) {
     drawing.setTransform(dense, 0, 0, dense, 0, 0);
     drawing.clearRect(0, 0, width, height);
     const style = getComputedStyle(canvas);
-    const seen = points.map((point) => ({ point, ...project(point) })).filter(({ x, y }) => x > -SIDE && y > -SIDE && x < width + SIDE && y < height + SIDE);
+    const seen = points
+      .map((point) => ({ point, ...project(point) }))
+      .filter(({ x, y }) => x > -SIDE && y > -SIDE && x < width + SIDE && y < height + SIDE);
     const asPictures = seen.length <= PICTURES;
     const side = Math.min(SIDE, Math.max(SMALL, SIDE * Math.sqrt(60 / seen.length)));
     near = nearest(width / 2, height / 2, Infinity);
@@ -101,7 +118,11 @@ export function section(body, address, held) {
   }
 
   function move(next) {
-    eye = { x: Math.min(1.2, Math.max(-0.2, next.x)), y: Math.min(1.2, Math.max(-0.2, next.y)), zoom: Math.min(CLOSEST, Math.max(0.5, next.zoom)) };
+    eye = {
+      x: Math.min(1.2, Math.max(-0.2, next.x)),
+      y: Math.min(1.2, Math.max(-0.2, next.y)),
+      zoom: Math.min(CLOSEST, Math.max(0.5, next.zoom)),
+    };
     redraw();
   }
 
@@ -119,11 +140,15 @@ export function section(body, address, held) {
     return { x: event.clientX - area.left, y: event.clientY - area.top };
   };
 
-  canvas.addEventListener("wheel", (event) => {
-    event.preventDefault();
-    const { x, y } = local(event);
-    scale(Math.exp(-event.deltaY / 300), x, y);
-  }, { passive: false });
+  canvas.addEventListener(
+    "wheel",
+    (event) => {
+      event.preventDefault();
+      const { x, y } = local(event);
+      scale(Math.exp(-event.deltaY / 300), x, y);
+    },
+    { passive: false },
+  );
 
   canvas.addEventListener("pointerdown", (event) => {
     canvas.setPointerCapture(event.pointerId);
@@ -138,7 +163,9 @@ export function section(body, address, held) {
     const other = [...pointers].find(([id]) => id !== event.pointerId)?.[1];
     if (other) {
       moved = true;
-      const stretch = Math.hypot(here.x - other.x, here.y - other.y) / Math.max(1, Math.hypot(before.x - other.x, before.y - other.y));
+      const stretch =
+        Math.hypot(here.x - other.x, here.y - other.y) /
+        Math.max(1, Math.hypot(before.x - other.x, before.y - other.y));
       scale(stretch, (here.x + other.x) / 2, (here.y + other.y) / 2);
     } else if (moved || Math.hypot(here.x - before.x, here.y - before.y) > 4) {
       moved = true;
@@ -180,9 +207,15 @@ export function section(body, address, held) {
   let pause = 0;
   canvas.addEventListener("keydown", (event) => {
     const step = { x: 60 / unit().x, y: 60 / unit().y };
-    const arrows = { ArrowLeft: [-step.x, 0], ArrowRight: [step.x, 0], ArrowUp: [0, -step.y], ArrowDown: [0, step.y] };
+    const arrows = {
+      ArrowLeft: [-step.x, 0],
+      ArrowRight: [step.x, 0],
+      ArrowUp: [0, -step.y],
+      ArrowDown: [0, step.y],
+    };
     if (event.ctrlKey || event.metaKey || event.altKey) return;
-    if (event.key in arrows) move({ ...eye, x: eye.x + arrows[event.key][0], y: eye.y + arrows[event.key][1] });
+    if (event.key in arrows)
+      move({ ...eye, x: eye.x + arrows[event.key][0], y: eye.y + arrows[event.key][1] });
     else if (event.key === "+" || event.key === "=") scale(1.4);
     else if (event.key === "-") scale(1 / 1.4);
     else if (event.key === "0") move({ ...FAR });
@@ -202,7 +235,9 @@ export function section(body, address, held) {
 
   async function load() {
     try {
-      const answer = await get(inside(held.name, "/map"), { method: held.pictures <= CAREFUL ? "tsne" : "pca" });
+      const answer = await get(inside(held.name, "/map"), {
+        method: held.pictures <= CAREFUL ? "tsne" : "pca",
+      });
       if (closed) return;
       points = answer.points;
       if (points.length < 3) return put(body, empty(T.map.none, T.map.noneHint));

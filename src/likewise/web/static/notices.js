@@ -18,7 +18,13 @@ export function say(text) {
 export function notice(text, { action, label, kind = "" } = {}) {
   const close = () => box.remove();
   const act = action && button(label, { kind: "link", onclick: () => (close(), action()) });
-  const box = h("div", { class: `toast ${kind}`, role: kind === "wrong" ? "alert" : "status" }, h("p", {}, text), act, button(T.close, { name: "close", shown: false, onclick: close }));
+  const box = h(
+    "div",
+    { class: `toast ${kind}`, role: kind === "wrong" ? "alert" : "status" },
+    h("p", {}, text),
+    act,
+    button(T.close, { name: "close", shown: false, onclick: close }),
+  );
   list.append(box);
   while (list.children.length > 3) list.firstChild.remove();
   setTimeout(close, action ? 60000 : 6000);
@@ -32,9 +38,16 @@ export const fail = (error) => {
 
 /** What stands where content would be: a heading, a sentence, what to do. */
 export const empty = (title, text, ...actions) =>
-  h("div", { class: "empty" }, h("h2", {}, title), text && h("p", {}, text), actions.length > 0 && h("div", { class: "buttons" }, actions));
+  h(
+    "div",
+    { class: "empty" },
+    h("h2", {}, title),
+    text && h("p", {}, text),
+    actions.length > 0 && h("div", { class: "buttons" }, actions),
+  );
 
-export const working = (text) => h("p", { class: "working", role: "status" }, h("span", { class: "spinner", "aria-hidden": "true" }), text);
+export const working = (text) =>
+  h("p", { class: "working", role: "status" }, h("span", { class: "spinner", "aria-hidden": "true" }), text);
 
 /** An error where content would be, with a way to try again. */
 export function problem(error, again) {

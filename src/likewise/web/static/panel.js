@@ -30,7 +30,14 @@ export function panel() {
   const under = h("div", {});
   const feedback = h("div", {});
   const refine = h("div", {});
-  const element = h("aside", { class: "panel", "aria-label": T.search.panel }, editorPlace, under, feedback, h("details", { class: "refine-box", open: innerWidth > 900 }, h("summary", {}, T.search.refine), refine));
+  const element = h(
+    "aside",
+    { class: "panel", "aria-label": T.search.panel },
+    editorPlace,
+    under,
+    feedback,
+    h("details", { class: "refine-box", open: innerWidth > 900 }, h("summary", {}, T.search.refine), refine),
+  );
   let editor = null;
   let shown = null;
 
@@ -43,7 +50,14 @@ export function panel() {
     try {
       const { width, height, name } = await describe(held.name, query);
       if (shown !== key) return;
-      editor = boxEditor({ src: queryPicture(held.name, query, 480), width, height, name: name ?? T.search.panel, box: query.box ?? null, onbox: boxed });
+      editor = boxEditor({
+        src: queryPicture(held.name, query, 480),
+        width,
+        height,
+        name: name ?? T.search.panel,
+        box: query.box ?? null,
+        onbox: boxed,
+      });
       put(editorPlace, editor.element);
     } catch (error) {
       if (shown === key) put(editorPlace, problem(error));
@@ -54,22 +68,41 @@ export function panel() {
     const place = active(address);
     const query = readQuery(address.q[place]);
     const several = address.q.length > 1;
-    const words = address.q.map((word, at) => ({ query: readQuery(word), name: T.search.query(at + 1), leaveName: T.search.removeQuery(at + 1) }));
+    const words = address.q.map((word, at) => ({
+      query: readQuery(word),
+      name: T.search.query(at + 1),
+      leaveName: T.search.removeQuery(at + 1),
+    }));
     put(
       under,
       h(
         "div",
         { class: "row hint" },
         h("p", { class: "quiet" }, query.box ? T.search.boxIs(query.box) : T.search.boxHint),
-        query.box && button(T.search.whole, { kind: "link", "data-focus": "whole", onclick: () => boxed(null) }),
+        query.box &&
+          button(T.search.whole, { kind: "link", "data-focus": "whole", onclick: () => boxed(null) }),
       ),
-      several && strip(held.name, words, { label: T.search.queries, active: place, open: (on) => change({ on: on || null }, { replace: true }), leave: drop }),
+      several &&
+        strip(held.name, words, {
+          label: T.search.queries,
+          active: place,
+          open: (on) => change({ on: on || null }, { replace: true }),
+          leave: drop,
+        }),
       h(
         "div",
         { class: "buttons" },
         address.q.length < (session.limits.queries ?? 16) &&
-          chooser(T.search.another, { take: (files) => searchWith(files, address.q).catch(fail), name: "add", "data-focus": "another" }),
-        button(T.search.fresh, { name: "search", "data-focus": "fresh", onclick: () => change({ q: [], yes: [], no: [], then: [], folder: null, hit: null, on: null }) }),
+          chooser(T.search.another, {
+            take: (files) => searchWith(files, address.q).catch(fail),
+            name: "add",
+            "data-focus": "another",
+          }),
+        button(T.search.fresh, {
+          name: "search",
+          "data-focus": "fresh",
+          onclick: () => change({ q: [], yes: [], no: [], then: [], folder: null, hit: null, on: null }),
+        }),
       ),
       h("div", { "data-sending": true }),
     );
@@ -78,9 +111,18 @@ export function panel() {
   function drawFeedback(address, held) {
     const part = (list, title) => {
       if (address[list].length === 0) return null;
-      const words = address[list].map((word) => ({ query: readQuery(word), name: word, leaveName: T.search.drop1(word) }));
+      const words = address[list].map((word) => ({
+        query: readQuery(word),
+        name: word,
+        leaveName: T.search.drop1(word),
+      }));
       const leave = (at) => change({ [list]: address[list].filter((_, one) => one !== at), hit: null });
-      return h("section", { class: `feedback ${list}` }, h("h2", {}, title), strip(held.name, words, { label: title, leave }));
+      return h(
+        "section",
+        { class: `feedback ${list}` },
+        h("h2", {}, title),
+        strip(held.name, words, { label: title, leave }),
+      );
     };
     put(feedback, part("yes", T.search.yesList), part("no", T.search.noList));
   }
@@ -112,7 +154,9 @@ export function panel() {
         facts = { name: held.name, known: Promise.all([get(inside(held.name, "/folders")), stages()]) };
       }
       facts.known.then(
-        ([{ folders }, all]) => address === addressNow() && keepFocus(refine, () => put(refine, refineForm(address, held, { folders, stages: all }))),
+        ([{ folders }, all]) =>
+          address === addressNow() &&
+          keepFocus(refine, () => put(refine, refineForm(address, held, { folders, stages: all }))),
         (error) => put(refine, problem(error)),
       );
     },

@@ -22,8 +22,21 @@ export function selection(held) {
     put(
       bar,
       h("b", { role: "status" }, T.browse.chosen(chosen.size)),
-      ids.length <= most() && h("a", { class: "button", href: at("search", { q: ids.map((id) => `p${id}`) }) }, icon("search"), T.browse.searchThese),
-      session.can_write && button(T.browse.remove, { name: "remove", onclick: () => removePictures(held.name, ids).then((done) => done && clear()).catch(fail) }),
+      ids.length <= most() &&
+        h(
+          "a",
+          { class: "button", href: at("search", { q: ids.map((id) => `p${id}`) }) },
+          icon("search"),
+          T.browse.searchThese,
+        ),
+      session.can_write &&
+        button(T.browse.remove, {
+          name: "remove",
+          onclick: () =>
+            removePictures(held.name, ids)
+              .then((done) => done && clear())
+              .catch(fail),
+        }),
       button(T.browse.selectNone, { name: "close", shown: false, onclick: clear }),
     );
   };
@@ -41,7 +54,12 @@ export function selection(held) {
   }
 
   const picks = (picture) => {
-    const input = h("input", { type: "checkbox", "aria-label": T.browse.pick(picture.name), "data-pick": picture.id, onchange: () => pick(picture, input.checked) });
+    const input = h("input", {
+      type: "checkbox",
+      "aria-label": T.browse.pick(picture.name),
+      "data-pick": picture.id,
+      onchange: () => pick(picture, input.checked),
+    });
     input.checked = chosen.has(picture.id);
     return h("label", { class: "pick" }, input);
   };
@@ -63,14 +81,29 @@ export function section(body, address, held) {
     put(
       tools,
       folders.length > 1 &&
-        choice(T.browse.folder, [["", T.browse.everywhere], ...folders.map(({ path, pictures }) => [path, `${path} (${pictures})`])], address.folder ?? "", (folder) => change({ folder })),
-      choice(T.browse.order, orders, address.order ?? "path", (order) => change({ order: order === "path" ? null : order })),
+        choice(
+          T.browse.folder,
+          [
+            ["", T.browse.everywhere],
+            ...folders.map(({ path, pictures }) => [path, `${path} (${pictures})`]),
+          ],
+          address.folder ?? "",
+          (folder) => change({ folder }),
+        ),
+      choice(T.browse.order, orders, address.order ?? "path", (order) =>
+        change({ order: order === "path" ? null : order }),
+      ),
       h("p", { class: "quiet grow" }, T.browse.hint),
     );
   }
 
   const load = async (cursor) => {
-    const page = await get(inside(held.name, "/pictures"), { k: 60, cursor, folder: address.folder, order: address.order ?? "path" });
+    const page = await get(inside(held.name, "/pictures"), {
+      k: 60,
+      cursor,
+      folder: address.folder,
+      order: address.order ?? "path",
+    });
     return { ...page, items: page.pictures };
   };
 
@@ -79,12 +112,26 @@ export function section(body, address, held) {
     shown?.close();
     try {
       const first = await load(null);
-      if (first.total === 0) return put(list, empty(T.browse.empty, T.browse.emptyHint, session.can_write && h("a", { class: "button strong", href: at("add") }, icon("add"), T.search.addSome)));
+      if (first.total === 0)
+        return put(
+          list,
+          empty(
+            T.browse.empty,
+            T.browse.emptyHint,
+            session.can_write &&
+              h("a", { class: "button strong", href: at("add") }, icon("add"), T.search.addSome),
+          ),
+        );
       shown = grid({
         label: T.pictures(first.total),
         first,
         load,
-        tile: (picture) => tile(held.name, picture, { href: at("search", { q: [`p${picture.id}`] }), label: T.browse.open(picture.name), over: chosen.picks(picture) }),
+        tile: (picture) =>
+          tile(held.name, picture, {
+            href: at("search", { q: [`p${picture.id}`] }),
+            label: T.browse.open(picture.name),
+            over: chosen.picks(picture),
+          }),
       });
       put(list, h("p", { class: "status", role: "status" }, T.pictures(first.total)), shown.element);
     } catch (error) {

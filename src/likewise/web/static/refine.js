@@ -12,7 +12,15 @@ const readStages = (then) =>
   Object.fromEntries(
     then.map((text) => {
       const [name, rest = ""] = text.split(":");
-      return [name, Object.fromEntries(rest.split(",").filter(Boolean).map((pair) => pair.split("=")))];
+      return [
+        name,
+        Object.fromEntries(
+          rest
+            .split(",")
+            .filter(Boolean)
+            .map((pair) => pair.split("=")),
+        ),
+      ];
     }),
   );
 
@@ -33,7 +41,12 @@ function stageField(all, chosen, { name, options }) {
     else delete next[name];
     change({ then: writeStages(all, next), hit: null });
   };
-  const box = h("input", { type: "checkbox", checked: name in chosen, "data-focus": `stage-${name}`, onchange: () => set(box.checked ? {} : null) });
+  const box = h("input", {
+    type: "checkbox",
+    checked: name in chosen,
+    "data-focus": `stage-${name}`,
+    onchange: () => set(box.checked ? {} : null),
+  });
   const numbers = options.map((option) => {
     const field = h("input", {
       type: "number",
@@ -49,8 +62,15 @@ function stageField(all, chosen, { name, options }) {
   return h(
     "li",
     { class: "stage" },
-    h("label", { class: "check" }, box, h("span", {}, h("b", {}, title), text && h("span", { class: "quiet" }, text))),
-    name in chosen && numbers.length > 0 && h("details", {}, h("summary", {}, T.search.stageOptions), h("div", { class: "numbers" }, numbers)),
+    h(
+      "label",
+      { class: "check" },
+      box,
+      h("span", {}, h("b", {}, title), text && h("span", { class: "quiet" }, text)),
+    ),
+    name in chosen &&
+      numbers.length > 0 &&
+      h("details", {}, h("summary", {}, T.search.stageOptions), h("div", { class: "numbers" }, numbers)),
   );
 }
 
@@ -66,14 +86,45 @@ export function refineForm(address, held, { folders, stages }) {
   const ways = [held.name, ...held.same_pictures];
   const boxed = address.q.some((word) => word.includes("@"));
   const own = address.q.some((word) => word.endsWith("~own"));
-  const crop = (value) => change({ q: address.q.map((word) => word.replace(/~own$/, "") + (value === "own" && word.includes("@") ? "~own" : "")), hit: null });
+  const crop = (value) =>
+    change({
+      q: address.q.map(
+        (word) => word.replace(/~own$/, "") + (value === "own" && word.includes("@") ? "~own" : ""),
+      ),
+      hit: null,
+    });
   return h(
     "form",
     { class: "refine", "aria-label": T.search.refine, onsubmit: (event) => event.preventDefault() },
-    deep.length > 1 && focusable(choice(T.search.folder, [["", T.search.everywhere], ...deep], address.folder ?? "", (folder) => change({ folder, hit: null })), "folder"),
-    ways.length > 1 && focusable(choice(T.search.recipe, ways.map((name) => [name, T.search.way(collection(name)?.recipe, name)]), held.name, (c) => sameIn(c, address, held)), "recipe"),
-    boxed && focusable(choice(T.search.crop, Object.entries(T.search.crops), own ? "own" : "whole", crop), "crop"),
-    h("fieldset", {}, h("legend", {}, T.search.stages), h("ul", { class: "stages" }, usable.map((stage) => stageField(usable, readStages(address.then), stage)))),
+    deep.length > 1 &&
+      focusable(
+        choice(T.search.folder, [["", T.search.everywhere], ...deep], address.folder ?? "", (folder) =>
+          change({ folder, hit: null }),
+        ),
+        "folder",
+      ),
+    ways.length > 1 &&
+      focusable(
+        choice(
+          T.search.recipe,
+          ways.map((name) => [name, T.search.way(collection(name)?.recipe, name)]),
+          held.name,
+          (c) => sameIn(c, address, held),
+        ),
+        "recipe",
+      ),
+    boxed &&
+      focusable(choice(T.search.crop, Object.entries(T.search.crops), own ? "own" : "whole", crop), "crop"),
+    h(
+      "fieldset",
+      {},
+      h("legend", {}, T.search.stages),
+      h(
+        "ul",
+        { class: "stages" },
+        usable.map((stage) => stageField(usable, readStages(address.then), stage)),
+      ),
+    ),
   );
 }
 

@@ -37,7 +37,8 @@ function remember(list) {
 }
 
 /** What can still be brought back in a collection. */
-export const removed = (collection) => remembered().filter((one) => one.collection === collection && one.until > Date.now() / 1000);
+export const removed = (collection) =>
+  remembered().filter((one) => one.collection === collection && one.until > Date.now() / 1000);
 
 export async function undo(collection, token) {
   try {
@@ -53,9 +54,18 @@ export async function undo(collection, token) {
 export async function removePictures(collection, pictures) {
   if (!(await confirm(T.remove.title(pictures.length), T.remove.text, T.remove.go))) return false;
   const answer = await post(inside(collection, "/remove"), { pictures });
-  const made = { collection, undo: answer.undo, until: answer.until, count: answer.removed, at: Date.now() / 1000 };
+  const made = {
+    collection,
+    undo: answer.undo,
+    until: answer.until,
+    count: answer.removed,
+    at: Date.now() / 1000,
+  };
   remember([made, ...remembered().filter((one) => one.until > made.at)].slice(0, 20));
-  notice(T.remove.done(answer.removed), { label: T.remove.undo, action: () => undo(collection, answer.undo).catch(fail) });
+  notice(T.remove.done(answer.removed), {
+    label: T.remove.undo,
+    action: () => undo(collection, answer.undo).catch(fail),
+  });
   await changed();
   return true;
 }

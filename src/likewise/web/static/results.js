@@ -14,7 +14,13 @@ const PAGE = 40;
 /** The body of a search request for an address. */
 export function request(address) {
   const lists = { yes: address.yes.map(readQuery), no: address.no.map(readQuery) };
-  return { queries: address.q.map(readQuery), ...lists, then: address.then, folder: address.folder || null, k: PAGE };
+  return {
+    queries: address.q.map(readQuery),
+    ...lists,
+    then: address.then,
+    folder: address.folder || null,
+    k: PAGE,
+  };
 }
 
 /** Put a hit among the likes or dislikes, or take it out again. */
@@ -29,7 +35,15 @@ export function judge(list, id) {
   });
 }
 
-export const searchFor = (id, box = null) => change({ view: "search", q: [`p${id}${box ? `@${box.join(",")}` : ""}`], yes: [], no: [], hit: null, on: null });
+export const searchFor = (id, box = null) =>
+  change({
+    view: "search",
+    q: [`p${id}${box ? `@${box.join(",")}` : ""}`],
+    yes: [],
+    no: [],
+    hit: null,
+    on: null,
+  });
 
 /** Wait for the frame after the next one: by then what was put into the page is painted. */
 const painted = () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
@@ -38,7 +52,9 @@ const painted = () => new Promise((done) => requestAnimationFrame(() => requestA
 async function measure(list) {
   await painted();
   performance.mark("likewise:painted");
-  const first = [...list.querySelectorAll("img")].filter((one) => one.getBoundingClientRect().top < innerHeight);
+  const first = [...list.querySelectorAll("img")].filter(
+    (one) => one.getBoundingClientRect().top < innerHeight,
+  );
   await Promise.all(first.map((one) => one.decode().catch(() => undefined)));
   await painted();
   performance.mark("likewise:pictures");
@@ -54,7 +70,8 @@ export function results() {
 
   const hitTile = (held) => (hit) => {
     const address = current();
-    const act = (text, name, onclick) => button(text, { name, shown: false, kind: "round", tabindex: "-1", onclick });
+    const act = (text, name, onclick) =>
+      button(text, { name, shown: false, kind: "round", tabindex: "-1", onclick });
     const marks = ["yes", "no"].filter((list) => address[list].includes(`p${hit.id}`));
     const element = tile(held.name, hit, {
       href: write({ ...address, hit: hit.id }),
@@ -63,8 +80,20 @@ export function results() {
       label: T.search.hit(hit.rank, hit.name, score(hit.score)),
       over: [
         hit.box && found(hit),
-        h("div", { class: "acts" }, act(T.search.yes, "yes", () => judge("yes", hit.id)), act(T.search.no, "no", () => judge("no", hit.id)), act(T.search.withThis, "search", () => searchFor(hit.id))),
-        marks.length > 0 && h("span", { class: `judged ${marks[0]}` }, icon(marks[0]), h("span", { class: "unseen" }, T.search[marks[0]])),
+        h(
+          "div",
+          { class: "acts" },
+          act(T.search.yes, "yes", () => judge("yes", hit.id)),
+          act(T.search.no, "no", () => judge("no", hit.id)),
+          act(T.search.withThis, "search", () => searchFor(hit.id)),
+        ),
+        marks.length > 0 &&
+          h(
+            "span",
+            { class: `judged ${marks[0]}` },
+            icon(marks[0]),
+            h("span", { class: "unseen" }, T.search[marks[0]]),
+          ),
       ],
       under: h("span", { class: "score" }, score(hit.score)),
     });
@@ -81,11 +110,20 @@ export function results() {
     control?.abort();
     control = new AbortController();
     const { signal } = control;
-    const late = setTimeout(() => (shown ? element.classList.add("stale") : put(body, working(T.search.searching))), 150);
+    const late = setTimeout(
+      () => (shown ? element.classList.add("stale") : put(body, working(T.search.searching))),
+      150,
+    );
     try {
       const first = await page(address, held, null);
       shown?.close();
-      shown = grid({ label: T.search.results, first, load: (cursor) => page(address, held, cursor), tile: hitTile(held), ended: (count) => count > PAGE && shown?.foot(h("p", { class: "quiet" }, T.search.end)) });
+      shown = grid({
+        label: T.search.results,
+        first,
+        load: (cursor) => page(address, held, cursor),
+        tile: hitTile(held),
+        ended: (count) => count > PAGE && shown?.foot(h("p", { class: "quiet" }, T.search.end)),
+      });
       put(status, T.search.found(first.total, duration(first.seconds)));
       put(body, first.items.length ? shown.element : empty(T.search.none, T.search.noneHint));
       scrollTo(0, history.state?.scroll ?? 0);
@@ -94,7 +132,10 @@ export function results() {
       if (signal.aborted) return;
       shown = null;
       put(status);
-      put(body, problem(error, () => run(address, held)));
+      put(
+        body,
+        problem(error, () => run(address, held)),
+      );
     } finally {
       clearTimeout(late);
       if (!signal.aborted) element.classList.remove("stale");

@@ -11,9 +11,26 @@ import { T } from "./strings.js";
 
 export const back = () => h("a", { class: "link", href: at("evaluate") }, icon("left"), T.evaluate.all);
 
-const written = (value) => (value === null || value === undefined || value === "" ? "–" : typeof value === "object" ? JSON.stringify(value) : String(value));
+const written = (value) =>
+  value === null || value === undefined || value === ""
+    ? "–"
+    : typeof value === "object"
+      ? JSON.stringify(value)
+      : String(value);
 
-const card = (record) => h("details", { class: "card", open: true }, h("summary", {}, h("h2", {}, T.evaluate.card)), h("dl", { class: "facts tight one" }, Object.entries(record).map(([name, value]) => h("div", {}, h("dt", {}, name.replaceAll("_", " ")), h("dd", {}, written(value))))));
+const card = (record) =>
+  h(
+    "details",
+    { class: "card", open: true },
+    h("summary", {}, h("h2", {}, T.evaluate.card)),
+    h(
+      "dl",
+      { class: "facts tight one" },
+      Object.entries(record).map(([name, value]) =>
+        h("div", {}, h("dt", {}, name.replaceAll("_", " ")), h("dd", {}, written(value))),
+      ),
+    ),
+  );
 
 const boxOver = ({ box, width, height }) => {
   if (!box || !width) return null;
@@ -26,7 +43,28 @@ const boxOver = ({ box, width, height }) => {
 };
 
 const answer = (one, verdict, text) =>
-  h("li", { class: `answer ${verdict}` }, h("div", { class: "plain" }, h("img", { src: one.thumbnail, alt: one.name, loading: "lazy", onerror: (event) => event.target.closest("li").classList.add("lost") }), boxOver(one)), h("p", {}, h("b", { class: "verdict" }, T.evaluate.verdicts[verdict] ?? verdict), " ", h("span", { class: "quiet" }, text)));
+  h(
+    "li",
+    { class: `answer ${verdict}` },
+    h(
+      "div",
+      { class: "plain" },
+      h("img", {
+        src: one.thumbnail,
+        alt: one.name,
+        loading: "lazy",
+        onerror: (event) => event.target.closest("li").classList.add("lost"),
+      }),
+      boxOver(one),
+    ),
+    h(
+      "p",
+      {},
+      h("b", { class: "verdict" }, T.evaluate.verdicts[verdict] ?? verdict),
+      " ",
+      h("span", { class: "quiet" }, text),
+    ),
+  );
 
 /** The first answers to one query. */
 async function sheet(run, number_) {
@@ -34,8 +72,19 @@ async function sheet(run, number_) {
   return h(
     "section",
     { class: "card" },
-    h("h2", { tabindex: "-1" }, T.evaluate.sheet(query.name), " ", h("span", { class: "quiet" }, value(query.value))),
-    h("ol", { class: "sheet-list" }, answer(query, "query", ""), query.answers.map((one) => answer(one, one.verdict, `${one.rank} · ${value(one.score)}`))),
+    h(
+      "h2",
+      { tabindex: "-1" },
+      T.evaluate.sheet(query.name),
+      " ",
+      h("span", { class: "quiet" }, value(query.value)),
+    ),
+    h(
+      "ol",
+      { class: "sheet-list" },
+      answer(query, "query", ""),
+      query.answers.map((one) => answer(one, one.verdict, `${one.rank} · ${value(one.score)}`)),
+    ),
   );
 }
 
@@ -43,12 +92,34 @@ export async function runPage(main, address) {
   const run = await get(`/runs/${address.run}`);
   const shown = address.query === undefined ? null : await sheet(run, address.query);
   const columns = [
-    { name: T.evaluate.query, value: (one) => one.name, show: (one) => h("a", { href: at("evaluate", { run: run.id, query: one.number }) }, one.name) },
-    { name: T.evaluate.ofOne(run.measure), key: "value", kind: "number", value: (one) => one.value, show: (one) => value(one.value) },
+    {
+      name: T.evaluate.query,
+      value: (one) => one.name,
+      show: (one) => h("a", { href: at("evaluate", { run: run.id, query: one.number }) }, one.name),
+    },
+    {
+      name: T.evaluate.ofOne(run.measure),
+      key: "value",
+      kind: "number",
+      value: (one) => one.value,
+      show: (one) => value(one.value),
+    },
     { name: T.evaluate.positives, kind: "number", value: (one) => one.positives },
   ];
-  const list = table({ label: T.evaluate.table, columns, rows: run.table, sorted: address.sort ?? "", onsort: (sort) => change({ sort }, { replace: true }) });
-  const curve = run.curve?.recall?.length ? curves([{ x: run.curve.recall, y: run.curve.precision }], { x: T.evaluate.recall, y: T.evaluate.precision, label: T.evaluate.curve }) : null;
+  const list = table({
+    label: T.evaluate.table,
+    columns,
+    rows: run.table,
+    sorted: address.sort ?? "",
+    onsort: (sort) => change({ sort }, { replace: true }),
+  });
+  const curve = run.curve?.recall?.length
+    ? curves([{ x: run.curve.recall, y: run.curve.precision }], {
+        x: T.evaluate.recall,
+        y: T.evaluate.precision,
+        label: T.evaluate.curve,
+      })
+    : null;
   put(
     main,
     h(
@@ -56,9 +127,24 @@ export async function runPage(main, address) {
       { class: "evaluate" },
       back(),
       h("h1", {}, runName(run)),
-      h("p", { class: "headline" }, h("b", {}, value(run.value)), h("span", { class: "quiet" }, `${run.measure}, ${T.evaluate.interval} ${interval(run.interval)}`)),
+      h(
+        "p",
+        { class: "headline" },
+        h("b", {}, value(run.value)),
+        h("span", { class: "quiet" }, `${run.measure}, ${T.evaluate.interval} ${interval(run.interval)}`),
+      ),
       shown,
-      h("div", { class: "two" }, h("section", { class: "card" }, h("h2", {}, T.evaluate.table), list), h("div", { class: "stack" }, curve && h("section", { class: "card" }, h("h2", {}, T.evaluate.curve), curve), card(run.card ?? {}))),
+      h(
+        "div",
+        { class: "two" },
+        h("section", { class: "card" }, h("h2", {}, T.evaluate.table), list),
+        h(
+          "div",
+          { class: "stack" },
+          curve && h("section", { class: "card" }, h("h2", {}, T.evaluate.curve), curve),
+          card(run.card ?? {}),
+        ),
+      ),
     ),
   );
   if (shown) shown.querySelector("h2").focus();

@@ -41,7 +41,9 @@ export function open(main, address, held) {
 
   function showWhy() {
     if (!address.hit) return (why = why?.close() ?? null);
-    why ??= whyDialog(parts.results, { closed: () => ((why = null), address.hit && leave("hit", { hit: null })) });
+    why ??= whyDialog(parts.results, {
+      closed: () => ((why = null), address.hit && leave("hit", { hit: null })),
+    });
     why.update(address, held);
   }
 

@@ -26,7 +26,8 @@ export async function start() {
     history.replaceState(history.state, "", location.pathname + location.search);
     await enter(token).catch(open);
   } else await open();
-  if (session.token_required && !session.signed_in && !(await askToken(enter))) throw new ApiError("unauthorised", T.signIn.text);
+  if (session.token_required && !session.signed_in && !(await askToken(enter)))
+    throw new ApiError("unauthorised", T.signIn.text);
   await refresh();
 }
 

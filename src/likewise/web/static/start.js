@@ -17,7 +17,14 @@ export async function searchWith(files, also = []) {
   if (place) put(place, working(T.search.uploading));
   try {
     const words = await uploadQueries(pictures(files, most));
-    change({ view: "search", q: [...also, ...words], yes: [], no: [], hit: null, on: also.length ? String(also.length) : null });
+    change({
+      view: "search",
+      q: [...also, ...words],
+      yes: [],
+      no: [],
+      hit: null,
+      on: also.length ? String(also.length) : null,
+    });
   } finally {
     if (place) put(place);
   }
@@ -48,14 +55,35 @@ export function startScreen(held) {
   const load = () => get(inside(held.name, "/pictures"), { k: 24, order: "newest" });
   load()
     .then((page) => {
-      if (page.pictures.length === 0) return put(below, empty(T.search.nothingYet, T.search.nothingYetHint, h("a", { class: "button strong", href: at("add") }, icon("add"), T.search.addSome)));
+      if (page.pictures.length === 0)
+        return put(
+          below,
+          empty(
+            T.search.nothingYet,
+            T.search.nothingYetHint,
+            h("a", { class: "button strong", href: at("add") }, icon("add"), T.search.addSome),
+          ),
+        );
       shown = grid({
         label: T.search.orCollection,
         first: { items: page.pictures, next: null },
         load,
-        tile: (picture) => tile(held.name, picture, { href: at("search", { q: [`p${picture.id}`] }), label: T.browse.open(picture.name) }),
+        tile: (picture) =>
+          tile(held.name, picture, {
+            href: at("search", { q: [`p${picture.id}`] }),
+            label: T.browse.open(picture.name),
+          }),
       });
-      put(below, h("div", { class: "row" }, h("h2", {}, T.search.orCollection), h("a", { class: "link", href: at("browse") }, T.search.more)), shown.element);
+      put(
+        below,
+        h(
+          "div",
+          { class: "row" },
+          h("h2", {}, T.search.orCollection),
+          h("a", { class: "link", href: at("browse") }, T.search.more),
+        ),
+        shown.element,
+      );
     })
     .catch((error) => put(below, problem(error)));
   const element = h("div", { class: "start" }, h("h1", {}, T.search.heading), dropZone(), below);

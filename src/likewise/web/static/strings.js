@@ -6,7 +6,14 @@ const pictures = (count) => s(count, "picture");
 export const T = {
   name: "likewise",
   skip: "Skip to the content",
-  nav: { label: "Main", search: "Search", browse: "Browse", add: "Add", inspect: "Inspect", evaluate: "Evaluate" },
+  nav: {
+    label: "Main",
+    search: "Search",
+    browse: "Browse",
+    add: "Add",
+    inspect: "Inspect",
+    evaluate: "Evaluate",
+  },
   collection: "Collection",
   close: "Close",
   cancel: "Cancel",
@@ -39,11 +46,49 @@ export const T = {
     title: "Keys",
     open: "Keyboard shortcuts",
     groups: [
-      ["Everywhere", [["/", "search with a new picture"], ["Ctrl V", "search with the picture that was copied"], ["?", "this list"], ["Esc", "close"]]],
-      ["Results", [["← → ↑ ↓", "walk through"], ["Enter", "see why it was found"], ["Y / N", "this yes / this no"], ["S", "search with it"]]],
-      ["Box", [["Enter", "draw a box in the middle"], ["← → ↑ ↓", "move it"], ["Shift ← → ↑ ↓", "change its size"], ["Ctrl ← → ↑ ↓", "in single pixels"], ["Delete", "remove it"]]],
-      ["Why", [["← →", "the hit before, the hit after"], ["H", "heat on and off"]]],
-      ["Map", [["← → ↑ ↓", "move"], ["+ / −", "closer, farther"], ["Enter", "search with the picture in the middle"]]],
+      [
+        "Everywhere",
+        [
+          ["/", "search with a new picture"],
+          ["Ctrl V", "search with the picture that was copied"],
+          ["?", "this list"],
+          ["Esc", "close"],
+        ],
+      ],
+      [
+        "Results",
+        [
+          ["← → ↑ ↓", "walk through"],
+          ["Enter", "see why it was found"],
+          ["Y / N", "this yes / this no"],
+          ["S", "search with it"],
+        ],
+      ],
+      [
+        "Box",
+        [
+          ["Enter", "draw a box in the middle"],
+          ["← → ↑ ↓", "move it"],
+          ["Shift ← → ↑ ↓", "change its size"],
+          ["Ctrl ← → ↑ ↓", "in single pixels"],
+          ["Delete", "remove it"],
+        ],
+      ],
+      [
+        "Why",
+        [
+          ["← →", "the hit before, the hit after"],
+          ["H", "heat on and off"],
+        ],
+      ],
+      [
+        "Map",
+        [
+          ["← → ↑ ↓", "move"],
+          ["+ / −", "closer, farther"],
+          ["Enter", "search with the picture in the middle"],
+        ],
+      ],
     ],
   },
 
@@ -103,7 +148,10 @@ export const T = {
       expand: ["Ask again with the first hits", "Finds more of the same when the first hits are right."],
       reciprocal: ["Check the neighbours", "A hit counts more when both have the same neighbours."],
       diffuse: ["Follow the neighbours", "Likeness is passed on from picture to picture."],
-      localise: ["Find where it is", "The first hits are looked through for the part that fits best, and it is drawn."],
+      localise: [
+        "Find where it is",
+        "The first hits are looked through for the part that fits best, and it is drawn.",
+      ],
       verify: ["Check the geometry", "A hit counts more when its parts lie as in the picture searched for."],
     },
   },
@@ -132,7 +180,14 @@ export const T = {
 
   browse: {
     title: "Browse",
-    tabs: { pictures: "Pictures", map: "Map", duplicates: "Near-duplicates", clusters: "Clusters", failures: "Failures", facts: "Facts" },
+    tabs: {
+      pictures: "Pictures",
+      map: "Map",
+      duplicates: "Near-duplicates",
+      clusters: "Clusters",
+      failures: "Failures",
+      facts: "Facts",
+    },
     sections: "Ways to browse",
     order: "Order",
     orders: { path: "by name", newest: "newest first" },
@@ -182,7 +237,15 @@ export const T = {
     retry: "Try again",
     started: "Trying again; see Add for the progress.",
     intro: (count) => `${s(count, "file")} could not be read.`,
-    reasons: { empty: "empty", truncated: "cut off", "not-a-picture": "not a picture", "too-large": "too large", broken: "broken", vanished: "gone", unreadable: "may not be read" },
+    reasons: {
+      empty: "empty",
+      truncated: "cut off",
+      "not-a-picture": "not a picture",
+      "too-large": "too large",
+      broken: "broken",
+      vanished: "gone",
+      unreadable: "may not be read",
+    },
   },
 
   facts: {
@@ -245,8 +308,21 @@ export const T = {
   },
 
   jobs: {
-    kinds: { files: "Files", folder: "Folder", retry: "Trying again", update: "Looking again at every folder" },
-    states: { waiting: "waiting", running: "running", paused: "paused", done: "done", failed: "failed", cancelled: "cancelled", interrupted: "interrupted" },
+    kinds: {
+      files: "Files",
+      folder: "Folder",
+      retry: "Trying again",
+      update: "Looking again at every folder",
+    },
+    states: {
+      waiting: "waiting",
+      running: "running",
+      paused: "paused",
+      done: "done",
+      failed: "failed",
+      cancelled: "cancelled",
+      interrupted: "interrupted",
+    },
     progress: (done, total) => `${done.toLocaleString("en")} of ${total.toLocaleString("en")}`,
     remaining: (time) => `${time} left`,
     failed: (count) => `${s(count, "file")} could not be read`,
@@ -288,7 +364,16 @@ export const T = {
     second: "Put another network beside it",
     single: "Only one network",
     column: (name) => `Network ${name}`,
-    facts: { channels: "Channels", size: "Size", stride: "Stride", field: "Receptive field", mean: "Mean", deviation: "Deviation", zeros: "Zeros", maximum: "Maximum" },
+    facts: {
+      channels: "Channels",
+      size: "Size",
+      stride: "Stride",
+      field: "Receptive field",
+      mean: "Mean",
+      deviation: "Deviation",
+      zeros: "Zeros",
+      maximum: "Maximum",
+    },
     pixels: (value) => `${value} px`,
     pointer: "Point at the picture: the frame is what one place of the layer sees.",
     pointerLabel: (name) => `${name}: point at a place, or move with the arrow keys`,

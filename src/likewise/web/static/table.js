@@ -7,7 +7,9 @@ const compare = (a, b) => {
   if (a === b) return 0;
   if (a === null || a === undefined) return 1;
   if (b === null || b === undefined) return -1;
-  return typeof a === "number" && typeof b === "number" ? a - b : String(a).localeCompare(String(b), "en", { numeric: true });
+  return typeof a === "number" && typeof b === "number"
+    ? a - b
+    : String(a).localeCompare(String(b), "en", { numeric: true });
 };
 
 /**
@@ -16,7 +18,20 @@ const compare = (a, b) => {
  */
 export function table({ label, columns, rows, sorted = "", onsort = () => undefined }) {
   const body = h("tbody", {});
-  const heads = columns.map((column) => h("th", { scope: "col", class: column.kind }, column.fixed ? h("span", { class: column.name ? "" : "unseen" }, column.name) : h("button", { type: "button", title: T.evaluate.sort(column.name), onclick: () => press(column) }, column.name, icon("more"))));
+  const heads = columns.map((column) =>
+    h(
+      "th",
+      { scope: "col", class: column.kind },
+      column.fixed
+        ? h("span", { class: column.name ? "" : "unseen" }, column.name)
+        : h(
+            "button",
+            { type: "button", title: T.evaluate.sort(column.name), onclick: () => press(column) },
+            column.name,
+            icon("more"),
+          ),
+    ),
+  );
   let by = columns.find((column) => (column.key ?? column.name) === sorted.replace(/^-/, "")) ?? null;
   let down = sorted.startsWith("-");
 
@@ -27,7 +42,15 @@ export function table({ label, columns, rows, sorted = "", onsort = () => undefi
 
   const draw = () => {
     const ordered = by ? [...rows].sort((a, b) => compare(by.value(a), by.value(b)) * (down ? -1 : 1)) : rows;
-    body.replaceChildren(...ordered.map((row) => h("tr", {}, columns.map((column) => cell(column, row)))));
+    body.replaceChildren(
+      ...ordered.map((row) =>
+        h(
+          "tr",
+          {},
+          columns.map((column) => cell(column, row)),
+        ),
+      ),
+    );
     heads.forEach((head, at) => {
       if (columns[at] === by) head.setAttribute("aria-sort", down ? "descending" : "ascending");
       else head.removeAttribute("aria-sort");
@@ -43,5 +66,9 @@ export function table({ label, columns, rows, sorted = "", onsort = () => undefi
   }
 
   draw();
-  return h("div", { class: "scroll", role: "region", "aria-label": label, tabindex: "0" }, h("table", {}, h("caption", { class: "unseen" }, label), h("thead", {}, h("tr", {}, heads)), body));
+  return h(
+    "div",
+    { class: "scroll", role: "region", "aria-label": label, tabindex: "0" },
+    h("table", {}, h("caption", { class: "unseen" }, label), h("thead", {}, h("tr", {}, heads)), body),
+  );
 }
