@@ -137,7 +137,7 @@ def searching(page: Page, picture: str | None = None) -> str:
     page.wait_for_selector(".boxer img")
     order(page)
     assert found
-    return found
+    return str(found)
 
 
 def drag(page: Page, selector: str, start: tuple[float, float], end: tuple[float, float]) -> None:
