@@ -9,9 +9,10 @@ import { back } from "./run.js";
 import { table } from "./table.js";
 import { T } from "./strings.js";
 
-const difference = (value) => {
+/** A difference with its bar; the longest bar stands for `most`. */
+const difference = (value, most) => {
   const bar = h("span", { class: `bar-value ${value < 0 ? "less" : "more"}` });
-  bar.style.width = `${Math.min(100, 100 * Math.abs(value)) / 2}%`;
+  bar.style.width = `${(50 * Math.abs(value)) / (most || 1)}%`;
   return h(
     "span",
     { class: "bar-cell" },
@@ -26,6 +27,7 @@ const largestFirst = (rows) => [...rows].sort((a, b) => Math.abs(b.difference) -
 export async function compared(main, address) {
   const answer = await get(`/runs/${address.run}/compare/${address.other}`);
   const { first, second } = answer;
+  const most = Math.max(0, ...answer.table.map((one) => Math.abs(one.difference)));
   const size = shown(Math.abs(answer.difference));
   const word =
     answer.difference > 0
@@ -54,7 +56,7 @@ export async function compared(main, address) {
       key: "difference",
       kind: "number",
       value: (one) => one.difference,
-      show: (one) => difference(one.difference),
+      show: (one) => difference(one.difference, most),
     },
   ];
   put(

@@ -11,12 +11,11 @@ export const score = (value) => (Object.is(value, -0) ? 0 : value).toFixed(2);
 export const value = (one) => (one === null || one === undefined ? "–" : one.toFixed(3).replace("-", "−"));
 
 /** Three digits that count. */
-export const number = (value) =>
-  value === null || value === undefined
-    ? "–"
-    : value !== 0 && Math.abs(value) < 0.001
-      ? value.toExponential(1)
-      : String(Number(value.toPrecision(3)));
+export function number(value) {
+  if (value === null || value === undefined) return "–";
+  const tiny = value !== 0 && Math.abs(value) < 0.001;
+  return (tiny ? value.toExponential(1) : String(Number(value.toPrecision(3)))).replaceAll("-", "−");
+}
 
 export const percent = (value) => `${Number((100 * value).toFixed(1))} %`;
 
