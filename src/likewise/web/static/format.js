@@ -5,7 +5,7 @@ const day = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "
 
 export const whole = (value) => count.format(value);
 
-export const score = (value) => (Object.is(value, -0) ? 0 : value).toFixed(2);
+export const score = (value) => (Math.abs(value) < 0.005 ? 0 : value).toFixed(2).replace("-", "−");
 
 /** A score of an evaluation. */
 export const value = (one) => (one === null || one === undefined ? "–" : one.toFixed(3).replace("-", "−"));

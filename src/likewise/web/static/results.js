@@ -126,7 +126,9 @@ export function results() {
       });
       put(status, T.search.found(first.total, duration(first.seconds)));
       put(body, first.items.length ? shown.element : empty(T.search.none, T.search.noneHint));
-      scrollTo(0, history.state?.scroll ?? 0);
+      const before = history.state?.scroll;
+      if (before !== undefined) scrollTo(0, before);
+      else if (element.getBoundingClientRect().top < 0) element.scrollIntoView();
       measure(shown.list);
     } catch (error) {
       if (signal.aborted) return;
