@@ -7,6 +7,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 DEMO := $(VENV)/.installed-demo
 DEV := $(VENV)/.installed-dev
+BROWSER := $(VENV)/.installed-browser
 
 # make demo PHOTOS=~/Pictures QUERY=a.jpg
 PHOTOS ?=
@@ -17,10 +18,10 @@ home = $(patsubst ~/%,$(HOME)/%,$(1))
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types imports docs wheel ci clean
+.PHONY: help demo test test-browser lint types docs wheel ci clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -33,21 +34,27 @@ $(DEV): pyproject.toml constraints.txt | $(BIN)/python
 	$(PIP) --editable '.[dev]'
 	@touch $@
 
+$(BROWSER): pyproject.toml constraints.txt .ci/browser | $(BIN)/python
+	$(PIP) --editable '.[dev,browser]'
+	bash .ci/browser $(VENV)
+	@touch $@
+
 demo: $(DEMO) ## index the demo pictures (or PHOTOS=folder), search (QUERY=picture), draw a sheet
 	$(BIN)/likewise demo $(if $(PHOTOS),--photos "$(call home,$(PHOTOS))") $(if $(QUERY),--query "$(call home,$(QUERY))")
 
 test: $(DEV) ## the whole default test run
 	$(BIN)/python -m pytest $(ARGS)
 
-lint: $(DEV) ## ruff: rules and format
+test-browser: $(BROWSER) ## the page in Chromium, which it installs where it may
+	$(BIN)/python -m pytest -m browser tests/browser $(ARGS)
+
+lint: $(DEV) ## ruff: rules and format; the direction of imports between the rooms
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
 
 types: $(DEV) ## mypy --strict over package, tests and benchmarks
 	$(BIN)/mypy --strict
-
-imports: $(DEV) ## the direction of imports between the rooms
-	$(BIN)/lint-imports
 
 docs: $(DEV) ## write docs/reference/cli.md anew from the commands' own help
 	$(BIN)/python docs/generate.py

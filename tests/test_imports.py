@@ -1,4 +1,4 @@
-"""What may be imported where. The direction between the rooms is import-linter's: `make imports`."""
+"""What may be imported where. The direction between the rooms is import-linter's: `make lint`."""
 
 from __future__ import annotations
 

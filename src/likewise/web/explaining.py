@@ -110,7 +110,7 @@ def _side(source: bytes | Path, side: Contributions, box: Box | None, top: float
         "region": _corners(side.area),
         "box": box and _corners(box),
         "heat": {"rows": rows, "columns": columns, "values": side.cells.ravel().tolist(), "top": top},
-        "png": overlay(side, top),
+        "png": overlay(side, float(np.abs(side.cells).max())),  # of its own: a box has few strong cells
     }
 
 

@@ -1,0 +1,80 @@
+// Clusters: the collection sorted into groups, each shown by its most central pictures.
+
+import { at, change } from "./address.js";
+import { get, inside } from "./api.js";
+import { choice, h, icon, put } from "./dom.js";
+import { empty, problem, working } from "./notices.js";
+import { tile } from "./tile.js";
+import { T } from "./strings.js";
+
+const COUNTS = ["5", "10", "20", "40", "80"];
+const SHOWN = 6;
+
+export function section(body, address, held) {
+  const list = h("div", {});
+  const count = () => (COUNTS.includes(address.groups) ? address.groups : "20");
+  let asked = null;
+  put(
+    body,
+    h(
+      "div",
+      { class: "tools-row" },
+      choice(
+        T.clusters.count,
+        COUNTS.map((one) => [one, one]),
+        count(),
+        (groups) => change({ groups }, { replace: true }),
+      ),
+      h("p", { class: "quiet grow" }, T.clusters.intro),
+    ),
+    list,
+  );
+
+  const link = (picture) =>
+    tile(held.name, picture, {
+      href: at("search", { q: [`p${picture.id}`] }),
+      label: T.browse.open(picture.name),
+    });
+
+  const group = ({ size, pictures }, number) =>
+    h(
+      "section",
+      { class: "group" },
+      h(
+        "div",
+        { class: "row" },
+        h("h2", {}, T.clusters.group(number + 1)),
+        h("span", { class: "quiet" }, T.pictures(size)),
+        h(
+          "a",
+          {
+            class: "link",
+            href: at("search", { q: pictures.slice(0, 3).map((picture) => `p${picture.id}`) }),
+          },
+          icon("search"),
+          T.clusters.searchThese,
+        ),
+      ),
+      h("ol", { class: "grid short" }, pictures.slice(0, SHOWN).map(link)),
+    );
+
+  async function draw() {
+    put(list, working(T.clusters.working));
+    try {
+      const { clusters } = await get(inside(held.name, "/clusters"), { count: count() });
+      put(list, clusters.length ? clusters.map(group) : empty(T.clusters.none, T.clusters.noneHint));
+    } catch (error) {
+      put(list, problem(error, draw));
+    }
+  }
+
+  const update = (next, collection) => {
+    address = next;
+    held = collection;
+    if (count() === asked) return;
+    asked = count();
+    draw();
+  };
+  update(address, held);
+  return { update };
+}

@@ -1,0 +1,116 @@
+// Near-duplicates: groups of pictures that are almost the same.
+
+import { at, change } from "./address.js";
+import { get, inside } from "./api.js";
+import { button, h, put } from "./dom.js";
+import { score } from "./format.js";
+import { empty, problem, working } from "./notices.js";
+import { selection } from "./pictures.js";
+import { onChange } from "./remove.js";
+import { session } from "./session.js";
+import { tile } from "./tile.js";
+import { T } from "./strings.js";
+
+/** From the least to the most alike of a group, to the picture to keep. */
+const span = (all) => [...new Set([Math.min(...all), Math.max(...all)].map(score))].join(" – ");
+
+const LEAST = 0.5;
+
+export function section(body, address, held) {
+  const list = h("div", {});
+  const chosen = selection(held);
+  const shown = h("output", {}, address.alike ?? "");
+  const slider = h("input", {
+    type: "range",
+    min: LEAST,
+    max: "1",
+    step: "0.01",
+    value: address.alike ?? 1,
+    oninput: () => (shown.value = score(Number(slider.value))),
+    onchange: () => change({ alike: slider.value }, { replace: true }),
+  });
+  let asked = null;
+  put(
+    body,
+    h(
+      "div",
+      { class: "tools-row" },
+      h(
+        "label",
+        { class: "field wide" },
+        h("span", { class: "label" }, T.duplicates.threshold, " ", shown),
+        slider,
+      ),
+      h("p", { class: "quiet grow" }, T.duplicates.intro),
+    ),
+    list,
+    chosen.bar,
+  );
+
+  const others = (pictures) =>
+    pictures.slice(1).forEach((picture) => {
+      const box = list.querySelector(`[data-pick="${picture.id}"]`);
+      box.checked = true;
+      chosen.pick(picture, true);
+    });
+
+  const group = ({ pictures, similarities }, number) =>
+    h(
+      "section",
+      { class: "group" },
+      h(
+        "div",
+        { class: "row" },
+        h("h2", {}, T.duplicates.group(number + 1)),
+        h("span", { class: "quiet" }, T.duplicates.alike(span(similarities))),
+        session.can_write &&
+          button(T.duplicates.selectCopies, {
+            name: "select",
+            kind: "link",
+            onclick: () => others(pictures),
+          }),
+      ),
+      h(
+        "ol",
+        { class: "grid short" },
+        pictures.map((picture) =>
+          tile(held.name, picture, {
+            href: at("search", { q: [`p${picture.id}`] }),
+            label: T.browse.open(picture.name),
+            over: chosen.picks(picture),
+          }),
+        ),
+      ),
+    );
+
+  async function draw() {
+    chosen.clear();
+    put(list, working(T.duplicates.working));
+    try {
+      const { groups, threshold } = await get(inside(held.name, "/duplicates"), { threshold: address.alike });
+      if (!address.alike) slider.value = threshold;
+      shown.value = address.alike ?? score(threshold);
+      const count = groups.reduce((sum, one) => sum + one.pictures.length, 0);
+      if (groups.length === 0) put(list, empty(T.duplicates.none, T.duplicates.noneHint));
+      else
+        put(
+          list,
+          h("p", { class: "status", role: "status" }, T.duplicates.found(groups.length, count)),
+          groups.map(group),
+        );
+    } catch (error) {
+      put(list, problem(error, draw));
+    }
+  }
+
+  const stop = onChange(draw);
+  const update = (next, collection) => {
+    address = next;
+    held = collection;
+    if (asked === (address.alike ?? "")) return;
+    asked = address.alike ?? "";
+    draw();
+  };
+  update(address, held);
+  return { update, close: stop };
+}

@@ -1,0 +1,63 @@
+// Files that could not be read, with the reason and a retry.
+
+import { at, go } from "./address.js";
+import { get, inside, post } from "./api.js";
+import { button, h, put } from "./dom.js";
+import { date } from "./format.js";
+import { empty, fail, notice, problem, working } from "./notices.js";
+import { session } from "./session.js";
+import { table } from "./table.js";
+import { T } from "./strings.js";
+
+const PAGE = 200;
+
+export function section(body, address, held) {
+  const retry = async (keys) => {
+    try {
+      await post(inside(held.name, "/failures/retry"), keys ? { keys } : {});
+      notice(T.failures.started);
+      go(at("add"));
+    } catch (error) {
+      fail(error);
+    }
+  };
+
+  const columns = () => [
+    { name: T.failures.file, value: (one) => one.path, kind: "path" },
+    {
+      name: T.failures.reason,
+      value: (one) => T.failures.reasons[one.reason] ?? one.reason,
+      show: (one, text) => [h("b", {}, text), h("span", { class: "quiet block" }, one.message)],
+    },
+    { name: T.failures.when, value: (one) => one.at, show: (one) => date(one.at) },
+    session.can_write && {
+      name: "",
+      value: () => "",
+      show: (one) => button(T.failures.retry, { name: "retry", onclick: () => retry([one.key]) }),
+      fixed: true,
+    },
+  ];
+
+  async function draw() {
+    put(body, working(T.loading));
+    try {
+      const { failures, total } = await get(inside(held.name, "/failures"), { k: PAGE });
+      if (total === 0) return put(body, empty(T.failures.none, T.failures.noneHint));
+      put(
+        body,
+        h(
+          "div",
+          { class: "tools-row" },
+          h("p", { class: "grow", role: "status" }, T.failures.intro(total)),
+          session.can_write && button(T.failures.retryAll, { name: "retry", onclick: () => retry(null) }),
+        ),
+        table({ label: T.browse.tabs.failures, columns: columns().filter(Boolean), rows: failures }),
+      );
+    } catch (error) {
+      put(body, problem(error, draw));
+    }
+  }
+
+  draw();
+  return { update: () => undefined };
+}

@@ -1,0 +1,61 @@
+// Short messages at the foot of the page, and the live region that screen readers hear.
+
+import { button, h } from "./dom.js";
+import { T } from "./strings.js";
+
+const list = h("div", { class: "notices" });
+const live = h("div", { class: "unseen", role: "status", "aria-live": "polite" });
+
+export const mount = () => document.body.append(list, live);
+
+/** Say something to a screen reader only. */
+export function say(text) {
+  live.textContent = "";
+  setTimeout(() => (live.textContent = text), 50);
+}
+
+/** Show a message; with an action it stays until it is closed. */
+export function notice(text, { action, label, kind = "" } = {}) {
+  const close = () => box.remove();
+  const act = action && button(label, { kind: "link", onclick: () => (close(), action()) });
+  const box = h(
+    "div",
+    { class: `toast ${kind}`, role: kind === "wrong" ? "alert" : "status" },
+    h("p", {}, text),
+    act,
+    button(T.close, { name: "close", shown: false, onclick: close }),
+  );
+  list.append(box);
+  while (list.children.length > 3) list.firstChild.remove();
+  setTimeout(close, action ? 60000 : 6000);
+}
+
+export const fail = (error) => {
+  if (error.name === "AbortError") return;
+  notice(error.code ? error.message : T.errors.unknown, { kind: "wrong" });
+  if (!error.code) console.error(error);
+};
+
+/** What stands where content would be: a heading, a sentence, what to do. */
+export const empty = (title, text, ...actions) =>
+  h(
+    "div",
+    { class: "empty" },
+    h("h2", {}, title),
+    text && h("p", {}, text),
+    actions.length > 0 && h("div", { class: "buttons" }, actions),
+  );
+
+export const working = (text) =>
+  h("p", { class: "working", role: "status" }, h("span", { class: "spinner", "aria-hidden": "true" }), text);
+
+/** An error where content would be, with a way to try again. */
+export function problem(error, again) {
+  if (!error.code) console.error(error);
+  return h(
+    "div",
+    { class: "empty", role: "alert" },
+    h("p", {}, error.code ? error.message : T.errors.unknown),
+    again && h("div", { class: "buttons" }, button(T.errors.retry, { name: "retry", onclick: again })),
+  );
+}

@@ -1,0 +1,164 @@
+// The panel beside the results: the picture searched for with its box, more pictures, feedback, refining.
+
+import { change, readQuery, writeQuery } from "./address.js";
+import { describe, get, inside, queryPicture } from "./api.js";
+import { boxEditor } from "./box.js";
+import { button, h, put } from "./dom.js";
+import { chooser } from "./files.js";
+import { fail, problem } from "./notices.js";
+import { refineForm } from "./refine.js";
+import { session, stages } from "./session.js";
+import { searchWith } from "./start.js";
+import { strip } from "./tile.js";
+import { T } from "./strings.js";
+
+const bare = (word) => word.replace(/@.*/, "").replace(/~own$/, "");
+
+/** Draw anew without losing the place of the keyboard. */
+function keepFocus(root, draw) {
+  const key = root.contains(document.activeElement) ? document.activeElement.dataset.focus : null;
+  const open = [...root.querySelectorAll("details")].map((one) => one.open);
+  draw();
+  root.querySelectorAll("details").forEach((one, place) => (one.open = open[place] ?? false));
+  if (key) root.querySelector(`[data-focus="${CSS.escape(key)}"]`)?.focus();
+}
+
+const active = (address) => Math.min(Number(address.on ?? 0) || 0, address.q.length - 1);
+
+export function panel() {
+  const editorPlace = h("div", { class: "editor" });
+  const under = h("div", {});
+  const feedback = h("div", {});
+  const refine = h("div", {});
+  const element = h(
+    "aside",
+    { class: "panel", "aria-label": T.search.panel },
+    editorPlace,
+    under,
+    feedback,
+    h("details", { class: "refine-box", open: innerWidth > 900 }, h("summary", {}, T.search.refine), refine),
+  );
+  let editor = null;
+  let shown = null;
+
+  async function drawEditor(address, held) {
+    const query = readQuery(address.q[active(address)]);
+    const key = held.name + bare(writeQuery(query));
+    if (key === shown) return editor?.set(query.box ?? null);
+    shown = key;
+    editor = null;
+    try {
+      const { width, height, name } = await describe(held.name, query);
+      if (shown !== key) return;
+      editor = boxEditor({
+        src: queryPicture(held.name, query, 480),
+        width,
+        height,
+        name: name ?? T.search.panel,
+        box: query.box ?? null,
+        onbox: boxed,
+      });
+      put(editorPlace, editor.element);
+    } catch (error) {
+      if (shown === key) put(editorPlace, problem(error));
+    }
+  }
+
+  function drawUnder(address, held) {
+    const place = active(address);
+    const query = readQuery(address.q[place]);
+    const several = address.q.length > 1;
+    const words = address.q.map((word, at) => ({
+      query: readQuery(word),
+      name: T.search.query(at + 1),
+      leaveName: T.search.removeQuery(at + 1),
+    }));
+    put(
+      under,
+      h(
+        "div",
+        { class: "row hint" },
+        h("p", { class: "quiet" }, query.box ? T.search.boxIs(query.box) : T.search.boxHint),
+        query.box &&
+          button(T.search.whole, { kind: "link", "data-focus": "whole", onclick: () => boxed(null) }),
+      ),
+      several &&
+        strip(held.name, words, {
+          label: T.search.queries,
+          active: place,
+          open: (on) => change({ on: on || null }, { replace: true }),
+          leave: drop,
+        }),
+      h(
+        "div",
+        { class: "buttons" },
+        address.q.length < (session.limits.queries ?? 16) &&
+          chooser(T.search.another, {
+            take: (files) => searchWith(files, address.q).catch(fail),
+            name: "add",
+            "data-focus": "another",
+          }),
+        button(T.search.fresh, {
+          name: "search",
+          "data-focus": "fresh",
+          onclick: () => change({ q: [], yes: [], no: [], then: [], folder: null, hit: null, on: null }),
+        }),
+      ),
+      h("div", { "data-sending": true }),
+    );
+  }
+
+  function drawFeedback(address, held) {
+    const part = (list, title) => {
+      if (address[list].length === 0) return null;
+      const words = address[list].map((word) => ({
+        query: readQuery(word),
+        name: word,
+        leaveName: T.search.drop1(word),
+      }));
+      const leave = (at) => change({ [list]: address[list].filter((_, one) => one !== at), hit: null });
+      return h(
+        "section",
+        { class: `feedback ${list}` },
+        h("h2", {}, title),
+        strip(held.name, words, { label: title, leave }),
+      );
+    };
+    put(feedback, part("yes", T.search.yesList), part("no", T.search.noList));
+  }
+
+  function boxed(box) {
+    const address = addressNow();
+    const q = [...address.q];
+    const query = readQuery(q[active(address)]);
+    q[active(address)] = writeQuery({ ...query, box, crop: box ? query.crop : undefined });
+    change({ q, hit: null });
+  }
+
+  function drop(at) {
+    const address = addressNow();
+    change({ q: address.q.filter((_, one) => one !== at), on: null, hit: null });
+  }
+
+  let addressNow = () => null;
+  let facts = null;
+
+  return {
+    element,
+    update(address, held) {
+      addressNow = () => address;
+      drawEditor(address, held);
+      keepFocus(under, () => drawUnder(address, held));
+      drawFeedback(address, held);
+      if (facts?.name !== held.name) {
+        facts = { name: held.name, known: Promise.all([get(inside(held.name, "/folders")), stages()]) };
+      }
+      facts.known.then(
+        ([{ folders }, all]) =>
+          address === addressNow() &&
+          keepFocus(refine, () => put(refine, refineForm(address, held, { folders, stages: all }))),
+        (error) => put(refine, problem(error)),
+      );
+    },
+  };
+}

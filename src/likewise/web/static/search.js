@@ -1,0 +1,72 @@
+// The search view: start screen, or panel and results, and Why over them.
+
+import { leave } from "./address.js";
+import { h, put } from "./dom.js";
+import { onFiles } from "./files.js";
+import { panel } from "./panel.js";
+import { results } from "./results.js";
+import { searchWith, startScreen } from "./start.js";
+import { whyDialog } from "./why.js";
+
+export function open(main, address, held) {
+  let start = null;
+  let parts = null;
+  let why = null;
+  let on = null;
+  onFiles((files) => searchWith(files));
+
+  function showStart() {
+    address.hit = null;
+    closeParts();
+    if (start && on === held.name) return;
+    start?.close();
+    start = startScreen(held);
+    put(main, start.element);
+  }
+
+  function showParts() {
+    start?.close();
+    start = null;
+    if (parts) return;
+    parts = { panel: panel(), results: results() };
+    put(main, h("div", { class: "search" }, parts.panel.element, parts.results.element));
+    scrollTo(0, 0);
+  }
+
+  function closeParts() {
+    why?.close();
+    parts?.results.close();
+    parts = why = null;
+  }
+
+  function showWhy() {
+    if (!address.hit) return (why = why?.close() ?? null);
+    why ??= whyDialog(parts.results, {
+      closed: () => ((why = null), address.hit && leave("hit", { hit: null })),
+    });
+    why.update(address, held);
+  }
+
+  function update(next, collection) {
+    address = next;
+    held = collection;
+    if (address.q.length === 0) showStart();
+    else {
+      showParts();
+      parts.panel.update(address, held);
+      parts.results.update(address, held);
+      showWhy();
+    }
+    on = held.name;
+  }
+
+  update(address, held);
+  return {
+    update,
+    close() {
+      address = { ...address, hit: null };
+      start?.close();
+      closeParts();
+    },
+  };
+}

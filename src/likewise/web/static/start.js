@@ -1,0 +1,91 @@
+// The search view before there is a picture: drop, paste, choose, photograph, or take one of the collection.
+
+import { at, change } from "./address.js";
+import { get, inside, uploadQueries } from "./api.js";
+import { h, icon, put } from "./dom.js";
+import { chooser, pictures } from "./files.js";
+import { grid } from "./grid.js";
+import { empty, fail, problem, working } from "./notices.js";
+import { session } from "./session.js";
+import { T } from "./strings.js";
+import { tile } from "./tile.js";
+
+/** Send pictures and search with them; with `also` they join the pictures there are. */
+export async function searchWith(files, also = []) {
+  const most = (session.limits.queries ?? 16) - also.length;
+  const place = document.querySelector("[data-sending]");
+  if (place) put(place, working(T.search.uploading));
+  try {
+    const words = await uploadQueries(pictures(files, most));
+    change({
+      view: "search",
+      q: [...also, ...words],
+      yes: [],
+      no: [],
+      hit: null,
+      on: also.length ? String(also.length) : null,
+    });
+  } finally {
+    if (place) put(place);
+  }
+}
+
+const take = (files) => searchWith(files).catch(fail);
+
+function dropZone() {
+  return h(
+    "div",
+    { class: "drop" },
+    icon("upload"),
+    h("p", { class: "big" }, T.search.drop),
+    h("p", { class: "quiet" }, T.search.dropMore),
+    h(
+      "div",
+      { class: "buttons" },
+      chooser(T.search.choose, { take, name: "folder", kind: "strong" }),
+      chooser(T.search.photograph, { take, name: "camera", capture: true }),
+    ),
+    h("div", { "data-sending": true }),
+  );
+}
+
+export function startScreen(held) {
+  const below = h("div", {}, working(T.loading));
+  let shown = null;
+  const load = () => get(inside(held.name, "/pictures"), { k: 24, order: "newest" });
+  load()
+    .then((page) => {
+      if (page.pictures.length === 0)
+        return put(
+          below,
+          empty(
+            T.search.nothingYet,
+            T.search.nothingYetHint,
+            h("a", { class: "button strong", href: at("add") }, icon("add"), T.search.addSome),
+          ),
+        );
+      shown = grid({
+        label: T.search.orCollection,
+        first: { items: page.pictures, next: null },
+        load,
+        tile: (picture) =>
+          tile(held.name, picture, {
+            href: at("search", { q: [`p${picture.id}`] }),
+            label: T.browse.open(picture.name),
+          }),
+      });
+      put(
+        below,
+        h(
+          "div",
+          { class: "row" },
+          h("h2", {}, T.search.orCollection),
+          h("a", { class: "link", href: at("browse") }, T.search.more),
+        ),
+        shown.element,
+      );
+    })
+    .catch((error) => put(below, problem(error)));
+  const element = h("div", { class: "start" }, h("h1", {}, T.search.heading), dropZone(), below);
+  return { element, close: () => shown?.close() };
+}

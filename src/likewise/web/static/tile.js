@@ -1,0 +1,73 @@
+// One picture in a grid, and small pictures in a strip.
+
+import { queryPicture, thumbnail } from "./api.js";
+import { button, h } from "./dom.js";
+import { shape, side } from "./grid.js";
+
+/** A picture as a list item: a link with what lies over and under it. */
+export const tile = (
+  collection,
+  picture,
+  { href, label, over = [], under = null, mark = null, eager = false },
+) =>
+  h(
+    "li",
+    { class: "tile", vars: shape(picture), "data-id": picture.id },
+    h(
+      "a",
+      { href, "aria-label": label, "data-mark": mark, draggable: "false" },
+      h("img", {
+        src: thumbnail(collection, picture.id, side(picture)),
+        alt: "",
+        loading: eager ? "eager" : "lazy",
+        decoding: "async",
+        onerror: lost,
+        draggable: "false",
+      }),
+    ),
+    over,
+    h(
+      "p",
+      { class: "under", title: picture.path },
+      h("span", { class: "main" }, under, h("span", { class: "name" }, picture.name)),
+      h("span", { class: "folder" }, picture.folder),
+    ),
+  );
+
+function lost(event) {
+  event.target.closest("li, .small")?.classList.add("lost");
+}
+
+/** Small pictures with a way to leave each out. */
+export const strip = (collection, words, { label, leave, open = null, active = null }) =>
+  h(
+    "ul",
+    { class: "strip", "aria-label": label },
+    words.map(({ query, name, leaveName }, place) => {
+      const picture = h("img", {
+        src: queryPicture(collection, query, 96),
+        alt: open ? "" : name,
+        onerror: lost,
+      });
+      return h(
+        "li",
+        { class: "small" },
+        open
+          ? h(
+              "button",
+              {
+                type: "button",
+                class: "thumb",
+                "aria-label": name,
+                "aria-pressed": String(place === active),
+                "data-focus": `thumb-${label}-${place}`,
+                onclick: () => open(place),
+              },
+              picture,
+            )
+          : picture,
+        leave &&
+          button(leaveName, { name: "close", shown: false, kind: "leave", onclick: () => leave(place) }),
+      );
+    }),
+  );

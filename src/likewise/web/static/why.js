@@ -1,0 +1,282 @@
+// Why a hit was found: both pictures side by side, with heat, matching places joined, and the found region.
+
+import { change, current, readQuery } from "./address.js";
+import { describe, get, inside, post, queryPicture, raw } from "./api.js";
+import { boxEditor } from "./box.js";
+import { button, h, icon, put, svg, typing } from "./dom.js";
+import { dialog } from "./dialogs.js";
+import { percent, score } from "./format.js";
+import { problem, working } from "./notices.js";
+import { judge, searchFor } from "./results.js";
+import { session } from "./session.js";
+import { T } from "./strings.js";
+
+const SIDE = 700;
+const LINES = 60; // the heaviest; more cannot be told apart
+
+/** An element laid over a region of a picture. */
+function over(kind, [x1, y1, x2, y2], { width, height }, props = {}, tag = "div") {
+  const element = h(tag, { class: kind, ...props });
+  element.style.left = `${(100 * x1) / width}%`;
+  element.style.top = `${(100 * y1) / height}%`;
+  element.style.width = `${(100 * (x2 - x1)) / width}%`;
+  element.style.height = `${(100 * (y2 - y1)) / height}%`;
+  return element;
+}
+
+const heat = (side) => over("heat", side.region, side, { src: side.png, alt: "" }, "img");
+
+/** Lines between the middles of matching places, drawn over both panes. */
+function lines(stage, panes, answer) {
+  const layer = svg("svg", { class: "lines", "aria-hidden": "true" });
+  const best = [...answer.matches].sort((a, b) => b.weight - a.weight).slice(0, LINES);
+  const heaviest = best[0]?.weight || 1;
+  const draw = () => {
+    const base = stage.getBoundingClientRect();
+    const end = (pane, side, [x1, y1, x2, y2]) => {
+      const area = pane.getBoundingClientRect();
+      return [
+        area.left - base.left + ((x1 + x2) / 2 / side.width) * area.width,
+        area.top - base.top + ((y1 + y2) / 2 / side.height) * area.height,
+      ];
+    };
+    layer.replaceChildren(
+      ...best.flatMap((match) => {
+        const [xa, ya] = end(panes[0], answer.query, match.query);
+        const [xb, yb] = end(panes[1], answer.hit, match.hit);
+        const strength = (0.25 + (0.75 * match.weight) / heaviest).toFixed(2);
+        return [
+          svg("line", { x1: xa, y1: ya, x2: xb, y2: yb, opacity: strength }),
+          svg("circle", { cx: xa, cy: ya, r: 3 }),
+          svg("circle", { cx: xb, cy: yb, r: 3 }),
+        ];
+      }),
+    );
+  };
+  const watcher = new ResizeObserver(draw);
+  watcher.observe(stage);
+  panes.forEach((pane) => watcher.observe(pane));
+  return { layer, close: () => watcher.disconnect() };
+}
+
+export function whyDialog(results, { closed }) {
+  const title = h("span", {});
+  const stage = h("div", { class: "stage" });
+  const text = h("div", { class: "reason", "aria-live": "polite" });
+  const judging = h("div", { class: "buttons" });
+  const step = (by, label, name) => button(label, { name, shown: false, onclick: () => walk(by) });
+  const warmth = h("input", {
+    type: "checkbox",
+    checked: true,
+    onchange: () => stage.classList.toggle("cold", !warmth.checked),
+  });
+  const head = h(
+    "div",
+    { class: "why-head" },
+    title,
+    h(
+      "div",
+      { class: "buttons" },
+      step(-1, T.why.previous, "left"),
+      step(1, T.why.next, "right"),
+      button(T.close, { name: "close", shown: false, onclick: () => box.close() }),
+    ),
+  );
+  const foot = h(
+    "div",
+    { class: "why-foot" },
+    text,
+    h("label", { class: "check switch" }, warmth, h("span", {}, T.why.heat)),
+    judging,
+  );
+  const box = dialog(head, [stage, foot], { kind: "why", done: () => (stop(), closed()) });
+  let control = null;
+  let drawn = null;
+  let shown = null;
+  let picture = null;
+  let part = null;
+
+  const stop = () => {
+    control?.abort();
+    drawn?.close();
+  };
+
+  const place = () => results.hits.findIndex((hit) => String(hit.id) === current().hit);
+
+  async function walk(by) {
+    const there = place() + by;
+    if (there >= results.hits.length) await results.more();
+    const hit = results.hits[there];
+    if (hit) change({ hit: hit.id }, { replace: true });
+  }
+
+  function drawButtons(address, held) {
+    const id = Number(address.hit);
+    const toggle = (list, label) =>
+      button(label, {
+        name: list,
+        kind: address[list].includes(`p${id}`) ? "chosen" : "",
+        "aria-pressed": String(address[list].includes(`p${id}`)),
+        "data-focus": list,
+        onclick: () => judge(list, id),
+      });
+    const at = document.activeElement?.dataset.focus;
+    part = button(T.why.searchPart, {
+      name: "box",
+      kind: "strong",
+      hidden: true,
+      onclick: () => searchFor(id, picture.drawn),
+    });
+    put(
+      judging,
+      toggle("yes", T.search.yes),
+      toggle("no", T.search.no),
+      !address.q.includes(`p${id}`) &&
+        button(T.search.also, {
+          name: "add",
+          onclick: () => change({ q: [...address.q, `p${id}`], hit: null }),
+        }),
+      session.originals &&
+        h(
+          "a",
+          {
+            class: "button",
+            href: raw(inside(held.name, `/pictures/${id}/original`)),
+            target: "_blank",
+            rel: "noopener",
+          },
+          T.why.original,
+        ),
+      button(T.search.withThis, { name: "search", onclick: () => searchFor(id) }),
+      part,
+    );
+    if (at && box.contains(judging)) judging.querySelector(`[data-focus="${at}"]`)?.focus();
+  }
+
+  const pane = (name, side, content) =>
+    h(
+      "figure",
+      { class: "pane", vars: { ratio: side.width / side.height } },
+      content,
+      h("figcaption", {}, h("b", {}, name), h("span", { class: "path" }, side.path ?? side.name ?? "")),
+    );
+
+  async function draw(address, held) {
+    stop();
+    control = new AbortController();
+    const { signal } = control;
+    const query = readQuery(address.q[Math.min(Number(address.on ?? 0) || 0, address.q.length - 1)]);
+    const id = Number(address.hit);
+    put(text, working(T.why.drawing));
+    try {
+      const [asked, hit] = await Promise.all([
+        describe(held.name, query),
+        results.hits.find((one) => one.id === id) ?? describe(held.name, { picture: id }),
+      ]);
+      if (signal.aborted) return;
+      picture = { ...hit, drawn: null };
+      const layers = [h("div", { class: "layer" }), h("div", { class: "layer" })];
+      const left = h(
+        "div",
+        { class: "plain", vars: { shape: `${asked.width} / ${asked.height}` } },
+        h("img", {
+          src: queryPicture(held.name, query, SIDE),
+          alt: asked.name ?? T.why.query,
+          width: asked.width,
+          height: asked.height,
+        }),
+        layers[0],
+      );
+      const right = boxEditor({
+        src: queryPicture(held.name, { picture: id }, SIDE),
+        ...hit,
+        box: null,
+        over: layers[1],
+        onbox: (drawnBox) => {
+          picture.drawn = drawnBox;
+          part.hidden = drawnBox === null;
+        },
+      });
+      put(stage, pane(T.why.query, asked, left), pane(T.why.hit, hit, right.element));
+      if (query.box) layers[0].append(over("found asked", query.box, asked));
+      const answer = await post(inside(held.name, "/explain"), { query, picture: id }, signal);
+      layers[0].append(heat(answer.query));
+      layers[1].append(heat(answer.hit));
+      const where = answer.hit.box ?? hit.box;
+      if (where) layers[1].append(over("found", where, hit));
+      if (answer.matches.length) {
+        drawn = lines(stage, [left, right.element], answer);
+        stage.append(drawn.layer);
+      }
+      explainInWords(answer, where);
+      compareInWords(held, query, id, signal);
+    } catch (error) {
+      if (!signal.aborted)
+        put(text, problem(error, error.code === "unreachable" && (() => draw(address, held))));
+    }
+  }
+
+  function explainInWords(answer, where) {
+    put(
+      text,
+      h(
+        "p",
+        { class: "sum" },
+        h("b", { class: "score" }, score(answer.score)),
+        h("span", { class: "quiet", "data-rank": true }),
+      ),
+      h(
+        "p",
+        {},
+        [
+          answer.exact ? T.why.exact : T.why.rough,
+          answer.matches.length ? T.why.lines(Math.min(LINES, answer.matches.length)) : "",
+          where ? T.why.region : "",
+        ]
+          .filter(Boolean)
+          .join(" "),
+      ),
+      h("p", { class: "quiet" }, T.why.boxHint),
+    );
+  }
+
+  /** How unusual the score is; left out when the server cannot say. */
+  async function compareInWords(held, query, id, signal) {
+    const compared = await post(
+      inside(held.name, "/compare"),
+      { a: query, b: { picture: id } },
+      signal,
+    ).catch(() => null);
+    const line = text.querySelector("[data-rank]");
+    if (compared?.percentile != null && line && !signal.aborted)
+      line.textContent = T.why.percentile(percent(compared.percentile / 100));
+  }
+
+  box.addEventListener("keydown", (event) => {
+    if (typing(event.target) || event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey)
+      return;
+    const inBox = event.target.closest(".boxer.boxed");
+    if (event.key === "ArrowLeft" && !inBox) walk(-1);
+    else if (event.key === "ArrowRight" && !inBox) walk(1);
+    else if (event.key.toLowerCase() === "h") warmth.click();
+    else if (event.key.toLowerCase() === "y") judge("yes", current().hit);
+    else if (event.key.toLowerCase() === "n") judge("no", current().hit);
+    else return;
+    event.preventDefault();
+  });
+
+  return {
+    update(address, held) {
+      const at = place();
+      put(title, at < 0 ? T.why.titleAlone : T.why.title(at + 1, results.hits[at].name));
+      drawButtons(address, held);
+      const key = `${held.name} ${address.q[Number(address.on ?? 0) || 0] ?? address.q[0]} ${address.hit}`;
+      if (key !== shown) draw(address, held);
+      shown = key;
+    },
+    close() {
+      box.close();
+      return null;
+    },
+  };
+}

@@ -1,0 +1,103 @@
+"""A site to look at: the demo set in folders, two collections of it, a folder to add from, and two runs."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from likewise.collection import Collection
+from likewise.descriptors.recipe import Part, load_recipe
+from likewise.evaluation import minibench
+
+REPOSITORY = Path(__file__).parents[2]
+SUBJECTS = ("pagoda", "dahlia", "cat", "rocket", "horse", "coffee", "front wheel", "lamp", "flag", "logo")
+LATER = ("astronaut", "skyline")
+ASKED = ("pagoda", "cat", "lamp", "horse", "logo")
+
+# one scale and the plain mean: quick, and a choice beside the default
+PLAIN = replace(load_recipe("default"), name="plain", about="", scales=(1.0,), parts=(Part("head", "mean"),))
+
+
+def make_site(folder: Path) -> None:
+    """Render, lay out and index all of it."""
+    minibench.render(folder / "demo")
+    truth = minibench.read_truth(folder / "demo")
+    shown = [shot.file for shot in truth if shot.group in SUBJECTS]
+    later = [shot.file for shot in truth if shot.group in LATER]
+    rest = [shot.file for shot in truth if shot.group is None]
+    half = len(shown) // 2
+    for part, files in (
+        ("photos/2019", shown[:half]),
+        ("photos/2023", shown[half:]),
+        ("inbox/june", later),
+        ("inbox/scans", rest),
+        ("queries", later[:3]),
+    ):
+        _copy(folder, files, folder / part)
+    cut = folder / "demo" / shown[0]
+    (folder / "photos" / "2019" / "cut off.jpg").write_bytes(cut.read_bytes()[:4000])
+    for subject in ASKED:
+        _copy(folder, [shot.file for shot in truth if shot.group == subject][:4], folder / "groups" / subject)
+    for name, recipe in (("photos", load_recipe("default")), ("photos-plain", PLAIN)):
+        with Collection.open(folder / f"{name}.likewise", recipe=recipe) as collection:
+            collection.add(folder / "photos")
+    shutil.copytree(folder / "photos.likewise", folder / "album.likewise")
+    (folder / "plain.toml").write_text(PLAIN.to_toml())
+    for words in (("default",), ("plain.toml",)):
+        _likewise(folder, "evaluate", "folder", "--data", "groups", "--out", "runs", "--recipe", *words)
+
+
+def _copy(folder: Path, files: list[str], to: Path) -> None:
+    to.mkdir(parents=True, exist_ok=True)
+    for file in files:
+        shutil.copy2(folder / "demo" / file, to)
+
+
+def _likewise(folder: Path, *words: str) -> None:
+    subprocess.run(
+        [sys.executable, "-m", "likewise", *words],
+        cwd=folder,
+        env=_environment(),
+        check=True,
+        capture_output=True,
+    )
+
+
+def _environment() -> dict[str, str]:
+    return os.environ | {"PYTHONPATH": str(REPOSITORY / "src")}
+
+
+@contextmanager
+def served(folder: Path, *words: str) -> Iterator[str]:
+    """`likewise serve` as a process of its own, and the address that it prints."""
+    line = [sys.executable, "-m", "likewise", "serve", *words, "--port", "0", "--runs", "runs"]
+    with subprocess.Popen(line, stdout=subprocess.PIPE, text=True, cwd=folder, env=_environment()) as process:
+        assert process.stdout
+        try:
+            found = re.match(r"(http://\S+?/)(#\S+)?\s", process.stdout.readline())
+            assert found, "the server printed no address"
+            _answers(found[1])
+            yield found[1] + (found[2] or "")
+        finally:
+            process.terminate()
+
+
+def _answers(address: str, seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            urllib.request.urlopen(f"{address}api/v1/health", timeout=5).close()
+        except OSError:
+            assert time.monotonic() < end, "the server does not answer"
+            time.sleep(0.1)
+        else:
+            return

@@ -1,0 +1,137 @@
+"""Adding, removing and undoing, with live progress."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.site import served
+from tests.browser.watching import TOKEN, Opener
+
+pytestmark = pytest.mark.browser
+
+
+def count(page: Page) -> int:
+    """How many pictures the album says that it holds."""
+    found = page.evaluate("fetch('/api/v1/collections/album').then((answer) => answer.json())")
+    return int(found["pictures"])
+
+
+def test_files_are_added_with_progress(opened: Opener, site: Path) -> None:
+    page = opened("add?c=album")
+    before = count(page)
+    page.set_input_files(".drop .chooser input", sorted((site / "queries").iterdir()))
+    job = page.locator(".job").first
+    expect(job.locator(".state")).to_have_text("done", timeout=60_000)
+    expect(job).to_contain_text("3 added")
+    assert count(page) == before + 3
+    page.get_by_role("link", name="Browse").click()
+    expect(page.get_by_text(f"{before + 3} pictures", exact=True)).to_be_visible()
+
+
+def test_a_folder_below_a_root_is_found_and_added(opened: Opener) -> None:
+    page = opened("add?c=album")
+    before = count(page)
+    page.get_by_role("button", name="inbox").click()
+    page.get_by_role("button", name="june").click()
+    expect(page.get_by_text("12 pictures directly in it")).to_be_visible()
+    page.get_by_role("button", name="Add this folder").click()
+    job = page.locator(".job").first
+    expect(job.get_by_role("progressbar")).to_be_visible()
+    expect(job).to_contain_text(re.compile(r"\d+ of 12"))
+    expect(job.locator(".state")).to_have_text("done", timeout=60_000)
+    assert count(page) > before
+
+
+def test_work_can_be_paused_gone_on_with_and_cancelled(opened: Opener) -> None:
+    page = opened("add?c=album")
+    page.get_by_role("button", name="inbox").click()
+    page.get_by_role("button", name="scans").click()
+    expect(page.get_by_text("33 pictures directly in it")).to_be_visible()
+    page.get_by_role("button", name="Add this folder").click()
+    job = page.locator(".job").first
+    job.get_by_role("button", name="Pause").click()
+    expect(job.locator(".state")).to_have_text("paused")
+    job.get_by_role("button", name="Go on").click()
+    expect(job.get_by_role("button", name="Pause")).to_be_visible()
+    job.get_by_role("button", name="Cancel").click()
+    expect(job.locator(".state")).to_have_text("cancelled", timeout=30_000)
+
+
+def test_removing_asks_once_and_can_be_undone(opened: Opener) -> None:
+    page = opened("browse?c=album")
+    page.wait_for_selector(".tile")
+    before = count(page)
+    names = page.eval_on_selector_all(".tile .name", "all => all.slice(0, 2).map(e => e.textContent)")
+    for place in range(2):
+        page.locator(".pick input").nth(place).check(force=True)
+    page.get_by_role("button", name="Remove", exact=True).click()
+    page.get_by_role("dialog").get_by_role("button", name="Cancel").click()
+    assert count(page) == before
+    page.get_by_role("button", name="Remove", exact=True).click()
+    page.get_by_role("dialog").get_by_role("button", name="Remove").click()
+    expect(page.get_by_text(f"{before - 2} pictures", exact=True)).to_be_visible()
+    assert names[0] not in page.eval_on_selector_all(".tile .name", "all => all.map(e => e.textContent)")
+    page.get_by_role("button", name="Undo").click()
+    expect(page.get_by_text(f"{before} pictures", exact=True)).to_be_visible()
+    assert page.locator(".tile .name").first.text_content() == names[0]
+
+
+def test_what_was_removed_can_be_brought_back_later(opened: Opener) -> None:
+    page = opened("browse?c=album")
+    page.wait_for_selector(".tile")
+    before = count(page)
+    page.locator(".pick input").first.check(force=True)
+    page.get_by_role("button", name="Remove", exact=True).click()
+    page.get_by_role("dialog").get_by_role("button", name="Remove").click()
+    expect(page.get_by_text(f"{before - 1} pictures", exact=True)).to_be_visible()
+    page.reload()
+    page.get_by_role("link", name="Add", exact=True).click()
+    page.get_by_role("button", name="Undo").click()
+    expect(page.get_by_role("button", name="Undo")).to_have_count(0)
+    assert count(page) == before
+
+
+def test_failures_are_listed_with_reasons_and_tried_again(opened: Opener) -> None:
+    page = opened("browse?c=album&show=failures")
+    row = page.get_by_role("row", name="cut off.jpg")
+    expect(row).to_contain_text("cut off")
+    row.get_by_role("button", name="Try again").click()
+    job = page.locator(".job").first
+    expect(job.locator(".state")).to_have_text("done", timeout=60_000)
+    expect(job).to_contain_text("1 could not be read")
+
+
+@pytest.fixture(scope="module")
+def guarded(site: Path) -> Iterator[str]:
+    """A server that wants a token, and lets nobody change anything."""
+    words = ("--token", TOKEN, "--read-only", "--state", "other")
+    with served(site, "photos-plain.likewise", *words) as home:
+        yield home
+
+
+def test_a_token_signs_in_and_read_only_offers_no_change(opened: Opener, guarded: str) -> None:
+    page = opened(home=guarded)
+    page.wait_for_selector(".start .tile")
+    assert TOKEN not in page.url
+    page.get_by_role("link", name="Add", exact=True).click()
+    expect(page.get_by_text("nothing can be added or removed here")).to_be_visible()
+    page.goto(guarded.split("#")[0] + "browse")
+    page.locator(".pick input").first.check(force=True)
+    expect(page.get_by_role("link", name="Search with these")).to_be_visible()
+    expect(page.get_by_role("button", name="Remove", exact=True)).to_have_count(0)
+
+
+def test_without_the_token_one_is_asked_for_it(opened: Opener, guarded: str) -> None:
+    page = opened(home=guarded.split("#")[0])
+    page.watch.expected = ["401"]
+    page.get_by_label("Token").fill("wrong")
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("alert")).to_have_text("That is not this server's token.")
+    page.get_by_label("Token").fill(TOKEN)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.locator(".start .tile").first).to_be_visible()

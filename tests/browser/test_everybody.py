@@ -1,0 +1,109 @@
+"""Small screens, light and dark, keyboard and screen reader."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.watching import PHONE, Opener, searching
+
+pytestmark = pytest.mark.browser
+
+AXE = Path(os.environ.get("LIKEWISE_AXE", ".venv/axe/node_modules/axe-core/axe.min.js"))
+VIEWS = {
+    "start": "",
+    "search": "search?q=p1@20,20,200,200&yes=p3&then=expand",
+    "why": "search?q=p1&hit=2",
+    "browse": "browse",
+    "map": "map",
+    "duplicates": "browse?show=duplicates&alike=0.8",
+    "clusters": "browse?show=clusters&groups=5",
+    "failures": "browse?show=failures",
+    "facts": "browse?show=facts",
+    "add": "add",
+    "inspect": "inspect?pic=p1",
+    "runs": "evaluate",
+}
+
+
+def settled(page: Page) -> None:
+    """Wait until nothing is asked any more."""
+    page.wait_for_load_state("networkidle", timeout=120_000)
+    expect(page.locator(".spinner")).to_have_count(0, timeout=60_000)
+
+
+def serious(page: Page) -> list[str]:
+    """What axe-core finds that is serious or critical."""
+    assert AXE.is_file(), f"{AXE} is not there: make test-browser fetches it"
+    page.evaluate(AXE.read_text())
+    found = page.evaluate("axe.run(document, { resultTypes: ['violations'] })")
+    return [
+        f"{one['id']}: {node['html'][:200]} {node.get('failureSummary', '')[:200]}"
+        for one in found["violations"]
+        if one["impact"] in ("serious", "critical")
+        for node in one["nodes"]
+    ]
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_nothing_serious_for_a_screen_reader(opened: Opener, view: str) -> None:
+    page = opened(VIEWS[view], color_scheme="light")
+    settled(page)
+    found = serious(page)
+    page.emulate_media(color_scheme="dark")
+    page.wait_for_timeout(300)
+    assert found + serious(page) == []
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_a_phone_shows_all_of_its_width(opened: Opener, view: str) -> None:
+    page = opened(VIEWS[view], **PHONE)
+    settled(page)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    tabs = page.get_by_role("navigation", name="Main").bounding_box()
+    if view != "why":
+        assert tabs
+        assert tabs["y"] > 700
+        assert page.get_by_role("navigation", name="Main").get_by_role("link").count() == 5
+
+
+def test_dark_by_the_system_and_by_the_switch(opened: Opener) -> None:
+    paper = "getComputedStyle(document.body).backgroundColor"
+    assert opened(color_scheme="dark").evaluate(paper) == "rgb(22, 22, 21)"
+    page = opened(color_scheme="light")
+    assert page.evaluate(paper) == "rgb(250, 249, 247)"
+    page.get_by_role("button", name="Colours").click()
+    page.get_by_role("button", name="Colours").click()
+    expect(page.get_by_role("button", name="Colours: dark")).to_be_visible()
+    assert page.evaluate(paper) == "rgb(22, 22, 21)"
+    page.reload()
+    assert page.evaluate(paper) == "rgb(22, 22, 21)"
+
+
+def test_nothing_moves_for_those_who_asked_for_that(opened: Opener) -> None:
+    moving = "getComputedStyle(document.querySelector('.tabs a')).transitionDuration"
+    assert opened(reduced_motion="reduce").evaluate(moving) == "0s"
+    assert opened(reduced_motion="no-preference").evaluate(moving) != "0s"
+
+
+def test_the_first_key_skips_to_the_content(page: Page) -> None:
+    page.keyboard.press("Tab")
+    expect(page.get_by_text("Skip to the content")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("main")).to_be_focused()
+
+
+def test_keys_are_explained(page: Page) -> None:
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog", name="Keys")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+
+
+def test_slash_begins_a_new_search(page: Page) -> None:
+    searching(page)
+    page.keyboard.press("/")
+    expect(page.get_by_role("heading", name="Find the pictures that show the same thing")).to_be_visible()

@@ -1,0 +1,149 @@
+"""Browsing, evaluating and inspecting."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.watching import Opener, order
+
+pytestmark = pytest.mark.browser
+
+
+def cells(page: Page, column: int) -> list[str]:
+    """The texts of a column of the first table."""
+    return [str(one) for one in page.locator(f"table tbody td:nth-child({column})").all_text_contents()]
+
+
+class TestBrowse:
+    def test_the_grid_by_folder_and_order(self, opened: Opener) -> None:
+        page = opened("browse")
+        expect(page.get_by_text("60 pictures", exact=True)).to_be_visible()
+        page.get_by_label("Folder").select_option("photos/2023")
+        expect(page.get_by_text("30 pictures", exact=True)).to_be_visible()
+        assert page.locator(".tile .folder").first.text_content() == "photos/2023"
+        page.go_back()
+        expect(page.get_by_text("60 pictures", exact=True)).to_be_visible()
+
+    def test_selected_ones_are_searched_for_together(self, opened: Opener) -> None:
+        page = opened("browse")
+        for place in range(3):
+            page.locator(".pick input").nth(place).check(force=True)
+        page.get_by_role("link", name="Search with these").click()
+        order(page)
+        expect(page.get_by_role("list", name="Pictures searched for").get_by_role("listitem")).to_have_count(
+            3
+        )
+
+    def test_facts(self, opened: Opener) -> None:
+        page = opened("browse?show=facts")
+        expect(page.locator(".facts")).to_contain_text("efficientnet-lite0")
+        expect(page.locator(".facts")).to_contain_text("1,280")
+
+    def test_the_map(self, opened: Opener) -> None:
+        page = opened("map")
+        canvas = page.locator("canvas")
+        expect(canvas).to_be_visible()
+        page.wait_for_timeout(500)
+        look = "document.querySelector('canvas').toDataURL()"
+        far = page.evaluate(look)
+        box = canvas.bounding_box()
+        assert box
+        page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+        page.mouse.wheel(0, -600)
+        page.wait_for_timeout(500)
+        near = page.evaluate(look)
+        assert far != near
+        page.mouse.down()
+        page.mouse.move(box["x"] + 200, box["y"] + 200, steps=4)
+        page.mouse.up()
+        page.wait_for_timeout(300)
+        assert page.evaluate(look) != near
+        assert page.url.split("?")[0].endswith("/map")
+        canvas.focus()
+        page.keyboard.press("0")
+        page.keyboard.press("+")
+        page.keyboard.press("ArrowRight")
+        expect(page.locator(".map-name")).to_contain_text("In the middle: photos/")
+        page.keyboard.press("Enter")
+        order(page)
+
+    def test_near_duplicates(self, opened: Opener) -> None:
+        page = opened("browse?show=duplicates&alike=0.8")
+        expect(page.get_by_role("heading", name="Group 1", exact=True)).to_be_visible(timeout=120_000)
+        assert page.locator(".group").first.locator(".tile").count() >= 2
+        page.get_by_role("button", name="Select all but the first").first.click()
+        expect(page.locator(".bar")).to_be_visible()
+
+    def test_clusters(self, opened: Opener) -> None:
+        page = opened("browse?show=clusters&groups=5")
+        expect(page.get_by_role("heading", name="Group 5", exact=True)).to_be_visible(timeout=120_000)
+        page.get_by_label("Number of groups").select_option("10")
+        expect(page.get_by_role("heading", name="Group 10", exact=True)).to_be_visible()
+        page.locator(".group .tile > a").first.click()
+        order(page)
+
+
+class TestEvaluate:
+    def test_runs_are_listed_and_sorted(self, opened: Opener) -> None:
+        page = opened("evaluate")
+        expect(page.locator("tbody tr")).to_have_count(2)
+        page.get_by_role("button", name="Value").click()
+        falling = [float(one) for one in cells(page, 6)]
+        page.get_by_role("button", name="Value").click()
+        assert [float(one) for one in cells(page, 6)] == falling[::-1]
+        assert falling[0] > falling[1]
+
+    def test_one_run_and_the_sheet_of_a_query(self, opened: Opener) -> None:
+        page = opened("evaluate")
+        page.locator("tbody a").first.click()
+        expect(page.locator("tbody tr")).to_have_count(20)
+        expect(page.locator(".curve")).to_be_visible()
+        page.get_by_role("button", name="AP").click()
+        page.get_by_role("button", name="AP").click()
+        values = [float(one) for one in cells(page, 2)]
+        assert values == sorted(values)
+        page.locator("tbody a").first.click()
+        expect(page.locator(".answer.right").first).to_be_visible()
+        page.wait_for_function("() => document.querySelector('.answer img').naturalWidth > 0")
+
+    def test_two_runs_compared(self, opened: Opener) -> None:
+        page = opened("evaluate")
+        expect(page.locator("tbody tr")).to_have_count(2)
+        for box in page.locator("tbody input").all():
+            box.check()
+        page.get_by_role("button", name="Compare the two").click()
+        expect(page.locator(".verdict-line")).to_contain_text("p ")
+        expect(page.locator("tbody tr")).to_have_count(20)
+        page.get_by_role("button", name="Difference").click()
+        changes = [
+            float(one.replace("−", "-"))
+            for one in page.locator(".bar-cell > span:first-child").all_text_contents()
+        ]
+        assert changes == sorted(changes, reverse=True)
+
+
+class TestInspect:
+    def test_a_picture_through_a_network(self, opened: Opener) -> None:
+        page = opened("inspect")
+        page.locator(".tile > a").first.click()
+        page.wait_for_selector(".chart rect", timeout=60_000)
+        expect(page.locator(".facts")).to_contain_text("Channels")
+        page.wait_for_function("() => document.querySelector('img.sheet').naturalWidth > 0", timeout=60_000)
+        view = page.locator(".pointing").bounding_box()
+        assert view
+        page.mouse.move(view["x"] + view["width"] / 2, view["y"] + view["height"] / 2)
+        expect(page.locator(".pointing .found")).to_be_visible()
+        expect(page.get_by_text("Receptive field 275 px")).to_be_visible()
+        page.get_by_label("Shown on the picture").select_option(index=1)
+        page.wait_for_function("() => document.querySelector('.heat.whole').naturalWidth > 0", timeout=60_000)
+        before = page.locator(".facts dd").all_text_contents()
+        page.get_by_label("Layer").select_option(index=0)
+        page.wait_for_selector(".chart rect", timeout=60_000)
+        assert page.locator(".facts dd").all_text_contents() != before
+
+    def test_two_side_by_side(self, opened: Opener) -> None:
+        page = opened("inspect?pic=p1&n1=efficientnet-lite0&n2=efficientnet-lite0")
+        page.wait_for_function("() => document.querySelectorAll('.chart').length === 2", timeout=60_000)
+        page.get_by_role("button", name="Only one network").click()
+        expect(page.locator(".chart")).to_have_count(1)

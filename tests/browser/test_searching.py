@@ -1,0 +1,339 @@
+"""Searching: ways to give a picture, the box, the results, refining, the address."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.watching import PHONE, Opener, drag, order, reordered, searching
+
+pytestmark = pytest.mark.browser
+
+
+def asked(page: Page) -> dict[str, list[str]]:
+    """What stands in the address."""
+    return parse_qs(urlsplit(page.url).query)
+
+
+def box_of(page: Page) -> list[int]:
+    """The box of the first query in the address."""
+    return [int(one) for one in asked(page)["q"][0].split("@")[1].split("~")[0].split(",")]
+
+
+def give(page: Page, kind: str, file: Path) -> None:
+    """Drop or paste a file, as the browser tells the page of it."""
+    page.evaluate(
+        """([kind, name, content]) => {
+            const bytes = Uint8Array.from(atob(content), (one) => one.charCodeAt(0));
+            const data = new DataTransfer();
+            data.items.add(new File([bytes], name, { type: "image/jpeg" }));
+            const event = kind === "paste"
+                ? new ClipboardEvent("paste", { clipboardData: data, bubbles: true })
+                : new DragEvent("drop", { dataTransfer: data, bubbles: true, cancelable: true });
+            document.body.dispatchEvent(event);
+        }""",
+        [kind, file.name, base64.b64encode(file.read_bytes()).decode()],
+    )
+
+
+class TestGivingAPicture:
+    def test_one_of_the_collection_is_its_own_best_hit(self, page: Page) -> None:
+        picture = searching(page)
+        assert order(page)[0] == picture
+        assert asked(page)["q"] == [f"p{picture}"]
+        expect(page.locator(".results .score").first).to_have_text("1.00")
+
+    def test_a_chosen_file(self, page: Page, site: Path) -> None:
+        page.set_input_files(".chooser input", sorted((site / "photos" / "2019").glob("P*"))[0])
+        assert len(order(page)) == 40
+        assert asked(page)["q"][0].startswith("u")
+        expect(page.locator(".results .score").first).to_have_text("1.00")
+
+    @pytest.mark.parametrize("kind", ["drop", "paste"])
+    def test_a_file_dropped_or_pasted(self, page: Page, site: Path, kind: str) -> None:
+        page.wait_for_selector(".drop")
+        give(page, kind, sorted((site / "queries").iterdir())[0])
+        order(page)
+        assert asked(page)["q"][0].startswith("u")
+
+    def test_the_camera_is_offered_on_a_phone(self, opened: Opener) -> None:
+        page = opened(**PHONE)
+        expect(page.get_by_text("Take a photograph")).to_be_visible()
+        assert page.locator(".camera input").get_attribute("capture") == "environment"
+
+    def test_what_is_no_picture_is_refused_in_a_sentence(self, page: Page, site: Path) -> None:
+        page.set_input_files(".chooser input", site / "plain.toml")
+        expect(page.get_by_role("alert")).to_contain_text("None of these files is a picture.")
+
+
+class TestBox:
+    def test_drawing_one_changes_the_ranking_and_back_undoes_it(self, page: Page) -> None:
+        searching(page)
+        before, after = reordered(page, lambda: drag(page, ".boxer", (0.1, 0.15), (0.5, 0.55)))
+        assert before != after
+        assert len(box_of(page)) == 4
+        page.go_back()
+        page.wait_for_selector(".frame", state="hidden")
+        page.wait_for_timeout(500)
+        assert order(page) == before
+
+    def test_it_can_be_moved_resized_and_taken_away(self, page: Page) -> None:
+        searching(page)
+        drag(page, ".boxer", (0.2, 0.2), (0.6, 0.6))
+        page.wait_for_url("**@**")
+        drawn = box_of(page)
+        drag(page, ".frame", (0.5, 0.5), (0.7, 0.6))
+        page.wait_for_timeout(100)
+        moved = box_of(page)
+        assert moved[0] > drawn[0]
+        assert moved[2] - moved[0] == pytest.approx(drawn[2] - drawn[0], abs=2)
+        drag(page, ".handle.se", (0.5, 0.5), (3, 3))
+        page.wait_for_timeout(100)
+        resized = box_of(page)
+        assert resized[:2] == moved[:2]
+        assert resized[2] > moved[2]
+        page.get_by_role("button", name="Whole picture").click()
+        page.wait_for_url(lambda url: "@" not in url)
+        expect(page.locator(".frame")).to_be_hidden()
+
+    def test_by_keys(self, page: Page) -> None:
+        searching(page)
+        page.locator(".boxer").focus()
+        page.keyboard.press("Enter")
+        page.wait_for_url("**@**")
+        first = box_of(page)
+        for key in ("ArrowRight", "ArrowDown", "Shift+ArrowRight"):
+            page.keyboard.press(key)
+        page.wait_for_function("before => !location.search.includes(before)", arg=",".join(map(str, first)))
+        second = box_of(page)
+        assert second[0] > first[0]
+        assert second[1] > first[1]
+        assert second[2] - second[0] > first[2] - first[0]
+        expect(page.locator(".boxer")).to_be_focused()
+        expect(page.locator("[aria-live]").last).to_contain_text("Box from")
+        page.keyboard.press("Delete")
+        page.wait_for_url(lambda url: "@" not in url)
+
+    def test_by_touch(self, opened: Opener) -> None:
+        page = opened(**PHONE)
+        searching(page)
+        box = page.locator(".boxer").bounding_box()
+        assert box
+        touch = page.context.new_cdp_session(page)
+
+        def at(kind: str, *place: tuple[float, float]) -> None:
+            points = [{"x": box["x"] + x * box["width"], "y": box["y"] + y * box["height"]} for x, y in place]
+            touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+        at("touchStart", (0.2, 0.2))
+        at("touchMove", (0.5, 0.5))
+        at("touchMove", (0.8, 0.7))
+        at("touchEnd")
+        page.wait_for_url("**@**")
+        left, top, right, bottom = box_of(page)
+        assert left < right
+        assert top < bottom
+
+
+class TestResults:
+    def test_more_are_loaded_as_one_scrolls(self, page: Page) -> None:
+        searching(page)
+        assert len(order(page)) == 40
+        page.mouse.move(900, 500)
+        for _ in range(10):
+            page.mouse.wheel(0, 3000)
+            page.wait_for_timeout(100)
+        expect(page.locator(".results .tile")).to_have_count(60)
+        expect(page.get_by_text("These are all.")).to_be_visible()
+
+    def test_rows_are_justified(self, page: Page) -> None:
+        searching(page)
+        boxes = page.eval_on_selector_all(
+            ".results .tile > a",
+            "all => all.map(e => e.getBoundingClientRect()).map(r => [r.top, r.right, r.height])",
+        )
+        rows: dict[float, list[list[float]]] = {}
+        for box in boxes:
+            rows.setdefault(round(box[0]), []).append(box)
+        full = list(rows.values())[:-1]
+        assert len(full) > 2
+        edges = [max(right for _, right, _ in row) for row in full]
+        assert max(edges) - min(edges) < 2
+        for row in full:
+            heights = [height for _, _, height in row]
+            assert max(heights) - min(heights) < 2
+
+    def test_keys_walk_through_and_open(self, page: Page) -> None:
+        searching(page)
+        page.locator(".results .tile > a").first.focus()
+        page.keyboard.press("ArrowRight")
+        focused = "document.activeElement.closest('li').dataset.id"
+        assert page.evaluate(focused) == order(page)[1]
+        page.keyboard.press("ArrowDown")
+        assert order(page).index(page.evaluate(focused)) > 1
+        page.keyboard.press("ArrowUp")
+        page.keyboard.press("Enter")
+        page.wait_for_selector("dialog.why")
+        page.keyboard.press("Escape")
+        page.wait_for_selector("dialog.why", state="detached")
+        assert "hit" not in asked(page)
+
+    def test_the_address_can_be_shared(self, opened: Opener) -> None:
+        page = opened()
+        searching(page)
+        drag(page, ".boxer", (0.1, 0.15), (0.6, 0.7))
+        page.wait_for_url("**@**")
+        page.get_by_label("Ask again with the first hits").check()
+        page.wait_for_url("**then=expand**")
+        page.wait_for_timeout(800)
+        other = opened(page.url.split("/", 3)[3])
+        assert order(other) == order(page)
+        expect(other.locator(".frame")).to_be_visible()
+        expect(other.get_by_label("Ask again with the first hits")).to_be_checked()
+
+    def test_the_time_to_the_first_paint_is_marked(
+        self, page: Page, record_property: Callable[[str, object], None]
+    ) -> None:
+        searching(page)
+        page.wait_for_function("() => performance.getEntriesByName('likewise:pictures').length > 0")
+        at = {
+            name: float(page.evaluate(f"performance.getEntriesByName('likewise:{name}').at(-1).startTime"))
+            for name in ("answer", "painted", "pictures")
+        }
+        for name in ("painted", "pictures"):
+            record_property(f"{name} ms after the answer", round(at[name] - at["answer"]))
+            print(f"{name}: {at[name] - at['answer']:.0f} ms after the answer")  # noqa: T201
+        assert at["answer"] < at["painted"] <= at["pictures"]
+
+
+class TestRefining:
+    def test_yes_and_no_by_keys(self, page: Page) -> None:
+        searching(page)
+        page.locator(".results .tile > a").nth(7).focus()
+        before, after = reordered(page, lambda: page.keyboard.press("y"))
+        assert before != after
+        assert asked(page)["yes"] == [f"p{before[7]}"]
+        expect(page.get_by_role("heading", name="Like these", exact=True)).to_be_visible()
+        page.locator(".results .tile > a").nth(3).focus()
+        unwanted = order(page)[3]
+        reordered(page, lambda: page.keyboard.press("n"))
+        assert asked(page)["no"] == [f"p{unwanted}"]
+
+    def test_yes_by_its_button(self, page: Page) -> None:
+        searching(page)
+        tile = page.locator(".results .tile").nth(4)
+        tile.hover()
+        before, after = reordered(page, tile.get_by_role("button", name="Like this", exact=True).click)
+        assert before != after
+        expect(page.locator(f".tile[data-id='{before[4]}'] .judged.yes")).to_be_visible()
+
+    def test_expand(self, page: Page) -> None:
+        searching(page)
+        before, after = reordered(page, page.get_by_label("Ask again with the first hits").check)
+        assert before != after
+        page.get_by_text("Numbers").click()
+        page.get_by_label("n", exact=True).fill("3")
+        page.keyboard.press("Enter")
+        page.wait_for_url("**then=expand:n=3**")
+
+    def test_localise_draws_where_it_was_found(self, page: Page) -> None:
+        searching(page)
+        drag(page, ".boxer", (0.2, 0.2), (0.8, 0.8))
+        page.wait_for_url("**@**")
+        page.get_by_label("Find where it is").check()
+        page.wait_for_selector(".results .tile .found", timeout=60_000)
+        assert page.locator(".results .tile .found").count() > 5
+
+    def test_a_folder(self, page: Page) -> None:
+        searching(page)
+        reordered(page, lambda: page.get_by_label("Only in").select_option("photos/2023"))
+        folders = set(page.eval_on_selector_all(".results .folder", "all => all.map(e => e.textContent)"))
+        assert folders == {"photos/2023"}
+
+    def test_another_recipe_of_the_same_pictures(self, page: Page) -> None:
+        searching(page)
+        name = page.locator(".results .name").first.text_content()
+        before, after = reordered(
+            page, lambda: page.get_by_label("Way of describing").select_option("photos-plain")
+        )
+        assert asked(page)["c"] == ["photos-plain"]
+        assert page.locator(".results .name").first.text_content() == name
+        assert before != after
+
+    def test_several_pictures_as_one_query(self, page: Page, site: Path) -> None:
+        searching(page)
+        before, after = reordered(
+            page,
+            lambda: page.set_input_files(".panel .chooser input", sorted((site / "queries").iterdir())[0]),
+        )
+        assert before != after
+        assert len(asked(page)["q"]) == 2
+        page.get_by_role("button", name="Leave out picture 2").click()
+        page.wait_for_url(lambda url: url.count("q=") == 1)
+
+
+class TestWhy:
+    def test_both_pictures_are_drawn_with_their_heat(self, page: Page) -> None:
+        searching(page)
+        page.locator(".results .tile > a").nth(1).click()
+        page.wait_for_selector("dialog.why .sum")
+        sizes = page.eval_on_selector_all("dialog.why .heat", "all => all.map(e => e.naturalWidth)")
+        assert len(sizes) == 2
+        assert min(sizes) > 1
+        covered = page.eval_on_selector_all(
+            "dialog.why .heat", "all => all.map(e => e.clientWidth / e.parentElement.clientWidth)"
+        )
+        assert min(covered) > 0.5
+        expect(page.locator("dialog.why .found")).to_be_visible()
+        expect(page.locator("dialog.why .sum")).to_contain_text("% of the pairs")
+        shown = page.locator("dialog.why .sum .score").text_content()
+        assert shown == page.locator(".results .tile .score").nth(1).text_content()
+        page.get_by_label("Heat").uncheck()
+        expect(page.locator("dialog.why .heat").first).to_be_hidden()
+
+    def test_keys_go_from_hit_to_hit_and_back_closes(self, page: Page) -> None:
+        searching(page)
+        ids = order(page)
+        page.locator(".results .tile > a").nth(1).click()
+        page.wait_for_selector("dialog.why .sum")
+        page.keyboard.press("ArrowRight")
+        page.wait_for_url(f"**hit={ids[2]}**")
+        page.wait_for_selector("dialog.why .sum")
+        page.go_back()
+        page.wait_for_selector("dialog.why", state="detached")
+        assert order(page) == ids
+
+    def test_a_box_on_a_hit_searches_with_it(self, page: Page) -> None:
+        searching(page)
+        hit = order(page)[2]
+        page.locator(".results .tile > a").nth(2).click()
+        page.wait_for_selector("dialog.why .sum")
+        drag(page, "dialog.why .boxer", (0.2, 0.2), (0.7, 0.7))
+        page.get_by_role("button", name="Search with this part").click()
+        page.wait_for_url(f"**q=p{hit}@**")
+        page.wait_for_selector("dialog.why", state="detached")
+        expect(page.locator(".panel .frame")).to_be_visible()
+
+    def test_matching_patches_are_joined_by_lines(self, page: Page) -> None:
+        """No recipe served here matches patches: the server's answer is given some."""
+
+        def with_matches(route: Any) -> None:
+            answer = route.fetch()
+            told = answer.json()
+            told["matches"] = [
+                {"query": [10, 10, 60, 60], "hit": [20, 20, 70, 70], "weight": 0.4},
+                {"query": [90, 40, 140, 90], "hit": [60, 90, 110, 140], "weight": 0.1},
+            ]
+            route.fulfill(response=answer, json=told)
+
+        page.route("**/explain", with_matches)
+        searching(page)
+        page.locator(".results .tile > a").nth(1).click()
+        expect(page.locator("dialog.why .lines line")).to_have_count(2)
+        expect(page.locator("dialog.why .reason")).to_contain_text("2 lines join the places that match.")
