@@ -23,6 +23,7 @@ from likewise.cli import (
     recipes,
     reproducing,
     searching,
+    studying,
     sweeping,
     whitening,
 )
@@ -49,6 +50,7 @@ app.add_typer(recipes.app)
 app.add_typer(reproducing.app)
 app.add_typer(whitening.app)
 app.add_typer(quantising.app)
+app.add_typer(studying.app)
 
 
 def _version(wanted: bool) -> None:

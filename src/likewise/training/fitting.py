@@ -196,8 +196,8 @@ def _identity(train: Labelled, validation: Labelled, settings: Settings) -> dict
 
 def _digest(pictures: Labelled) -> str:
     digest = hashlib.sha256(f"{len(pictures)} ".encode())
-    digest.update(np.ascontiguousarray(pictures.pictures))
-    digest.update(np.ascontiguousarray(pictures.labels))
+    digest.update(np.ascontiguousarray(pictures.pictures).data)
+    digest.update(np.ascontiguousarray(pictures.labels).data)
     return f"{len(pictures)}, sha256 {digest.hexdigest()}"
 
 
