@@ -25,6 +25,7 @@ from likewise.cli import (
     searching,
     studying,
     sweeping,
+    training,
     whitening,
 )
 from likewise.cli.output import printable
@@ -44,6 +45,7 @@ searching.register(app)
 extract.register(app)
 evaluating.register(app)
 sweeping.register(app)
+training.register(app)
 demo.register(app)
 app.add_typer(networks.app)
 app.add_typer(recipes.app)

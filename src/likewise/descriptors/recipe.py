@@ -436,8 +436,10 @@ def _step(table: Any, folder: Path) -> Step:
 
 
 def _resolved(options: dict[str, Any], folder: Path, what: str = "whitening") -> dict[str, Any]:
-    """Options in which a file that is named without its digest is found from ``folder`` and looked at."""
+    """Options in which a file is found from ``folder``, and looked at where it is named without its digest."""
     file = options.get("file")
-    if isinstance(file, str) and file and "sha256" not in options:
-        return options | _named(folder / file, what)
-    return options
+    if not isinstance(file, str) or not file:
+        return options
+    if "sha256" in options:
+        return options | {"file": str((folder / file).absolute())}
+    return options | _named(folder / file, what)

@@ -114,7 +114,7 @@ def _colours(picture: UInt8Array) -> Any:
     """Figure 7: how the pixels of the picture are distributed."""
     figure = plots._figure(5.2, 3.8)
     axes = figure.add_subplot()
-    values = picture.astype(np.float32) / 255
+    values = picture.astype(np.float32) / np.float32(255)
     label = f"the frog: mean {values.mean():.2f}, {pixel_histogram(picture).entropy:.2f} bits"
     _steps(axes, values, 1.0, GREY, label)
     axes.set(xlabel="pixel value, all colours", ylabel="share of the values", title="Pixels of the picture")

@@ -49,4 +49,4 @@ def _standardised(rows: np.ndarray) -> np.ndarray:
     """Rows of mean 0 and length 1, whose products are correlations; a constant row becomes zeros."""
     centred = rows - rows.mean(axis=1, keepdims=True)
     length = np.linalg.norm(centred, axis=1, keepdims=True)
-    return centred / np.where(length > 0, length, 1)
+    return np.asarray(centred / np.where(length > 0, length, 1))

@@ -194,13 +194,9 @@ def _layers(done: Study) -> str:
         pair = [seen.of(0)[tap] for seen in (done.much, done.little)]
         most = max(float(values.max()) for values in pair)
         cells = [
-            f(values)
-            for f in (
-                lambda values: f"{np.mean(values == 0):.1%}",
-                lambda values: _number(float(values.mean())),
-                lambda values, most=most: f"{Histogram.of(values, 0.0, most).entropy:.2f}",
-            )
-            for values in pair
+            *(f"{np.mean(values == 0):.1%}" for values in pair),
+            *(_number(float(values.mean())) for values in pair),
+            *(f"{Histogram.of(values, 0.0, most).entropy:.2f}" for values in pair),
         ]
         rows.append((tap, *cells))
     names = _names(done)

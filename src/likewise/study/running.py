@@ -11,9 +11,8 @@ import numpy as np
 from likewise.errors import UsageError
 from likewise.networks import weights
 from likewise.networks.cifar import CIFAR10, CLASSES, trained
-from likewise.training.checkpoint import Epoch, best_of
 from likewise.training.cifar10 import Cifar10, Labelled
-from likewise.training.fitting import Settings, fit
+from likewise.training.fitting import Epoch, Settings, best_of, fit
 from likewise.types import IntArray, Progress, ProgressCallback, UInt8Array
 
 FROG = CLASSES.index("frog")

@@ -6,8 +6,9 @@ import csv
 import io
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
@@ -16,29 +17,8 @@ from likewise.assets import replacing
 from likewise.errors import UsageError
 from likewise.networks.formats import Tensors
 
+Row: TypeAlias = Mapping[str, float]
 CHECKPOINT, HISTORY = "checkpoint.safetensors", "history.csv"
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """What one epoch came to.
-
-    Attributes
-    ----------
-    loss, accuracy
-        Over the training pictures, while the epoch went and with dropout.
-    validation_loss, validation_accuracy
-        After it, without dropout.
-    seconds
-        Of training, without the validation.
-    """
-
-    number: int
-    loss: float
-    accuracy: float
-    validation_loss: float
-    validation_accuracy: float
-    seconds: float
 
 
 @dataclass(frozen=True)
@@ -49,18 +29,15 @@ class Checkpoint:
     ----------
     identity
         What is trained, on what and how; a checkpoint of another identity is refused.
+    history
+        One row an epoch, numbers by name.
     tensors
         Groups of arrays by name, such as the weights, their best so far and the optimiser's moments.
     """
 
     identity: Mapping[str, str]
-    history: tuple[Epoch, ...]
+    history: tuple[Row, ...]
     tensors: Mapping[str, Tensors]
-
-
-def best_of(history: Sequence[Epoch]) -> Epoch:
-    """The epoch of the lowest validation loss, the first among equals."""
-    return min(history, key=lambda epoch: epoch.validation_loss)
 
 
 def save(checkpoint: Checkpoint, folder: Path) -> None:
@@ -71,7 +48,6 @@ def save(checkpoint: Checkpoint, folder: Path) -> None:
     StorageError
         When the folder cannot be written.
     """
-    history = [asdict(epoch) for epoch in checkpoint.history]
     flat = {
         f"{group}/{name}": tensor
         for group, tensors in checkpoint.tensors.items()
@@ -79,18 +55,20 @@ def save(checkpoint: Checkpoint, folder: Path) -> None:
     }
     with replacing(folder / CHECKPOINT) as part:
         save_file(
-            flat, part, {"identity": json.dumps(dict(checkpoint.identity)), "history": json.dumps(history)}
+            flat,
+            part,
+            {"identity": json.dumps(dict(checkpoint.identity)), "history": json.dumps(checkpoint.history)},
         )
     with replacing(folder / HISTORY) as part:
         part.write_text(history_csv(checkpoint.history))
 
 
-def history_csv(history: Sequence[Epoch]) -> str:
-    """The epochs as CSV text."""
+def history_csv(history: Sequence[Row]) -> str:
+    """The epochs as CSV text; all rows have the names of the first."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, [field.name for field in fields(Epoch)], lineterminator="\n")
+    writer = csv.DictWriter(text, list(history[0]), lineterminator="\n")
     writer.writeheader()
-    writer.writerows(asdict(epoch) for epoch in history)
+    writer.writerows(history)
     return text.getvalue()
 
 
@@ -111,7 +89,7 @@ def restore(folder: Path, identity: Mapping[str, str]) -> Checkpoint | None:
             facts = dict(file.metadata() or {})
             flat = {name: file.get_tensor(name) for name in file.keys()}
         theirs: dict[str, str] = json.loads(facts["identity"])
-        history = tuple(Epoch(**epoch) for epoch in json.loads(facts["history"]))
+        history = tuple(dict(row) for row in json.loads(facts["history"]))
     except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
         raise UsageError(f"{path} is no checkpoint, or a damaged one ({error}): {again}") from error
     for key, value in identity.items():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import count
 from pathlib import Path
@@ -17,7 +17,7 @@ from torch.nn import functional
 
 from likewise.errors import UsageError
 from likewise.networks.formats import Tensors
-from likewise.training.checkpoint import Checkpoint, Epoch, best_of, restore, save
+from likewise.training.checkpoint import Checkpoint, Row, restore, save
 from likewise.training.cifar10 import Labelled
 from likewise.training.cifar_module import CifarModule, fill, tensors_of
 from likewise.types import Progress, ProgressCallback
@@ -56,6 +56,28 @@ class Settings:
         for name in ("batch", "most", "patience"):
             if getattr(self, name) < 1:
                 raise UsageError(f"{name} {getattr(self, name)} is less than 1")
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What one epoch came to.
+
+    Attributes
+    ----------
+    loss, accuracy
+        Over the training pictures, while the epoch went and with dropout.
+    validation_loss, validation_accuracy
+        After it, without dropout.
+    seconds
+        Of training, without the validation.
+    """
+
+    number: int
+    loss: float
+    accuracy: float
+    validation_loss: float
+    validation_accuracy: float
+    seconds: float
 
 
 @dataclass(frozen=True)
@@ -107,7 +129,7 @@ def fit(
     history: list[Epoch] = []
     best: Tensors = {}
     if found := restore(folder, identity):
-        history, best = list(found.history), dict(found.tensors["best"])
+        history, best = [_epoch(row) for row in found.history], dict(found.tensors["best"])
         fill(module, found.tensors["weights"])
         _refill(optimiser, module, found.tensors)
     for number in count(len(history) + 1):
@@ -121,8 +143,19 @@ def fit(
         if best_of(history) is history[-1]:
             best = tensors_of(module)
         groups = {"weights": tensors_of(module), "best": best, **_moments(optimiser, module)}
-        save(Checkpoint(identity, tuple(history), groups), folder)
+        save(Checkpoint(identity, tuple(asdict(epoch) for epoch in history), groups), folder)
     raise AssertionError("count never ends")
+
+
+def best_of(history: Sequence[Epoch]) -> Epoch:
+    """The epoch of the lowest validation loss, the first among equals."""
+    return min(history, key=lambda epoch: epoch.validation_loss)
+
+
+def _epoch(row: Row) -> Epoch:
+    """An epoch as a checkpoint has it."""
+    numbers = dict(row)
+    return Epoch(int(numbers.pop("number")), **numbers)
 
 
 def evaluate(module: CifarModule, pictures: Labelled) -> tuple[float, float]:
