@@ -70,7 +70,7 @@ class FakeExtractor:
         self.batches.append(len(loaded))
         return np.stack([quarters(picture.pixels[0].astype(np.float32)) for picture in loaded])
 
-    def maps(self, loaded: Sequence[Loaded]) -> list[list[FloatArray]]:
+    def maps(self, loaded: Sequence[Loaded], scale: int = 0) -> list[list[FloatArray]]:
         """The colours of each pixel four times: a window of one colour is like a picture of that colour."""
         pixels = [picture.pixels[0].astype(np.float32) for picture in loaded]
         return [[np.tile(one.transpose(2, 0, 1), (4, 1, 1))] for one in pixels]

@@ -125,7 +125,7 @@ def test_a_quantiser_remembers_what_it_was_learned_on() -> None:
 class Mapped(FakeExtractor):
     """Its map of a picture is the picture."""
 
-    def maps(self, loaded: Sequence[Loaded]) -> list[list[FloatArray]]:
+    def maps(self, loaded: Sequence[Loaded], scale: int = 0) -> list[list[FloatArray]]:
         return [[one.pixels[0].transpose(2, 0, 1).astype(np.float32)] for one in loaded]
 
 

@@ -139,6 +139,15 @@ def _check_sheet(sheet: Path, pictures: Sequence[Path | int], opened: Collection
 def compare(
     first: Annotated[Path, typer.Argument(help="A picture file.")],
     second: Annotated[Path, typer.Argument(help="Another picture file.")],
+    explain: Annotated[
+        Path | None,
+        typer.Option(
+            "--explain",
+            metavar="FILE",
+            help="Draw over both pictures what each place gives to their similarity: .png, .jpg or .webp.",
+            show_default=False,
+        ),
+    ] = None,
     engine: Engine = "openvino",
     device: Device = "cpu",
     max_pixels: MaxPixels = None,
@@ -152,8 +161,18 @@ def compare(
     from likewise.collection.collection import Collection
 
     with Collection.open(find_collection(collection), engine=engine, device=device) as opened:
+        if explain is not None:
+            _check_sheet(explain, [first, second], opened)
+            _explain(opened, first, second, explain, max_pixels)
         found = opened.compare(first, second, max_pixels=max_pixels)
     show(found, _comparison_lines(found), as_json=as_json)
+
+
+def _explain(opened: Collection, first: Path, second: Path, out: Path, max_pixels: int | None) -> None:
+    from likewise.drawing_explanation import explanation_sheet
+
+    why = opened.explain(first, second, max_pixels=max_pixels)
+    explanation_sheet(first, second, why, out, max_pixels=max_pixels)
 
 
 def _comparison_lines(found: Comparison) -> list[str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from threading import RLock
 from types import TracebackType
 
-from likewise.collection.asking import Corners, Query, whole
+from likewise.collection.asking import Corners, Query, corners, whole
 from likewise.collection.catalogue import Catalogue, Failure, Place
 from likewise.collection.codes import Code
 from likewise.collection.comparing import compare
@@ -28,6 +28,7 @@ from likewise.descriptors.manifest import Manifest
 from likewise.descriptors.recipe import Recipe, load_recipe
 from likewise.engines import cores
 from likewise.errors import CollectionNotFound, ManifestMismatch, StorageError, UsageError
+from likewise.inspection.explain import Explanation, check, explain
 from likewise.ranking.exact import Metric
 from likewise.ranking.stages import Stage
 from likewise.types import CropScale, FloatArray, Hit, IntArray, ProgressCallback
@@ -295,6 +296,30 @@ class Collection:
         vectors = searcher.vector(a, box=box, crop=crop), searcher.vector(b, crop=crop)
         own = [picture for query in (a, b) if (picture := searcher.own(query)) is not None]
         return compare(*vectors, searcher.snapshot, own=own)
+
+    def explain(
+        self,
+        a: Query,
+        b: Query,
+        *,
+        box: Corners | None = None,
+        crop: CropScale = "whole",
+        max_pixels: int | None = None,
+    ) -> Explanation:
+        """Share the similarity of two pictures out among their places; ``box`` and ``crop`` concern ``a``.
+
+        Raises
+        ------
+        BadPicture, BadBox, UsageError
+            When a query is no picture that can be read, or the recipe does not share out: see
+            `likewise.inspection.explain.explain`.
+        ManifestMismatch
+            When the pictures would be described otherwise than the collection was.
+        """
+        check(self.recipe)
+        searcher = self._searcher(max_pixels)
+        sources = [searcher.source(query) for query in (a, b)]
+        return explain(self._describe_with(1), *sources, box=corners(box), crop=crop, max_pixels=max_pixels)
 
     def vectors(self) -> tuple[IntArray, FloatArray]:
         """Ids ``(n,)`` and vectors ``(n, d)`` of all pictures, by id; read-only, for searches share them."""

@@ -44,10 +44,10 @@ class Describer(Protocol):
 
 
 class MapDescriber(Describer, Protocol):
-    """What also gives the maps that a vector is pooled from, to localise with."""
+    """What also gives the maps that a vector is pooled from, to localise and to explain with."""
 
-    def maps(self, loaded: Sequence[Loaded]) -> list[list[FloatArray]]:
-        """Give each picture's maps ``(c, h, w)``, one a part of the recipe."""
+    def maps(self, loaded: Sequence[Loaded], scale: int = 0) -> list[list[FloatArray]]:
+        """Give each picture's maps ``(c, h, w)`` at one of the scales, one a part of the recipe."""
 
 
 class DescriberFactory(Protocol):

@@ -16,6 +16,7 @@ from likewise.collection.selecting import Selection
 from likewise.collection.snapshot import Snapshot
 from likewise.collection.walk import real_path
 from likewise.errors import BadPicture, UsageError
+from likewise.pictures import Source
 from likewise.ranking.feedback import combined, refined
 from likewise.ranking.localise import Localiser
 from likewise.ranking.stages import Stage, rank
@@ -65,20 +66,31 @@ class Searcher:
             When the query cannot be used.
         """
         area = corners(box)
-        if is_number(query):
-            row = whole(query, "an id")
-            if area is None:
-                return self.snapshot.vector(row)
-            query = path_of(self.catalogue, self.path, row)
+        if is_number(query) and area is None:
+            return self.snapshot.vector(whole(query, "an id"))
         if isinstance(query, np.ndarray) and query.ndim == 1:
             if area is not None:
                 raise UsageError("a box belongs to a picture: it cannot be given with a vector")
             return self.snapshot.fit(query)
-        source = as_picture(query)
+        source = self.source(query)
         describer = self.describer()
         loaded = describer.prepare(source, box=area, crop=crop, max_pixels=self.max_pixels)
         vector: FloatArray = describer.describe([loaded])[0]
         return vector
+
+    def source(self, query: Query) -> Source:
+        """Give the picture that a query is, or the file of the one whose id it is.
+
+        Raises
+        ------
+        UsageError
+            When it is no picture.
+        """
+        if is_number(query):
+            return path_of(self.catalogue, self.path, whole(query, "an id"))
+        if isinstance(query, np.ndarray) and query.ndim == 1:
+            raise UsageError("a vector has no places: give a picture, or the id of one in the collection")
+        return as_picture(query)
 
     def refined(
         self, vector: FloatArray, *, also: Sequence[Query], yes: Sequence[Query], no: Sequence[Query]

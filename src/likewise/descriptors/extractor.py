@@ -116,8 +116,13 @@ class Extractor:
         ]
         return self._chain(np.concatenate(parts, axis=1))
 
-    def maps(self, loaded: Sequence[Loaded]) -> list[list[FloatArray]]:
-        """Give the maps that prepared pictures are pooled from, at the first scale.
+    def maps(self, loaded: Sequence[Loaded], scale: int = 0) -> list[list[FloatArray]]:
+        """Give the maps that prepared pictures are pooled from, at one scale.
+
+        Parameters
+        ----------
+        scale
+            Which of the recipe's scales, counted from 0.
 
         Returns
         -------
@@ -138,7 +143,7 @@ class Extractor:
                 )
         names = _taps(self.recipe, self._card)
         places = [list(dict.fromkeys(names)).index(name) for name in names]
-        found = [self._mapper.run(np.stack(picture.pixels[:1])) for picture in loaded]
+        found = [self._mapper.run(np.stack(picture.pixels[scale : scale + 1])) for picture in loaded]
         return [[maps[place][0] for place in places] for maps in found]
 
     @cached_property

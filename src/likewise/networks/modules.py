@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -82,7 +82,11 @@ class Chain(nn.Module):
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         """Run the chain and collect the taps."""
-        found: dict[str, Tensor] = {}
+        found = {name: value for name, value in self.walk(x) if name in self.taps}
+        return tuple(found[tap] for tap in self.taps)
+
+    def walk(self, x: Tensor) -> Iterator[tuple[str, Tensor]]:
+        """Run the chain layer by layer: each one's name and what comes out of it."""
         held: dict[int, Tensor] = {}  # inputs of residual blocks, by the index of the block's first layer
         starts = set(self.blocks.values())
         for index, (layer, module) in enumerate(zip(self.chain, self.layers, strict=True)):
@@ -91,9 +95,7 @@ class Chain(nn.Module):
             x = module(x)
             if index in self.blocks:
                 x = x + held.pop(self.blocks[index])
-            if layer.name in self.taps:
-                found[layer.name] = x
-        return tuple(found[tap] for tap in self.taps)
+            yield layer.name, x
 
 
 def build(card: Card, tensors: Mapping[str, np.ndarray], taps: Sequence[str]) -> nn.Module:

@@ -1,0 +1,181 @@
+"""Which places of two pictures make them alike: the similarity, shared out among the cells of both maps.
+
+The similarity is a sum over the numbers of two vectors. With the vector of the one picture held, it is
+affine in what each cell of the other gives to its pooled vector, so that it falls apart into one number a
+cell and a constant, which only a whitening has: minus its mean. Nothing is estimated; the numbers add up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from likewise.descriptors.recipe import Recipe
+from likewise.errors import UsageError
+from likewise.inspection.grids import spread
+from likewise.inspection.shares import SHARES, Doubles, pieces
+from likewise.inspection.tracing import trace
+from likewise.pictures import Loaded, Source
+from likewise.types import Box, CropScale, FloatArray
+
+
+class MapReader(Protocol):
+    """What explaining asks of an extractor."""
+
+    @property
+    def recipe(self) -> Recipe:
+        """How it makes vectors."""
+
+    def prepare(
+        self,
+        source: Source,
+        *,
+        box: Box | None = None,
+        crop: CropScale = "whole",
+        max_pixels: int | None = None,
+    ) -> Loaded:
+        """Decode and resize."""
+
+    def maps(self, loaded: Sequence[Loaded], scale: int = 0) -> list[list[FloatArray]]:
+        """Give each picture's maps ``(c, h, w)`` at one scale, one a part of the recipe."""
+
+
+@dataclass(frozen=True)
+class Contributions:
+    """What the places of one picture give to a similarity.
+
+    Attributes
+    ----------
+    area
+        What of the upright picture the cells cover, evenly, in its pixels.
+    cells
+        float64 ``(h, w)``: what each cell of the finest map gives, all scales and parts added. Those of
+        coarser maps are spread evenly over their area.
+    constant
+        What no place gives: the mean of a whitening. ``cells.sum() + constant`` is the similarity.
+    """
+
+    area: Box
+    cells: Doubles
+    constant: float
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """A similarity and where in two pictures it comes from.
+
+    Attributes
+    ----------
+    similarity
+        As a collection of that recipe scores the pair, to rounding.
+    first, second
+        Either one adds up to the similarity.
+    """
+
+    similarity: float
+    first: Contributions
+    second: Contributions
+
+
+def explain(
+    extractor: MapReader,
+    a: Source,
+    b: Source,
+    *,
+    box: Box | None = None,
+    crop: CropScale = "whole",
+    max_pixels: int | None = None,
+) -> Explanation:
+    """Share the similarity of two pictures out among their places.
+
+    Parameters
+    ----------
+    extractor
+        A `likewise.descriptors.extractor.Extractor`.
+    a, b
+        Anything that `likewise.pictures.load` takes.
+    box, crop
+        Part of ``a`` to compare, in pixels of the upright picture, and how it is resized.
+
+    Raises
+    ------
+    BadPicture, BadBox
+        When a picture or the box cannot be used.
+    UsageError
+        When the recipe does not share out: its pooling is not one of `likewise.inspection.shares.SHARES`, it
+        reads a vector instead of a map, or it compares by distance.
+    """
+    check(extractor.recipe)
+    loaded = (
+        extractor.prepare(a, box=box, crop=crop, max_pixels=max_pixels),
+        extractor.prepare(b, max_pixels=max_pixels),
+    )
+    cells = [_pieces(extractor, picture) for picture in loaded]
+    traces = [
+        trace(extractor.recipe, [[x.sum(axis=(1, 2)) for x in scale] for scale in found]) for found in cells
+    ]
+    first, second = (
+        _contributions(
+            cells[own], *traces[own].back(traces[1 - own].vector), _area(loaded[own], (box, None)[own])
+        )
+        for own in (0, 1)
+    )
+    return Explanation(float(traces[0].vector @ traces[1].vector), first, second)
+
+
+def check(recipe: Recipe) -> None:
+    """See that the similarities of a recipe share out among cells.
+
+    Raises
+    ------
+    UsageError
+        When they do not, with what to use instead.
+    """
+    for part in recipe.parts:
+        if part.pool not in SHARES:
+            raise UsageError(
+                f"pool {part.pool!r} of recipe {recipe.name!r} does not share out among cells: use a recipe "
+                f"with pool {', '.join(list(SHARES)[:-1])} or {list(SHARES)[-1]}, such as default"
+            )
+    if recipe.distance != "cosine":
+        raise UsageError(
+            f"recipe {recipe.name!r} compares by distance, which is no sum over places: use one with "
+            'distance = "cosine"'
+        )
+
+
+def _pieces(extractor: MapReader, picture: Loaded) -> list[list[Doubles]]:
+    """For each scale and each part what every cell gives to the pooled vector, ``(c, h, w)``."""
+    parts = extractor.recipe.parts
+    return [
+        [
+            pieces(maps, part.pool, part.options)
+            for maps, part in zip(extractor.maps([picture], scale)[0], parts, strict=True)
+        ]
+        for scale in range(len(extractor.recipe.scales))
+    ]
+
+
+def _contributions(
+    cells: Sequence[Sequence[Doubles]], weights: Sequence[Sequence[Doubles]], constant: float, area: Box
+) -> Contributions:
+    grids = [
+        np.einsum("c,chw->hw", weight, x)
+        for scale, found in zip(cells, weights, strict=True)
+        for x, weight in zip(scale, found, strict=True)
+    ]
+    height, width = (max(sides) for sides in zip(*(grid.shape for grid in grids), strict=True))
+    total = np.zeros((height, width))
+    for grid in grids:
+        total += spread(grid.shape[0], height) @ grid @ spread(grid.shape[1], width).T
+    return Contributions(area, total, constant)
+
+
+def _area(loaded: Loaded, box: Box | None) -> Box:
+    """What of a picture was loaded."""
+    if box is None:
+        return Box(0, 0, loaded.width, loaded.height)
+    return Box(*box.clip(loaded.width, loaded.height))
