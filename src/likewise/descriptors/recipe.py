@@ -48,6 +48,7 @@ from likewise.descriptors.tables import (
 )
 from likewise.descriptors.transforms import Whitening
 from likewise.errors import BadRecipe, UsageError
+from likewise.networks.weights import identity_of
 from likewise.pictures import Resize
 from likewise.registry import lookup
 
@@ -171,7 +172,7 @@ class Recipe:
         Name of a set of weights on the network's card, empty for the first; or the path of a
         ``.safetensors`` file such as `likewise train` writes.
     weights_sha256
-        Of that file, taken from it unless given; empty for a name.
+        Identity of the tensors in that file, taken from it unless given; empty for a name.
     scales
         Factors on the resize policy; the vectors of all scales are added.
     code
@@ -182,7 +183,9 @@ class Recipe:
     Raises
     ------
     BadRecipe
-        When parts cannot go together, a value is out of bounds, or a weights file cannot be read.
+        When parts cannot go together, or a value is out of bounds.
+    WeightsMissing, BadWeights
+        When a weights file is not there, or is none.
     """
 
     name: str
@@ -204,9 +207,9 @@ class Recipe:
         if (self.code == "pq") != bool(self.quantiser):
             raise BadRecipe("code 'pq' and a quantiser belong together; Recipe.quantised(path) sets both")
         if self.weights.endswith(".safetensors") and not self.weights_sha256:
-            named = _named(Path(self.weights), "weights")
-            object.__setattr__(self, "weights", named["file"])
-            object.__setattr__(self, "weights_sha256", named["sha256"])
+            path = Path(self.weights).absolute()
+            object.__setattr__(self, "weights", str(path))
+            object.__setattr__(self, "weights_sha256", identity_of(path))
         if not (self.network and self.parts and self.scales):
             raise BadRecipe("a recipe needs a network, at least one part and at least one scale")
         if self.resize.scale != 1:
@@ -260,8 +263,8 @@ class Recipe:
 
         Raises
         ------
-        BadRecipe
-            When the file cannot be read.
+        WeightsMissing, BadWeights
+            When it is not there, or is none.
         """
         return replace(self, name=f"{self.name}-tuned", weights=str(path), weights_sha256="")
 
@@ -436,7 +439,7 @@ def _step(table: Any, folder: Path) -> Step:
 
 
 def _resolved(options: dict[str, Any], folder: Path, what: str = "whitening") -> dict[str, Any]:
-    """Options in which a file is found from ``folder``, and looked at where it is named without its digest."""
+    """Options whose file is found from ``folder``, and looked at where it is named without its digest."""
     file = options.get("file")
     if not isinstance(file, str) or not file:
         return options

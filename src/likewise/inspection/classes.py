@@ -15,6 +15,7 @@ from likewise.inspection.statistics import entropy
 from likewise.networks.cifar import CLASSES
 from likewise.types import FloatArray
 
+
 @dataclass(frozen=True)
 class Answer:
     """Probabilities of a classifier for one picture.

@@ -73,12 +73,32 @@ def choose(card: Card, name: str = "") -> Weights:
     if not name.endswith(SUFFIX):
         return card.weights_named(name or None)
     path = Path(name)
-    if not path.is_file():
-        raise WeightsMissing(f"there is no weights file {path}: give the path of one, or train it again")
-    facts = _header(path)
+    facts = _header(_there(path))
     if facts.get("network") != card.name:
         raise BadWeights(f"{path} holds weights of {facts.get('network', 'no network')}, not of {card.name}")
     return replace(_of_name(card, facts.get("weights")), name=name, sources=(Source("file", name),))
+
+
+def identity_of(path: Path) -> str:
+    """The identity of a file that `write` wrote, read from its header: that of its tensors, not of its bytes.
+
+    Raises
+    ------
+    WeightsMissing
+        When there is no such file.
+    BadWeights
+        When it is damaged or of another kind.
+    """
+    facts = _header(_there(path))
+    if "identity" not in facts:
+        raise BadWeights(f"{path} was not written by likewise: import it with `likewise networks import`")
+    return facts["identity"]
+
+
+def _there(path: Path) -> Path:
+    if not path.is_file():
+        raise WeightsMissing(f"there is no weights file {path}: give the path of one, or train it again")
+    return path
 
 
 def locate(card: Card, weights: Weights) -> WeightsFile:

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from likewise.assets import sha256_file
 from likewise.descriptors.device import DevicePart
 from likewise.descriptors.recipe import Recipe
 from likewise.errors import UsageError
@@ -88,7 +87,7 @@ def fit_network(
         recipe,
         name=f"{recipe.name}-tuned",
         weights=named.path.name,
-        weights_sha256=sha256_file(named.path),
+        weights_sha256=named.identity,
     )
     return tuned, learned
 
