@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from likewise.drawing import result_sheet
     from likewise.errors import LikewiseError
     from likewise.export.extraction import extract
+    from likewise.inspection.inspection import inspect, inspect_pair
     from likewise.types import Box, Hit, Progress
 
 _HOMES = {
@@ -34,6 +35,8 @@ _HOMES = {
     "Recipe": "descriptors.recipe",
     "__version__": "_version",
     "extract": "export.extraction",
+    "inspect": "inspection.inspection",
+    "inspect_pair": "inspection.inspection",
     "load_recipe": "descriptors.recipe",
     "recipe_names": "descriptors.recipe",
     "result_sheet": "drawing",
@@ -49,6 +52,8 @@ __all__ = [
     "Recipe",
     "__version__",
     "extract",
+    "inspect",
+    "inspect_pair",
     "load_recipe",
     "recipe_names",
     "result_sheet",

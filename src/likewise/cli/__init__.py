@@ -18,6 +18,7 @@ from likewise.cli import (
     evaluating,
     extract,
     indexing,
+    inspecting,
     networks,
     quantising,
     recipes,
@@ -46,6 +47,7 @@ extract.register(app)
 evaluating.register(app)
 sweeping.register(app)
 training.register(app)
+inspecting.register(app)
 demo.register(app)
 app.add_typer(networks.app)
 app.add_typer(recipes.app)

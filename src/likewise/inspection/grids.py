@@ -25,4 +25,4 @@ def averaged(cells: NDArray[np.float32], side: int) -> NDArray[np.float64]:
     height, width, _ = cells.shape
     rows = spread(height, side) * (side / height)
     columns = spread(width, side) * (side / width)
-    return np.einsum("ah,hwc,bw->abc", rows, cells, columns, optimize=True)
+    return np.asarray(np.einsum("ah,hwc,bw->abc", rows, cells, columns, optimize=True))

@@ -7,6 +7,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from threadpoolctl import threadpool_limits
+
 from likewise.errors import UnknownName, UsageError
 from likewise.inspection.classes import Answer, answer
 from likewise.inspection.maps import View, view
@@ -207,7 +209,8 @@ def inspect_pair(
 
 def _behind(steps: Iterator[tuple[Tap, FloatArray]], top: int | None) -> Iterator[View]:
     """Look at each tap in a second thread while the network goes on to the next: one map more is held."""
-    with ThreadPoolExecutor(1) as pool:
+    # numpy's BLAS threads and the network's would wait for each other's processors, many times a tap
+    with ThreadPoolExecutor(1) as pool, threadpool_limits(1, "blas"):
         last: Future[View] | None = None
         for tap, cells in steps:
             if last:

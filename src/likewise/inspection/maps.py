@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from likewise.errors import UsageError
 from likewise.inspection.statistics import Statistics
 from likewise.networks.card import Tap
 from likewise.types import Box, FloatArray, IntArray
@@ -95,6 +96,30 @@ def reduced(cells: FloatArray, side: int) -> FloatArray:
         cells = np.pad(cells, ((0, spare[0]), (0, spare[1]), (0, 0)), mode="edge")
     blocks = cells.reshape(cells.shape[0] // step, step, cells.shape[1] // step, step, channels)
     return np.asarray(blocks.mean(axis=(1, 3)))
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell of a tap's map, its row and column counted from 0."""
+
+    tap: str
+    row: int
+    column: int
+
+    @classmethod
+    def parse(cls, text: str) -> Cell:
+        """Read ``tap:row,column``.
+
+        Raises
+        ------
+        UsageError
+            When it is something else.
+        """
+        tap, _, place = text.rpartition(":")
+        row, _, column = place.partition(",")
+        if not (tap and row.strip().isdecimal() and column.strip().isdecimal()):
+            raise UsageError(f"cell {text!r} is not tap:row,column, such as relu5_3:4,7")
+        return cls(tap, int(row), int(column))
 
 
 def receptive_box(tap: Tap, row: int, column: int) -> Box:

@@ -1,0 +1,416 @@
+"""``likewise inspect``: what a network sees in a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from likewise.cli.options import Json, MaxPixels
+from likewise.cli.output import left_out_lines, printable, progress, show, table
+from likewise.errors import UsageError
+
+if TYPE_CHECKING:  # numpy stands behind them, and help must not wait for that
+    from likewise.inspection.alignment import Alignment
+    from likewise.inspection.inspection import Inspection, Pair
+    from likewise.inspection.maps import View
+    from likewise.inspection.network import Network
+    from likewise.networks.card import Tap
+
+Scale = Literal["shared", "map"]
+
+
+def _names() -> list[str]:
+    from likewise.networks import NETWORKS
+
+    return list(NETWORKS)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command of this module."""
+    app.command()(inspect)
+
+
+def inspect(
+    picture: Annotated[Path, typer.Argument(help="A picture file.")],
+    network: Annotated[
+        str, typer.Option("--network", help="A name of `likewise networks`.", autocompletion=_names)
+    ] = "efficientnet-lite0",
+    weights: Annotated[
+        str,
+        typer.Option("--weights", metavar="NAME", help="Which weights of the network.", show_default=False),
+    ] = "",
+    against: Annotated[
+        str | None,
+        typer.Option(
+            "--against",
+            metavar="NETWORK",
+            help="A second network, looked at side by side on the same scales.",
+            show_default=False,
+            autocompletion=_names,
+        ),
+    ] = None,
+    against_weights: Annotated[
+        str | None,
+        typer.Option(
+            "--against-weights",
+            metavar="NAME",
+            help="Its weights; without --against: other weights of the same network.",
+            show_default=False,
+        ),
+    ] = None,
+    taps: Annotated[
+        str,
+        typer.Option(
+            "--taps",
+            metavar="TAP,TAP...",
+            help="Names of `likewise networks show`; mine=theirs where two networks call them differently. "
+            "Without it: all.",
+            show_default=False,
+        ),
+    ] = "",
+    size: Annotated[
+        int,
+        typer.Option(
+            "--size",
+            min=0,
+            help="Longest side of the picture in pixels. 0: 320, or the side of fully connected layers.",
+        ),
+    ] = 0,
+    sheets: Annotated[
+        Path | None,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="DIR",
+            help="Draw a sheet of each tap's maps into this folder.",
+            show_default=False,
+        ),
+    ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            "--report",
+            metavar="FILE",
+            help="Write everything as one .html file that needs nothing else.",
+            show_default=False,
+        ),
+    ] = None,
+    top: Annotated[
+        int | None,
+        typer.Option("--top", min=1, help="Draw only so many maps, the strongest.", show_default=False),
+    ] = None,
+    scale: Annotated[
+        Scale, typer.Option("--scale", help="One scale for the maps of a sheet, or each map's own.")
+    ] = "shared",
+    cell: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--cell",
+            metavar="TAP:ROW,COLUMN",
+            help="Show what a cell of a map sees. May be repeated.",
+            show_default=False,
+        ),
+    ] = None,
+    on: Annotated[
+        Path | None,
+        typer.Option(
+            "--on",
+            metavar="DIR",
+            help="Also compare the layers by CKA on the pictures of this folder.",
+            show_default=False,
+        ),
+    ] = None,
+    most: Annotated[
+        int, typer.Option("--most", min=4, help="At most so many of them, spread evenly over the folder.")
+    ] = 100,
+    classes: Annotated[
+        Path | None,
+        typer.Option(
+            "--classes", metavar="FILE", help="Names of the classes, one a line.", show_default=False
+        ),
+    ] = None,
+    max_pixels: MaxPixels = None,
+    as_json: Json = False,
+) -> None:
+    """Look into a network: its maps, their statistics, what it answers, and two networks side by side."""
+    from likewise.inspection.classes import read_names
+    from likewise.inspection.fields import located
+    from likewise.inspection.maps import Cell
+    from likewise.inspection.network import open_network
+
+    wanted = [Cell.parse(text) for text in cell or ()]
+    if wanted and not (sheets or report):
+        raise UsageError("--cell is drawn: say where with -o DIR or --report FILE")
+    _check_outputs(picture, sheets, report)
+    second = against or (network if against_weights else None)
+    opened = [open_network(network, weights=weights)]
+    if second:
+        opened.append(open_network(second, weights=against_weights or ""))
+    names = [name.strip() for name in taps.split(",") if name.strip()] or None
+    said = read_names(classes) if classes else None
+    found = _look(opened, picture, names, size=size, top=top, classes=said, max_pixels=max_pixels)
+    places = [located(opened[0], _sides(found)[0], one) for one in wanted]
+    alignment = _align(opened, found, on, most, size, max_pixels) if on else None
+    drawn = _draw(found, sheets, scale, places) if sheets else []
+    if report:
+        from likewise.drawing_page import write_page
+
+        write_page(found, report, name=picture.name, scale=scale, cells=places, alignment=alignment)
+    show(
+        _value(found, alignment, drawn, report),
+        _lines(found, alignment, sheets, drawn, report),
+        as_json=as_json,
+    )
+
+
+def _check_outputs(picture: Path, sheets: Path | None, report: Path | None) -> None:
+    """Refuse, before anything runs, what could not be written at the end."""
+    from likewise.errors import StorageError
+
+    if report:
+        from likewise.drawing import spare
+        from likewise.drawing_page import check_page
+
+        check_page(report)
+        spare(report, picture)
+    if sheets:
+        try:
+            sheets.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StorageError(f"the folder {sheets} cannot be made: {error.strerror}") from error
+
+
+def _look(
+    opened: Sequence[Network],
+    picture: Path,
+    taps: list[str] | None,
+    *,
+    size: int,
+    top: int | None,
+    classes: list[str] | None,
+    max_pixels: int | None,
+) -> Inspection | Pair:
+    from likewise.inspection.inspection import inspect as look
+    from likewise.inspection.inspection import inspect_pair
+
+    with progress("inspecting") as callback:
+        if len(opened) > 1:
+            return inspect_pair(
+                opened[0],
+                opened[1],
+                picture,
+                taps,
+                size=size,
+                top=top,
+                classes=classes,
+                max_pixels=max_pixels,
+                progress=callback,
+            )
+        return look(
+            opened[0],
+            picture,
+            taps,
+            size=size,
+            top=top,
+            classes=classes,
+            max_pixels=max_pixels,
+            progress=callback,
+        )
+
+
+def _align(
+    opened: Sequence[Network],
+    found: Inspection | Pair,
+    folder: Path,
+    most: int,
+    size: int,
+    max_pixels: int | None,
+) -> Alignment:
+    """CKA between the taps that were looked at."""
+    from likewise.evaluation.learning import choose
+    from likewise.inspection.alignment import align
+
+    taps = [[view.tap.name for view in side.views] for side in _sides(found)]
+    with progress("comparing layers") as callback:
+        return align(
+            opened[0],
+            opened[-1],
+            choose(folder, most=most).files,
+            (taps[0], taps[-1]),
+            size=size,
+            max_pixels=max_pixels,
+            progress=callback,
+        )
+
+
+def _draw(
+    found: Inspection | Pair, folder: Path, scale: Scale, cells: Sequence[tuple[Tap, tuple[int, int]]]
+) -> list[Path]:
+    """A sheet a tap and network, a picture a cell, and the distributions."""
+    from likewise.drawing_maps import field_sheet, map_sheet, shared_top
+
+    drawn = []
+    sides = _sides(found)
+    for place in range(len(sides[0].views)):
+        views = [side.views[place] for side in sides]
+        for letter, side, view in zip("ab", sides, views, strict=False):
+            mark = f"-{letter}" if len(sides) > 1 else ""
+            out = folder / f"{place + 1:02}{mark}-{view.tap.name.replace('/', '_')}.png"
+            map_sheet(side, view, out, scale=scale, top=shared_top(*views))
+            drawn.append(out)
+    for tap, cell in cells:
+        out = folder / f"cell-{tap.name.replace('/', '_')}-{cell[0]}-{cell[1]}.png"
+        field_sheet(sides[0], tap, cell, out)
+        drawn.append(out)
+    return [*drawn, _draw_distributions(sides, folder / "distributions.svg")]
+
+
+def _draw_distributions(sides: Sequence[Inspection], out: Path) -> Path:
+    from likewise.assets import replacing
+    from likewise.drawing_charts import distribution, stacked
+
+    charts = [distribution({"pixels": sides[0].colours}, title="pixels of the picture")]
+    for views in zip(*(side.views for side in sides), strict=True):
+        curves = {side.network: view.statistics.histogram for side, view in zip(sides, views, strict=True)}
+        title = " and ".join(dict.fromkeys(view.tap.name for view in views))
+        charts.append(distribution(curves, title=title))
+    with replacing(out) as part:
+        part.write_text(stacked(charts), encoding="utf-8")
+    return out
+
+
+def _sides(found: Inspection | Pair) -> list[Inspection]:
+    from likewise.inspection.inspection import Pair
+
+    return [found.first, found.second] if isinstance(found, Pair) else [found]
+
+
+def _divergences(found: Inspection | Pair) -> list[float]:
+    """Between the values of each two taps; none for one network."""
+    from likewise.inspection.inspection import Pair
+
+    return found.divergences if isinstance(found, Pair) else []
+
+
+def _value(
+    found: Inspection | Pair, alignment: Alignment | None, drawn: Sequence[Path], report: Path | None
+) -> dict[str, object]:
+    """What --json prints."""
+    sides = _sides(found)
+    value: dict[str, object] = {"networks": [_side_value(side) for side in sides]}
+    if divergences := _divergences(found):
+        value["divergence"] = divergences
+    if alignment:
+        failures = {str(path): str(why) for path, why in alignment.failures.items()}
+        value["cka"] = {
+            "rows": alignment.rows,
+            "columns": alignment.columns,
+            "values": alignment.values,
+            "pictures": alignment.pictures,
+            "failures": failures,
+        }
+    return value | {"sheets": list(drawn), "report": report}
+
+
+def _side_value(side: Inspection) -> dict[str, object]:
+    answer = side.answer and {
+        "entropy": side.answer.entropy,
+        "margin": side.answer.margin,
+        "top": [{"class": name, "probability": value} for name, value in side.answer.top(10)],
+    }
+    return {
+        "network": side.network,
+        "width": side.width,
+        "height": side.height,
+        "seen": side.pixels.shape[:2],
+        "pixel_entropy": side.colours.entropy,
+        "taps": [_tap_value(side, view) for view in side.views],
+        "answer": answer,
+        "left_out": side.left_out,
+    }
+
+
+def _tap_value(side: Inspection, view: View) -> dict[str, object]:
+    own = view.statistics
+    return {
+        "tap": view.tap,
+        "shape": view.shape,
+        "zeros": own.zeros,
+        "mean": own.mean,
+        "spread": own.spread,
+        "least": own.least,
+        "most": own.most,
+        "entropy": own.histogram.entropy,
+        "bin_width": own.histogram.bin_width,
+        "gain": side.gain(view),
+        "effective_rank": own.rank,
+        "histogram": own.histogram,
+    }
+
+
+def _lines(
+    found: Inspection | Pair,
+    alignment: Alignment | None,
+    sheets: Path | None,
+    drawn: Sequence[Path],
+    report: Path | None,
+) -> Iterator[str]:
+    sides = _sides(found)
+    for side in sides:
+        seen = f"{side.pixels.shape[1]} x {side.pixels.shape[0]}"
+        yield f"{side.network} on {seen} pixels, entropy of the pixels {side.colours.entropy:.2f} bits"
+        yield from table(
+            [_row(side, view) for view in side.views],
+            ("tap", "shape", "zeros", "mean", "spread", "bin", "entropy", "gain", "rank"),
+            right="zeros mean spread bin entropy gain rank",
+        )
+        if side.left_out:
+            yield f"left out: {', '.join(side.left_out)} (their weights are not here)"
+        if side.answer:
+            yield f"answer: entropy {side.answer.entropy:.2f} bits, margin {side.answer.margin:.3f}"
+            yield from (f"  {value:6.3f}  {printable(name)}" for name, value in side.answer.top())
+        yield ""
+    if divergences := _divergences(found):
+        yield "divergence of the values, in bits"
+        names = (
+            " and ".join(dict.fromkeys((a.tap.name, b.tap.name)))
+            for a, b in zip(sides[0].views, sides[1].views, strict=True)
+        )
+        yield from (f"  {value:.3f}  {name}" for name, value in zip(names, divergences, strict=True))
+        yield ""
+    if alignment:
+        yield f"CKA on {alignment.pictures} pictures: {alignment.first} down, {alignment.second} across"
+        yield from table(
+            [
+                [name, *(f"{value:.2f}" for value in row)]
+                for name, row in zip(alignment.rows, alignment.values, strict=True)
+            ],
+            ("", *alignment.columns),
+            right=" ".join(alignment.columns),
+        )
+        yield from left_out_lines(alignment.failures)
+        yield ""
+    if sheets:
+        yield f"sheets  {printable(sheets)} ({len(drawn)} files)"
+    if report:
+        yield f"report  {printable(report)}"
+    if not (sheets or report):
+        yield "give -o DIR for sheets of the maps, --report FILE.html for a page"
+
+
+def _row(side: Inspection, view: View) -> tuple[object, ...]:
+    own = view.statistics
+    return (
+        view.tap.name,
+        " x ".join(map(str, view.shape)),
+        f"{100 * own.zeros:.1f} %",
+        f"{own.mean:.3g}",
+        f"{own.spread:.3g}",
+        f"{own.histogram.bin_width:.2g}",
+        f"{own.histogram.entropy:.2f}",
+        f"{side.gain(view):+.2f}",
+        "-" if own.rank is None else f"{own.rank:.1f}",
+    )

@@ -1,0 +1,264 @@
+"""Sheets of feature maps: a tap's maps on one scale or each on its own, beside the picture."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from likewise import drawing
+from likewise.drawing_explanation import overlay
+from likewise.inspection.inspection import Inspection
+from likewise.inspection.maps import View, receptive_box, tile_side
+from likewise.networks.card import Tap
+from likewise.types import FloatArray, UInt8Array
+
+Scale = Literal["shared", "map"]
+"""``shared``: one scale for the sheet, so that maps can be compared; ``map``: each map's own."""
+
+_MARGIN, _GAP, _SIDE, _WIDTH = 28, 4, 280, 1100
+_CAPTIONED = 64  # sheets of so many tiles name each channel, larger ones the first of each row
+_ROW = 44  # room for that name
+_BELOW = (70, 140, 255)  # the colour of -1; 0 is black, 1 white
+
+
+def map_sheet(
+    found: Inspection, view: View, out: str | os.PathLike[str], *, scale: Scale = "shared", top: float = 0
+) -> None:
+    """Draw the maps of a tap beside the picture, or the largest numbers of a vector as bars.
+
+    Parameters
+    ----------
+    out
+        The file to write: ``.png``, ``.jpg`` or ``.webp``.
+    scale
+        Whether all maps share a scale; which it is stands on the sheet.
+    top
+        Of a shared scale, the magnitude that is drawn white; 0 for `shared_top` of this view.
+
+    Raises
+    ------
+    UsageError
+        When the ending of ``out`` is no format that can be written.
+    StorageError
+        When the sheet cannot be written.
+    """
+    drawing.check_sheet(out)
+    top = top or shared_top(view)
+    body = tiles(view, scale=scale, top=top) if view.maps is not None else bars(found, view)
+    beside = _beside(found, view)
+    above = 112
+    width = 3 * _MARGIN + _SIDE + max(body.width, 640)
+    sheet = Image.new("RGB", (width, above + max(body.height, beside.height) + _MARGIN), "white")
+    room = width - 2 * _MARGIN
+    drawing._write(sheet, (_MARGIN, _MARGIN - 6), f"{view.tap.name} of {found.network}", 22, room)
+    drawing._write(sheet, (_MARGIN, _MARGIN + 26), described(view), 15, room, drawing._FAINT)
+    if view.maps is not None:
+        text = scale_text(view, scale, top)
+        drawing._write(sheet, (2 * _MARGIN + _SIDE, _MARGIN + 54), text, 14, room - _SIDE, drawing._FAINT)
+    sheet.paste(beside, (_MARGIN, above))
+    sheet.paste(body, (2 * _MARGIN + _SIDE, above))
+    drawing._save(sheet, Path(out))
+
+
+def shared_top(*views: View) -> float:
+    """The magnitude below which 99.9 per cent of what is drawn of some views lie; 1 where all are 0."""
+    drawn = [np.abs(view.maps) for view in views if view.maps is not None]
+    if not drawn:
+        return 1.0
+    return max(float(np.quantile(maps, 0.999)) or float(maps.max()) for maps in drawn) or 1.0
+
+
+def described(view: View) -> str:
+    """What a tap is, in words."""
+    if view.maps is None:
+        return f"a vector of {view.shape[0]} numbers, of the whole picture"
+    channels, height, width = view.shape
+    sees = f"seeing {view.tap.field} x {view.tap.field}" if view.tap.field else "whose field is not measured"
+    pixels = "pixel" if view.tap.stride == 1 else f"{view.tap.stride} pixels"
+    return f"{channels} maps of {width} x {height} cells, a cell every {pixels}, {sees}"
+
+
+def scale_text(view: View, scale: Scale, top: float) -> str:
+    """Which scale the maps are drawn on."""
+    shown = len(view.channels)
+    which = "" if shown == view.shape[0] else f"the {shown} strongest; "
+    signed = ", blue below 0" if view.statistics.least < 0 else ""
+    if scale == "shared":
+        return f"{which}one scale for all: black 0, white {top:.3g} or more{signed}"
+    return f"{which}each map on its own scale: black 0, white its maximum{signed}; not to be compared"
+
+
+def tiles(view: View, *, scale: Scale, top: float, captions: bool = True) -> Image.Image:
+    """The maps of a view side by side; cells are drawn as squares, none is blurred."""
+    maps = view.maps
+    if maps is None:
+        raise ValueError(f"{view.tap.name} is a vector and has no maps")
+    zoom = max(1, tile_side(len(maps)) // max(maps.shape[1:]))
+    wide, high = maps.shape[2] * zoom, maps.shape[1] * zoom
+    named = captions and len(maps) <= _CAPTIONED
+    left = 0 if named or not captions else _ROW
+    columns = min(len(maps), max(1, _WIDTH // (wide + _GAP)))
+    if len(maps) <= _CAPTIONED:
+        columns = min(columns, max(8, math.ceil(math.sqrt(len(maps)))))
+    step = high + _GAP + (16 if named else 0)
+    rows = -(-len(maps) // columns)
+    sheet = Image.new("RGB", (left + columns * (wide + _GAP) - _GAP, rows * step), "white")
+    for place, (channel, one) in enumerate(zip(view.channels, maps, strict=True)):
+        row, column = divmod(place, columns)
+        own = top if scale == "shared" else float(np.abs(one).max()) or 1.0
+        tile = Image.fromarray(shaded(one, own)).resize((wide, high), Image.Resampling.NEAREST)
+        corner = (left + column * (wide + _GAP), row * step)
+        sheet.paste(tile, corner)
+        if named:
+            text = str(channel) if scale == "shared" else f"{channel}: {own:.3g}"
+            drawing._write(sheet, (corner[0], corner[1] + high + 1), text, 11, wide, drawing._FAINT)
+        elif left and column == 0:
+            drawing._write(sheet, (0, corner[1] + high // 2 - 7), str(channel), 11, left - 6, drawing._FAINT)
+    return sheet
+
+
+def shaded(values: FloatArray, top: float) -> UInt8Array:
+    """Black for 0, towards white for ``top``, towards blue for ``-top``: uint8 ``(h, w, 3)``."""
+    share = np.clip(values / top, -1, 1)[:, :, None]
+    light = np.where(share > 0, 255.0, np.array(_BELOW, np.float64))
+    return np.asarray(np.abs(share) * light + 0.5, np.uint8)
+
+
+def heat_picture(found: Inspection, view: View, side: int = _SIDE) -> Image.Image:
+    """The picture, coloured where the tap's channels are strong on average."""
+    if view.heat is None:
+        raise ValueError(f"{view.tap.name} is a vector and has no places")
+    heat = view.heat - view.heat.min()  # what all places share says nothing about places
+    share = heat / (float(heat.max()) or 1.0)
+    return Image.fromarray(overlay(_fitted(found.pixels, side), share**2, 1.0))
+
+
+def field_picture(found: Inspection, tap: Tap, cell: tuple[int, int], side: int = 560) -> Image.Image:
+    """The picture with a cell in red and its receptive field framed, as far as it lies inside."""
+    height, width, _ = found.pixels.shape
+    box = receptive_box(tap, *cell).clip(width, height)
+    picture = Image.fromarray(_fitted(found.pixels, side))
+    across, down = picture.width / width, picture.height / height
+    own = receptive_box(replace(tap, field=tap.stride), *cell)
+    draw = ImageDraw.Draw(picture)
+    draw.rectangle(
+        (own.x1 * across, own.y1 * down, own.x2 * across, own.y2 * down), fill="#e01e26", outline="white"
+    )
+    drawing._outline(picture, box, across, down)
+    return picture
+
+
+def field_sheet(found: Inspection, tap: Tap, cell: tuple[int, int], out: str | os.PathLike[str]) -> None:
+    """Write `field_picture` with a line that says which cell it is and what it sees.
+
+    Raises
+    ------
+    UsageError, StorageError
+        As `map_sheet`.
+    """
+    drawing.check_sheet(out)
+    picture = field_picture(found, tap, cell)
+    sheet = Image.new(
+        "RGB", (max(picture.width, 420) + 2 * _MARGIN, picture.height + 2 * _MARGIN + 54), "white"
+    )
+    room = sheet.width - 2 * _MARGIN
+    title = f"{tap.name}, row {cell[0]}, column {cell[1]}"
+    drawing._write(sheet, (_MARGIN, _MARGIN - 6), title, 20, room)
+    drawing._write(sheet, (_MARGIN, _MARGIN + 22), field_text(found, tap, cell), 14, room, drawing._FAINT)
+    sheet.paste(picture, (_MARGIN, _MARGIN + 54))
+    drawing._save(sheet, Path(out))
+
+
+def field_text(found: Inspection, tap: Tap, cell: tuple[int, int]) -> str:
+    """What a cell sees, in words."""
+    height, width, _ = found.pixels.shape
+    box = receptive_box(tap, *cell)
+    x1, y1, x2, y2 = box.clip(width, height)
+    inside = "" if (x2 - x1, y2 - y1) == (tap.field, tap.field) else f", {x2 - x1} x {y2 - y1} of them inside"
+    return f"sees {tap.field} x {tap.field} of {width} x {height} pixels{inside}"
+
+
+def bars(found: Inspection, view: View, count: int = 20) -> Image.Image:
+    """The largest numbers of a vector as bars, with the names of classes where they are known."""
+    rows = largest(found, view, count)
+    sheet = Image.new("RGB", (760, 30 * len(rows) + 40), "white")
+    draw = ImageDraw.Draw(sheet)
+    top = max(abs(value) for _, value in rows) or 1.0
+    told = f"the {len(rows)} largest of {view.shape[0]}"
+    drawing._write(sheet, (0, 0), told, 14, 700, drawing._FAINT)
+    for place, (name, value) in enumerate(rows):
+        y = 34 + 30 * place
+        drawing._write(sheet, (0, y), name, 14, 240)
+        long = round(400 * abs(value) / top)
+        draw.rectangle((250, y + 2, 250 + max(1, long), y + 17), fill="#0072b2" if value >= 0 else "#d55e00")
+        drawing._write(sheet, (260 + long, y), f"{value:.3g}", 14, 90, drawing._FAINT)
+    return sheet
+
+
+def largest(found: Inspection, view: View, count: int) -> list[tuple[str, float]]:
+    """The largest numbers of a vector, each with its class or its channel."""
+    if view.vector is None:
+        raise ValueError(f"{view.tap.name} is a map, not a vector")
+    names: Sequence[str] = [f"channel {number}" for number in view.channels]
+    if (
+        found.answer
+        and len(found.answer.names) == len(names)
+        and view.tap.name in ("logits", "probabilities")
+    ):
+        names = found.answer.names
+    order = np.argsort(-view.vector, kind="stable")[:count]
+    return [(names[place], float(view.vector[place])) for place in order]
+
+
+def facts(found: Inspection, view: View) -> list[tuple[str, str]]:
+    """The statistics of a view, for people."""
+    own = view.statistics
+    lines = [
+        ("zeros", f"{100 * own.zeros:.1f} %"),
+        ("mean, spread", f"{own.mean:.3g}, {own.spread:.3g}"),
+        ("range", f"{own.least:.3g} to {own.most:.3g}"),
+        ("entropy", f"{own.histogram.entropy:.2f} bits (bins of {own.histogram.bin_width:.2g})"),
+        ("gain", f"{found.gain(view):+.2f} bits against the pixels"),
+    ]
+    if found.answer and view.vector is not None and len(found.answer.names) == view.shape[0]:
+        classes = f"{np.log2(view.shape[0]):.2f}"
+        lines.append(("entropy of the answer", f"{found.answer.entropy:.2f} of {classes} bits"))
+        lines.append(("margin", f"{found.answer.margin:.3f}"))
+    if own.rank is not None:
+        lines.append(("effective rank", f"{own.rank:.1f} of {view.shape[0]}"))
+    return lines
+
+
+def _beside(found: Inspection, view: View) -> Image.Image:
+    """The picture, where in it the tap is strong, and the statistics."""
+    pictures = [(Image.fromarray(_fitted(found.pixels, _SIDE)), "the picture as the network got it")]
+    if view.heat is not None:
+        pictures.append((heat_picture(found, view), "mean magnitude of the maps"))
+    lines = facts(found, view)
+    height = sum(picture.height + 34 for picture, _ in pictures) + 42 * len(lines)
+    panel = Image.new("RGB", (_SIDE, height), "white")
+    y = 0
+    for picture, text in pictures:
+        panel.paste(picture, (0, y))
+        drawing._write(panel, (0, y + picture.height + 5), text, 13, _SIDE, drawing._FAINT)
+        y += picture.height + 34
+    for name, text in lines:
+        drawing._write(panel, (0, y), name, 13, _SIDE, drawing._FAINT)
+        drawing._write(panel, (0, y + 17), text, 14, _SIDE)
+        y += 42
+    return panel
+
+
+def _fitted(pixels: UInt8Array, side: int) -> UInt8Array:
+    """The picture as large as a square of ``side`` takes it."""
+    factor = side / max(pixels.shape[:2])
+    size = [max(1, round(length * factor)) for length in (pixels.shape[1], pixels.shape[0])]
+    kind = Image.Resampling.BICUBIC if factor < 4 else Image.Resampling.NEAREST
+    return np.asarray(Image.fromarray(pixels).resize((size[0], size[1]), kind))
