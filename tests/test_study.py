@@ -140,7 +140,7 @@ def test_the_command_from_beginning_to_end(
     assert "report: out/report.html" in out
     page = Path("out/report.html").read_text("utf-8")
     assert not re.search(r'(src|href)="(?!data:)', page)  # nothing outside the file
-    assert page.count("data:image/png;base64,") == 10
+    assert page.count("data:image/png;base64,") == 14
     assert page.count('<div class="claim ') == 4
     results = json.loads(Path("out/study.json").read_text())
     assert [network["pictures"] for network in results["networks"]] == [40, 20]

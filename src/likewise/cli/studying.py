@@ -96,5 +96,9 @@ def _lines(done: Study) -> Iterator[str]:
         yield f"claim {number}: {claim.verdict} ({claim.figures})"
     yield ""
     yield f"report: {printable(done.report)}"
-    weights = printable(done.much.network.weights)
-    yield f"look into it: likewise networks import cifar10 {weights}"
+    much, little = (printable(seen.network.weights) for seen in (done.much, done.little))
+    frog = printable(done.report.parent / "figures" / "frog.png")
+    yield (
+        f"look closer: likewise inspect {frog} --network cifar10 --weights {much} "
+        f"--against-weights {little} --report closer.html"
+    )

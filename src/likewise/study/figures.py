@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
+from likewise import drawing
 from likewise import drawing_report as plots
+from likewise.drawing_maps import shared_top, tiles
+from likewise.inspection.maps import view
 from likewise.inspection.statistics import Histogram, pixel_histogram
-from likewise.networks.cifar import CLASSES
+from likewise.networks.cifar import CIFAR10, CLASSES
 from likewise.study.looking import FIRST, LAST, TAPS, Seen
 from likewise.study.running import FROG
 from likewise.types import FloatArray, UInt8Array
@@ -30,7 +33,8 @@ def draw_all(much: Seen, little: Seen, picture: UInt8Array, folder: Path) -> dic
     Returns
     -------
     dict
-        The files by what they show: ``picture``, ``figure-2`` to ``figure-8``, ``training``, ``zeros``.
+        The files by what they show: ``frog``, ``figure-2`` to ``figure-8``, ``figure-2-shared`` to
+        ``figure-5-shared``, ``training``, ``zeros``.
 
     Raises
     ------
@@ -40,55 +44,34 @@ def draw_all(much: Seen, little: Seen, picture: UInt8Array, folder: Path) -> dic
         When the folder cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    drawn: dict[str, Any] = {"picture": _picture(picture)}
-    for number, tap, which in SHEETS:
-        seen = much if which == "much" else little
-        most = max(float(one.of(0)[tap].max()) for one in (much, little))
-        title = f"{LAYERS[tap]}, {seen.name}"
-        drawn[f"figure-{number}"] = _sheet(seen.of(0)[tap], most, title)
-    drawn["figure-6"] = _last_values(much, little)
-    drawn["figure-7"] = _colours(picture)
-    drawn["figure-8"] = _answers(much, little)
-    drawn["training"] = _training(much, little)
-    drawn["zeros"] = _zeros(much, little)
-    files = {name: folder / f"{name}.png" for name in drawn}
-    for name, figure in drawn.items():
-        plots._save_plot(figure, files[name])
+    sheets = {"frog": Image.fromarray(picture)} | _sheets(much, little)
+    charts = {
+        "figure-6": _last_values(much, little),
+        "figure-7": _colours(picture),
+        "figure-8": _answers(much, little),
+        "training": _training(much, little),
+        "zeros": _zeros(much, little),
+    }
+    files = {name: folder / f"{name}.png" for name in (*sheets, *charts)}
+    for name, sheet in sheets.items():
+        drawing._save(sheet, files[name])
+    for name, chart in charts.items():
+        plots._save_plot(chart, files[name])
     return files
 
 
-def _picture(picture: UInt8Array) -> Any:
-    figure = plots._figure(2.4, 2.4)
-    axes = figure.add_subplot()
-    axes.imshow(picture, interpolation="nearest")
-    axes.set_axis_off()
-    return figure
-
-
-def _sheet(maps: FloatArray, most: float, title: str) -> Any:
-    """All maps ``(c, h, w)`` of a layer in one grey scale from 0 to ``most``, which both networks share.
-
-    Brightness is the square root of the activation: what is a tenth of the strongest is still seen.
-    """
-    figure = plots._figure(5.2, 5.6)
-    scale = _norm(most)
-    figure.suptitle(title, fontsize="medium")
-    grid = figure.subplots(4, -(-len(maps) // 4))
-    for number, axes in enumerate(grid.flat):
-        axes.set_axis_off()
-        if number < len(maps):
-            shown = axes.imshow(maps[number], cmap="gray", norm=scale, interpolation="nearest")
-            axes.set_title(f"{number}", fontsize="x-small", color=GREY, pad=2)
-    bar = figure.colorbar(shown, ax=grid, location="bottom", shrink=0.6, aspect=40, pad=0.02)
-    bar.set_label("activation, the same scale for both networks", fontsize="small")
-    bar.ax.tick_params(labelsize="small")
-    return figure
-
-
-def _norm(most: float) -> Any:
-    from matplotlib.colors import PowerNorm  # an extra, as in `likewise.drawing_report`
-
-    return PowerNorm(0.5, 0, most or 1.0)
+def _sheets(much: Seen, little: Seen) -> dict[str, Image.Image]:
+    """The maps of both layers: each on its own scale as in the seed, and on one scale for both networks."""
+    drawn = {}
+    for number, tap, which in SHEETS:
+        views = {
+            name: view(CIFAR10.tap(tap), np.ascontiguousarray(seen.of(0)[tap].transpose(1, 2, 0)))
+            for name, seen in (("much", much), ("little", little))
+        }
+        top = shared_top(*views.values())
+        drawn[f"figure-{number}"] = tiles(views[which], scale="map", top=top)
+        drawn[f"figure-{number}-shared"] = tiles(views[which], scale="shared", top=top)
+    return drawn
 
 
 def _last_values(much: Seen, little: Seen) -> Any:
@@ -202,13 +185,14 @@ def _finish(figure: Any, axes: Any, columns: int = 1) -> None:
     figure.legend(loc="outside lower left", frameon=False, ncols=columns, fontsize="small")
 
 
-def captions(sheets: Sequence[tuple[int, str, str]] = SHEETS) -> dict[str, str]:
+def captions() -> dict[str, str]:
     """What stands below each figure."""
     of = {"much": "the network trained on more pictures", "little": "the network trained on fewer"}
     return {
         **{
-            f"figure-{number}": f"Figure {number}: {LAYERS[tap]} of {of[which]}."
-            for number, tap, which in sheets
+            f"figure-{number}{suffix}": f"Figure {number}: {LAYERS[tap]} of {of[which]}{scale}."
+            for number, tap, which in SHEETS
+            for suffix, scale in (("", ", each map on its own scale"), ("-shared", ", one scale for both"))
         },
         "figure-6": "Figure 6: how the values of the last convolution are distributed; the upright axis is "
         "logarithmic.",

@@ -45,6 +45,8 @@ figure img { width: 100%; height: auto; display: block; }
 figcaption { color: #5d6670; font-size: .9rem; margin-top: .3rem; }
 .pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(19rem, 1fr)); gap: 1.6rem;
   margin-bottom: 1.6rem; }
+.sheet { margin: 1.4rem 0; }
+details summary { cursor: pointer; color: #0b62a4; }
 .wide { max-width: 44rem; margin-top: 1.4rem; }
 .claim { border-left: 4px solid #aeb6bf; padding: .1rem 0 .1rem 1rem; margin: 1.4rem 0; }
 .claim h3 { font-size: 1rem; margin: 0 0 .2rem; }
@@ -77,8 +79,12 @@ def write_report(done: Study, figures: Mapping[str, Path], sets: Sets) -> None:
             _LAYERS_TEXT,
             _table(("layer", "tap", "output", "parameters"), summary(), right=(3,)),
             "<h2>What the first and the last convolution see</h2>",
-            _pair(figures, "figure-2", "figure-3"),
-            _pair(figures, "figure-4", "figure-5"),
+            _SHEETS_TEXT,
+            *(_sheet(figures, f"figure-{number}") for number in (2, 3, 4, 5)),
+            "<details><summary>The same maps on one scale for both networks</summary>",
+            "<p>White is the same activation in both sheets of a layer.</p>",
+            *(_sheet(figures, f"figure-{number}-shared") for number in (2, 3, 4, 5)),
+            "</details>",
             "<h2>How certain one is of a value</h2>",
             _pair(figures, "figure-6", "figure-7"),
             "<h2>How certain the networks are of the class</h2>",
@@ -112,6 +118,10 @@ which neither network was trained on, they hold as well: one frog may be chance.
 
 _LAYERS_TEXT = """<p>Figure 1: the layers by their names in the listing. The first dense layer works on
 every cell by itself, before the cells are laid end to end.</p>"""
+
+_SHEETS_TEXT = """<p>As in the seed, each map is drawn on its own scale: black is 0, white is the map's
+largest activation, which stands below it after the number of the channel. Maps without any activation
+stay black.</p>"""
 
 _NUMBERS_TEXT = """<p>On the frog: share of zeros, mean, and entropy in bits over 256 bins from 0 to the
 largest value of both networks.</p>"""
@@ -153,7 +163,7 @@ def _head(done: Study, figures: Mapping[str, Path]) -> str:
     held = [claim.verdict for claim in done.claims]
     verdicts = ", ".join(f"{held.count(verdict)} {verdict}" for verdict in _CLASS if verdict in held)
     return (
-        f'<div class="lead">{_image(figures["picture"], "the frog")}<div><h1>{_TITLE}</h1>'
+        f'<div class="lead">{_image(figures["frog"], "the frog")}<div><h1>{_TITLE}</h1>'
         + _LEAD_TEXT.format(
             much=grouped(much.size),
             little=grouped(little.size),
@@ -244,6 +254,10 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]], *, right: Iterabl
 
 def _pair(figures: Mapping[str, Path], *names: str) -> str:
     return f'<div class="pair">{"".join(_figure(figures, name) for name in names)}</div>'
+
+
+def _sheet(figures: Mapping[str, Path], name: str) -> str:
+    return f'<div class="sheet">{_figure(figures, name)}</div>'
 
 
 def _wide(figures: Mapping[str, Path], name: str) -> str:
