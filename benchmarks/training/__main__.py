@@ -1,6 +1,6 @@
 """How fast the CIFAR-10 network trains: ``python -m benchmarks.training run``, then ``table``.
 
-Every row adds one thing to the row above it. Speed is pictures per second of processor time, so that what else
+Every row adds one thing to the one above. Speed is pictures per second of processor time, so that what else
 the machine does counts little; accuracy is that of the test pictures after a few epochs of 10 000 pictures.
 """
 
