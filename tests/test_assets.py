@@ -259,9 +259,8 @@ def npm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None
 
 
 def test_an_npm_package_is_packed_without_its_scripts(npm: Callable[[str], None], tmp_path: Path) -> None:
-    npm(
-        'test "$1 $2 $3 $4" = "pack colours@1.2.3 --ignore-scripts --pack-destination" && printf red > "$5/c.tgz"'
-    )
+    wanted = "pack colours@1.2.3 --ignore-scripts --pack-destination"
+    npm(f'test "$1 $2 $3 $4" = "{wanted}" && printf red > "$5/c.tgz"')
     digest = hashlib.sha256(b"red").hexdigest()
     told: list[Progress] = []
     found = assets.from_npm("colours@1.2.3", tmp_path / "c", sha256=digest, size=3, progress=told.append)

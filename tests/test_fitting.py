@@ -15,6 +15,7 @@ from likewise.errors import UsageError
 from likewise.training.checkpoint import CHECKPOINT, HISTORY
 from likewise.training.cifar10 import Labelled
 from likewise.training.fitting import Epoch, Settings, best_of, fit
+from likewise.types import Progress
 
 REPOSITORY = Path(__file__).parents[1]
 FAST = Settings(batch=16, most=3, patience=3, seed=7)
@@ -34,7 +35,7 @@ TRAIN, VALIDATION = squares(80, 1), squares(30, 2)
 
 
 def test_it_learns_and_leaves_a_history(tmp_path: Path) -> None:
-    told = []
+    told: list[Progress] = []
     settings = Settings(batch=8, most=12, patience=12)
     fitted = fit(TRAIN, VALIDATION, settings, tmp_path, progress=told.append)
     assert fitted.best.validation_accuracy > 0.5  # chance is 0.1

@@ -177,7 +177,8 @@ def _in_memory(way: Way, train: Labelled) -> Iterator[tuple[Tensor, Tensor]]:
     if not way.channels_last:
         pictures = pictures.permute(0, 3, 1, 2).contiguous()
     order = torch.from_numpy(np.random.default_rng(0).permutation(len(train)))
-    for places in order.split(BATCH):
+    for start in range(0, len(train), BATCH):
+        places = order[start : start + BATCH]
         x = pictures[places]
         yield (x.permute(0, 3, 1, 2) if way.channels_last else x).float().div_(255), labels[places]
 

@@ -262,6 +262,7 @@ def from_npm(
             if code or len(found) != 1:
                 raise FetchFailed(_npm_complaint(log.read(), code))
         _compare(sha256_file(found[0]), sha256)
+        report(found[0].stat().st_size)
         os.replace(found[0], part)
     return target
 
