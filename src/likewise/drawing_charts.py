@@ -39,6 +39,12 @@ def distribution(
     lines = [
         _line(histogram, inside, colour) for histogram, colour in zip(curves.values(), COLOURS, strict=False)
     ]
+    if len(curves) > 1:
+        right = width - _RIGHT
+        marks += [
+            _text(right, _TOP + 12 + 14 * at, name, "end", 11, f' style="fill:{colour}"')
+            for at, (name, colour) in enumerate(zip(curves, COLOURS, strict=False))
+        ]
     about = f"{title}: share of values in 256 bins"
     return _svg([*marks, *lines], width, height, about)
 

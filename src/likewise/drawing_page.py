@@ -40,6 +40,7 @@ h2 { font-size: 1.25rem; margin: 2.6rem 0 .2rem; border-top: 1px solid #d8dce1; 
 p, dd { max-width: 46rem; } .faint { color: #5d6670; margin: 0 0 .8rem; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .9rem; }
 th, td { padding: .2rem .7rem; text-align: right; border-bottom: 1px solid #e3e6ea; white-space: nowrap; }
+.pair th, .pair td { padding: .2rem .35rem; font-size: .8rem; }
 th:first-child, td:first-child { text-align: left; padding-left: 0; }
 th { font-weight: 600; color: #3d454d; } a { color: #0b5cad; }
 .wide { overflow-x: auto; } .row { display: flex; flex-wrap: wrap; gap: 1.2rem; align-items: flex-start; }
@@ -185,9 +186,10 @@ def _table(found: Inspection | Pair, sides: Sequence[Inspection]) -> Iterator[st
     yield "<h2>The taps in numbers</h2>"
     numbers = ["zeros", "mean", "spread", "entropy", "gain", "rank"]
     head = ["tap", "shape", *numbers * len(sides)]
-    groups = ""
+    groups, kind = "", ""
     if isinstance(found, Pair):
         head.append("divergence")
+        kind = ' class="pair"'
         spans = (f'<th class="group" colspan="6">{escape(side.network)}</th>' for side in sides)
         groups = f"<tr><th></th><th></th>{''.join(spans)}<th></th></tr>"
     rows = []
@@ -201,7 +203,7 @@ def _table(found: Inspection | Pair, sides: Sequence[Inspection]) -> Iterator[st
             row.append(f"{found.divergences[place]:.3f}")
         rows.append("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>")
     heading = "<tr>" + "".join(f"<th>{escape(cell)}</th>" for cell in head) + "</tr>"
-    yield f'<div class="wide"><table>{groups}{heading}{"".join(rows)}</table></div>'
+    yield f'<div class="wide"><table{kind}>{groups}{heading}{"".join(rows)}</table></div>'
     if left := sides[0].left_out:
         yield f'<p class="faint">Left out, for their weights are not here: {escape(", ".join(left))}.</p>'
 

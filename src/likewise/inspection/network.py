@@ -102,8 +102,8 @@ class CardNetwork:
         wanted = {self.card.tap(tap).name for tap in taps}
         if missing := wanted.intersection(self.left_out):
             raise UsageError(
-                f"{', '.join(sorted(missing))} of {self.name} need weights that are not here, which hold the "
-                f"convolutions only: run `likewise networks import {self.card.name}` with a full file"
+                f"{', '.join(sorted(missing))} of {self.name} need weights that are not here, only the "
+                f"convolutions are: run `likewise networks import {self.card.name}` with a full file"
             )
         return [tap for tap in self.card.taps if tap in wanted]
 
