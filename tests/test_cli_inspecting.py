@@ -47,7 +47,18 @@ def test_a_table_by_default(picture: Path, capsys: pytest.CaptureFixture[str]) -
 
 def test_sheets_cells_and_a_page(picture: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     sheets, page = tmp_path / "new" / "sheets", tmp_path / "page.html"
-    words = ["--taps", "stem,logits", "--size", "64", "--top", "4", "--scale", "map", "--cell", "stem:3,4"]
+    words: list[str | Path] = [
+        "--taps",
+        "stem,logits",
+        "--size",
+        "64",
+        "--top",
+        "4",
+        "--scale",
+        "map",
+        "--cell",
+        "stem:3,4",
+    ]
     assert run("inspect", picture, *words, "-o", sheets, "--report", page, "--json") == 0
     told = json.loads(capsys.readouterr().out)
     names = ["01-stem.png", "02-logits.png", "cell-stem-3-4.png", "distributions.svg"]
@@ -66,7 +77,16 @@ def test_two_sets_of_eyes_and_layers_compared(
     folder.mkdir()
     for seed in range(4):
         (folder / f"{seed}.png").write_bytes(encode(photo(seed), "PNG"))
-    words = ["--against", "efficientnet-lite0", "--taps", "stem,head", "--size", "64", "--on", folder]
+    words: list[str | Path] = [
+        "--against",
+        "efficientnet-lite0",
+        "--taps",
+        "stem,head",
+        "--size",
+        "64",
+        "--on",
+        folder,
+    ]
     assert run("inspect", picture, *words, "--json") == 0
     told = json.loads(capsys.readouterr().out)
     assert told["divergence"] == [0, 0]
@@ -84,7 +104,16 @@ def test_each_mistake_is_one_line(picture: Path, tmp_path: Path, capsys: pytest.
     assert "cut.jpg" in refused(capsys, "inspect", cut)
     assert "no tap 'hed'; did you mean 'head'" in refused(capsys, "inspect", picture, "--taps", "hed")
     assert "say where with -o" in refused(capsys, "inspect", picture, "--cell", "head:0,0")
-    outside = ["--taps", "head", "--size", "64", "--cell", "head:5,0", "--report", tmp_path / "a.html"]
+    outside: list[str | Path] = [
+        "--taps",
+        "head",
+        "--size",
+        "64",
+        "--cell",
+        "head:5,0",
+        "--report",
+        tmp_path / "a.html",
+    ]
     assert "lies outside head" in refused(capsys, "inspect", picture, *outside)
     assert "cannot be made" in refused(capsys, "inspect", picture, "-o", blocked / "sheets", code=5)
     assert "end its name in .html" in refused(capsys, "inspect", picture, "--report", tmp_path / "a.txt")

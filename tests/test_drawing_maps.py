@@ -54,7 +54,7 @@ def test_a_shared_scale_keeps_maps_comparable_and_an_own_one_fills_each() -> Non
     faint = np.zeros((4, 4, 2), np.float32)
     faint[:, :, 0], faint[:, :, 1] = 1, 10
     one = view(replace(TAP, channels=2), faint)
-    sheets = [np.asarray(tiles(one, scale=scale, top=10.0)) for scale in ("shared", "map")]  # type: ignore[arg-type]
+    sheets = [np.asarray(tiles(one, scale=scale, top=10.0)) for scale in ("shared", "map")]
     assert [int(sheet[0, 0, 0]) for sheet in sheets] == [26, 255]
     assert "one scale for all: black 0, white 10 or more" in scale_text(one, "shared", 10)
     assert "not to be compared" in scale_text(one, "map", 10)

@@ -77,6 +77,13 @@ def test_cells_are_located_or_refused() -> None:
         measured(network, "2")
 
 
+def test_a_network_of_one_size_is_not_measured() -> None:
+    network = ModuleNetwork(nn.Conv2d(3, 1, 3), side=32)
+    network._known["conv"] = network.module
+    with pytest.raises(UsageError, match="needs pictures of one size"):
+        measured(network, "conv")
+
+
 def test_measuring_leaves_the_module_as_it_was() -> None:
     module = vgg_like(1).train()
     before = [parameter.clone() for parameter in module.parameters()]

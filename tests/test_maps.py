@@ -37,7 +37,7 @@ def test_all_channels_or_the_strongest_first() -> None:
     assert every.channels.tolist() == [0, 1, 2]
     assert every.maps is not None and every.heat is not None
     np.testing.assert_array_equal(every.maps[:, 0, 0], [1, -8, 4])
-    np.testing.assert_allclose(every.heat, [[13 / 3, 0], [0, 0]])
+    np.testing.assert_allclose(every.heat, np.array([[13 / 3, 0], [0, 0]]))
     two = view(TAP, cells, top=2)
     assert two.channels.tolist() == [1, 2]
     assert (two.shape, two.statistics.count) == ((3, 2, 2), 12)

@@ -95,9 +95,11 @@ def test_rank_against_the_singular_values() -> None:
 
 def test_rank_does_not_change_when_channels_are_rotated_scaled_or_moved() -> None:
     chance = np.random.default_rng(1)
-    rows = chance.normal(0, 1, (40, 5)).astype(np.float32) * np.arange(1, 6, dtype=np.float32)
+    rows = (chance.normal(0, 1, (40, 5)) * np.arange(1, 6)).astype(np.float32)
     turn = np.linalg.qr(chance.normal(0, 1, (5, 5)))[0].astype(np.float32)
-    assert effective_rank(7 * rows @ turn + 3) == pytest.approx(effective_rank(rows), rel=1e-4)
+    assert effective_rank((7 * rows @ turn + 3).astype(np.float32)) == pytest.approx(
+        effective_rank(rows), rel=1e-4
+    )
 
 
 def test_pixels_have_a_bin_a_value() -> None:

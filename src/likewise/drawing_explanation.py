@@ -53,9 +53,8 @@ def explanation_sheet(
     above, width = 84, 2 * _PANEL + _GAP + 2 * _MARGIN
     sheet = Image.new("RGB", (width, above + max(panel.height for panel in panels) + _MARGIN), "white")
     drawing._write(sheet, (_MARGIN, _MARGIN - 4), f"similarity {found.similarity:.4f}", 22, _PANEL)
-    told = "the cells of either picture add up to it" + (
-        "" if not found.first.constant else ", with a constant that no place gives"
-    )
+    constant = " and its constant" if found.first.constant else ""
+    told = f"the cells of either picture{constant} add up to it"
     drawing._write(sheet, (_MARGIN, _MARGIN + 26), told, 14, _PANEL, drawing._FAINT)
     _legend(sheet, top, found)
     for place, panel in enumerate(panels):
@@ -100,9 +99,12 @@ def _panel(source: Source, side: Contributions, top: float, limit: int | None) -
     panel = Image.new("RGB", (_PANEL, picture.height + 62), "white")
     panel.paste(picture, ((_PANEL - picture.width) // 2, 0))
     rows, columns = side.cells.shape
+    told = f"{columns} x {rows} cells; the strongest gives {side.cells.max():.4f}"
+    if side.constant:
+        told += f"; constant {side.constant:.4f}"
     lines = [
         (drawing._name(source), 15, drawing._INK),
-        (f"{columns} x {rows} cells; the strongest gives {side.cells.max():.4f}", 13, drawing._FAINT),
+        (told, 13, drawing._FAINT),
     ]
     for number, (text, size, colour) in enumerate(lines):
         drawing._write(panel, (0, picture.height + 10 + 22 * number), text, size, _PANEL, colour)
@@ -122,6 +124,3 @@ def _legend(sheet: Image.Image, top: float, found: Explanation) -> None:
     right = f"{top:.4f}"
     place = sheet.width - _MARGIN - int(drawing._font(13).getlength(right)) - 1
     drawing._write(sheet, (place, _MARGIN + 29), right, 13, 80, drawing._FAINT)
-    if constant := found.first.constant:
-        told = f"constants {constant:.4f} and {found.second.constant:.4f}"
-        drawing._write(sheet, (left - 220, _MARGIN + 29), told, 13, 210, drawing._FAINT)

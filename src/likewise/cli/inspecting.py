@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from likewise.cli.inspected import inspected_lines, inspected_value, sides_of
 from likewise.cli.options import Json, MaxPixels
-from likewise.cli.output import left_out_lines, printable, progress, show, table
+from likewise.cli.output import progress, show
 from likewise.errors import UsageError
 
 if TYPE_CHECKING:  # numpy stands behind them, and help must not wait for that
     from likewise.inspection.alignment import Alignment
     from likewise.inspection.inspection import Inspection, Pair
-    from likewise.inspection.maps import View
     from likewise.inspection.network import Network
     from likewise.networks.card import Tap
 
@@ -152,7 +152,7 @@ def inspect(
     names = [name.strip() for name in taps.split(",") if name.strip()] or None
     said = read_names(classes) if classes else None
     found = _look(opened, picture, names, size=size, top=top, classes=said, max_pixels=max_pixels)
-    places = [located(opened[0], _sides(found)[0], one) for one in wanted]
+    places = [located(opened[0], sides_of(found)[0], one) for one in wanted]
     alignment = _align(opened, found, on, most, size, max_pixels) if on else None
     drawn = _draw(found, sheets, scale, places) if sheets else []
     if report:
@@ -160,8 +160,8 @@ def inspect(
 
         write_page(found, report, name=picture.name, scale=scale, cells=places, alignment=alignment)
     show(
-        _value(found, alignment, drawn, report),
-        _lines(found, alignment, sheets, drawn, report),
+        inspected_value(found, alignment, drawn, report),
+        inspected_lines(found, alignment, sheets, drawn, report),
         as_json=as_json,
     )
 
@@ -197,28 +197,16 @@ def _look(
     from likewise.inspection.inspection import inspect_pair
 
     with progress("inspecting") as callback:
+        options: dict[str, Any] = {
+            "size": size,
+            "top": top,
+            "classes": classes,
+            "max_pixels": max_pixels,
+            "progress": callback,
+        }
         if len(opened) > 1:
-            return inspect_pair(
-                opened[0],
-                opened[1],
-                picture,
-                taps,
-                size=size,
-                top=top,
-                classes=classes,
-                max_pixels=max_pixels,
-                progress=callback,
-            )
-        return look(
-            opened[0],
-            picture,
-            taps,
-            size=size,
-            top=top,
-            classes=classes,
-            max_pixels=max_pixels,
-            progress=callback,
-        )
+            return inspect_pair(opened[0], opened[1], picture, taps, **options)
+        return look(opened[0], picture, taps, **options)
 
 
 def _align(
@@ -233,7 +221,7 @@ def _align(
     from likewise.evaluation.learning import choose
     from likewise.inspection.alignment import align
 
-    taps = [[view.tap.name for view in side.views] for side in _sides(found)]
+    taps = [[view.tap.name for view in side.views] for side in sides_of(found)]
     with progress("comparing layers") as callback:
         return align(
             opened[0],
@@ -253,7 +241,7 @@ def _draw(
     from likewise.drawing_maps import field_sheet, map_sheet, shared_top
 
     drawn = []
-    sides = _sides(found)
+    sides = sides_of(found)
     for place in range(len(sides[0].views)):
         views = [side.views[place] for side in sides]
         for letter, side, view in zip("ab", sides, views, strict=False):
@@ -280,137 +268,3 @@ def _draw_distributions(sides: Sequence[Inspection], out: Path) -> Path:
     with replacing(out) as part:
         part.write_text(stacked(charts), encoding="utf-8")
     return out
-
-
-def _sides(found: Inspection | Pair) -> list[Inspection]:
-    from likewise.inspection.inspection import Pair
-
-    return [found.first, found.second] if isinstance(found, Pair) else [found]
-
-
-def _divergences(found: Inspection | Pair) -> list[float]:
-    """Between the values of each two taps; none for one network."""
-    from likewise.inspection.inspection import Pair
-
-    return found.divergences if isinstance(found, Pair) else []
-
-
-def _value(
-    found: Inspection | Pair, alignment: Alignment | None, drawn: Sequence[Path], report: Path | None
-) -> dict[str, object]:
-    """What --json prints."""
-    sides = _sides(found)
-    value: dict[str, object] = {"networks": [_side_value(side) for side in sides]}
-    if divergences := _divergences(found):
-        value["divergence"] = divergences
-    if alignment:
-        failures = {str(path): str(why) for path, why in alignment.failures.items()}
-        value["cka"] = {
-            "rows": alignment.rows,
-            "columns": alignment.columns,
-            "values": alignment.values,
-            "pictures": alignment.pictures,
-            "failures": failures,
-        }
-    return value | {"sheets": list(drawn), "report": report}
-
-
-def _side_value(side: Inspection) -> dict[str, object]:
-    answer = side.answer and {
-        "entropy": side.answer.entropy,
-        "margin": side.answer.margin,
-        "top": [{"class": name, "probability": value} for name, value in side.answer.top(10)],
-    }
-    return {
-        "network": side.network,
-        "width": side.width,
-        "height": side.height,
-        "seen": side.pixels.shape[:2],
-        "pixel_entropy": side.colours.entropy,
-        "taps": [_tap_value(side, view) for view in side.views],
-        "answer": answer,
-        "left_out": side.left_out,
-    }
-
-
-def _tap_value(side: Inspection, view: View) -> dict[str, object]:
-    own = view.statistics
-    return {
-        "tap": view.tap,
-        "shape": view.shape,
-        "zeros": own.zeros,
-        "mean": own.mean,
-        "spread": own.spread,
-        "least": own.least,
-        "most": own.most,
-        "entropy": own.histogram.entropy,
-        "bin_width": own.histogram.bin_width,
-        "gain": side.gain(view),
-        "effective_rank": own.rank,
-        "histogram": own.histogram,
-    }
-
-
-def _lines(
-    found: Inspection | Pair,
-    alignment: Alignment | None,
-    sheets: Path | None,
-    drawn: Sequence[Path],
-    report: Path | None,
-) -> Iterator[str]:
-    sides = _sides(found)
-    for side in sides:
-        seen = f"{side.pixels.shape[1]} x {side.pixels.shape[0]}"
-        yield f"{side.network} on {seen} pixels, entropy of the pixels {side.colours.entropy:.2f} bits"
-        yield from table(
-            [_row(side, view) for view in side.views],
-            ("tap", "shape", "zeros", "mean", "spread", "bin", "entropy", "gain", "rank"),
-            right="zeros mean spread bin entropy gain rank",
-        )
-        if side.left_out:
-            yield f"left out: {', '.join(side.left_out)} (their weights are not here)"
-        if side.answer:
-            yield f"answer: entropy {side.answer.entropy:.2f} bits, margin {side.answer.margin:.3f}"
-            yield from (f"  {value:6.3f}  {printable(name)}" for name, value in side.answer.top())
-        yield ""
-    if divergences := _divergences(found):
-        yield "divergence of the values, in bits"
-        names = (
-            " and ".join(dict.fromkeys((a.tap.name, b.tap.name)))
-            for a, b in zip(sides[0].views, sides[1].views, strict=True)
-        )
-        yield from (f"  {value:.3f}  {name}" for name, value in zip(names, divergences, strict=True))
-        yield ""
-    if alignment:
-        yield f"CKA on {alignment.pictures} pictures: {alignment.first} down, {alignment.second} across"
-        yield from table(
-            [
-                [name, *(f"{value:.2f}" for value in row)]
-                for name, row in zip(alignment.rows, alignment.values, strict=True)
-            ],
-            ("", *alignment.columns),
-            right=" ".join(alignment.columns),
-        )
-        yield from left_out_lines(alignment.failures)
-        yield ""
-    if sheets:
-        yield f"sheets  {printable(sheets)} ({len(drawn)} files)"
-    if report:
-        yield f"report  {printable(report)}"
-    if not (sheets or report):
-        yield "give -o DIR for sheets of the maps, --report FILE.html for a page"
-
-
-def _row(side: Inspection, view: View) -> tuple[object, ...]:
-    own = view.statistics
-    return (
-        view.tap.name,
-        " x ".join(map(str, view.shape)),
-        f"{100 * own.zeros:.1f} %",
-        f"{own.mean:.3g}",
-        f"{own.spread:.3g}",
-        f"{own.histogram.bin_width:.2g}",
-        f"{own.histogram.entropy:.2f}",
-        f"{side.gain(view):+.2f}",
-        "-" if own.rank is None else f"{own.rank:.1f}",
-    )

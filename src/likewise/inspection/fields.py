@@ -58,6 +58,8 @@ def measured(network: Network, tap: str) -> Tap:
         When it is no map, or the network takes pictures of one size only.
     """
     name = network.names([tap], 0)[0]
+    if network.resize([name], 0).policy == "square":
+        raise UsageError(f"{tap} of {network.name} needs pictures of one size: its field cannot be measured")
 
     def probe(x: Tensor) -> Tensor:
         for _, output in network.outputs(x, [name]):

@@ -209,7 +209,7 @@ class ModuleNetwork:
         with self._hooked(names, keep), torch.inference_mode():
             try:
                 self.module(x.to(where.device, where.dtype))
-            except RuntimeError as error:
+            except (RuntimeError, ValueError, AssertionError) as error:  # what modules say of a wrong size
                 raise UsageError(
                     f"{self.name} cannot take a picture of {x.shape[3]} x {x.shape[2]} pixels: "
                     f"{str(error).splitlines()[0]}; give the size it was made for"
