@@ -120,3 +120,5 @@ def test_missing_weights_say_how_to_train_them(monkeypatch: pytest.MonkeyPatch, 
     monkeypatch.setenv("LIKEWISE_CACHE", str(tmp_path))
     with pytest.raises(WeightsMissing, match="train them with `likewise study cifar10`"):
         weights.locate(CIFAR10, CIFAR10.weights[0])
+    with pytest.raises(WeightsMissing, match="train them with `likewise study cifar10`"):
+        weights.fetch("cifar10", weights="10000")

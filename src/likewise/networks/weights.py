@@ -185,6 +185,8 @@ def fetch(name: str, *, weights: str | None = None, progress: ProgressCallback |
     ------
     FetchFailed
         When no source gave them; says what was tried, why each failed, and what to do.
+    WeightsMissing
+        When they are published nowhere, but trained on this machine by a command that was not run yet.
     UnknownName
         When there is no such network or it has no such weights.
     StorageError
@@ -192,6 +194,8 @@ def fetch(name: str, *, weights: str | None = None, progress: ProgressCallback |
     """
     card = find(name)
     wanted = card.weights_named(weights)
+    if wanted.sources and wanted.sources[0].kind == "trained":
+        return locate(card, wanted)
     here = _here(card, wanted)
     if here and (not here.digests or here.digests.keys() >= formats.expected(card).keys()):
         return here
@@ -350,8 +354,6 @@ def _download(source: Source, room: Path, progress: ProgressCallback | None) -> 
                 progress=progress,
             )
             return assets.extract(archive, source.member, room / "member")
-        case "trained":
-            raise FetchFailed("it is published nowhere, but trained on your machine by this command")
         case "file":
             raise FetchFailed("its publisher gives no digest to check it by")
     raise FetchFailed("its package is not installed")
