@@ -99,12 +99,15 @@ def test_every_command_argument_and_option_has_help(name: str) -> None:
 
 def test_there_are_the_commands_of_the_design() -> None:
     groups = {"likewise"} | {
-        f"likewise {name}" for name in ("networks", "quantise", "recipes", "reproduce", "whiten")
+        f"likewise {name}" for name in ("networks", "quantise", "recipes", "reproduce", "study", "whiten")
     }
-    single = "index search compare info failures verify remove extract demo evaluate report sweep"
+    single = (
+        "index search compare info failures verify remove extract demo evaluate report sweep inspect train"
+    )
     nested = "networks list, networks show, networks fetch, networks import, recipes list, recipes show, "
     nested += (
-        "whiten learn, whiten show, quantise learn, quantise show, reproduce seed-000, reproduce seed-001"
+        "whiten learn, whiten show, quantise learn, quantise show, reproduce seed-000, reproduce seed-001, "
+        "study cifar10"
     )
     expected = {f"likewise {name}" for name in [*single.split(), *nested.split(", ")]}
     assert COMMANDS.keys() == expected | groups
