@@ -244,6 +244,56 @@ def test_no_pip(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         assets.from_registry("widget==1.0", tmp_path / "file", sha256="0" * 64)
 
 
+@pytest.fixture
+def npm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Put a program called npm on the path; its body is given, and $5 is the folder it should pack into."""
+    folder = tmp_path / "programs"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+
+    def put(body: str) -> None:
+        (folder / "npm").write_text(f"#!/bin/sh\n{body}\n")
+        (folder / "npm").chmod(0o755)
+
+    return put
+
+
+def test_an_npm_package_is_packed_without_its_scripts(npm: Callable[[str], None], tmp_path: Path) -> None:
+    wanted = "pack colours@1.2.3 --ignore-scripts --pack-destination"
+    npm(f'test "$1 $2 $3 $4" = "{wanted}" && printf red > "$5/c.tgz"')
+    digest = hashlib.sha256(b"red").hexdigest()
+    told: list[Progress] = []
+    found = assets.from_npm("colours@1.2.3", tmp_path / "c", sha256=digest, size=3, progress=told.append)
+    assert found.read_bytes() == b"red"
+    assert told[0].note == "fetching colours@1.2.3"
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ('printf blue > "$5/c.tgz"', "its digest is"),
+        (
+            "echo 'npm error code E404' >&2; echo 'npm error 404 Not Found' >&2; exit 1",
+            "npm ended with 1: 404 Not Found",
+        ),
+        ("true", "npm ended with 0: it left no archive"),
+    ],
+)
+def test_npm_that_does_not_give_the_package(
+    npm: Callable[[str], None], tmp_path: Path, body: str, message: str
+) -> None:
+    npm(body)
+    with pytest.raises(FetchFailed, match=message):
+        assets.from_npm("colours@1.2.3", tmp_path / "c", sha256="0" * 64)
+    assert not (tmp_path / "c").exists()
+
+
+def test_no_npm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(FetchFailed, match="no npm client"):
+        assets.from_npm("colours@1.2.3", tmp_path / "c", sha256="0" * 64)
+
+
 def test_no_home_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LIKEWISE_CACHE", "~nosuchuser/x")
     with pytest.raises(StorageError, match="set LIKEWISE_CACHE"):

@@ -99,15 +99,17 @@ def test_every_command_argument_and_option_has_help(name: str) -> None:
 
 def test_there_are_the_commands_of_the_design() -> None:
     groups = {"likewise"} | {
-        f"likewise {name}" for name in ("classify", "networks", "quantise", "recipes", "reproduce", "whiten")
+        f"likewise {name}"
+        for name in ("classify", "networks", "quantise", "recipes", "reproduce", "study", "whiten", "words")
     }
     single = "index search compare info failures verify remove extract demo evaluate report sweep serve "
-    single += "similar duplicates cluster map"
+    single += "similar duplicates cluster map optimise inspect train"
     nested = "networks list, networks show, networks fetch, networks import, recipes list, recipes show, "
     nested += (
-        "whiten learn, whiten show, quantise learn, quantise show, reproduce seed-000, reproduce seed-001"
+        "whiten learn, whiten show, quantise learn, quantise show, reproduce seed-000, reproduce seed-001, "
+        "study cifar10"
     )
-    nested += ", classify learn, classify predict, classify show"
+    nested += ", classify learn, classify predict, classify show, words learn, words show"
     expected = {f"likewise {name}" for name in [*single.split(), *nested.split(", ")]}
     assert COMMANDS.keys() == expected | groups
 

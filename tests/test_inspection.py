@@ -14,10 +14,11 @@ from likewise.descriptors.extractor import Extractor
 from likewise.descriptors.recipe import Part, Recipe
 from likewise.errors import BadPicture, UnknownName, UsageError, WeightsMissing
 from likewise.inspection.alignment import align
-from likewise.inspection.classes import CIFAR10, answer, class_names, read_names
+from likewise.inspection.classes import answer, class_names, read_names
 from likewise.inspection.network import CardNetwork, ModuleNetwork, open_network, walk
 from likewise.networks import NETWORKS
 from likewise.networks.card import Preprocessing, Tap
+from likewise.networks.cifar import CLASSES
 from likewise.networks.modules import build
 from likewise.networks.vgg import VGG16
 from likewise.pictures import Resize, load
@@ -92,8 +93,8 @@ def test_a_module_is_read_at_its_submodules_by_name() -> None:
     assert found.view("relu").statistics.least == 0
     assert found.view("conv").tap == Tap("conv", 4, 1, 0, 0.0)
     assert found.answer and found.answer.names[0] == "class 0"
-    named = lw.inspect(module, photo(1), classes=CIFAR10)
-    assert named.answer and named.answer.names == CIFAR10
+    named = lw.inspect(module, photo(1), classes=CLASSES)
+    assert named.answer and named.answer.names == CLASSES
 
 
 def test_a_module_that_runs_twice_is_read_at_its_last_run() -> None:

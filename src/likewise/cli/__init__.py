@@ -28,7 +28,9 @@ from likewise.cli import (
     reproducing,
     searching,
     serving,
+    studying,
     sweeping,
+    training,
     vocabularies,
     whitening,
 )
@@ -51,6 +53,7 @@ clustering.register(app)
 extract.register(app)
 evaluating.register(app)
 sweeping.register(app)
+training.register(app)
 inspecting.register(app)
 demo.register(app)
 serving.register(app)
@@ -61,6 +64,7 @@ app.add_typer(reproducing.app)
 app.add_typer(whitening.app)
 app.add_typer(quantising.app)
 app.add_typer(vocabularies.app)
+app.add_typer(studying.app)
 
 
 def _version(wanted: bool) -> None:

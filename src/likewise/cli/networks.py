@@ -129,7 +129,7 @@ def _card_lines(card: Card) -> list[str]:
 def fetch_weights(name: Name, weights: WeightsName = None, as_json: Json = False) -> None:
     """Fetch a network's weights: its sources in order, each checked by its SHA-256.
 
-    This is the only command that opens a connection.
+    Beside `likewise study`, this is the only command that opens a connection.
     """
     from likewise.networks.weights import fetch
 

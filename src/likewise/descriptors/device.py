@@ -12,6 +12,7 @@ from likewise.descriptors.pooling import POOLINGS, Pooling
 from likewise.descriptors.recipe import Part, Recipe
 from likewise.networks.card import Card, Preprocessing
 from likewise.networks.modules import build
+from likewise.networks.weights import choose
 
 
 class Normalise(nn.Module):
@@ -43,7 +44,7 @@ class DevicePart(nn.Module):
     def __init__(self, card: Card, recipe: Recipe, tensors: Mapping[str, np.ndarray]) -> None:
         super().__init__()
         taps = list(dict.fromkeys(card.tap(part.tap).name for part in recipe.parts))
-        self.normalise = Normalise(card.weights_named(recipe.weights or None).preprocessing)
+        self.normalise = Normalise(choose(card, recipe.weights).preprocessing)
         self.network = build(card, tensors, taps)
         self.places = [taps.index(card.tap(part.tap).name) for part in recipe.parts]
         self.pools = nn.ModuleList(_pooling(part) for part in recipe.parts)
@@ -60,7 +61,7 @@ class MapPart(nn.Module):
     def __init__(self, card: Card, recipe: Recipe, tensors: Mapping[str, np.ndarray]) -> None:
         super().__init__()
         taps = list(dict.fromkeys(card.tap(part.tap).name for part in recipe.parts))
-        self.normalise = Normalise(card.weights_named(recipe.weights or None).preprocessing)
+        self.normalise = Normalise(choose(card, recipe.weights).preprocessing)
         self.network = build(card, tensors, taps)
 
     def forward(self, pictures: Tensor) -> tuple[Tensor, ...]:

@@ -21,7 +21,7 @@ from likewise.engines import Engine, Program, open_engine
 from likewise.errors import BadRecipe, UsageError
 from likewise.networks import find
 from likewise.networks.card import Card
-from likewise.networks.weights import WeightsFile, fingerprint, locate, read
+from likewise.networks.weights import WeightsFile, choose, fingerprint, locate, read
 from likewise.pictures import Loaded, Source, load
 from likewise.types import Box, CropScale, FloatArray
 
@@ -63,7 +63,7 @@ class Extractor:
         self.recipe = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
         self._card = find(self.recipe.network)
         _check(self.recipe, self._card)
-        weights = self._card.weights_named(self.recipe.weights or None)
+        weights = choose(self._card, self.recipe.weights)
         self._interpolation = weights.preprocessing.interpolation
         file = locate(self._card, weights)
         self._weights_hash = fingerprint(file, self._card, _taps(self.recipe, self._card))
@@ -193,7 +193,7 @@ class Extractor:
             (self._card.tap(part.tap).name, part.pool, {k: v for k, v in part.options.items() if k != "file"})
             for part in self.recipe.parts
         ]
-        preprocessing = asdict(self._card.weights_named(self.recipe.weights or None).preprocessing)
+        preprocessing = asdict(choose(self._card, self.recipe.weights).preprocessing)
         facts = [DEVICE_PART_VERSION, self._card.name, self._weights_hash, preprocessing, parts, *more]
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 

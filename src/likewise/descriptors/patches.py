@@ -22,7 +22,7 @@ from likewise.descriptors.transforms import l2, signed_root
 from likewise.engines import Program, open_engine
 from likewise.errors import UsageError
 from likewise.networks import dense, find
-from likewise.networks.weights import fingerprint, locate, read
+from likewise.networks.weights import choose, fingerprint, locate, read
 from likewise.pictures import Loaded, Resize, Source, load
 from likewise.registry import lookup
 from likewise.types import Box, CropScale, FloatArray, UInt8Array
@@ -137,7 +137,7 @@ class PatchExtractor:
         self._card = find(patches.network)
         self.taps = tuple(dict.fromkeys(self._card.tap(tap).name for tap in patches.taps))
         self._check()
-        chosen = self._card.weights_named(patches.weights or None)
+        chosen = choose(self._card, patches.weights)
         self._interpolation = chosen.preprocessing.interpolation
         self._file = locate(self._card, chosen)
         self.weights_hash = fingerprint(self._file, self._card, self.taps)

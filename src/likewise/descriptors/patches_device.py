@@ -14,6 +14,7 @@ from likewise.descriptors.pooling import POOLINGS
 from likewise.networks.card import Card
 from likewise.networks.dense import Window, dense_tensors, densified, window
 from likewise.networks.modules import build
+from likewise.networks.weights import choose
 
 
 class ExactPart(nn.Module):
@@ -23,7 +24,7 @@ class ExactPart(nn.Module):
         self, card: Card, patches: Patches, taps: Sequence[str], tensors: Mapping[str, np.ndarray]
     ) -> None:
         super().__init__()
-        self.normalise = Normalise(card.weights_named(patches.weights or None).preprocessing)
+        self.normalise = Normalise(choose(card, patches.weights).preprocessing)
         self.network = build(card, tensors, taps)
         self.pool = POOLINGS[patches.pool]()
 
@@ -44,7 +45,7 @@ class SharedPart(nn.Module):
         super().__init__()
         size, stride = patches.size, patches.stride
         whole = densified(card, taps, size, stride)
-        self.normalise = Normalise(card.weights_named(patches.weights or None).preprocessing)
+        self.normalise = Normalise(choose(card, patches.weights).preprocessing)
         self.network = build(whole, dense_tensors(whole, tensors), taps)
         self.windows = [window(card, tap, size, stride) for tap in taps]
         self.slide = _sums if patches.pool == "sum" else _maxima

@@ -48,6 +48,7 @@ from likewise.descriptors.tables import (
 )
 from likewise.descriptors.transforms import Whitening
 from likewise.errors import BadRecipe, UsageError
+from likewise.networks.weights import identity_of
 from likewise.pictures import Resize
 from likewise.registry import lookup
 
@@ -76,6 +77,7 @@ _SCALARS: dict[str, Option] = {
     "about": "",
     "network": "",
     "weights": "",
+    "weights_sha256": "",
     "distance": "cosine",
     "code": "fp16",
 }
@@ -83,7 +85,7 @@ _RESIZE: dict[str, Option] = {"policy": "longest", "size": 0, "enlarge": False, 
 CODES = ("fp32", "fp16", "int8", "pq")
 _FILE: dict[str, Option] = {"file": "", "sha256": ""}
 _NESTED = ("resize", "scales", "transforms", "parts", "quantiser")
-_SPACE = ("network", "weights", "parts", "transforms")
+_SPACE = ("network", "weights", "weights_sha256", "parts", "transforms")
 """What of a recipe makes its vectors others rather than the same ones of other pictures or sizes."""
 
 
@@ -167,7 +169,10 @@ class Recipe:
     Attributes
     ----------
     weights
-        Name of a set of weights on the network's card; empty for the first.
+        Name of a set of weights on the network's card, empty for the first; or the path of a
+        ``.safetensors`` file such as `likewise train` writes.
+    weights_sha256
+        Identity of the tensors in that file, taken from it unless given; empty for a name.
     scales
         Factors on the resize policy; the vectors of all scales are added.
     code
@@ -179,6 +184,8 @@ class Recipe:
     ------
     BadRecipe
         When parts cannot go together, or a value is out of bounds.
+    WeightsMissing, BadWeights
+        When a weights file is not there, or is none.
     """
 
     name: str
@@ -187,6 +194,7 @@ class Recipe:
     resize: Resize
     about: str = ""
     weights: str = ""
+    weights_sha256: str = ""
     scales: tuple[float, ...] = (1.0,)
     transforms: tuple[Step, ...] = (Step("l2"),)
     distance: Literal["cosine", "l2"] = "cosine"
@@ -198,6 +206,10 @@ class Recipe:
         choose("code", self.code, CODES)
         if (self.code == "pq") != bool(self.quantiser):
             raise BadRecipe("code 'pq' and a quantiser belong together; Recipe.quantised(path) sets both")
+        if self.weights.endswith(".safetensors") and not self.weights_sha256:
+            path = Path(self.weights).absolute()
+            object.__setattr__(self, "weights", str(path))
+            object.__setattr__(self, "weights_sha256", identity_of(path))
         if not (self.network and self.parts and self.scales):
             raise BadRecipe("a recipe needs a network, at least one part and at least one scale")
         if self.resize.scale != 1:
@@ -245,6 +257,16 @@ class Recipe:
     def difference(self, other: Recipe) -> str:
         """What differs between two recipes, as ``key this against other, ...``; empty when nothing does."""
         return difference(self._canonical(), other._canonical())
+
+    def tuned(self, path: Path) -> Recipe:
+        """Give this recipe with the network's weights from a file.
+
+        Raises
+        ------
+        WeightsMissing, BadWeights
+            When it is not there, or is none.
+        """
+        return replace(self, name=f"{self.name}-tuned", weights=str(path), weights_sha256="")
 
     def whitened(self, path: Path) -> Recipe:
         """Give this recipe with the whitening that a file holds, and L2 normalisation after it.
@@ -297,6 +319,8 @@ class Recipe:
         del table["name"], table["about"]
         for one in (*table["transforms"], *table["parts"]):
             one["options"].pop("file", None)  # its sha256 stays: where it lies does not matter
+        if self.weights_sha256:
+            table["weights"] = ""
         quantiser = table.pop("quantiser")
         return table | ({"quantiser": {"sha256": quantiser["sha256"]}} if quantiser else {})
 
@@ -379,6 +403,8 @@ def _recipe(table: dict[str, Any], folder: Path) -> Recipe:
     parts = tuple(_part(part, folder) for part in as_list(table.get("parts", []), "parts"))
     if quantiser := as_table(table.get("quantiser", {}), "quantiser"):
         lists["quantiser"] = settle(_resolved(quantiser, folder, "quantiser"), _FILE, "quantiser")
+    if str(weights := scalars.get("weights", "")).endswith(".safetensors"):
+        scalars["weights"] = str(folder / weights)
     resize = _resize(table.get("resize", {}))
     return Recipe(resize=resize, parts=parts, **settle(scalars, _SCALARS, "the recipe"), **lists)
 
@@ -407,8 +433,10 @@ def _step(table: Any, folder: Path) -> Step:
 
 
 def _resolved(options: dict[str, Any], folder: Path, what: str = "whitening") -> dict[str, Any]:
-    """Options in which a file that is named without its digest is found from ``folder`` and looked at."""
+    """Options whose file is found from ``folder``, and looked at where it is named without its digest."""
     file = options.get("file")
-    if isinstance(file, str) and file and "sha256" not in options:
-        return options | _named(folder / file, what)
-    return options
+    if not isinstance(file, str) or not file:
+        return options
+    if "sha256" in options:
+        return options | {"file": str((folder / file).absolute())}
+    return options | _named(folder / file, what)

@@ -70,14 +70,15 @@ class Origin(Sample):
     exponent, shrinkage
         As the estimator was given them.
     method
-        ``pca``, or ``pairs`` where it was told which pictures show the same thing.
+        ``pca``, ``pairs`` where it was told which pictures show the same thing, or ``probe`` where it was
+        trained to bring these together.
     regions
         Whether it whitens the regions of R-MAC one by one rather than finished vectors.
     """
 
     exponent: float
     shrinkage: float
-    method: Literal["pca", "pairs"] = "pca"
+    method: Literal["pca", "pairs", "probe"] = "pca"
     regions: bool = False
 
 

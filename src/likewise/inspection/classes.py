@@ -12,10 +12,8 @@ from numpy.typing import NDArray
 from likewise.assets import in_package
 from likewise.errors import UsageError
 from likewise.inspection.statistics import entropy
+from likewise.networks.cifar import CLASSES
 from likewise.types import FloatArray
-
-CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
-"""Classes of CIFAR-10 in its order."""
 
 
 @dataclass(frozen=True)
@@ -75,8 +73,8 @@ def class_names(count: int, network: str) -> list[str]:
     """
     if count == 1000 and len(found := _imagenet()) == count:
         return found
-    if count == len(CIFAR10) and "cifar" in network.lower():
-        return list(CIFAR10)
+    if count == len(CLASSES) and "cifar" in network.lower():
+        return list(CLASSES)
     return [f"class {number}" for number in range(count)]
 
 

@@ -14,7 +14,7 @@ from likewise.errors import UnknownName, UsageError
 from likewise.networks import find, formats
 from likewise.networks.card import Card, Preprocessing, Tap
 from likewise.networks.modules import Chain, build
-from likewise.networks.weights import locate, read
+from likewise.networks.weights import choose, locate, read
 from likewise.pictures import Resize
 from likewise.registry import nearest
 from likewise.types import FloatArray, UInt8Array
@@ -85,7 +85,7 @@ class CardNetwork:
 
     def __init__(self, network: str, weights: str = "") -> None:
         self.card: Card = find(network)
-        chosen = self.card.weights_named(weights or None)
+        chosen = choose(self.card, weights)
         self.name = f"{self.card.name} ({chosen.name})"
         self.preprocessing = chosen.preprocessing
         self.grid, self.minimum = self.card.grid, self.card.minimum

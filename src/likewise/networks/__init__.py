@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from likewise.networks.alexnet import ALEXNET
 from likewise.networks.card import Card
+from likewise.networks.cifar import CIFAR10
 from likewise.networks.cnn_m import CNN_M_128
 from likewise.networks.efficientnet_lite import EFFICIENTNET_LITE0
 from likewise.networks.vgg import VGG16, VGG19
 from likewise.registry import lookup
 
 NETWORKS: dict[str, Card] = {
-    card.name: card for card in (EFFICIENTNET_LITE0, VGG16, VGG19, ALEXNET, CNN_M_128)
+    card.name: card for card in (EFFICIENTNET_LITE0, VGG16, VGG19, ALEXNET, CNN_M_128, CIFAR10)
 }
 
 

@@ -119,6 +119,17 @@ def build(card: Card, tensors: Mapping[str, np.ndarray], taps: Sequence[str]) ->
     return Chain(card.chain, tensors, names).eval().requires_grad_(False)
 
 
+def tensors_of(chain: Chain) -> dict[str, np.ndarray]:
+    """The tensors of a chain by their canonical names, float32: the reverse of `build`."""
+    found: dict[str, np.ndarray] = {}
+    for layer, module in zip(chain.chain, chain.layers, strict=True):
+        for name, value in module.state_dict().items() if layer.key else ():
+            if value.is_floating_point():
+                part = name.rpartition(".")[2]  # below a padding, too
+                found[f"{layer.key}.{part}"] = np.array(value.contiguous().numpy(), np.float32)
+    return found
+
+
 def _module(layer: Layer, channels: int, tensors: Mapping[str, np.ndarray]) -> nn.Module:
     match layer.kind:
         case "conv":

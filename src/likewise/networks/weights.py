@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
@@ -23,6 +23,7 @@ from likewise.networks.card import Card, Source, Weights
 from likewise.networks.formats import Tensors
 from likewise.types import FloatArray, ProgressCallback
 
+SUFFIX = ".safetensors"
 _AGAIN = "remove it, then fetch or import the weights again"
 
 
@@ -51,8 +52,59 @@ class WeightsFile:
     digests: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
+def choose(card: Card, name: str = "") -> Weights:
+    """The weights that a recipe or an option names: by a name on the card, or a file of ours by its path.
+
+    Parameters
+    ----------
+    name
+        Empty for the card's first; what ends in ``.safetensors`` is the path of a file that `write` wrote,
+        such as `likewise train` leaves, with the preprocessing of the weights that its header names.
+
+    Raises
+    ------
+    UnknownName
+        When the card has no weights of that name.
+    WeightsMissing
+        When there is no such file.
+    BadWeights
+        When the file is damaged or holds another network.
+    """
+    if not name.endswith(SUFFIX):
+        return card.weights_named(name or None)
+    path = Path(name)
+    facts = _header(_there(path))
+    if facts.get("network") != card.name:
+        raise BadWeights(f"{path} holds weights of {facts.get('network', 'no network')}, not of {card.name}")
+    return replace(_of_name(card, facts.get("weights")), name=name, sources=(Source("file", name),))
+
+
+def identity_of(path: Path) -> str:
+    """The identity of a file that `write` wrote, read from its header: that of its tensors, not of its bytes.
+
+    Raises
+    ------
+    WeightsMissing
+        When there is no such file.
+    BadWeights
+        When it is damaged or of another kind.
+    """
+    facts = _header(_there(path))
+    if "identity" not in facts:
+        raise BadWeights(f"{path} was not written by likewise: import it with `likewise networks import`")
+    return facts["identity"]
+
+
+def _there(path: Path) -> Path:
+    if not path.is_file():
+        raise WeightsMissing(f"there is no weights file {path}: give the path of one, or train it again")
+    return path
+
+
 def locate(card: Card, weights: Weights) -> WeightsFile:
-    """Find weights in the cache or in an installed package; reads only a header, no tensor, and not torch.
+    """Find weights in the cache, in an installed package or in the file that `choose` was given.
+
+    Reads only a header, no tensor, and not torch.
 
     Raises
     ------
@@ -61,12 +113,18 @@ def locate(card: Card, weights: Weights) -> WeightsFile:
     BadWeights
         When the file in the cache is damaged.
     """
-    path = _place(card, weights)
+    path = Path(weights.name) if weights.name.endswith(SUFFIX) else _place(card, weights)
     if path.is_file():
         return _stored(path, weights)
     for source in weights.sources:
         if source.kind == "package" and (found := assets.in_package(source.location)):
             return WeightsFile(found, source.sha256, source.layout, weights, origin=source.location)
+    if weights.sources and weights.sources[0].kind == "trained":
+        raise WeightsMissing(
+            f"the weights {weights.name!r} of {card.name} are not on this machine: train them with "
+            f"`{weights.sources[0].location}`, then run `likewise networks import {card.name} FILE`, or name "
+            "their file instead"
+        )
     option = "" if weights is card.weights[0] else f" --weights {weights.name}"
     raise WeightsMissing(
         f"the weights {weights.name!r} of {card.name} are not on this machine: run `likewise networks fetch "
@@ -127,6 +185,8 @@ def fetch(name: str, *, weights: str | None = None, progress: ProgressCallback |
     ------
     FetchFailed
         When no source gave them; says what was tried, why each failed, and what to do.
+    WeightsMissing
+        When they are published nowhere, but trained on this machine by a command that was not run yet.
     UnknownName
         When there is no such network or it has no such weights.
     StorageError
@@ -134,6 +194,8 @@ def fetch(name: str, *, weights: str | None = None, progress: ProgressCallback |
     """
     card = find(name)
     wanted = card.weights_named(weights)
+    if wanted.sources and wanted.sources[0].kind == "trained":
+        return locate(card, wanted)
     here = _here(card, wanted)
     if here and (not here.digests or here.digests.keys() >= formats.expected(card).keys()):
         return here
@@ -185,6 +247,37 @@ def import_file(
     return _save(card, told or _published(card, layout, path), tensors, origin=path.name)
 
 
+def write(place: Path, card: Card, weights: Weights, tensors: Tensors, *, origin: str) -> WeightsFile:
+    """Write canonical tensors as one file, whole or not at all.
+
+    Parameters
+    ----------
+    weights
+        Whose preprocessing they need; a file says so in its header.
+    origin
+        Where they came from, in a few words.
+
+    Raises
+    ------
+    StorageError
+        When the file cannot be written.
+    """
+    digests = {name: _digest(tensor) for name, tensor in tensors.items()}
+    facts = {
+        "network": card.name,
+        "weights": weights.name,
+        "origin": origin,
+        "identity": _identity(digests),
+        "digests": json.dumps(digests),
+    }
+    with assets.replacing(place) as part:
+        try:
+            save_file(tensors, part, facts)
+        except SafetensorError as error:
+            raise StorageError(f"cannot write {place}: {error}; make room or set LIKEWISE_CACHE") from error
+    return _stored(place, weights)
+
+
 def _place(card: Card, weights: Weights) -> Path:
     return assets.cache_dir() / "weights" / card.name / f"{weights.name}.safetensors"
 
@@ -213,11 +306,16 @@ def _header(path: Path) -> dict[str, str]:
         raise BadWeights(f"{path} is damaged ({error}); {_AGAIN}") from error
 
 
+def _of_name(card: Card, name: str | None) -> Weights:
+    """The weights on the card of that name, else the first."""
+    return next((weights for weights in card.weights if weights.name == name), card.weights[0])
+
+
 def _published(card: Card, layout: str, path: Path) -> Weights:
     """The weights that a file of this layout must be."""
     if layout == "safetensors":  # canonical; a file of our own says which weights it holds
         name = _header(path).get("weights")
-        return next((weights for weights in card.weights if weights.name == name), card.weights[0])
+        return _of_name(card, name)
     for weights in card.weights:
         if any(source.layout == layout for source in weights.sources):
             return weights
@@ -274,21 +372,7 @@ def _unpack(archive: Path, card: Card, told: Weights | None) -> WeightsFile:
 
 def _save(card: Card, weights: Weights, tensors: Tensors, *, origin: str) -> WeightsFile:
     """Put tensors into the cache, whole or not at all."""
-    digests = {name: _digest(tensor) for name, tensor in tensors.items()}
-    facts = {
-        "network": card.name,
-        "weights": weights.name,
-        "origin": origin,
-        "identity": _identity(digests),
-        "digests": json.dumps(digests),
-    }
-    place = _place(card, weights)
-    with assets.replacing(place) as part:
-        try:
-            save_file(tensors, part, facts)
-        except SafetensorError as error:
-            raise StorageError(f"cannot write {place}: {error}; make room or set LIKEWISE_CACHE") from error
-    return _stored(place, weights)
+    return write(_place(card, weights), card, weights, tensors, origin=origin)
 
 
 def _digest(tensor: FloatArray) -> str:

@@ -1,0 +1,104 @@
+"""``likewise study``: experiments that train networks and report what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from likewise.cli.options import Json, Precision
+from likewise.cli.output import printable, progress, show, table
+
+if TYPE_CHECKING:  # torch stands behind it, and help must not wait for that
+    from likewise.study.study import Study
+
+app = typer.Typer(name="study", help="Train a network and report what it learned.", no_args_is_help=True)
+
+
+@app.callback()
+def _group() -> None:
+    """Keep the name of the one study there is a command of its own."""
+
+
+@app.command()
+def cifar10(
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            "--data",
+            metavar="DIR",
+            help="CIFAR-10 in its binary or Python version. Without it: the cache, to which it is fetched "
+            "(170 MB) the first time.",
+            show_default=False,
+        ),
+    ] = None,
+    train: Annotated[
+        list[int] | None,
+        typer.Option(
+            "--train",
+            metavar="N",
+            min=10,
+            help="Pictures to train on; give it twice. Without it: 50000 and 10000.",
+            show_default=False,
+        ),
+    ] = None,
+    out: Annotated[
+        Path, typer.Option("-o", "--out", metavar="DIR", help="Where weights, figures and report go.")
+    ] = Path("cifar10-study"),
+    epochs: Annotated[int, typer.Option("--epochs", min=1, help="Train at most so long.")] = 100,
+    patience: Annotated[
+        int, typer.Option("--patience", min=1, help="Stop after so many epochs that were no better.")
+    ] = 10,
+    batch: Annotated[int, typer.Option("--batch", min=1, help="Pictures a step.")] = 32,
+    seed: Annotated[
+        int, typer.Option("--seed", min=0, help="Of the first weights, the order, dropout and the sample.")
+    ] = 0,
+    precision: Annotated[
+        Precision, typer.Option(help="bf16 trains faster on processors that have it, to other numbers.")
+    ] = "f32",
+    as_json: Json = False,
+) -> None:
+    """Train one network on many pictures of CIFAR-10 and on few, and compare what both see (seed 004).
+
+    Stop it whenever you like: the same command goes on after the last whole epoch. It ends with a report,
+    DIR/report.html, that holds the seed's four claims against what was measured.
+    """
+    from likewise.study.study import study
+    from likewise.training.cifar10 import load
+    from likewise.training.fitting import Settings
+
+    settings = Settings(batch=batch, most=epochs, patience=patience, seed=seed, precision=precision)
+    with progress("CIFAR-10", unit="MB") as callback:
+        found = load(data, progress=callback)
+    with progress("training") as callback:
+        done = study(found, out, sizes=train or (50_000, 10_000), settings=settings, progress=callback)
+    show(done.value(), _lines(done), as_json=as_json)
+
+
+def _lines(done: Study) -> Iterator[str]:
+    rows = [
+        (
+            seen.network.size,
+            len(seen.network.history),
+            seen.network.best.number,
+            f"{seen.network.best.validation_accuracy:.4f}",
+            f"{traits.frog:.3f}",
+            f"{traits.zeros:.3f}",
+        )
+        for seen, traits in zip((done.much, done.little), done.frog, strict=True)
+    ]
+    head = ("pictures", "epochs", "kept", "accuracy", "frog", "zeros")
+    yield from table(rows, head, right=" ".join(head))
+    yield ""
+    for number, claim in enumerate(done.claims, 1):
+        yield f"claim {number}: {claim.verdict} ({claim.figures})"
+    yield ""
+    yield f"report: {printable(done.report)}"
+    much, little = (printable(seen.network.weights) for seen in (done.much, done.little))
+    frog = printable(done.report.parent / "figures" / "frog.png")
+    yield (
+        f"look closer: likewise inspect {frog} --network cifar10 --weights {much} "
+        f"--against-weights {little} --report closer.html"
+    )

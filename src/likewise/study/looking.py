@@ -1,0 +1,120 @@
+"""What the two networks make of pictures: their maps, their answers, and both in a few numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+
+from likewise.inspection.statistics import Histogram, entropy
+from likewise.networks.cifar import CIFAR10
+from likewise.networks.modules import build
+from likewise.networks.weights import choose, locate, read
+from likewise.study.measures import likeness
+from likewise.study.running import FROG, Network
+from likewise.types import FloatArray, UInt8Array
+
+TAPS = ("relu1", "relu2", "pool1", "relu3", "relu4", "pool2", "relu5", "relu6", "dense1", "probabilities")
+FIRST, LAST = "relu1", "relu6"
+TAIL = 0.99
+"""What is called the tail of a distribution begins above this share of its values."""
+
+
+def grouped(number: int) -> str:
+    """A number with its thousands apart."""
+    return f"{number:,}".replace(",", "\u00a0")
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What one network made of some pictures.
+
+    Attributes
+    ----------
+    taps
+        float32 by the name of the tap, ``(n, c, h, w)``, or ``(n, 10)`` for ``probabilities``.
+    """
+
+    network: Network
+    taps: Mapping[str, FloatArray]
+
+    def of(self, number: int) -> dict[str, FloatArray]:
+        """What it made of one of them."""
+        return {name: values[number] for name, values in self.taps.items()}
+
+    @cached_property
+    def name(self) -> str:
+        """What reports call the network."""
+        return f"trained on {grouped(self.network.size)}"
+
+
+@dataclass(frozen=True)
+class Traits:
+    """One network on one picture, in the numbers that the claims are about.
+
+    Attributes
+    ----------
+    likeness, redundancy
+        Of the maps of the first layer to the picture and to each other; see `likewise.study.measures`.
+    zeros
+        Share of zeros among the values of the last convolution.
+    entropy, tail
+        Of these values: entropy in bits over 256 bins, and the value that 1 % lie above. The bins divide 0
+        to the largest value of both networks.
+    frog
+        Probability of the right class.
+    doubt
+        Entropy of the ten probabilities in bits.
+    right
+        Whether the likeliest class is the right one.
+    """
+
+    likeness: float
+    redundancy: float
+    zeros: float
+    entropy: float
+    tail: float
+    frog: float
+    doubt: float
+    right: bool
+
+
+def look(network: Network, pictures: UInt8Array) -> Seen:
+    """Run pictures ``(n, 32, 32, 3)`` through a network and keep every tap.
+
+    Raises
+    ------
+    WeightsMissing, BadWeights
+        When its file is gone or damaged.
+    """
+    chosen = choose(CIFAR10, str(network.weights))
+    module = build(CIFAR10, read(locate(CIFAR10, chosen), CIFAR10), TAPS)
+    x = torch.from_numpy(pictures.copy()).permute(0, 3, 1, 2).float() / 255
+    with torch.inference_mode():
+        found = module(x)
+    return Seen(network, {tap: value.contiguous().numpy() for tap, value in zip(TAPS, found, strict=True)})
+
+
+def traits(much: Seen, little: Seen, number: int, picture: UInt8Array) -> tuple[Traits, Traits]:
+    """The traits of both networks on one picture of a frog ``(32, 32, 3)``, in the order given."""
+    pair = (much.of(number), little.of(number))
+    most = max(float(one[LAST].max()) for one in pair)
+    return _traits(pair[0], most, picture), _traits(pair[1], most, picture)
+
+
+def _traits(taps: Mapping[str, FloatArray], most: float, picture: UInt8Array) -> Traits:
+    first, last = likeness(taps[FIRST], picture), taps[LAST]
+    answer = taps["probabilities"]
+    return Traits(
+        likeness=first.to_picture,
+        redundancy=first.to_each_other,
+        zeros=float(np.mean(last == 0)),
+        entropy=Histogram.of(last, 0.0, most).entropy,
+        tail=float(np.quantile(last, TAIL)),
+        frog=float(answer[FROG]),
+        doubt=entropy(answer),
+        right=int(answer.argmax()) == FROG,
+    )

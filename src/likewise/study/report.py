@@ -1,0 +1,274 @@
+"""The report of the study: one HTML file that needs nothing else."""
+
+from __future__ import annotations
+
+import base64
+import html
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from likewise._version import __version__
+from likewise.assets import replacing
+from likewise.inspection.statistics import Histogram
+from likewise.networks.cifar import CIFAR10, SIDE
+from likewise.networks.formats import expected
+from likewise.study.figures import captions
+from likewise.study.looking import TAPS, grouped
+
+if TYPE_CHECKING:
+    from likewise.study.claims import Claim
+    from likewise.study.running import Sets
+    from likewise.study.study import Study
+
+STYLE = """
+:root { color-scheme: light; }
+body { font: 16px/1.55 system-ui, sans-serif; color: #16191d; margin: 0 auto; padding: 2.5rem 1.25rem 4rem;
+  max-width: 62rem; }
+h1 { font-size: 1.9rem; line-height: 1.2; margin: 0 0 .4rem; }
+h2 { font-size: 1.25rem; margin: 2.6rem 0 .6rem; }
+p, li { max-width: 44rem; }
+.faint { color: #5d6670; }
+.lead { display: flex; gap: 1.6rem; align-items: center; }
+.lead img { width: 8.5rem; height: 8.5rem; image-rendering: pixelated; border-radius: 4px; flex: none; }
+.scroll { overflow-x: auto; }
+table { border-collapse: collapse; margin: .6rem 0; font-variant-numeric: tabular-nums; }
+th, td { text-align: left; padding: .35rem .9rem .35rem 0; border-bottom: 1px solid #e3e6ea;
+  vertical-align: top; }
+th { font-weight: 600; color: #5d6670; font-size: .86rem; }
+td.number, th.number { text-align: right; white-space: nowrap; }
+figure { margin: 0; }
+figure img { width: 100%; height: auto; display: block; }
+figcaption { color: #5d6670; font-size: .9rem; margin-top: .3rem; }
+.pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(19rem, 1fr)); gap: 1.6rem;
+  margin-bottom: 1.6rem; }
+.sheet { margin: 1.4rem 0; }
+details summary { cursor: pointer; color: #0b62a4; }
+.wide { max-width: 44rem; margin-top: 1.4rem; }
+.claim { border-left: 4px solid #aeb6bf; padding: .1rem 0 .1rem 1rem; margin: 1.4rem 0; }
+.claim h3 { font-size: 1rem; margin: 0 0 .2rem; }
+.claim p { margin: .1rem 0 .3rem; }
+.claim table { width: 100%; table-layout: fixed; min-width: 38rem; }
+.claim th:first-child { width: 52%; }
+.yes { border-color: #15803d; } .part { border-color: #c2620a; } .no { border-color: #b91c1c; }
+.yes h3 b { color: #15803d; } .part h3 b { color: #c2620a; } .no h3 b { color: #b91c1c; }
+@media (max-width: 34rem) { .lead { display: block; } .lead img { margin-bottom: 1rem; } }
+"""
+
+_CLASS = {"borne out": "yes", "borne out in part": "part", "not borne out": "no"}
+
+
+def write_report(done: Study, figures: Mapping[str, Path], sets: Sets) -> None:
+    """Write ``done.report`` with all figures inside it.
+
+    Raises
+    ------
+    StorageError
+        When it cannot be written.
+    """
+    body = "\n".join(
+        (
+            _head(done, figures),
+            "<h2>The four claims of the seed</h2>",
+            _CLAIMS_TEXT.format(others=grouped(done.others)),
+            *(_claim(number, claim, done) for number, claim in enumerate(done.claims, 1)),
+            "<h2>The network</h2>",
+            _LAYERS_TEXT,
+            _table(("layer", "tap", "output", "parameters"), summary(), right=(3,)),
+            "<h2>What the first and the last convolution see</h2>",
+            _SHEETS_TEXT,
+            *(_sheet(figures, f"figure-{number}") for number in (2, 3, 4, 5)),
+            "<details><summary>The same maps on one scale for both networks</summary>",
+            "<p>White is the same activation in both sheets of a layer.</p>",
+            *(_sheet(figures, f"figure-{number}-shared") for number in (2, 3, 4, 5)),
+            "</details>",
+            "<h2>How certain one is of a value</h2>",
+            _pair(figures, "figure-6", "figure-7"),
+            "<h2>How certain the networks are of the class</h2>",
+            _wide(figures, "figure-8"),
+            "<h2>Layer by layer</h2>",
+            _NUMBERS_TEXT,
+            _layers(done),
+            _wide(figures, "zeros"),
+            "<h2>The training</h2>",
+            _wide(figures, "training"),
+            _training(done, sets),
+        )
+    )
+    page = (
+        '<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{_TITLE}</title>\n<style>{STYLE}</style>\n<body>\n{body}\n</body>\n</html>\n"
+    )
+    with replacing(done.report) as part:
+        part.write_text(page, "utf-8")
+
+
+_LEAD_TEXT = """<p>One small network was trained on {much} and on {little} pictures of CIFAR-10. The
+first is right on {much_right} of the pictures it was not trained on, the second on {little_right}. This
+is what both make of a frog that neither has seen. Of the four claims that the seed makes about it:
+{verdicts}.</p>"""
+
+_CLAIMS_TEXT = """<p>Each claim is put into numbers that could have turned out either way. It is borne
+out when all of them hold for the frog. The last column says for how many of the {others} other frogs,
+which neither network was trained on, they hold as well: one frog may be chance.</p>"""
+
+_LAYERS_TEXT = """<p>Figure 1: the layers by their names in the listing. The first dense layer works on
+every cell by itself, before the cells are laid end to end.</p>"""
+
+_SHEETS_TEXT = """<p>As in the seed, each map is drawn on its own scale: black is 0, white is the map's
+largest activation, which stands below it after the number of the channel. Maps without any activation
+stay black.</p>"""
+
+_NUMBERS_TEXT = """<p>On the frog: share of zeros, mean, and entropy in bits over 256 bins from 0 to the
+largest value of both networks.</p>"""
+
+_HOW_TEXT = """<p>Pixels / 255, dropout 0.5, cross-entropy, Adam with rate {how.rate:g}, {how.batch}
+pictures a step, random seed {how.seed}, {how.precision}. Training stopped after {how.patience} epochs
+without a lower validation loss, or {how.most} in all; the weights of the lowest are kept. The smaller
+set is drawn by the random seed with each class in its share. As in the seed document, the {validation}
+validation pictures are the test set without the frog (its place there is {place}, counted from 0);
+because the epoch is chosen on them too, the accuracies are a little kind. The document does not say its
+batch, patience, number of epochs and frog; the first three are Keras' defaults or our choice, the last
+is the first frog of the test set.</p>"""
+
+_TITLE = "What a network sees that has learned from much, and from little"
+
+
+def summary() -> list[tuple[str, str, str, str]]:
+    """Figure 1, a row a layer of Keras: its name, the tap here, shape of its output, number of parameters."""
+    keras = {name: alias for alias, name in CIFAR10.aliases.items()} | {"flatten": "flatten_1"}
+    shapes, channels, side = expected(CIFAR10), 3, SIDE
+    rows = [("input", "", f"{SIDE} x {SIDE} x 3", "0")]
+    total = parameters = 0
+    for layer in CIFAR10.chain:
+        channels, side = layer.channels or channels, side // layer.stride
+        if layer.key:  # Keras counts these with the activation that follows
+            parameters = sum(math.prod(shapes[f"{layer.key}.{part}"]) for part in ("weight", "bias"))
+            total += parameters
+            continue
+        output = f"{channels}" if layer.kind in ("flatten", "softmax") else f"{side} x {side} x {channels}"
+        rows.append((keras[layer.name], layer.name if layer.tap else "", output, grouped(parameters)))
+        if layer.name == "dense1":
+            rows.append(("dropout_1", "", output, "0"))
+        parameters = 0
+    return [*rows, ("all", "", "", grouped(total))]
+
+
+def _head(done: Study, figures: Mapping[str, Path]) -> str:
+    much, little = done.much.network, done.little.network
+    held = [claim.verdict for claim in done.claims]
+    verdicts = ", ".join(f"{held.count(verdict)} {verdict}" for verdict in _CLASS if verdict in held)
+    return (
+        f'<div class="lead">{_image(figures["frog"], "the frog")}<div><h1>{_TITLE}</h1>'
+        + _LEAD_TEXT.format(
+            much=grouped(much.size),
+            little=grouped(little.size),
+            much_right=f"{much.best.validation_accuracy:.1%}",
+            little_right=f"{little.best.validation_accuracy:.1%}",
+            verdicts=verdicts,
+        )
+        + "</div></div>"
+    )
+
+
+def _claim(number: int, claim: Claim, done: Study) -> str:
+    rows = [
+        (
+            measure.what,
+            _number(measure.much),
+            _number(measure.little),
+            "yes" if measure.holds else "no",
+            f"{measure.others:.0%}" if done.others else "-",
+        )
+        for measure in claim.measures
+    ]
+    head = ("measured", *_names(done), "holds", "others")
+    return (
+        f'<div class="claim {_CLASS[claim.verdict]}"><h3>{number}. <b>{claim.verdict.capitalize()}</b> '
+        f'<span class="faint">({claim.figures})</span></h3><p>{html.escape(claim.text)}</p>'
+        f"{_table(head, rows, right=(1, 2, 4))}</div>"
+    )
+
+
+def _names(done: Study) -> tuple[str, str]:
+    return f"on {grouped(done.much.network.size)}", f"on {grouped(done.little.network.size)}"
+
+
+def _layers(done: Study) -> str:
+    rows = []
+    for tap in (name for name in TAPS if name != "probabilities"):
+        pair = [seen.of(0)[tap] for seen in (done.much, done.little)]
+        most = max(float(values.max()) for values in pair)
+        cells = [
+            *(f"{np.mean(values == 0):.1%}" for values in pair),
+            *(_number(float(values.mean())) for values in pair),
+            *(f"{Histogram.of(values, 0.0, most).entropy:.2f}" for values in pair),
+        ]
+        rows.append((tap, *cells))
+    names = _names(done)
+    head = ["layer", *(f"{what}, {name}" for what in ("zeros", "mean", "entropy") for name in names)]
+    return _table(head, rows, right=range(1, 7))
+
+
+def _training(done: Study, sets: Sets) -> str:
+    rows = [
+        (
+            grouped(seen.network.size),
+            str(len(seen.network.history)),
+            str(seen.network.best.number),
+            f"{seen.network.best.accuracy:.1%}",
+            f"{seen.network.best.validation_accuracy:.1%}",
+            f"{seen.network.best.validation_loss:.3f}",
+        )
+        for seen in (done.much, done.little)
+    ]
+    head = ("pictures", "epochs", "kept", "training accuracy", "validation accuracy", "validation loss")
+    return (
+        _table(head, rows, right=range(6))
+        + _HOW_TEXT.format(how=done.settings, validation=grouped(len(sets.validation)), place=sets.place)
+        + f'<p class="faint">Data: {html.escape(done.origin)}. Written by likewise {__version__}, '
+        "<code>likewise study cifar10</code>.</p>"
+    )
+
+
+def _number(value: float) -> str:
+    return f"{value:.3f}"
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]], *, right: Iterable[int] = ()) -> str:
+    flush = set(right)
+
+    def row(cells: Sequence[str], tag: str) -> str:
+        marked = (' class="number"' if place in flush else "" for place in range(len(cells)))
+        return "".join(
+            f"<{tag}{mark}>{html.escape(cell)}</{tag}>" for mark, cell in zip(marked, cells, strict=True)
+        )
+
+    body = "".join(f"<tr>{row(cells, 'td')}</tr>" for cells in rows)
+    return f'<div class="scroll"><table><tr>{row(head, "th")}</tr>{body}</table></div>'
+
+
+def _pair(figures: Mapping[str, Path], *names: str) -> str:
+    return f'<div class="pair">{"".join(_figure(figures, name) for name in names)}</div>'
+
+
+def _sheet(figures: Mapping[str, Path], name: str) -> str:
+    return f'<div class="sheet">{_figure(figures, name)}</div>'
+
+
+def _wide(figures: Mapping[str, Path], name: str) -> str:
+    return f'<div class="wide">{_figure(figures, name)}</div>'
+
+
+def _figure(figures: Mapping[str, Path], name: str) -> str:
+    caption = captions()[name]
+    return f"<figure>{_image(figures[name], caption)}<figcaption>{caption}</figcaption></figure>"
+
+
+def _image(path: Path, text: str) -> str:
+    content = base64.b64encode(path.read_bytes()).decode()
+    return f'<img alt="{html.escape(text)}" src="data:image/png;base64,{content}">'

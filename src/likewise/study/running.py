@@ -1,0 +1,160 @@
+"""The two trainings of the study, and the pictures that go into them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from likewise.errors import UsageError
+from likewise.networks import weights
+from likewise.networks.cifar import CIFAR10, CLASSES, trained
+from likewise.training.cifar10 import Cifar10, Labelled
+from likewise.training.fitting import Epoch, Settings, best_of, fit
+from likewise.types import IntArray, Progress, ProgressCallback, UInt8Array
+
+FROG = CLASSES.index("frog")
+
+
+@dataclass(frozen=True)
+class Sets:
+    """What the study uses.
+
+    Attributes
+    ----------
+    train
+        All training pictures.
+    validation
+        The test pictures without the one that is looked at.
+    picture
+        That picture, uint8 ``(32, 32, 3)``: the first frog of the test pictures, in neither training.
+    place
+        Its place among the test pictures, from 0.
+    """
+
+    train: Labelled
+    validation: Labelled
+    picture: UInt8Array
+    place: int
+
+
+@dataclass(frozen=True)
+class Network:
+    """One trained network of the study.
+
+    Attributes
+    ----------
+    size
+        How many pictures it was trained on.
+    weights
+        The file with its weights, of its best epoch.
+    """
+
+    size: int
+    weights: Path
+    history: tuple[Epoch, ...]
+
+    @property
+    def best(self) -> Epoch:
+        """The epoch that the weights are of."""
+        return best_of(self.history)
+
+
+def divide(data: Cifar10) -> Sets:
+    """Take the frog out of the test pictures; the others are to validate with, as in the seed.
+
+    Raises
+    ------
+    UsageError
+        When there is no frog.
+    """
+    frogs = np.flatnonzero(data.test.labels == FROG)
+    if not len(frogs):
+        raise UsageError(f"{data.origin} has no frog among its test pictures to look at")
+    place = int(frogs[0])
+    others = np.delete(np.arange(len(data.test)), place)
+    return Sets(data.train, data.test.taken(others), data.test.pictures[place], place)
+
+
+def stratified(labels: IntArray, size: int, seed: int) -> IntArray:
+    """Places of ``size`` pictures with every class in its share, drawn by a seed, in rising order.
+
+    Where shares are no whole numbers, the classes that are cut most get one more (largest remainders).
+
+    Raises
+    ------
+    UsageError
+        When there are fewer pictures than that, or fewer asked for than there are classes.
+    """
+    classes, counts = np.unique(labels, return_counts=True)
+    if not len(classes) <= size <= len(labels):
+        raise UsageError(
+            f"cannot train on {size} pictures: there are {len(labels)} of {len(classes)} classes"
+        )
+    shares = counts * (size / len(labels))
+    taken = np.floor(shares).astype(int)
+    taken[np.argsort(taken - shares, kind="stable")[: size - taken.sum()]] += 1
+    dice = np.random.default_rng(seed)
+    places = [
+        dice.permutation(np.flatnonzero(labels == label))[:many]
+        for label, many in zip(classes, taken, strict=True)
+    ]
+    return np.sort(np.concatenate(places))
+
+
+def train(
+    sets: Sets,
+    sizes: Sequence[int],
+    settings: Settings,
+    out: Path,
+    *,
+    progress: ProgressCallback | None = None,
+) -> list[Network]:
+    """Train one network on each number of pictures, or go on where an earlier call was stopped.
+
+    Parameters
+    ----------
+    out
+        Gets a folder for each network, named by its size, with its checkpoint, ``history.csv`` and, when it
+        is finished, ``weights.safetensors``.
+
+    Raises
+    ------
+    UsageError
+        When there are not so many pictures, or the folder holds a study with other settings.
+    StorageError
+        When it cannot be written.
+    """
+    chosen = {size: stratified(sets.train.labels, size, settings.seed) for size in sizes}
+    found = []
+    for size, places in chosen.items():
+        folder = out / str(size)
+        fitted = fit(
+            sets.train.taken(places),
+            sets.validation,
+            settings,
+            folder,
+            progress=_named(progress, size),
+        )
+        file = weights.write(
+            folder / "weights.safetensors",
+            CIFAR10,
+            trained(size),
+            fitted.tensors,
+            origin=f"likewise study cifar10, epoch {fitted.best.number}, seed {settings.seed}",
+        )
+        found.append(Network(size, file.path, fitted.history))
+    return found
+
+
+def _named(progress: ProgressCallback | None, size: int) -> ProgressCallback | None:
+    """Adds to each report which network is trained."""
+    if progress is None:
+        return None
+
+    def report(now: Progress) -> None:
+        progress(replace(now, note=f"{size} pictures, {now.note}"))
+
+    return report

@@ -1,0 +1,270 @@
+"""Training the CIFAR-10 network: one plain loop over a set that lies in memory."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import count
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Generator, Tensor
+from torch.nn import functional
+
+from likewise.errors import UsageError
+from likewise.networks.formats import Tensors
+from likewise.training.checkpoint import Checkpoint, Row, restore, save
+from likewise.training.cifar10 import Labelled
+from likewise.training.cifar_module import CifarModule, fill, tensors_of
+from likewise.types import Progress, ProgressCallback
+
+EPSILON = 1e-7  # of Adam; Keras' default, where torch has 1e-8
+MOMENTS = ("exp_avg", "exp_avg_sq", "step")
+VALIDATED_AT_ONCE = 500  # pictures; more leave the processor's cache
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How the network is trained; what the seed does not say is Keras' default where there is one.
+
+    Attributes
+    ----------
+    batch
+        Pictures a step (Keras' default).
+    most, patience
+        Epochs at most, and epochs without a lower validation loss after which training stops.
+    rate
+        Adam's learning rate (Keras' default).
+    seed
+        Of the first weights, the order of the pictures and dropout.
+    precision
+        ``bf16`` runs convolutions in bfloat16, where the processor is faster at that.
+    """
+
+    batch: int = 32
+    most: int = 100
+    patience: int = 10
+    rate: float = 1e-3
+    seed: int = 0
+    precision: Literal["f32", "bf16"] = "f32"
+
+    def __post_init__(self) -> None:
+        for name in ("batch", "most", "patience"):
+            if getattr(self, name) < 1:
+                raise UsageError(f"{name} {getattr(self, name)} is less than 1")
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What one epoch came to.
+
+    Attributes
+    ----------
+    loss, accuracy
+        Over the training pictures, while the epoch went and with dropout.
+    validation_loss, validation_accuracy
+        After it, without dropout.
+    seconds
+        Of training, without the validation.
+    """
+
+    number: int
+    loss: float
+    accuracy: float
+    validation_loss: float
+    validation_accuracy: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A finished training: the weights of its best epoch by canonical name, and all epochs."""
+
+    tensors: Tensors
+    history: tuple[Epoch, ...]
+
+    @property
+    def best(self) -> Epoch:
+        """The epoch that the weights are of."""
+        return best_of(self.history)
+
+
+def fit(
+    train: Labelled,
+    validation: Labelled,
+    settings: Settings,
+    folder: Path,
+    *,
+    progress: ProgressCallback | None = None,
+) -> Fitted:
+    """Train until the validation loss has not fallen for ``settings.patience`` epochs.
+
+    After each epoch the folder holds all that is needed to go on: called again after a kill, it gives the
+    same weights, bit for bit, as if it had not been stopped.
+
+    Parameters
+    ----------
+    folder
+        Where ``checkpoint.safetensors`` and ``history.csv`` are kept.
+    progress
+        Told the pictures of the running epoch.
+
+    Raises
+    ------
+    UsageError
+        When the folder holds another training, or there is nothing to train on.
+    StorageError
+        When the folder cannot be written.
+    """
+    if not len(train) or not len(validation):
+        raise UsageError(f"{len(train)} pictures to train on and {len(validation)} to validate with: no set")
+    identity = _identity(train, validation, settings)
+    folder.mkdir(parents=True, exist_ok=True)
+    module = CifarModule(_dice(settings, 0)).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    optimiser = torch.optim.Adam(module.parameters(), settings.rate, eps=EPSILON, fused=True)
+    history: list[Epoch] = []
+    best: Tensors = {}
+    if found := restore(folder, identity):
+        history, best = [_epoch(row) for row in found.history], dict(found.tensors["best"])
+        fill(module, found.tensors["weights"])
+        _refill(optimiser, module, found.tensors)
+    for number in count(len(history) + 1):
+        if _over(history, settings):
+            return Fitted(best, tuple(history))
+        module.dice = _dice(settings, number)
+        start = time.perf_counter()
+        loss, accuracy = _one_epoch(module, optimiser, train, settings, _told(progress, history))
+        seconds = time.perf_counter() - start
+        history.append(Epoch(number, loss, accuracy, *evaluate(module, validation), seconds))
+        if best_of(history) is history[-1]:
+            best = tensors_of(module)
+        groups = {"weights": tensors_of(module), "best": best, **_moments(optimiser, module)}
+        save(Checkpoint(identity, tuple(asdict(epoch) for epoch in history), groups), folder)
+    raise AssertionError("count never ends")
+
+
+def best_of(history: Sequence[Epoch]) -> Epoch:
+    """The epoch of the lowest validation loss, the first among equals."""
+    return min(history, key=lambda epoch: epoch.validation_loss)
+
+
+def _epoch(row: Row) -> Epoch:
+    """An epoch as a checkpoint has it."""
+    numbers = dict(row)
+    return Epoch(int(numbers.pop("number")), **numbers)
+
+
+def evaluate(module: CifarModule, pictures: Labelled) -> tuple[float, float]:
+    """Mean cross-entropy in nats, and the share of pictures whose class is right."""
+    module.eval()
+    loss = right = 0.0
+    with torch.inference_mode():
+        for start in range(0, len(pictures), VALIDATED_AT_ONCE):
+            x, y = _batch(pictures, slice(start, start + VALIDATED_AT_ONCE))
+            logits = module(x)
+            loss += float(functional.cross_entropy(logits, y, reduction="sum"))
+            right += float((logits.argmax(1) == y).sum())
+    return loss / len(pictures), right / len(pictures)
+
+
+def steps(
+    module: CifarModule, optimiser: torch.optim.Optimizer, train: Labelled, settings: Settings
+) -> Iterator[tuple[Tensor, Tensor, int]]:
+    """Train one epoch in a fresh order; give loss, right answers and pictures of each step."""
+    module.train()
+    order = torch.randperm(len(train), generator=module.dice).numpy()
+    for start in range(0, len(train), settings.batch):
+        x, y = _batch(train, order[start : start + settings.batch])
+        with torch.autocast("cpu", torch.bfloat16, enabled=settings.precision == "bf16"):
+            logits = module(x).float()
+        loss = functional.cross_entropy(logits, y)
+        optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimiser.step()
+        yield loss.detach(), (logits.detach().argmax(1) == y).sum(), len(y)
+
+
+def _one_epoch(
+    module: CifarModule,
+    optimiser: torch.optim.Optimizer,
+    train: Labelled,
+    settings: Settings,
+    report: ProgressCallback,
+) -> tuple[float, float]:
+    total = right = torch.zeros(())
+    done, start = 0, time.monotonic()
+    for loss, hits, pictures in steps(module, optimiser, train, settings):
+        total, right, done = total + loss * pictures, right + hits, done + pictures
+        left = (time.monotonic() - start) * (len(train) - done) / done
+        report(Progress(done, len(train), remaining=left))
+    return float(total) / done, float(right) / done
+
+
+def _batch(pictures: Labelled, places: slice | np.ndarray) -> tuple[Tensor, Tensor]:
+    """Float ``(b, 3, 32, 32)`` in 0..1, channels last as the set lies in memory, and labels ``(b,)``."""
+    pixels = torch.from_numpy(pictures.pictures[places]).permute(0, 3, 1, 2)
+    return pixels.float().div_(255), torch.from_numpy(pictures.labels[places])
+
+
+def _over(history: list[Epoch], settings: Settings) -> bool:
+    if not history:
+        return False
+    done = history[-1].number
+    return done >= settings.most or done - best_of(history).number >= settings.patience
+
+
+def _dice(settings: Settings, epoch: int) -> Generator:
+    """Random numbers of one epoch, which do not depend on the epochs before: 0 draws the first weights."""
+    return Generator().manual_seed((settings.seed << 20) + epoch)
+
+
+def _identity(train: Labelled, validation: Labelled, settings: Settings) -> dict[str, str]:
+    facts = {key: str(value) for key, value in asdict(settings).items() if key not in ("most", "patience")}
+    return facts | {"training pictures": _digest(train), "validation pictures": _digest(validation)}
+
+
+def _digest(pictures: Labelled) -> str:
+    digest = hashlib.sha256(f"{len(pictures)} ".encode())
+    digest.update(np.ascontiguousarray(pictures.pictures).data)
+    digest.update(np.ascontiguousarray(pictures.labels).data)
+    return f"{len(pictures)}, sha256 {digest.hexdigest()}"
+
+
+def _moments(optimiser: torch.optim.Optimizer, module: CifarModule) -> dict[str, Tensors]:
+    """Adam's state as arrays, by moment and by the name of the parameter."""
+    return {
+        moment: {
+            name: np.array(optimiser.state[parameter][moment].contiguous().numpy(), np.float32)
+            for name, parameter in module.named_parameters()
+        }
+        for moment in MOMENTS
+    }
+
+
+def _refill(optimiser: torch.optim.Optimizer, module: CifarModule, groups: Mapping[str, Tensors]) -> None:
+    for name, parameter in module.named_parameters():
+        optimiser.state[parameter] = {
+            moment: torch.from_numpy(np.array(groups[moment][name])) for moment in MOMENTS
+        }
+        for moment in MOMENTS[:2]:  # as they lay before: another order of sums rounds otherwise
+            optimiser.state[parameter][moment] = torch.empty_like(parameter).copy_(
+                optimiser.state[parameter][moment]
+            )
+
+
+def _told(progress: ProgressCallback | None, history: list[Epoch]) -> ProgressCallback:
+    """Adds to each report which epoch runs, and the best so far."""
+    note = f"epoch {len(history) + 1}"
+    if history:
+        best = best_of(history)
+        note += f", best {best.validation_accuracy:.1%} after epoch {best.number}"
+
+    def report(now: Progress) -> None:
+        if progress:
+            progress(Progress(now.done, now.total, remaining=now.remaining, note=note))
+
+    return report

@@ -1,0 +1,278 @@
+"""Training vectors so that pictures of one group come together: one loop for a layer and for a network."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Generator, Tensor, nn
+from torch.nn import functional
+
+from likewise.errors import MissingExtra, UsageError
+from likewise.evaluation.metrics import leave_one_out_map
+from likewise.networks.formats import Tensors
+from likewise.registry import lookup
+from likewise.training.checkpoint import Checkpoint, restore, save
+from likewise.training.own import LEAST, Split
+from likewise.types import FloatArray, Progress, ProgressCallback
+
+LOSSES: Mapping[str, tuple[str, dict[str, float]]] = {
+    "multi-similarity": ("MultiSimilarityLoss", {"alpha": 2.0, "beta": 50.0, "base": 0.5}),
+    "contrastive": ("ContrastiveLoss", {"pos_margin": 0.0, "neg_margin": 0.7}),
+    "triplet": ("TripletMarginLoss", {"margin": 0.1}),
+    "supcon": ("SupConLoss", {"temperature": 0.1}),
+}
+"""Losses of pytorch-metric-learning by our names, with their settings; all see unit vectors."""
+
+MOMENTS = ("exp_avg", "exp_avg_sq", "step")
+MEASURED_AT_ONCE = 16
+
+Inputs = Callable[[Sequence[int], Generator | None], Tensor]
+"""Places of pictures to what the module takes; with random numbers to vary them by while training."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How vectors are trained.
+
+    Attributes
+    ----------
+    loss
+        A key of `LOSSES`.
+    rate
+        Adam's learning rate.
+    groups, pictures
+        How many groups a step takes, and how many pictures of each at most.
+    most, patience
+        Epochs at most, and epochs without a better score on the held-out pictures after which it stops.
+    """
+
+    loss: str = "multi-similarity"
+    rate: float = 1e-3
+    groups: int = 8
+    pictures: int = 4
+    most: int = 30
+    patience: int = 5
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        lookup("loss", self.loss, LOSSES)
+        if self.groups < 2 or self.pictures < 2 or self.most < 1 or self.patience < 1 or not self.rate > 0:
+            raise UsageError(
+                "a step takes two groups with two pictures or more; epochs, patience and rate are above 0"
+            )
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What one epoch came to: ``number`` 0 is before any training.
+
+    Attributes
+    ----------
+    loss
+        Mean over the steps; NaN before training.
+    score
+        Mean average precision among the held-out pictures, each asking for the others of its group; NaN when
+        there are none.
+    """
+
+    number: int
+    loss: float
+    score: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What training came to: the trained parameters of the best epoch by name, and all epochs."""
+
+    tensors: Tensors
+    history: tuple[Epoch, ...]
+
+    @property
+    def before(self) -> Epoch:
+        """The module as it was given."""
+        return self.history[0]
+
+    @property
+    def best(self) -> Epoch:
+        """The epoch that is kept."""
+        return _best(self.history)
+
+
+def learn(
+    module: nn.Module,
+    inputs: Inputs,
+    labels: Sequence[str],
+    split: Split,
+    settings: Settings,
+    folder: Path,
+    identity: Mapping[str, str],
+    *,
+    progress: ProgressCallback | None = None,
+) -> Learned:
+    """Train those parameters of a module that want a gradient; the module stays in evaluation mode.
+
+    That keeps the statistics of batch normalisation, which few pictures would spoil. The epoch with the best
+    score on the held-out pictures is kept, which may be the one before any training; without held-out
+    pictures the last. After each epoch ``folder`` holds all that is needed to go on.
+
+    Parameters
+    ----------
+    module
+        What `inputs` gives to one vector a picture, ``(n, d)``.
+    labels
+        Group of each picture.
+    identity
+        What else tells this training from others, for its checkpoint.
+
+    Raises
+    ------
+    MissingExtra
+        When pytorch-metric-learning is not installed.
+    UsageError
+        When the folder holds another training.
+    StorageError
+        When it cannot be written.
+    """
+    criterion = _criterion(settings)
+    trained = {name: value for name, value in module.named_parameters() if value.requires_grad}
+    optimiser = torch.optim.Adam(trained.values(), settings.rate)
+    own = {key: str(value) for key, value in asdict(settings).items() if key not in ("most", "patience")}
+    identity = {**identity, **own}
+    folder.mkdir(parents=True, exist_ok=True)
+    if found := restore(folder, identity):
+        history = [_epoch(row) for row in found.history]
+        best: Tensors = dict(found.tensors["best"])
+        _refill(trained, optimiser, found.tensors)
+    else:
+        history = [Epoch(0, math.nan, _score(module, inputs, labels, split), 0.0)]
+        best = _arrays(trained)
+    for number in count(len(history)):
+        if _over(history, settings):
+            return Learned(best, tuple(history))
+        dice = Generator().manual_seed((settings.seed << 20) + number)
+        start, losses = time.perf_counter(), list[float]()
+        batches = list(_batches(labels, split, settings, number))
+        for done, places in enumerate(batches, 1):
+            vectors = functional.normalize(module(inputs(places, dice)), dim=1)
+            loss = criterion(vectors, torch.tensor(_numbered([labels[place] for place in places])))
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            losses.append(float(loss.detach()))
+            _tell(progress, history, done, len(batches), time.perf_counter() - start)
+        score = _score(module, inputs, labels, split)
+        history.append(Epoch(number, float(np.mean(losses)), score, time.perf_counter() - start))
+        if _best(history) is history[-1]:
+            best = _arrays(trained)
+        groups = {"weights": _arrays(trained), "best": best, **_moments(trained, optimiser)}
+        save(Checkpoint(identity, tuple(asdict(epoch) for epoch in history), groups), folder)
+    raise AssertionError("count never ends")
+
+
+def embed(module: nn.Module, inputs: Inputs, places: Sequence[int]) -> FloatArray:
+    """Unit vectors of some pictures, float32 ``(n, d)``."""
+    found = []
+    with torch.inference_mode():
+        for start in range(0, len(places), MEASURED_AT_ONCE):
+            vectors = module(inputs(places[start : start + MEASURED_AT_ONCE], None))
+            found.append(functional.normalize(vectors, dim=1).numpy())
+    return np.concatenate(found)
+
+
+def _score(module: nn.Module, inputs: Inputs, labels: Sequence[str], split: Split) -> float:
+    if not split.held:
+        return math.nan
+    return leave_one_out_map(embed(module, inputs, split.held), [labels[place] for place in split.held])
+
+
+def _batches(labels: Sequence[str], split: Split, settings: Settings, epoch: int) -> Iterator[list[int]]:
+    """Steps of one epoch: some pictures of some groups each, about as many in all as there are."""
+    dice = np.random.default_rng((settings.seed, epoch))
+    members: dict[str, list[int]] = {}
+    for place in split.train:
+        members.setdefault(labels[place], []).append(place)
+    usable = [places for _, places in sorted(members.items()) if len(places) >= LEAST]
+    many = min(settings.groups, len(usable))
+    step = sum(sorted((min(len(places), settings.pictures) for places in usable), reverse=True)[:many])
+    for _ in range(-(-sum(map(len, usable)) // step)):
+        yield [
+            int(place)
+            for number in dice.choice(len(usable), many, replace=False)
+            for place in dice.permutation(usable[number])[: settings.pictures]
+        ]
+
+
+def _criterion(settings: Settings) -> Any:
+    try:
+        from pytorch_metric_learning import losses  # an extra
+    except ImportError:
+        raise MissingExtra("training with a retrieval loss", "train") from None
+    name, options = LOSSES[settings.loss]
+    return getattr(losses, name)(**options)
+
+
+def _numbered(labels: Sequence[str]) -> list[int]:
+    numbers = {label: number for number, label in enumerate(dict.fromkeys(labels))}
+    return [numbers[label] for label in labels]
+
+
+def _best(history: Sequence[Epoch]) -> Epoch:
+    """The highest score, the first among equals; the last epoch where nothing was held out."""
+    if math.isnan(history[0].score):
+        return history[-1]
+    return max(history, key=lambda epoch: epoch.score)
+
+
+def _over(history: Sequence[Epoch], settings: Settings) -> bool:
+    done = history[-1].number
+    return done >= settings.most or done - _best(history).number >= settings.patience
+
+
+def _epoch(row: Mapping[str, float]) -> Epoch:
+    return Epoch(int(row["number"]), row["loss"], row["score"], row["seconds"])
+
+
+def _arrays(trained: Mapping[str, nn.Parameter]) -> Tensors:
+    return {name: np.array(value.detach().contiguous().numpy()) for name, value in trained.items()}
+
+
+def _moments(trained: Mapping[str, nn.Parameter], optimiser: torch.optim.Optimizer) -> dict[str, Tensors]:
+    return {
+        moment: {
+            name: np.array(optimiser.state[value][moment].contiguous().numpy())
+            for name, value in trained.items()
+            if moment in optimiser.state[value]
+        }
+        for moment in MOMENTS
+    }
+
+
+def _refill(
+    trained: Mapping[str, nn.Parameter], optimiser: torch.optim.Optimizer, groups: Mapping[str, Tensors]
+) -> None:
+    for name, value in trained.items():
+        value.data.copy_(torch.from_numpy(np.array(groups["weights"][name])))
+        if name in groups["step"]:
+            optimiser.state[value] = {
+                moment: torch.from_numpy(np.array(groups[moment][name])) for moment in MOMENTS
+            }
+
+
+def _tell(
+    progress: ProgressCallback | None, history: Sequence[Epoch], done: int, total: int, seconds: float
+) -> None:
+    if progress:
+        note = f"epoch {len(history)}"
+        if not math.isnan(history[0].score):
+            best = _best(history)
+            note += f", held-out mAP {history[0].score:.3f} before, best {best.score:.3f}"
+        progress(Progress(done, total, remaining=seconds * (total - done) / done, note=note))

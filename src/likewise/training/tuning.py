@@ -1,0 +1,104 @@
+"""A network trained on from its own weights, through the pooling of a recipe."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from likewise.descriptors.device import DevicePart
+from likewise.descriptors.recipe import Recipe
+from likewise.errors import UsageError
+from likewise.networks import find
+from likewise.networks.modules import Chain, tensors_of
+from likewise.networks.weights import choose, locate, read, write
+from likewise.training.own import Split
+from likewise.training.pictures import Pictures
+from likewise.training.retrieval import Learned, Settings, learn
+from likewise.types import ProgressCallback
+
+
+def fit_network(
+    pictures: Pictures,
+    split: Split,
+    recipe: Recipe,
+    settings: Settings,
+    folder: Path,
+    *,
+    since: str = "",
+    progress: ProgressCallback | None = None,
+) -> tuple[Recipe, Learned]:
+    """Train the network of a recipe on pictures, from its own weights, through the recipe's pooling.
+
+    Pictures are trained on at one size, each time another part of them; the recipe's own sizes, scales and
+    transforms other than unit length are what the tuned recipe is used with, and are left alone.
+
+    Parameters
+    ----------
+    since
+        Train only the layers behind this tap; all for "".
+
+    Raises
+    ------
+    UsageError
+        When the network is not written out as a chain, the recipe reads a vector that takes one size only, or
+        the folder holds another training.
+    WeightsMissing
+        When the network's weights are not here.
+    MissingExtra, StorageError
+        As `likewise.training.projection.fit_projection`.
+    """
+    card = find(recipe.network)
+    if not card.chain:
+        raise UsageError(f"{card.name} is built by timm, which has its own training: choose another network")
+    before = choose(card, recipe.weights)
+    tensors = read(locate(card, before), card)
+    module = _Embedding(DevicePart(card, recipe, tensors).eval())
+    chain = module.part.network
+    assert isinstance(chain, Chain)  # noqa: S101 - the card has one
+    first = 1 + [layer.name for layer in card.chain].index(card.tap(since).name) if since else 0
+    for layer in chain.layers[first:]:
+        layer.requires_grad_(True)
+    if not any(value.requires_grad for value in module.parameters()):
+        raise UsageError(f"nothing of {card.name} lies between {since!r} and the taps of the recipe")
+    facts = {"what": f"{card.name} since {since or 'its first layer'}", "recipe": recipe.hash}
+    learned = learn(
+        module,
+        pictures.batch,
+        pictures.groups,
+        split,
+        settings,
+        folder,
+        facts | {"pictures": pictures.fingerprint},
+        progress=progress,
+    )
+    with torch.no_grad():
+        for name, value in module.named_parameters():
+            if name in learned.tensors:
+                value.copy_(torch.from_numpy(learned.tensors[name]))
+    origin = f"likewise train, {pictures.about}, epoch {learned.best.number}"
+    named = write(
+        folder / "weights.safetensors", card, before, {**tensors, **tensors_of(chain)}, origin=origin
+    )
+    tuned = replace(
+        recipe,
+        name=f"{recipe.name}-tuned",
+        weights=named.path.name,
+        weights_sha256=named.identity,
+    )
+    return tuned, learned
+
+
+class _Embedding(nn.Module):
+    """The parts of a recipe, each of unit length, one after the other."""
+
+    def __init__(self, part: DevicePart) -> None:
+        super().__init__()
+        self.part = part
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """One vector a picture."""
+        return torch.cat([functional.normalize(vector, dim=1) for vector in self.part(pictures)], dim=1)
