@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from threading import RLock
 from types import TracebackType
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from likewise.assets import replacing
 from likewise.collection.asking import Corners, Query, whole
@@ -41,14 +41,15 @@ from likewise.collection.walk import resolve
 from likewise.descriptors.manifest import Manifest
 from likewise.engines import cores
 from likewise.errors import CollectionNotFound, ManifestMismatch, StorageError, UsageError
-from likewise.evaluation.vocabularies import default_vocabulary
 from likewise.ranking.exact import Metric
 from likewise.ranking.stages import Stage
 from likewise.types import CropScale, FloatArray, Hit, IntArray, ProgressCallback
-from likewise.words.extractor import WordsExtractor
 from likewise.words.layers import Layers
 from likewise.words.recipe import AnyRecipe, WordsRecipe, load_any, unlike
 from likewise.words.vocabulary import recipe_vocabulary
+
+if TYPE_CHECKING:
+    from likewise.words.extractor import WordsExtractor
 
 CATALOGUE = "catalogue.sqlite"
 LOCK = "lock"
@@ -199,6 +200,8 @@ class Collection:
         """
         paths = resolve(sources, known=self._knows if prune else None)
         if isinstance(self._recipe, WordsRecipe) and not (self.exists or self._recipe.vocabulary):
+            from likewise.evaluation.vocabularies import default_vocabulary  # loads scikit-learn
+
             file = default_vocabulary(self._recipe, progress=progress)
             self._recipe = self._recipe.with_vocabulary(file)
         threads = cores()
@@ -382,8 +385,8 @@ class Collection:
         return self._ready().failures()
 
     def verify(self, progress: ProgressCallback | None = None) -> VerifyReport:
-        """Check the file, the manifest, every vector, and that every picture's file is there."""
-        return verify(self._ready(), self.manifest, self.recipe, progress, segments=self._segments())
+        """Check catalogue, manifest, vectors or sketches, segments, and that pictures' files are there."""
+        return verify(self._ready(), self.manifest, self.recipe, self.path, progress)
 
     # --- within ---
 
@@ -472,12 +475,12 @@ class Collection:
         """One moment of the collection, ready to be asked; parameters as for `search`."""
         recipe, catalogue = self.recipe, self._ready()
         if isinstance(recipe, WordsRecipe):
-            words = cast(Callable[[], WordsExtractor], partial(self._describe_with, 1))
+            words = cast("Callable[[], WordsExtractor]", partial(self._describe_with, 1))
             layers = replace(self._words(), recipe=recipe.scored(scoring or {}))
             return SketchSearcher(self.path, catalogue, layers, recipe_vocabulary(recipe), words, max_pixels)
         if scoring:
             raise UsageError(f"scoring is for visual words, and {self.path} is a collection of vectors")
-        describer = cast(Callable[[], MapDescriber], partial(self._describe_with, 1))
+        describer = cast("Callable[[], MapDescriber]", partial(self._describe_with, 1))
         return Searcher(self.path, catalogue, self._vectors(), describer, max_pixels)
 
     def _words(self) -> Layers:

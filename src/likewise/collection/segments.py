@@ -84,7 +84,13 @@ class Segments:
 
     def _tails(self, catalogue: Catalogue, pictures: IntArray) -> list[dict[str, Segment]]:
         """Segments that only this process sees: their files have no name once they are open."""
-        with tempfile.TemporaryDirectory(prefix="likewise-") as folder:
+        if not len(pictures):
+            return []
+        try:
+            room = tempfile.TemporaryDirectory(prefix="likewise-")
+        except OSError as error:
+            raise StorageError(f"no temporary folder can be made ({error.strerror}): set TMPDIR") from error
+        with room as folder:
             return [
                 self._written(Path(folder), str(number), batch)
                 for number, batch in enumerate(self._batches(catalogue, pictures))
@@ -152,15 +158,10 @@ class Segments:
         ]
         self._list(catalogue, sound)
         self.extend(catalogue, progress=progress)
-        names = _names(catalogue)
-        opened = self._opened(names)
-        dead = any(
-            (segment.places(catalogue.described()) < 0).any()
-            for layers in opened.values()
-            for segment in layers.values()
-        )
-        if len(names) > 1 or dead:
-            self._list(catalogue, [self._merge(catalogue, names)] if len(catalogue.described()) else [])
+        names, live = _names(catalogue), catalogue.described()
+        dead = np.setdiff1d(_covered(self._opened(names), self.sizes), live, assume_unique=True)
+        if len(names) > 1 or len(dead):
+            self._list(catalogue, [self._merge(catalogue, names)] if len(live) else [])
         self._sweep(catalogue)
 
     def _merged(self, catalogue: Catalogue, names: list[str]) -> list[str]:
@@ -248,8 +249,8 @@ class Segments:
                     found = self._open(name, layer).verify()
                 except CollectionDamaged as error:
                     found = [str(error)]
-                for fault in found:
-                    yield path, fault
+                if found and name in _names(catalogue):  # else a writer has just replaced it
+                    yield from ((path, fault) for fault in found)
 
 
 def _names(catalogue: Catalogue) -> list[str]:

@@ -208,10 +208,11 @@ class SketchSearcher:
 
         Quantiles and percentile are of the scores of all pictures for this very question.
         """
-        question = self.question(a, box=box, crop=crop)
-        similarity = self._similarity(question, b)
+        asker = replace(self, layers=self.layers.summed())
+        question = asker.question(a, box=box, crop=crop)
+        similarity = asker._similarity(question, b)
         own = [place for query in (a, b) for place in self._own(query)]
-        others = np.delete(self.layers.scores(question, threads=cores()), own)
+        others = np.delete(asker.layers.scores(question, threads=cores()), own)
         return Comparison(
             similarity,
             dict(zip(SHARES, np.quantile(others, SHARES).tolist(), strict=True)) if len(others) else {},
@@ -251,3 +252,5 @@ def _check(stages: Sequence[Stage]) -> None:
                 f"stage {stage} works on vectors, and this is a collection of visual words: expand and "
                 "localise work on both"
             )
+        if stage.options.get("alpha"):
+            raise UsageError(f"alpha of stage {stage} weighs vectors: visual words have none, leave it out")

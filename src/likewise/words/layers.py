@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,7 +44,8 @@ class Found:
     Attributes
     ----------
     matches
-        Of the question's first picture; ``weight`` is the share that a pair has in the hit's score.
+        Of the question's first picture; ``weight`` is the share that a pair has in the hit's score, or under
+        rule ``rank``, which has no shares, what it adds to the plain sum.
     fit
         The transform on which most of them agree; None where there is none.
     """
@@ -76,19 +77,33 @@ class Layers:
 
     @property
     def layers(self) -> tuple[str, ...]:
-        """Those that are asked."""
-        return self.recipe.fusion.chosen(tuple(self.indexes))
+        """Those that are asked; under rule ``scaled`` without those of scale 0, unless there is no other."""
+        fusion = self.recipe.fusion
+        chosen = fusion.chosen(tuple(self.indexes))
+        heavy = tuple(layer for layer in chosen if self.scales[layer] > 0)
+        return heavy if heavy and fusion.fusion == "scaled" else chosen
+
+    def summed(self) -> Layers:
+        """The same with scores that are sums over pairs of patches, which those of rule ``rank`` are not."""
+        if self.recipe.fusion.fusion != "rank":
+            return self
+        return replace(self, recipe=self.recipe.scored({"fusion": "plain"}))
 
     def scores(self, question: Sequence[Asked], *, threads: int = 1) -> Scores:
         """Score every picture, float64 ``(n,)``, in the order of `pictures`.
 
-        A picture that has all that the question's pictures have scores 1, one that has nothing of it 0; rule
-        ``rank`` gives sums of places instead. What is not wanted is taken off.
+        A picture that has nothing of what the question's pictures have scores 0, and one that is asked for
+        alone scores 1 itself: scores are divided by what the question would score if it were indexed. Where
+        more than the nearest word is stored (``assign`` of the recipe is ``database`` or ``both``) the
+        question's further words are known only as far as it is asked in them, and with ``database`` it may
+        score more.
+        Rule ``rank`` gives sums of places instead. What is not wanted is taken off.
         """
         total = np.zeros(len(self.pictures))
+        scales = {layer: self._scale(layer) for layer in self.layers}
         for one in question:
             scores = self._of(one.sketch, threads)
-            total += one.weight * self.recipe.fusion.fuse(scores, self.scales)
+            total += one.weight * self.recipe.fusion.fuse(scores, scales)
         return total / self._whole(question)
 
     def _of(self, sketch: Sketch, threads: int) -> dict[str, Scores]:
@@ -109,7 +124,7 @@ class Layers:
     def _self(self, sketch: Sketch) -> float:
         total = 0.0
         for number, layer in enumerate(self.layers):
-            held = sketch.words[layer][:, :1]
+            held = sketch.words[layer][:, : self.recipe.stored]
             weight = float(self._match(sketch, sketch, layer, number).weight.sum(dtype=np.float64))
             total += self._scale(layer) * weight / self._norm(held, layer)
         return total
@@ -145,11 +160,12 @@ class Layers:
             below=scoring.threshold,
             sigma=scoring.sigma,
             hamming=scoring.hamming,
+            burstiness=scoring.burstiness,
             layer=number,
         )
 
     def _scale(self, layer: str) -> float:
-        return self.scales[layer] if self.recipe.fusion.fusion == "scaled" else 1.0
+        return (self.scales[layer] or 1.0) if self.recipe.fusion.fusion == "scaled" else 1.0
 
     def _norm(self, words: NDArray[np.uint32], layer: str) -> float:
         """What the score of a picture with these words is divided by."""
