@@ -20,7 +20,7 @@ from likewise.descriptors.transforms import l2, signed_root
 from likewise.pictures import Loaded, Resize, Source, load
 from likewise.types import Box, CropScale, FloatArray
 from likewise.words import extractor
-from likewise.words.codebook import learn_codebook
+from likewise.words.codebook import WordArray, learn_codebook
 from likewise.words.hamming import Embedding
 from likewise.words.inverted import InvertedIndex
 from likewise.words.layers import Asked
@@ -106,7 +106,9 @@ def open_fake(path: Path, words: Path | None = None) -> Collection:
     return Collection.open(path, recipe=RECIPE.with_vocabulary(words) if words else None)
 
 
-def indexes(sketches: Mapping[int, Sketch], folder: Path, sizes: Mapping[str, int]) -> dict[str, InvertedIndex]:
+def indexes(
+    sketches: Mapping[int, Sketch], folder: Path, sizes: Mapping[str, int]
+) -> dict[str, InvertedIndex]:
     """An index of one segment for each layer."""
     found = {}
     for tap, size in sizes.items():
@@ -117,24 +119,45 @@ def indexes(sketches: Mapping[int, Sketch], folder: Path, sizes: Mapping[str, in
 
 
 def brute(
-    sketches: Mapping[int, Sketch], question: Sequence[Asked], recipe: WordsRecipe, scales: Mapping[str, float]
+    sketches: Mapping[int, Sketch],
+    question: Sequence[Asked],
+    recipe: WordsRecipe,
+    scales: Mapping[str, float],
+    *,
+    among: Mapping[int, Sketch] | None = None,
 ) -> dict[int, float]:
-    """Equations 3 to 8 as loops, layers added up as rules ``scaled`` and ``plain`` say; not normalised."""
+    """Equations 3 to 8 as loops, layers added up as rules ``scaled`` and ``plain`` say; not normalised.
+
+    The idf is that of the sketches, or of those that these are ``among``.
+    """
     total = dict.fromkeys(sketches, 0.0)
     for tap in recipe.fusion.layers or recipe.patches.taps:
         scale = scales[tap] if recipe.fusion.fusion == "scaled" else 1.0
-        idf = {}
-        for word in {int(word) for one in sketches.values() for word in one.words[tap].flat}:
-            having = sum(bool((one.words[tap] == word).any()) for one in sketches.values())
-            idf[word] = math.log(len(sketches) / having)
+        idf = _idf([one.words[tap] for one in (among or sketches).values()])
         for asked, (row, held) in product(question, sketches.items()):
             tf = Counter(held.words[tap].ravel().tolist())
             for mine, its in product(_copies(asked.sketch, tap), _copies(held, tap)):
                 away = sum((a ^ b).bit_count() for a, b in zip(mine[1], its[1], strict=True))
                 if mine[0] == its[0] and (not recipe.scoring.hamming or away < recipe.scoring.threshold):
                     match = math.exp(-((away / recipe.scoring.sigma) ** 2)) if recipe.scoring.hamming else 1
-                    total[row] += asked.weight * scale * idf[mine[0]] ** 2 * match / math.sqrt(tf[mine[0]])
+                    part = idf.get(mine[0], 0) ** 2 * match / math.sqrt(tf[mine[0]])
+                    total[row] += asked.weight * scale * part
     return total
+
+
+def self_score(
+    sketches: Mapping[int, Sketch], one: Asked, recipe: WordsRecipe, scales: Mapping[str, float]
+) -> float:
+    """What a picture of a question would score if its nearest words were indexed."""
+    words = {tap: words[:, :1] for tap, words in one.sketch.words.items()}
+    codes = {tap: codes[:, :1] for tap, codes in one.sketch.codes.items()}
+    stored = {0: Sketch(one.sketch.boxes, words, codes)}
+    return brute(stored, [one], recipe, scales, among=sketches)[0]
+
+
+def _idf(words: Sequence[WordArray]) -> dict[int, float]:
+    counts = Counter(word for one in words for word in set(one.ravel().tolist()))
+    return {word: math.log(len(words) / count) for word, count in counts.items()}
 
 
 def _copies(sketch: Sketch, tap: str) -> list[tuple[int, list[int]]]:
@@ -142,16 +165,21 @@ def _copies(sketch: Sketch, tap: str) -> list[tuple[int, list[int]]]:
     return list(zip(words, codes, strict=True))
 
 
+def say(word: object) -> None:
+    sys.stdout.write(f"{word}\n")
+    sys.stdout.flush()
+
+
 def main() -> None:
     """Index, extend or optimise in a process of its own: ``collection vocabulary folder``."""
     extractor.PatchExtractor = FakePatches  # type: ignore[misc, assignment]
     path, words, folder = map(Path, sys.argv[1:])
-    print("ready", flush=True)
+    say("ready")
     with open_fake(path, words) as collection:
-        collection.add(folder, prune=True, progress=lambda progress: print(progress.done, flush=True))
-        print("added", flush=True)
+        collection.add(folder, prune=True, progress=lambda progress: say(progress.done))
+        say("added")
         collection.optimise()
-        print("optimised", flush=True)
+        say("optimised")
 
 
 if __name__ == "__main__":

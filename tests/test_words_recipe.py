@@ -76,7 +76,9 @@ def test_any_recipe_round_trips(
 
 
 def test_defaults_and_aliases() -> None:
-    recipe = parse_words_recipe(TEXT.replace("pool5", "block5_pool") + '[scoring]\nlayers = ["block5_pool"]\n')
+    recipe = parse_words_recipe(
+        TEXT.replace("pool5", "block5_pool") + '[scoring]\nlayers = ["block5_pool"]\n'
+    )
     assert recipe.patches == Patches("vgg16", ("relu3_3", "pool5"), resize=Resize("full"))
     assert recipe.fusion.layers == ("pool5",)
     assert (recipe.stored, recipe.asked) == (1, 3)
@@ -132,7 +134,7 @@ def test_kinds_are_told_apart() -> None:
     with pytest.raises(UsageError, match="'mof-lite0' makes visual words, and this needs"):
         load_vector("mof-lite0")
     assert load_vector("default") == vector
-    with pytest.raises(UnknownName, match="no recipe is called 'mof-lite'.*mof-lite0"):
+    with pytest.raises(UnknownName, match=r"no recipe is called 'mof-lite'.*mof-lite0"):
         load_any("mof-lite")
 
 

@@ -82,14 +82,15 @@ class WordsExtractor:
         return [sketched(self._patches.describe(one), self.vocabulary, self.recipe.stored) for one in loaded]
 
     def ask(self, loaded: Loaded, *, box: Box | None = None) -> Sketch:
-        """A prepared picture as a query, its features in as many words as the recipe says for queries.
+        """A prepared picture as a query: its features in as many words as the recipe says for either side.
 
         Parameters
         ----------
         box
             The box it was prepared with, so that positions are those of the whole original.
         """
-        return sketched(self._patches.describe(loaded, box=box), self.vocabulary, self.recipe.asked)
+        nearest = max(self.recipe.asked, self.recipe.stored)
+        return sketched(self._patches.describe(loaded, box=box), self.vocabulary, nearest)
 
 
 def sketched(

@@ -25,7 +25,8 @@ class Asked:
     Attributes
     ----------
     sketch
-        Its features in as many words as the recipe says for queries.
+        Its features in as many words as the recipe says for either side; of a picture as it was stored, in
+        those that were stored.
     weight
         What its scores are multiplied by; below 0 for a picture that is not wanted.
     box
@@ -93,10 +94,7 @@ class Layers:
         """Score every picture, float64 ``(n,)``, in the order of `pictures`.
 
         A picture that has nothing of what the question's pictures have scores 0, and one that is asked for
-        alone scores 1 itself: scores are divided by what the question would score if it were indexed. Where
-        more than the nearest word is stored (``assign`` of the recipe is ``database`` or ``both``) the
-        question's further words are known only as far as it is asked in them, and with ``database`` it may
-        score more.
+        alone scores 1 itself: scores are divided by what the question's wanted pictures would score.
         Rule ``rank`` gives sums of places instead. What is not wanted is taken off.
         """
         total = np.zeros(len(self.pictures))
@@ -110,8 +108,10 @@ class Layers:
         """Scores of each layer that is asked (equation 8 of seed 002 before the sum over layers)."""
         found = {}
         for layer in self.layers:
-            words, codes = sketch.words[layer].ravel(), sketch.codes[layer].reshape(-1, 2)
-            found[layer] = self.indexes[layer].scores(words, codes, self.recipe.scoring, threads=threads)
+            words, codes = (part[layer][:, : self.recipe.asked] for part in (sketch.words, sketch.codes))
+            found[layer] = self.indexes[layer].scores(
+                words.ravel(), codes.reshape(-1, 2), self.recipe.scoring, threads=threads
+            )
         return found
 
     def _whole(self, question: Sequence[Asked]) -> float:
@@ -152,11 +152,10 @@ class Layers:
 
     def _match(self, asked: Sketch, held: Sketch, layer: str, number: int) -> Matches:
         scoring = self.recipe.scoring
-        words, codes = held.words[layer], held.codes[layer]
-        if held is asked:  # itself as it would be stored
-            words, codes = words[:, : self.recipe.stored], codes[:, : self.recipe.stored]
+        mine = (part[layer][:, : self.recipe.asked] for part in (asked.words, asked.codes))
+        its = (part[layer][:, : self.recipe.stored] for part in (held.words, held.codes))
         return match(
-            *(asked.words[layer], asked.codes[layer], words, codes, self.indexes[layer].idf),
+            *(*mine, *its, self.indexes[layer].idf),
             below=scoring.threshold,
             sigma=scoring.sigma,
             hamming=scoring.hamming,
