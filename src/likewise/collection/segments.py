@@ -187,9 +187,10 @@ class Segments:
         return new
 
     def _list(self, catalogue: Catalogue, names: Sequence[str]) -> None:
-        if list(names) != _names(catalogue):
+        text = json.dumps(list(names))
+        if text != (catalogue.noted("segments") or "[]"):
             with catalogue.change():
-                catalogue.note("segments", json.dumps(list(names)))
+                catalogue.note("segments", text)
 
     def _sweep(self, catalogue: Catalogue) -> None:
         """Remove files that no segment of the list has; who has them open keeps them."""
@@ -241,8 +242,11 @@ class Segments:
     # --- checking ---
 
     def faults(self, catalogue: Catalogue) -> Iterator[tuple[Path, str]]:
-        """Files of segments that are damaged, and how."""
-        for name in _names(catalogue):
+        """Files of segments that are damaged, and how; the folder where their list is."""
+        names = _names(catalogue)
+        if json.dumps(names) != (catalogue.noted("segments") or "[]"):
+            yield self.folder, "the list of segments cannot be read"
+        for name in names:
             for layer in self.sizes:
                 path = self.file(name, layer)
                 try:
@@ -254,12 +258,13 @@ class Segments:
 
 
 def _names(catalogue: Catalogue) -> list[str]:
-    text = catalogue.noted("segments")
+    """Names of the segments; none where the list cannot be read, which `optimise` writes anew."""
     try:
-        names = json.loads(text) if text else []
-    except ValueError as error:
-        raise CollectionDamaged(f"the list of segments cannot be read: {error}; run optimise") from error
-    return [str(name) for name in names]
+        names = json.loads(catalogue.noted("segments") or "[]")
+    except ValueError:
+        return []
+    sound = isinstance(names, list) and all(isinstance(name, str) and name.isdecimal() for name in names)
+    return names if sound and len(set(names)) == len(names) else []
 
 
 def _covered(opened: Mapping[str, Mapping[str, Segment]], sizes: Mapping[str, int]) -> IntArray:
