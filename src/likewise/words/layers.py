@@ -94,15 +94,15 @@ class Layers:
         """Score every picture, float64 ``(n,)``, in the order of `pictures`.
 
         A picture that has nothing of what the question's pictures have scores 0, and one that is asked for
-        alone scores 1 itself: scores are divided by what the question's wanted pictures would score.
-        Rule ``rank`` gives sums of places instead. What is not wanted is taken off.
+        alone scores 1 itself: scores for each are divided by its own. Those for several are averaged by their
+        weights, so that a box with few patches counts as much as a whole picture; what is not wanted is taken
+        off. Rule ``rank`` gives sums of places instead.
         """
         total = np.zeros(len(self.pictures))
         scales = {layer: self._scale(layer) for layer in self.layers}
-        for one in question:
-            scores = self._of(one.sketch, threads)
-            total += one.weight * self.recipe.fusion.fuse(scores, scales)
-        return total / self._whole(question)
+        for one, factor in zip(question, self._factors(question), strict=True):
+            total += factor * self.recipe.fusion.fuse(self._of(one.sketch, threads), scales)
+        return total
 
     def _of(self, sketch: Sketch, threads: int) -> dict[str, Scores]:
         """Scores of each layer that is asked (equation 8 of seed 002 before the sum over layers)."""
@@ -114,14 +114,15 @@ class Layers:
             )
         return found
 
-    def _whole(self, question: Sequence[Asked]) -> float:
-        """What a picture would score that is the question's wanted pictures."""
+    def _factors(self, question: Sequence[Asked]) -> list[float]:
+        """What the scores for each picture of a question are multiplied by."""
         if self.recipe.fusion.fusion == "rank":
-            return 1.0
-        total = sum(one.weight * self._self(one.sketch) for one in question if one.weight > 0)
-        return total if total > 0 else 1.0
+            return [one.weight for one in question]
+        wanted = sum(one.weight for one in question if one.weight > 0)
+        return [one.weight / wanted / (self._self(one.sketch) or 1.0) for one in question]
 
     def _self(self, sketch: Sketch) -> float:
+        """What a picture scores for itself, before that is divided."""
         total = 0.0
         for number, layer in enumerate(self.layers):
             held = sketch.words[layer][:, : self.recipe.stored]
@@ -139,12 +140,11 @@ class Layers:
         size
             Width and height of the hit.
         """
-        asked = question[0]
-        whole = self._whole(question)
+        asked, share = question[0], self._factors(question)[0]
         parts = []
         for number, layer in enumerate(self.layers):
             found = self._match(asked.sketch, sketch, layer, number)
-            factor = asked.weight * self._scale(layer) / whole / self._norm(sketch.words[layer], layer)
+            factor = share * self._scale(layer) / self._norm(sketch.words[layer], layer)
             weight = (found.weight * factor).astype(np.float32)
             parts.append(Matches(found.query, found.picture, found.layer, found.distance, weight))
         matches = Matches.joined(parts)
