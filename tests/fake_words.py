@@ -172,7 +172,7 @@ def say(word: object) -> None:
 
 def main() -> None:
     """Index, extend or optimise in a process of its own: ``collection vocabulary folder``."""
-    extractor.PatchExtractor = FakePatches  # type: ignore[misc, assignment]
+    setattr(extractor, "PatchExtractor", FakePatches)  # noqa: B010
     path, words, folder = map(Path, sys.argv[1:])
     say("ready")
     with open_fake(path, words) as collection:

@@ -9,6 +9,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
@@ -230,7 +231,7 @@ def test_no_room_for_such_an_index(
 ) -> None:
     for file in (collection.path / "words").iterdir():
         file.unlink()
-    monkeypatch.setattr(module.tempfile, "tempdir", str(tmp_path / "nowhere"))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
     with (
         Collection.open(collection.path) as again,
         pytest.raises(StorageError, match=r"no temporary folder.*TMPDIR"),
@@ -252,8 +253,9 @@ def test_another_recipe_is_refused(collection: Collection, words: Path, tmp_path
         Collection.open(collection.path, recipe="mof-lite0")
     with Collection.open(collection.path, recipe=RECIPE) as opened:  # its words are the collection's
         assert len(opened.search(picture(0), k=100)) == 12
-    with Collection.open(collection.path, recipe=RECIPE.scored({"threshold": 3})) as opened:
-        assert len(opened) == 12
+    with Collection.open(collection.path, recipe=RECIPE.scored({"hamming": False})) as opened:
+        assert found(opened, 1) == found(collection, 1, scoring={"hamming": False}) != found(collection, 1)
+        assert opened.verify().faults == []
 
 
 def test_it_keeps_its_own_vocabulary(photos: Path, tmp_path: Path) -> None:

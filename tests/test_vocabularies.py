@@ -13,7 +13,7 @@ import pytest
 from likewise.assets import sha256_file
 from likewise.descriptors.learned import known_by
 from likewise.errors import UsageError
-from likewise.evaluation import vocabularies
+from likewise.evaluation import minibench, vocabularies
 from likewise.evaluation.learning import choose
 from likewise.evaluation.vocabularies import Learning, default_vocabulary, learn_vocabulary
 from likewise.types import Progress
@@ -105,7 +105,7 @@ def test_the_default_is_learned_once(tmp_path: Path, monkeypatch: pytest.MonkeyP
         return make_pictures(folder, 12, first=100)
 
     monkeypatch.setenv("LIKEWISE_CACHE", str(tmp_path))
-    monkeypatch.setattr(vocabularies.minibench, "render_scenes", render)
+    monkeypatch.setattr(minibench, "render_scenes", render)
     monkeypatch.setattr(vocabularies, "PatchExtractor", FakePatches)
     monkeypatch.setattr(vocabularies, "DEFAULT_WORDS", 8)
     path = default_vocabulary(RECIPE)
@@ -121,11 +121,11 @@ def test_the_default_is_learned_once(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 def test_scenes_are_rendered_once(tmp_path: Path) -> None:
     pytest.importorskip("skimage")
-    files = vocabularies.minibench.render_scenes(tmp_path, 2)
+    files = minibench.render_scenes(tmp_path, 2)
     before = [file.read_bytes() for file in files]
     files[1].unlink()
     stamp = files[0].stat().st_mtime_ns
     seen = list[Progress]()
-    again = vocabularies.minibench.render_scenes(tmp_path, 2, progress=seen.append)
+    again = minibench.render_scenes(tmp_path, 2, progress=seen.append)
     assert [file.read_bytes() for file in again] == before
     assert (files[0].stat().st_mtime_ns, len(seen)) == (stamp, 2)

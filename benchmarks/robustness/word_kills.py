@@ -75,9 +75,20 @@ def word_kills(count: int, corner: Path) -> Iterator[WordKill]:
         shutil.rmtree(stale, ignore_errors=True)
     file.write_text(RECIPE)
     others, words = pictures_in(corner / "others", 60, 160), corner / "small.words"
-    learn = ["words", "learn", others, "--recipe", file, "--words", "50", "-o", words, "--overwrite"]
+    learn: list[str | Path] = [
+        "words",
+        "learn",
+        others,
+        "--recipe",
+        file,
+        "--words",
+        "50",
+        "-o",
+        words,
+        "--overwrite",
+    ]
     _done(learn)
-    index = ["index", folder, "--recipe", file, "--words", words, "--into", into]
+    index: list[str | Path] = ["index", folder, "--recipe", file, "--words", words, "--into", into]
     chance = np.random.default_rng(0)
     for number in range(count):
         when = WHEN[number % 3]

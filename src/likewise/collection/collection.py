@@ -101,6 +101,7 @@ class Collection:
             Its folder, ``photos.likewise`` by custom.
         recipe
             A recipe, the name of a shipped one, or a path; by default the collection's own, else ``default``.
+            One of visual words may score otherwise than the collection's own.
         engine, precision, device
             What describes pictures; ``precision`` is the collection's own, or ``f32``, unless it is given.
         extractor_factory
@@ -153,10 +154,13 @@ class Collection:
     @property
     def recipe(self) -> AnyRecipe:
         """What describes its pictures."""
-        catalogue = self._catalogue
-        if catalogue:
-            return recipe_of(catalogue.manifest, self.path)
-        return self._recipe or load_any("default")
+        catalogue, wanted = self._catalogue, self._recipe
+        if not catalogue:
+            return wanted or load_any("default")
+        own = recipe_of(catalogue.manifest, self.path)
+        if isinstance(own, WordsRecipe) and isinstance(wanted, WordsRecipe):
+            return replace(wanted, vocabulary=own.vocabulary)  # alike in all but how it asks and scores
+        return own
 
     # --- changing ---
 
@@ -405,11 +409,11 @@ class Collection:
             catalogue.close()
             return
         self._catalogue = catalogue
-        wanted = self._recipe
-        if isinstance(wanted, WordsRecipe) and isinstance(self.recipe, WordsRecipe) and not wanted.vocabulary:
-            wanted = replace(wanted, vocabulary=self.recipe.vocabulary)
+        wanted, own = self._recipe, recipe_of(catalogue.manifest, self.path)
+        if isinstance(wanted, WordsRecipe) and isinstance(own, WordsRecipe) and not wanted.vocabulary:
+            wanted = replace(wanted, vocabulary=own.vocabulary)
         if wanted and wanted.hash != catalogue.manifest.recipe_hash:
-            difference = unlike(self.recipe, wanted)
+            difference = unlike(own, wanted)
             self.close()
             raise ManifestMismatch(
                 f"{self.path} was made by another recipe ({difference}); "

@@ -9,8 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from likewise.types import Box, IntArray
+from likewise.words.codebook import WordArray
 from likewise.words.fusion import Scores
 from likewise.words.geometry import Fit, fit
+from likewise.words.hamming import Codes
 from likewise.words.inverted import InvertedIndex
 from likewise.words.matching import Matches, match
 from likewise.words.recipe import WordsRecipe
@@ -108,7 +110,7 @@ class Layers:
         """Scores of each layer that is asked (equation 8 of seed 002 before the sum over layers)."""
         found = {}
         for layer in self.layers:
-            words, codes = (part[layer][:, : self.recipe.asked] for part in (sketch.words, sketch.codes))
+            words, codes = _copies(sketch, layer, self.recipe.asked)
             found[layer] = self.indexes[layer].scores(
                 words.ravel(), codes.reshape(-1, 2), self.recipe.scoring, threads=threads
             )
@@ -152,10 +154,10 @@ class Layers:
 
     def _match(self, asked: Sketch, held: Sketch, layer: str, number: int) -> Matches:
         scoring = self.recipe.scoring
-        mine = (part[layer][:, : self.recipe.asked] for part in (asked.words, asked.codes))
-        its = (part[layer][:, : self.recipe.stored] for part in (held.words, held.codes))
         return match(
-            *(*mine, *its, self.indexes[layer].idf),
+            *_copies(asked, layer, self.recipe.asked),
+            *_copies(held, layer, self.recipe.stored),
+            self.indexes[layer].idf,
             below=scoring.threshold,
             sigma=scoring.sigma,
             hamming=scoring.hamming,
@@ -175,3 +177,8 @@ class Layers:
         idf = self.indexes[layer].idf[held]
         parts = np.square(counts * idf) if normalisation == "l2" else idf
         return float(np.sqrt(parts.sum())) or 1.0
+
+
+def _copies(sketch: Sketch, layer: str, count: int) -> tuple[WordArray, Codes]:
+    """Words and codes of the nearest ``count`` words of each patch."""
+    return sketch.words[layer][:, :count], sketch.codes[layer][:, :count]
