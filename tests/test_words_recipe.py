@@ -104,7 +104,7 @@ def test_the_hash_covers_what_is_stored_and_nothing_else() -> None:
         replace(RECIPE, assign="both"),
         replace(RECIPE, vocabulary={"file": "", "sha256": "a" * 64}),
         *(
-            replace(RECIPE, patches=replace(patches, **change))  # type: ignore[arg-type]
+            replace(RECIPE, patches=replace(patches, **change))
             for change in (
                 {"taps": ("pooled", "block10")},
                 {"pool": "sum"},

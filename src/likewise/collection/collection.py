@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from threading import RLock
 from types import TracebackType
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from likewise.assets import replacing
 from likewise.collection.asking import Corners, Query, whole
@@ -44,12 +44,10 @@ from likewise.errors import CollectionNotFound, ManifestMismatch, StorageError, 
 from likewise.ranking.exact import Metric
 from likewise.ranking.stages import Stage
 from likewise.types import CropScale, FloatArray, Hit, IntArray, ProgressCallback
+from likewise.words.extractor import WordsExtractor
 from likewise.words.layers import Layers
 from likewise.words.recipe import AnyRecipe, WordsRecipe, load_any, unlike
 from likewise.words.vocabulary import recipe_vocabulary
-
-if TYPE_CHECKING:
-    from likewise.words.extractor import WordsExtractor
 
 CATALOGUE = "catalogue.sqlite"
 LOCK = "lock"
@@ -479,12 +477,12 @@ class Collection:
         """One moment of the collection, ready to be asked; parameters as for `search`."""
         recipe, catalogue = self.recipe, self._ready()
         if isinstance(recipe, WordsRecipe):
-            words = cast("Callable[[], WordsExtractor]", partial(self._describe_with, 1))
+            words = cast(Callable[[], WordsExtractor], partial(self._describe_with, 1))
             layers = replace(self._words(), recipe=recipe.scored(scoring or {}))
             return SketchSearcher(self.path, catalogue, layers, recipe_vocabulary(recipe), words, max_pixels)
         if scoring:
             raise UsageError(f"scoring is for visual words, and {self.path} is a collection of vectors")
-        describer = cast("Callable[[], MapDescriber]", partial(self._describe_with, 1))
+        describer = cast(Callable[[], MapDescriber], partial(self._describe_with, 1))
         return Searcher(self.path, catalogue, self._vectors(), describer, max_pixels)
 
     def _words(self) -> Layers:
