@@ -29,12 +29,14 @@ ARRAYS = [
     "likewise.types",
     "likewise.words.asmk",
     "likewise.words.geometry",
+    "likewise.words.layers",
+    "likewise.words.vocabulary",
 ]
 
 
 @pytest.mark.parametrize("name", ARRAYS)
 def test_array_code_loads_no_framework(name: str) -> None:
-    heavy = "torch timm sklearn matplotlib typer rich fastapi".split()
+    heavy = "torch timm sklearn faiss numba openvino matplotlib typer rich fastapi".split()
     code = f"import {name}, sys; print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -126,10 +126,16 @@ def _info_lines(found: Info) -> list[str]:
         *(f"folder      {printable(root)}" for root in found.roots),
         f"recipe      {found.recipe} ({manifest.recipe_hash[:12]})",
         f"network     {manifest.network}, weights {manifest.weights_hash[:12]}",
-        f"vectors     {manifest.dimensions} x {found.code}, by {manifest.engine} in {manifest.precision}",
+        f"{_made(found)}, by {manifest.engine} in {manifest.precision}",
         f"on disk     {found.bytes / 1e6:.1f} MB",
         f"changed     {changed:%Y-%m-%d %H:%M:%S %z} (generation {found.generation})",
     ]
+
+
+def _made(found: Info) -> str:
+    if found.code == "words":
+        return f"words       {found.manifest.dimensions} in all layers"
+    return f"vectors     {found.manifest.dimensions} x {found.code}"
 
 
 def failures(collection: In = None, as_json: Json = False) -> None:

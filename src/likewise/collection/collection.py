@@ -42,7 +42,6 @@ from likewise.collection.walk import resolve
 from likewise.descriptors.manifest import Manifest
 from likewise.engines import cores
 from likewise.errors import CollectionNotFound, ManifestMismatch, StorageError, UsageError
-from likewise.evaluation.vocabularies import default_vocabulary
 from likewise.inspection.explain import Explanation, check, explain
 from likewise.ranking.exact import Metric
 from likewise.ranking.stages import Stage
@@ -104,6 +103,7 @@ class Collection:
             Its folder, ``photos.likewise`` by custom.
         recipe
             A recipe, the name of a shipped one, or a path; by default the collection's own, else ``default``.
+            One of visual words may score otherwise than the collection's own.
         engine, precision, device
             What describes pictures; ``precision`` is the collection's own, or ``f32``, unless it is given.
         extractor_factory
@@ -156,10 +156,13 @@ class Collection:
     @property
     def recipe(self) -> AnyRecipe:
         """What describes its pictures."""
-        catalogue = self._catalogue
-        if catalogue:
-            return recipe_of(catalogue.manifest, self.path)
-        return self._recipe or load_any("default")
+        catalogue, wanted = self._catalogue, self._recipe
+        if not catalogue:
+            return wanted or load_any("default")
+        own = recipe_of(catalogue.manifest, self.path)
+        if isinstance(own, WordsRecipe) and isinstance(wanted, WordsRecipe):
+            return replace(wanted, vocabulary=own.vocabulary)  # alike in all but how it asks and scores
+        return own
 
     # --- changing ---
 
@@ -206,6 +209,8 @@ class Collection:
         """
         paths = resolve(sources, known=self._knows if prune else None)
         if isinstance(self._recipe, WordsRecipe) and not (self.exists or self._recipe.vocabulary):
+            from likewise.evaluation.vocabularies import default_vocabulary  # loads scikit-learn
+
             file = default_vocabulary(self._recipe, progress=progress)
             self._recipe = self._recipe.with_vocabulary(file)
         threads = cores()
@@ -527,8 +532,8 @@ class Collection:
         return self._ready().failures()
 
     def verify(self, progress: ProgressCallback | None = None) -> VerifyReport:
-        """Check the file, the manifest, every vector, and that every picture's file is there."""
-        return verify(self._ready(), self.manifest, self.recipe, progress, segments=self._segments())
+        """Check catalogue, manifest, vectors or sketches, segments, and that pictures' files are there."""
+        return verify(self._ready(), self.manifest, self.recipe, self.path, progress)
 
     # --- within ---
 
@@ -547,11 +552,11 @@ class Collection:
             catalogue.close()
             return
         self._catalogue = catalogue
-        wanted = self._recipe
-        if isinstance(wanted, WordsRecipe) and isinstance(self.recipe, WordsRecipe) and not wanted.vocabulary:
-            wanted = replace(wanted, vocabulary=self.recipe.vocabulary)
+        wanted, own = self._recipe, recipe_of(catalogue.manifest, self.path)
+        if isinstance(wanted, WordsRecipe) and isinstance(own, WordsRecipe) and not wanted.vocabulary:
+            wanted = replace(wanted, vocabulary=own.vocabulary)
         if wanted and wanted.hash != catalogue.manifest.recipe_hash:
-            difference = unlike(self.recipe, wanted)
+            difference = unlike(own, wanted)
             self.close()
             raise ManifestMismatch(
                 f"{self.path} was made by another recipe ({difference}); "

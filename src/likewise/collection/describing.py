@@ -87,6 +87,7 @@ def open_words(
     recipe: WordsRecipe, *, precision: str, streams: int, engine: str, device: str
 ) -> WordsExtractor:
     """Make what turns pictures into sketches of visual words."""
+    # As above.
     from likewise.words.extractor import WordsExtractor
 
     return WordsExtractor(recipe, engine=engine, device=device, precision=precision, streams=streams)

@@ -139,7 +139,7 @@ class Fault:
     kind
         ``database``, ``manifest``, ``vector-missing``, ``vector-stray``, ``vector-length``,
         ``vector-not-finite``, ``vector-not-normalised``, ``sketch-damaged``, ``segment-damaged``,
-        ``path-damaged`` or ``file-missing``.
+        ``vocabulary``, ``path-damaged`` or ``file-missing``.
     subject
         What it is about: a path, or the catalogue.
     message

@@ -84,7 +84,13 @@ class Segments:
 
     def _tails(self, catalogue: Catalogue, pictures: IntArray) -> list[dict[str, Segment]]:
         """Segments that only this process sees: their files have no name once they are open."""
-        with tempfile.TemporaryDirectory(prefix="likewise-") as folder:
+        if not len(pictures):
+            return []
+        try:
+            room = tempfile.TemporaryDirectory(prefix="likewise-")
+        except OSError as error:
+            raise StorageError(f"no temporary folder can be made ({error.strerror}): set TMPDIR") from error
+        with room as folder:
             return [
                 self._written(Path(folder), str(number), batch)
                 for number, batch in enumerate(self._batches(catalogue, pictures))
@@ -152,15 +158,10 @@ class Segments:
         ]
         self._list(catalogue, sound)
         self.extend(catalogue, progress=progress)
-        names = _names(catalogue)
-        opened = self._opened(names)
-        dead = any(
-            (segment.places(catalogue.described()) < 0).any()
-            for layers in opened.values()
-            for segment in layers.values()
-        )
-        if len(names) > 1 or dead:
-            self._list(catalogue, [self._merge(catalogue, names)] if len(catalogue.described()) else [])
+        names, live = _names(catalogue), catalogue.described()
+        dead = np.setdiff1d(_covered(self._opened(names), self.sizes), live, assume_unique=True)
+        if len(names) > 1 or len(dead):
+            self._list(catalogue, [self._merge(catalogue, names)] if len(live) else [])
         self._sweep(catalogue)
 
     def _merged(self, catalogue: Catalogue, names: list[str]) -> list[str]:
@@ -186,9 +187,10 @@ class Segments:
         return new
 
     def _list(self, catalogue: Catalogue, names: Sequence[str]) -> None:
-        if list(names) != _names(catalogue):
+        text = json.dumps(list(names))
+        if text != (catalogue.noted("segments") or "[]"):
             with catalogue.change():
-                catalogue.note("segments", json.dumps(list(names)))
+                catalogue.note("segments", text)
 
     def _sweep(self, catalogue: Catalogue) -> None:
         """Remove files that no segment of the list has; who has them open keeps them."""
@@ -240,25 +242,29 @@ class Segments:
     # --- checking ---
 
     def faults(self, catalogue: Catalogue) -> Iterator[tuple[Path, str]]:
-        """Files of segments that are damaged, and how."""
-        for name in _names(catalogue):
+        """Files of segments that are damaged, and how; the folder where their list is."""
+        names = _names(catalogue)
+        if json.dumps(names) != (catalogue.noted("segments") or "[]"):
+            yield self.folder, "the list of segments cannot be read"
+        for name in names:
             for layer in self.sizes:
                 path = self.file(name, layer)
                 try:
                     found = self._open(name, layer).verify()
                 except CollectionDamaged as error:
                     found = [str(error)]
-                for fault in found:
-                    yield path, fault
+                if found and name in _names(catalogue):  # else a writer has just replaced it
+                    yield from ((path, fault) for fault in found)
 
 
 def _names(catalogue: Catalogue) -> list[str]:
-    text = catalogue.noted("segments")
+    """Names of the segments; none where the list cannot be read, which `optimise` writes anew."""
     try:
-        names = json.loads(text) if text else []
-    except ValueError as error:
-        raise CollectionDamaged(f"the list of segments cannot be read: {error}; run optimise") from error
-    return [str(name) for name in names]
+        names = json.loads(catalogue.noted("segments") or "[]")
+    except ValueError:
+        return []
+    sound = isinstance(names, list) and all(isinstance(name, str) and name.isdecimal() for name in names)
+    return names if sound and len(set(names)) == len(names) else []
 
 
 def _covered(opened: Mapping[str, Mapping[str, Segment]], sizes: Mapping[str, int]) -> IntArray:

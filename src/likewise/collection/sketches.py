@@ -247,11 +247,12 @@ class SketchSearcher:
 
         Quantiles and percentile are of the scores of all pictures for this very question.
         """
-        question = self.question(a, box=box, crop=crop)
+        asker = replace(self, layers=self.layers.summed())
+        question = asker.question(a, box=box, crop=crop)
         held, size = self._held(b)
-        similarity = float(self.layers.look(question, held, size).matches.weight.sum(dtype=np.float64))
+        similarity = float(asker.layers.look(question, held, size).matches.weight.sum(dtype=np.float64))
         own = [place for query in (a, b) for place in self._own(query)]
-        others = np.delete(self.layers.scores(question, threads=cores()), own)
+        others = np.delete(asker.layers.scores(question, threads=cores()), own)
         return Comparison(
             similarity,
             dict(zip(SHARES, np.quantile(others, SHARES).tolist(), strict=True)) if len(others) else {},
@@ -299,3 +300,5 @@ def _check(stages: Sequence[Stage]) -> None:
                 f"stage {stage} works on vectors, and this is a collection of visual words: expand and "
                 "localise work on both"
             )
+        if stage.options.get("alpha"):
+            raise UsageError(f"alpha of stage {stage} weighs vectors: visual words have none, leave it out")

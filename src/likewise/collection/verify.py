@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -14,10 +15,11 @@ from likewise.collection.segments import Segments
 from likewise.collection.walk import is_gone
 from likewise.descriptors.manifest import Manifest
 from likewise.descriptors.recipe import Recipe
-from likewise.errors import CollectionDamaged
+from likewise.errors import CollectionDamaged, WeightsError
 from likewise.types import FloatArray, Progress, ProgressCallback
 from likewise.words.recipe import AnyRecipe, WordsRecipe
 from likewise.words.sketch import fault_of
+from likewise.words.vocabulary import Vocabulary
 
 TOLERANCE = 0.01
 """How far from 1 a length may be: fp16 moves it by 5e-4 at most, int8 by some thousandths."""
@@ -29,18 +31,17 @@ def verify(
     catalogue: Catalogue,
     manifest: Manifest,
     recipe: AnyRecipe,
+    folder: Path,
     progress: ProgressCallback | None = None,
-    *,
-    segments: Segments | None = None,
 ) -> VerifyReport:
-    """Check the file, the manifest, every vector or sketch, the segments, and that every file is there."""
+    """Check the catalogue, every vector or sketch, the segments in ``folder``, and pictures' files."""
     faults: list[Fault] = []
     checks = (
         _integrity(catalogue),
         _values(catalogue),
         _manifest(manifest, recipe),
         _pairs(catalogue),
-        _rows(catalogue, manifest, recipe, segments),
+        _rows(catalogue, manifest, recipe, folder),
         _files(catalogue, progress or (lambda _: None)),
     )
     checked = 0
@@ -73,12 +74,20 @@ def _values(catalogue: Catalogue) -> Iterator[Fault]:
             yield Fault("database", "catalogue", str(error))
 
 
-def _rows(
-    catalogue: Catalogue, manifest: Manifest, recipe: AnyRecipe, segments: Segments | None
-) -> Iterator[Fault]:
+def _rows(catalogue: Catalogue, manifest: Manifest, recipe: AnyRecipe, folder: Path) -> Iterator[Fault]:
     if isinstance(recipe, WordsRecipe):
-        return _sketches(catalogue, segments) if segments else iter(())
+        return _words(catalogue, recipe, folder)
     return _vectors(catalogue, recipe, Code.of(recipe, manifest.dimensions))
+
+
+def _words(catalogue: Catalogue, recipe: WordsRecipe, folder: Path) -> Iterator[Fault]:
+    file = str(recipe.vocabulary["file"])
+    try:
+        vocabulary = Vocabulary.load(Path(file), sha256=str(recipe.vocabulary["sha256"]))
+    except WeightsError as error:
+        yield Fault("vocabulary", file, f"{error}: copy the file there that the pictures were indexed with")
+    else:
+        yield from _sketches(catalogue, Segments(folder, vocabulary.sizes))
 
 
 def _sketches(catalogue: Catalogue, segments: Segments) -> Iterator[Fault]:

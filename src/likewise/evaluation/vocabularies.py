@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import product
+from itertools import combinations_with_replacement
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -39,7 +40,8 @@ DEFAULT_PICTURES = 240
 
 _VERSION = 1  # raise when the same recipe would learn another default vocabulary
 _PAIRS = 60  # pictures that are looked for in another view, to learn how much each layer counts
-_STEPS = 10  # parts into which the weights of the layers are cut when they are tried
+_STEPS = 10  # parts into which the weights of the layers are cut when they are tried, fewer for many layers
+_TRIALS = 20_000
 
 
 @dataclass(frozen=True)
@@ -139,7 +141,8 @@ def learn_vocabulary(
         vectors = np.concatenate(kept.pop(tap)).astype(np.float32)
         layers[tap], recalls[tap] = _layer(vectors, how, origin, report, tap)
     vocabulary = Vocabulary(layers, origin)
-    scales = _scales(extractor, [file for file in chosen.files if file not in failures], recipe, vocabulary)
+    files = [file for file in chosen.files if file not in failures]
+    scales = _scales(extractor, files, recipe, vocabulary, report)
     layers = {tap: replace(layer, scale=scales[tap]) for tap, layer in layers.items()}
     return Learned(Vocabulary(layers, origin), origin.samples, recalls, failures)
 
@@ -166,7 +169,11 @@ def _layer(
 
 
 def _scales(
-    extractor: PatchExtractor, files: Sequence[Path], recipe: WordsRecipe, vocabulary: Vocabulary
+    extractor: PatchExtractor,
+    files: Sequence[Path],
+    recipe: WordsRecipe,
+    vocabulary: Vocabulary,
+    report: Callable[[Progress], None],
 ) -> dict[str, float]:
     """What each layer's scores are multiplied by.
 
@@ -176,6 +183,7 @@ def _scales(
     spread = [files[number * len(files) // _PAIRS] for number in range(min(_PAIRS, len(files)))]
     if len(files) <= _PAIRS:
         spread = list(files)
+    report(Progress(0, len(spread), note="weighing the layers"))
     held = [extractor.describe(extractor.prepare(file)) for file in spread]
     views = [extractor.describe(extractor.prepare(view)) for view in _views(extractor, spread)]
     tables = [_table(tap, held, views, recipe, vocabulary) for tap in vocabulary.layers]
@@ -220,9 +228,10 @@ def _wrong(table: Scores) -> Scores:
 
 def _weights(count: int) -> list[Scores]:
     """Weights of so many layers that sum to 1, in steps, even ones first."""
-    every = [one for one in product(range(_STEPS + 1), repeat=count) if sum(one) == _STEPS]
-    every.sort(key=lambda one: np.var(one))
-    return [np.array(one, np.float64) / _STEPS for one in every]
+    steps = next(steps for steps in range(_STEPS, 0, -1) if math.comb(count + steps - 1, steps) <= _TRIALS)
+    shares = combinations_with_replacement(range(count), steps)
+    every = [np.bincount(one, minlength=count) / steps for one in shares]
+    return sorted(every, key=np.var)
 
 
 def _margin(table: Scores) -> float:
@@ -246,8 +255,9 @@ def default_vocabulary(recipe: WordsRecipe, *, progress: ProgressCallback | None
     StorageError
         When the cache cannot be written.
     """
-    key = hashlib.sha256(f"{_VERSION} {replace(recipe, vocabulary={}).hash}".encode()).hexdigest()[:16]
-    path = cache_dir() / "vocabularies" / f"{recipe.name or 'words'}-{key}.safetensors"
+    bare = replace(recipe, name="", about="", vocabulary={})  # its scoring counts: weights are learned by it
+    key = hashlib.sha256(f"{_VERSION} {bare.to_toml()}".encode()).hexdigest()[:16]
+    path = cache_dir() / "vocabularies" / f"{key}.safetensors"
     if path.is_file():
         return path
     folder = cache_dir() / "vocabularies" / f"scenes-{_VERSION}"

@@ -31,6 +31,7 @@ LARGEST = 100_000
 RECALL = 0.99
 """Share of the exactly nearest words that approximate assignment finds, at least."""
 
+_AIM = 0.995  # of the recall on features that were learned from, so that others reach RECALL
 _PROBE_ON = 2000  # features that the lists to look into are counted on
 _NEAREST = 3  # words that a feature is put in, in the paper: what the recall is measured for
 _PLUS_PLUS_ON = 8  # features a word that k-means++ chooses among
@@ -84,7 +85,8 @@ class Codebook:
     def recall(self, vectors: FloatArray, count: int = _NEAREST) -> float:
         """Share of the exactly nearest words that `assign` finds for some features."""
         count = min(count, len(self))
-        return _recall(self._index, vectors, count, self.centres)
+        exact = _nearest(_index(self.centres, 0), vectors, count, self.centres)
+        return _shared(exact, self.assign(vectors, count))
 
     @cached_property
     def _index(self) -> Any:
@@ -103,7 +105,7 @@ def learn_codebook(
     """Learn words by approximate k-means.
 
     The same features, options and version of faiss give the same words. A word that loses all of its features
-    takes half of those of the largest one.
+    takes half of those of the one that is spread most.
 
     Parameters
     ----------
@@ -137,26 +139,31 @@ def learn_codebook(
     centres = _seeds(vectors, count, seeding, random)
     probes = 0
     for number in range(iterations):
-        probes = _probes(centres, vectors, random)
+        probes = _probes(centres, vectors, random, probes)
         words = _nearest(_index(centres, probes), vectors, 1, centres)[:, 0]
         centres = _means(vectors, words, centres)
         if report:
             report(number + 1)
-    return Codebook(centres, _probes(centres, vectors, random))
+    return Codebook(centres, _probes(centres, vectors, random, probes))
 
 
 def _seeds(vectors: FloatArray, count: int, seeding: Seeding, random: np.random.Generator) -> FloatArray:
     if seeding == "sampled":
         return vectors[np.sort(random.permutation(len(vectors))[:count])]
-    chosen = random.permutation(len(vectors))[: _PLUS_PLUS_ON * count]
-    sample = vectors[chosen]
+    sample = vectors[random.permutation(len(vectors))[: _PLUS_PLUS_ON * count]]
     centres = np.empty((count, vectors.shape[1]), np.float32)
-    away = np.full(len(sample), np.inf)
+    squares = np.einsum("nd,nd->n", sample, sample)
+    away = np.full(len(sample), np.inf, np.float32)
     for place in range(count):
-        total = away.sum() if place else 0.0
-        share = away / total if total > 0 else None  # fewer different features than words: any will do
-        centres[place] = sample[random.choice(len(sample), p=share if place else None)]
-        away = np.minimum(away, np.square(sample - centres[place]).sum(axis=1))
+        sums = np.cumsum(away, dtype=np.float64)
+        if place and sums[-1] > 0:
+            chosen = min(int(np.searchsorted(sums, random.random() * sums[-1], "right")), len(sample) - 1)
+        else:  # the first, or fewer different features than words: any will do
+            chosen = int(random.integers(len(sample)))
+        centres[place] = sample[chosen]
+        # |x|^2 - 2 x c + |c|^2 reads the sample once; it may come out a little below 0
+        np.minimum(away, np.maximum(squares - 2 * (sample @ centres[place]) + squares[chosen], 0), out=away)
+        away[chosen] = 0
     return centres
 
 
@@ -170,18 +177,29 @@ def _means(vectors: FloatArray, words: NDArray[Any], before: FloatArray) -> Floa
     centres = before.copy()
     sums = np.add.reduceat(vectors[order], begins[full], axis=0, dtype=np.float64)
     centres[full] = (sums / sizes[full, None]).astype(np.float32)
-    for word in np.flatnonzero(sizes == 0).tolist():
-        largest = int(sizes.argmax())
-        if sizes[largest] < 2:
-            break
-        members = order[begins[largest] : begins[largest] + sizes[largest]]
+    empty = np.flatnonzero(sizes == 0)
+    if not len(empty):
+        return centres
+    held = np.split(order, begins[1:])
+    spread = np.array([_spread(vectors[members]) for members in held])
+    for word in empty.tolist():
+        widest = int(spread.argmax())
+        if not spread[widest]:
+            break  # each has features of one kind
+        members = held[widest]
         half = _half(vectors[members])
-        for taker, taken in ((largest, members[~half]), (word, members[half])):
+        for taker, taken in ((widest, members[~half]), (word, members[half])):
+            held[taker] = taken
             centres[taker] = vectors[taken].mean(axis=0)
-            sizes[taker] = len(taken)
-        order[begins[largest] : begins[largest] + len(members)] = [*members[~half], *members[half]]
-        begins[word] = begins[largest] + sizes[largest]
+            spread[taker] = _spread(vectors[taken])
     return centres
+
+
+def _spread(members: FloatArray) -> float:
+    """Sum of squared distances of features from their mean; 0 for equal ones, whatever is rounded."""
+    if len(members) < 2 or (members == members[0]).all():
+        return 0.0
+    return float(members.var(axis=0, dtype=np.float64).sum()) * len(members)
 
 
 def _half(members: FloatArray) -> NDArray[np.bool_]:
@@ -192,20 +210,22 @@ def _half(members: FloatArray) -> NDArray[np.bool_]:
     return half
 
 
-def _probes(centres: FloatArray, vectors: FloatArray, random: np.random.Generator) -> int:
-    """How many lists approximate assignment has to look into; 0 when there are few words."""
+def _probes(centres: FloatArray, vectors: FloatArray, random: np.random.Generator, before: int) -> int:
+    """How many lists approximate assignment has to look into; 0 when there are few words.
+
+    Centres moved little since ``before``, how many it had to be in the last iteration.
+    """
     if len(centres) <= EXACT:
         return 0
     sample = vectors[random.permutation(len(vectors))[:_PROBE_ON]]
-    index = _index(centres, 1)
-    while _recall(index, sample, _NEAREST, centres) < RECALL and index.nprobe < index.nlist:
+    exact = _nearest(_index(centres, 0), sample, _NEAREST, centres)
+    index = _index(centres, max(1, before * 3 // 4))
+    while _shared(exact, _nearest(index, sample, _NEAREST, centres)) < _AIM and index.nprobe < index.nlist:
         index.nprobe = min(index.nlist, index.nprobe + max(1, index.nprobe // 4))
     return int(index.nprobe)
 
 
-def _recall(index: Any, vectors: FloatArray, count: int, centres: FloatArray) -> float:
-    exact = _nearest(_index(centres, 0), vectors, count, centres)
-    found = _nearest(index, vectors, count, centres)
+def _shared(exact: WordArray, found: WordArray) -> float:
     return float((exact[:, :, None] == found[:, None, :]).any(axis=2).mean())
 
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
+import numpy as np
+
 from likewise._version import __version__
 from likewise.descriptors.manifest import Manifest
 from likewise.descriptors.patches import LocalFeatures, PatchExtractor
+from likewise.errors import BadPicture
 from likewise.pictures import Loaded, Source
 from likewise.types import Box, CropScale
 from likewise.words.recipe import WordsRecipe
@@ -69,18 +72,25 @@ class WordsExtractor:
         return self._patches.prepare(source, box=box, crop=crop, max_pixels=max_pixels)
 
     def describe(self, loaded: Sequence[Loaded]) -> list[Sketch]:
-        """What a collection keeps of prepared pictures."""
+        """What a collection keeps of prepared pictures.
+
+        Raises
+        ------
+        BadPicture
+            When the network gives a feature that is not finite.
+        """
         return [sketched(self._patches.describe(one), self.vocabulary, self.recipe.stored) for one in loaded]
 
     def ask(self, loaded: Loaded, *, box: Box | None = None) -> Sketch:
-        """A prepared picture as a query, its features in as many words as the recipe says for queries.
+        """A prepared picture as a query: its features in as many words as the recipe says for either side.
 
         Parameters
         ----------
         box
             The box it was prepared with, so that positions are those of the whole original.
         """
-        return sketched(self._patches.describe(loaded, box=box), self.vocabulary, self.recipe.asked)
+        nearest = max(self.recipe.asked, self.recipe.stored)
+        return sketched(self._patches.describe(loaded, box=box), self.vocabulary, nearest)
 
 
 def sketched(
@@ -92,10 +102,14 @@ def sketched(
     ------
     UsageError
         When a codebook has fewer words.
+    BadPicture
+        When a feature is not finite.
     """
     words, codes = {}, {}
     for tap in layers or vocabulary.layers:
         layer, vectors = vocabulary.layers[tap], features.vectors[tap]
+        if not np.isfinite(vectors).all():
+            raise BadPicture(f"a patch of it has features in {tap} that are not finite")
         words[tap] = layer.codebook.assign(vectors, nearest)
         codes[tap] = layer.embedding.encode(vectors, words[tap])
     return Sketch(features.boxes, words, codes)

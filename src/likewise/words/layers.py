@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from likewise.types import Box, IntArray
+from likewise.words.codebook import WordArray
 from likewise.words.fusion import Scores
 from likewise.words.geometry import Fit, fit
+from likewise.words.hamming import Codes
 from likewise.words.inverted import InvertedIndex
 from likewise.words.matching import Matches, match
 from likewise.words.recipe import WordsRecipe
@@ -24,7 +26,8 @@ class Asked:
     Attributes
     ----------
     sketch
-        Its features in as many words as the recipe says for queries.
+        Its features in as many words as the recipe says for either side; of a picture as it was stored, in
+        those that were stored.
     weight
         What its scores are multiplied by; below 0 for a picture that is not wanted.
     box
@@ -43,7 +46,8 @@ class Found:
     Attributes
     ----------
     matches
-        Of the question's first picture; ``weight`` is the share that a pair has in the hit's score.
+        Of the question's first picture; ``weight`` is the share that a pair has in the hit's score, or under
+        rule ``rank``, which has no shares, what it adds to the plain sum.
     fit
         The transform on which most of them agree; None where there is none.
     """
@@ -75,40 +79,54 @@ class Layers:
 
     @property
     def layers(self) -> tuple[str, ...]:
-        """Those that are asked."""
-        return self.recipe.fusion.chosen(tuple(self.indexes))
+        """Those that are asked; under rule ``scaled`` without those of scale 0, unless there is no other."""
+        fusion = self.recipe.fusion
+        chosen = fusion.chosen(tuple(self.indexes))
+        heavy = tuple(layer for layer in chosen if self.scales[layer] > 0)
+        return heavy if heavy and fusion.fusion == "scaled" else chosen
+
+    def summed(self) -> Layers:
+        """The same with scores that are sums over pairs of patches, which those of rule ``rank`` are not."""
+        if self.recipe.fusion.fusion != "rank":
+            return self
+        return replace(self, recipe=self.recipe.scored({"fusion": "plain"}))
 
     def scores(self, question: Sequence[Asked], *, threads: int = 1) -> Scores:
         """Score every picture, float64 ``(n,)``, in the order of `pictures`.
 
-        A picture that has all that the question's pictures have scores 1, one that has nothing of it 0; rule
-        ``rank`` gives sums of places instead. What is not wanted is taken off.
+        A picture that has nothing of what the question's pictures have scores 0, and one that is asked for
+        alone scores 1 itself: scores for each are divided by its own. Those for several are averaged by their
+        weights, so that a box with few patches counts as much as a whole picture; what is not wanted is taken
+        off. Rule ``rank`` gives sums of places instead.
         """
         total = np.zeros(len(self.pictures))
-        for one in question:
-            scores = self._of(one.sketch, threads)
-            total += one.weight * self.recipe.fusion.fuse(scores, self.scales)
-        return total / self._whole(question)
+        scales = {layer: self._scale(layer) for layer in self.layers}
+        for one, factor in zip(question, self._factors(question), strict=True):
+            total += factor * self.recipe.fusion.fuse(self._of(one.sketch, threads), scales)
+        return total
 
     def _of(self, sketch: Sketch, threads: int) -> dict[str, Scores]:
         """Scores of each layer that is asked (equation 8 of seed 002 before the sum over layers)."""
         found = {}
         for layer in self.layers:
-            words, codes = sketch.words[layer].ravel(), sketch.codes[layer].reshape(-1, 2)
-            found[layer] = self.indexes[layer].scores(words, codes, self.recipe.scoring, threads=threads)
+            words, codes = _copies(sketch, layer, self.recipe.asked)
+            found[layer] = self.indexes[layer].scores(
+                words.ravel(), codes.reshape(-1, 2), self.recipe.scoring, threads=threads
+            )
         return found
 
-    def _whole(self, question: Sequence[Asked]) -> float:
-        """What a picture would score that is the question's wanted pictures."""
+    def _factors(self, question: Sequence[Asked]) -> list[float]:
+        """What the scores for each picture of a question are multiplied by."""
         if self.recipe.fusion.fusion == "rank":
-            return 1.0
-        total = sum(one.weight * self._self(one.sketch) for one in question if one.weight > 0)
-        return total if total > 0 else 1.0
+            return [one.weight for one in question]
+        wanted = sum(one.weight for one in question if one.weight > 0)
+        return [one.weight / wanted / (self._self(one.sketch) or 1.0) for one in question]
 
     def _self(self, sketch: Sketch) -> float:
+        """What a picture scores for itself, before that is divided."""
         total = 0.0
         for number, layer in enumerate(self.layers):
-            held = sketch.words[layer][:, :1]
+            held = sketch.words[layer][:, : self.recipe.stored]
             weight = float(self._match(sketch, sketch, layer, number).weight.sum(dtype=np.float64))
             total += self._scale(layer) * weight / self._norm(held, layer)
         return total
@@ -123,12 +141,11 @@ class Layers:
         size
             Width and height of the hit.
         """
-        asked = question[0]
-        whole = self._whole(question)
+        asked, share = question[0], self._factors(question)[0]
         parts = []
         for number, layer in enumerate(self.layers):
             found = self._match(asked.sketch, sketch, layer, number)
-            factor = asked.weight * self._scale(layer) / whole / self._norm(sketch.words[layer], layer)
+            factor = share * self._scale(layer) / self._norm(sketch.words[layer], layer)
             weight = (found.weight * factor).astype(np.float32)
             parts.append(Matches(found.query, found.picture, found.layer, found.distance, weight))
         matches = Matches.joined(parts)
@@ -136,20 +153,19 @@ class Layers:
 
     def _match(self, asked: Sketch, held: Sketch, layer: str, number: int) -> Matches:
         scoring = self.recipe.scoring
-        half = scoring.half(self.indexes[layer].idf)
-        words, codes = held.words[layer], held.codes[layer]
-        if held is asked:  # itself as it would be stored
-            words, codes = words[:, : self.recipe.stored], codes[:, : self.recipe.stored]
         return match(
-            *(asked.words[layer], asked.codes[layer], words, codes, half),
+            *_copies(asked, layer, self.recipe.asked),
+            *_copies(held, layer, self.recipe.stored),
+            scoring.half(self.indexes[layer].idf),
             below=scoring.threshold,
             sigma=scoring.sigma,
             hamming=scoring.hamming,
+            burstiness=scoring.burstiness,
             layer=number,
         )
 
     def _scale(self, layer: str) -> float:
-        return self.scales[layer] if self.recipe.fusion.fusion == "scaled" else 1.0
+        return (self.scales[layer] or 1.0) if self.recipe.fusion.fusion == "scaled" else 1.0
 
     def _norm(self, words: NDArray[np.uint32], layer: str) -> float:
         """What the score of a picture with these words is divided by."""
@@ -160,3 +176,8 @@ class Layers:
         idf = self.indexes[layer].idf[held]
         parts = np.square(counts * scoring.half(idf)) if scoring.normalisation == "l2" else idf
         return float(np.sqrt(parts.sum())) or 1.0
+
+
+def _copies(sketch: Sketch, layer: str, count: int) -> tuple[WordArray, Codes]:
+    """Words and codes of the nearest ``count`` words of each patch."""
+    return sketch.words[layer][:, :count], sketch.codes[layer][:, :count]

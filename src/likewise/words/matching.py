@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from likewise.errors import UsageError
 from likewise.types import FloatArray, IntArray
 from likewise.words.hamming import Codes, Words, distance, strength
+from likewise.words.scoring import Burstiness
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,7 @@ def match(
     below: int = 52,
     sigma: float = 30.0,
     hamming: bool = True,
+    burstiness: Burstiness = "database",
     layer: int = 0,
 ) -> Matches:
     """Pairs of patches of a query and a picture that share a word, in one layer.
@@ -96,6 +98,8 @@ def match(
         Codes that differ in as many bits or more do not match.
     hamming
         False: a word in common is enough and weighs ``idf^2 / sqrt(tf)`` (equation 3), whatever the codes.
+    burstiness
+        Whose term frequency a weight is divided by the root of; see `likewise.words.scoring.Scoring`.
     layer
         What to write in the column of that name.
 
@@ -121,7 +125,12 @@ def match(
     if hamming:
         near = away < below
         left, right, away = left[near], right[near], away[near]
-    weight = np.square(idf[asked[left]], dtype=np.float64) / np.sqrt(tf[left])
+    weight = np.square(idf[asked[left]], dtype=np.float64)
+    if burstiness in ("database", "both"):
+        weight /= np.sqrt(tf[left])
+    if burstiness in ("query", "both"):
+        _, place, counts = np.unique(asked, return_inverse=True, return_counts=True)
+        weight /= np.sqrt(counts[place.ravel()][left])
     if hamming:
         weight *= strength(away, below=below, sigma=sigma)
     return Matches(

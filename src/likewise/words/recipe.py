@@ -119,8 +119,10 @@ class WordsRecipe:
         card = find(self.patches.network)
         taps = tuple(dict.fromkeys(card.tap(tap).name for tap in self.patches.taps))
         object.__setattr__(self, "patches", replace(self.patches, taps=taps))
-        if strangers := set(self.fusion.layers) - set(self.patches.taps):
-            raise BadRecipe(f"layers of the fusion are not among the taps: {', '.join(sorted(strangers))}")
+        layers = tuple(card.tap(layer).name for layer in self.fusion.layers)
+        object.__setattr__(self, "fusion", replace(self.fusion, layers=layers))
+        for layer in layers:
+            choose("a layer that is asked", layer, taps)
 
     @property
     def network(self) -> str:
@@ -288,7 +290,7 @@ def _recipe(table: dict[str, Any], folder: Path) -> WordsRecipe:
     resize = Resize(**settle(as_table(table.get("resize", {}), "resize"), _RESIZE, "[resize]"))
     patches = Patches(
         taps=_texts(table["taps"], "taps"),
-        scales=tuple(float(scale) for scale in as_list(table.get("scales", [1.0]), "scales")),
+        scales=_numbers(table.get("scales", [1.0]), "scales"),
         resize=resize,
         **{key: told.pop(key) for key in _PATCHES},
     )
@@ -314,6 +316,13 @@ def _texts(value: Any, where: str) -> tuple[str, ...]:
     if not all(isinstance(item, str) for item in items):
         raise BadRecipe(f"{where} must be a list of texts, not {value!r}")
     return tuple(items)
+
+
+def _numbers(value: Any, where: str) -> tuple[float, ...]:
+    items = as_list(value, where)
+    if not all(type(item) in (int, float) for item in items):
+        raise BadRecipe(f"{where} must be a list of numbers, not {value!r}")
+    return tuple(map(float, items))
 
 
 def _resolved(options: Any, folder: Path) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,7 @@ from likewise.words.codebook import WordArray
 from likewise.words.hamming import Codes
 
 _MAGIC = b"LWSK"
-_HEAD = struct.Struct("<4sIHH")  # magic, patches, layers, words of a patch
+_HEAD = struct.Struct("<4sIHHI")  # magic, patches, layers, words of a patch, crc32 of what follows
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,15 +42,16 @@ class Sketch:
         return len(self.boxes)
 
     def to_bytes(self) -> bytes:
-        """Write it, little-endian: a head, the boxes, and layer by layer words and codes.
+        """Write it, little-endian: a head with a check, the boxes, and layer by layer words and codes.
 
         Layers are in the order of the recipe, which is not written.
         """
         nearest = next(iter(self.words.values())).shape[1]
-        parts = [_HEAD.pack(_MAGIC, len(self), len(self.words), nearest), self.boxes.astype("<f4").tobytes()]
+        parts = [self.boxes.astype("<f4").tobytes()]
         for layer, words in self.words.items():
             parts += [words.astype("<u4").tobytes(), self.codes[layer].astype("<u8").tobytes()]
-        return b"".join(parts)
+        body = b"".join(parts)
+        return _HEAD.pack(_MAGIC, len(self), len(self.words), nearest, crc32(body)) + body
 
     @classmethod
     def from_bytes(cls, written: bytes, sizes: Mapping[str, int]) -> Sketch:
@@ -67,7 +69,7 @@ class Sketch:
         """
         if fault := fault_of(written, sizes):
             raise CollectionDamaged(fault)
-        _, count, _, nearest = _HEAD.unpack_from(written)
+        _, count, _, nearest, _ = _HEAD.unpack_from(written)
         at = _HEAD.size
         boxes, at = _take(written, at, "<f4", (count, 4))
         words, codes = {}, {}
@@ -81,16 +83,15 @@ def fault_of(written: object, sizes: Mapping[str, int]) -> str:
     """What keeps something that was stored from being a sketch; empty when nothing does."""
     if not isinstance(written, bytes) or len(written) < _HEAD.size:
         return "it is no sketch of patches"
-    magic, count, layers, nearest = _HEAD.unpack_from(written)
+    magic, count, layers, nearest, check = _HEAD.unpack_from(written)
     if magic != _MAGIC or layers != len(sizes) or not nearest:
         return f"it is no sketch of patches in {len(sizes)} layers"
     wanted = _HEAD.size + 16 * count + layers * count * nearest * 20
     if len(written) != wanted:
         return f"it has {len(written):,} bytes, not {wanted:,} as its {count} patches take"
+    if crc32(memoryview(written)[_HEAD.size :]) != check:
+        return "its bytes are not those that were written"
     at = _HEAD.size + 16 * count
-    boxes, _ = _take(written, _HEAD.size, "<f4", (count, 4))
-    if not np.isfinite(boxes).all():
-        return "a box of it is not finite"
     for layer, size in sizes.items():
         words, _ = _take(written, at, "<u4", (count, nearest))
         if words.size and words.max() >= size:

@@ -141,10 +141,15 @@ def recipe_vocabulary(recipe: WordsRecipe) -> Vocabulary:
 
 
 def _layer(tensors: Mapping[str, FloatArray], key: str, origin: Sample) -> Layer:
-    centres, projection, medians = (tensors[f"{key}.{name}"] for name in ("centres", "projection", "medians"))
+    names = ("centres", "projection", "medians")
+    centres, projection, medians = (tensors[f"{key}.{name}"].astype(np.float32) for name in names)
     if centres.ndim != 2 or projection.ndim != 2 or medians.shape != (len(centres), len(projection)):
         raise ValueError(f"{key} has centres {centres.shape}, medians {medians.shape}")
     if projection.shape[1] != centres.shape[1] or len(projection) != 128:
         raise ValueError(f"{key} has centres {centres.shape} and a projection {projection.shape}")
-    codebook = Codebook(centres, int(tensors[f"{key}.probes"][0]))
-    return Layer(codebook, Embedding(projection, medians, origin), float(tensors[f"{key}.scale"][0]))
+    probes, scale = int(tensors[f"{key}.probes"][0]), float(tensors[f"{key}.scale"][0])
+    if not all(np.isfinite(one).all() for one in (centres, projection, medians)) or probes < 0:
+        raise ValueError(f"{key} has numbers that are not finite, or {probes} probes")
+    if not (np.isfinite(scale) and scale >= 0):
+        raise ValueError(f"{key} has scale {scale}")
+    return Layer(Codebook(centres, probes), Embedding(projection, medians, origin), scale)

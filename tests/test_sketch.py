@@ -1,0 +1,91 @@
+"""Sketches: bytes and back, every kind of damage, and several as one."""
+
+from __future__ import annotations
+
+import struct
+from zlib import crc32
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from likewise.errors import CollectionDamaged
+from likewise.words.sketch import Sketch, fault_of, joined
+
+SIZES = {"a": 7, "b": 3}
+
+
+def sketch(count: int, nearest: int = 1, seed: int = 0) -> Sketch:
+    random = np.random.default_rng(seed)
+    return Sketch(
+        random.random((count, 4)).astype(np.float32),
+        {tap: random.integers(0, size, (count, nearest)).astype(np.uint32) for tap, size in SIZES.items()},
+        {tap: random.integers(0, 1 << 64, (count, nearest, 2), np.uint64) for tap in SIZES},
+    )
+
+
+def equal(one: Sketch, other: Sketch) -> bool:
+    return np.array_equal(one.boxes, other.boxes) and all(
+        np.array_equal(one.words[tap], other.words[tap]) and np.array_equal(one.codes[tap], other.codes[tap])
+        for tap in SIZES
+    )
+
+
+@settings(deadline=None)
+@given(st.integers(0, 20), st.integers(1, 5), st.integers(0, 99))
+def test_bytes_and_back(count: int, nearest: int, seed: int) -> None:
+    given = sketch(count, nearest, seed)
+    written = given.to_bytes()
+    assert len(written) == 16 + 16 * count + len(SIZES) * count * nearest * 20
+    assert fault_of(written, SIZES) == ""
+    assert equal(Sketch.from_bytes(written, SIZES), given)
+    assert Sketch.from_bytes(written, SIZES).to_bytes() == written
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.data())
+def test_any_flipped_bit_is_found(data: st.DataObject) -> None:
+    written = bytearray(sketch(4, 2).to_bytes())
+    bit = data.draw(st.integers(0, 8 * len(written) - 1))
+    written[bit // 8] ^= 1 << bit % 8
+    assert fault_of(bytes(written), SIZES)
+    with pytest.raises(CollectionDamaged):
+        Sketch.from_bytes(bytes(written), SIZES)
+
+
+@given(st.binary(max_size=80) | st.binary(max_size=60).map(lambda rest: b"LWSK" + rest))
+def test_noise_is_no_sketch(noise: bytes) -> None:
+    assert fault_of(noise, SIZES)
+
+
+def test_every_kind_of_damage_is_named() -> None:
+    written = sketch(3).to_bytes()
+    for odd in (None, 5, "text", b"", written[:15]):
+        assert fault_of(odd, SIZES) == "it is no sketch of patches"
+    assert "in 2 layers" in fault_of(b"XXXX" + written[4:], SIZES)
+    assert "in 3 layers" in fault_of(written, {**SIZES, "c": 1})
+    assert "not 184 as its 3 patches take" in fault_of(written[:-1], SIZES)
+    assert "not 184 as its 3 patches take" in fault_of(written + b"\0", SIZES)
+    assert "not those that were written" in fault_of(written[:-1] + bytes([written[-1] ^ 1]), SIZES)
+    assert "word 6 is not in the codebook of a, which has 6" in fault_of(
+        _with_word(written, 6), {"a": 6, "b": 3}
+    )
+
+
+def _with_word(written: bytes, word: int) -> bytes:
+    """With another first word, and the check that belongs to it."""
+    body = bytearray(written[16:])
+    struct.pack_into("<I", body, 3 * 16, word)
+    return written[:12] + struct.pack("<I", crc32(body)) + bytes(body)
+
+
+def test_several_are_as_one_picture() -> None:
+    parts = [sketch(2, seed=1), sketch(0, seed=2), sketch(3, seed=3)]
+    whole = joined(parts)
+    assert len(whole) == 5
+    np.testing.assert_array_equal(whole.boxes[2:], parts[2].boxes)
+    for tap in SIZES:
+        np.testing.assert_array_equal(whole.words[tap][:2], parts[0].words[tap])
+        np.testing.assert_array_equal(whole.codes[tap][2:], parts[2].codes[tap])
+    assert joined(parts[:1]) is parts[0]
