@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 
 from likewise._version import __version__
 from likewise.descriptors.manifest import Manifest
@@ -44,8 +43,11 @@ class WordsExtractor:
     ) -> None:
         self.recipe = recipe
         self.vocabulary = recipe_vocabulary(recipe)
-        open_patches = partial(PatchExtractor, engine=engine, device=device, precision=precision)
-        self._patches = open_patches(recipe.patches, streams=streams)
+        self._patches = PatchExtractor(
+            recipe.patches, engine=engine, device=device, precision=precision, streams=streams
+        )
+        asked = recipe.asked_patches
+        self._asked = self._patches.sized(asked.resize, asked.scales)
         self.manifest = Manifest(
             recipe=recipe.to_toml(),
             recipe_hash=recipe.hash,
@@ -72,15 +74,17 @@ class WordsExtractor:
         """What a collection keeps of prepared pictures."""
         return [sketched(self._patches.describe(one), self.vocabulary, self.recipe.stored) for one in loaded]
 
-    def ask(self, loaded: Loaded, *, box: Box | None = None) -> Sketch:
-        """A prepared picture as a query, its features in as many words as the recipe says for queries.
-
-        Parameters
-        ----------
-        box
-            The box it was prepared with, so that positions are those of the whole original.
-        """
-        return sketched(self._patches.describe(loaded, box=box), self.vocabulary, self.recipe.asked)
+    def ask(
+        self,
+        source: Source,
+        *,
+        box: Box | None = None,
+        crop: CropScale = "whole",
+        max_pixels: int | None = None,
+    ) -> Sketch:
+        """A picture as a query: of the size and in as many words as the recipe says for queries."""
+        loaded = self._asked.prepare(source, box=box, crop=crop, max_pixels=max_pixels)
+        return sketched(self._asked.describe(loaded, box=box), self.vocabulary, self.recipe.asked)
 
 
 def sketched(
