@@ -153,9 +153,7 @@ class SketchSearcher:
             query = file
         if isinstance(query, np.ndarray) and query.ndim == 1:
             raise UsageError("a collection of visual words has no vectors: give a picture as the query")
-        extractor = self.extractor()
-        loaded = extractor.prepare(as_picture(query), box=box, crop=crop, max_pixels=self.max_pixels)
-        return extractor.ask(loaded, box=box)
+        return self.extractor().ask(as_picture(query), box=box, crop=crop, max_pixels=self.max_pixels)
 
     def kept(self, picture: int) -> Sketch:
         """What the collection has of a picture.

@@ -12,7 +12,8 @@ import hashlib
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from copy import copy
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 import numpy as np
@@ -152,6 +153,12 @@ class PatchExtractor:
             precision=precision,
             streams=streams,
         )
+
+    def sized(self, resize: Resize, scales: tuple[float, ...]) -> PatchExtractor:
+        """The same patches of pictures brought to other sizes; it shares the network."""
+        other = copy(self)
+        other.patches = replace(self.patches, resize=resize, scales=scales)
+        return other
 
     def prepare(
         self,

@@ -185,7 +185,8 @@ def _scales(
         spread = list(files)
     report(Progress(0, len(spread), note="weighing the layers"))
     held = [extractor.describe(extractor.prepare(file)) for file in spread]
-    views = [extractor.describe(extractor.prepare(view)) for view in _views(extractor, spread)]
+    asked = extractor.sized(recipe.asked_patches.resize, recipe.asked_patches.scales)
+    views = [asked.describe(asked.prepare(view)) for view in _views(extractor, spread)]
     tables = [_table(tap, held, views, recipe, vocabulary) for tap in vocabulary.layers]
     sizes = [float(np.median(_wrong(table).max(axis=1))) or 1.0 for table in tables]
     scaled = np.stack([table / size for table, size in zip(tables, sizes, strict=True)])

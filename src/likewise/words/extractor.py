@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 
 import numpy as np
 
@@ -47,8 +46,11 @@ class WordsExtractor:
     ) -> None:
         self.recipe = recipe
         self.vocabulary = recipe_vocabulary(recipe)
-        open_patches = partial(PatchExtractor, engine=engine, device=device, precision=precision)
-        self._patches = open_patches(recipe.patches, streams=streams)
+        self._patches = PatchExtractor(
+            recipe.patches, engine=engine, device=device, precision=precision, streams=streams
+        )
+        asked = recipe.asked_patches
+        self._asked = self._patches.sized(asked.resize, asked.scales)
         self.manifest = Manifest(
             recipe=recipe.to_toml(),
             recipe_hash=recipe.hash,
@@ -81,16 +83,24 @@ class WordsExtractor:
         """
         return [sketched(self._patches.describe(one), self.vocabulary, self.recipe.stored) for one in loaded]
 
-    def ask(self, loaded: Loaded, *, box: Box | None = None) -> Sketch:
-        """A prepared picture as a query: its features in as many words as the recipe says for either side.
+    def ask(
+        self,
+        source: Source,
+        *,
+        box: Box | None = None,
+        crop: CropScale = "whole",
+        max_pixels: int | None = None,
+    ) -> Sketch:
+        """A picture as a query: of the size that queries get, in as many words as either side gets.
 
-        Parameters
-        ----------
-        box
-            The box it was prepared with, so that positions are those of the whole original.
+        Raises
+        ------
+        BadPicture, BadBox
+            When it cannot be read, or the network gives a feature that is not finite.
         """
         nearest = max(self.recipe.asked, self.recipe.stored)
-        return sketched(self._patches.describe(loaded, box=box), self.vocabulary, nearest)
+        loaded = self._asked.prepare(source, box=box, crop=crop, max_pixels=max_pixels)
+        return sketched(self._asked.describe(loaded, box=box), self.vocabulary, nearest)
 
 
 def sketched(

@@ -18,6 +18,10 @@ It is a small TOML file, told from the recipe of one vector by its kind::
     policy = "longest"
     size = 640
 
+    [query]                        # of pictures that are searched for: larger, so that small things are seen
+    size = 1024                    # enlarged to it; without it queries are as [resize] says
+    scales = [1.0, 0.7, 0.5, 0.35]
+
     [scoring]                      # see `likewise.words.scoring.Scoring` and `likewise.words.fusion.Fusion`
     threshold = 52
 
@@ -74,12 +78,20 @@ _RESIZE: dict[str, Option] = {"policy": "longest", "size": 0, "enlarge": False}
 _SCORING: dict[str, Option] = {f.name: f.default for f in fields(Scoring)}  # type: ignore[misc]
 _FUSION: dict[str, Option] = {f.name: f.default for f in fields(Fusion) if f.name != "layers"}  # type: ignore[misc]
 _FILE: dict[str, Option] = {"file": "", "sha256": ""}
-_NESTED = ("taps", "scales", "resize", "scoring", "vocabulary")
+_NESTED = ("taps", "scales", "resize", "query", "scoring", "vocabulary")
 _BOUNDS = {key: value for key, value in BOUNDS.items() if key != "exponent"} | {
     "nearest": (1, 100),
     "size": (1, 10_000),
     "stride": (1, 10_000),
 }
+
+
+@dataclass(frozen=True)
+class QuerySize:
+    """How large pictures that are searched for are made, and at which scales their patches are taken."""
+
+    size: int
+    scales: tuple[float, ...] = (1.0,)
 
 
 @dataclass(frozen=True)
@@ -95,6 +107,9 @@ class WordsRecipe:
         ``both``. The other side uses the nearest word alone.
     scoring, fusion
         How matches are scored and layers put together, unless a search says otherwise.
+    query
+        Size and scales of pictures that are searched for: small things in them are seen when they are
+        enlarged. Empty for those of ``patches``.
     vocabulary
         The file and sha256 of the codebooks; empty until there are some.
 
@@ -111,6 +126,7 @@ class WordsRecipe:
     assign: Side = "query"
     scoring: Scoring = field(default_factory=Scoring)
     fusion: Fusion = field(default_factory=Fusion)
+    query: QuerySize | None = None
     vocabulary: Mapping[str, Option] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -123,6 +139,14 @@ class WordsRecipe:
         object.__setattr__(self, "fusion", replace(self.fusion, layers=layers))
         for layer in layers:
             choose("a layer that is asked", layer, taps)
+
+    @property
+    def asked_patches(self) -> Patches:
+        """Which patches of a picture that is searched for."""
+        if self.query is None:
+            return self.patches
+        resize = replace(self.patches.resize, size=self.query.size, enlarge=True)
+        return replace(self.patches, resize=resize, scales=self.query.scales)
 
     @property
     def network(self) -> str:
@@ -155,8 +179,9 @@ class WordsRecipe:
         head |= {key: patches[key] for key in _PATCHES}
         head |= {"taps": self.patches.taps, "scales": self.patches.scales}
         scoring = asdict(self.scoring) | asdict(self.fusion)
-        sections = {
+        sections: dict[str, Mapping[str, Any]] = {
             "resize": {key: patches["resize"][key] for key in _RESIZE},
+            "query": asdict(self.query) if self.query else {},
             "scoring": scoring,
             "vocabulary": self.vocabulary,
         }
@@ -295,9 +320,25 @@ def _recipe(table: dict[str, Any], folder: Path) -> WordsRecipe:
         **{key: told.pop(key) for key in _PATCHES},
     )
     scoring, fusion = _scoring(as_table(table.get("scoring", {}), "scoring"))
+    query = _query(table["query"]) if "query" in table else None
     vocabulary = settle(_resolved(table.get("vocabulary", {}), folder), _FILE, "vocabulary")
     given = vocabulary if vocabulary["file"] else {}
-    return WordsRecipe(patches=patches, scoring=scoring, fusion=fusion, vocabulary=given, **told)
+    return WordsRecipe(patches=patches, scoring=scoring, fusion=fusion, query=query, vocabulary=given, **told)
+
+
+def _query(given: Any) -> QuerySize:
+    table = as_table(given, "query")
+    known_keys(table, ("size", "scales"), "[query]")
+    size = settle({key: table[key] for key in table if key == "size"}, {"size": 1024}, "[query]", _BOUNDS)
+    scales = [settle({"scale": scale}, {"scale": 1.0}, "[query]") for scale in _scales(table)]
+    return QuerySize(size["size"], tuple(scale["scale"] for scale in scales))
+
+
+def _scales(table: dict[str, Any]) -> list[Any]:
+    scales = as_list(table.get("scales", [1.0]), "scales")
+    if not scales:
+        raise BadRecipe("scales must name at least one")
+    return scales
 
 
 def _scoring(given: dict[str, Any]) -> tuple[Scoring, Fusion]:
