@@ -28,7 +28,7 @@ from likewise.evaluation.vectors import View, look_up
 from likewise.pictures import Loaded, size_of
 from likewise.ranking.sketches import Answers, answer, check_stages
 from likewise.ranking.stages import Ranked, Stage
-from likewise.types import Box, IntArray, Progress, ProgressCallback, Ranking
+from likewise.types import Box, FloatArray, IntArray, Progress, ProgressCallback, Ranking
 from likewise.words.extractor import WordsExtractor
 from likewise.words.inverted import InvertedIndex
 from likewise.words.layers import Asked, Layers
@@ -126,7 +126,7 @@ def sketch(
         make,
         out / "sketches",
         progress=progress,
-        note="patches",
+        note="describing patches",
     )
     readable, asked, found = readable_of(benchmark, crop, views, described)
     sizes = sketcher.vocabulary.sizes
@@ -136,8 +136,8 @@ def sketch(
         readable.crop,
         readable.boxes,
         readable.digests,
-        gallery=tuple(one for one in (sketches[n] for n in found) if one),
-        queries=tuple(one for one in (sketches[n] for n in asked) if one),
+        gallery=tuple(one for one in (sketches[n] for n in found) if one is not None),
+        queries=tuple(one for one in (sketches[n] for n in asked) if one is not None),
     )
 
 
@@ -203,12 +203,11 @@ def _ranked(
             found = answer(
                 layers, question, stages, stored.__getitem__, lambda n: size_of(files[n]), threads=cores()
             )
-            rows.append(_row(layers.pictures, found, place))
+            rows.append(_row(layers.pictures, found, place, kept))
             if progress and stages:
                 progress(Progress(number + 1, len(asked), note="ranking"))
-    ids = np.stack([names for names, _, _ in rows])[:, :kept]
-    scores = np.stack([values for _, values, _ in rows])[:, :kept].astype(np.float32)
-    return Ranked(Ranking(ids, scores), tuple(boxes for _, _, boxes in rows))
+    ids, scores, boxes = zip(*rows, strict=True)
+    return Ranked(Ranking(np.stack(ids), np.stack(scores)), boxes)
 
 
 class _Indexed:
@@ -252,12 +251,12 @@ def narrowed(sketch: Sketch, nearest: int) -> Sketch:
 
 
 def _row(
-    pictures: IntArray, found: Answers, own: int | None
-) -> tuple[IntArray, NDArray[np.float64], Mapping[int, Box]]:
+    pictures: IntArray, found: Answers, own: int | None, kept: int
+) -> tuple[IntArray, FloatArray, Mapping[int, Box]]:
     """One ranking; the query's own picture, if it is ignored, stands at the end of it."""
-    ids, scores = pictures[found.places], found.scores
+    ids, scores = pictures[found.places], found.scores.astype(np.float32)
     if own is not None:
-        lowest = np.float32(scores[-1] if len(scores) else 0)
+        lowest = scores[-1] if len(scores) else np.float32(0)
         ids = np.append(ids, own)
         scores = np.append(scores, np.nextafter(lowest, np.float32(-np.inf)))
-    return ids, scores, found.boxes
+    return ids[:kept], scores[:kept], found.boxes
