@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from likewise.engines import cores
+from likewise.errors import MissingExtra
 from likewise.evaluation.benchmark import Benchmark
 from likewise.evaluation.card import Card, make_card
 from likewise.evaluation.crops import CropMode
@@ -31,6 +32,7 @@ from likewise.ranking.stages import Ranked, Stage
 from likewise.types import Box, FloatArray, IntArray, Progress, ProgressCallback, Ranking
 from likewise.words.extractor import WordsExtractor
 from likewise.words.inverted import InvertedIndex
+from likewise.words.kernel import Choice, compiled
 from likewise.words.layers import Asked, Layers
 from likewise.words.postings import Postings
 from likewise.words.recipe import WordsRecipe
@@ -218,6 +220,7 @@ class _Indexed:
     ) -> None:
         self._segments, self._recipe, self._vocabulary = segments, recipe, vocabulary
         self._pictures = np.arange(count)
+        self._kernel = _kernel()
         self._whole = self._layers(self._pictures)
 
     def without(self, place: int | None) -> Layers:
@@ -225,8 +228,20 @@ class _Indexed:
 
     def _layers(self, live: IntArray) -> Layers:
         sizes = self._vocabulary.sizes
-        indexes = {tap: InvertedIndex(sizes[tap], [one], live) for tap, one in self._segments.items()}
+        indexes = {
+            tap: InvertedIndex(sizes[tap], [one], live, kernel=self._kernel)
+            for tap, one in self._segments.items()
+        }
         return Layers(self._recipe, indexes, self._vocabulary.scales)
+
+
+def _kernel() -> Choice:
+    """The compiled scan where there is one: it is loaded once, and each query would begin anew without."""
+    try:
+        compiled()
+    except MissingExtra:
+        return "numpy"
+    return "numba"
 
 
 def _segments(
