@@ -117,7 +117,7 @@ def sketches(collection: Collection) -> dict[int, Sketch]:
 def test_scores_are_the_equations_on_what_is_stored(collection: Collection) -> None:
     held = sketches(collection)
     describe = extractor.WordsExtractor(collection.recipe)  # type: ignore[arg-type]
-    one = Asked(describe.ask(describe.prepare(picture(4))))
+    one = Asked(describe.ask(picture(4)))
     scales = {"block10": 1.0, "pooled": 2.0}
     whole = self_score(held, one, RECIPE, scales)
     wanted = brute(held, [one], RECIPE, scales)

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors import safe_open
+from safetensors.numpy import save_file
 
 from likewise.descriptors.batches import BATCH
 from likewise.errors import BadBox, BadPicture, CollectionDamaged, StorageError
@@ -134,3 +136,15 @@ def test_a_folder_that_cannot_be_made_is_a_storage_error(tmp_path: Path) -> None
 
 def test_no_views_give_no_vectors(tmp_path: Path) -> None:
     assert describe(FakeExtractor(), [], tmp_path / "kept").vectors.shape == (0, DIMENSIONS)
+
+
+def test_files_of_the_first_versions_are_still_found(tmp_path: Path) -> None:
+    asked, extractor = views(tmp_path / "in", 3), FakeExtractor()
+    first = describe(extractor, asked, tmp_path / "kept")
+    (file,) = (tmp_path / "kept").glob("*/*.safetensors")
+    with safe_open(file, "numpy") as opened:
+        rows, keys = opened.get_tensor("vectors"), opened.metadata()["keys"]
+    save_file({"vectors": rows.reshape(3, DIMENSIONS)}, file, {"keys": keys})  # a matrix, and no lengths
+    again = describe(extractor, asked, tmp_path / "kept")
+    assert extractor.described == 3
+    assert np.array_equal(first.vectors, again.vectors)

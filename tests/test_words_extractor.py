@@ -33,7 +33,7 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_is_stored_and_what_is_asked(file: Path) -> None:
     words = WordsExtractor(replace(RECIPE, nearest=4).with_vocabulary(file))
     loaded = words.prepare(picture(2))
-    (kept,), asked = words.describe([loaded]), words.ask(loaded)
+    (kept,), asked = words.describe([loaded]), words.ask(picture(2))
     assert len(kept) == len(asked) == 4 * 6
     for tap in TAPS:
         assert (kept.words[tap].shape, asked.words[tap].shape) == ((24, 1), (24, 4))
@@ -51,7 +51,7 @@ def test_what_is_stored_and_what_is_asked(file: Path) -> None:
 def test_a_query_has_the_words_of_both_sides(file: Path, side: Any, stored: int) -> None:
     words = WordsExtractor(replace(RECIPE, assign=side).with_vocabulary(file))
     loaded = words.prepare(picture(3))
-    assert words.ask(loaded).words["pooled"].shape == (24, 3)
+    assert words.ask(picture(3)).words["pooled"].shape == (24, 3)
     assert words.describe([loaded])[0].words["pooled"].shape == (24, stored)
 
 
@@ -59,7 +59,7 @@ def test_a_query_has_the_words_of_both_sides(file: Path, side: Any, stored: int)
 def test_a_box_has_positions_in_the_whole(file: Path) -> None:
     words = WordsExtractor(RECIPE.with_vocabulary(file))
     box = Box(16, 8, 40, 24)
-    asked = words.ask(words.prepare(picture(2), box=box), box=box)
+    asked = words.ask(picture(2), box=box)
     np.testing.assert_array_equal(asked.boxes[[0, -1]], [[16, 8, 24, 16], [32, 16, 40, 24]])
 
 

@@ -2,18 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from likewise.cli.options import Device, Engine, Json, Precision, RecipeName, Whiten
+from likewise.cli.options import (
+    Device,
+    Engine,
+    Json,
+    Layers,
+    Precision,
+    RecipeName,
+    ScoringText,
+    Whiten,
+    Words,
+    described_by,
+    scoring_options,
+)
 from likewise.cli.output import printable, progress, show
 from likewise.cli.scores import comparison_lines, comparison_value, gap_lines, query_table, score_lines, value
+from likewise.errors import UsageError
 
 if TYPE_CHECKING:
+    from likewise.descriptors.recipe import Recipe
+    from likewise.evaluation.benchmark import Benchmark
     from likewise.evaluation.report import Comparison, Report
+    from likewise.evaluation.runs import Run
+    from likewise.words.recipe import WordsRecipe
 
 Crop = Literal["box", "full", "widened", "legacy-crow"]
 Rule = Literal["trapezoid", "step"]
@@ -75,6 +93,9 @@ def evaluate(
     ] = None,
     recipe: RecipeName = None,
     whiten: Whiten = None,
+    words: Words = None,
+    layers: Layers = None,
+    scoring: ScoringText = None,
     then: Annotated[
         list[str] | None,
         typer.Option(
@@ -111,41 +132,57 @@ def evaluate(
     """Rank a benchmark, score it, and write the run to a file that `likewise report` reads.
 
     What the ground truth names and is not there is listed first, with its effect on the score. The protocol
-    card that is printed with the score says how it was made. Vectors are kept in --out: an evaluation that
-    was interrupted goes on, and another crop takes seconds.
+    card that is printed with the score says how it was made. Vectors and sketches of visual words are kept
+    in --out: an evaluation that was interrupted goes on, and another crop or scoring takes seconds.
     """
-    from likewise.descriptors.extractor import Extractor
-    from likewise.descriptors.recipe import load_recipe
     from likewise.evaluation.datasets import load
-    from likewise.evaluation.evaluate import evaluate as run_benchmark
     from likewise.evaluation.report import report as scored
     from likewise.ranking.stages import Stage
+    from likewise.words.recipe import WordsRecipe, load_any
 
     stages = [Stage.parse(text) for text in then or ()]
-    described_by = load_recipe(recipe or "default")
-    if whiten:
-        described_by = described_by.whitened(whiten)
+    found = described_by(recipe, whiten, words=words) or load_any("default")
+    changes = scoring_options(scoring, layers)
     benchmark = load(dataset, data, gt=gt, group=group)
     if distractors:
         benchmark = benchmark.with_distractors(*distractors)
+    how = {"engine": engine, "device": device, "precision": precision}
+    if isinstance(found, WordsRecipe):
+        if examples > 1 or feedback:
+            raise UsageError(f"--examples and --feedback are for vectors, and {found.name!r} makes words")
+        ranked = partial(_by_words, found.scored(changes), how)
+    else:
+        if changes:
+            raise UsageError(
+                f"--scoring and --layers are for visual words, and {found.name!r} makes a vector"
+            )
+        ranked = partial(_by_vectors, found, how, examples=examples, feedback=feedback)
     for line in gap_lines(benchmark):
         typer.echo(line, err=True)
-    extractor = Extractor(described_by, engine=engine, device=device, precision=precision)
     with progress(f"{benchmark.name}") as callback:
-        run = run_benchmark(
-            benchmark,
-            extractor,
-            crop=crop,
-            out=out,
-            stages=stages,
-            examples=examples,
-            feedback=feedback,
-            progress=callback,
-        )
+        run = ranked(benchmark, crop=crop, out=out, stages=stages, progress=callback)
     for line in gap_lines(run.benchmark, known=len(benchmark.missing)):
         typer.echo(line, err=True)
     done = scored(run)
     show(value(done), score_lines(done), as_json=as_json)
+
+
+def _by_vectors(recipe: Recipe, how: Mapping[str, Any], benchmark: Benchmark, **options: Any) -> Run:
+    """Rank by the vectors of a recipe."""
+    from likewise.descriptors.extractor import Extractor
+    from likewise.evaluation.evaluate import evaluate as run_benchmark
+
+    return run_benchmark(benchmark, Extractor(recipe, **how), **options)
+
+
+def _by_words(recipe: WordsRecipe, how: Mapping[str, Any], benchmark: Benchmark, **options: Any) -> Run:
+    """Rank by visual words, those of the default vocabulary unless the recipe names another."""
+    from likewise.evaluation.vocabularies import default_vocabulary
+    from likewise.evaluation.words import evaluate_words, open_sketcher
+
+    if not recipe.vocabulary:
+        recipe = recipe.with_vocabulary(default_vocabulary(recipe, progress=options["progress"]))
+    return evaluate_words(benchmark, recipe, open_sketcher(recipe, **how), **options)
 
 
 def report(

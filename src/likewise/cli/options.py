@@ -173,7 +173,7 @@ def _value(text: str) -> object:
 
 def described_by(
     recipe: str | None, whiten: Path | None, quantise: Path | None = None, words: Path | None = None
-) -> AnyRecipe | str | None:
+) -> AnyRecipe | None:
     """The recipe that --recipe names with what the other options add; None where none is given.
 
     Raises

@@ -1,4 +1,4 @@
-"""``likewise reproduce``: the systems of two reports, measured beside the published numbers."""
+"""``likewise reproduce``: the systems of three reports, measured beside the published numbers."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from likewise.descriptors.extractor import Extractor
     from likewise.descriptors.recipe import Recipe
+    from likewise.evaluation.benchmark import Benchmark
     from likewise.evaluation.reproduce.table import Cell, Table
 
 app = typer.Typer(
@@ -132,6 +133,111 @@ def seed_000(
     show(found, lines(found), as_json=as_json)
 
 
+@app.command("seed-002")
+def seed_002(
+    holidays: Annotated[
+        Path | None,
+        typer.Option(
+            "--holidays",
+            metavar="DIR",
+            help="The pictures of Holidays, whole or in part.",
+            show_default=False,
+        ),
+    ] = None,
+    ukbench: Annotated[
+        Path | None,
+        typer.Option(
+            "--ukbench", metavar="DIR", help="The pictures of UKBench, whole or in part.", show_default=False
+        ),
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            "--data",
+            metavar="DIR",
+            help="Other pictures, to see which of the paper's orderings hold on them.",
+            show_default=False,
+        ),
+    ] = None,
+    dataset: Annotated[
+        str,
+        typer.Option("--dataset", metavar="NAME", help="What these are: folder, csv, demo, oxford5k, ..."),
+    ] = "folder",
+    gt: Truth = None,
+    group: Annotated[
+        str | None,
+        typer.Option(
+            "--group", metavar="COLUMN", help="csv only: the column that names the group.", show_default=False
+        ),
+    ] = None,
+    words_on: Annotated[
+        Path | None,
+        typer.Option(
+            "--words-on",
+            metavar="DIR",
+            help="Learn the vocabularies on these pictures. Without it: the small default ones.",
+            show_default=False,
+        ),
+    ] = None,
+    words: Annotated[
+        int,
+        typer.Option(
+            "--words", min=2, max=100_000, metavar="N", help="Words of each layer, with --words-on."
+        ),
+    ] = 20_000,
+    recipe: Annotated[
+        str | None,
+        typer.Option(
+            "--recipe",
+            metavar="NAME|FILE",
+            help="A recipe of three layers of visual words: mof-vgg16, mof-lite0, ... Without it: the "
+            "paper's, mof, if the weights of cnn-m-128 are here, else mof-lite0.",
+            show_default=False,
+        ),
+    ] = None,
+    engine: Engine = "openvino",
+    device: Device = "cpu",
+    out: Out = Path("runs"),
+    as_json: Json = False,
+) -> None:
+    """Multi-layer Orderless Fusion: each layer and each combination, sum and max, with and without Hamming
+    embedding.
+
+    Holidays and UKBench may be there in part, or one of them only; what is missing is said. Interrupted, it
+    goes on. At the end it says in how many cells the paper's orderings hold.
+    """
+    from likewise.evaluation.datasets import load
+    from likewise.evaluation.reproduce.seed_002 import recipe_at_hand
+    from likewise.evaluation.reproduce.seed_002 import seed_002 as reproduced
+
+    found, note = recipe_at_hand(recipe)
+    official = {"Holidays": ("holidays", holidays), "UKBench": ("ukbench", ukbench)}
+    benchmarks: dict[str, Benchmark | None] = {}
+    if holidays or ukbench or not data:
+        benchmarks = {
+            name: load(kind, folder) if folder else None for name, (kind, folder) in official.items()
+        }
+    if data:
+        own = load(dataset, data, gt=gt, group=group)
+        benchmarks[own.name] = own
+    for benchmark in benchmarks.values():
+        for line in gap_lines(benchmark) if benchmark else ():
+            typer.echo(line, err=True)
+    with progress("seed 002") as callback:
+        measured = reproduced(
+            benchmarks,
+            found,
+            words_on=words_on,
+            words=words,
+            engine=engine,
+            device=device,
+            out=out,
+            note=note,
+            progress=callback,
+        )
+    show(measured, lines(measured), as_json=as_json)
+
+
 def _maker(engine: str, device: str) -> Callable[[Recipe], Extractor]:
     from likewise.descriptors.extractor import Extractor
 
@@ -154,7 +260,7 @@ def _row(cell: Cell) -> tuple[str, ...]:
     published, found = cell.published, cell.measured
     return (
         *cell.setting,
-        "-" if published is None else f"{published:.3f}",
+        "-" if published is None else f"{published:g}",
         "-" if found is None else f"{found:.4f}",
         "" if published is None or found is None else f"{found - published:+.3f}",
     )

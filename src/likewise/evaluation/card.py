@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from likewise.descriptors.learned import known_by
+from likewise.descriptors.learned import Sample, known_by
 from likewise.descriptors.manifest import Manifest
 from likewise.descriptors.recipe import Part, Recipe
 from likewise.descriptors.tables import Option
-from likewise.descriptors.transforms import Origin, Whitening
+from likewise.descriptors.transforms import Whitening
 from likewise.evaluation.benchmark import Benchmark
 from likewise.evaluation.crops import CropMode, receptive_field
 from likewise.evaluation.metrics import Rule
 from likewise.pictures import Resize
+from likewise.words.recipe import AnyRecipe, WordsRecipe
+from likewise.words.vocabulary import recipe_vocabulary
 
 _CROPS: dict[str, str] = {
     "box": "box (the official box, scaled by the factor of its whole picture)",
@@ -56,10 +58,14 @@ class Card:
         How average precision is summed unless a report is asked for the other rule.
     whitening
         What it was learned on; ``none`` without one.
+    distance
+        How vectors are compared; empty for visual words.
     warnings
         What makes the score incomparable with published ones.
     after
         What followed the search, in this order.
+    words
+        Facts that only visual words have, by name; empty for vectors.
     """
 
     benchmark: str
@@ -92,6 +98,7 @@ class Card:
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
+    words: Mapping[str, str] = field(default_factory=dict)
 
     def facts(self, rule: Rule | None = None) -> dict[str, str]:
         """The card in words, with the rule that the score was made by."""
@@ -108,9 +115,10 @@ class Card:
             "network": f"{self.network}, weights {self.weights_hash[:12]}",
             "tap": "; ".join(self.parts),
             "resize": f"{self.resize}; scales {', '.join(f'{scale:g}' for scale in self.scales)}",
+            **self.words,
             "transforms": ", ".join(self.transforms) or "none",
             "whitening": self.whitening,
-            "distance": f"{self.distance} on {self.dimensions} dimensions",
+            "distance": self.distance and f"{self.distance} on {self.dimensions} dimensions",
             "then": ", ".join(self.after),
             "engine": f"{self.engine}, {self.precision}",
             "version": f"likewise {self.version}",
@@ -122,7 +130,7 @@ class Card:
 
 def make_card(
     benchmark: Benchmark,
-    recipe: Recipe,
+    recipe: AnyRecipe,
     manifest: Manifest,
     *,
     crop: CropMode,
@@ -137,14 +145,14 @@ def make_card(
     Parameters
     ----------
     pictures
-        Sha256 of the files, to tell whether a whitening was learned on them.
+        Sha256 of the files, to tell whether a whitening or a vocabulary was learned on them.
 
     Raises
     ------
     WeightsMissing, BadWeights
-        When a whitening that the recipe names cannot be read.
+        When a whitening or a vocabulary that the recipe names cannot be read.
     """
-    origins = [_whitening(options).origin for options in _learned(recipe)]
+    of_recipe = _of_words(recipe) if isinstance(recipe, WordsRecipe) else _of_vector(recipe)
     legacy = (LEGACY,) if crop == "legacy-crow" else ()
     return Card(
         benchmark=benchmark.name,
@@ -161,22 +169,90 @@ def make_card(
         crop=crop,
         margin=receptive_field(recipe) / 2 if crop == "widened" else 0,
         recipe=recipe.name,
-        recipe_hash=manifest.recipe_hash,
+        recipe_hash=recipe.hash if of_recipe.words else manifest.recipe_hash,
         network=manifest.network,
         weights_hash=manifest.weights_hash,
-        parts=tuple(_part(part) for part in recipe.parts),
-        resize=_resize(recipe.resize),
-        scales=recipe.scales,
-        transforms=tuple(_with_options(step.kind, step.options) for step in recipe.transforms),
-        whitening="; ".join(map(_in_words, origins)) or "none",
-        distance=recipe.distance,
+        parts=of_recipe.parts,
+        resize=_resize(of_recipe.resize),
+        scales=of_recipe.scales,
+        transforms=of_recipe.transforms,
+        whitening=of_recipe.whitening,
+        distance=of_recipe.distance,
         dimensions=manifest.dimensions,
         engine=manifest.engine,
         precision=manifest.precision,
         version=manifest.version,
         notes=benchmark.notes,
-        warnings=(*legacy, *_leaks(origins, pictures), *warnings),
+        warnings=(*legacy, *_leaks(of_recipe, pictures), *warnings),
         after=after,
+        words=of_recipe.words,
+    )
+
+
+@dataclass(frozen=True)
+class _Facts:
+    """What a recipe says, in the words of the card.
+
+    Attributes
+    ----------
+    learned
+        What it has that was learned, a ``whitening`` or a ``vocabulary``.
+    origins
+        On what.
+    """
+
+    parts: tuple[str, ...]
+    resize: Resize
+    scales: tuple[float, ...]
+    transforms: tuple[str, ...]
+    learned: str
+    origins: tuple[Sample, ...]
+    whitening: str = ""
+    distance: str = ""
+    words: Mapping[str, str] = field(default_factory=dict)
+
+
+def _of_vector(recipe: Recipe) -> _Facts:
+    origins = tuple(_whitening(options).origin for options in _learned(recipe))
+    return _Facts(
+        parts=tuple(_part(part) for part in recipe.parts),
+        resize=recipe.resize,
+        scales=recipe.scales,
+        transforms=tuple(_with_options(step.kind, step.options) for step in recipe.transforms),
+        learned="whitening",
+        origins=origins,
+        whitening="; ".join(map(_in_words, origins)) or "none",
+        distance=recipe.distance,
+    )
+
+
+def _of_words(recipe: WordsRecipe) -> _Facts:
+    patches, vocabulary = recipe.patches, recipe_vocabulary(recipe)
+    layers, scoring, fusion = vocabulary.layers, recipe.scoring, recipe.fusion
+    asked = fusion.chosen(tuple(layers))
+    sizes = ", ".join(f"{len(layers[tap].codebook)} in {tap}" for tap in layers)
+    compared = (
+        f"Hamming codes of {layers[asked[0]].embedding.bits} bits" if scoring.hamming else "words alone"
+    )
+    unused = ("hamming",) if scoring.hamming else ("hamming", "threshold", "sigma")
+    options = {key: value for key, value in asdict(scoring).items() if key not in unused}
+    weights = (f"{tap} times {layers[tap].scale:.4g}" if fusion.fusion == "scaled" else tap for tap in asked)
+    digest = str(recipe.vocabulary["sha256"])
+    return _Facts(
+        parts=tuple(f"{tap}, {patches.pool}" for tap in patches.taps),
+        resize=patches.resize,
+        scales=patches.scales,
+        transforms=("signed root", "l2"),
+        learned="vocabulary",
+        origins=(vocabulary.origin,),
+        words={
+            "patches": f"{patches.size} x {patches.size} every {patches.stride} pixels, {patches.mode}",
+            "words": sizes,
+            "vocabulary": f"{_in_words(vocabulary.origin)} ({digest[:12]})",
+            "assignment": f"queries in {recipe.asked} words, gallery in {recipe.stored}",
+            "scoring": _with_options(compared, options),
+            "fusion": f"{fusion.fusion} of {', '.join(weights)}",
+        },
     )
 
 
@@ -206,13 +282,13 @@ def _whitening(options: Mapping[str, Option]) -> Whitening:
     return Whitening.load(Path(str(options["file"])), sha256=str(options["sha256"]))
 
 
-def _in_words(origin: Origin) -> str:
+def _in_words(origin: Sample) -> str:
     return f"learned on {origin.samples} vectors of {origin.about or 'pictures that its file does not name'}"
 
 
-def _leaks(origins: Sequence[Origin], pictures: Collection[str]) -> Iterator[str]:
-    """One line for each whitening that has seen the pictures it is tested on."""
+def _leaks(facts: _Facts, pictures: Collection[str]) -> Iterator[str]:
+    """One line for each whitening or vocabulary that has seen the pictures it is tested on."""
     tested = {known_by(digest) for digest in pictures}
-    for origin in origins:
+    for origin in facts.origins:
         if seen := len(tested.intersection(origin.pictures)):
-            yield f"the whitening was learned on {seen} pictures of this very test set"
+            yield f"the {facts.learned} was learned on {seen} pictures of this very test set"

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
-from likewise.descriptors.recipe import Recipe
 from likewise.errors import UsageError
 from likewise.evaluation.benchmark import Benchmark, Query
 from likewise.evaluation.vectors import View
 from likewise.networks import find
 from likewise.pictures import size_of
 from likewise.types import Box
+from likewise.words.recipe import AnyRecipe, WordsRecipe
 
 CropMode: TypeAlias = Literal["box", "full", "widened", "legacy-crow"]
 """What of a query picture is looked for.
@@ -34,7 +34,7 @@ def possible_crop(crop: CropMode, benchmark: Benchmark) -> CropMode:
     raise UsageError(f"crop {crop!r} needs query boxes, and {benchmark.name} has none: use --crop full")
 
 
-def query_view(query: Query, crop: CropMode, recipe: Recipe) -> View:
+def query_view(query: Query, crop: CropMode, recipe: AnyRecipe) -> View:
     """What of a query picture is described."""
     box = query.box
     if box is None or crop == "full":
@@ -46,7 +46,7 @@ def query_view(query: Query, crop: CropMode, recipe: Recipe) -> View:
     return View(query.picture, box)
 
 
-def _widened(box: Box, picture: Path, recipe: Recipe) -> Box:
+def _widened(box: Box, picture: Path, recipe: AnyRecipe) -> Box:
     """The box and half a receptive field around it, which is a length of the resized picture."""
     field = receptive_field(recipe)
     if not field:
@@ -55,16 +55,19 @@ def _widened(box: Box, picture: Path, recipe: Recipe) -> Box:
             "use --crop box"
         )
     width, height = size_of(picture)
-    wide, high = recipe.resize.target(width, height)
+    resize = recipe.patches.resize if isinstance(recipe, WordsRecipe) else recipe.resize
+    wide, high = resize.target(width, height)
     across, down = field / 2 * width / wide, field / 2 * height / high
     return Box(box.x1 - across, box.y1 - down, box.x2 + across, box.y2 + down)
 
 
-def receptive_field(recipe: Recipe) -> int:
-    """Side of the largest receptive field among a recipe's taps, in pixels of the network's input.
+def receptive_field(recipe: AnyRecipe) -> int:
+    """Side of the largest receptive field among a recipe's taps, in pixels of the resized picture.
 
-    0 when a tap sees the whole picture, or its field is not known.
+    That of visual words is the largest patch. 0 when a tap sees the whole picture, or its field is not known.
     """
+    if isinstance(recipe, WordsRecipe):
+        return round(recipe.patches.size / min(recipe.patches.scales))
     card = find(recipe.network)
     fields = [card.tap(part.tap).field for part in recipe.parts]
     return 0 if 0 in fields else max(fields)

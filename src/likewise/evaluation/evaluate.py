@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -14,19 +14,21 @@ import numpy as np
 
 from likewise.descriptors.manifest import Manifest
 from likewise.descriptors.recipe import Recipe
-from likewise.errors import BadPicture, UsageError
-from likewise.evaluation.benchmark import Benchmark, Missing, Query
+from likewise.errors import UsageError
+from likewise.evaluation.benchmark import Benchmark
 from likewise.evaluation.card import ASKED_WITH, JUDGED, Card, make_card
 from likewise.evaluation.crops import CropMode, possible_crop, query_view
 from likewise.evaluation.metrics import Rule
 from likewise.evaluation.runs import Run, as_json, box_array, plain_name, write_run
 from likewise.evaluation.simulated import with_examples, with_feedback
-from likewise.evaluation.vectors import Described, Describer, View, describe
+from likewise.evaluation.unread import without_failures
+from likewise.evaluation.vectors import Describer, Outcomes, View, describe
 from likewise.ranking.gallery import Gallery
 from likewise.ranking.leaving_out import rank_others
 from likewise.ranking.localise import Localiser, Mapper
 from likewise.ranking.stages import Localise, Ranked, Stage, rank
 from likewise.types import Box, FloatArray, IntArray, Progress, ProgressCallback
+from likewise.words.recipe import AnyRecipe
 
 KEPT = 1 << 25
 """Places of all rankings together that a run keeps: 256 MiB, all 10 000 of a gallery for 3 000 queries."""
@@ -35,8 +37,8 @@ _ALWAYS_KEPT = 1000
 
 
 @dataclass(frozen=True)
-class Material:
-    """A benchmark with the vectors of its pictures, ready to be ranked.
+class Readable:
+    """A benchmark as far as its pictures can be read, and what of the queries is looked for.
 
     Attributes
     ----------
@@ -44,10 +46,6 @@ class Material:
         Without the pictures that could not be read.
     crop
         What of the queries was described.
-    gallery
-        float32, shape ``(n, d)``, in the order of the benchmark's gallery.
-    queries
-        float32, shape ``(q, d)``.
     boxes
         What of each query picture was described; None for all of it.
     digests
@@ -56,10 +54,24 @@ class Material:
 
     benchmark: Benchmark
     crop: CropMode
-    gallery: FloatArray
-    queries: FloatArray
     boxes: tuple[Box | None, ...]
     digests: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Material(Readable):
+    """A benchmark with the vectors of its pictures, ready to be ranked.
+
+    Attributes
+    ----------
+    gallery
+        float32, shape ``(n, d)``, in the order of the benchmark's gallery.
+    queries
+        float32, shape ``(q, d)``.
+    """
+
+    gallery: FloatArray
+    queries: FloatArray
 
 
 def evaluate(
@@ -124,24 +136,45 @@ def gather(
     progress: ProgressCallback | None = None,
 ) -> Material:
     """Describe what a benchmark needs; parameters and errors as for `evaluate`."""
-    crop = possible_crop(crop, benchmark)
-    queries = [query_view(query, crop, describer.recipe) for query in benchmark.queries]
-    views = [*queries, *(View(file) for file in benchmark.gallery.values())]
+    views = views_of(benchmark, crop, describer.recipe)
     described = describe(describer, views, out / "vectors", progress=progress, note="describing pictures")
-    left = without_failures(benchmark, described)
+    readable, asked, found = readable_of(benchmark, crop, views, described)
+    return Material(
+        readable.benchmark,
+        readable.crop,
+        readable.boxes,
+        readable.digests,
+        gallery=described.vectors[found],
+        queries=described.vectors[asked],
+    )
+
+
+def views_of(benchmark: Benchmark, crop: CropMode, recipe: AnyRecipe) -> list[View]:
+    """What has to be described: queries first, then the gallery; errors as for `evaluate`."""
+    crop = possible_crop(crop, benchmark)
+    queries = [query_view(query, crop, recipe) for query in benchmark.queries]
+    return [*queries, *(View(file) for file in benchmark.gallery.values())]
+
+
+def readable_of(
+    benchmark: Benchmark, crop: CropMode, views: Sequence[View], described: Outcomes
+) -> tuple[Readable, list[int], list[int]]:
+    """What is left when views could not be described, with the numbers of its queries and of its gallery.
+
+    Raises
+    ------
+    UsageError
+        When nothing is left.
+    """
+    left = without_failures(benchmark, described.failures)
     still = {query.name for query in left.queries}
     asked = [n for n, query in enumerate(benchmark.queries) if query.name in still]
-    found = [n for n in range(len(queries), len(views)) if n not in described.failures]
+    found = [n for n in range(len(benchmark.queries), len(views)) if n not in described.failures]
     if not found:
         raise UsageError("no picture of the gallery can be read")
-    return Material(
-        left,
-        crop,
-        described.vectors[found],
-        described.vectors[asked],
-        tuple(queries[n].box for n in asked),
-        tuple(described.digests[n] for n in (*asked, *found)),
-    )
+    boxes = tuple(views[n].box for n in asked)
+    digests = tuple(described.digests[n] for n in (*asked, *found))
+    return Readable(left, possible_crop(crop, benchmark), boxes, digests), asked, found
 
 
 def ranked_run(
@@ -179,13 +212,13 @@ def ranked_run(
         material.benchmark, material.gallery, material.queries, examples, unit=gallery.unit
     )
     material = replace(material, benchmark=benchmark)
-    kept = max(_ALWAYS_KEPT, KEPT // len(queries))
+    kept = places_kept(benchmark)
 
     def ask(vectors: FloatArray) -> Ranked:
         localiser = localise(vectors) if localise else None
         if not stages or benchmark.query_in_gallery != "ignored":
             return rank(gallery, vectors, kept, stages, localiser=localiser)
-        return rank_others(gallery, vectors, _own_places(benchmark), kept, stages, localiser=localiser)
+        return rank_others(gallery, vectors, own_places(benchmark), kept, stages, localiser=localiser)
 
     found = with_feedback(benchmark, material.gallery, queries, feedback, ask, unit=gallery.unit)
     card = make_card(
@@ -199,10 +232,15 @@ def ranked_run(
         after=_after(stages, examples, feedback),
         warnings=(*[ASKED_WITH] * (examples > 1), *[JUDGED] * (feedback > 0)),
     )
-    return _written(material, card, recipe.name, found, out)
+    return written(material, card, found, out)
 
 
-def _own_places(benchmark: Benchmark) -> list[int | None]:
+def places_kept(benchmark: Benchmark) -> int:
+    """How many places of each ranking a run keeps."""
+    return max(_ALWAYS_KEPT, KEPT // len(benchmark.queries))
+
+
+def own_places(benchmark: Benchmark) -> list[int | None]:
     """For each query the place of its own picture in the gallery, if it is there."""
     places = {file: place for place, file in enumerate(benchmark.gallery.values())}
     return [places.get(query.picture) for query in benchmark.queries]
@@ -224,13 +262,24 @@ def _localiser(
     return localise
 
 
-def _written(material: Material, card: Card, recipe: str, found: Ranked, out: Path) -> Run:
-    """The run as a file."""
-    identity = _identity(card, material.benchmark, material.digests, material.boxes)
-    name = "-".join(plain_name(part) for part in (recipe or "recipe", material.crop, identity[:8]))
-    path = out / plain_name(material.benchmark.name) / f"{name}.json"
+def run_path(readable: Readable, card: Card, out: Path) -> Path:
+    """The file of a run, named after everything that could change it."""
+    identity = _identity(card, readable.benchmark, readable.digests, readable.boxes)
+    name = "-".join(plain_name(part) for part in (card.recipe or "recipe", readable.crop, identity[:8]))
+    return out / plain_name(readable.benchmark.name) / f"{name}.json"
+
+
+def written(readable: Readable, card: Card, found: Ranked, out: Path) -> Run:
+    """The run as a file.
+
+    Raises
+    ------
+    StorageError
+        When the folder cannot be written.
+    """
     ranked, scores = found.ranking.ids.astype(np.int32), found.ranking.scores
-    run = Run(path, card, material.benchmark, material.boxes, ranked, scores, box_array(found))
+    path = run_path(readable, card, out)
+    run = Run(path, card, readable.benchmark, readable.boxes, ranked, scores, box_array(found))
     write_run(run)
     return run
 
@@ -241,50 +290,6 @@ def _after(stages: Sequence[Stage], examples: int, feedback: int) -> tuple[str, 
     return (*before, *map(str, stages), *([f"feedback(n={feedback})"] if feedback else []))
 
 
-def without_failures(benchmark: Benchmark, described: Described) -> Benchmark:
-    """The benchmark without the pictures that could not be read, which are listed as missing."""
-    count = len(benchmark.queries)
-    names = list(benchmark.gallery)
-    lost = {names[n - count]: why for n, why in described.failures.items() if n >= count}
-    unread = [
-        Missing("", (name,), f"cannot be read ({why.reason}): not ranked") for name, why in lost.items()
-    ]
-    gaps = [
-        _gap(query, described.failures.get(number), lost.keys(), benchmark)
-        for number, query in enumerate(benchmark.queries)
-    ]
-    return replace(
-        benchmark,
-        gallery={name: file for name, file in benchmark.gallery.items() if name not in lost},
-        queries=tuple(
-            replace(query, positives=query.positives - lost.keys(), junk=query.junk - lost.keys())
-            for query, gap in zip(benchmark.queries, gaps, strict=True)
-            if not (gap and gap.left_out)
-        ),
-        missing=(*benchmark.missing, *unread, *(gap for gap in gaps if gap)),
-    )
-
-
-def _gap(
-    query: Query, unasked: BadPicture | None, lost: Collection[str], benchmark: Benchmark
-) -> Missing | None:
-    """What unreadable pictures do to one query, if anything."""
-    if unasked is not None:
-        own = next((n for n, file in benchmark.gallery.items() if file == query.picture), query.picture.name)
-        why = f"the query picture cannot be read ({unasked.reason}): left out"
-        return Missing(query.name, (own,), why, left_out=True)
-    files = tuple(sorted(query.positives.intersection(lost)))
-    if not files:
-        return None
-    all_, there = len(query.positives), len(query.positives) - len(files)
-    if benchmark.measure == "N-S":
-        why = f"{there} of {all_} positives can be read: left out, it could not reach {all_}"
-        return Missing(query.name, files, why, left_out=True)
-    if not there:
-        return Missing(query.name, files, f"none of {all_} positives can be read: left out", left_out=True)
-    return Missing(query.name, files, f"{there} of {all_} positives can be read: AP is over the {there}")
-
-
 def _identity(card: Card, benchmark: Benchmark, digests: Sequence[str], boxes: Sequence[Box | None]) -> str:
     """Digest of everything that could change a ranking or what is right in it; where files lie cannot."""
     told = as_json(benchmark)
@@ -293,7 +298,8 @@ def _identity(card: Card, benchmark: Benchmark, digests: Sequence[str], boxes: S
         del query["picture"]
     cut = [box and asdict(box) for box in boxes]
     told_by_card = {**asdict(card), "recipe": ""}
-    if not card.after:  # runs were named before anything could follow a search
-        del told_by_card["after"]
+    for added in ("after", "words"):  # runs were named before anything could follow a search or had words
+        if not told_by_card[added]:
+            del told_by_card[added]
     facts = {"card": told_by_card, "benchmark": told, "pictures": digests, "boxes": cut}
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()

@@ -1,18 +1,19 @@
-"""Vectors of files, kept beside the runs: an interrupted run goes on, and the next one finds them there."""
+"""What files were turned into, kept beside the runs: an interrupted run goes on, the next one finds it."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
@@ -23,6 +24,8 @@ from likewise.descriptors.recipe import Recipe
 from likewise.errors import BadBox, BadPicture, CollectionDamaged, StorageError
 from likewise.pictures import Loaded
 from likewise.types import Box, FloatArray, Progress, ProgressCallback
+
+P = TypeVar("P")
 
 _PICTURES = 256  # in one file at most
 _SECONDS = 20.0  # of work in one file at most: what a kill can cost, give or take a batch
@@ -55,22 +58,45 @@ class View:
 
 
 @dataclass(frozen=True)
-class Described:
+class Outcomes:
     """What came of some views.
+
+    Attributes
+    ----------
+    digests
+        Sha256 of each file; empty for one that cannot be read.
+    failures
+        By number of the view, why it could not be described.
+    """
+
+    digests: tuple[str, ...]
+    failures: dict[int, BadPicture]
+
+
+@dataclass(frozen=True)
+class Described(Outcomes):
+    """The vectors of some views.
 
     Attributes
     ----------
     vectors
         float32, shape ``(n, d)``; zeros for a view that failed.
-    digests
-        Sha256 of each file; empty for one that cannot be read.
-    failures
-        By number of the view, why it has no vector.
     """
 
     vectors: FloatArray
-    digests: tuple[str, ...]
-    failures: dict[int, BadPicture]
+
+
+@dataclass(frozen=True)
+class Looked(Outcomes):
+    """Arrays of some views, of whatever lengths.
+
+    Attributes
+    ----------
+    arrays
+        None for a view that failed.
+    """
+
+    arrays: tuple[NDArray[Any] | None, ...]
 
 
 def describe(
@@ -95,38 +121,89 @@ def describe(
     StorageError
         When the folder cannot be written.
     """
-    manifest = describer.manifest
-    outcomes: dict[str, FloatArray | BadPicture] = {}
+    found = look_up(
+        describer.manifest,
+        views,
+        lambda view: describer.prepare(view.picture, box=view.box),
+        describer.describe,
+        folder,
+        progress=progress,
+        note=note,
+    )
+    vectors = np.zeros((len(views), describer.manifest.dimensions), np.float32)
+    for row, one in zip(vectors, found.arrays, strict=True):
+        row[:] = 0 if one is None else one
+    return Described(found.digests, found.failures, vectors)
+
+
+def joined(parts: Sequence[Looked]) -> Looked:
+    """What was looked up in several parts as if it had been in one."""
+    failures: dict[int, BadPicture] = {}
+    begin = 0
+    for part in parts:
+        failures |= {begin + number: why for number, why in part.failures.items()}
+        begin += len(part.arrays)
+    return Looked(
+        digests=tuple(digest for part in parts for digest in part.digests),
+        failures=failures,
+        arrays=tuple(array for part in parts for array in part.arrays),
+    )
+
+
+def look_up(
+    manifest: Manifest,
+    views: Sequence[View],
+    prepare: Callable[[View], P],
+    make: Callable[[Sequence[P]], Iterable[NDArray[Any]]],
+    folder: Path,
+    *,
+    progress: ProgressCallback | None = None,
+    note: str = "",
+) -> Looked:
+    """Look up an array of each view in ``folder``, and make those that are not there, in two steps.
+
+    Parameters
+    ----------
+    manifest
+        How they are made.
+    prepare
+        The first step, called from many threads at once; raises `BadPicture` or `BadBox`.
+    make
+        The second step; raises `BadPicture`.
+
+    Raises
+    ------
+    BadBox, CollectionDamaged, StorageError
+        As for `describe`.
+    """
+    outcomes: dict[str, NDArray[Any] | BadPicture] = {}
     with ThreadPoolExecutor() as pool, Kept(folder / _identity(manifest)) as kept:
         keys = list(pool.map(_key, views))
         todo = {k: v for k, v in zip(keys, views, strict=True) if isinstance(k, str) and k not in kept}
         report = _Reporter(len(views), len(todo), progress, note)
-        for key, outcome in _made(describer, list(todo.items()), pool):
+        for key, outcome in _made(prepare, make, list(todo.items()), pool):
             outcomes[key] = outcome
             if not isinstance(outcome, BadPicture):
                 kept.add(key, outcome)
             report()
         found = [k if isinstance(k, BadPicture) else outcomes.get(k, kept.get(k)) for k in keys]
-    vectors = np.zeros((len(views), manifest.dimensions), np.float32)
-    for row, one in zip(vectors, found, strict=True):
-        row[:] = 0 if isinstance(one, BadPicture) or one is None else one
-    return Described(
-        vectors,
+    return Looked(
         tuple("" if isinstance(key, BadPicture) else key.split()[0] for key in keys),
         {number: one for number, one in enumerate(found) if isinstance(one, BadPicture)},
+        tuple(None if isinstance(one, BadPicture) else one for one in found),
     )
 
 
 class Kept:
-    """Vectors in a folder by their keys. Several processes may write there at once.
+    """Arrays in a folder by their keys, all of one type. Several processes may write there at once.
 
     Files are named after what is in them, so that two writers never mean different things by one name.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._vectors: dict[str, FloatArray] = {}
-        self._waiting: dict[str, FloatArray] = {}
+        self._arrays: dict[str, NDArray[Any]] = {}
+        self._waiting: dict[str, NDArray[Any]] = {}
         self._flushed = time.monotonic()
 
     def __enter__(self) -> Kept:
@@ -135,7 +212,7 @@ class Kept:
         except OSError as error:
             raise StorageError(f"{self._folder} cannot be made: {error.strerror}") from error
         for path in sorted(self._folder.glob("*.safetensors")):
-            self._vectors |= _read(path)
+            self._arrays |= _read(path)
         return self
 
     def __exit__(
@@ -144,15 +221,15 @@ class Kept:
         self.flush()  # also after an error: what was made is good
 
     def __contains__(self, key: str) -> bool:
-        return key in self._vectors
+        return key in self._arrays
 
-    def get(self, key: str) -> FloatArray | None:
-        """The vector of a key."""
-        return self._vectors.get(key)
+    def get(self, key: str) -> NDArray[Any] | None:
+        """The array of a key."""
+        return self._arrays.get(key)
 
-    def add(self, key: str, vector: FloatArray) -> None:
-        """Take a vector; it is on disk after the next `flush`, which comes by itself now and then."""
-        self._vectors[key] = self._waiting[key] = vector
+    def add(self, key: str, array: NDArray[Any]) -> None:
+        """Take a flat array; it is on disk after the next `flush`, which comes by itself now and then."""
+        self._arrays[key] = self._waiting[key] = array
         if len(self._waiting) >= _PICTURES or time.monotonic() - self._flushed > _SECONDS:
             self.flush()
 
@@ -160,21 +237,24 @@ class Kept:
         """Write what is waiting as one file: whole on disk, or not there."""
         if not self._waiting:
             return
-        keys = json.dumps(list(self._waiting))
+        keys, rows = json.dumps(list(self._waiting)), list(self._waiting.values())
         path = self._folder / f"{hashlib.sha256(keys.encode()).hexdigest()[:16]}.safetensors"
+        told = {"keys": keys, "lengths": json.dumps([len(row) for row in rows])}
         with replacing(path) as part:
             try:
-                save_file({"vectors": np.stack(list(self._waiting.values()))}, part, {"keys": keys})
+                save_file({"vectors": np.concatenate(rows)}, part, told)
             except SafetensorError as error:
                 raise StorageError(f"cannot write {path} ({error}); make room and run again") from error
         self._waiting, self._flushed = {}, time.monotonic()
 
 
-def _read(path: Path) -> dict[str, FloatArray]:
+def _read(path: Path) -> dict[str, NDArray[Any]]:
     try:
         with safe_open(path, "numpy") as file:
-            keys = json.loads(file.metadata()["keys"])
-            return dict(zip(keys, file.get_tensor("vectors"), strict=True))
+            told, rows = file.metadata(), file.get_tensor("vectors")
+            if rows.ndim == 1:  # files of the first versions have all in one length, as rows of a matrix
+                rows = np.split(rows, np.cumsum(json.loads(told["lengths"]))[:-1])
+            return dict(zip(json.loads(told["keys"]), rows, strict=True))
     except (SafetensorError, ValueError, KeyError, TypeError) as error:
         raise CollectionDamaged(f"{path} cannot be read ({error}); remove it and run again") from error
 
@@ -197,18 +277,21 @@ def _key(view: View) -> str | BadPicture:
 
 
 def _made(
-    describer: Describer, todo: Sequence[tuple[str, View]], pool: ThreadPoolExecutor
-) -> Iterator[tuple[str, FloatArray | BadPicture]]:
-    """Describe views, each by its key."""
+    prepare: Callable[[View], P],
+    make: Callable[[Sequence[P]], Iterable[NDArray[Any]]],
+    todo: Sequence[tuple[str, View]],
+    pool: ThreadPoolExecutor,
+) -> Iterator[tuple[str, NDArray[Any] | BadPicture]]:
+    """Arrays of views, each by its key."""
 
-    def prepare(one: tuple[str, View]) -> Loaded:
+    def prepared(one: tuple[str, View]) -> P:
         _, view = one
         try:
-            return describer.prepare(view.picture, box=view.box)
+            return prepare(view)
         except BadBox as problem:
             raise BadBox(f"{view.picture}: {problem}") from problem
 
-    for batch in described(todo, prepare, describer.describe, pool):
+    for batch in described(todo, prepared, make, pool):
         yield from ((key, outcome) for (key, _), outcome in batch)
 
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
+from dataclasses import replace
+from functools import cached_property
 
 import numpy as np
 
@@ -20,7 +23,7 @@ from likewise.words.vocabulary import Vocabulary, recipe_vocabulary
 class WordsExtractor:
     """Turns pictures into sketches.
 
-    `prepare`, `describe` and `ask` may be called from many threads at once.
+    `prepare`, `describe`, `sketch` and `ask` may be called from many threads at once.
 
     Parameters
     ----------
@@ -49,8 +52,6 @@ class WordsExtractor:
         self._patches = PatchExtractor(
             recipe.patches, engine=engine, device=device, precision=precision, streams=streams
         )
-        asked = recipe.asked_patches
-        self._asked = self._patches.sized(asked.resize, asked.scales)
         self.manifest = Manifest(
             recipe=recipe.to_toml(),
             recipe_hash=recipe.hash,
@@ -83,6 +84,28 @@ class WordsExtractor:
         """
         return [sketched(self._patches.describe(one), self.vocabulary, self.recipe.stored) for one in loaded]
 
+    @cached_property
+    def asking(self) -> WordsExtractor:
+        """The same for pictures that are searched for, which the recipe may give another size."""
+        if self.recipe.query is None:
+            return self
+        other, recipe = copy(self), replace(self.recipe, patches=self.recipe.asked_patches, query=None)
+        other.recipe = recipe
+        other._patches = self._patches.sized(recipe.patches.resize, recipe.patches.scales)
+        other.manifest = replace(self.manifest, recipe=recipe.to_toml(), recipe_hash=recipe.hash)
+        return other
+
+    def sketch(self, loaded: Loaded, *, box: Box | None = None) -> Sketch:
+        """A prepared picture in as many words as either side gets.
+
+        Parameters
+        ----------
+        box
+            The box it was prepared with, so that positions are those of the whole original.
+        """
+        nearest = max(self.recipe.asked, self.recipe.stored)
+        return sketched(self._patches.describe(loaded, box=box), self.vocabulary, nearest)
+
     def ask(
         self,
         source: Source,
@@ -91,16 +114,15 @@ class WordsExtractor:
         crop: CropScale = "whole",
         max_pixels: int | None = None,
     ) -> Sketch:
-        """A picture as a query: of the size that queries get, in as many words as either side gets.
+        """A picture that is searched for, in as many words as either side gets.
 
         Raises
         ------
         BadPicture, BadBox
             When it cannot be read, or the network gives a feature that is not finite.
         """
-        nearest = max(self.recipe.asked, self.recipe.stored)
-        loaded = self._asked.prepare(source, box=box, crop=crop, max_pixels=max_pixels)
-        return sketched(self._asked.describe(loaded, box=box), self.vocabulary, nearest)
+        loaded = self.asking.prepare(source, box=box, crop=crop, max_pixels=max_pixels)
+        return self.asking.sketch(loaded, box=box)
 
 
 def sketched(

@@ -10,7 +10,7 @@ from typing import TypeAlias
 from likewise.descriptors.chain import Chain
 from likewise.descriptors.recipe import Recipe
 from likewise.evaluation.benchmark import Benchmark
-from likewise.evaluation.evaluate import Material, ranked_run
+from likewise.evaluation.evaluate import Material, Readable, ranked_run
 from likewise.evaluation.metrics import Rule
 from likewise.evaluation.report import report
 from likewise.evaluation.vectors import Describer
@@ -18,6 +18,8 @@ from likewise.ranking.stages import Stage
 
 MakeDescriber: TypeAlias = Callable[[Recipe], Describer]
 """Makes the describer of a recipe, such as `likewise.Extractor`."""
+
+Setting: TypeAlias = tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class Cell:
         The run that it comes from.
     """
 
-    setting: tuple[str, ...]
+    setting: Setting
     published: float | None = None
     measured: float | None = None
     run: Path | None = None
@@ -92,7 +94,7 @@ def measured(
     return replace(cell, measured=report(run).scores.value, run=run.path)
 
 
-def usable(benchmark: Benchmark, material: Material) -> str:
+def usable(benchmark: Benchmark, material: Readable) -> str:
     """Which queries could be asked, in words."""
     asked = material.benchmark.queries
     lost = {gap.query for gap in (*benchmark.missing, *material.benchmark.missing) if gap.left_out}

@@ -1,0 +1,71 @@
+"""Which of seed 002's orderings hold in what was measured."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from likewise.evaluation.reproduce.paper_002 import ALL, LAYERS, TABLE_1
+from likewise.evaluation.reproduce.table import Cell, Setting
+
+_LAYERS, _POOL, _SCORED, _FUSION = 2, 3, 4, 5  # places in a setting
+
+
+def orderings(cells: Sequence[Cell]) -> Iterator[str]:
+    """In how many pairs of measured cells each ordering of the paper holds; a tie does not hold."""
+    found = {cell.setting: cell.measured for cell in cells if cell.measured is not None}
+    paper = {setting: value for setting, value in found.items() if setting[0] in ("figure 2", "table 1")}
+    if not paper:
+        return
+    yield _holds("Hamming embedding beats words alone", _beats(paper, _SCORED, "BoW+HE", "BoW"))
+    pooled = {
+        setting: value for setting, value in paper.items() if setting[_LAYERS] != "fc7"
+    }  # it has one cell
+    yield _holds("max beats sum", _beats(pooled, _POOL, "max", "sum"))
+    yield _holds("fc7 is the best single layer", _best(paper, "fc7", LAYERS[:2]))
+    yield _holds(
+        "all three layers beat every pair", _best(paper, ALL, [one for _, one in TABLE_1 if one != ALL])
+    )
+    yield _holds("all three layers beat every single one", list(_above_singles(paper)))
+    mixed = [
+        *_beats(paper, _LAYERS, "conv3+fc7", "conv3+conv5"),
+        *_beats(paper, _LAYERS, "conv5+fc7", "conv3+conv5"),
+    ]
+    yield _holds("a convolution and fc7 beat two convolutions", mixed)
+    scaled = [
+        value > paper["table 1", *setting[1:_FUSION], "plain"]
+        for setting, value in found.items()
+        if setting[0] == "beyond"
+    ]
+    yield _holds("the scaled sum of layers beats the plain one (not in the paper)", scaled)
+
+
+def _beats(found: Mapping[Setting, float], column: int, better: str, worse: str) -> list[bool]:
+    """Whether cells with one entry are above those that have another there and are else the same."""
+    pairs = (
+        (value, found[_changed(one, column, worse)]) for one, value in found.items() if one[column] == better
+    )
+    return [value > other for value, other in pairs]
+
+
+def _best(found: Mapping[Setting, float], layers: str, others: Sequence[str]) -> list[bool]:
+    """Whether cells of some layers are above all those of others."""
+    return [
+        all(value > found[_changed(setting, _LAYERS, other)] for other in others)
+        for setting, value in found.items()
+        if setting[_LAYERS] == layers
+    ]
+
+
+def _above_singles(found: Mapping[Setting, float]) -> Iterator[bool]:
+    for setting, value in found.items():
+        if setting[_LAYERS] == ALL:
+            name, pool, scored = setting[1], setting[_POOL], setting[_SCORED]
+            yield all(value > found["figure 2", name, layer, pool, scored, "-"] for layer in LAYERS)
+
+
+def _changed(setting: Setting, column: int, entry: str) -> Setting:
+    return (*setting[:column], entry, *setting[column + 1 :])
+
+
+def _holds(claim: str, outcomes: Sequence[bool]) -> str:
+    return f"{claim}: in {sum(outcomes)} of {len(outcomes)}"

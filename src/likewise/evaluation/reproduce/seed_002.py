@@ -1,0 +1,246 @@
+"""Seed 002: Multi-layer Orderless Fusion on Holidays and UKBench, its figure 2 and tables 1 and 2.
+
+Li, Kong, Zheng and Tian, Exploiting hierarchical activations of neural network for image retrieval, ACM
+Multimedia 2016. Patches of CNN-M-128 in three layers, pooled by sum or max, as bags of visual words with and
+without Hamming embedding, alone and in every combination. The paper does not say on which pictures the
+vocabulary was learned, nor to what size pictures were brought.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from itertools import product
+from pathlib import Path
+
+from likewise.assets import sha256_file
+from likewise.descriptors.patches import PatchExtractor
+from likewise.errors import StorageError, UsageError, WeightsMissing
+from likewise.evaluation.benchmark import Benchmark
+from likewise.evaluation.learning import Chosen, choose
+from likewise.evaluation.report import report
+from likewise.evaluation.reproduce.orderings import orderings
+from likewise.evaluation.reproduce.paper_002 import (
+    ALL,
+    FIGURE_2,
+    LAYERS,
+    POOLS,
+    SCORED,
+    SETS,
+    TABLE_1,
+    TABLE_2,
+)
+from likewise.evaluation.reproduce.table import Cell, Setting, Table, usable
+from likewise.evaluation.vocabularies import Learning, default_vocabulary, learn_vocabulary
+from likewise.evaluation.words import Sketched, open_sketcher, sketch, words_run
+from likewise.networks import find
+from likewise.networks.weights import locate
+from likewise.types import ProgressCallback
+from likewise.words.extractor import WordsExtractor
+from likewise.words.recipe import WordsRecipe, load_any
+
+BEST = ("max", "BoW+HE", "plain")
+"""How the paper's MOF pools, scores and fuses."""
+
+FILLED_IN = "mof-lite0"
+"""The recipe that is measured where the weights of CNN-M-128 are not at hand."""
+
+_COLUMNS = ("in", "data set", "layers", "pool", "scored by", "fusion")
+_OTHERS = "not measured: a system of others"
+
+
+def recipe_at_hand(name: str | None) -> tuple[WordsRecipe, str]:
+    """The recipe to measure, and what has to be said of it; the paper's own where its weights are here.
+
+    Raises
+    ------
+    UnknownName, BadRecipe
+        When there is no such recipe.
+    UsageError
+        When it is none of visual words, or has not three layers.
+    """
+    found, note = load_any(name or "mof"), ""
+    if isinstance(found, WordsRecipe) and name is None:
+        card = find(found.network)
+        try:
+            locate(card, card.weights_named(found.patches.weights or None))
+        except WeightsMissing as error:
+            found = load_any(FILLED_IN)
+            note = f"{error}; measured with {FILLED_IN} instead, --recipe takes another"
+    if not isinstance(found, WordsRecipe) or len(found.patches.taps) != len(LAYERS):
+        raise UsageError(f"recipe {found.name!r} has not three layers of visual words, as this table needs")
+    return found, note
+
+
+def seed_002(
+    benchmarks: Mapping[str, Benchmark | None],
+    recipe: WordsRecipe,
+    *,
+    words_on: Path | None = None,
+    words: int = 20_000,
+    engine: str = "openvino",
+    device: str = "cpu",
+    out: Path,
+    note: str = "",
+    progress: ProgressCallback | None = None,
+) -> Table:
+    """Measure figure 2 and tables 1 and 2, and what the scaled sum of layers makes of table 1.
+
+    Sketches are kept in ``<out>/sketches/`` and vocabularies in ``<out>/seed-002/``, and a run that is there
+    is not ranked again, so that an interrupted reproduction goes on. A vocabulary that was half learned is
+    learned again.
+
+    Parameters
+    ----------
+    benchmarks
+        By what the table calls them. None for one that is not at hand: its cells say so.
+    recipe
+        Of three layers, which stand for the paper's.
+    words_on, words
+        Pictures to learn vocabularies on, and how many words; the small default vocabulary without pictures.
+    note
+        What has to be said besides.
+
+    Raises
+    ------
+    UsageError
+        When there is no benchmark, no query picture can be read, or there are too few patches for the words.
+    StorageError
+        When a folder cannot be written.
+    """
+    there = {name: benchmark for name, benchmark in benchmarks.items() if benchmark}
+    if not there:
+        raise UsageError("nothing to measure on: give --holidays, --ukbench or --data")
+    chosen = choose(words_on) if words_on else None
+    folder = _folder(out)
+    found: dict[Setting, Cell] = {}
+    notes = [note] if note else []
+    for pool in POOLS:
+        one = _pooled(recipe, pool)
+        if chosen:
+            file = _learned(one, chosen, words, folder, engine, device, progress)
+        else:
+            file = default_vocabulary(one, progress=progress)
+        one = one.with_vocabulary(file)
+        sketcher = open_sketcher(one, engine=engine, device=device)
+        notes.append(_about(pool, sketcher))
+        for name, benchmark in there.items():
+            sketched = sketch(benchmark, sketcher, crop="full", out=out, progress=progress)
+            if pool == POOLS[0]:
+                notes.append(f"{name}: {usable(benchmark, sketched)}")
+            measuring = _Measuring(sketched, one, sketcher, out)
+            for setting in _settings((name,)):
+                if setting[3] == pool:
+                    found[setting] = measuring(setting)
+    table = [_cell(setting, found) for setting in _settings(benchmarks)]
+    title = f"seed 002, figure 2 and tables 1 and 2, by {recipe.name}: mAP, on UKBench N-S"
+    return Table(title, _COLUMNS, tuple(table), (*notes, *_stand_ins(recipe), *orderings(table)))
+
+
+def _settings(names: Iterable[str]) -> Iterator[Setting]:
+    """Every cell of the figure and the tables, in their order."""
+    names = tuple(names)
+    for name, scored, layer, pool in product(names, SCORED, LAYERS, POOLS):
+        yield "figure 2", name, layer, pool, scored, "-"
+    for where, fusion in (("table 1", "plain"), ("beyond", "scaled")):
+        for name, (scored, layers), pool in product(names, TABLE_1, POOLS):
+            yield where, name, layers, pool, scored, fusion
+    for name, system in product(names, TABLE_2):
+        yield ("table 2", name, ALL, *BEST) if system == "MOF" else ("table 2", name, system, "-", "-", "-")
+
+
+def _published(setting: Setting) -> float | None:
+    where, name, layers, pool, scored, _ = setting
+    if name not in SETS or where == "beyond":
+        return None
+    place = SETS.index(name)
+    match where:
+        case "figure 2":
+            return FIGURE_2.get((name, layers, pool, scored))
+        case "table 1":
+            return TABLE_1[scored, layers][2 * place + POOLS.index(pool)]
+        case _:
+            return TABLE_2["MOF" if layers == ALL else layers][place]
+
+
+def _cell(setting: Setting, found: Mapping[Setting, Cell]) -> Cell:
+    """A cell with what was measured, or why nothing was."""
+    cell = Cell(setting, _published(setting))
+    if setting in found:
+        return replace(found[setting], published=cell.published)
+    if setting[2] in TABLE_2:
+        return replace(cell, reason=_OTHERS)
+    return replace(cell, reason=f"not measured: no --{setting[1].lower()}")
+
+
+@dataclass(frozen=True)
+class _Measuring:
+    """One data set under one pooling."""
+
+    sketched: Sketched
+    recipe: WordsRecipe
+    sketcher: WordsExtractor
+    out: Path
+
+    def __call__(self, setting: Setting) -> Cell:
+        _, _, layers, _, scored, fusion = setting
+        names = dict(zip(LAYERS, self.recipe.patches.taps, strict=True))
+        taps = tuple(names[layer] for layer in layers.split("+"))
+        rule = "plain" if fusion == "-" else fusion
+        scored_by = self.recipe.scored({"layers": taps, "hamming": scored == "BoW+HE", "fusion": rule})
+        run = words_run(self.sketched, scored_by, self.sketcher, out=self.out, again=False)
+        return Cell(setting, measured=report(run).scores.value, run=run.path)
+
+
+def _pooled(recipe: WordsRecipe, pool: str) -> WordsRecipe:
+    return replace(recipe, name=f"{recipe.name}-{pool}", patches=replace(recipe.patches, pool=pool))
+
+
+def _folder(out: Path) -> Path:
+    folder = out / "seed-002"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(f"{folder} cannot be made: {error.strerror}") from error
+    return folder
+
+
+def _learned(
+    recipe: WordsRecipe,
+    chosen: Chosen,
+    words: int,
+    folder: Path,
+    engine: str,
+    device: str,
+    progress: ProgressCallback | None,
+) -> Path:
+    """The vocabulary of these pictures, learned unless it is there."""
+    digests = []
+    for file in chosen.files:
+        with suppress(OSError):  # learning passes it over
+            digests.append(sha256_file(file))
+    facts = json.dumps([recipe.hash, words, engine, digests])
+    key = hashlib.sha256(facts.encode()).hexdigest()[:8]
+    path = folder / f"{recipe.name}-{words}-{key}.safetensors"
+    if not path.is_file():
+        extractor = PatchExtractor(recipe.patches, engine=engine, device=device)
+        found = learn_vocabulary(extractor, chosen, recipe, Learning(words), progress=progress)
+        found.vocabulary.save(path)
+    return path
+
+
+def _about(pool: str, sketcher: WordsExtractor) -> str:
+    origin = sketcher.vocabulary.origin
+    sizes = sorted(set(sketcher.vocabulary.sizes.values()))
+    count = " to ".join(map(str, dict.fromkeys((sizes[0], sizes[-1]))))
+    return f"{pool}: {count} words a layer, learned on {origin.samples} patches of {origin.about}"
+
+
+def _stand_ins(recipe: WordsRecipe) -> Iterator[str]:
+    named = ", ".join(f"{layer} is {tap}" for layer, tap in zip(LAYERS, recipe.patches.taps, strict=True))
+    whose = "" if recipe.network == "cnn-m-128" else "; the published numbers are those of CNN-M-128"
+    yield f"{named} of {recipe.network}, patches {recipe.patches.mode}{whose}"
+    yield "figure 2 is not published as numbers, except for two that its text gives"

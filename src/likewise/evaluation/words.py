@@ -1,0 +1,283 @@
+"""Evaluation of recipes of visual words: from a benchmark to a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+from numpy.typing import NDArray
+
+from likewise.engines import cores
+from likewise.errors import MissingExtra
+from likewise.evaluation.benchmark import Benchmark
+from likewise.evaluation.card import Card, make_card
+from likewise.evaluation.crops import CropMode
+from likewise.evaluation.evaluate import (
+    Readable,
+    own_places,
+    places_kept,
+    readable_of,
+    run_path,
+    views_of,
+    written,
+)
+from likewise.evaluation.runs import Run, read_run
+from likewise.evaluation.vectors import Looked, View, joined, look_up
+from likewise.pictures import Loaded, size_of
+from likewise.ranking.sketches import Answers, answer, check_stages
+from likewise.ranking.stages import Ranked, Stage
+from likewise.types import Box, FloatArray, IntArray, Progress, ProgressCallback, Ranking
+from likewise.words.extractor import WordsExtractor
+from likewise.words.inverted import InvertedIndex
+from likewise.words.kernel import Choice, compiled
+from likewise.words.layers import Asked, Layers
+from likewise.words.postings import Postings
+from likewise.words.recipe import WordsRecipe
+from likewise.words.segment import Segment
+from likewise.words.sketch import Sketch
+from likewise.words.vocabulary import Vocabulary
+
+
+@dataclass(frozen=True)
+class Sketched(Readable):
+    """A benchmark with the sketches of its pictures, each in as many words as either side may need.
+
+    Attributes
+    ----------
+    gallery
+        In the order of the benchmark's gallery.
+    """
+
+    gallery: tuple[Sketch, ...]
+    queries: tuple[Sketch, ...]
+
+
+def open_sketcher(
+    recipe: WordsRecipe, *, engine: str = "openvino", device: str = "cpu", precision: str = "f32"
+) -> WordsExtractor:
+    """Open what describes pictures as `sketch` needs it; parameters and errors as for `WordsExtractor`."""
+    return WordsExtractor(replace(recipe, assign="both"), engine=engine, device=device, precision=precision)
+
+
+def evaluate_words(
+    benchmark: Benchmark,
+    recipe: WordsRecipe,
+    sketcher: WordsExtractor,
+    *,
+    crop: CropMode = "box",
+    out: Path,
+    stages: Sequence[Stage] = (),
+    progress: ProgressCallback | None = None,
+) -> Run:
+    """Rank the gallery for every query by visual words, and write the run.
+
+    Sketches are kept in ``<out>/sketches/`` as they are made, so that an interrupted evaluation goes on where
+    it stopped, and another scoring or other layers describe nothing again.
+
+    Parameters
+    ----------
+    recipe
+        How sketches are compared; its patches and vocabulary are those of the sketcher.
+    sketcher
+        What `open_sketcher` gives.
+    crop
+        As for `likewise.evaluation.evaluate.evaluate`; ``widened`` is by half of the largest patch, so that
+        patches whose centre lies in the box are whole.
+    stages
+        What follows the search, ``expand`` or ``localise``.
+
+    Raises
+    ------
+    UsageError
+        When the crop needs boxes and there are none, no query picture can be read, or a stage is for vectors.
+    BadBox
+        When a box lies outside its picture.
+    StorageError
+        When the folder cannot be written.
+    """
+    check_stages(stages)
+    sketched = sketch(benchmark, sketcher, crop=crop, out=out, progress=progress)
+    return words_run(sketched, recipe, sketcher, out=out, stages=stages, progress=progress)
+
+
+def sketch(
+    benchmark: Benchmark,
+    sketcher: WordsExtractor,
+    *,
+    crop: CropMode,
+    out: Path,
+    progress: ProgressCallback | None = None,
+) -> Sketched:
+    """Describe what a benchmark needs; parameters and errors as for `evaluate_words`."""
+    views = views_of(benchmark, crop, sketcher.recipe)
+
+    count = len(benchmark.queries)
+    parts = [
+        _looked_up(one, some, out, progress)
+        for one, some in ((sketcher.asking, views[:count]), (sketcher, views[count:]))
+    ]
+    described = joined(parts)
+    readable, asked, found = readable_of(benchmark, crop, views, described)
+    sizes = sketcher.vocabulary.sizes
+    sketches = [None if one is None else Sketch.from_bytes(one.tobytes(), sizes) for one in described.arrays]
+    return Sketched(
+        readable.benchmark,
+        readable.crop,
+        readable.boxes,
+        readable.digests,
+        gallery=tuple(one for one in (sketches[n] for n in found) if one is not None),
+        queries=tuple(one for one in (sketches[n] for n in asked) if one is not None),
+    )
+
+
+def _looked_up(
+    sketcher: WordsExtractor, views: Sequence[View], out: Path, progress: ProgressCallback | None
+) -> Looked:
+    def prepare(view: View) -> tuple[Loaded, Box | None]:
+        return sketcher.prepare(view.picture, box=view.box), view.box
+
+    def make(prepared: Sequence[tuple[Loaded, Box | None]]) -> list[NDArray[np.uint8]]:
+        made = (sketcher.sketch(loaded, box=box) for loaded, box in prepared)
+        return [np.frombuffer(one.to_bytes(), np.uint8) for one in made]
+
+    folder = out / "sketches"
+    return look_up(
+        sketcher.manifest, views, prepare, make, folder, progress=progress, note="describing patches"
+    )
+
+
+def words_run(
+    sketched: Sketched,
+    recipe: WordsRecipe,
+    sketcher: WordsExtractor,
+    *,
+    out: Path,
+    stages: Sequence[Stage] = (),
+    again: bool = True,
+    progress: ProgressCallback | None = None,
+) -> Run:
+    """Rank sketches that are there, and write the run; parameters and errors as for `evaluate_words`.
+
+    Parameters
+    ----------
+    again
+        False: take the run that is there, if one was made of the same pictures in the same way.
+    """
+    card = _card(sketched, recipe, sketcher, stages)
+    path = run_path(sketched, card, out)
+    if not again and path.is_file():
+        return read_run(path)
+    found = _ranked(sketched, recipe, sketcher.vocabulary, stages, progress)
+    return written(sketched, card, found, out)
+
+
+def _card(sketched: Sketched, recipe: WordsRecipe, sketcher: WordsExtractor, stages: Sequence[Stage]) -> Card:
+    benchmark = sketched.benchmark
+    return make_card(
+        benchmark,
+        recipe,
+        sketcher.manifest,
+        crop=sketched.crop,
+        ranked=min(places_kept(benchmark), len(benchmark.gallery)),
+        pictures=sketched.digests,
+        after=tuple(map(str, stages)),
+    )
+
+
+def _ranked(
+    sketched: Sketched,
+    recipe: WordsRecipe,
+    vocabulary: Vocabulary,
+    stages: Sequence[Stage],
+    progress: ProgressCallback | None,
+) -> Ranked:
+    """Rank every query; one whose own picture is ignored is asked as if that were not in the gallery."""
+    benchmark = sketched.benchmark
+    count, kept = len(benchmark.gallery), places_kept(benchmark)
+    stored = [narrowed(one, recipe.stored) for one in sketched.gallery]
+    asked = [narrowed(one, recipe.asked) for one in sketched.queries]
+    files = list(benchmark.gallery.values())
+    own = own_places(benchmark) if benchmark.query_in_gallery == "ignored" else [None] * len(asked)
+    with TemporaryDirectory(prefix="likewise-") as folder:
+        segments = _segments(stored, recipe.fusion.chosen(tuple(vocabulary.sizes)), vocabulary, Path(folder))
+        indexed = _Indexed(segments, recipe, vocabulary, count)
+        rows = []
+        for number, (query, box, place) in enumerate(zip(asked, sketched.boxes, own, strict=True)):
+            question = [Asked(query, box=box)]
+            layers = indexed.without(place)
+            found = answer(
+                layers, question, stages, stored.__getitem__, lambda n: size_of(files[n]), threads=cores()
+            )
+            rows.append(_row(layers.pictures, found, place, kept))
+            if progress and stages:
+                progress(Progress(number + 1, len(asked), note="ranking"))
+    ids, scores, boxes = zip(*rows, strict=True)
+    return Ranked(Ranking(np.stack(ids), np.stack(scores)), boxes)
+
+
+class _Indexed:
+    """Indexes of the gallery, whole or without one picture."""
+
+    def __init__(
+        self, segments: Mapping[str, Segment], recipe: WordsRecipe, vocabulary: Vocabulary, count: int
+    ) -> None:
+        self._segments, self._recipe, self._vocabulary = segments, recipe, vocabulary
+        self._pictures = np.arange(count)
+        self._kernel = _kernel()
+        self._whole = self._layers(self._pictures)
+
+    def without(self, place: int | None) -> Layers:
+        return self._whole if place is None else self._layers(np.delete(self._pictures, place))
+
+    def _layers(self, live: IntArray) -> Layers:
+        sizes = self._vocabulary.sizes
+        indexes = {
+            tap: InvertedIndex(sizes[tap], [one], live, kernel=self._kernel)
+            for tap, one in self._segments.items()
+        }
+        return Layers(self._recipe, indexes, self._vocabulary.scales)
+
+
+def _kernel() -> Choice:
+    """The compiled scan where there is one: it is loaded once, and each query would begin anew without."""
+    try:
+        compiled()
+    except MissingExtra:
+        return "numpy"
+    return "numba"
+
+
+def _segments(
+    stored: Sequence[Sketch], taps: Sequence[str], vocabulary: Vocabulary, folder: Path
+) -> dict[str, Segment]:
+    """An index of each layer; what lies on the disk is only for as long as the folder is there."""
+    made = {}
+    for number, tap in enumerate(taps):
+        postings = [Postings.of(place, one.words[tap], one.codes[tap]) for place, one in enumerate(stored)]
+        path = folder / f"{number}.words"
+        made[tap] = Segment.write(path, Postings.join(postings), vocabulary.sizes[tap])
+    return made
+
+
+def narrowed(sketch: Sketch, nearest: int) -> Sketch:
+    """The same patches in fewer words each, the nearest ones."""
+    return Sketch(
+        sketch.boxes,
+        {tap: words[:, :nearest] for tap, words in sketch.words.items()},
+        {tap: codes[:, :nearest] for tap, codes in sketch.codes.items()},
+    )
+
+
+def _row(
+    pictures: IntArray, found: Answers, own: int | None, kept: int
+) -> tuple[IntArray, FloatArray, Mapping[int, Box]]:
+    """One ranking; the query's own picture, if it is ignored, stands at the end of it."""
+    ids, scores = pictures[found.places], found.scores.astype(np.float32)
+    if own is not None:
+        lowest = scores[-1] if len(scores) else np.float32(0)
+        ids = np.append(ids, own)
+        scores = np.append(scores, np.nextafter(lowest, np.float32(-np.inf)))
+    return ids[:kept], scores[:kept], found.boxes
