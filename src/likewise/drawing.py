@@ -180,7 +180,7 @@ def _tile(hit: Hit, right: bool | None, limit: int | None) -> Image.Image:
     if right is not None:
         colour = _GREEN if right else _ORANGE
         draw.rectangle((0, 0, _TILE[0] - 1, _TILE[1] - 1), outline=colour, width=4)
-    score = f"{hit.score:.3f}"
+    score = f"{hit.score:.2g}" if 1e-9 < abs(hit.score) < 0.01 else f"{hit.score:.3f}"
     _write(tile, (0, _TILE[1] + 5), str(hit.rank), 16, 100)
     _write(tile, (_TILE[0] - int(_font(15).getlength(score)) - 1, _TILE[1] + 5), score, 15, 80, _FAINT)
     _write(tile, (0, _TILE[1] + 27), _name(hit.path), 13, _TILE[0])

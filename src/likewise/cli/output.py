@@ -72,10 +72,15 @@ def left_out_lines(failures: Mapping[Path, BadPicture]) -> list[str]:
     return [*lines, f"{len(failures)} could not be read"] if failures else []
 
 
+def shown(score: float) -> str:
+    """Four decimals, or three digits of a small score: shares of visual words are some thousandths."""
+    return f"{score:.3g}" if 1e-9 < abs(score) < 0.01 else f"{score:.4f}"
+
+
 def hit_table(hits: Iterable[Hit]) -> Iterator[str]:
     """What was found, best first; with the boxes, as --box takes them, where they were looked for."""
     hits = list(hits)
-    rows = [(hit.rank, f"{hit.score:.4f}", hit.path) for hit in hits]
+    rows = [(hit.rank, shown(hit.score), hit.path) for hit in hits]
     if not any(hit.box for hit in hits):
         return table(rows, ("rank", "score", "picture"), right="rank score")
     boxed = [(*row[:2], _corners(hit.box), row[2]) for row, hit in zip(rows, hits, strict=True)]

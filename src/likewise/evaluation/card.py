@@ -247,6 +247,7 @@ def _of_words(recipe: WordsRecipe) -> _Facts:
         origins=(vocabulary.origin,),
         words={
             "patches": f"{patches.size} x {patches.size} every {patches.stride} pixels, {patches.mode}",
+            **_query_size(recipe),
             "words": sizes,
             "vocabulary": f"{_in_words(vocabulary.origin)} ({digest[:12]})",
             "assignment": f"queries in {recipe.asked} words, gallery in {recipe.stored}",
@@ -254,6 +255,13 @@ def _of_words(recipe: WordsRecipe) -> _Facts:
             "fusion": f"{fusion.fusion} of {', '.join(weights)}",
         },
     )
+
+
+def _query_size(recipe: WordsRecipe) -> dict[str, str]:
+    if recipe.query is None:
+        return {}
+    scales = ", ".join(f"{scale:g}" for scale in recipe.query.scales)
+    return {"queries as": f"{_resize(recipe.asked_patches.resize)} at {recipe.query.size}; scales {scales}"}
 
 
 def _part(part: Part) -> str:

@@ -5,7 +5,9 @@ const day = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "
 
 export const whole = (value) => count.format(value);
 
-export const score = (value) => (Math.abs(value) < 0.005 ? 0 : value).toFixed(2).replace("-", "−");
+/** Two decimals, or two digits of a small score: shares of visual words are some thousandths. */
+export const score = (value) =>
+  (Math.abs(value) < 0.1 && Math.abs(value) > 1e-6 ? value.toPrecision(2) : value.toFixed(2)).replace("-", "−");
 
 /** A score of an evaluation. */
 export const value = (one) => (one === null || one === undefined ? "–" : one.toFixed(3).replace("-", "−"));
