@@ -438,7 +438,8 @@ def test_others_search_while_one_writes(photos: Path, words: Path, tmp_path: Pat
         with Collection.open(tmp_path / "c") as reader:
             while process.poll() is None:
                 scores = found(reader, 0)
-                assert scores.get("0000.png", 1) == pytest.approx(1)
+                if len(scores) > 2:  # else all of them may have all words, whose idf is 0
+                    assert scores.get("0000.png", 1) == pytest.approx(1)
                 counts.append(len(scores))
             counts.append(len(found(reader, 0)))
             assert reader.verify().faults == []

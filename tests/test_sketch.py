@@ -54,6 +54,7 @@ def test_any_flipped_bit_is_found(data: st.DataObject) -> None:
         Sketch.from_bytes(bytes(written), SIZES)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=80) | st.binary(max_size=60).map(lambda rest: b"LWSK" + rest))
 def test_noise_is_no_sketch(noise: bytes) -> None:
     assert fault_of(noise, SIZES)
