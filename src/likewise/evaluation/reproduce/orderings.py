@@ -11,8 +11,14 @@ _LAYERS, _POOL, _SCORED, _FUSION = 2, 3, 4, 5  # places in a setting
 
 
 def orderings(cells: Sequence[Cell]) -> Iterator[str]:
-    """In how many pairs of measured cells each ordering of the paper holds; a tie does not hold."""
-    found = {cell.setting: cell.measured for cell in cells if cell.measured is not None}
+    """In how many pairs of measured cells of each set an ordering of the paper holds; a tie does not hold."""
+    for name in dict.fromkeys(cell.setting[1] for cell in cells):
+        found = {one.setting: one.measured for one in cells if one.measured is not None}
+        of_set = {setting: value for setting, value in found.items() if setting[1] == name}
+        yield from (f"{name}: {line}" for line in _of_set(of_set))
+
+
+def _of_set(found: Mapping[Setting, float]) -> Iterator[str]:
     paper = {setting: value for setting, value in found.items() if setting[0] in ("figure 2", "table 1")}
     if not paper:
         return
