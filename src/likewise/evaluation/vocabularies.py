@@ -38,8 +38,9 @@ DEFAULT_WORDS = 1000
 DEFAULT_PICTURES = 240
 """Of the vocabulary that is learned from rendered pictures where no other is named."""
 
-_VERSION = 1  # raise when the same recipe would learn another default vocabulary
+_VERSION = 2  # raise when the same recipe would learn another default vocabulary
 _PAIRS = 60  # pictures that are looked for in another view, to learn how much each layer counts
+_CLEARLY = 0.03  # of mean reciprocal rank
 _STEPS = 10  # parts into which the weights of the layers are cut when they are tried, fewer for many layers
 _TRIALS = 20_000
 
@@ -178,28 +179,33 @@ def _scales(
     """What each layer's scores are multiplied by.
 
     First all layers are brought to one size: that of what scores among the best wrong answers. Then weights
-    are tried that sum to 1, and those are taken with which altered views find their pictures best.
+    are tried that sum to 1; where altered views do not find their pictures clearly better with others, all
+    layers count alike.
     """
-    spread = [files[number * len(files) // _PAIRS] for number in range(min(_PAIRS, len(files)))]
-    if len(files) <= _PAIRS:
-        spread = list(files)
-    report(Progress(0, len(spread), note="weighing the layers"))
-    held = [extractor.describe(extractor.prepare(file)) for file in spread]
+    count = min(2 * _PAIRS, len(files))
+    spread = [files[number * len(files) // count] for number in range(count)]
+    wanted, others = spread[::2], spread[1::2] or spread
+    report(Progress(0, len(wanted), note="weighing the layers"))
+    held = [extractor.describe(extractor.prepare(file)) for file in wanted]
     asked = extractor.sized(recipe.asked_patches.resize, recipe.asked_patches.scales)
-    views = [asked.describe(asked.prepare(view)) for view in _views(extractor, spread)]
+    views = [asked.describe(asked.prepare(view)) for view in _views(extractor, wanted, others)]
     tables = [_table(tap, held, views, recipe, vocabulary) for tap in vocabulary.layers]
     sizes = [float(np.median(_wrong(table).max(axis=1))) or 1.0 for table in tables]
     scaled = np.stack([table / size for table, size in zip(tables, sizes, strict=True)])
-    weights = max(_weights(len(tables)), key=lambda one: _margin(np.tensordot(one, scaled, 1)))
+    weights = np.full(len(tables), 1 / len(tables))
+    best = max(_weights(len(tables)), key=lambda one: _margin(np.tensordot(one, scaled, 1)))
+    if _margin(np.tensordot(best, scaled, 1)) > _margin(np.tensordot(weights, scaled, 1)) + _CLEARLY:
+        weights = best
     found = zip(vocabulary.layers, weights, sizes, strict=True)
     return {tap: float(weight / size) for tap, weight, size in found}
 
 
-def _views(extractor: PatchExtractor, files: Sequence[Path]) -> Iterator[Image.Image]:
-    """An altered view of each picture, laid on the next one."""
-    pictures = [Image.fromarray(extractor.prepare(file).pixels[0]) for file in files]
-    for number, picture in enumerate(pictures):
-        behind = pictures[(number + 1) % len(pictures)]
+def _views(extractor: PatchExtractor, files: Sequence[Path], others: Sequence[Path]) -> Iterator[Image.Image]:
+    """An altered view of each picture, laid on one of the others."""
+    for number, file in enumerate(files):
+        picture, behind = (
+            Image.fromarray(extractor.prepare(one).pixels[0]) for one in (file, others[number % len(others)])
+        )
         yield altered(np.random.default_rng([_VERSION, number]), picture, behind)
 
 
