@@ -107,7 +107,7 @@ def test_there_are_the_commands_of_the_design() -> None:
     nested = "networks list, networks show, networks fetch, networks import, recipes list, recipes show, "
     nested += (
         "whiten learn, whiten show, quantise learn, quantise show, reproduce seed-000, reproduce seed-001, "
-        "study cifar10"
+        "reproduce seed-002, study cifar10"
     )
     nested += ", classify learn, classify predict, classify show, words learn, words show"
     expected = {f"likewise {name}" for name in [*single.split(), *nested.split(", ")]}
