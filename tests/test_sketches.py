@@ -177,7 +177,7 @@ def test_what_is_for_vectors_only(collection: Collection) -> None:
     for stage in ("augment", "reciprocal", "diffuse"):
         with pytest.raises(UsageError, match="works on vectors"):
             collection.search(picture(0), then=[stage])
-    with pytest.raises(UsageError, match=r"alpha of stage expand\(n=3, alpha=2\)"):
+    with pytest.raises(UsageError, match=r"expand\(n=3, alpha=2\) has an alpha"):
         collection.search(picture(0), then=["expand:n=3,alpha=2"])
 
 

@@ -16,12 +16,12 @@ from likewise.collection.selecting import Selection
 from likewise.collection.walk import real_path
 from likewise.engines import cores
 from likewise.errors import CollectionDamaged, UsageError
+from likewise.ranking.sketches import answer, check_stages
 from likewise.ranking.stages import Stage
 from likewise.types import Box, CropScale, FloatArray, Hit, IntArray
 from likewise.words.extractor import WordsExtractor
-from likewise.words.fusion import Scores
 from likewise.words.geometry import Fit
-from likewise.words.layers import Asked, Found, Layers
+from likewise.words.layers import Asked, Layers
 from likewise.words.matching import Matches
 from likewise.words.sketch import Sketch
 from likewise.words.vocabulary import Vocabulary
@@ -94,7 +94,7 @@ class SketchSearcher:
         no: Sequence[Query],
     ) -> list[Hit]:
         """See `likewise.collection.collection.Collection.search`."""
-        _check(stages)
+        check_stages(stages)
         asker = self.under(under) if under is not None else self
         question = asker.question(query, box=box, crop=crop, also=also, yes=yes, no=no)
         return asker.find(question, k, stages)
@@ -170,69 +170,15 @@ class SketchSearcher:
 
     def find(self, question: Sequence[Asked], k: int, stages: Sequence[Stage]) -> list[Hit]:
         """The ``k`` best after all stages, best first, and where in them the query was found."""
-        scores = self.scores(question)
-        boxes: dict[int, Box] = {}
-        for stage in stages:
-            top = self._best(scores, int(stage.options.get("top", stage.options.get("n", 0))))
-            if stage.kind == "expand":
-                question = [*question, *self._more(top)]
-                scores = self.scores(question)
-            else:
-                scores, boxes = self._localised(question, top, scores)
-        order = self._best(scores, k)
-        ids = self.layers.pictures[order].tolist()
+        among, threads = self.chosen, cores()
+        found = answer(self.layers, question, stages, self.kept, self._size, among=among, threads=threads)
+        ids, scores = self.layers.pictures[found.places[:k]].tolist(), found.scores[:k].tolist()
         paths = self.catalogue.where(ids)
         return [
-            Hit(picture, Path(paths[picture]), score, rank, boxes.get(picture))
-            for rank, (picture, score) in enumerate(zip(ids, scores[order].tolist(), strict=True), 1)
+            Hit(picture, Path(paths[picture]), score, rank, found.boxes.get(picture))
+            for rank, (picture, score) in enumerate(zip(ids, scores, strict=True), 1)
             if picture in paths  # unless it was removed a moment ago
         ]
-
-    def scores(self, question: Sequence[Asked]) -> Scores:
-        """Of all pictures, those that are not searched among below all others."""
-        scores = self.layers.scores(question, threads=cores())
-        if self.chosen is not None:
-            left = np.full_like(scores, -np.inf)
-            left[self.chosen] = scores[self.chosen]
-            return left
-        return scores
-
-    def _best(self, scores: Scores, count: int) -> IntArray:
-        """Places of the best, best first; equal ones in the order of their ids."""
-        order = np.argsort(-scores, kind="stable")[:count]
-        return order[np.isfinite(scores[order])]
-
-    def _more(self, places: IntArray) -> list[Asked]:
-        """The first hits as parts of the question, all of them together as much as one picture."""
-        ids = self.layers.pictures[places].tolist()
-        return [Asked(self.kept(picture), 1 / len(ids)) for picture in ids]
-
-    def _localised(
-        self, question: Sequence[Asked], top: IntArray, scores: Scores
-    ) -> tuple[Scores, dict[int, Box]]:
-        """The first hits by how well one transform explains their matches, and where it puts the query.
-
-        Those that none explains, and all others, follow in the order they had.
-        """
-        fits: dict[int, Fit] = {}
-        for place in top.tolist():
-            if found := self.look(question, int(self.layers.pictures[place])).fit:
-                fits[place] = found
-        if not fits:
-            return scores, {}
-        heads = np.array(list(fits))
-        left = np.delete(np.arange(len(scores)), heads)
-        lifted = scores.copy()
-        lifted[heads] = [found.score for found in fits.values()]
-        excess = float(lifted[left].max(initial=-np.inf)) - float(lifted[heads].min())
-        if excess >= 0:
-            lifted[left] -= np.nextafter(excess, np.inf) + np.spacing(excess + 1)
-        ids = self.layers.pictures
-        return lifted, {int(ids[place]): found.box for place, found in fits.items()}
-
-    def look(self, question: Sequence[Asked], picture: int) -> Found:
-        """Which patches of a question's first picture match which of a picture of the collection."""
-        return self.layers.look(question, self.kept(picture), self._size(picture))
 
     def _size(self, picture: int) -> tuple[int, int]:
         size = self.catalogue.size_of(picture)
@@ -289,14 +235,3 @@ class SketchSearcher:
         else:
             return []
         return np.flatnonzero(self.layers.pictures == picture).tolist()
-
-
-def _check(stages: Sequence[Stage]) -> None:
-    for stage in stages:
-        if stage.kind not in ("expand", "localise"):
-            raise UsageError(
-                f"stage {stage} works on vectors, and this is a collection of visual words: expand and "
-                "localise work on both"
-            )
-        if stage.options.get("alpha"):
-            raise UsageError(f"alpha of stage {stage} weighs vectors: visual words have none, leave it out")
