@@ -15,7 +15,7 @@ from likewise.descriptors.recipe import Part, Recipe, Step, load_recipe
 from likewise.descriptors.transforms import Origin, Whitening
 from likewise.drawing_explanation import explanation_sheet, overlay
 from likewise.errors import BadPicture, UsageError
-from likewise.inspection.explain import explain
+from likewise.inspection.explain import explain, patch_shares
 from likewise.inspection.grids import spread
 from likewise.pictures import Loaded, Resize, Source, load
 from likewise.types import Box, CropScale, FloatArray, UInt8Array
@@ -164,3 +164,15 @@ def test_a_truncated_picture_is_one_clear_error(tmp_path: Path) -> None:
     file.write_bytes(file.read_bytes()[:500])
     with pytest.raises(BadPicture):
         explain(Colours(), file, photo(2))
+
+
+def test_weights_of_patches_are_spread_over_what_they_cover() -> None:
+    boxes = np.array([[0, 0, 50, 50], [50, 0, 100, 100], [99, 49, 100, 50]], np.float32)
+    patches, weights = np.array([0, 1, 1, 2]), np.array([0.4, 0.2, 0.1, 0.3], np.float32)
+    found = patch_shares(boxes, patches, weights, (100, 100))
+    assert found.cells.shape == (32, 32)
+    assert found.cells.sum() == pytest.approx(1.0)
+    np.testing.assert_allclose(found.cells[:16, :16], 0.4 / 256, rtol=1e-6)
+    assert found.cells[15, 31] == pytest.approx(0.3 + 0.3 / 512)
+    assert not found.cells[16:, :16].any()
+    assert patch_shares(boxes, patches, weights, (300, 100)).cells.shape == (11, 32)
