@@ -190,7 +190,9 @@ def _scales(
     asked = extractor.sized(recipe.asked_patches.resize, recipe.asked_patches.scales)
     views = [asked.describe(asked.prepare(view)) for view in _views(extractor, wanted, others)]
     tables = [_table(tap, held, views, recipe, vocabulary) for tap in vocabulary.layers]
-    sizes = [float(np.median(_wrong(table).max(axis=1))) or 1.0 for table in tables]
+    wrong = [_wrong(table).max(axis=1) for table in tables]
+    # few features leave most views without a single wrong match, and the median at 0
+    sizes = [float(np.median(best)) or float(best.mean()) or 1.0 for best in wrong]
     scaled = np.stack([table / size for table, size in zip(tables, sizes, strict=True)])
     weights = np.full(len(tables), 1 / len(tables))
     best = max(_weights(len(tables)), key=lambda one: _margin(np.tensordot(one, scaled, 1)))
