@@ -83,12 +83,16 @@ def _pixels(part: tuple[float, float, float, float], size: tuple[int, int]) -> t
 
 
 def run() -> None:
-    """Ask every query of every system."""
+    """Ask every query of every system that was not asked yet."""
     known = groups()
-    answers: dict[str, dict[str, list[bool]]] = {}
+    file = FOLDER / "answers.json"
+    answers: dict[str, dict[str, list[bool]]] = json.loads(file.read_text()) if file.exists() else {}
     sources = {(thing.set, thing.group): thing.file.resolve() for thing in things()}
-    queries = sorted((FOLDER / "queries").rglob("*.png"))
+    rendered = sorted((FOLDER / "queries").rglob("*.png"))
+    queries = [query for query in rendered if (query.parts[-3], query.stem) in sources]
     for name, (recipe, then) in SYSTEMS.items():
+        if name in answers:
+            continue
         with Collection.open(FOLDER / f"{recipe}.likewise", recipe=recipe) as collection:
             collection.add(FOLDER / "demo", *([COVERS] if SHARED else []))
             for query in queries:
@@ -97,16 +101,19 @@ def run() -> None:
                 first = next(hit for hit in hits if hit.path.resolve() != sources[set_, group])
                 right = known.get(first.path.resolve()) == group
                 answers.setdefault(name, {}).setdefault(f"{set_} {kind}", []).append(right)
-    (FOLDER / "answers.json").write_text(json.dumps(answers, indent=1))
+        file.write_text(json.dumps(answers, indent=1))
 
 
 def table() -> None:
     """Print the share of right first hits."""
     answers = json.loads((FOLDER / "answers.json").read_text())
-    columns = list(next(iter(answers.values())))
+    columns = sorted(next(iter(answers.values())))
     print("| " + " | ".join(["first hits", *columns, "all"]) + " |")
     print("|" + "---|" * (len(columns) + 2))
-    for name, found in answers.items():
+    for name in SYSTEMS:
+        found = answers.get(name)
+        if found is None:
+            continue
         shares = [float(np.mean(found[column])) for column in columns]
         every = float(np.mean([right for rights in found.values() for right in rights]))
         print("| " + " | ".join([name, *(f"{share:.2f}" for share in shares), f"{every:.3f}"]) + " |")
