@@ -81,7 +81,9 @@ const focusable = (field, key) => {
 
 /** The form for an address. */
 export function refineForm(address, held, { folders, stages }) {
-  const usable = stages.filter(({ name }) => held.localise || name !== "localise");
+  const usable = stages.filter(({ name }) =>
+    held.distance === "words" ? ["expand", "localise"].includes(name) : held.localise || name !== "localise",
+  );
   const deep = folders.map(({ path, pictures }) => [path, `${path} (${pictures})`]);
   const ways = [held.name, ...held.same_pictures];
   const boxed = address.q.some((word) => word.includes("@"));
