@@ -17,6 +17,7 @@ from likewise.collection import Collection
 from likewise.collection.lock import writing
 from likewise.pictures import Loaded
 from likewise.types import FloatArray
+from likewise.web.settings import Limits
 from tests.fakes import RECIPE, FakeExtractor, FakeFactory, make_pictures, picture_bytes
 from tests.web.serving import API, BASE, data, fault, finished, make_collection, serving
 
@@ -134,8 +135,8 @@ class TestJobs:
     @pytest.fixture
     def client(self, made: Path) -> Iterator[TestClient]:
         make_pictures(made / "root" / "many", 200, first=1000)
-        factory = FakeFactory(kind=Slow)
-        with serving(made, roots=(made / "root",), factory=factory) as client:
+        factory, limits = FakeFactory(kind=Slow), Limits(rate=1e9, burst=1 << 30)
+        with serving(made, roots=(made / "root",), factory=factory, limits=limits) as client:
             yield client
 
     def start(self, client: TestClient) -> str:
@@ -212,8 +213,7 @@ class TestJobs:
             told = data(client.post(f"{BASE}/search", json={"queries": [{"picture": 1}], "k": 1}))
             assert told["hits"][0]["id"] == 1
             seen.add(told["total"])
-            time.sleep(0.03)  # below the limit of requests
-        assert len(seen) > 1
+        assert len(seen) > 3
 
     def test_they_are_listed_and_unknown_ones_are_not(self, client: TestClient) -> None:
         first, second = self.start(client), self.start(client)
@@ -256,8 +256,6 @@ class TestRemoving:
             assert fault(client.post(f"{BASE}/undo", json={"undo": undo}), 404) == "not-found"
 
     def test_not_for_ever(self, made: Path) -> None:
-        from likewise.web.settings import Limits
-
         with serving(made, limits=Limits(undo_seconds=0.0)) as client:
             told = data(client.post(f"{BASE}/remove", json={"pictures": [3]}))
             time.sleep(0.01)
