@@ -387,14 +387,21 @@ def test_a_flipped_byte_in_a_sketch(collection: Collection, place: int, photos: 
     assert found(collection, 2)["0002.png"] == pytest.approx(1)
 
 
-def test_folders_that_cannot_be_written(collection: Collection, photos: Path, tmp_path: Path) -> None:
+def test_folders_that_cannot_be_written(
+    collection: Collection, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for file in (collection.path / "words").iterdir():
         file.unlink()
     (collection.path / "words").rmdir()
-    (collection.path / "words").symlink_to(tmp_path / "nowhere" / "words")
     make_pictures(photos, 1, first=70)
-    with pytest.raises(StorageError, match="words cannot be made"):
-        collection.add(photos)
+
+    def refuse(path: Path, *args: object, **more: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "mkdir", lambda path, **more: refuse(path) if path.name == "words" else None)
+        with pytest.raises(StorageError, match="words cannot be made"):
+            collection.add(photos)
     assert len(found(collection, 70)) == 13  # it was committed
     (tmp_path / "plain").write_text("")
     with open_fake(tmp_path / "plain" / "c") as opened, pytest.raises((StorageError, CollectionError)):

@@ -24,9 +24,9 @@ import typer
 from benchmarks.sets import RESULTS, markdown
 
 from likewise.collection import Collection
+from likewise.collection.belongings import CATALOGUE
 from likewise.collection.catalogue import Catalogue, Content, Place
 from likewise.collection.codes import Code
-from likewise.collection.collection import CATALOGUE
 from likewise.collection.walk import NO_STAMP
 from likewise.descriptors.manifest import Manifest
 from likewise.descriptors.recipe import load_recipe

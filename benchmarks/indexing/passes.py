@@ -19,8 +19,9 @@ import torch
 from benchmarks.sets import RESULTS
 from PIL import Image
 
+from likewise.collection.belongings import CATALOGUE
 from likewise.collection.catalogue import Catalogue, Content, Place
-from likewise.collection.collection import CATALOGUE, Collection
+from likewise.collection.collection import Collection
 from likewise.collection.indexing import BUCKET
 from likewise.collection.walk import look
 from likewise.descriptors.device import DevicePart

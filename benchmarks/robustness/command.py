@@ -13,8 +13,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from likewise.collection.belongings import CATALOGUE
 from likewise.collection.catalogue import Catalogue
-from likewise.collection.collection import CATALOGUE, Collection
+from likewise.collection.collection import Collection
 from likewise.errors import CollectionError
 
 

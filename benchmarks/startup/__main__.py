@@ -19,9 +19,9 @@ import numpy as np
 import typer
 from benchmarks.sets import DEMO, RESULTS, markdown
 
+from likewise.collection.belongings import CATALOGUE
 from likewise.collection.catalogue import Catalogue, Content, Place
 from likewise.collection.codes import Code
-from likewise.collection.collection import CATALOGUE
 from likewise.collection.walk import Stamp
 from likewise.descriptors.extractor import Extractor
 from likewise.evaluation import minibench

@@ -146,8 +146,8 @@ def _named(pictures: list[str] | None) -> list[Path | int]:
 
 def _check_sheet(sheet: Path, pictures: Sequence[Path | int], opened: Collection) -> None:
     """Refuse, before anything is searched, a sheet that would replace a picture given or an indexed file."""
+    from likewise.collection.belongings import CATALOGUE
     from likewise.collection.catalogue import Catalogue
-    from likewise.collection.collection import CATALOGUE
     from likewise.collection.walk import real_path
     from likewise.drawing import check_sheet
 

@@ -14,11 +14,12 @@ from types import TracebackType
 from typing import cast
 
 from likewise.assets import replacing
+from likewise.collection import belongings
 from likewise.collection.asking import Corners, Query, corners, whole
+from likewise.collection.belongings import CATALOGUE, LOCK, UPLOADS, VOCABULARY
 from likewise.collection.catalogue import Catalogue, Entry, Failure, Place
 from likewise.collection.codes import Code
 from likewise.collection.describing import (
-    VOCABULARY,
     AnyDescriber,
     DescriberFactory,
     MapDescriber,
@@ -50,11 +51,6 @@ from likewise.words.extractor import WordsExtractor
 from likewise.words.layers import Layers
 from likewise.words.recipe import AnyRecipe, WordsRecipe, load_any, unlike
 from likewise.words.vocabulary import recipe_vocabulary
-
-CATALOGUE = "catalogue.sqlite"
-LOCK = "lock"
-UPLOADS = "uploads"
-"""Where a server keeps pictures that were sent to be added."""
 
 
 class Collection:
@@ -544,6 +540,7 @@ class Collection:
                 self._open()
 
     def _open(self) -> None:
+        belongings.check(self.path)
         try:
             catalogue = Catalogue.reader(self.path / CATALOGUE)
         except CollectionNotFound:
@@ -576,6 +573,7 @@ class Collection:
     @contextmanager
     def _writing(self) -> Iterator[Catalogue]:
         file = self.path / CATALOGUE
+        belongings.check(self.path)
         try:
             if not file.exists() and self.path.exists() and set(os.listdir(self.path)) - {LOCK, UPLOADS}:
                 raise UsageError(f"{self.path} holds other files: name a new folder for the collection")

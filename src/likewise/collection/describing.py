@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
+from likewise.collection.belongings import VOCABULARY
 from likewise.descriptors.manifest import Manifest
 from likewise.descriptors.recipe import Recipe
 from likewise.errors import CollectionDamaged, UsageError
@@ -17,9 +18,6 @@ from likewise.words.recipe import AnyRecipe, WordsRecipe, parse_any
 
 if TYPE_CHECKING:
     from likewise.words.extractor import WordsExtractor
-
-VOCABULARY = "vocabulary.safetensors"
-"""The copy of a vocabulary that a collection keeps, so that nothing else is needed to search it."""
 
 
 class Describer(Protocol):

@@ -15,6 +15,9 @@ from pathlib import Path
 
 from likewise.errors import CollectionLocked, StorageError
 
+_SIGNED = b'{"pid": '
+"""How the signature of a holder begins."""
+
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
@@ -27,14 +30,15 @@ def writing(path: Path) -> Iterator[None]:
     CollectionLocked
         When somebody holds it, naming the process, the machine, the command and since when.
     StorageError
-        When the file cannot be opened for writing.
+        When the file cannot be opened for writing, is a link, or is no lock but a file with something in it.
     """
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
     except OSError as error:
-        raise StorageError(f"{path.parent} cannot be written ({error.strerror})") from error
+        raise StorageError(f"{path} cannot be written ({error.strerror})") from error
     try:
         _take(descriptor, path)
+        _know(descriptor, path)
         _sign(descriptor, path)
         yield
     finally:
@@ -51,6 +55,13 @@ def _take(descriptor: int, path: Path) -> None:
         ) from None
     except OSError as error:
         raise StorageError(f"{path} cannot be locked ({error.strerror})") from error
+
+
+def _know(descriptor: int, path: Path) -> None:
+    """See that what will be overwritten is a signature, whole or cut short, and no file of somebody's."""
+    held = os.pread(descriptor, len(_SIGNED), 0).rstrip(b"\0")  # zeros are what a power cut can leave
+    if not _SIGNED.startswith(held):
+        raise StorageError(f"{path} is no lock: it holds something else; move it away, it is in the way")
 
 
 def _sign(descriptor: int, path: Path) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -18,6 +19,8 @@ from pathlib import Path
 
 import numpy as np
 
+from likewise.collection import belongings
+from likewise.collection.belongings import WORDS
 from likewise.collection.catalogue import Catalogue
 from likewise.errors import CollectionDamaged, StorageError
 from likewise.types import IntArray, Progress, ProgressCallback
@@ -27,7 +30,6 @@ from likewise.words.postings import Postings
 from likewise.words.segment import Segment
 from likewise.words.sketch import Sketch, fault_of
 
-FOLDER = "words"
 SUFFIX = ".words"
 
 BATCH = 64 << 20
@@ -35,6 +37,9 @@ BATCH = 64 << 20
 
 WAITING = 2000
 """Pictures that may be in no segment while more are being added."""
+
+_OURS = re.compile(rf"\d{{6,}}-\d+{re.escape(SUFFIX)}(\.\w{{8}}\.part)?", re.ASCII)
+"""Names of the files that we write: segments, and drafts that a killed writer left."""
 
 _TRIES = 3  # times that a reader asks for the list again when a writer has just replaced a file
 
@@ -57,7 +62,7 @@ class Segments:
     @property
     def folder(self) -> Path:
         """Where the files lie."""
-        return self.path / FOLDER
+        return self.path / WORDS
 
     def file(self, name: str, layer: str) -> Path:
         """The file of a segment for a layer."""
@@ -193,12 +198,16 @@ class Segments:
                 catalogue.note("segments", text)
 
     def _sweep(self, catalogue: Catalogue) -> None:
-        """Remove files that no segment of the list has; who has them open keeps them."""
+        """Remove segments, and drafts of them, that the list does not have; who has them open keeps them.
+
+        Whatever else somebody put into the folder stays.
+        """
+        belongings.check(self.path)
         if not self.folder.is_dir():
             return
         wanted = {self.file(name, layer) for name in _names(catalogue) for layer in self.sizes}
         for file in self.folder.iterdir():
-            if file not in wanted:
+            if file not in wanted and _OURS.fullmatch(file.name):
                 with suppress(OSError):
                     file.unlink()
 

@@ -14,6 +14,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, File, Query, UploadFile
 
 from likewise.assets import replacing
+from likewise.collection import belongings
 from likewise.collection.removal import Removed
 from likewise.collection.walk import within
 from likewise.errors import BadPicture, LikewiseError
@@ -180,6 +181,7 @@ def _kept(services: Services, served: Served, file: UploadFile) -> str:
     stem = re.sub(r"[^\w.-]+", "_", Path(plain(file.filename) or "picture").stem).strip("._")[:80]
     digest = hashlib.sha256(content).hexdigest()[:12]
     path = served.uploads / f"{stem or 'picture'}-{digest}{_suffix(content)}"
+    belongings.check(path.parent.parent)
     path.parent.mkdir(parents=True, exist_ok=True)
     if not path.exists():
         with replacing(path) as part:

@@ -12,8 +12,9 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
+from likewise.collection.belongings import UPLOADS
 from likewise.collection.catalogue import Entry, Failure
-from likewise.collection.collection import UPLOADS, Collection
+from likewise.collection.collection import Collection
 from likewise.collection.describing import DescriberFactory
 from likewise.errors import CollectionNotFound
 from likewise.web.problems import not_found

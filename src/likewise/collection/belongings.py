@@ -1,0 +1,60 @@
+"""What lies in a collection's folder: its own files and folders, none of them reached through a link.
+
+A collection may come from somebody else. Were its lock, its ``words`` or its ``uploads`` links, then writing
+to the collection would write, and tidying it would delete, wherever they lead.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from contextlib import suppress
+from pathlib import Path
+
+from likewise.errors import CollectionDamaged, StorageError
+
+CATALOGUE = "catalogue.sqlite"
+LOCK = "lock"
+UPLOADS = "uploads"
+"""Where a server keeps pictures that were sent to be added."""
+
+WORDS = "words"
+VOCABULARY = "vocabulary.safetensors"
+"""The copy of a vocabulary that a collection keeps, so that nothing else is needed to search it."""
+
+_FILES = dict.fromkeys((LOCK, VOCABULARY, *(CATALOGUE + end for end in ("", "-wal", "-shm"))), stat.S_IFREG)
+_KINDS = {**_FILES, **dict.fromkeys((UPLOADS, WORDS), stat.S_IFDIR)}
+
+
+def check(folder: Path) -> None:
+    """See that nothing in a collection's folder is a link, and that its files and folders are some.
+
+    The folder itself may be a link, and need not be there.
+
+    Raises
+    ------
+    CollectionDamaged
+        Naming the first that is not.
+    StorageError
+        When the folder cannot be listed.
+    """
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                with suppress(FileNotFoundError):  # a draft, or a log, that is gone by now
+                    _check(entry)
+    except (FileNotFoundError, NotADirectoryError):  # no collection
+        return
+    except OSError as error:
+        raise StorageError(f"{folder} cannot be listed ({error.strerror})") from error
+
+
+def _check(entry: os.DirEntry[str]) -> None:
+    kind = stat.S_IFMT(entry.stat(follow_symlinks=False).st_mode)
+    if kind != stat.S_IFLNK and kind == _KINDS.get(entry.name, kind):
+        return
+    what = "a link" if kind == stat.S_IFLNK else "no regular file" if entry.name in _FILES else "no folder"
+    raise CollectionDamaged(
+        f"{entry.path} is {what}: nothing in a collection is reached through a link or a device; put there "
+        "what belongs there, or take it away if it is not the collection's"
+    )
