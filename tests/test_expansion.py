@@ -44,6 +44,13 @@ def test_weights_by_hand() -> None:
     )
 
 
+def test_without_its_own_weight_the_mean_is_of_the_rows_by_hand() -> None:
+    found = mixed(QUERY, ROWS, np.array([[0, 2]]), alpha=0, unit=False, own_weight=0)
+    np.testing.assert_allclose(found, [[0.6 / 2, 1.8 / 2]], rtol=1e-6)
+    alone = mixed(QUERY, ROWS, np.array([[1]]), alpha=3, unit=False, own_weight=0)  # the row points away
+    assert alone.tolist() == QUERY.tolist()
+
+
 @pytest.mark.parametrize("alpha", [0.5, 1, 2.5])
 def test_rows_that_point_away_weigh_nothing(alpha: float) -> None:
     assert mixed(QUERY, ROWS, np.array([[1]]), alpha=alpha, unit=True).tolist() == [[1, 0]]

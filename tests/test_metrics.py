@@ -177,8 +177,8 @@ def test_revisited_precision_cuts_k_to_the_last_positive() -> None:
     # two positives, at ranks 0 and 2: the last is the third answer, so k = 5 and k = 10 count as k = 3
     assert revisited_precision_at([0, 2], 2, [1, 5, 10]).tolist() == [1, 2 / 3, 2 / 3]
     assert revisited_precision_at([0, 1], 2, [1, 5, 10]).tolist() == [1, 1, 1]
-    # a third positive was never found: there is no last rank to cut to
-    assert revisited_precision_at([0, 2], 3, [1, 5, 10]).tolist() == [1, 2 / 5, 2 / 10]
+    # a third positive was never found: the official code cuts to the last of those that were
+    assert revisited_precision_at([0, 2], 3, [1, 5, 10]).tolist() == [1, 2 / 3, 2 / 3]
     assert revisited_precision_at([], 3, [1, 5]).tolist() == [0, 0]
 
 

@@ -258,6 +258,7 @@ def spy_on_decoding(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         (Resize("longest", 100), {"box": Box(0, 0, 400, 300), "crop": "own"}, 4),
         (Resize("longest", 100), {"box": Box(0, 0, 400, 300), "crop": "whole"}, 8),
         (Resize("longest", 100), {"minimum": 300}, 2),
+        (Resize("square", 75, exact=True), {}, 1),
     ],
 )
 def test_a_jpeg_is_decoded_no_larger_than_needed(
@@ -299,6 +300,13 @@ def test_the_smaller_decoding_looks_the_same() -> None:
         got = load(file, [Resize("longest", size)]).pixels[0]
         full = Image.open(io.BytesIO(file)).resize(got.shape[1::-1], Image.Resampling.BILINEAR)
         assert np.abs(got.astype(int) - np.asarray(full)).mean() < 1
+
+
+def test_an_exact_size_is_what_pillow_makes_of_every_pixel() -> None:
+    file = encode(photo(10, width=1601, height=1203), "JPEG", quality=95)
+    got = load(file, [Resize("square", 224, exact=True)]).pixels[0]
+    whole = Image.open(io.BytesIO(file)).resize((224, 224), Image.Resampling.BILINEAR)
+    assert np.array_equal(got, np.asarray(whole))
 
 
 def test_shrinking_does_not_alias() -> None:

@@ -56,6 +56,11 @@ def test_the_defaults_are_spelt_out() -> None:
     assert Stage.parse("expand") == Stage("expand") == Stage("expand", {"n": 10, "alpha": 0})
 
 
+def test_the_query_may_be_left_out_of_its_expansion() -> None:
+    assert str(Stage.parse("expand:n=3,own=false")) == "expand(n=3, alpha=0, own=false)"
+    assert Stage.parse("expand:own=true") == Stage("expand")
+
+
 def test_options_are_read() -> None:
     assert Stage.parse(" reciprocal : k1=5, weight=.25 ") == Stage("reciprocal", {"k1": 5, "weight": 0.25})
     assert str(Stage.parse("diffuse:top=0")) == (
@@ -80,6 +85,7 @@ def test_every_kind_has_bounds_for_its_options_and_keeps_them(kind: str) -> None
         ("expand:n=three", "n of stage 'expand' must be a whole number, not 'three'"),
         ("expand:n=2.5", "n of stage 'expand' must be a whole number, not '2.5'"),
         ("expand:n=0", "n of stage 'expand' must lie between 1 and 10000, not 0"),
+        ("expand:own=no", "own of stage 'expand' must be true or false, not 'no'"),
         ("expand:alpha=nan", "alpha of stage 'expand' must lie between 0 and 100, not nan"),
         ("reciprocal:weight=1.5", "weight of stage 'reciprocal' must lie between 0 and 1, not 1.5"),
         ("diffuse:alpha=1", "alpha of stage 'diffuse' must lie between 0 and 0.9999, not 1.0"),
@@ -111,6 +117,15 @@ def test_expansion_asks_again_with_the_mean() -> None:
     wanted = search(vectors, means / np.linalg.norm(means, axis=1, keepdims=True), 9)
     found = staged(Gallery(vectors), vectors[:2], 9, "expand:n=3").ranking
     same_ranking(found, wanted, 1e-6)
+
+
+def test_expansion_without_the_query_asks_with_the_mean_of_the_hits() -> None:
+    vectors = clouds()
+    first = search(vectors, vectors[:2], 3)
+    means = vectors[first.ids].sum(axis=1) / 3
+    wanted = search(vectors, means / np.linalg.norm(means, axis=1, keepdims=True), 9)
+    found = staged(Gallery(vectors), vectors[:2], 9, "expand:n=3,own=false").ranking
+    np.testing.assert_allclose(found.scores, wanted.scores, atol=1e-6)
 
 
 def test_augmentation_searches_means() -> None:

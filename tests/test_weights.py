@@ -284,6 +284,20 @@ def test_fetch_keeps_what_is_here(publisher: dict[str, bool]) -> None:
     assert not publisher
 
 
+def test_fetch_says_what_was_imported_and_checks_that_it_is_whole(
+    publisher: dict[str, bool], canonical: Path, tensors: Tensors
+) -> None:
+    given = weights.import_file("tiny", canonical, weights="plain")
+    assert not given.is_published
+    assert weights.fetch("tiny") == given
+    assert not publisher.keys() - {"url", "registry"}  # nothing was asked for
+    written = bytearray(given.path.read_bytes())
+    written[-1] ^= 1
+    given.path.write_bytes(written)
+    assert weights.fetch("tiny").is_published
+    assert_same(weights.read(weights.fetch("tiny"), TINY), tensors)
+
+
 def test_fetch_falls_back_and_later_completes(publisher: dict[str, bool], tensors: Tensors) -> None:
     publisher["url"] = False
     partial = weights.fetch("tiny")

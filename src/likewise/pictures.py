@@ -65,6 +65,10 @@ class Resize:
     filter
         Empty for the one that the network was trained with. ``nearest`` takes single pixels of the picture as
         it is stored, which aliases: it is there for vectors that must equal those of programs that do so.
+    exact
+        Whether every pixel is decoded and weighed. Otherwise a large JPEG is decoded smaller by a smaller
+        transform first, several times as fast; vectors of ``square`` pictures then agree with those of
+        programs that decode all of it to a cosine of about 0.997 only.
     """
 
     policy: Policy = "longest"
@@ -72,6 +76,7 @@ class Resize:
     enlarge: bool = False
     scale: float = 1.0
     filter: Filter = ""
+    exact: bool = False
 
     def __post_init__(self) -> None:
         lookup("resize policy", self.policy, dict.fromkeys(get_args(Policy)))
@@ -179,7 +184,9 @@ def load(
         ]
         for size in sizes:
             _check(f"{picture.name} resized to", size, limit)
-        pixels = _resample(picture, region, sizes, filters)
+        # a smaller decoding has no longer the pixels themselves
+        exact = Image.Resampling.NEAREST in filters or any(resize.exact for resize in resizes)
+        pixels = _resample(picture, region, sizes, filters, exact=exact)
     return Loaded(*whole, pixels)
 
 
@@ -249,10 +256,11 @@ def _resample(
     region: tuple[int, int, int, int],
     sizes: Sequence[tuple[int, int]],
     filters: Sequence[Image.Resampling],
+    *,
+    exact: bool,
 ) -> tuple[UInt8Array, ...]:
     """Decode as small as the sizes allow, resize each from it, and turn what is small by then upright."""
     width, height = region[2] - region[0], region[3] - region[1]
-    exact = Image.Resampling.NEAREST in filters  # a smaller decoding has no longer the pixels themselves
     largest = [max(sides) for sides in zip(*sizes, strict=True)] or [width, height]
     image, factor = picture.decode(1 if exact else _reduction((width, height), largest))
     stored = _as_stored(region, picture)

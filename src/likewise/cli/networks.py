@@ -135,7 +135,7 @@ def fetch_weights(name: Name, weights: WeightsName = None, as_json: Json = False
 
     with progress(f"fetching {name}", unit="MB") as callback:
         found = fetch(name, weights=weights, progress=callback)
-    _show_file(found, as_json)
+    _show_file(found, name, as_json)
 
 
 @app.command("import")
@@ -154,9 +154,20 @@ def import_weights(
     """Take a network's weights from a file on this machine."""
     from likewise.networks.weights import import_file
 
-    _show_file(import_file(name, file, weights=weights, layout=layout), as_json)
+    _show_file(import_file(name, file, weights=weights, layout=layout), name, as_json)
 
 
-def _show_file(found: WeightsFile, as_json: bool) -> None:
+def _show_file(found: WeightsFile, name: str, as_json: bool) -> None:
+    from likewise.networks import find
+    from likewise.networks.formats import expected
+
     value = {"weights": found.weights.name, "path": found.path, "identity": found.identity}
-    show(value, [f"weights {found.weights.name}: {printable(found.path)}"], as_json=as_json)
+    lines = [f"weights {found.weights.name}: {printable(found.path)}"]
+    if not found.is_published:
+        lines.append(
+            f"taken from {printable(found.origin)}, which no published digest was compared with; to have the "
+            "published ones instead, remove that file and fetch again"
+        )
+    if found.digests and not found.digests.keys() >= expected(find(name)).keys():
+        lines.append("the convolutions only, enough for every tap before the fully connected layers")
+    show(value | {"origin": found.origin, "published": found.is_published}, lines, as_json=as_json)

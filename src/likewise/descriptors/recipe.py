@@ -81,7 +81,13 @@ _SCALARS: dict[str, Option] = {
     "distance": "cosine",
     "code": "fp16",
 }
-_RESIZE: dict[str, Option] = {"policy": "longest", "size": 0, "enlarge": False, "filter": ""}
+_RESIZE: dict[str, Option] = {
+    "policy": "longest",
+    "size": 0,
+    "enlarge": False,
+    "filter": "",
+    "exact": False,
+}
 CODES = ("fp32", "fp16", "int8", "pq")
 _FILE: dict[str, Option] = {"file": "", "sha256": ""}
 _NESTED = ("resize", "scales", "transforms", "parts", "quantiser")

@@ -277,7 +277,10 @@ def _with_options(name: str, options: Mapping[str, Option]) -> str:
 
 def _resize(resize: Resize) -> str:
     size = f" {resize.size}" if resize.size else ""
-    return f"{resize.policy}{size}, {'smaller pictures enlarged' if resize.enlarge else 'never enlarged'}"
+    exact = ", JPEGs decoded whole" if resize.exact else ""
+    return (
+        f"{resize.policy}{size}, {'smaller pictures enlarged' if resize.enlarge else 'never enlarged'}{exact}"
+    )
 
 
 def _learned(recipe: Recipe) -> Iterator[Mapping[str, Option]]:

@@ -113,12 +113,12 @@ def recall_at(ranks: ArrayLike, relevant: int, ks: ArrayLike) -> NDArray[np.floa
 def revisited_precision_at(ranks: ArrayLike, relevant: int, ks: ArrayLike) -> NDArray[np.float64]:
     """Precision at k as the revisited Oxford and Paris benchmarks count it; parameters as `precision_at`.
 
-    k is cut to the rank of the last positive, so that a query with fewer than k positives can reach 1
-    (Radenović et al., Revisiting Oxford and Paris, 2018; the mean over queries is their mP@k). In a ranking
-    that stops before the last positive there is nothing to cut to, and k stands as it is.
+    k is cut to the rank of the last positive that was found, so that a query with fewer than k positives can
+    reach 1 (Radenović et al., Revisiting Oxford and Paris, 2018; the mean over queries is their mP@k). Their
+    code cuts so in a ranking that stops early too; where no positive was found, k stands as it is.
     """
     ranks = np.asarray(ranks)
-    if relevant and len(ranks) == relevant:
+    if len(ranks):
         ks = np.minimum(np.asarray(ks), int(ranks[-1]) + 1)
     return precision_at(ranks, relevant, ks)
 

@@ -96,7 +96,8 @@ class CardNetwork:
     def names(self, taps: Sequence[str] | None, size: int) -> list[str]:
         """See `Network.names`; fully connected taps are left out at a size that they cannot take."""
         if taps is None:
-            found = [tap for tap in self.card.taps if tap not in self.left_out]
+            repeated = {layer.name for layer in self.card.chain if layer.kind == "flatten"}
+            found = [tap for tap in self.card.taps if tap not in repeated.union(self.left_out)]
             fixed = size and self.card.input_size and size != self.card.input_size
             return [tap for tap in found if self.card.taps[tap].stride or not fixed] if fixed else found
         wanted = {self.card.tap(tap).name for tap in taps}

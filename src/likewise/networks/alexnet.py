@@ -26,7 +26,7 @@ def _chain() -> tuple[Layer, ...]:
         if pooled:
             layers.append(Layer(f"pool{number}", "maxpool", kernel=3, stride=2))
     layers += [
-        Layer("flatten", "flatten", 256 * 6 * 6, tap=False),
+        Layer("flatten", "flatten", 256 * 6 * 6),
         Layer("fc1_linear", "linear", 4096, key="classifier.1"),
         Layer("fc1", "relu"),
         Layer("fc2_linear", "linear", 4096, key="classifier.4"),
@@ -38,18 +38,22 @@ def _chain() -> tuple[Layer, ...]:
 
 
 def _aliases(chain: tuple[Layer, ...]) -> dict[str, str]:
-    """Names of torchvision, which counts every layer, and of Caffe."""
+    """Names of torchvision, which counts every layer, and of Caffe.
+
+    Dropout passes everything on when a network is not trained, and torchvision's ``avgpool`` brings the last
+    map to 6 x 6, which it is at 224 x 224.
+    """
     features = [
         layer.name for layer in chain if layer.kind in ("conv", "maxpool") or layer.name[:4] == "relu"
     ]
     return {f"features.{index}": name for index, name in enumerate(features)} | {
-        "fc6": "fc1",
-        "fc7": "fc2",
+        "avgpool": "pool5",
+        "classifier.0": "flatten",
+        **dict.fromkeys(("fc6", "relu6", "drop6", "classifier.2", "classifier.3"), "fc1"),
+        **dict.fromkeys(("fc7", "relu7", "drop7", "classifier.5"), "fc2"),
         "fc8": "logits",
         "classifier.1": "fc1_linear",
-        "classifier.2": "fc1",
         "classifier.4": "fc2_linear",
-        "classifier.5": "fc2",
         "classifier.6": "logits",
         "prob": "probabilities",
     }

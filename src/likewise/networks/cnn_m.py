@@ -31,7 +31,7 @@ def _chain() -> tuple[Layer, ...]:
         if pooled:
             layers.append(Layer(f"pool{number}", "maxpool", kernel=3, stride=2, ceil=True))
     layers += [
-        Layer("flatten", "flatten", 512 * 6 * 6, tap=False),
+        Layer("flatten", "flatten", 512 * 6 * 6),
         Layer("fc6_linear", "linear", 4096, key="fc6"),
         Layer("fc6", "relu"),
         Layer("fc7_linear", "linear", 128, key="fc7"),
@@ -65,7 +65,12 @@ CNN_M_128 = Card(
         ),
         _weights("caffe", CAFFE, f"{RELEASES}VGG_CNN_M_128.caffemodel", "npz"),
     ),
-    aliases={"fc8": "logits", "prob": "probabilities", "relu6": "fc6", "relu7": "fc7"},
+    aliases={
+        **dict.fromkeys(("relu6", "drop6"), "fc6"),
+        **dict.fromkeys(("relu7", "drop7"), "fc7"),
+        "fc8": "logits",
+        "prob": "probabilities",
+    },
     minimum=41,
     input_size=224,
 )

@@ -22,7 +22,7 @@ def _chain(depths: tuple[int, ...]) -> tuple[Layer, ...]:
         layers.append(Layer(f"pool{block}", "maxpool", kernel=2, stride=2))
         index += 1
     layers += [
-        Layer("flatten", "flatten", 512 * 7 * 7, tap=False),
+        Layer("flatten", "flatten", 512 * 7 * 7),
         Layer("fc1_linear", "linear", 4096, key="classifier.0"),
         Layer("fc1", "relu"),
         Layer("fc2_linear", "linear", 4096, key="classifier.3"),
@@ -37,6 +37,8 @@ def _aliases(chain: tuple[Layer, ...]) -> dict[str, str]:
     """Keras, Caffe and torchvision names of the taps.
 
     Keras' convolutions contain their ReLU, so ``block5_conv3`` is ``relu5_3``; torchvision counts all layers.
+    Dropout passes everything on when a network is not trained. torchvision's ``avgpool`` brings the last map
+    to 7 x 7, which it is at 224 x 224, the one size that the layers behind it take.
     """
     names: dict[str, str] = {}
     features = [layer.name for layer in chain if layer.kind in ("conv", "relu", "maxpool")]
@@ -48,13 +50,12 @@ def _aliases(chain: tuple[Layer, ...]) -> dict[str, str]:
         elif name.startswith("pool"):
             names[f"block{name[4:]}_pool"] = name
     return names | {
-        "fc6": "fc1",
-        "fc7": "fc2",
+        "avgpool": "pool5",
+        **dict.fromkeys(("fc6", "relu6", "drop6", "classifier.1", "classifier.2"), "fc1"),
+        **dict.fromkeys(("fc7", "relu7", "drop7", "classifier.4", "classifier.5"), "fc2"),
         "fc8": "logits",
         "classifier.0": "fc1_linear",
-        "classifier.1": "fc1",
         "classifier.3": "fc2_linear",
-        "classifier.4": "fc2",
         "classifier.6": "logits",
         "prob": "probabilities",
         "predictions": "probabilities",

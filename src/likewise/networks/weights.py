@@ -51,6 +51,11 @@ class WeightsFile:
     origin: str = ""
     digests: Mapping[str, str] = field(default_factory=dict, repr=False)
 
+    @property
+    def is_published(self) -> bool:
+        """Whether they came from a source that is checked by a published digest, not from a file given."""
+        return not self.digests or any(source.location == self.origin for source in self.weights.sources)
+
 
 def choose(card: Card, name: str = "") -> Weights:
     """The weights that a recipe or an option names: by a name on the card, or a file of ours by its path.
@@ -179,7 +184,8 @@ def read(file: WeightsFile, card: Card) -> Tensors:
 def fetch(name: str, *, weights: str | None = None, progress: ProgressCallback | None = None) -> WeightsFile:
     """Bring a network's weights to this machine, trying their sources in order.
 
-    What is here already is kept. Convolutions alone are replaced when a source before theirs now gives all.
+    What is here already is kept if it is whole. Convolutions alone are replaced when a source before theirs
+    now gives all.
 
     Raises
     ------
@@ -284,7 +290,10 @@ def _place(card: Card, weights: Weights) -> Path:
 
 def _here(card: Card, weights: Weights) -> WeightsFile | None:
     try:
-        return locate(card, weights)
+        found = locate(card, weights)
+        if found.digests:
+            read(found, card)
+        return found
     except (WeightsMissing, BadWeights):  # a damaged file is fetched again
         return None
 

@@ -17,8 +17,16 @@ BLOCK = 1 << 22
 """Numbers of neighbours' vectors held at once: 16 MiB of float32."""
 
 
-def mixed(own: FloatArray, vectors: FloatArray, places: IntArray, *, alpha: float, unit: bool) -> FloatArray:
-    """Weighted mean of each vector, which weighs 1, and some rows.
+def mixed(
+    own: FloatArray,
+    vectors: FloatArray,
+    places: IntArray,
+    *,
+    alpha: float,
+    unit: bool,
+    own_weight: float = 1.0,
+) -> FloatArray:
+    """Weighted mean of each vector and some rows.
 
     A row weighs ``max(s, 0) ** alpha`` where ``s`` is its inner product with the vector: without the limit a
     row that points away would get the power of a negative number, which for most powers is none.
@@ -35,6 +43,9 @@ def mixed(own: FloatArray, vectors: FloatArray, places: IntArray, *, alpha: floa
         0 for the plain mean, in which rows that point away count as well.
     unit
         Divide the means by their lengths.
+    own_weight
+        What the vector itself weighs: with 0 the mean is of the rows alone, and a vector whose rows all
+        weigh nothing stays as it is.
 
     Returns
     -------
@@ -45,18 +56,20 @@ def mixed(own: FloatArray, vectors: FloatArray, places: IntArray, *, alpha: floa
     step = max(1, BLOCK // max(1, places.shape[1] * own.shape[1]))
     for start in range(0, len(own), step):
         rows = slice(start, start + step)
-        block = _means(own[rows], vectors[places[rows]], alpha)
+        block = _means(own[rows], vectors[places[rows]], alpha, own_weight)
         means[rows] = l2(block) if unit else block
     return means
 
 
-def _means(own: FloatArray, near: FloatArray, alpha: float) -> FloatArray:
+def _means(own: FloatArray, near: FloatArray, alpha: float, own_weight: float) -> FloatArray:
     """Means of ``(m, d)`` with ``(m, k, d)``."""
     weights = np.ones(near.shape[:2], np.float32)
     if alpha > 0:
         weights = np.maximum(near @ own[:, :, np.newaxis], 0)[:, :, 0] ** np.float32(alpha)
-    total: FloatArray = own + (weights[:, np.newaxis] @ near)[:, 0]
-    means: FloatArray = total / (1 + weights.sum(axis=1, keepdims=True))
+    mass = weights.sum(axis=1, keepdims=True)
+    share = np.where(mass > 0, np.float32(own_weight), np.float32(1))
+    total: FloatArray = share * own + (weights[:, np.newaxis] @ near)[:, 0]
+    means: FloatArray = total / (share + mass)
     return means
 
 

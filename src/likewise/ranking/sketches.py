@@ -49,6 +49,8 @@ def check_stages(stages: Sequence[Stage]) -> None:
             )
         if stage.options.get("alpha"):
             raise UsageError(f"stage {stage} has an alpha, which visual words do not know: leave it out")
+        if stage.options.get("own") is False:
+            raise UsageError(f"stage {stage} leaves the query out, which visual words cannot: leave own out")
 
 
 def answer(

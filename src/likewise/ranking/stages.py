@@ -19,7 +19,7 @@ from likewise.types import Box, FloatArray, IntArray, Ranking
 
 STAGES: dict[str, dict[str, Option]] = {
     "augment": {"n": 10, "alpha": 0.0},
-    "expand": {"n": 10, "alpha": 0.0},
+    "expand": {"n": 10, "alpha": 0.0, "own": True},
     "reciprocal": {"k1": 20, "k2": 6, "weight": 0.3, "top": 100},
     "diffuse": {"k": 50, "kq": 10, "alpha": 0.99, "gamma": 3.0, "top": 1000, "iterations": 20},
     "localise": {"top": 50},
@@ -29,7 +29,8 @@ STAGES: dict[str, dict[str, Option]] = {
 augment
     Every gallery vector becomes a mean of itself and its ``n`` neighbours, before anything is asked.
 expand
-    The query becomes a mean of itself and the first ``n`` hits, and is asked again.
+    The query becomes a mean of itself and the first ``n`` hits, or with ``own=false`` of the hits alone, and
+    is asked again.
 reciprocal
     The first ``top`` hits are ordered by how much of their neighbourhood they share with the query.
 diffuse
@@ -41,7 +42,7 @@ localise
 
 BOUNDS: dict[str, dict[str, tuple[float, float]]] = {
     "augment": {"n": (1, 10_000), "alpha": (0, 100)},
-    "expand": {"n": (1, 10_000), "alpha": (0, 100)},
+    "expand": {"n": (1, 10_000), "alpha": (0, 100), "own": (False, True)},
     "reciprocal": {"k1": (1, 10_000), "k2": (1, 10_000), "weight": (0, 1), "top": (1, 2000)},
     "diffuse": {
         "k": (1, 10_000),
@@ -101,16 +102,24 @@ class Stage:
             if not equals or key in options:
                 fault = "is given twice" if key in options else "is not of the form key=value"
                 raise UsageError(f"{part.strip()!r} in stage {text!r} {fault}; write {kind}:key=value,...")
-            options[key] = _number(value, defaults.get(key))
+            options[key] = _value(value, defaults.get(key))
         return cls(kind.strip(), options)
 
     def __str__(self) -> str:
-        shown = ", ".join(f"{key}={value:g}" for key, value in self.options.items())
-        return f"{self.kind}({shown})"
+        """Numbers always, switches where they are not as by default."""
+        numbers = [f"{key}={value:g}" for key, value in self.options.items() if type(value) is not bool]
+        turned = [
+            f"{key}={str(value).lower()}"
+            for key, value in self.options.items()
+            if type(value) is bool and value != STAGES[self.kind][key]
+        ]
+        return f"{self.kind}({', '.join(numbers + turned)})"
 
 
-def _number(text: str, default: Option | None) -> Option:
-    """A number of the default's kind; a text that is none is left for the check of options to name."""
+def _value(text: str, default: Option | None) -> Option:
+    """A value of the default's kind; a text that is none is left for the check of options to name."""
+    if isinstance(default, bool):
+        return {"true": True, "false": False}.get(text.lower(), text)
     try:
         return type(default)(text) if isinstance(default, int | float) else text
     except ValueError:
@@ -248,9 +257,10 @@ class _Block:
         )
         return Ranked(Ranking(ids, self.scores[:, :k]), tuple(kept))
 
-    def _expand(self, n: int, alpha: float) -> None:
+    def _expand(self, n: int, alpha: float, own: bool) -> None:
         vectors, unit = self.gallery.vectors, self.gallery.unit
-        self.queries = mixed(self.queries, vectors, self.places[:, :n], alpha=alpha, unit=unit)
+        near = self.places[:, :n]
+        self.queries = mixed(self.queries, vectors, near, alpha=alpha, unit=unit, own_weight=float(own))
         self._search()
 
     def _reciprocal(self, top: int, **options: Any) -> None:

@@ -218,6 +218,7 @@ class WordsRecipe:
 
     def _canonical(self) -> dict[str, Any]:
         patches = asdict(self.patches)
+        del patches["resize"]["exact"]  # never set here, and hashes outlive later options
         sha256 = str(self.vocabulary.get("sha256", ""))
         return {"kind": KIND, "patches": patches, "stored": self.stored, "vocabulary": sha256}
 
