@@ -11,11 +11,11 @@ import numpy as np
 from PIL import Image
 
 from likewise.descriptors.manifest import Manifest
-from likewise.descriptors.recipe import Part, Recipe
+from likewise.descriptors.recipe import Part, VectorRecipe
 from likewise.pictures import Loaded, Resize, Source, load
 from likewise.types import Box, CropScale, FloatArray
 
-RECIPE = Recipe(
+RECIPE = VectorRecipe(
     name="fake", network="fake", parts=(Part("colours", "mean"),), resize=Resize("longest", 32), code="fp16"
 )
 DIMENSIONS = 12
@@ -31,7 +31,7 @@ class FakeExtractor:
         How many pictures it was given.
     """
 
-    recipe: Recipe = RECIPE
+    recipe: VectorRecipe = RECIPE
     precision: str = "f32"
     weights: str = "0" * 64
     described: int = 0
@@ -94,7 +94,7 @@ class FakeFactory:
     made: list[FakeExtractor] = field(default_factory=list)
     kind: type[FakeExtractor] = FakeExtractor
 
-    def __call__(self, recipe: Recipe, *, precision: str, streams: int) -> FakeExtractor:
+    def __call__(self, recipe: VectorRecipe, *, precision: str, streams: int) -> FakeExtractor:
         assert streams >= 1
         self.made.append(self.kind(recipe, precision, self.weights))
         return self.made[-1]
@@ -104,7 +104,7 @@ class FakeFactory:
         return sum(extractor.described for extractor in self.made)
 
 
-def coded(code: str) -> Recipe:
+def coded(code: str) -> VectorRecipe:
     """The fake recipe with another way of storing vectors."""
     return replace(RECIPE, code=code)  # type: ignore[arg-type]
 

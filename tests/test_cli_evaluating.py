@@ -13,7 +13,7 @@ import pytest
 
 from likewise import cli
 from likewise.descriptors import extractor
-from likewise.descriptors.recipe import Recipe
+from likewise.descriptors.recipe import VectorRecipe
 from likewise.descriptors.transforms import Origin, Whitening
 from tests.fakes import FakeExtractor, make_pictures
 
@@ -122,9 +122,9 @@ def test_examples_leave_an_answer_to_be_found(run: Run) -> None:
 
 
 def test_a_whitening_is_named_on_the_card(run: Run, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[Recipe] = []
+    asked: list[VectorRecipe] = []
 
-    def fake(recipe: Recipe, **_: object) -> FakeExtractor:
+    def fake(recipe: VectorRecipe, **_: object) -> FakeExtractor:
         asked.append(recipe)
         return FakeExtractor(recipe=recipe)
 

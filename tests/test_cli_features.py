@@ -12,15 +12,15 @@ from PIL import Image
 from likewise import cli
 from likewise.cli.duplicates import _rare, _share
 from likewise.descriptors import extractor
-from likewise.descriptors.recipe import Recipe, load_recipe
+from likewise.descriptors.recipe import VectorRecipe, load_vector
 from likewise.downstream import predicting
 from tests.fakes import FakeExtractor, make_pictures
 
 Run = Callable[..., tuple[int, str, str]]
 
 
-def fake(recipe: Recipe | str, **_: object) -> FakeExtractor:
-    return FakeExtractor(load_recipe(recipe) if isinstance(recipe, str) else recipe)
+def fake(recipe: VectorRecipe | str, **_: object) -> FakeExtractor:
+    return FakeExtractor(load_vector(recipe) if isinstance(recipe, str) else recipe)
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from likewise import cli
 from likewise.descriptors import extractor
 from likewise.descriptors.learned import Sample
 from likewise.descriptors.quantiser import Quantiser
-from likewise.descriptors.recipe import Recipe, load_recipe
+from likewise.descriptors.recipe import VectorRecipe, load_vector
 from likewise.descriptors.transforms import Whitening
 from tests.fakes import FakeExtractor
 
@@ -22,8 +22,8 @@ Run = Callable[..., tuple[int, str, str]]
 NETWORK = extractor.Extractor
 
 
-def _recipe(given: Recipe | str) -> Recipe:
-    return load_recipe(given) if isinstance(given, str) else given
+def _recipe(given: VectorRecipe | str) -> VectorRecipe:
+    return load_vector(given) if isinstance(given, str) else given
 
 
 @pytest.fixture(scope="module")

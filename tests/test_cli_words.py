@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from likewise import cli
-from likewise.words.recipe import words_recipe_names
+from likewise.recipes.recipe import words_recipe_names
 from tests.fake_words import picture
 
 Run = Callable[..., tuple[int, str, str]]

@@ -16,7 +16,7 @@ from PIL import Image
 
 from likewise.collection import Collection
 from likewise.collection.database import Database
-from likewise.descriptors.recipe import Recipe
+from likewise.descriptors.recipe import VectorRecipe
 from likewise.errors import (
     BadBox,
     BadPicture,
@@ -30,6 +30,7 @@ from likewise.errors import (
 )
 from likewise.ranking.gallery import Gallery
 from likewise.ranking.stages import Stage, rank
+from likewise.recipes.recipe import Recipe
 from likewise.types import Box
 from tests.fakes import DIMENSIONS, RECIPE, FakeExtractor, FakeFactory, make_pictures
 
@@ -37,7 +38,7 @@ SHARPER = replace(RECIPE, name="sharper", resize=replace(RECIPE.resize, size=64)
 BY_DISTANCE = replace(RECIPE, name="distance", distance="l2")
 
 
-def opened(path: Path, recipe: Recipe | None = None, factory: FakeFactory | None = None) -> Collection:
+def opened(path: Path, recipe: VectorRecipe | None = None, factory: FakeFactory | None = None) -> Collection:
     return Collection.open(path, recipe=recipe, extractor_factory=factory or FakeFactory())
 
 
@@ -60,7 +61,7 @@ class TestOpening:
         with opened(tmp_path / "none", RECIPE) as collection:
             assert not collection.exists
             assert len(collection) == 0
-            assert collection.recipe == RECIPE
+            assert collection.recipe == Recipe.of(RECIPE)
             for ask in (collection.info, collection.failures, collection.verify, collection.vectors):
                 with pytest.raises(CollectionNotFound, match="index a folder into it first"):
                     ask()
@@ -73,7 +74,7 @@ class TestOpening:
 
     def test_its_own_recipe_is_found_again(self, collection: Collection) -> None:
         with opened(collection.path) as again:
-            assert again.recipe == RECIPE
+            assert again.recipe == Recipe.of(RECIPE)
             assert again.manifest == FakeExtractor().manifest
         with opened(collection.path, replace(RECIPE, name="another name", about="of the same")):
             pass

@@ -19,7 +19,8 @@ import typer
 import likewise
 from likewise import errors
 from likewise.cli import app
-from likewise.descriptors.recipe import POOLS, STEPS, parse_recipe
+from likewise.descriptors.recipe import POOLS, STEPS
+from likewise.recipes.recipe import parse_recipe
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "benchmarks").rglob("*.md")])
@@ -120,7 +121,7 @@ def test_code_in_pages_is_code(page: Path) -> None:
                 assert node.attr in likewise.__all__
     for code in blocks(page, "toml"):
         if "[[parts]]" in code:
-            assert parse_recipe(code).parts
+            assert parse_recipe(code).layers
         else:
             assert tomllib.loads(code)
 

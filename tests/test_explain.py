@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from likewise.descriptors.extractor import Extractor
-from likewise.descriptors.recipe import Part, Recipe, Step, load_recipe
+from likewise.descriptors.recipe import Part, Step, VectorRecipe, load_vector
 from likewise.descriptors.transforms import Origin, Whitening
 from likewise.drawing_explanation import explanation_sheet, overlay
 from likewise.errors import BadPicture, UsageError
@@ -22,7 +22,7 @@ from likewise.types import Box, CropScale, FloatArray, UInt8Array
 from tests.fakes import RECIPE
 from tests.zoo import photo
 
-SMALL = Recipe("small", "efficientnet-lite0", (Part("head", "gem"),), Resize("longest", 128))
+SMALL = VectorRecipe("small", "efficientnet-lite0", (Part("head", "gem"),), Resize("longest", 128))
 
 
 def pictures() -> tuple[UInt8Array, UInt8Array]:
@@ -37,13 +37,13 @@ def whitening(path: Path, dimensions: int) -> Path:
     return path
 
 
-def recipe(kind: str, folder: Path) -> Recipe:
+def recipe(kind: str, folder: Path) -> VectorRecipe:
     file = folder / "whitening.safetensors"
     steps: tuple[Step, ...]
     two = (Part("head", "gem"), Part("block10", "mean", weight=0.5))
     match kind:
         case "default":
-            return load_recipe("default")
+            return load_vector("default")
         case "whitened":
             return replace(SMALL, transforms=(Step("l2"), Step.whiten(whitening(file, 1280)), Step("l2")))
         case "rooted":

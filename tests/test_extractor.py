@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from likewise.descriptors.extractor import Extractor
-from likewise.descriptors.recipe import Part, Recipe, Step, load_recipe
+from likewise.descriptors.recipe import Part, Step, VectorRecipe, load_vector
 from likewise.descriptors.regions import region_vectors
 from likewise.descriptors.transforms import Origin, Whitening, l2
 from likewise.errors import BadRecipe, UsageError, WeightsMissing
@@ -30,8 +30,8 @@ def picture(seed: int, width: int = 96, height: int = 64) -> UInt8Array:
     return np.asarray(Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC))
 
 
-def recipe(**changes: object) -> Recipe:
-    small = Recipe("small", "efficientnet-lite0", (Part("head", "gem"),), Resize("longest", 96))
+def recipe(**changes: object) -> VectorRecipe:
+    small = VectorRecipe("small", "efficientnet-lite0", (Part("head", "gem"),), Resize("longest", 96))
     return replace(small, **changes)  # type: ignore[arg-type]
 
 
@@ -98,7 +98,7 @@ def test_the_manifest_tells_recipes_weights_and_precision_apart() -> None:
 def test_taps_that_do_not_fit_the_pooling_or_size_are_refused() -> None:
     with pytest.raises(BadRecipe, match=r"pool 'none'.*'head'.*flatten"):
         Extractor(recipe(parts=(Part("head", "none"),)))
-    vgg = Recipe("fc", "vgg16", (Part("fc2", "none"),), Resize("longest", 224))
+    vgg = VectorRecipe("fc", "vgg16", (Part("fc2", "none"),), Resize("longest", 224))
     with pytest.raises(BadRecipe, match="224 x 224 only"):
         Extractor(vgg)
 
@@ -115,7 +115,7 @@ def test_a_transformer_takes_its_own_size_only(
     monkeypatch.setenv("LIKEWISE_CACHE", str(tmp_path))
     fetch("timm/test_vit", weights="random")
     side = find("timm/test_vit").input_size
-    vit = Recipe(
+    vit = VectorRecipe(
         "vit", "timm/test_vit", (Part("features", "mean"),), Resize("square", side), weights="random"
     )
     extractor = Extractor(vit, engine=engine)
@@ -131,7 +131,7 @@ def test_weights_that_are_not_here_are_asked_for(tmp_path: Path, monkeypatch: py
 
 
 def test_the_default_recipe_describes_any_shape() -> None:
-    extractor = Extractor(load_recipe("default"))
+    extractor = Extractor(load_vector("default"))
     shapes = [(1, 1), (5000, 1), (1, 900), (33, 700), (640, 480)]
     vectors = extractor.describe([extractor.prepare(picture(7, *shape)) for shape in shapes])
     assert np.isfinite(vectors).all()

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 import likewise as lw
 from likewise.descriptors.extractor import Extractor
-from likewise.descriptors.recipe import Part, Recipe
+from likewise.descriptors.recipe import Part, VectorRecipe
 from likewise.errors import BadPicture, UnknownName, UsageError, WeightsMissing
 from likewise.inspection.alignment import align
 from likewise.inspection.classes import answer, class_names, read_names
@@ -193,7 +193,9 @@ def test_a_chain_is_walked_as_it_is_run() -> None:
     pixels = load(photo(2), [Resize("square", 64)]).pixels[0]
     names = ["stem", "block3", "head", "pooled"]
     walked = {tap.name: cells for tap, cells in walk(network, pixels, names)}
-    extractor = Extractor(Recipe("r", LITE, (Part("head", "mean"),), Resize("square", 64)), engine="torch")
+    extractor = Extractor(
+        VectorRecipe("r", LITE, (Part("head", "mean"),), Resize("square", 64)), engine="torch"
+    )
     mean = walked["head"].mean(axis=(0, 1))
     vector = extractor.describe([extractor.prepare(photo(2))])[0]
     np.testing.assert_allclose(mean / np.linalg.norm(mean), vector, atol=1e-5)

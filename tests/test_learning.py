@@ -11,7 +11,7 @@ import pytest
 
 from likewise.assets import sha256_file
 from likewise.descriptors.estimators import PairWhitening, PCAWhitening
-from likewise.descriptors.recipe import Part, parse_recipe
+from likewise.descriptors.recipe import Part, parse_vector
 from likewise.descriptors.regions import region_vectors
 from likewise.errors import UsageError
 from likewise.evaluation.learning import (
@@ -97,7 +97,7 @@ def test_a_whitening_remembers_what_it_was_learned_on() -> None:
     origin = found.origin
     assert (origin.about, origin.samples, origin.pictures) == ("photos", 40, ("0" * 16,))
     assert (origin.method, origin.regions) == ("pca", False)
-    assert parse_recipe(origin.recipe) == RECIPE
+    assert parse_vector(origin.recipe) == RECIPE
     assert learn_whitening(gathered(groups=8), PairWhitening(), RECIPE).origin.method == "pairs"
 
 
@@ -117,7 +117,7 @@ def test_a_quantiser_remembers_what_it_was_learned_on() -> None:
     found = learn_quantiser(gathered(300), 2, RECIPE, progress=seen.append)
     assert (found.bytes, found.dimensions) == (2, 4)
     assert (found.origin.about, found.origin.samples) == ("photos", 300)
-    assert parse_recipe(found.origin.recipe) == RECIPE
+    assert parse_vector(found.origin.recipe) == RECIPE
     assert [now.done for now in seen] == [1, 2]
 
 

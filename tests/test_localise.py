@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from likewise.descriptors.estimators import PCAWhitening
-from likewise.descriptors.recipe import Part, Recipe, Step
+from likewise.descriptors.recipe import Part, Step, VectorRecipe
 from likewise.descriptors.transforms import l2
 from likewise.errors import BadPicture, UsageError
 from likewise.pictures import Loaded, Resize, Source
@@ -91,7 +91,7 @@ def test_what_cannot_be_read_has_no_box_and_no_score(tmp_path: Path) -> None:
 class Drawn:
     """A describer whose maps are given, ``maps`` of ``sizes``, whatever the picture."""
 
-    recipe: Recipe
+    recipe: VectorRecipe
     given: list[FloatArray]
     asked: list[Source] = field(default_factory=list)
 
@@ -110,8 +110,8 @@ def random_maps(*sizes: tuple[int, int, int]) -> list[FloatArray]:
     return [noise.random(size, np.float32) for size in sizes]
 
 
-def recipe(*parts: Part, **changes: Any) -> Recipe:
-    return replace(Recipe("some", "net", parts, Resize("square", 90)), **changes)
+def recipe(*parts: Part, **changes: Any) -> VectorRecipe:
+    return replace(VectorRecipe("some", "net", parts, Resize("square", 90)), **changes)
 
 
 def test_the_whole_chain_is_applied_to_windows(tmp_path: Path) -> None:

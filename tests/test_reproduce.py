@@ -11,7 +11,7 @@ import pytest
 
 from likewise import cli
 from likewise.descriptors import extractor
-from likewise.descriptors.recipe import Recipe, load_recipe
+from likewise.descriptors.recipe import VectorRecipe, load_vector
 from likewise.errors import UsageError, WeightsMissing
 from likewise.evaluation.datasets import load
 from likewise.evaluation.report import report
@@ -29,7 +29,7 @@ class Maker:
 
     described: int = 0
 
-    def __call__(self, recipe: Recipe, **_: object) -> FakeExtractor:
+    def __call__(self, recipe: VectorRecipe, **_: object) -> FakeExtractor:
         if recipe.parts[0].tap == "fc2":
             raise WeightsMissing("fc2 needs the fully connected layers")
         maker = self
@@ -119,9 +119,9 @@ def test_what_it_learned_can_be_used_by_name(oxford: Path, tmp_path: Path) -> No
     folder = tmp_path / "runs" / "seed-001"
     names = {"spoc-oxford", "spoc-oxford-l2", "spoc-oxford-raw"}
     assert {path.stem for path in folder.glob("*.toml")} == names
-    assert load_recipe(folder / "spoc-oxford-raw.toml").transforms[-1].kind == "whiten"
-    whitened = load_recipe("spoc").whitened(folder / "oxford.safetensors")
-    assert whitened.hash == load_recipe(folder / "spoc-oxford.toml").hash
+    assert load_vector(folder / "spoc-oxford-raw.toml").transforms[-1].kind == "whiten"
+    whitened = load_vector("spoc").whitened(folder / "oxford.safetensors")
+    assert whitened.hash == load_vector(folder / "spoc-oxford.toml").hash
 
 
 def test_too_many_dimensions_are_an_error(oxford: Path, tmp_path: Path) -> None:

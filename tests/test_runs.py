@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from likewise.descriptors.recipe import Part, Recipe, Step
+from likewise.descriptors.recipe import Part, Step, VectorRecipe
 from likewise.descriptors.transforms import Origin, Whitening
 from likewise.errors import BadBox, StorageError, UsageError
 from likewise.evaluation import evaluate as evaluation
@@ -28,7 +28,7 @@ from likewise.types import Box, Ranking
 from tests.fakes import RECIPE, FakeExtractor, make_pictures
 
 BOX = Box(2, 2, 20, 14)
-VGG = Recipe("vgg", "vgg16", (Part("relu5_3", "max"),), Resize("longest", 512))
+VGG = VectorRecipe("vgg", "vgg16", (Part("relu5_3", "max"),), Resize("longest", 512))
 
 
 def benchmark(folder: Path, *, box: Box | None = BOX) -> Benchmark:
@@ -177,7 +177,7 @@ def test_widening_is_half_a_receptive_field_of_the_resized_picture(tmp_path: Pat
 
 
 def test_widening_needs_a_receptive_field(tmp_path: Path) -> None:
-    whole = Recipe("fc", "vgg16", (Part("fc2", "none"),), Resize("square", 224))
+    whole = VectorRecipe("fc", "vgg16", (Part("fc2", "none"),), Resize("square", 224))
     with pytest.raises(UsageError, match="receptive field"):
         query_view(benchmark(tmp_path).queries[0], "widened", whole)
 

@@ -21,7 +21,7 @@ import pytest
 from likewise.collection import Collection
 from likewise.collection import segments as module
 from likewise.collection.catalogue import Catalogue
-from likewise.descriptors.recipe import load_recipe
+from likewise.descriptors.recipe import load_vector
 from likewise.errors import (
     BadWeights,
     CollectionDamaged,
@@ -301,7 +301,7 @@ def test_a_collection_of_vectors_has_no_scoring(tmp_path: Path, photos: Path) ->
         assert not (tmp_path / "v" / "words").exists()
         with pytest.raises(UsageError, match="is a collection of vectors"):
             collection.search(1, scoring={"hamming": False})
-    assert load_recipe("default").hash
+    assert load_vector("default").hash
 
 
 # --- damage ---

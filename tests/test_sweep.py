@@ -13,7 +13,7 @@ import pytest
 from likewise import Extractor
 from likewise.descriptors.estimators import PCAWhitening
 from likewise.descriptors.manifest import Manifest
-from likewise.descriptors.recipe import Recipe
+from likewise.descriptors.recipe import VectorRecipe
 from likewise.descriptors.transforms import l2
 from likewise.errors import UsageError
 from likewise.evaluation.datasets.folder import folder
@@ -33,9 +33,9 @@ GRID = Grid("efficientnet-lite0", TAPS, ("mean", "max"), resize=Resize("longest"
 class FakeNetwork(FakeExtractor):
     """Gives every part numbers of its own: random projections of the colours, a part L2 normalised."""
 
-    made: list[Recipe] = field(default_factory=list)
+    made: list[VectorRecipe] = field(default_factory=list)
 
-    def __call__(self, recipe: Recipe) -> FakeNetwork:
+    def __call__(self, recipe: VectorRecipe) -> FakeNetwork:
         self.made.append(recipe)
         return replace(self, recipe=recipe)
 

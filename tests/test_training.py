@@ -18,7 +18,7 @@ from torch import Generator
 
 from likewise import cli
 from likewise.descriptors.extractor import Extractor
-from likewise.descriptors.recipe import Part, Recipe, load_recipe
+from likewise.descriptors.recipe import Part, VectorRecipe, load_vector
 from likewise.errors import BadWeights, UsageError, WeightsMissing
 from likewise.evaluation.learning import Gathered, choose_groups
 from likewise.networks import weights
@@ -79,7 +79,7 @@ def _gathered() -> Gathered:
     return Gathered("noise", vectors.astype(np.float32), groups, (), {})
 
 
-RECIPE = Recipe("cifar", "cifar10", (Part("relu6", "mean"),), Resize("square", 32))
+RECIPE = VectorRecipe("cifar", "cifar10", (Part("relu6", "mean"),), Resize("square", 32))
 
 
 def test_a_projection_finds_what_tells_groups_apart(tmp_path: Path) -> None:
@@ -140,7 +140,7 @@ def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def recipe(tmp_path: Path) -> Recipe:
+def recipe(tmp_path: Path) -> VectorRecipe:
     """A small network with random weights from a file."""
     tensors = tensors_of(CifarModule(Generator().manual_seed(0)))
     path = tmp_path / "random.safetensors"
@@ -148,7 +148,7 @@ def recipe(tmp_path: Path) -> Recipe:
     return replace(RECIPE, weights=str(path))
 
 
-def test_a_network_is_tuned_and_its_recipe_works(photos: Path, recipe: Recipe, tmp_path: Path) -> None:
+def test_a_network_is_tuned_and_its_recipe_works(photos: Path, recipe: VectorRecipe, tmp_path: Path) -> None:
     chosen = choose_groups(photos)
     settings = replace(QUICK, rate=1e-3, most=2, patience=2, groups=3)
     done = fit(
@@ -167,7 +167,7 @@ def test_a_network_is_tuned_and_its_recipe_works(photos: Path, recipe: Recipe, t
     rows = list(csv.DictReader(done.held.read_text().splitlines()))
     assert len(rows) == 6
     assert all((photos / row["file"]).is_file() and row["file"].startswith(row["group"]) for row in rows)
-    tuned = load_recipe(done.recipe)
+    tuned = load_vector(done.recipe)
     assert tuned.weights == str(tmp_path / "out" / "weights.safetensors")
     pixels = load_pictures(chosen, 32).pixels[:2]
     vectors = [
@@ -179,7 +179,7 @@ def test_a_network_is_tuned_and_its_recipe_works(photos: Path, recipe: Recipe, t
         assert not np.allclose(vectors[0], vectors[1])
 
 
-def test_layers_before_since_stay_as_they_are(photos: Path, recipe: Recipe, tmp_path: Path) -> None:
+def test_layers_before_since_stay_as_they_are(photos: Path, recipe: VectorRecipe, tmp_path: Path) -> None:
     settings = replace(QUICK, rate=1e-2, most=1, groups=3)
     options = {"recipe": recipe, "settings": settings, "hold_out": 0.0, "size": 32}
     fit(choose_groups(photos), photos, tmp_path / "out", what="network", since="pool2", **options)  # type: ignore[arg-type]
@@ -199,7 +199,7 @@ def test_layers_before_since_stay_as_they_are(photos: Path, recipe: Recipe, tmp_
     }
 
 
-def test_a_recipe_with_a_weights_file(recipe: Recipe, tmp_path: Path) -> None:
+def test_a_recipe_with_a_weights_file(recipe: VectorRecipe, tmp_path: Path) -> None:
     moved = tmp_path / "elsewhere.safetensors"
     moved.write_bytes(Path(recipe.weights).read_bytes())
     assert replace(recipe, weights=str(moved), weights_sha256="").hash == recipe.hash
@@ -212,7 +212,7 @@ def test_a_recipe_with_a_weights_file(recipe: Recipe, tmp_path: Path) -> None:
         Extractor(recipe)
 
 
-def test_a_weights_file_of_another_network_is_refused(recipe: Recipe) -> None:
+def test_a_weights_file_of_another_network_is_refused(recipe: VectorRecipe) -> None:
     with pytest.raises(BadWeights, match="holds weights of cifar10, not of vgg16"):
         Extractor(replace(recipe, network="vgg16", parts=(Part("pool5", "mean"),)))
 
@@ -233,7 +233,7 @@ def run(
     return call
 
 
-def test_the_command_trains_and_evaluate_takes_it(run: object, recipe: Recipe, tmp_path: Path) -> None:
+def test_the_command_trains_and_evaluate_takes_it(run: object, recipe: VectorRecipe, tmp_path: Path) -> None:
     assert callable(run)
     (tmp_path / "own.toml").write_text(recipe.to_toml())
     options = "--recipe own.toml --epochs 2 --hold-out 0.4 -o out".split()

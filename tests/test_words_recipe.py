@@ -12,20 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from likewise.descriptors.patches import Patches
-from likewise.descriptors.recipe import load_recipe
+from likewise.descriptors.recipe import load_vector
+from likewise.descriptors.shipped import recipe_names
 from likewise.errors import BadRecipe, LikewiseError, UnknownName, UsageError
 from likewise.pictures import Resize
+from likewise.recipes.recipe import Recipe, load_recipe, parse_recipe, words_recipe_names
 from likewise.words.fusion import Fusion
-from likewise.words.recipe import (
-    WordsRecipe,
-    all_recipe_names,
-    load_any,
-    load_vector,
-    parse_any,
-    parse_words_recipe,
-    unlike,
-    words_recipe_names,
-)
+from likewise.words.recipe import WordsRecipe, parse_words_recipe, read_words
 from likewise.words.scoring import Scoring
 from tests.fake_words import RECIPE
 
@@ -40,11 +33,11 @@ resize = { policy = "full" }
 
 @pytest.mark.parametrize("name", words_recipe_names())
 def test_shipped_recipes_round_trip_and_are_named_as_their_files(name: str) -> None:
-    recipe = load_any(name)
+    (recipe,) = load_recipe(name).layers
     assert isinstance(recipe, WordsRecipe)
     assert (recipe.name, recipe.vocabulary) == (name, {})
     assert recipe.about
-    assert parse_any(recipe.to_toml()) == recipe
+    assert parse_recipe(recipe.to_toml()) == Recipe.of(recipe)
 
 
 @settings(deadline=None)
@@ -125,17 +118,18 @@ def test_the_hash_covers_what_is_stored_and_nothing_else() -> None:
 
 
 def test_kinds_are_told_apart() -> None:
-    vector = load_recipe("default")
-    assert parse_any(vector.to_toml()) == vector
-    assert all_recipe_names()[0] == "default"
-    assert set(words_recipe_names()) < set(all_recipe_names())
-    assert "one is of visual words and the other of a vector" in unlike(vector, RECIPE)
-    assert unlike(RECIPE, RECIPE) == unlike(vector, vector) == ""
+    vector = load_vector("default")
+    one, other = Recipe.of(vector), Recipe.of(RECIPE)
+    assert parse_recipe(vector.to_toml()) == one
+    assert recipe_names()[0] == "default"
+    assert set(words_recipe_names()) < set(recipe_names())
+    assert "one is of visual words and the other of a vector" in one.difference(other)
+    assert one.difference(one) == other.difference(other) == ""
     with pytest.raises(UsageError, match="'mof-lite0' makes visual words, and this needs"):
         load_vector("mof-lite0")
     assert load_vector("default") == vector
     with pytest.raises(UnknownName, match=r"no recipe is called 'mof-lite'.*mof-lite0"):
-        load_any("mof-lite")
+        load_recipe("mof-lite")
 
 
 BAD = {
@@ -193,11 +187,9 @@ ODD = st.recursive(
 @settings(deadline=None, max_examples=200)
 @given(st.sampled_from([*tomllib.loads(RECIPE.to_toml()), "vocabulary"]), ODD)
 def test_no_value_of_any_key_ends_in_a_traceback(key: str, value: Any) -> None:
-    from likewise.words.recipe import _recipe
-
     table = tomllib.loads(RECIPE.to_toml()) | {key: value}
     try:
-        _recipe(table, Path())
+        read_words(table, Path())
     except LikewiseError:
         pass
 
@@ -206,12 +198,12 @@ def test_a_vocabulary_lies_beside_its_recipe(tmp_path: Path) -> None:
     (tmp_path / "v.words").write_bytes(b"x")
     file = tmp_path / "mine.toml"
     file.write_text(TEXT + '[vocabulary]\nfile = "v.words"\n')
-    found = load_any(file)
+    (found,) = load_recipe(file).layers
     assert isinstance(found, WordsRecipe)
     assert found.vocabulary["file"] == str(tmp_path / "v.words")
     assert str(found.vocabulary["sha256"]).startswith("2d711642")
     with pytest.raises(BadRecipe, match="cannot be read"):
-        load_any(tmp_path / "other.toml")
+        load_recipe(tmp_path / "other.toml")
 
 
 def test_scoring_of_one_search() -> None:

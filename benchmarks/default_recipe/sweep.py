@@ -17,13 +17,13 @@ import numpy as np
 from benchmarks.sets import Vectors
 
 from likewise.descriptors.extractor import Extractor
-from likewise.descriptors.recipe import Part, Recipe, Step, load_recipe
+from likewise.descriptors.recipe import Part, Step, VectorRecipe, load_vector
 from likewise.descriptors.transforms import l2
 from likewise.networks import find
 from likewise.pictures import Loaded, Resize, Source
 from likewise.types import Box, CropScale, FloatArray
 
-DEFAULT = load_recipe("default")
+DEFAULT = load_vector("default")
 CENTRES = (0.0, 0.4, 0.3, 0.25, 0.2)
 SINGLE = 448
 THREE = (640, 448, 320)
@@ -42,9 +42,9 @@ POOLED = [
 ]
 
 
-def recipe(parts: Sequence[Part], sizes: Sequence[int]) -> Recipe:
+def recipe(parts: Sequence[Part], sizes: Sequence[int]) -> VectorRecipe:
     """The recipe of these parts, the vectors of all sizes added."""
-    return Recipe(
+    return VectorRecipe(
         name="variant",
         network=DEFAULT.network,
         parts=tuple(parts),
@@ -85,7 +85,7 @@ class Variant:
         return f"{self.part.tap} {self.part.pool} {self.sizes}"
 
     @property
-    def recipe(self) -> Recipe:
+    def recipe(self) -> VectorRecipe:
         """As `Extractor` would run it alone."""
         return recipe([self.part], self.sizes)
 

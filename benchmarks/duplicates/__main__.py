@@ -29,7 +29,7 @@ from likewise.collection.catalogue import Catalogue, Content, Place
 from likewise.collection.codes import Code
 from likewise.collection.walk import NO_STAMP
 from likewise.descriptors.manifest import Manifest
-from likewise.descriptors.recipe import load_recipe
+from likewise.descriptors.recipe import load_vector
 from likewise.downstream.duplicates import find_duplicates
 from likewise.downstream.linking import linked
 from likewise.types import FloatArray
@@ -134,7 +134,7 @@ def make(rows: int) -> None:
     """Write a collection whose vectors are made up, and whose files are not there."""
     shutil.rmtree(FOLDER / "made.likewise", ignore_errors=True)
     (FOLDER / "made.likewise").mkdir(parents=True)
-    recipe = load_recipe("default")
+    recipe = load_vector("default")
     code = Code.of(recipe, DIMENSIONS)
     told = (recipe.to_toml(), recipe.hash, recipe.network, "0" * 64, "openvino", "f32", "0", DIMENSIONS)
     catalogue = Catalogue.writer(FOLDER / "made.likewise" / CATALOGUE)

@@ -28,7 +28,7 @@ from benchmarks.sets import (
 
 from likewise.descriptors.estimators import PCAWhitening
 from likewise.descriptors.extractor import Extractor
-from likewise.descriptors.recipe import Part, Recipe
+from likewise.descriptors.recipe import Part, VectorRecipe
 from likewise.descriptors.transforms import l2
 from likewise.networks import find
 from likewise.pictures import Resize
@@ -40,7 +40,7 @@ SETS = ("tmbud", "ukbench96", "oxford")
 COLUMNS = ("tmbud", "N-S", "oxford crop")
 OWN = "oxford boxes on their own"
 RECIPES = {
-    network: Recipe("reference", network, parts, Resize("longest", 512))
+    network: VectorRecipe("reference", network, parts, Resize("longest", 512))
     for network, parts in {
         "vgg16": (
             Part("relu5_3", "sum"),

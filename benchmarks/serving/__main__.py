@@ -31,7 +31,7 @@ from benchmarks.sets import DEMO, RESULTS, markdown
 
 from likewise.collection.collection import Collection
 from likewise.descriptors.extractor import Extractor
-from likewise.descriptors.recipe import load_recipe
+from likewise.descriptors.recipe import load_vector
 
 FOLDER = RESULTS / "serving"
 FILE = FOLDER / "measured.json"
@@ -102,7 +102,7 @@ def table() -> None:
 
 def alone(contents: Sequence[bytes], count: int) -> dict[str, float]:
     """Seconds of decoding and describing one picture after the other in this process."""
-    extractor = Extractor(load_recipe("default"))
+    extractor = Extractor(load_vector("default"))
     seconds, work = [], 0.0
     for content in [*contents[:4], *itertools.islice(itertools.cycle(contents), 4 * count)]:
         begin = time.perf_counter()

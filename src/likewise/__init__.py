@@ -18,12 +18,14 @@ if TYPE_CHECKING:
     from likewise._version import __version__
     from likewise.collection.collection import Collection
     from likewise.descriptors.extractor import Extractor
-    from likewise.descriptors.recipe import Recipe, load_recipe, recipe_names
+    from likewise.descriptors.recipe import VectorRecipe
+    from likewise.descriptors.shipped import recipe_names
     from likewise.downstream.descriptor import Descriptor
     from likewise.drawing import result_sheet
     from likewise.errors import LikewiseError
     from likewise.export.extraction import extract
     from likewise.inspection.inspection import inspect, inspect_pair
+    from likewise.recipes.recipe import Recipe, load_recipe
     from likewise.types import Box, Hit, Progress
 
 _HOMES = {
@@ -34,13 +36,14 @@ _HOMES = {
     "Hit": "types",
     "LikewiseError": "errors",
     "Progress": "types",
-    "Recipe": "descriptors.recipe",
+    "Recipe": "recipes.recipe",
+    "VectorRecipe": "descriptors.recipe",
     "__version__": "_version",
     "extract": "export.extraction",
     "inspect": "inspection.inspection",
     "inspect_pair": "inspection.inspection",
-    "load_recipe": "descriptors.recipe",
-    "recipe_names": "descriptors.recipe",
+    "load_recipe": "recipes.recipe",
+    "recipe_names": "descriptors.shipped",
     "result_sheet": "drawing",
 }
 
@@ -53,6 +56,7 @@ __all__ = [
     "LikewiseError",
     "Progress",
     "Recipe",
+    "VectorRecipe",
     "__version__",
     "extract",
     "inspect",

@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from likewise.collection import Collection
-from likewise.descriptors.recipe import Part, load_recipe
+from likewise.descriptors.recipe import Part, load_vector
 from likewise.evaluation import minibench
 
 REPOSITORY = Path(__file__).parents[2]
@@ -24,7 +24,7 @@ LATER = ("astronaut", "skyline")
 ASKED = ("pagoda", "cat", "lamp", "horse", "logo")
 
 # one scale and the plain mean: quick, and a choice beside the default
-PLAIN = replace(load_recipe("default"), name="plain", about="", scales=(1.0,), parts=(Part("head", "mean"),))
+PLAIN = replace(load_vector("default"), name="plain", about="", scales=(1.0,), parts=(Part("head", "mean"),))
 
 
 def make_site(folder: Path) -> None:
@@ -47,7 +47,7 @@ def make_site(folder: Path) -> None:
     (folder / "photos" / "2019" / "cut off.jpg").write_bytes(cut.read_bytes()[:4000])
     for subject in ASKED:
         _copy(folder, [shot.file for shot in truth if shot.group == subject][:4], folder / "groups" / subject)
-    for name, recipe in (("photos", load_recipe("default")), ("photos-plain", PLAIN)):
+    for name, recipe in (("photos", load_vector("default")), ("photos-plain", PLAIN)):
         with Collection.open(folder / f"{name}.likewise", recipe=recipe) as collection:
             collection.add(folder / "photos")
     shutil.copytree(folder / "photos.likewise", folder / "album.likewise")

@@ -254,14 +254,14 @@ def show_classifier(
 
 
 def _value(classifier: Classifier) -> dict[str, object]:
-    from likewise.descriptors.recipe import parse_recipe
+    from likewise.descriptors.recipe import parse_vector
 
     told = classifier.training
     return {
         "kind": told.kind,
         "classes": classifier.classes,
         "accuracy": told.accuracy,
-        "recipe": parse_recipe(told.recipe).name if told.recipe else "not known",
+        "recipe": parse_vector(told.recipe).name if told.recipe else "not known",
         "trained on": told.about,
         "vectors": told.samples,
     }

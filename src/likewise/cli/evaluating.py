@@ -27,7 +27,7 @@ from likewise.cli.scores import comparison_lines, comparison_value, gap_lines, q
 from likewise.errors import UsageError
 
 if TYPE_CHECKING:
-    from likewise.descriptors.recipe import Recipe
+    from likewise.descriptors.recipe import VectorRecipe
     from likewise.evaluation.benchmark import Benchmark
     from likewise.evaluation.report import Comparison, Report
     from likewise.evaluation.runs import Run
@@ -138,25 +138,25 @@ def evaluate(
     from likewise.evaluation.datasets import load
     from likewise.evaluation.report import report as scored
     from likewise.ranking.stages import Stage
-    from likewise.words.recipe import WordsRecipe, load_any
+    from likewise.recipes.recipe import load_recipe
 
     stages = [Stage.parse(text) for text in then or ()]
-    found = described_by(recipe, whiten, words=words) or load_any("default")
+    found = described_by(recipe, whiten, words=words) or load_recipe("default")
     changes = scoring_options(scoring, layers)
     benchmark = load(dataset, data, gt=gt, group=group)
     if distractors:
         benchmark = benchmark.with_distractors(*distractors)
     how = {"engine": engine, "device": device, "precision": precision}
-    if isinstance(found, WordsRecipe):
+    if found.words:
         if examples > 1 or feedback:
             raise UsageError(f"--examples and --feedback are for vectors, and {found.name!r} makes words")
-        ranked = partial(_by_words, found.scored(changes), how)
+        ranked = partial(_by_words, found.scored(changes).words[0], how)
     else:
         if changes:
             raise UsageError(
                 f"--scoring and --layers are for visual words, and {found.name!r} makes a vector"
             )
-        ranked = partial(_by_vectors, found, how, examples=examples, feedback=feedback)
+        ranked = partial(_by_vectors, found.vector, how, examples=examples, feedback=feedback)
     for line in gap_lines(benchmark):
         typer.echo(line, err=True)
     with progress(f"{benchmark.name}") as callback:
@@ -167,7 +167,7 @@ def evaluate(
     show(value(done), score_lines(done), as_json=as_json)
 
 
-def _by_vectors(recipe: Recipe, how: Mapping[str, Any], benchmark: Benchmark, **options: Any) -> Run:
+def _by_vectors(recipe: VectorRecipe, how: Mapping[str, Any], benchmark: Benchmark, **options: Any) -> Run:
     """Rank by the vectors of a recipe."""
     from likewise.descriptors.extractor import Extractor
     from likewise.evaluation.evaluate import evaluate as run_benchmark

@@ -11,7 +11,7 @@ from likewise.cli.options import Device, Engine, Json, MaxPixels, Precision, Rec
 from likewise.cli.output import printable, progress, show
 
 if TYPE_CHECKING:
-    from likewise.descriptors.recipe import Recipe
+    from likewise.descriptors.recipe import VectorRecipe
     from likewise.pictures import Resize
 
 Policy = Literal["square", "longest", "shortest", "area", "full"]
@@ -88,14 +88,14 @@ def extract(
 
 def _recipe(
     name: str | None, network: str | None, tap: str | None, *, pool: Pool, weights: str, resize: Resize | None
-) -> Recipe:
-    from likewise.descriptors.recipe import load_recipe
+) -> VectorRecipe:
+    from likewise.descriptors.recipe import load_vector
     from likewise.export.extraction import activations
 
     if name is not None and (network or tap):
         raise typer.BadParameter("give --recipe, or --network and --tap, not both")
     if name is not None:
-        return load_recipe(name)
+        return load_vector(name)
     if not (network and tap):
         raise typer.BadParameter("give --network and --tap, or --recipe")
     return activations(network, tap, pool, weights=weights, resize=resize)

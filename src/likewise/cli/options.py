@@ -12,7 +12,7 @@ import typer
 from likewise.errors import CollectionNotFound, UsageError
 
 if TYPE_CHECKING:
-    from likewise.words.recipe import AnyRecipe
+    from likewise.recipes.recipe import Recipe
 
 SUFFIX = ".likewise"
 VARIABLE = "LIKEWISE_COLLECTION"
@@ -22,9 +22,9 @@ Precision = Literal["f32", "bf16"]
 
 
 def _recipes() -> list[str]:
-    from likewise.words.recipe import all_recipe_names
+    from likewise.descriptors.shipped import recipe_names
 
-    return list(all_recipe_names())
+    return recipe_names()
 
 
 In = Annotated[
@@ -173,7 +173,7 @@ def _value(text: str) -> object:
 
 def described_by(
     recipe: str | None, whiten: Path | None, quantise: Path | None = None, words: Path | None = None
-) -> AnyRecipe | None:
+) -> Recipe | None:
     """The recipe that --recipe names with what the other options add; None where none is given.
 
     Raises
@@ -183,15 +183,14 @@ def described_by(
     """
     if recipe is None and whiten is None and quantise is None and words is None:
         return None
-    from likewise.words.recipe import WordsRecipe, load_any
+    from likewise.recipes.recipe import load_recipe
 
-    found = load_any(recipe or ("default" if words is None else "mof-lite0"))
-    if isinstance(found, WordsRecipe):
-        if whiten or quantise:
-            raise UsageError(f"--whiten and --quantise are for vectors, and {found.name!r} makes words")
-        return found.with_vocabulary(words) if words else found
-    if words:
+    found = load_recipe(recipe or ("default" if words is None else "mof-lite0"))
+    if (whiten or quantise) and not found.vectors:
+        raise UsageError(f"--whiten and --quantise are for vectors, and {found.name!r} makes words")
+    if words and not found.words:
         raise UsageError(f"--words is for recipes of visual words, and {found.name!r} makes a vector")
+    found = found.with_vocabulary(words) if words else found
     found = found.whitened(whiten) if whiten else found
     return found.quantised(quantise) if quantise else found
 

@@ -50,8 +50,8 @@ def learn(
     """
     from likewise.assets import cache_dir
     from likewise.descriptors.extractor import Extractor
+    from likewise.descriptors.recipe import load_vector
     from likewise.evaluation.learning import choose, gather, learn_quantiser
-    from likewise.words.recipe import load_vector
 
     new_file(output, overwrite=overwrite)
     how = load_vector(recipe or "default")
@@ -86,13 +86,13 @@ def show_quantiser(
 
 
 def _value(learned: Quantiser) -> dict[str, object]:
-    from likewise.descriptors.recipe import parse_recipe
+    from likewise.descriptors.recipe import parse_vector
 
     origin = learned.origin
     return {
         "takes": learned.dimensions,
         "bytes": learned.bytes,
-        "recipe": parse_recipe(origin.recipe).name if origin.recipe else "not known",
+        "recipe": parse_vector(origin.recipe).name if origin.recipe else "not known",
         "learned on": origin.about,
         "vectors": origin.samples,
         "pictures": len(origin.pictures),

@@ -17,9 +17,9 @@ app = typer.Typer(
 
 
 def _names() -> list[str]:
-    from likewise.words.recipe import all_recipe_names
+    from likewise.descriptors.shipped import recipe_names
 
-    return list(all_recipe_names())
+    return recipe_names()
 
 
 @app.callback()
@@ -32,9 +32,9 @@ def _default(context: typer.Context, as_json: Json = False) -> None:
 @app.command("list")
 def list_recipes(as_json: Json = False) -> None:
     """List the recipes that come with likewise."""
-    from likewise.words.recipe import load_any
+    from likewise.recipes.recipe import load_recipe
 
-    recipes = [load_any(name) for name in _names()]
+    recipes = [load_recipe(name) for name in _names()]
     value = [{"name": r.name, "network": r.network, "about": r.about, "hash": r.hash} for r in recipes]
     rows = [(r.name, r.network, r.about) for r in recipes]
     show(value, table(rows, ("recipe", "network", "about")), as_json=as_json)
@@ -48,8 +48,8 @@ def show_recipe(
     as_json: Json = False,
 ) -> None:
     """Print a recipe as TOML, a file to start your own from."""
-    from likewise.words.recipe import load_any
+    from likewise.recipes.recipe import load_recipe
 
-    recipe = load_any(name)
+    recipe = load_recipe(name)
     text = recipe.to_toml()
     show({"name": recipe.name, "hash": recipe.hash, "toml": text}, [text.rstrip()], as_json=as_json)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from likewise.descriptors.extractor import Extractor
-    from likewise.descriptors.recipe import Recipe
+    from likewise.descriptors.recipe import VectorRecipe
     from likewise.evaluation.benchmark import Benchmark
     from likewise.evaluation.reproduce.table import Cell, Table
 
@@ -238,7 +238,7 @@ def seed_002(
     show(measured, lines(measured), as_json=as_json)
 
 
-def _maker(engine: str, device: str) -> Callable[[Recipe], Extractor]:
+def _maker(engine: str, device: str) -> Callable[[VectorRecipe], Extractor]:
     from likewise.descriptors.extractor import Extractor
 
     return lambda recipe: Extractor(recipe, engine=engine, device=device)

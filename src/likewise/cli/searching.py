@@ -195,9 +195,8 @@ def compare(
 def _explain(opened: Collection, first: Path, second: Path, out: Path, max_pixels: int | None) -> None:
     from likewise.drawing_explanation import explanation_sheet
     from likewise.drawing_matches import match_sheet
-    from likewise.words.recipe import WordsRecipe
 
-    if isinstance(opened.recipe, WordsRecipe):
+    if opened.recipe.words:
         found = opened.matches(first, second, max_pixels=max_pixels)
         columns = found.first, found.second, found.matches, found.layers, found.fit
         match_sheet(first, second, *columns, out, max_pixels=max_pixels)

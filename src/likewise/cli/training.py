@@ -111,7 +111,7 @@ def train(
     The result is a recipe, DIR/recipe.toml, for --recipe of index, search and evaluate. What was held out is
     listed in DIR/held-out.csv for `likewise evaluate csv`. Stopped, the same command goes on.
     """
-    from likewise.descriptors.recipe import load_recipe
+    from likewise.descriptors.recipe import load_vector
     from likewise.evaluation.learning import choose_groups, choose_listed
     from likewise.training.fit import RATES, fit
     from likewise.training.retrieval import Settings
@@ -129,7 +129,7 @@ def train(
             folder,
             out,
             what=what,
-            recipe=load_recipe(recipe or "default"),
+            recipe=load_vector(recipe or "default"),
             settings=settings,
             hold_out=hold_out,
             whole=whole_groups,

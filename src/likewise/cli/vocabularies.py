@@ -100,14 +100,14 @@ def show_words(
 
 
 def _words_recipe(name: str) -> WordsRecipe:
-    from likewise.words.recipe import WordsRecipe, load_any, words_recipe_names
+    from likewise.recipes.recipe import load_recipe, words_recipe_names
 
-    found = load_any(name)
-    if not isinstance(found, WordsRecipe):
+    found = load_recipe(name)
+    if not found.words:
         raise UsageError(
             f"recipe {found.name!r} makes a vector, not words: take one of {', '.join(words_recipe_names())}"
         )
-    return found
+    return found.words[0]
 
 
 def _told(learned: Learned, output: Path) -> dict[str, object]:

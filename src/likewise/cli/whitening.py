@@ -150,7 +150,7 @@ def _shape(learned: Whitening) -> str:
 
 
 def _value(learned: Whitening) -> dict[str, object]:
-    from likewise.descriptors.recipe import parse_recipe
+    from likewise.descriptors.recipe import parse_vector
 
     origin = learned.origin
     return {
@@ -160,7 +160,7 @@ def _value(learned: Whitening) -> dict[str, object]:
         "regions": origin.regions,
         "exponent": origin.exponent,
         "shrinkage": origin.shrinkage,
-        "recipe": parse_recipe(origin.recipe).name if origin.recipe else "not known",
+        "recipe": parse_vector(origin.recipe).name if origin.recipe else "not known",
         "learned on": origin.about,
         "vectors": origin.samples,
         "pictures": len(origin.pictures),

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from likewise.descriptors.quantiser import Quantiser
-from likewise.descriptors.recipe import Recipe
+from likewise.descriptors.recipe import VectorRecipe
 from likewise.errors import CollectionDamaged, UsageError
 from likewise.registry import lookup
 from likewise.types import FloatArray
@@ -52,7 +52,7 @@ class Code:
             raise UsageError(f"code 'pq' needs a quantiser for {self.dimensions} numbers, not {learned_on}")
 
     @classmethod
-    def of(cls, recipe: Recipe, dimensions: int) -> Code:
+    def of(cls, recipe: VectorRecipe, dimensions: int) -> Code:
         """The code that a recipe names.
 
         Raises

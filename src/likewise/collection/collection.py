@@ -46,10 +46,11 @@ from likewise.errors import CollectionNotFound, ManifestMismatch, StorageError, 
 from likewise.inspection.explain import Explanation, check, explain
 from likewise.ranking.exact import Metric
 from likewise.ranking.stages import Stage
+from likewise.recipes.recipe import LayerRecipe, Recipe, as_recipe
 from likewise.types import CropScale, FloatArray, Hit, IntArray, ProgressCallback
 from likewise.words.extractor import WordsExtractor
 from likewise.words.layers import Layers
-from likewise.words.recipe import AnyRecipe, WordsRecipe, load_any, unlike
+from likewise.words.recipe import WordsRecipe
 from likewise.words.vocabulary import recipe_vocabulary
 
 
@@ -64,7 +65,7 @@ class Collection:
         self,
         path: Path,
         *,
-        recipe: AnyRecipe | None,
+        recipe: LayerRecipe | None,
         precision: str | None,
         factory: DescriberFactory,
         words_factory: WordsFactory,
@@ -85,7 +86,7 @@ class Collection:
         cls,
         path: str | os.PathLike[str],
         *,
-        recipe: str | AnyRecipe | None = None,
+        recipe: str | Recipe | LayerRecipe | None = None,
         engine: str = "openvino",
         precision: str | None = None,
         device: str = "cpu",
@@ -112,7 +113,7 @@ class Collection:
         CollectionDamaged, CollectionError
             When what lies there cannot be read, or was written by a newer version.
         """
-        wanted = load_any(recipe) if isinstance(recipe, str) else recipe
+        wanted = None if recipe is None else as_recipe(recipe).layers[0]
         factory = extractor_factory or partial(open_extractor, engine=engine, device=device)
         words = partial(open_words, engine=engine, device=device)
         return cls(Path(path), recipe=wanted, precision=precision, factory=factory, words_factory=words)
@@ -150,11 +151,15 @@ class Collection:
         return self._ready().manifest
 
     @property
-    def recipe(self) -> AnyRecipe:
+    def recipe(self) -> Recipe:
         """What describes its pictures."""
+        return Recipe.of(self._layer)
+
+    @property
+    def _layer(self) -> LayerRecipe:
         catalogue, wanted = self._catalogue, self._recipe
         if not catalogue:
-            return wanted or load_any("default")
+            return wanted or as_recipe("default").layers[0]
         own = recipe_of(catalogue.manifest, self.path)
         if isinstance(own, WordsRecipe) and isinstance(wanted, WordsRecipe):
             return replace(wanted, vocabulary=own.vocabulary)  # alike in all but how it asks and scores
@@ -413,7 +418,7 @@ class Collection:
         ManifestMismatch
             When the pictures would be described otherwise than the collection was.
         """
-        recipe = self.recipe
+        recipe = self._layer
         if isinstance(recipe, WordsRecipe):
             raise UsageError(f"{self.path} is a collection of visual words: ask for its matches instead")
         check(recipe)
@@ -521,7 +526,7 @@ class Collection:
 
     def info(self) -> Info:
         """Give the collection in a few numbers."""
-        return Info.of(self.path, self._ready(), self.recipe)
+        return Info.of(self.path, self._ready(), self._layer)
 
     def failures(self) -> list[Failure]:
         """Files that could not be indexed, and why."""
@@ -529,7 +534,7 @@ class Collection:
 
     def verify(self, progress: ProgressCallback | None = None) -> VerifyReport:
         """Check catalogue, manifest, vectors or sketches, segments, and that pictures' files are there."""
-        return verify(self._ready(), self.manifest, self.recipe, self.path, progress)
+        return verify(self._ready(), self.manifest, self._layer, self.path, progress)
 
     # --- within ---
 
@@ -553,7 +558,7 @@ class Collection:
         if isinstance(wanted, WordsRecipe) and isinstance(own, WordsRecipe) and not wanted.vocabulary:
             wanted = replace(wanted, vocabulary=own.vocabulary)
         if wanted and wanted.hash != catalogue.manifest.recipe_hash:
-            difference = unlike(own, wanted)
+            difference = Recipe.of(own).difference(Recipe.of(wanted))
             self.close()
             raise ManifestMismatch(
                 f"{self.path} was made by another recipe ({difference}); "
@@ -596,7 +601,7 @@ class Collection:
             return self._describer
 
     def _made(self, precision: str, streams: int) -> AnyDescriber:
-        recipe = self.recipe
+        recipe = self._layer
         if isinstance(recipe, WordsRecipe):
             return self._words_factory(recipe, precision=precision, streams=streams)
         return self._factory(recipe, precision=precision, streams=streams)
@@ -609,7 +614,7 @@ class Collection:
 
     def _segments(self) -> Segments | None:
         """The segments of a collection of visual words."""
-        recipe = self.recipe
+        recipe = self._layer
         if not isinstance(recipe, WordsRecipe):
             return None
         return Segments(self.path, recipe_vocabulary(recipe).sizes)
@@ -619,7 +624,7 @@ class Collection:
     ) -> Searcher | SketchSearcher:
         """One moment of the collection, ready to be asked; parameters as for `search`."""
         self._ready()
-        if isinstance(self.recipe, WordsRecipe):
+        if isinstance(self._layer, WordsRecipe):
             return self._words_asker(max_pixels, scoring)
         if scoring:
             raise UsageError(f"scoring is for visual words, and {self.path} is a collection of vectors")
@@ -638,7 +643,7 @@ class Collection:
 
     def _words(self) -> Layers:
         with self._lock:
-            catalogue, recipe, segments = self._ready(), self.recipe, self._segments()
+            catalogue, recipe, segments = self._ready(), self._layer, self._segments()
             if self._layers is None or self._layers[0] != catalogue.generation:
                 if not isinstance(recipe, WordsRecipe) or segments is None:
                     raise UsageError(f"{self.path} is a collection of vectors, not of visual words")
@@ -648,7 +653,7 @@ class Collection:
 
     def _vectors(self) -> Snapshot:
         with self._lock:
-            catalogue, recipe = self._ready(), self.recipe
+            catalogue, recipe = self._ready(), self._layer
             if isinstance(recipe, WordsRecipe):
                 raise UsageError(
                     f"{self.path} is a collection of visual words, which has no vectors: index the pictures "

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from likewise.collection.belongings import VOCABULARY
 from likewise.descriptors.manifest import Manifest
-from likewise.descriptors.recipe import Recipe
+from likewise.descriptors.recipe import VectorRecipe
 from likewise.errors import CollectionDamaged, UsageError
 from likewise.pictures import Loaded, Source
+from likewise.recipes.recipe import LayerRecipe, parse_recipe
 from likewise.types import Box, CropScale, FloatArray
-from likewise.words.recipe import AnyRecipe, WordsRecipe, parse_any
+from likewise.words.recipe import WordsRecipe
 
 if TYPE_CHECKING:
     from likewise.words.extractor import WordsExtractor
@@ -24,7 +25,7 @@ class Describer(Protocol):
     """Two steps from a picture to its vector, both safe to call from many threads at once."""
 
     @property
-    def recipe(self) -> Recipe:
+    def recipe(self) -> VectorRecipe:
         """What it does."""
 
     @property
@@ -62,7 +63,7 @@ AnyDescriber: TypeAlias = "Describer | WordsExtractor"
 class DescriberFactory(Protocol):
     """Makes a describer when the first picture needs one."""
 
-    def __call__(self, recipe: Recipe, *, precision: str, streams: int) -> MapDescriber:
+    def __call__(self, recipe: VectorRecipe, *, precision: str, streams: int) -> MapDescriber:
         """Make one whose `Describer.describe` will be called by ``streams`` threads at once."""
 
 
@@ -73,7 +74,9 @@ class WordsFactory(Protocol):
         """Make one whose `WordsExtractor.describe` will be called by ``streams`` threads at once."""
 
 
-def open_extractor(recipe: Recipe, *, precision: str, streams: int, engine: str, device: str) -> MapDescriber:
+def open_extractor(
+    recipe: VectorRecipe, *, precision: str, streams: int, engine: str, device: str
+) -> MapDescriber:
     """Make the describer that runs a network."""
     # Searching by id or by vector must not pay for the inference engine, which this import brings in.
     from likewise.descriptors.extractor import Extractor
@@ -91,7 +94,7 @@ def open_words(
     return WordsExtractor(recipe, engine=engine, device=device, precision=precision, streams=streams)
 
 
-def recipe_of(manifest: Manifest, path: Path) -> AnyRecipe:
+def recipe_of(manifest: Manifest, path: Path) -> LayerRecipe:
     """The recipe that a collection's pictures were described by; its vocabulary is the collection's own copy.
 
     Raises
@@ -107,8 +110,8 @@ def recipe_of(manifest: Manifest, path: Path) -> AnyRecipe:
 
 
 @cache
-def _parsed(toml: str, path: str) -> AnyRecipe:
+def _parsed(toml: str, path: str) -> LayerRecipe:
     try:
-        return parse_any(toml, origin=f"the manifest of {path}")
+        return parse_recipe(toml, origin=f"the manifest of {path}").layers[0]
     except UsageError as error:
         raise CollectionDamaged(f"{error}; restore the collection from a copy, or index again") from error

@@ -8,8 +8,9 @@ from pathlib import Path
 from likewise.collection.catalogue import Catalogue
 from likewise.descriptors.manifest import Manifest
 from likewise.ranking.exact import Metric
+from likewise.recipes.recipe import LayerRecipe
 from likewise.types import FloatArray, IntArray
-from likewise.words.recipe import AnyRecipe, WordsRecipe
+from likewise.words.recipe import WordsRecipe
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ class Info:
     changed: float
 
     @classmethod
-    def of(cls, path: Path, catalogue: Catalogue, recipe: AnyRecipe) -> Info:
+    def of(cls, path: Path, catalogue: Catalogue, recipe: LayerRecipe) -> Info:
         """Ask the catalogue in a folder, whose pictures that recipe described."""
         return cls(
             path=path,

@@ -14,10 +14,11 @@ from likewise.collection.reports import Fault, VerifyReport
 from likewise.collection.segments import Segments
 from likewise.collection.walk import is_gone
 from likewise.descriptors.manifest import Manifest
-from likewise.descriptors.recipe import Recipe
+from likewise.descriptors.recipe import VectorRecipe
 from likewise.errors import CollectionDamaged, WeightsError
+from likewise.recipes.recipe import LayerRecipe
 from likewise.types import FloatArray, Progress, ProgressCallback
-from likewise.words.recipe import AnyRecipe, WordsRecipe
+from likewise.words.recipe import WordsRecipe
 from likewise.words.sketch import fault_of
 from likewise.words.vocabulary import Vocabulary
 
@@ -30,7 +31,7 @@ _AGAIN = "remove it and index its file again"
 def verify(
     catalogue: Catalogue,
     manifest: Manifest,
-    recipe: AnyRecipe,
+    recipe: LayerRecipe,
     folder: Path,
     progress: ProgressCallback | None = None,
 ) -> VerifyReport:
@@ -74,7 +75,7 @@ def _values(catalogue: Catalogue) -> Iterator[Fault]:
             yield Fault("database", "catalogue", str(error))
 
 
-def _rows(catalogue: Catalogue, manifest: Manifest, recipe: AnyRecipe, folder: Path) -> Iterator[Fault]:
+def _rows(catalogue: Catalogue, manifest: Manifest, recipe: LayerRecipe, folder: Path) -> Iterator[Fault]:
     if isinstance(recipe, WordsRecipe):
         return _words(catalogue, recipe, folder)
     return _vectors(catalogue, recipe, Code.of(recipe, manifest.dimensions))
@@ -100,7 +101,7 @@ def _sketches(catalogue: Catalogue, segments: Segments) -> Iterator[Fault]:
         yield Fault("segment-damaged", str(path), message)
 
 
-def _manifest(manifest: Manifest, recipe: AnyRecipe) -> Iterator[Fault]:
+def _manifest(manifest: Manifest, recipe: LayerRecipe) -> Iterator[Fault]:
     if recipe.hash != manifest.recipe_hash:
         message = (
             f"the recipe is not the one that made the vectors: {recipe.hash}, not {manifest.recipe_hash}"
@@ -116,7 +117,7 @@ def _pairs(catalogue: Catalogue) -> Iterator[Fault]:
         yield Fault("vector-stray", f"id {picture}", f"vector {picture} has no picture")
 
 
-def _vectors(catalogue: Catalogue, recipe: Recipe, code: Code) -> Iterator[Fault]:
+def _vectors(catalogue: Catalogue, recipe: VectorRecipe, code: Code) -> Iterator[Fault]:
     # pq keeps no lengths
     unit = bool(recipe.transforms) and recipe.transforms[-1].kind == "l2" and recipe.code != "pq"
     for block in catalogue.codes():

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from likewise.descriptors.pooling import POOLINGS, Pooling
-from likewise.descriptors.recipe import Part, Recipe
+from likewise.descriptors.recipe import Part, VectorRecipe
 from likewise.networks.card import Card, Preprocessing
 from likewise.networks.modules import build
 from likewise.networks.weights import choose
@@ -41,7 +41,7 @@ class Normalise(nn.Module):
 class DevicePart(nn.Module):
     """Normalisation, network up to its last tap, and the pooling of each part of a recipe."""
 
-    def __init__(self, card: Card, recipe: Recipe, tensors: Mapping[str, np.ndarray]) -> None:
+    def __init__(self, card: Card, recipe: VectorRecipe, tensors: Mapping[str, np.ndarray]) -> None:
         super().__init__()
         taps = list(dict.fromkeys(card.tap(part.tap).name for part in recipe.parts))
         self.normalise = Normalise(choose(card, recipe.weights).preprocessing)
@@ -58,7 +58,7 @@ class DevicePart(nn.Module):
 class MapPart(nn.Module):
     """Normalisation and network: the maps themselves, one for each tap of a recipe."""
 
-    def __init__(self, card: Card, recipe: Recipe, tensors: Mapping[str, np.ndarray]) -> None:
+    def __init__(self, card: Card, recipe: VectorRecipe, tensors: Mapping[str, np.ndarray]) -> None:
         super().__init__()
         taps = list(dict.fromkeys(card.tap(part.tap).name for part in recipe.parts))
         self.normalise = Normalise(choose(card, recipe.weights).preprocessing)

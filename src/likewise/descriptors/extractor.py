@@ -15,7 +15,7 @@ import numpy as np
 from likewise._version import __version__
 from likewise.descriptors.chain import Chain
 from likewise.descriptors.manifest import Manifest
-from likewise.descriptors.recipe import Part, Recipe, load_recipe
+from likewise.descriptors.recipe import Part, VectorRecipe, load_vector
 from likewise.descriptors.transforms import l2
 from likewise.engines import Engine, Program, open_engine
 from likewise.errors import BadRecipe, UsageError
@@ -53,14 +53,14 @@ class Extractor:
 
     def __init__(
         self,
-        recipe: Recipe | str = "default",
+        recipe: VectorRecipe | str = "default",
         *,
         engine: str = "openvino",
         device: str = "cpu",
         precision: str = "f32",
         streams: int = 1,
     ) -> None:
-        self.recipe = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
+        self.recipe = recipe if isinstance(recipe, VectorRecipe) else load_vector(recipe)
         self._card = find(self.recipe.network)
         _check(self.recipe, self._card)
         weights = choose(self._card, self.recipe.weights)
@@ -201,7 +201,7 @@ class Extractor:
 class _Builder:
     """Builds the torch module when an engine has no compiled model; the only way from here to torch."""
 
-    def __init__(self, card: Card, recipe: Recipe, file: WeightsFile) -> None:
+    def __init__(self, card: Card, recipe: VectorRecipe, file: WeightsFile) -> None:
         self.card, self.recipe, self.file = card, recipe, file
 
     def __call__(self, *, maps: bool = False) -> nn.Module:
@@ -215,7 +215,7 @@ def _sum(vectors: list[FloatArray]) -> FloatArray:
     return np.asarray(np.sum(vectors, axis=0, dtype=np.float32), np.float32)
 
 
-def _taps(recipe: Recipe, card: Card) -> list[str]:
+def _taps(recipe: VectorRecipe, card: Card) -> list[str]:
     return [card.tap(part.tap).name for part in recipe.parts]
 
 
@@ -225,13 +225,13 @@ def _width(part: Part, card: Card) -> int:
     return learned.projection.shape[1] if learned else card.tap(part.tap).channels
 
 
-def _is_fixed(recipe: Recipe, card: Card) -> bool:
+def _is_fixed(recipe: VectorRecipe, card: Card) -> bool:
     """Whether the parts need pictures of one size: fully connected layers do, and some transformers."""
     whole = any(card.tap(part.tap).stride == 0 for part in recipe.parts)
     return bool(card.input_size) and (whole or not card.chain)
 
 
-def _check(recipe: Recipe, card: Card) -> None:
+def _check(recipe: VectorRecipe, card: Card) -> None:
     """Refuse what cannot run: a map that is not pooled, or another size than the network takes."""
     for part in recipe.parts:
         tap = card.tap(part.tap)

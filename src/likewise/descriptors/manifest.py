@@ -24,7 +24,7 @@ class Manifest:
     recipe
         The recipe as TOML.
     recipe_hash
-        `Recipe.hash`.
+        `VectorRecipe.hash`.
     weights_hash
         Identity of the network's weights.
     engine, precision

@@ -1,6 +1,6 @@
-"""A recipe says how a picture becomes a vector.
+"""A recipe of one vector: how a picture becomes it, alone or as a layer of a recipe of several.
 
-Recipes are small TOML files::
+It is a small TOML file::
 
     name = "gem"
     about = "generalised mean of VGG16's last map"
@@ -27,15 +27,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-import tomllib
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass, field, replace
-from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal, TypeVar
 
 from likewise.descriptors.learned import Sample, digest_of
 from likewise.descriptors.quantiser import Quantiser
+from likewise.descriptors.shipped import RecipeText, recipe_text
 from likewise.descriptors.tables import (
     Option,
     as_list,
@@ -48,9 +47,13 @@ from likewise.descriptors.tables import (
 )
 from likewise.descriptors.transforms import Whitening
 from likewise.errors import BadRecipe, UsageError
+from likewise.networks import find
 from likewise.networks.weights import identity_of
 from likewise.pictures import Resize
-from likewise.registry import lookup
+
+T = TypeVar("T")
+
+KIND = "vector"
 
 POOLS: dict[str, dict[str, Option]] = {
     "none": {},
@@ -169,7 +172,7 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Recipe:
+class VectorRecipe:
     """How a picture becomes a vector.
 
     Attributes
@@ -194,6 +197,8 @@ class Recipe:
         When a weights file is not there, or is none.
     """
 
+    kind: ClassVar[str] = KIND
+
     name: str
     network: str
     parts: tuple[Part, ...]
@@ -211,7 +216,7 @@ class Recipe:
         choose("distance", self.distance, ("cosine", "l2"))
         choose("code", self.code, CODES)
         if (self.code == "pq") != bool(self.quantiser):
-            raise BadRecipe("code 'pq' and a quantiser belong together; Recipe.quantised(path) sets both")
+            raise BadRecipe("code 'pq' and a quantiser belong together: quantised(path) sets both")
         if self.weights.endswith(".safetensors") and not self.weights_sha256:
             path = Path(self.weights).absolute()
             object.__setattr__(self, "weights", str(path))
@@ -248,8 +253,18 @@ class Recipe:
         text = json.dumps(table, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 
+    @property
+    def receptive_field(self) -> int:
+        """Side of the largest receptive field among its taps, in pixels of the resized picture.
+
+        0 when a tap sees the whole picture, or its field is not known.
+        """
+        card = find(self.network)
+        fields = [card.tap(part.tap).field for part in self.parts]
+        return 0 if 0 in fields else max(fields)
+
     def to_toml(self) -> str:
-        """Write the recipe such that `parse_recipe` gives an equal one, all defaults spelt out."""
+        """Write the recipe such that `parse_vector` gives an equal one, all defaults spelt out."""
         steps = [{"kind": step.kind, **step.options} for step in self.transforms]
         head = {key: getattr(self, key) for key in _SCALARS}
         if self.quantiser:
@@ -260,11 +275,11 @@ class Recipe:
             text += ["", "[[parts]]", *toml_lines(asdict(part))]
         return "\n".join(text) + "\n"
 
-    def difference(self, other: Recipe) -> str:
+    def difference(self, other: VectorRecipe) -> str:
         """What differs between two recipes, as ``key this against other, ...``; empty when nothing does."""
         return difference(self._canonical(), other._canonical())
 
-    def tuned(self, path: Path) -> Recipe:
+    def tuned(self, path: Path) -> VectorRecipe:
         """Give this recipe with the network's weights from a file.
 
         Raises
@@ -274,7 +289,7 @@ class Recipe:
         """
         return replace(self, name=f"{self.name}-tuned", weights=str(path), weights_sha256="")
 
-    def whitened(self, path: Path) -> Recipe:
+    def whitened(self, path: Path) -> VectorRecipe:
         """Give this recipe with the whitening that a file holds, and L2 normalisation after it.
 
         A whitening of finished vectors comes after the recipe's own transforms; one that was learned on the
@@ -296,7 +311,7 @@ class Recipe:
             return replace(self, name=name, parts=parts)
         return replace(self, name=name, transforms=(*self.transforms, Step.whiten(path), Step("l2")))
 
-    def quantised(self, path: Path) -> Recipe:
+    def quantised(self, path: Path) -> VectorRecipe:
         """Give this recipe with vectors stored as code ``pq``, by the quantiser that a file holds.
 
         Raises
@@ -313,7 +328,7 @@ class Recipe:
         """Refuse what was learned on vectors of another kind."""
         if not origin.recipe:
             return
-        other = parse_recipe(origin.recipe, origin=what)
+        other = parse_vector(origin.recipe, origin=what)
         if unlike := difference(_only(self._canonical(), _SPACE), _only(other._canonical(), _SPACE)):
             raise BadRecipe(
                 f"{what} was learned for recipe {other.name!r}, which differs from {self.name!r}: {unlike}; "
@@ -344,8 +359,8 @@ def _beyond(given: Mapping[str, Any], defaults: Mapping[str, Option]) -> dict[st
     return {key: value for key, value in given.items() if key not in defaults or value != defaults[key]}
 
 
-def parse_recipe(text: str, *, origin: str = "recipe", folder: Path | None = None) -> Recipe:
-    """Read a recipe from TOML text.
+def parse_vector(text: str, *, origin: str = "recipe", folder: Path | None = None) -> VectorRecipe:
+    """Read a recipe of one vector from TOML text; of a recipe of several layers, the first that is one.
 
     Parameters
     ----------
@@ -357,46 +372,62 @@ def parse_recipe(text: str, *, origin: str = "recipe", folder: Path | None = Non
     Raises
     ------
     BadRecipe
-        When it is not TOML, a key is unknown (the nearest known one is named), or a value cannot be used.
+        When it is not TOML, a key is unknown (the nearest known one is named), a value cannot be used, or
+        no layer makes a vector.
     """
-    try:
-        return _recipe(tomllib.loads(text), folder or Path())
-    except (ValueError, OverflowError, RecursionError) as error:  # also numbers and nests of endless length
-        raise BadRecipe(f"{origin} is not a TOML file: {error}") from error
-    except UsageError as error:
-        raise BadRecipe(f"{origin}: {error}") from None
+    return _first(RecipeText(text, origin, folder))
 
 
-def load_recipe(name_or_path: str | Path) -> Recipe:
-    """Find a recipe by the name of a shipped one, or by the path of a ``.toml`` file.
+def load_vector(name_or_path: str | Path) -> VectorRecipe:
+    """The same by the name of a shipped recipe, or by the path of a ``.toml`` file.
 
     Raises
     ------
     UnknownName
         When no shipped recipe is called that.
     BadRecipe
-        When the file cannot be read or understood.
+        When the file cannot be read or understood, or no layer makes a vector.
     """
-    if isinstance(name_or_path, str) and not name_or_path.endswith(".toml"):
-        lookup("recipe", name_or_path, dict.fromkeys(recipe_names()))
-        shipped = files("likewise") / "recipes" / f"{name_or_path}.toml"
-        return parse_recipe(shipped.read_text("utf-8"), origin=f"recipe {name_or_path!r}")
-    path = Path(name_or_path)
+    return _first(recipe_text(name_or_path))
+
+
+def _first(written: RecipeText) -> VectorRecipe:
+    def first() -> VectorRecipe:
+        head, layers = written.layers()
+        for layer in layers:
+            if layer.get("kind", KIND) == KIND:
+                return read_vector(layer, written.folder or Path())
+        name = head.get("name", layers[0].get("name", ""))
+        raise BadRecipe(f"recipe {name!r} makes visual words, and this needs a recipe that makes a vector")
+
+    return understood(written.origin, first)
+
+
+def understood(origin: str, read: Callable[[], T]) -> T:
+    """What reading gives; its errors name where it was read from.
+
+    Raises
+    ------
+    BadRecipe
+        When it is not TOML, or cannot be used.
+    """
     try:
-        text = path.read_text("utf-8")
-    except (OSError, ValueError) as error:
-        raise BadRecipe(f"recipe file {path} cannot be read: {error}") from error
-    return parse_recipe(text, origin=str(path), folder=path.parent)
+        return read()
+    except (ValueError, OverflowError, RecursionError) as error:  # also numbers and nests of endless length
+        raise BadRecipe(f"{origin} is not a TOML file: {error}") from error
+    except UsageError as error:
+        raise BadRecipe(f"{origin}: {error}") from None
 
 
-def recipe_names() -> list[str]:
-    """Names of the shipped recipes, ``default`` first."""
-    entries = (files("likewise") / "recipes").iterdir()
-    names = [entry.name.removesuffix(".toml") for entry in entries if entry.name.endswith(".toml")]
-    return sorted(names, key=lambda name: (name != "default", name))
+def read_vector(given: Mapping[str, Any], folder: Path) -> VectorRecipe:
+    """Read the table of a layer of kind ``vector``, whose relative paths begin in a folder.
 
-
-def _recipe(table: dict[str, Any], folder: Path) -> Recipe:
+    Raises
+    ------
+    UsageError
+        When a key is unknown or a value cannot be used.
+    """
+    table = {key: value for key, value in given.items() if key != "kind"}
     known_keys(table, [*_SCALARS, *_NESTED], "the recipe")
     scalars = {key: value for key, value in table.items() if key in _SCALARS}
     lists: dict[str, Any] = {}
@@ -412,7 +443,7 @@ def _recipe(table: dict[str, Any], folder: Path) -> Recipe:
     if str(weights := scalars.get("weights", "")).endswith(".safetensors"):
         scalars["weights"] = str(folder / weights)
     resize = _resize(table.get("resize", {}))
-    return Recipe(resize=resize, parts=parts, **settle(scalars, _SCALARS, "the recipe"), **lists)
+    return VectorRecipe(resize=resize, parts=parts, **settle(scalars, _SCALARS, "the recipe"), **lists)
 
 
 def _resize(table: Any) -> Resize:

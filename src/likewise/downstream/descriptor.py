@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 
 from likewise.assets import cache_dir
 from likewise.descriptors.extractor import Extractor
-from likewise.descriptors.recipe import Recipe
+from likewise.descriptors.recipe import VectorRecipe
 from likewise.errors import UsageError
 from likewise.evaluation.vectors import View, describe
 from likewise.types import FloatArray
@@ -27,7 +27,7 @@ class Descriptor(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
     Parameters
     ----------
     recipe
-        A `likewise.Recipe`, the name of a shipped one, or the path of a TOML file.
+        A `likewise.VectorRecipe`, the name of a shipped one, or the path of a TOML file.
     engine, device, precision
         As for `likewise.Extractor`.
 
@@ -42,7 +42,7 @@ class Descriptor(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
 
     def __init__(
         self,
-        recipe: str | Recipe = "default",
+        recipe: str | VectorRecipe = "default",
         *,
         engine: str = "openvino",
         device: str = "cpu",

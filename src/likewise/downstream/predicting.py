@@ -13,7 +13,7 @@ import numpy as np
 from likewise.collection.describing import Describer
 from likewise.collection.walk import walk
 from likewise.descriptors.extractor import Extractor
-from likewise.descriptors.recipe import parse_recipe
+from likewise.descriptors.recipe import parse_vector
 from likewise.downstream.classifier import Classifier
 from likewise.engines import cores
 from likewise.errors import BadPicture, ManifestMismatch, UsageError
@@ -70,7 +70,7 @@ def opened_for(
     told = classifier.training
     if not told.recipe:
         raise UsageError(f"{path} does not say how its vectors were made")
-    recipe = parse_recipe(told.recipe, origin=str(path))
+    recipe = parse_vector(told.recipe, origin=str(path))
     extractor = Extractor(recipe, engine=engine, device=device, precision=precision)
     if told.weights_hash and extractor.manifest.weights_hash != told.weights_hash:
         raise ManifestMismatch(

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
+from functools import singledispatch
 from pathlib import Path
 
 from likewise.descriptors.learned import Sample, known_by
 from likewise.descriptors.manifest import Manifest
-from likewise.descriptors.recipe import Part, Recipe
+from likewise.descriptors.recipe import Part, VectorRecipe
 from likewise.descriptors.tables import Option
 from likewise.descriptors.transforms import Whitening
 from likewise.evaluation.benchmark import Benchmark
-from likewise.evaluation.crops import CropMode, receptive_field
+from likewise.evaluation.crops import CropMode
 from likewise.evaluation.metrics import Rule
 from likewise.pictures import Resize
-from likewise.words.recipe import AnyRecipe, WordsRecipe
+from likewise.recipes.recipe import LayerRecipe
+from likewise.words.recipe import WordsRecipe
 from likewise.words.vocabulary import recipe_vocabulary
 
 _CROPS: dict[str, str] = {
@@ -130,7 +132,7 @@ class Card:
 
 def make_card(
     benchmark: Benchmark,
-    recipe: AnyRecipe,
+    recipe: LayerRecipe,
     manifest: Manifest,
     *,
     crop: CropMode,
@@ -152,7 +154,7 @@ def make_card(
     WeightsMissing, BadWeights
         When a whitening or a vocabulary that the recipe names cannot be read.
     """
-    of_recipe = _of_words(recipe) if isinstance(recipe, WordsRecipe) else _of_vector(recipe)
+    of_recipe = _facts(recipe)
     legacy = (LEGACY,) if crop == "legacy-crow" else ()
     return Card(
         benchmark=benchmark.name,
@@ -167,7 +169,7 @@ def make_card(
         ranked=ranked,
         rule=rule,
         crop=crop,
-        margin=receptive_field(recipe) / 2 if crop == "widened" else 0,
+        margin=recipe.receptive_field / 2 if crop == "widened" else 0,
         recipe=recipe.name,
         recipe_hash=recipe.hash if of_recipe.words else manifest.recipe_hash,
         network=manifest.network,
@@ -212,7 +214,13 @@ class _Facts:
     words: Mapping[str, str] = field(default_factory=dict)
 
 
-def _of_vector(recipe: Recipe) -> _Facts:
+@singledispatch
+def _facts(recipe: LayerRecipe) -> _Facts:
+    raise NotImplementedError(f"no card for recipes of kind {recipe.kind}")
+
+
+@_facts.register
+def _(recipe: VectorRecipe) -> _Facts:
     origins = tuple(_whitening(options).origin for options in _learned(recipe))
     return _Facts(
         parts=tuple(_part(part) for part in recipe.parts),
@@ -226,7 +234,8 @@ def _of_vector(recipe: Recipe) -> _Facts:
     )
 
 
-def _of_words(recipe: WordsRecipe) -> _Facts:
+@_facts.register
+def _(recipe: WordsRecipe) -> _Facts:
     patches, vocabulary = recipe.patches, recipe_vocabulary(recipe)
     layers, scoring, fusion = vocabulary.layers, recipe.scoring, recipe.fusion
     asked = fusion.chosen(tuple(layers))
@@ -283,7 +292,7 @@ def _resize(resize: Resize) -> str:
     )
 
 
-def _learned(recipe: Recipe) -> Iterator[Mapping[str, Option]]:
+def _learned(recipe: VectorRecipe) -> Iterator[Mapping[str, Option]]:
     """The options that name the file of a whitening: of transforms, and of poolings that whiten regions."""
     tables = [step.options for step in recipe.transforms] + [part.options for part in recipe.parts]
     return (options for options in tables if options.get("file"))

@@ -8,10 +8,9 @@ from typing import Literal, TypeAlias, get_args
 from likewise.errors import UsageError
 from likewise.evaluation.benchmark import Benchmark, Query
 from likewise.evaluation.vectors import View
-from likewise.networks import find
 from likewise.pictures import size_of
+from likewise.recipes.recipe import LayerRecipe
 from likewise.types import Box
-from likewise.words.recipe import AnyRecipe, WordsRecipe
 
 CropMode: TypeAlias = Literal["box", "full", "widened", "legacy-crow"]
 """What of a query picture is looked for.
@@ -34,7 +33,7 @@ def possible_crop(crop: CropMode, benchmark: Benchmark) -> CropMode:
     raise UsageError(f"crop {crop!r} needs query boxes, and {benchmark.name} has none: use --crop full")
 
 
-def query_view(query: Query, crop: CropMode, recipe: AnyRecipe) -> View:
+def query_view(query: Query, crop: CropMode, recipe: LayerRecipe) -> View:
     """What of a query picture is described."""
     box = query.box
     if box is None or crop == "full":
@@ -46,28 +45,15 @@ def query_view(query: Query, crop: CropMode, recipe: AnyRecipe) -> View:
     return View(query.picture, box)
 
 
-def _widened(box: Box, picture: Path, recipe: AnyRecipe) -> Box:
+def _widened(box: Box, picture: Path, recipe: LayerRecipe) -> Box:
     """The box and half a receptive field around it, which is a length of the resized picture."""
-    field = receptive_field(recipe)
+    field = recipe.receptive_field
     if not field:
         raise UsageError(
             f"crop 'widened' needs a known receptive field, and a tap of recipe {recipe.name!r} has none: "
             "use --crop box"
         )
     width, height = size_of(picture)
-    resize = recipe.patches.resize if isinstance(recipe, WordsRecipe) else recipe.resize
-    wide, high = resize.target(width, height)
+    wide, high = recipe.resize.target(width, height)
     across, down = field / 2 * width / wide, field / 2 * height / high
     return Box(box.x1 - across, box.y1 - down, box.x2 + across, box.y2 + down)
-
-
-def receptive_field(recipe: AnyRecipe) -> int:
-    """Side of the largest receptive field among a recipe's taps, in pixels of the resized picture.
-
-    That of visual words is the largest patch. 0 when a tap sees the whole picture, or its field is not known.
-    """
-    if isinstance(recipe, WordsRecipe):
-        return round(recipe.patches.size / min(recipe.patches.scales))
-    card = find(recipe.network)
-    fields = [card.tap(part.tap).field for part in recipe.parts]
-    return 0 if 0 in fields else max(fields)

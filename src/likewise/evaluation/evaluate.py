@@ -13,7 +13,7 @@ from typing import cast
 import numpy as np
 
 from likewise.descriptors.manifest import Manifest
-from likewise.descriptors.recipe import Recipe
+from likewise.descriptors.recipe import VectorRecipe
 from likewise.errors import UsageError
 from likewise.evaluation.benchmark import Benchmark
 from likewise.evaluation.card import ASKED_WITH, JUDGED, Card, make_card
@@ -27,8 +27,8 @@ from likewise.ranking.gallery import Gallery
 from likewise.ranking.leaving_out import rank_others
 from likewise.ranking.localise import Localiser, Mapper
 from likewise.ranking.stages import Localise, Ranked, Stage, rank
+from likewise.recipes.recipe import LayerRecipe
 from likewise.types import Box, FloatArray, IntArray, Progress, ProgressCallback
-from likewise.words.recipe import AnyRecipe
 
 KEPT = 1 << 25
 """Places of all rankings together that a run keeps: 256 MiB, all 10 000 of a gallery for 3 000 queries."""
@@ -149,7 +149,7 @@ def gather(
     )
 
 
-def views_of(benchmark: Benchmark, crop: CropMode, recipe: AnyRecipe) -> list[View]:
+def views_of(benchmark: Benchmark, crop: CropMode, recipe: LayerRecipe) -> list[View]:
     """What has to be described: queries first, then the gallery; errors as for `evaluate`."""
     crop = possible_crop(crop, benchmark)
     queries = [query_view(query, crop, recipe) for query in benchmark.queries]
@@ -179,7 +179,7 @@ def readable_of(
 
 def ranked_run(
     material: Material,
-    recipe: Recipe,
+    recipe: VectorRecipe,
     manifest: Manifest,
     *,
     out: Path,

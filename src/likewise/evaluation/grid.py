@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from likewise.descriptors.recipe import POOLS, Part, Recipe
+from likewise.descriptors.recipe import POOLS, Part, VectorRecipe
 from likewise.descriptors.tables import choose
 from likewise.networks import find
 from likewise.pictures import Resize
@@ -63,11 +63,13 @@ class Grid:
         return columns
 
     @property
-    def recipe(self) -> Recipe:
+    def recipe(self) -> VectorRecipe:
         """All taps and poolings side by side in one vector."""
         return self.only(*self.columns)
 
-    def only(self, *places: tuple[str, str]) -> Recipe:
+    def only(self, *places: tuple[str, str]) -> VectorRecipe:
         """The recipe of some taps and poolings."""
         parts = tuple(Part(tap, pool) for tap, pool in places)
-        return Recipe(f"sweep of {self.network}", self.network, parts, self.resize, weights=self.weights)
+        return VectorRecipe(
+            f"sweep of {self.network}", self.network, parts, self.resize, weights=self.weights
+        )

@@ -14,7 +14,7 @@ from likewise.descriptors.estimators import PairWhitening, PCAWhitening
 from likewise.descriptors.learned import Sample, fingerprint, known_by
 from likewise.descriptors.pieces import learn_pieces
 from likewise.descriptors.quantiser import Quantiser
-from likewise.descriptors.recipe import Recipe
+from likewise.descriptors.recipe import VectorRecipe
 from likewise.descriptors.regions import region_vectors
 from likewise.descriptors.transforms import Whitening
 from likewise.errors import BadPicture, UsageError
@@ -29,7 +29,7 @@ class Mapper(Protocol):
     """What gives the maps of pictures; a `likewise.Extractor` does."""
 
     @property
-    def recipe(self) -> Recipe:
+    def recipe(self) -> VectorRecipe:
         """How it describes pictures."""
 
     def prepare(self, source: Source) -> Loaded:
@@ -180,7 +180,7 @@ def gather_regions(
     return Gathered(about, np.concatenate(found), None, tuple(sorted(pictures)), failures)
 
 
-def _rmac_of(recipe: Recipe) -> int:
+def _rmac_of(recipe: VectorRecipe) -> int:
     """Which part of a recipe has regions."""
     places = [number for number, part in enumerate(recipe.parts) if part.pool == "rmac"]
     if len(places) != 1:
@@ -197,7 +197,11 @@ def _refuse_nothing(found: Sequence[object], failures: dict[Path, BadPicture]) -
 
 
 def learn_whitening(
-    gathered: Gathered, estimator: PCAWhitening | PairWhitening, recipe: Recipe, *, regions: bool = False
+    gathered: Gathered,
+    estimator: PCAWhitening | PairWhitening,
+    recipe: VectorRecipe,
+    *,
+    regions: bool = False,
 ) -> Whitening:
     """Fit an estimator, and remember on what.
 
@@ -216,7 +220,7 @@ def learn_whitening(
 
 
 def learn_quantiser(
-    gathered: Gathered, count: int, recipe: Recipe, *, progress: ProgressCallback | None = None
+    gathered: Gathered, count: int, recipe: VectorRecipe, *, progress: ProgressCallback | None = None
 ) -> Quantiser:
     """Learn the pieces of a product quantiser of ``count`` bytes, and remember on what.
 

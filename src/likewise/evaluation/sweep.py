@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from likewise.assets import replacing
 from likewise.descriptors.estimators import PCAWhitening
-from likewise.descriptors.recipe import Recipe
+from likewise.descriptors.recipe import VectorRecipe
 from likewise.descriptors.transforms import l2
 from likewise.errors import UsageError
 from likewise.evaluation.benchmark import Benchmark, pictures_below
@@ -31,7 +31,7 @@ from likewise.pictures import Loaded
 from likewise.ranking.exact import search
 from likewise.types import FloatArray, ProgressCallback
 
-MakeDescriber: TypeAlias = Callable[[Recipe], Describer]
+MakeDescriber: TypeAlias = Callable[[VectorRecipe], Describer]
 
 TIMED = 8
 """Pictures on which the milliseconds are measured."""

@@ -20,7 +20,7 @@ from safetensors.numpy import save_file
 from likewise.assets import replacing, sha256_file
 from likewise.descriptors.batches import described
 from likewise.descriptors.manifest import Manifest
-from likewise.descriptors.recipe import Recipe
+from likewise.descriptors.recipe import VectorRecipe
 from likewise.errors import BadBox, BadPicture, CollectionDamaged, StorageError
 from likewise.pictures import Loaded
 from likewise.types import Box, FloatArray, Progress, ProgressCallback
@@ -35,7 +35,7 @@ class Describer(Protocol):
     """Two steps from a picture to its vector; a `likewise.Extractor` does both."""
 
     @property
-    def recipe(self) -> Recipe:
+    def recipe(self) -> VectorRecipe:
         """What it does."""
 
     @property

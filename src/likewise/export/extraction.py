@@ -20,7 +20,7 @@ from likewise.collection.describing import Describer
 from likewise.collection.pace import Pace
 from likewise.collection.walk import Found, walk
 from likewise.descriptors.batches import described
-from likewise.descriptors.recipe import Part, Recipe
+from likewise.descriptors.recipe import Part, VectorRecipe
 from likewise.engines import cores
 from likewise.errors import BadPicture, UsageError
 from likewise.export.files import writer
@@ -58,7 +58,7 @@ class Extraction:
 
 def activations(
     network: str, tap: str, pool: Pool, *, weights: str = "", resize: Resize | None = None
-) -> Recipe:
+) -> VectorRecipe:
     """A recipe for the bare activations of one tap: pooled as asked, not normalised, in full precision.
 
     Parameters
@@ -77,7 +77,7 @@ def activations(
     card = find(network)
     place = card.tap(tap)
     pooling = "none" if place.stride == 0 else "flatten" if pool == "none" else pool
-    return Recipe(
+    return VectorRecipe(
         "activations",
         network,
         (Part(place.name, pooling),),

@@ -13,7 +13,7 @@ from typing import Protocol
 
 import numpy as np
 
-from likewise.descriptors.recipe import Recipe
+from likewise.descriptors.recipe import VectorRecipe
 from likewise.errors import UsageError
 from likewise.inspection.grids import spread
 from likewise.inspection.shares import SHARES, Doubles, pieces
@@ -29,7 +29,7 @@ class MapReader(Protocol):
     """What explaining asks of an extractor."""
 
     @property
-    def recipe(self) -> Recipe:
+    def recipe(self) -> VectorRecipe:
         """How it makes vectors."""
 
     def prepare(
@@ -129,7 +129,7 @@ def explain(
     return Explanation(float(traces[0].vector @ traces[1].vector), first, second)
 
 
-def check(recipe: Recipe) -> None:
+def check(recipe: VectorRecipe) -> None:
     """See that the similarities of a recipe share out among cells.
 
     Raises

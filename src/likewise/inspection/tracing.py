@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from likewise.descriptors.recipe import Recipe, Step
+from likewise.descriptors.recipe import Step, VectorRecipe
 from likewise.descriptors.transforms import Whitening, signed_root
 from likewise.inspection.shares import Doubles
 
@@ -62,7 +62,7 @@ class Trace:
         ], constant
 
 
-def trace(recipe: Recipe, pooled: Sequence[Sequence[Doubles]]) -> Trace:
+def trace(recipe: VectorRecipe, pooled: Sequence[Sequence[Doubles]]) -> Trace:
     """Finish pooled vectors as `likewise.descriptors.extractor.Extractor.describe` does.
 
     Parameters

@@ -11,7 +11,7 @@ from typing import Protocol
 import numpy as np
 
 from likewise.descriptors.chain import Chain
-from likewise.descriptors.recipe import Part, Recipe
+from likewise.descriptors.recipe import Part, VectorRecipe
 from likewise.descriptors.transforms import Whitening, l2
 from likewise.errors import BadPicture, UsageError
 from likewise.pictures import Loaded, Source
@@ -31,7 +31,7 @@ class Mapper(Protocol):
     """What localising asks of whatever describes pictures."""
 
     @property
-    def recipe(self) -> Recipe:
+    def recipe(self) -> VectorRecipe:
         """How it describes them."""
 
     def prepare(self, source: Source, *, max_pixels: int | None = None) -> Loaded:
@@ -151,7 +151,7 @@ class Localiser:
 class _WindowVector:
     """A recipe, applied to windows of maps instead of pictures."""
 
-    def __init__(self, recipe: Recipe) -> None:
+    def __init__(self, recipe: VectorRecipe) -> None:
         flat = [part for part in recipe.parts if part.pool in ("flatten", "none")]
         if flat:
             raise UsageError(

@@ -9,7 +9,7 @@ from typing import Literal
 
 from likewise.assets import cache_dir, replacing
 from likewise.descriptors.extractor import Extractor
-from likewise.descriptors.recipe import Recipe
+from likewise.descriptors.recipe import VectorRecipe
 from likewise.errors import BadPicture
 from likewise.evaluation.learning import Chosen, gather
 from likewise.training.own import Split, split, write_held
@@ -57,7 +57,7 @@ def fit(
     out: Path,
     *,
     what: What = "projection",
-    recipe: Recipe,
+    recipe: VectorRecipe,
     settings: Settings,
     hold_out: float = 0.25,
     whole: bool = False,

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from likewise.descriptors.learned import fingerprint
-from likewise.descriptors.recipe import Recipe, Step
+from likewise.descriptors.recipe import Step, VectorRecipe
 from likewise.descriptors.transforms import Origin, Whitening
 from likewise.errors import UsageError
 from likewise.evaluation.learning import Gathered
@@ -22,13 +22,13 @@ from likewise.types import FloatArray, ProgressCallback
 def fit_projection(
     gathered: Gathered,
     split: Split,
-    recipe: Recipe,
+    recipe: VectorRecipe,
     settings: Settings,
     folder: Path,
     *,
     dim: int | None = None,
     progress: ProgressCallback | None = None,
-) -> tuple[Recipe, Learned]:
+) -> tuple[VectorRecipe, Learned]:
     """Train a linear layer on the vectors of a recipe, whose network stays as it is.
 
     It begins as the projection on the first ``dim`` principal axes of the vectors about 0, a mere rotation,

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from likewise.descriptors.device import DevicePart
-from likewise.descriptors.recipe import Recipe
+from likewise.descriptors.recipe import VectorRecipe
 from likewise.errors import UsageError
 from likewise.networks import find
 from likewise.networks.modules import Chain, tensors_of
@@ -24,13 +24,13 @@ from likewise.types import ProgressCallback
 def fit_network(
     pictures: Pictures,
     split: Split,
-    recipe: Recipe,
+    recipe: VectorRecipe,
     settings: Settings,
     folder: Path,
     *,
     since: str = "",
     progress: ProgressCallback | None = None,
-) -> tuple[Recipe, Learned]:
+) -> tuple[VectorRecipe, Learned]:
     """Train the network of a recipe on pictures, from its own weights, through the recipe's pooling.
 
     Pictures are trained on at one size, each time another part of them; the recipe's own sizes, scales and

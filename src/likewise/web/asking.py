@@ -21,7 +21,6 @@ from likewise.web.library import Served
 from likewise.web.problems import Problem
 from likewise.web.settings import Limits
 from likewise.web.uploads import Uploads
-from likewise.words.recipe import WordsRecipe
 
 T = TypeVar("T")
 
@@ -130,7 +129,7 @@ class Asking:
         if held is not None and (len(held) >= k or len(held) >= len(served.collection)):
             return held
         under = served.folder(asked.folder) if asked.folder else None
-        if isinstance(served.collection.recipe, WordsRecipe):
+        if served.collection.recipe.words:
             return self._rankings.put(key, self._words(served, asked, stages, k))
         first, *others = (self.vector(served, query) for query in asked.queries)
         yes, no = ([self.vector(served, query) for query in judged] for judged in (asked.yes, asked.no))

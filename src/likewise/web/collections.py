@@ -9,11 +9,11 @@ from fastapi import APIRouter
 from likewise.collection.reports import Info
 from likewise.errors import UsageError
 from likewise.inspection.explain import check
+from likewise.recipes.recipe import Recipe
 from likewise.web import schemas
 from likewise.web.library import Served
 from likewise.web.paging import Cursor, Size, page
 from likewise.web.services import Services, Serving
-from likewise.words.recipe import AnyRecipe, WordsRecipe
 
 router = APIRouter(prefix="/collections", tags=["collections"])
 
@@ -68,7 +68,7 @@ def _told(services: Services, served: Served) -> dict[str, Any]:
     }
 
 
-def _facts(info: Info, recipe: AnyRecipe) -> dict[str, Any]:
+def _facts(info: Info, recipe: Recipe) -> dict[str, Any]:
     manifest = info.manifest
     return {
         "pictures": info.pictures,
@@ -85,19 +85,19 @@ def _facts(info: Info, recipe: AnyRecipe) -> dict[str, Any]:
         "code": info.code,
         "engine": manifest.engine,
         "precision": manifest.precision,
-        "distance": "words" if isinstance(recipe, WordsRecipe) else recipe.distance,
+        "distance": recipe.vector.distance if recipe.vectors else "words",
         "explains": _explains(recipe),
-        "localise": isinstance(recipe, WordsRecipe)
-        or all(part.pool not in ("flatten", "none") for part in recipe.parts),
+        "localise": bool(recipe.words)
+        or all(part.pool not in ("flatten", "none") for part in recipe.vector.parts),
     }
 
 
-def _explains(recipe: AnyRecipe) -> bool:
+def _explains(recipe: Recipe) -> bool:
     """Whether a similarity can be shared out among places, or among patches."""
-    if isinstance(recipe, WordsRecipe):
+    if recipe.words:
         return True
     try:
-        check(recipe)
+        check(recipe.vector)
     except UsageError:
         return False
     return True

@@ -20,7 +20,6 @@ from likewise.web import schemas
 from likewise.web.asking import box_of
 from likewise.web.library import Served
 from likewise.web.services import Services, Serving
-from likewise.words.recipe import WordsRecipe
 
 router = APIRouter(tags=["search"])
 
@@ -43,7 +42,7 @@ async def explain(name: str, asked: schemas.Explain, services: Serving) -> dict[
 def _explained(services: Services, served: Served, asked: schemas.Explain) -> dict[str, Any]:
     query, hit = services.asking.source(served, asked.query), served.entry(asked.picture).path
     box = box_of(asked.query)
-    if isinstance(served.collection.recipe, WordsRecipe):
+    if served.collection.recipe.words:
         return _matched(
             query, hit, served.collection.matches(query, hit, box=box, crop=asked.query.crop), box
         )

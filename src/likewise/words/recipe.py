@@ -36,13 +36,12 @@ import json
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
-from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, ClassVar, Literal, TypeAlias, get_args
 
 from likewise.descriptors.learned import digest_of
 from likewise.descriptors.patches import Patches
-from likewise.descriptors.recipe import Recipe, load_recipe, parse_recipe, recipe_names
+from likewise.descriptors.recipe import understood
 from likewise.descriptors.tables import (
     BOUNDS,
     Option,
@@ -54,10 +53,9 @@ from likewise.descriptors.tables import (
     settle,
     toml_lines,
 )
-from likewise.errors import BadRecipe, UsageError
+from likewise.errors import BadRecipe
 from likewise.networks import find
 from likewise.pictures import Resize
-from likewise.registry import lookup
 from likewise.words.fusion import Fusion
 from likewise.words.scoring import Scoring
 
@@ -119,6 +117,8 @@ class WordsRecipe:
         When a value is out of bounds or parts do not go together.
     """
 
+    kind: ClassVar[str] = KIND
+
     name: str
     patches: Patches
     about: str = ""
@@ -152,6 +152,16 @@ class WordsRecipe:
     def network(self) -> str:
         """Whose layers it reads."""
         return self.patches.network
+
+    @property
+    def resize(self) -> Resize:
+        """How indexed pictures are resized."""
+        return self.patches.resize
+
+    @property
+    def receptive_field(self) -> int:
+        """Side of the largest patch, in pixels of the resized picture."""
+        return round(self.patches.size / min(self.patches.scales))
 
     @property
     def stored(self) -> int:
@@ -223,90 +233,20 @@ class WordsRecipe:
         return {"kind": KIND, "patches": patches, "stored": self.stored, "vocabulary": sha256}
 
 
-AnyRecipe: TypeAlias = Recipe | WordsRecipe
-
-
-def unlike(one: AnyRecipe, other: AnyRecipe) -> str:
-    """What differs between two recipes of whatever kinds; empty when nothing that is stored does."""
-    if isinstance(one, WordsRecipe) and isinstance(other, WordsRecipe):
-        return one.difference(other)
-    if isinstance(one, WordsRecipe) or isinstance(other, WordsRecipe):
-        return f"{one.name} and {other.name}, of which one is of visual words and the other of a vector"
-    return one.difference(other)
-
-
 def parse_words_recipe(text: str, *, origin: str = "recipe", folder: Path | None = None) -> WordsRecipe:
-    """Read a recipe of visual words from TOML text; parameters and errors as for `parse_recipe`."""
-    try:
-        return _recipe(tomllib.loads(text), folder or Path())
-    except (ValueError, OverflowError, RecursionError) as error:
-        raise BadRecipe(f"{origin} is not a TOML file: {error}") from error
-    except UsageError as error:
-        raise BadRecipe(f"{origin}: {error}") from None
+    """Read a recipe of visual words from TOML text; parameters and errors as for `parse_vector`."""
+    return understood(origin, lambda: read_words(tomllib.loads(text), folder or Path()))
 
 
-def parse_any(text: str, *, origin: str = "recipe", folder: Path | None = None) -> AnyRecipe:
-    """Read a recipe of either kind; parameters and errors as for `parse_recipe`."""
-    try:
-        kind = tomllib.loads(text).get("kind")
-    except (ValueError, RecursionError):
-        kind = None
-    parse = parse_words_recipe if kind == KIND else parse_recipe
-    return parse(text, origin=origin, folder=folder)
-
-
-def load_any(name_or_path: str | Path) -> AnyRecipe:
-    """Find a recipe of either kind by the name of a shipped one, or by the path of a ``.toml`` file.
-
-    Raises
-    ------
-    UnknownName
-        When no shipped recipe is called that.
-    BadRecipe
-        When the file cannot be read or understood.
-    """
-    if isinstance(name_or_path, str) and not name_or_path.endswith(".toml"):
-        lookup("recipe", name_or_path, dict.fromkeys(all_recipe_names()))
-        if name_or_path not in words_recipe_names():
-            return load_recipe(name_or_path)
-        shipped = files("likewise") / "recipes" / KIND / f"{name_or_path}.toml"
-        return parse_words_recipe(shipped.read_text("utf-8"), origin=f"recipe {name_or_path!r}")
-    path = Path(name_or_path)
-    try:
-        text = path.read_text("utf-8")
-    except (OSError, ValueError) as error:
-        raise BadRecipe(f"recipe file {path} cannot be read: {error}") from error
-    return parse_any(text, origin=str(path), folder=path.parent)
-
-
-def load_vector(name_or_path: str | Path) -> Recipe:
-    """The same where only the recipe of a vector will do.
+def read_words(given: Mapping[str, Any], folder: Path) -> WordsRecipe:
+    """Read the table of a layer of kind ``words``, whose relative paths begin in a folder.
 
     Raises
     ------
     UsageError
-        When it is a recipe of visual words.
+        When a key is unknown or a value cannot be used.
     """
-    found = load_any(name_or_path)
-    if isinstance(found, WordsRecipe):
-        raise UsageError(
-            f"recipe {found.name!r} makes visual words, and this needs a recipe that makes a vector"
-        )
-    return found
-
-
-def words_recipe_names() -> list[str]:
-    """Names of the shipped recipes of visual words."""
-    entries = (files("likewise") / "recipes" / KIND).iterdir()
-    return sorted(entry.name.removesuffix(".toml") for entry in entries if entry.name.endswith(".toml"))
-
-
-def all_recipe_names() -> list[str]:
-    """Names of the shipped recipes of both kinds, ``default`` first."""
-    return [*recipe_names(), *words_recipe_names()]
-
-
-def _recipe(table: dict[str, Any], folder: Path) -> WordsRecipe:
+    table = dict(given)
     known_keys(table, [*_HEAD, *_PATCHES, *_NESTED], "the recipe")
     scalars = {key: value for key, value in table.items() if key not in _NESTED}
     told = settle(scalars, _HEAD | _PATCHES, "the recipe", _BOUNDS)

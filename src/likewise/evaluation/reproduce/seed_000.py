@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from likewise.descriptors.recipe import Recipe, load_recipe
+from likewise.descriptors.recipe import VectorRecipe, load_vector
 from likewise.errors import WeightsMissing
 from likewise.evaluation.benchmark import Benchmark
 from likewise.evaluation.evaluate import gather
@@ -49,7 +49,7 @@ def seed_000(
     for layer, name in LAYERS.items():
         wanted = [Cell((layer, *compared)) for compared in COMPARED]
         try:
-            describer = make(load_recipe(f"{name}-raw"))
+            describer = make(load_vector(f"{name}-raw"))
         except WeightsMissing as error:
             cells += [replace(cell, reason=f"not measured: {error}") for cell in wanted]
             continue
@@ -61,9 +61,9 @@ def seed_000(
     return Table(f"seed 000: {benchmark.measure} on {benchmark.name}", _COLUMNS, tuple(cells), notes)
 
 
-def _recipe(name: str, normalised: str, distance: str) -> Recipe:
+def _recipe(name: str, normalised: str, distance: str) -> VectorRecipe:
     """A layer's recipe, compared like that."""
     if normalised == "no":
-        return load_recipe(f"{name}-raw")
-    recipe = load_recipe(name)
+        return load_vector(f"{name}-raw")
+    recipe = load_vector(name)
     return recipe if distance == "cosine" else replace(recipe, name=f"{name}-l2", distance="l2")

@@ -16,7 +16,7 @@ import numpy as np
 
 from likewise.descriptors.estimators import PCAWhitening
 from likewise.descriptors.learned import known_by
-from likewise.descriptors.recipe import Recipe, Step, load_recipe
+from likewise.descriptors.recipe import Step, VectorRecipe, load_vector
 from likewise.descriptors.transforms import l2
 from likewise.errors import StorageError, UsageError
 from likewise.evaluation.benchmark import pictures_below
@@ -101,7 +101,7 @@ def seed_001(
     """
     benchmark = oxford5k(oxford, gt=gt)
     others = _pictures(whiten_on or paris)
-    describer = make(load_recipe("spoc-raw"))
+    describer = make(load_vector("spoc-raw"))
     materials = {crop: gather(benchmark, describer, crop=crop, out=out, progress=progress) for crop in _CROPS}
     full = materials["full"]
     folder = out / "seed-001"
@@ -159,12 +159,12 @@ def _cell(
     return measured(cell, material, recipe, describer, rule="step", out=out, stages=stages)
 
 
-def whitened(file: Path, distance: str) -> Recipe:
+def whitened(file: Path, distance: str) -> VectorRecipe:
     """The report's recipe with a whitening, by one of its distances or `RAW`."""
     endings = {"cosine": "", "Euclidean": "-l2", RAW: "-raw"}
     last = () if distance == RAW else (Step("l2"),)
     return replace(
-        load_recipe("spoc"),
+        load_vector("spoc"),
         name=f"spoc-{file.stem}{endings[distance]}",
         transforms=(Step("l2"), Step.whiten(file), *last),
         distance="cosine" if distance == "cosine" else "l2",
@@ -207,7 +207,7 @@ def _learn(
     except ValueError as error:
         raise UsageError(f"whitening cannot be learned on {about}: {error}") from None
     pictures = tuple(sorted({known_by(digest) for digest in digests}))
-    estimator.save(file, about=about, pictures=pictures, recipe=load_recipe("spoc").to_toml())
+    estimator.save(file, about=about, pictures=pictures, recipe=load_vector("spoc").to_toml())
     kept = estimator.projection_.shape[1]
     return _Learned(file, f"whitening to {kept} dimensions learned on {len(vectors)} pictures of {about}")
 

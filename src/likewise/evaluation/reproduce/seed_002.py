@@ -38,9 +38,10 @@ from likewise.evaluation.vocabularies import Learning, default_vocabulary, learn
 from likewise.evaluation.words import Sketched, open_sketcher, sketch, words_run
 from likewise.networks import find
 from likewise.networks.weights import locate
+from likewise.recipes.recipe import load_recipe
 from likewise.types import ProgressCallback
 from likewise.words.extractor import WordsExtractor
-from likewise.words.recipe import WordsRecipe, load_any
+from likewise.words.recipe import WordsRecipe
 
 BEST = ("max", "BoW+HE", "plain")
 """How the paper's MOF pools, scores and fuses."""
@@ -62,16 +63,17 @@ def recipe_at_hand(name: str | None) -> tuple[WordsRecipe, str]:
     UsageError
         When it is none of visual words, or has not three layers.
     """
-    found, note = load_any(name or "mof"), ""
-    if isinstance(found, WordsRecipe) and name is None:
+    recipe, note = load_recipe(name or "mof"), ""
+    found = recipe.words[0] if recipe.words else None
+    if found and name is None:
         card = find(found.network)
         try:
             locate(card, card.weights_named(found.patches.weights or None))
         except WeightsMissing as error:
-            found = load_any(FILLED_IN)
+            found = load_recipe(FILLED_IN).words[0]
             note = f"{error}; measured with {FILLED_IN} instead, --recipe takes another"
-    if not isinstance(found, WordsRecipe) or len(found.patches.taps) != len(LAYERS):
-        raise UsageError(f"recipe {found.name!r} has not three layers of visual words, as this table needs")
+    if found is None or len(found.patches.taps) != len(LAYERS):
+        raise UsageError(f"recipe {recipe.name!r} has not three layers of visual words, as this table needs")
     return found, note
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from likewise.descriptors.chain import Chain
-from likewise.descriptors.recipe import Recipe
+from likewise.descriptors.recipe import VectorRecipe
 from likewise.evaluation.benchmark import Benchmark
 from likewise.evaluation.evaluate import Material, Readable, ranked_run
 from likewise.evaluation.metrics import Rule
@@ -16,7 +16,7 @@ from likewise.evaluation.report import report
 from likewise.evaluation.vectors import Describer
 from likewise.ranking.stages import Stage
 
-MakeDescriber: TypeAlias = Callable[[Recipe], Describer]
+MakeDescriber: TypeAlias = Callable[[VectorRecipe], Describer]
 """Makes the describer of a recipe, such as `likewise.Extractor`."""
 
 Setting: TypeAlias = tuple[str, ...]
@@ -66,7 +66,7 @@ class Table:
 def measured(
     cell: Cell,
     material: Material,
-    recipe: Recipe,
+    recipe: VectorRecipe,
     describer: Describer,
     *,
     rule: Rule,
