@@ -12,6 +12,7 @@ from PIL import Image
 
 from likewise.cli import main
 from likewise.collection.collection import Collection
+from likewise.descriptors.extractor import Extractor
 from tests.zoo import encode, photo
 
 
@@ -144,6 +145,24 @@ def test_compare_explains(picture: Path, tmp_path: Path, capsys: pytest.CaptureF
     message = refused(capsys, "compare", *pair, "--explain", photos / "2.png", "--in", where)
     assert "would replace a picture of yours" in message
     assert (photos / "2.png").read_bytes() == kept
+
+
+def test_compare_by_a_recipe_needs_no_collection(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for seed in range(2):
+        Path(f"{seed}.png").write_bytes(encode(photo(seed), "PNG"))
+    write_recipe = "name='own'\nnetwork='efficientnet-lite0'\n[resize]\nsize=64\n[[parts]]\ntap='head'\n"
+    Path("own.toml").write_text(write_recipe)
+    assert run("compare", "0.png", "1.png", "--recipe", "own.toml", "--explain", "why.png", "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    extractor = Extractor("own.toml")
+    first, second = extractor.describe([extractor.prepare(f"{seed}.png") for seed in range(2)])
+    assert found == {"similarity": pytest.approx(float(first @ second), abs=1e-5), "recipe": "own"}
+    with Image.open("why.png") as sheet:
+        assert sheet.width > 900
+    assert "its recipe" in refused(capsys, "compare", "0.png", "1.png", "--recipe", "own.toml", "--in", "x")
 
 
 def test_what_has_no_places_is_not_explained(tmp_path: Path) -> None:

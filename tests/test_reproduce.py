@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from likewise import cli
 from likewise.descriptors import extractor
@@ -16,7 +17,7 @@ from likewise.errors import UsageError, WeightsMissing
 from likewise.evaluation.datasets import load
 from likewise.evaluation.report import report
 from likewise.evaluation.reproduce.seed_000 import seed_000
-from likewise.evaluation.reproduce.seed_001 import PUBLISHED, RAW, seed_001
+from likewise.evaluation.reproduce.seed_001 import PUBLISHED, RAW, Settings, best_run, seed_001
 from likewise.evaluation.runs import read_run
 from likewise.pictures import Loaded
 from likewise.types import FloatArray
@@ -60,8 +61,10 @@ def test_all_sixteen_cells_are_there(oxford: Path, tmp_path: Path) -> None:
     make_pictures(tmp_path / "paris", 16, first=40)
     maker = Maker()
     found = seed_001(oxford, maker, paris=tmp_path / "paris", out=tmp_path / "runs")
-    official = [cell for cell in found.cells if cell.setting[2] != RAW]
+    assert len(found.cells) == 24 + 2 * 8  # of the sum, and of GeM and R-MAC by the cosine
+    official = [cell for cell in found.cells if cell.setting[0] == "sum" and cell.setting[4] != RAW]
     assert len(official) == 16
+    assert {cell.part for cell in found.cells} == {"1 of 2 queries, 12 pictures"}
     assert sum(cell.published is not None for cell in found.cells) == 16
     assert all(cell.measured is not None and cell.run is not None for cell in found.cells)
     assert maker.described == 12 + 1 + 16  # every picture once, and the box
@@ -74,15 +77,17 @@ def test_all_sixteen_cells_are_there(oxford: Path, tmp_path: Path) -> None:
 def test_on_unit_vectors_both_distances_rank_alike(oxford: Path, tmp_path: Path) -> None:
     found = {cell.setting: cell.measured for cell in seed_001(oxford, Maker(), out=tmp_path / "r").cells}
     for crop in ("box", "full"):
-        for expanded in ("no", "yes"):
-            near, angle = (found["Oxford", crop, kind, expanded] for kind in ("Euclidean", "cosine"))
+        for expanded in ("no", "10"):
+            near, angle = (
+                found["sum", "Oxford", "3", crop, kind, expanded] for kind in ("Euclidean", "cosine")
+            )
             assert near == pytest.approx(angle)
 
 
 def test_without_paris_half_of_the_cells_say_why(oxford: Path, tmp_path: Path) -> None:
     found = seed_001(oxford, Maker(), out=tmp_path / "runs")
     gaps = [cell for cell in found.cells if cell.measured is None]
-    assert {cell.setting[0] for cell in gaps} == {"Paris"}
+    assert {cell.setting[1] for cell in gaps} == {"Paris"}
     assert all("no --paris" in cell.reason for cell in gaps)
 
 
@@ -102,22 +107,22 @@ def test_the_runs_tell_how_they_were_made(oxford: Path, tmp_path: Path) -> None:
     make_pictures(tmp_path / "other", 16, first=40)
     found = seed_001(oxford, Maker(), whiten_on=tmp_path / "other", out=tmp_path / "runs")
     runs = {cell.setting: read_run(cell.run) for cell in found.cells if cell.run}
-    own = runs["Oxford", "box", "cosine", "yes"].card
+    own = runs["sum", "Oxford", "3", "box", "cosine", "10"].card
     assert own.warnings == ("the whitening was learned on 12 pictures of this very test set",)
-    assert own.after == ("expand(n=10, alpha=0)",)
+    assert own.after == ("expand(n=10, alpha=0, own=false)",)
     assert {run.card.rule for run in runs.values()} == {"step"}
     scores = {cell.setting: cell.measured for cell in found.cells}
     assert scores == {setting: report(run).scores.value for setting, run in runs.items()}
-    other = runs["Paris", "full", "Euclidean", "no"].card
+    other = runs["sum", "Paris", "3", "full", "Euclidean", "no"].card
     assert (other.warnings, other.after, other.distance) == ((), (), "l2")
     assert "instead of Paris6k" in other.whitening
-    assert runs["Paris", "full", RAW, "no"].card.transforms[-1].startswith("whiten")
+    assert runs["sum", "Paris", "3", "full", RAW, "no"].card.transforms[-1].startswith("whiten")
 
 
 def test_what_it_learned_can_be_used_by_name(oxford: Path, tmp_path: Path) -> None:
     seed_001(oxford, Maker(), out=tmp_path / "runs")
     folder = tmp_path / "runs" / "seed-001"
-    names = {"spoc-oxford", "spoc-oxford-l2", "spoc-oxford-raw"}
+    names = {"spoc-oxford", "spoc-oxford-l2", "spoc-oxford-raw", "spoc-oxford-gem", "spoc-oxford-rmac"}
     assert {path.stem for path in folder.glob("*.toml")} == names
     assert load_vector(folder / "spoc-oxford-raw.toml").transforms[-1].kind == "whiten"
     whitened = load_vector("spoc").whitened(folder / "oxford.safetensors")
@@ -126,7 +131,23 @@ def test_what_it_learned_can_be_used_by_name(oxford: Path, tmp_path: Path) -> No
 
 def test_too_many_dimensions_are_an_error(oxford: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="whitening cannot be learned on Oxford5k"):
-        seed_001(oxford, Maker(), dimensions=12, out=tmp_path / "runs")
+        seed_001(oxford, Maker(), settings=Settings(dimensions=(12,)), out=tmp_path / "runs")
+
+
+def test_what_the_report_leaves_open_can_be_swept(oxford: Path, tmp_path: Path) -> None:
+    settings = Settings(tap="block5_pool", weights="keras", dimensions=(2, 3), expansions=(1, 5))
+    found = seed_001(oxford, Maker(), settings=settings, out=tmp_path / "runs")
+    oxfords = [cell for cell in found.cells if cell.setting[1] == "Oxford"]
+    assert {cell.setting[2] for cell in oxfords} == {"2", "3"}
+    assert {cell.setting[5] for cell in oxfords} == {"no", "1", "5"}
+    assert all(cell.measured is not None for cell in oxfords)
+    assert "Conv5 is pool5" in found.notes
+    recipe = load_vector(tmp_path / "runs" / "seed-001" / "spoc-oxford-gem-3.toml")
+    assert (recipe.weights, recipe.parts[0].tap, recipe.parts[0].pool) == ("keras", "pool5", "gem")
+    best = best_run(found)
+    assert best and read_run(best).card.after == ("expand(n=1, alpha=0, own=false)",)
+    with pytest.raises(UsageError, match="rellu5_3"):
+        seed_001(oxford, Maker(), settings=Settings(tap="rellu5_3"), out=tmp_path / "runs")
 
 
 def test_published_numbers_are_those_of_the_report() -> None:
@@ -143,6 +164,11 @@ def test_seed_000_measures_what_there_are_weights_for(tmp_path: Path) -> None:
     assert all("fully connected" in table[setting].reason for setting in table if setting[0] == "fc2")
     assert table["pool5", "yes", "Euclidean"].measured == table["pool5", "yes", "cosine"].measured
     assert table["pool5", "no", "Euclidean"].measured is not None
+    one = seed_000(
+        load("folder", tmp_path / "photos"), Maker(), layers=["pool5"], weights="keras", out=tmp_path / "runs"
+    )
+    assert {cell.setting[0] for cell in one.cells} == {"pool5"}
+    assert all(read_run(cell.run).card.recipe.startswith("pool5") for cell in one.cells if cell.run)
 
 
 @pytest.fixture
@@ -167,10 +193,17 @@ def test_the_command_prints_numbers_and_reasons(
     code, out, err = run(capsys, "reproduce", "seed-001", "--oxford", oxford)
     assert code == 0
     assert "keble_1" in err
-    assert sum(line.startswith(("Oxford", "Paris")) for line in out.splitlines()) == 24
+    assert sum(line.startswith(("sum ", "gem ", "rmac ")) for line in out.splitlines()) == 40
+    assert "1 of 2 queries, 12 pictures" in out
+    [figure, answers] = [
+        line.split(": ")[1] for line in out.splitlines() if line.startswith(("queries w", "answ"))
+    ]
+    with Image.open(figure) as drawn:
+        assert drawn.width > 100
+    assert [path.name for path in Path(answers).iterdir()] == ["0001-all_souls_1.png"]
     assert out.count("no --paris") == 1
     code, out, _ = run(capsys, "reproduce", "seed-001", "--oxford", oxford, "--json")
-    assert len(json.loads(out)["cells"]) == 24
+    assert len(json.loads(out)["cells"]) == 40
 
 
 def test_the_command_names_missing_weights_once(command: Path, capsys: pytest.CaptureFixture[str]) -> None:

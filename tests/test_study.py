@@ -1,4 +1,4 @@
-"""The study of seed 004: what is divided, measured, claimed and written."""
+"""The study of one network trained on much and on little: what is divided, measured, claimed and written."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from likewise.networks.weights import identity_of
 from likewise.study.claims import judge
 from likewise.study.looking import Traits
 from likewise.study.measures import likeness
+from likewise.study.repeating import repeat
 from likewise.study.report import summary
 from likewise.study.running import FROG, divide, stratified, train
 from likewise.study.study import study
@@ -39,6 +40,42 @@ def test_the_frog_is_in_neither_set() -> None:
     assert np.array_equal(sets.picture, data().test.pictures[FROG])
     assert len(sets.validation) == 39
     assert not any(np.array_equal(sets.picture, picture) for picture in sets.validation.pictures)
+
+
+def test_another_frog_may_be_looked_at() -> None:
+    sets = divide(data(), frog=2)
+    assert sets.place == 20 + FROG
+    assert len(sets.test) == 39 and sets.validation is sets.test
+    with pytest.raises(UsageError, match="there is no frog 4: noise has 4, counted from 0"):
+        divide(data(), frog=4)
+
+
+def test_training_pictures_may_be_held_out() -> None:
+    sets = divide(data(), held_out=20)
+    assert (len(sets.train), len(sets.validation), len(sets.test)) == (80, 20, 39)
+    assert np.bincount(sets.validation.labels).tolist() == [2] * 10
+    held = {picture.tobytes() for picture in sets.validation.pictures}
+    assert not held & {picture.tobytes() for picture in sets.train.pictures}
+    assert sets.is_held_out and not divide(data()).is_held_out
+
+
+def test_seeds_give_mean_and_spread(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    found = repeat(data(), tmp_path, seeds=2, sizes=(40, 20), settings=TINY, held_out=20)
+    assert [one.settings.seed for one in found.studies] == [0, 1]
+    first, second = (one.accuracy[0] for one in found.studies)
+    assert found.accuracy[0] == pytest.approx(((first + second) / 2, abs(first - second) / 2**0.5))
+    for claim, measures in enumerate(found.claims):
+        for number, one in enumerate(measures):
+            column = [done.claims[claim].measures[number] for done in found.studies]
+            assert one.much[0] == pytest.approx(sum(measure.much for measure in column) / 2)
+            assert one.held == sum(measure.holds for measure in column)
+    written = json.loads((tmp_path / "seeds.json").read_text())
+    assert written["seeds"] == [0, 1]
+    assert all(Path(report).is_file() for report in written["reports"])
+    assert "were held out of the training set" in Path(written["reports"][0]).read_text("utf-8")
+    with pytest.raises(UsageError, match="under 0 seeds"):
+        repeat(data(), tmp_path, seeds=0)
 
 
 def test_without_a_frog_there_is_no_study() -> None:

@@ -132,6 +132,33 @@ def draw_sheets(
     return drawn
 
 
+def query_sheet(report: Report, out: Path) -> None:
+    """Draw the queries of a run with what was looked for in each framed in red, in rows of five.
+
+    Raises
+    ------
+    BadPicture
+        When a query cannot be read.
+    UsageError
+        When the ending of ``out`` is no format that can be written, or a picture of the run lies there.
+    StorageError
+        When the sheet cannot be written.
+    """
+    queries, boxes = report.run.benchmark.queries, [query.box for query in report.run.benchmark.queries]
+    drawing.check_sheet(out, *pictures_of(report))
+    across, down = _TILE[0] + _GAP, _TILE[1] + 36
+    rows = -(-len(queries) // _COLUMNS)
+    columns = min(_COLUMNS, len(queries))
+    sheet = Image.new("RGB", (2 * _MARGIN + columns * across - _GAP, 2 * _MARGIN + rows * down), "white")
+    for place, (query, box) in enumerate(zip(queries, boxes, strict=True)):
+        row, column = divmod(place, _COLUMNS)
+        left, top = _MARGIN + column * across, _MARGIN + row * down
+        picture = drawing._thumbnail(query.picture, _TILE, box=box)
+        sheet.paste(picture, (left + (_TILE[0] - picture.width) // 2, top + (_TILE[1] - picture.height) // 2))
+        drawing._write(sheet, (left, top + _TILE[1] + 6), query.name, 14, _TILE[0])
+    drawing._save(sheet, out)
+
+
 def _sheet_name(number: int, report: Report) -> str:
     return f"{number + 1:04}-{plain_name(report.run.benchmark.queries[number].name)[:80]}.png"
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from likewise.descriptors.recipe import VectorRecipe
     from likewise.evaluation.benchmark import Benchmark
     from likewise.evaluation.reproduce.table import Cell, Table
+    from likewise.types import ProgressCallback
 
 app = typer.Typer(
     name="reproduce",
@@ -32,6 +33,15 @@ Truth = Annotated[
     typer.Option(
         "--gt", metavar="DIR|FILE", help="The ground truth, if not with the pictures.", show_default=False
     ),
+]
+
+
+Weights = Annotated[
+    str,
+    typer.Option("--weights", metavar="NAME", help="Weights of VGG16, such as keras; else the first."),
+]
+Sheets = Annotated[
+    bool, typer.Option("--sheets/--no-sheets", help="Draw the queries and the answers to each.")
 ]
 
 
@@ -60,43 +70,58 @@ def seed_001(
         ),
     ] = None,
     dim: Annotated[
-        int | None,
+        list[int] | None,
         typer.Option(
             "--dim",
             min=1,
-            help="Whiten to so many dimensions. Without it: 512, or a quarter of the pictures if those are "
-            "fewer.",
+            help="Whiten to so many dimensions; repeat it for several. Without it: 512, or a quarter of the "
+            "pictures if those are fewer.",
             show_default=False,
         ),
     ] = None,
+    expand: Annotated[
+        list[int],
+        typer.Option("--expand", min=1, help="Expand with so many answers; repeat it for several."),
+    ] = [10],  # noqa: B006
+    tap: Annotated[
+        str, typer.Option("--tap", help="What Conv5 is: relu5_3 (stride 16) or pool5 (stride 32).")
+    ] = "relu5_3",
+    weights: Weights = "",
+    sheets: Sheets = True,
     engine: Engine = "openvino",
     device: Device = "cpu",
     out: Out = Path("runs"),
     as_json: Json = False,
 ) -> None:
-    """Sum-pooled VGG16 maps on Oxford5k: all sixteen cells of the report's table.
+    """Sum-pooled VGG16 maps on Oxford5k (Aggregating Deep Features): all sixteen cells of its table 2.
 
     Whitened on Oxford or on Paris, box or full query, Euclidean or cosine, with and without query expansion;
     and once more without the last normalisation, to see whether that explains why the report has different
-    numbers for two distances that rank unit vectors alike. Interrupted, it goes on.
+    numbers for two distances that rank unit vectors alike. GeM and R-MAC stand beside the sum. Its figure 1,
+    the queries with their boxes, and the first ten answers to each are drawn into the folder of the runs.
+    Interrupted, it goes on.
     """
     from likewise.evaluation.datasets.buildings import oxford5k
+    from likewise.evaluation.reproduce.seed_001 import Settings, best_run
     from likewise.evaluation.reproduce.seed_001 import seed_001 as reproduced
 
+    settings = Settings(tap, weights, tuple(dict.fromkeys(dim or ())), tuple(dict.fromkeys(expand)))
     for line in gap_lines(oxford5k(oxford, gt=gt)):
         typer.echo(line, err=True)
-    with progress("seed 001") as callback:
+    with progress("aggregating deep features") as callback:
         found = reproduced(
             oxford,
             _maker(engine, device),
             gt=gt,
             paris=paris,
             whiten_on=whiten_on,
-            dimensions=dim,
+            settings=settings,
             out=out,
             progress=callback,
         )
-    show(found, lines(found), as_json=as_json)
+        run = best_run(found)
+        drawn = _draw(run, out / "seed-001", callback) if sheets and run else []
+    show(found, [*lines(found), *drawn], as_json=as_json)
 
 
 @app.command("seed-000")
@@ -113,14 +138,19 @@ def seed_000(
             "--group", metavar="COLUMN", help="csv only: the column that names the group.", show_default=False
         ),
     ] = None,
+    tap: Annotated[
+        list[str] | None,
+        typer.Option("--tap", help="fc2 or pool5; both without it.", show_default=False),
+    ] = None,
+    weights: Weights = "",
     engine: Engine = "openvino",
     device: Device = "cpu",
     out: Out = Path("runs"),
     as_json: Json = False,
 ) -> None:
-    """VGG16's fc2 against pool5 at 224 x 224, Euclidean against cosine, with and without normalisation.
+    """VGG16's fc2 against pool5 at 224 x 224 (Capuano 2018), Euclidean or cosine, normalised or not.
 
-    The report gives no numbers, so there are none beside the measured ones.
+    The article gives no numbers, so there are none beside the measured ones.
     """
     from likewise.evaluation.datasets import load
     from likewise.evaluation.reproduce.seed_000 import seed_000 as reproduced
@@ -128,8 +158,56 @@ def seed_000(
     benchmark = load(dataset, data, gt=gt, group=group)
     for line in gap_lines(benchmark):
         typer.echo(line, err=True)
-    with progress("seed 000") as callback:
-        found = reproduced(benchmark, _maker(engine, device), out=out, progress=callback)
+    with progress("Capuano 2018") as callback:
+        found = reproduced(
+            benchmark,
+            _maker(engine, device),
+            layers=tap or ("fc2", "pool5"),
+            weights=weights,
+            out=out,
+            progress=callback,
+        )
+    show(found, lines(found), as_json=as_json)
+
+
+@app.command("paula-2020")
+def paula_2020(
+    data: Annotated[
+        Path,
+        typer.Option(
+            "--data", metavar="DIR", help="Pictures whose sub-folders, or --labels, say their class."
+        ),
+    ],
+    labels: Annotated[
+        Path | None,
+        typer.Option(
+            "--labels", metavar="FILE", help="CSV file with the class of each file.", show_default=False
+        ),
+    ] = None,
+    label: Annotated[
+        str, typer.Option("--label", metavar="COLUMN", help="Its column of the class.")
+    ] = "label",
+    recipe: Annotated[
+        str,
+        typer.Option("--recipe", metavar="NAME|FILE", help="What describes them; the article's: keras-gap."),
+    ] = "gap",
+    seed: Annotated[int, typer.Option("--seed", help="Of the folds and of k-means.")] = 0,
+    engine: Engine = "openvino",
+    device: Device = "cpu",
+    as_json: Json = False,
+) -> None:
+    """One set of features for pairs, classification, clustering and retrieval (Paula 2020).
+
+    The article gives no numbers, so there are none beside the measured ones.
+    """
+    from likewise.descriptors.recipe import load_vector
+    from likewise.downstream.labelled import label_folder
+    from likewise.downstream.tasks import measure_tasks
+
+    describer = _maker(engine, device)(load_vector(recipe))
+    with progress("describing") as callback:
+        labelled = label_folder(data, describer, table=labels, column=label, progress=callback)
+        found = measure_tasks(labelled, seed=seed, progress=callback)
     show(found, lines(found), as_json=as_json)
 
 
@@ -223,7 +301,7 @@ def seed_002(
     for benchmark in benchmarks.values():
         for line in gap_lines(benchmark) if benchmark else ():
             typer.echo(line, err=True)
-    with progress("seed 002") as callback:
+    with progress("Li et al. 2016") as callback:
         measured = reproduced(
             benchmarks,
             found,
@@ -238,6 +316,20 @@ def seed_002(
     show(measured, lines(measured), as_json=as_json)
 
 
+def _draw(run: Path, folder: Path, progress: ProgressCallback | None) -> Iterator[str]:
+    """Draw the queries of a run with their boxes, and the first ten answers to each; say where."""
+    from likewise.drawing_report import draw_sheets, query_sheet
+    from likewise.evaluation.report import report
+    from likewise.evaluation.runs import read_run
+
+    told = report(read_run(run))
+    figure = folder / "queries.png"
+    query_sheet(told, figure)
+    sheets = draw_sheets(told, folder / "answers", k=10, progress=progress)
+    yield f"queries with their boxes: {printable(figure)}"
+    yield f"answers to each, {len(sheets)} sheets: {printable(folder / 'answers')}"
+
+
 def _maker(engine: str, device: str) -> Callable[[VectorRecipe], Extractor]:
     from likewise.descriptors.extractor import Extractor
 
@@ -249,7 +341,11 @@ def lines(found: Table) -> Iterator[str]:
     yield found.title
     yield ""
     head = (*found.columns, "published", "measured", "difference")
-    yield from table([_row(cell) for cell in found.cells], head, right="published measured difference")
+    rows = [_row(cell) for cell in found.cells]
+    if any(cell.part for cell in found.cells):
+        head = (*head, "on a part only")
+        rows = [(*row, cell.part) for row, cell in zip(rows, found.cells, strict=True)]
+    yield from table(rows, head, right="published measured difference")
     yield ""
     yield from (printable(f"note  {note}") for note in found.notes)
     reasons = dict.fromkeys(cell.reason for cell in found.cells if cell.reason)

@@ -19,6 +19,7 @@ from likewise.cli.options import (
     Json,
     Layers,
     MaxPixels,
+    RecipeName,
     ScoringText,
     find_collection,
     scoring_options,
@@ -172,6 +173,7 @@ def compare(
             show_default=False,
         ),
     ] = None,
+    recipe: RecipeName = None,
     engine: Engine = "openvino",
     device: Device = "cpu",
     max_pixels: MaxPixels = None,
@@ -180,16 +182,55 @@ def compare(
 ) -> None:
     """Compare two pictures, and show how unusual their similarity is.
 
-    It is judged by the similarities of random pairs of the collection.
+    It is judged by the similarities of random pairs of the collection. With --recipe there need be no
+    collection: the similarity stands alone.
     """
     from likewise.collection.collection import Collection
 
+    if recipe is not None:
+        if collection is not None:
+            raise UsageError("a collection has its recipe: give --recipe without one")
+        _compare_alone(first, second, recipe, explain, engine, device, max_pixels, as_json)
+        return
     with Collection.open(find_collection(collection), engine=engine, device=device) as opened:
         if explain is not None:
             _check_sheet(explain, [first, second], opened)
             _explain(opened, first, second, explain, max_pixels)
         found = opened.compare(first, second, max_pixels=max_pixels)
     show(found, _comparison_lines(found), as_json=as_json)
+
+
+def _compare_alone(
+    first: Path,
+    second: Path,
+    recipe: str,
+    out: Path | None,
+    engine: str,
+    device: str,
+    max_pixels: int | None,
+    as_json: bool,
+) -> None:
+    """The similarity of two pictures by a recipe, with no collection to judge it by."""
+    from likewise.descriptors.extractor import Extractor
+    from likewise.descriptors.recipe import load_vector
+    from likewise.drawing import check_sheet
+    from likewise.drawing_explanation import explanation_sheet
+    from likewise.inspection import explain
+    from likewise.ranking.exact import Metric, search
+
+    extractor = Extractor(load_vector(recipe), engine=engine, device=device)
+    if out is not None:
+        check_sheet(out, first, second)
+        explain.check(extractor.recipe)
+    vectors = extractor.describe([extractor.prepare(file, max_pixels=max_pixels) for file in (first, second)])
+    metric: Metric = "l2" if extractor.recipe.distance == "l2" else "dot"
+    similarity = float(search(vectors[1:], vectors[:1], 1, metric=metric).scores[0, 0])
+    if out is not None:
+        why = explain.explain(extractor, first, second, max_pixels=max_pixels)
+        explanation_sheet(first, second, why, out, max_pixels=max_pixels)
+    what = "distance" if metric == "l2" else "similarity"
+    value = {"similarity": similarity, "recipe": extractor.recipe.name}
+    show(value, [f"{what:<11} {abs(similarity):.4f}"], as_json=as_json)
 
 
 def _explain(opened: Collection, first: Path, second: Path, out: Path, max_pixels: int | None) -> None:

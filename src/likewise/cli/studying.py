@@ -12,6 +12,7 @@ from likewise.cli.options import Json, Precision
 from likewise.cli.output import printable, progress, show, table
 
 if TYPE_CHECKING:  # torch stands behind it, and help must not wait for that
+    from likewise.study.repeating import Repeated
     from likewise.study.study import Study
 
 app = typer.Typer(name="study", help="Train a network and report what it learned.", no_args_is_help=True)
@@ -55,26 +56,85 @@ def cifar10(
     seed: Annotated[
         int, typer.Option("--seed", min=0, help="Of the first weights, the order, dropout and the sample.")
     ] = 0,
+    seeds: Annotated[
+        int,
+        typer.Option(
+            "--seeds", min=1, help="Run it under so many seeds from --seed on, and tell mean and spread."
+        ),
+    ] = 1,
+    frog: Annotated[
+        int, typer.Option("--frog", min=0, metavar="N", help="Which frog of the test pictures, from 0.")
+    ] = 0,
+    held_out: Annotated[
+        int,
+        typer.Option(
+            "--held-out",
+            min=0,
+            metavar="N",
+            help="Stop training by so many training pictures that are held out; else by the test pictures, "
+            "as in the article.",
+        ),
+    ] = 0,
     precision: Annotated[
         Precision, typer.Option(help="bf16 trains faster on processors that have it, to other numbers.")
     ] = "f32",
     as_json: Json = False,
 ) -> None:
-    """Train one network on many pictures of CIFAR-10 and on few, and compare what both see (seed 004).
+    """Train one network on many pictures of CIFAR-10 and on few, and compare what both see.
 
     Stop it whenever you like: the same command goes on after the last whole epoch. It ends with a report,
-    DIR/report.html, that holds the seed's four claims against what was measured.
+    DIR/report.html, that holds four claims of the article Exploring Feature Extraction with CNNs against what
+    was measured.
     """
-    from likewise.study.study import study
+    from likewise.study.repeating import repeat
     from likewise.training.cifar10 import load
     from likewise.training.fitting import Settings
 
     settings = Settings(batch=batch, most=epochs, patience=patience, seed=seed, precision=precision)
     with progress("CIFAR-10", unit="MB") as callback:
         found = load(data, progress=callback)
+    sizes = train or (50_000, 10_000)
     with progress("training") as callback:
-        done = study(found, out, sizes=train or (50_000, 10_000), settings=settings, progress=callback)
-    show(done.value(), _lines(done), as_json=as_json)
+        done = repeat(
+            found,
+            out,
+            seeds=seeds,
+            sizes=sizes,
+            settings=settings,
+            frog=frog,
+            held_out=held_out,
+            progress=callback,
+        )
+    if seeds == 1:
+        [only] = done.studies
+        show(only.value(), _lines(only), as_json=as_json)
+    else:
+        show(done.value(), _spread_lines(done), as_json=as_json)
+
+
+def _spread_lines(found: Repeated) -> Iterator[str]:
+    count = len(found.studies)
+    sizes = [seen.network.size for seen in (found.studies[0].much, found.studies[0].little)]
+    for size, (mean, spread) in zip(sizes, found.accuracy, strict=True):
+        yield f"test accuracy on {size} pictures: {mean:.4f} +- {spread:.4f}"
+    yield ""
+    rows = [
+        (
+            number,
+            one.what,
+            *(f"{mean:.3f} +- {spread:.3f}" for mean, spread in (one.much, one.little)),
+            one.held,
+        )
+        for number, measures in enumerate(found.claims, 1)
+        for one in measures
+    ]
+    head = ("claim", "measured", *map(str, sizes), f"held, of {count}")
+    yield from table(rows, head, right=f"{sizes[0]} {sizes[1]}")
+    yield ""
+    for number, verdicts in enumerate(found.verdicts, 1):
+        told = ", ".join(f"{verdicts.count(one)} {one}" for one in dict.fromkeys(sorted(verdicts)))
+        yield f"claim {number}: of {count} seeds {told}"
+    yield from (f"report: {printable(one.report)}" for one in found.studies)
 
 
 def _lines(done: Study) -> Iterator[str]:
@@ -83,11 +143,11 @@ def _lines(done: Study) -> Iterator[str]:
             seen.network.size,
             len(seen.network.history),
             seen.network.best.number,
-            f"{seen.network.best.validation_accuracy:.4f}",
+            f"{right:.4f}",
             f"{traits.frog:.3f}",
             f"{traits.zeros:.3f}",
         )
-        for seen, traits in zip((done.much, done.little), done.frog, strict=True)
+        for seen, traits, right in zip((done.much, done.little), done.frog, done.accuracy, strict=True)
     ]
     head = ("pictures", "epochs", "kept", "accuracy", "frog", "zeros")
     yield from table(rows, head, right=" ".join(head))

@@ -31,8 +31,9 @@ SAMPLE = 2000
 PATIENCE = 3
 """Numbers of clusters in a row that do no better, after which no more are tried."""
 
-STARTS = 4
-"""Runs of k-means, of which the best is taken."""
+STARTS, MANY_STARTS = 4, 20
+"""Runs of k-means, of which the best is taken: many for up to `SAMPLE` rows, where they take no time and a
+few often end in a poor one."""
 
 
 @dataclass(frozen=True)
@@ -227,9 +228,10 @@ def _counts(different: int) -> list[int]:
     return sorted({*range(2, min(most, 9) + 1), *(min(most, round(2 * 1.3**step)) for step in range(steps))})
 
 
-def _kmeans(rows: FloatArray, k: int, seed: int, starts: int = STARTS) -> IntArray:
+def _kmeans(rows: FloatArray, k: int, seed: int, starts: int | None = None) -> IntArray:
     from sklearn.cluster import KMeans
 
+    starts = starts or (MANY_STARTS if len(rows) <= SAMPLE else STARTS)
     with threads_for(len(rows)):
         found: NDArray[np.int32] = KMeans(k, n_init=starts, random_state=seed).fit_predict(rows)
     return found.astype(np.int64)

@@ -1,1 +1,1 @@
-"""The study of seed 004: one network trained on much and on little, and what each sees in a frog."""
+"""The study of one network trained on much and on little, and what each sees in a frog."""

@@ -1,4 +1,4 @@
-"""The figures of the seed, drawn from both networks on the same scales."""
+"""The figures of the article, drawn from both networks on the same scales."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ BLUE, RED, GREY = "#0072b2", "#c0392b", "#5d6670"
 """The network trained on more, the other, and neither."""
 
 SHEETS = ((2, FIRST, "little"), (3, FIRST, "much"), (4, LAST, "little"), (5, LAST, "much"))
-"""Number of the figure, tap, and which network, as the seed has them."""
+"""Number of the figure, tap, and which network, as the article has them."""
 
 LAYERS = {FIRST: "first convolution (conv2d_1)", LAST: "last convolution (conv2d_6)"}
 
@@ -61,7 +61,7 @@ def draw_all(much: Seen, little: Seen, picture: UInt8Array, folder: Path) -> dic
 
 
 def _sheets(much: Seen, little: Seen) -> dict[str, Image.Image]:
-    """The maps of both layers: each on its own scale as in the seed, and on one scale for both networks."""
+    """The maps of both layers: each on its own scale as there, and on one scale for both networks."""
     drawn = {}
     for number, tap, which in SHEETS:
         views = {
@@ -78,18 +78,17 @@ def _last_values(much: Seen, little: Seen) -> Any:
     """Figure 6: how the values of the last convolution are distributed."""
     values = [seen.of(0)[LAST] for seen in (much, little)]
     most = max(float(one.max()) for one in values)
-    figure = plots._figure(5.2, 3.8)
-    axes = figure.add_subplot()
-    for seen, one, colour in zip((much, little), values, (BLUE, RED), strict=True):
-        label = f"{seen.name}: {np.mean(one == 0):.0%} zeros, {Histogram.of(one, 0.0, most).entropy:.2f} bits"
-        _steps(axes, one, most, colour, label)
-    axes.set(
-        xlabel="activation",
-        ylabel="share of the values",
-        title="Values of the last convolution",
-        yscale="log",
+    figure = plots._figure(8.4, 3.8)
+    for axes, scale in zip(figure.subplots(1, 2), ("linear", "log"), strict=True):
+        for seen, one, colour in zip((much, little), values, (BLUE, RED), strict=True):
+            bits = Histogram.of(one, 0.0, most).entropy
+            _steps(axes, one, most, colour, f"{seen.name}: {np.mean(one == 0):.0%} zeros, {bits:.2f} bits")
+        axes.set(xlabel="activation", ylabel=f"share of the values, {scale}", yscale=scale)
+        plots._plain(axes)
+    figure.suptitle("Values of the last convolution", fontsize="large")
+    figure.legend(
+        *axes.get_legend_handles_labels(), loc="outside lower left", frameon=False, fontsize="small"
     )
-    _finish(figure, axes)
     return figure
 
 
@@ -194,8 +193,8 @@ def captions() -> dict[str, str]:
             for number, tap, which in SHEETS
             for suffix, scale in (("", ", each map on its own scale"), ("-shared", ", one scale for both"))
         },
-        "figure-6": "Figure 6: how the values of the last convolution are distributed; the upright axis is "
-        "logarithmic.",
+        "figure-6": "Figure 6: how the values of the last convolution are distributed, by a linear axis "
+        "as in the article and by a logarithmic one.",
         "figure-7": "Figure 7: how the pixels of the frog are distributed.",
         "figure-8": "Figure 8: the probabilities that each network gives.",
         "training": "Accuracy over the epochs.",

@@ -15,12 +15,15 @@ from likewise.networks.modules import build
 from likewise.networks.weights import choose, locate, read
 from likewise.study.measures import likeness
 from likewise.study.running import FROG, Network
+from likewise.training.cifar10 import Labelled
 from likewise.types import FloatArray, UInt8Array
 
 TAPS = ("relu1", "relu2", "pool1", "relu3", "relu4", "pool2", "relu5", "relu6", "dense1", "probabilities")
 FIRST, LAST = "relu1", "relu6"
 TAIL = 0.99
 """What is called the tail of a distribution begins above this share of its values."""
+
+_AT_ONCE = 500
 
 
 def grouped(number: int) -> str:
@@ -96,6 +99,19 @@ def look(network: Network, pictures: UInt8Array) -> Seen:
     with torch.inference_mode():
         found = module(x)
     return Seen(network, {tap: value.contiguous().numpy() for tap, value in zip(TAPS, found, strict=True)})
+
+
+def accuracy(network: Network, pictures: Labelled) -> float:
+    """Share of labelled pictures that a network takes for what they are; raises as `look`."""
+    chosen = choose(CIFAR10, str(network.weights))
+    module = build(CIFAR10, read(locate(CIFAR10, chosen), CIFAR10), ["probabilities"])
+    right = 0
+    with torch.inference_mode():
+        for start in range(0, len(pictures), _AT_ONCE):
+            some = slice(start, start + _AT_ONCE)
+            x = torch.from_numpy(pictures.pictures[some].copy()).permute(0, 3, 1, 2).float() / 255
+            right += int(np.sum(module(x)[0].numpy().argmax(axis=1) == pictures.labels[some]))
+    return right / len(pictures)
 
 
 def traits(much: Seen, little: Seen, number: int, picture: UInt8Array) -> tuple[Traits, Traits]:

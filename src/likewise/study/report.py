@@ -43,8 +43,6 @@ td.number, th.number { text-align: right; white-space: nowrap; }
 figure { margin: 0; }
 figure img { width: 100%; height: auto; display: block; }
 figcaption { color: #5d6670; font-size: .9rem; margin-top: .3rem; }
-.pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(19rem, 1fr)); gap: 1.6rem;
-  margin-bottom: 1.6rem; }
 .sheet { margin: 1.4rem 0; }
 details summary { cursor: pointer; color: #0b62a4; }
 .wide { max-width: 44rem; margin-top: 1.4rem; }
@@ -72,7 +70,7 @@ def write_report(done: Study, figures: Mapping[str, Path], sets: Sets) -> None:
     body = "\n".join(
         (
             _head(done, figures),
-            "<h2>The four claims of the seed</h2>",
+            "<h2>The four claims of the article</h2>",
             _CLAIMS_TEXT.format(others=grouped(done.others)),
             *(_claim(number, claim, done) for number, claim in enumerate(done.claims, 1)),
             "<h2>The network</h2>",
@@ -86,7 +84,8 @@ def write_report(done: Study, figures: Mapping[str, Path], sets: Sets) -> None:
             *(_sheet(figures, f"figure-{number}-shared") for number in (2, 3, 4, 5)),
             "</details>",
             "<h2>How certain one is of a value</h2>",
-            _pair(figures, "figure-6", "figure-7"),
+            _wide(figures, "figure-6"),
+            _wide(figures, "figure-7"),
             "<h2>How certain the networks are of the class</h2>",
             _wide(figures, "figure-8"),
             "<h2>Layer by layer</h2>",
@@ -109,7 +108,7 @@ def write_report(done: Study, figures: Mapping[str, Path], sets: Sets) -> None:
 
 _LEAD_TEXT = """<p>One small network was trained on {much} and on {little} pictures of CIFAR-10. The
 first is right on {much_right} of the pictures it was not trained on, the second on {little_right}. This
-is what both make of a frog that neither has seen. Of the four claims that the seed makes about it:
+is what both make of a frog that neither has seen. Of the four claims that the article makes about it:
 {verdicts}.</p>"""
 
 _CLAIMS_TEXT = """<p>Each claim is put into numbers that could have turned out either way. It is borne
@@ -119,7 +118,7 @@ which neither network was trained on, they hold as well: one frog may be chance.
 _LAYERS_TEXT = """<p>Figure 1: the layers by their names in the listing. The first dense layer works on
 every cell by itself, before the cells are laid end to end.</p>"""
 
-_SHEETS_TEXT = """<p>As in the seed, each map is drawn on its own scale: black is 0, white is the map's
+_SHEETS_TEXT = """<p>As in the article, each map is drawn on its own scale: black is 0, white is the map's
 largest activation, which stands below it after the number of the channel. Maps without any activation
 stay black.</p>"""
 
@@ -129,11 +128,15 @@ largest value of both networks.</p>"""
 _HOW_TEXT = """<p>Pixels / 255, dropout 0.5, cross-entropy, Adam with rate {how.rate:g}, {how.batch}
 pictures a step, random seed {how.seed}, {how.precision}. Training stopped after {how.patience} epochs
 without a lower validation loss, or {how.most} in all; the weights of the lowest are kept. The smaller
-set is drawn by the random seed with each class in its share. As in the seed document, the {validation}
-validation pictures are the test set without the frog (its place there is {place}, counted from 0);
-because the epoch is chosen on them too, the accuracies are a little kind. The document does not say its
-batch, patience, number of epochs and frog; the first three are Keras' defaults or our choice, the last
-is the first frog of the test set.</p>"""
+set is drawn by the random seed with each class in its share. {validated} The frog's place in the test set
+is {place}, counted from 0. The article does not say its batch, patience, number of epochs and frog; the
+first three are Keras' defaults or our choice.</p>"""
+
+_ON_TEST = """As in the article, the {count} validation pictures are the test set without the frog;
+because the epoch is chosen on them too, the accuracies are a little kind."""
+
+_HELD_OUT = """The {count} validation pictures were held out of the training set: the accuracy on the test
+pictures is of pictures that decided nothing."""
 
 _TITLE = "What a network sees that has learned from much, and from little"
 
@@ -167,8 +170,8 @@ def _head(done: Study, figures: Mapping[str, Path]) -> str:
         + _LEAD_TEXT.format(
             much=grouped(much.size),
             little=grouped(little.size),
-            much_right=f"{much.best.validation_accuracy:.1%}",
-            little_right=f"{little.best.validation_accuracy:.1%}",
+            much_right=f"{done.accuracy[0]:.1%}",
+            little_right=f"{done.accuracy[1]:.1%}",
             verdicts=verdicts,
         )
         + "</div></div>"
@@ -223,13 +226,17 @@ def _training(done: Study, sets: Sets) -> str:
             f"{seen.network.best.accuracy:.1%}",
             f"{seen.network.best.validation_accuracy:.1%}",
             f"{seen.network.best.validation_loss:.3f}",
+            f"{right:.1%}",
         )
-        for seen in (done.much, done.little)
+        for seen, right in zip((done.much, done.little), done.accuracy, strict=True)
     ]
-    head = ("pictures", "epochs", "kept", "training accuracy", "validation accuracy", "validation loss")
+    numbers = ("training accuracy", "validation accuracy", "validation loss", "test accuracy")
+    head = ("pictures", "epochs", "kept", *numbers)
+    validated = _HELD_OUT if sets.is_held_out else _ON_TEST
+    validated = validated.format(count=grouped(len(sets.validation)))
     return (
-        _table(head, rows, right=range(6))
-        + _HOW_TEXT.format(how=done.settings, validation=grouped(len(sets.validation)), place=sets.place)
+        _table(head, rows, right=range(7))
+        + _HOW_TEXT.format(how=done.settings, validated=validated, place=sets.place)
         + f'<p class="faint">Data: {html.escape(done.origin)}. Written by likewise {__version__}, '
         "<code>likewise study cifar10</code>.</p>"
     )
@@ -250,10 +257,6 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]], *, right: Iterabl
 
     body = "".join(f"<tr>{row(cells, 'td')}</tr>" for cells in rows)
     return f'<div class="scroll"><table><tr>{row(head, "th")}</tr>{body}</table></div>'
-
-
-def _pair(figures: Mapping[str, Path], *names: str) -> str:
-    return f'<div class="pair">{"".join(_figure(figures, name) for name in names)}</div>'
 
 
 def _sheet(figures: Mapping[str, Path], name: str) -> str:

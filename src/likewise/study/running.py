@@ -25,19 +25,28 @@ class Sets:
     Attributes
     ----------
     train
-        All training pictures.
+        All pictures that may be trained on.
     validation
+        Those by which training stops: the article's are ``test``, or some of the training pictures that were
+        held out.
+    test
         The test pictures without the one that is looked at.
     picture
-        That picture, uint8 ``(32, 32, 3)``: the first frog of the test pictures, in neither training.
+        That picture, uint8 ``(32, 32, 3)``: a frog of the test pictures, in neither training.
     place
         Its place among the test pictures, from 0.
     """
 
     train: Labelled
     validation: Labelled
+    test: Labelled
     picture: UInt8Array
     place: int
+
+    @property
+    def is_held_out(self) -> bool:
+        """Whether training stops by pictures that no accuracy is told of."""
+        return self.validation is not self.test
 
 
 @dataclass(frozen=True)
@@ -62,20 +71,37 @@ class Network:
         return best_of(self.history)
 
 
-def divide(data: Cifar10) -> Sets:
-    """Take the frog out of the test pictures; the others are to validate with, as in the seed.
+def divide(data: Cifar10, *, frog: int = 0, held_out: int = 0, seed: int = 0) -> Sets:
+    """Take a frog out of the test pictures; the others are to validate with, as in the article.
+
+    Parameters
+    ----------
+    frog
+        Which of the test pictures' frogs, from 0.
+    held_out
+        So many training pictures, drawn by ``seed`` with each class in its share, validate instead; the
+        accuracy on the test pictures is then of pictures that decided nothing.
 
     Raises
     ------
     UsageError
-        When there is no frog.
+        When there is no such frog, or there are not so many pictures to hold out.
     """
     frogs = np.flatnonzero(data.test.labels == FROG)
     if not len(frogs):
         raise UsageError(f"{data.origin} has no frog among its test pictures to look at")
-    place = int(frogs[0])
-    others = np.delete(np.arange(len(data.test)), place)
-    return Sets(data.train, data.test.taken(others), data.test.pictures[place], place)
+    if not 0 <= frog < len(frogs):
+        raise UsageError(f"there is no frog {frog}: {data.origin} has {len(frogs)}, counted from 0")
+    place = int(frogs[frog])
+    test = data.test.taken(np.delete(np.arange(len(data.test)), place))
+    train = validation = data.train
+    if held_out:
+        chosen = stratified(data.train.labels, held_out, seed)
+        train, validation = (
+            data.train.taken(np.delete(np.arange(len(data.train)), chosen)),
+            data.train.taken(chosen),
+        )
+    return Sets(train, validation if held_out else test, test, data.test.pictures[place], place)
 
 
 def stratified(labels: IntArray, size: int, seed: int) -> IntArray:

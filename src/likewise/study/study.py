@@ -15,7 +15,7 @@ from likewise.errors import UsageError
 from likewise.inspection.statistics import pixel_histogram
 from likewise.study.claims import Claim, judge
 from likewise.study.figures import draw_all
-from likewise.study.looking import Seen, Traits, look, traits
+from likewise.study.looking import Seen, Traits, accuracy, look, traits
 from likewise.study.report import write_report
 from likewise.study.running import FROG, divide, train
 from likewise.training.cifar10 import Cifar10
@@ -39,6 +39,8 @@ class Study:
         Entropy of the frog's pixels.
     others
         How many other frogs the claims were held against.
+    accuracy
+        Of both networks on the test pictures without the frog.
     report
         The page to look at.
     """
@@ -48,6 +50,7 @@ class Study:
     frog: tuple[Traits, Traits]
     bits: float
     others: int
+    accuracy: tuple[float, float]
     claims: tuple[Claim, ...]
     settings: Settings
     origin: str
@@ -55,7 +58,7 @@ class Study:
 
     def value(self) -> dict[str, object]:
         """All numbers, as JSON has them."""
-        pairs = zip((self.much, self.little), self.frog, strict=True)
+        pairs = zip((self.much, self.little), self.frog, self.accuracy, strict=True)
         return {
             "data": self.origin,
             "settings": asdict(self.settings),
@@ -65,9 +68,10 @@ class Study:
                     "weights": str(seen.network.weights),
                     "epochs": len(seen.network.history),
                     "best": asdict(seen.network.best),
+                    "test_accuracy": accuracy,
                     "frog": asdict(one),
                 }
-                for seen, one in pairs
+                for seen, one, accuracy in pairs
             ],
             "picture_entropy": self.bits,
             "other_frogs": self.others,
@@ -82,9 +86,11 @@ def study(
     *,
     sizes: Sequence[int] = (50_000, 10_000),
     settings: Settings | None = None,
+    frog: int = 0,
+    held_out: int = 0,
     progress: ProgressCallback | None = None,
 ) -> Study:
-    """Train the network on much and on little, and hold the seed's claims against what both see in a frog.
+    """Train the network on much and on little, and hold the article's claims against what both see in a frog.
 
     Called again after it was stopped, it goes on; called again when it is finished, it looks and draws anew.
 
@@ -94,6 +100,8 @@ def study(
         Gets the weights and histories, ``figures/``, ``study.json`` and ``report.html``.
     sizes
         Two numbers of training pictures.
+    frog, held_out
+        As for `likewise.study.running.divide`.
 
     Raises
     ------
@@ -108,19 +116,29 @@ def study(
     if len(set(sizes)) != 2:
         raise UsageError(f"the study compares two sizes of training set, not {len(set(sizes))}: give two")
     settings = settings or Settings()
-    sets = divide(data)
+    sets = divide(data, frog=frog, held_out=held_out, seed=settings.seed)
     out.mkdir(parents=True, exist_ok=True)
     check_plot(out / "figure.png")  # matplotlib is missed now, not after an hour
     networks = train(sets, sorted(sizes, reverse=True), settings, out, progress=progress)
-    others = sets.validation.pictures[sets.validation.labels == FROG]
+    others = sets.test.pictures[sets.test.labels == FROG]
     pictures = np.concatenate([sets.picture[None], others])
     much, little = (look(network, pictures) for network in networks)
     pairs = [traits(much, little, number, picture) for number, picture in enumerate(pictures)]
     bits = [pixel_histogram(picture).entropy for picture in pictures]
     claims = judge(pairs[0], bits[0], pairs[1:], bits[1:])
     figures = draw_all(much, little, sets.picture, out / "figures")
+    right = accuracy(networks[0], sets.test), accuracy(networks[1], sets.test)
     done = Study(
-        much, little, pairs[0], bits[0], len(others), tuple(claims), settings, data.origin, out / REPORT
+        much,
+        little,
+        frog=pairs[0],
+        bits=bits[0],
+        others=len(others),
+        accuracy=right,
+        claims=tuple(claims),
+        settings=settings,
+        origin=data.origin,
+        report=out / REPORT,
     )
     with replacing(out / RESULTS) as part:
         part.write_text(json.dumps(done.value(), indent=1) + "\n")

@@ -1,11 +1,13 @@
-"""Seed 000: VGG16's fc2 against pool5 on pictures of 224 x 224, L2 or cosine, with and without normalisation.
+"""Capuano, Extracting features from convolutional neural networks for image retrieval, 2018.
 
-The report gives no numbers. It names the two layers and the two similarities, and says that dividing by the
-L2 norm may help; so the table has every combination on a benchmark of one's own.
+VGG16's fc2 against pool5 on pictures of 224 x 224, L2 or cosine, with and without normalisation. The article
+gives no numbers. It names the two layers and the two similarities, and says that dividing by the L2 norm may
+help; so the table has every combination on a benchmark of one's own.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from likewise.errors import WeightsMissing
 from likewise.evaluation.benchmark import Benchmark
 from likewise.evaluation.evaluate import gather
 from likewise.evaluation.reproduce.table import Cell, MakeDescriber, Table, measured, usable
+from likewise.registry import lookup
 from likewise.types import ProgressCallback
 
 LAYERS = {"fc2": "neural-codes", "pool5": "pool5"}
@@ -26,7 +29,13 @@ _COLUMNS = ("layer", "L2 normalised", "distance")
 
 
 def seed_000(
-    benchmark: Benchmark, make: MakeDescriber, *, out: Path, progress: ProgressCallback | None = None
+    benchmark: Benchmark,
+    make: MakeDescriber,
+    *,
+    layers: Sequence[str] = tuple(LAYERS),
+    weights: str = "",
+    out: Path,
+    progress: ProgressCallback | None = None,
 ) -> Table:
     """Measure both layers by each way of comparing them; whole pictures are looked for.
 
@@ -34,6 +43,10 @@ def seed_000(
     ----------
     make
         Makes a describer.
+    layers
+        Which of `LAYERS`.
+    weights
+        Name of a set of VGG16's weights; empty for the first.
     out
         Vectors are kept in ``<out>/vectors/``: an interrupted reproduction goes on.
 
@@ -46,19 +59,20 @@ def seed_000(
     """
     cells: list[Cell] = []
     notes: tuple[str, ...] = ()
-    for layer, name in LAYERS.items():
+    for layer in layers:
+        name = lookup("layer", layer, LAYERS)
         wanted = [Cell((layer, *compared)) for compared in COMPARED]
         try:
-            describer = make(load_vector(f"{name}-raw"))
+            describer = make(replace(load_vector(f"{name}-raw"), weights=weights))
         except WeightsMissing as error:
             cells += [replace(cell, reason=f"not measured: {error}") for cell in wanted]
             continue
         material = gather(benchmark, describer, crop="full", out=out, progress=progress)
         notes = (usable(benchmark, material),)
         for cell in wanted:
-            recipe = _recipe(name, *cell.setting[1:])
+            recipe = replace(_recipe(name, *cell.setting[1:]), weights=weights)
             cells.append(measured(cell, material, recipe, describer, rule="trapezoid", out=out))
-    return Table(f"seed 000: {benchmark.measure} on {benchmark.name}", _COLUMNS, tuple(cells), notes)
+    return Table(f"Capuano 2018: {benchmark.measure} on {benchmark.name}", _COLUMNS, tuple(cells), notes)
 
 
 def _recipe(name: str, normalised: str, distance: str) -> VectorRecipe:

@@ -1,13 +1,16 @@
-"""Seed 001: sums of VGG16's last map on Oxford5k, whitened, with and without query expansion (its table 2).
+"""Aggregating Deep Features for Visually Similar Image Retrieval, table 2: sums of VGG16's last map.
 
-The report says: pictures at full size, the last maps before the pooling summed over all positions, L2, PCA
-and whitening, L2 again, nearest neighbours by Euclidean distance or by the cosine; AP by the step rule. It
-does not say how many dimensions were kept, nor how many answers an expansion averages.
+The report says: pictures at full size, the last maps summed over all positions, L2, PCA and whitening, L2
+again, nearest neighbours by Euclidean distance or by the cosine, and an expansion whose query is the mean of
+the top-ranked pictures; Oxford5k, AP by the step rule. It does not say how many dimensions were kept, nor how
+many answers an expansion averages: both can be swept. Its table 1 puts Conv5 in the row of the fifth max-pool
+(``pool5``, stride 32), its formula divides by 2 ** 4, which is the map before that (``relu5_3``): either can
+be measured.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
@@ -16,7 +19,7 @@ import numpy as np
 
 from likewise.descriptors.estimators import PCAWhitening
 from likewise.descriptors.learned import known_by
-from likewise.descriptors.recipe import Step, VectorRecipe, load_vector
+from likewise.descriptors.recipe import Part, Step, VectorRecipe, load_vector
 from likewise.descriptors.transforms import l2
 from likewise.errors import StorageError, UsageError
 from likewise.evaluation.benchmark import pictures_below
@@ -25,6 +28,7 @@ from likewise.evaluation.datasets.buildings import CORRUPT_PARIS, PARIS6K, oxfor
 from likewise.evaluation.evaluate import Material, gather
 from likewise.evaluation.reproduce.table import Cell, MakeDescriber, Table, measured, usable
 from likewise.evaluation.vectors import Describer, View, describe
+from likewise.networks import find
 from likewise.ranking.stages import Stage
 from likewise.types import FloatArray, ProgressCallback
 
@@ -41,16 +45,53 @@ PUBLISHED: dict[tuple[str, str, str], tuple[float, float]] = {
 """Mean average precision without and with query expansion."""
 
 RAW = "Euclidean, last L2 left out"
-EXPANSION = Stage("expand", {"n": 10})
+TAPS = ("relu5_3", "pool5")
+"""What the report's Conv5 may be."""
+
+POOLS = {"sum": "spoc", "gem": "gem", "rmac": "rmac"}
+"""The report's pooling and two others, by their names in recipes."""
+
+BEST = ("sum", "Paris", "full", "Euclidean")
+"""The setting of the best published number, whose answers are drawn; on Oxford where there is no Paris."""
 
 _WHY_TWO = (
     "unit vectors are ranked alike by both distances; where the report has two numbers, its Euclidean one "
     f"was probably taken without the last normalisation: see the rows {RAW!r}"
 )
-_COLUMNS = ("whitened on", "query", "distance", "expanded")
+_COLUMNS = ("pool", "whitened on", "to", "query", "distance", "expanded")
 _CROPS: tuple[CropMode, ...] = ("box", "full")
 _KEPT = 512
 _EACH = 4  # vectors to learn an axis from
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the report leaves open.
+
+    Attributes
+    ----------
+    tap
+        One of `TAPS`, or another tap of VGG16.
+    weights
+        Name of a set of VGG16's weights; empty for the first.
+    dimensions
+        To how many dimensions vectors are whitened, each in turn; without any, to all 512, or to as many as
+        there are a quarter of the pictures to learn on.
+    expansions
+        How many answers an expansion averages, each in turn.
+    """
+
+    tap: str = TAPS[0]
+    weights: str = ""
+    dimensions: tuple[int, ...] = ()
+    expansions: tuple[int, ...] = (10,)
+
+    @property
+    def recipe(self) -> VectorRecipe:
+        """All poolings side by side, each as it comes from the map."""
+        raw = load_vector("spoc-raw")
+        tap = find(raw.network).tap(self.tap).name
+        return replace(raw, weights=self.weights, parts=tuple(Part(tap, pool) for pool in POOLS.values()))
 
 
 @dataclass(frozen=True)
@@ -59,6 +100,7 @@ class _Learned:
 
     file: Path | None
     note: str
+    kept: int = 0
 
 
 def seed_001(
@@ -68,11 +110,11 @@ def seed_001(
     gt: Path | None = None,
     paris: Path | None = None,
     whiten_on: Path | None = None,
-    dimensions: int | None = None,
+    settings: Settings | None = None,
     out: Path,
     progress: ProgressCallback | None = None,
 ) -> Table:
-    """Measure all sixteen cells of table 2, and what leaving out the last normalisation changes.
+    """Measure all sixteen cells of table 2, what the last normalisation changes, and two other poolings.
 
     Every picture goes through the network once; vectors are kept in ``<out>/vectors/``, so that an
     interrupted reproduction goes on. Whitenings and recipes are written to ``<out>/seed-001/``.
@@ -87,21 +129,21 @@ def seed_001(
         Folder with the pictures of Paris6k, whole or in part.
     whiten_on
         Folder of pictures that stand in for Paris.
-    dimensions
-        To how many dimensions vectors are whitened; by default all 512, or as many as there are a quarter
-        of the pictures.
 
     Raises
     ------
     UsageError
         When the set or a folder to learn on cannot be read, or there are too few pictures for the
         dimensions.
+    UnknownName
+        When VGG16 has no such tap or weights.
     StorageError
         When a folder cannot be written.
     """
+    settings = settings or Settings()
     benchmark = oxford5k(oxford, gt=gt)
     others = _pictures(whiten_on or paris)
-    describer = make(load_vector("spoc-raw"))
+    describer = make(settings.recipe)
     materials = {crop: gather(benchmark, describer, crop=crop, out=out, progress=progress) for crop in _CROPS}
     full = materials["full"]
     folder = out / "seed-001"
@@ -109,62 +151,122 @@ def seed_001(
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StorageError(f"{folder} cannot be made: {error.strerror}") from error
-    learned = {
-        "Oxford": _learn(
-            folder / "oxford.safetensors",
-            full.gallery,
-            full.digests[len(full.queries) :],
-            "Oxford5k",
-            dimensions,
-        ),
-        "Paris": _elsewhere(
-            folder / "paris.safetensors", describer, others, whiten_on, dimensions, out, progress
-        ),
-    }
-    cells = [
-        _cell(Cell((*setting, expanded), number), learned[setting[0]], materials, describer, out)
-        for setting, expanded, number in _numbers()
-    ]
-    notes = [usable(benchmark, full), *(f"{name}: {one.note}" for name, one in learned.items())]
+    digests = full.digests[len(full.queries) :]
+    samples = {"Oxford": _Sample(full.gallery, digests, "Oxford5k")}
+    if others:
+        samples["Paris"] = _elsewhere(describer, others, whiten_on, out, progress)
+    trial = _Trial(describer, materials, samples, settings, folder, out)
+    lengths = settings.dimensions or (None,)
+    cells = [cell for pool, wanted in product(POOLS, lengths) for cell in trial(pool, wanted)]
+    notes = [usable(benchmark, full), f"Conv5 is {settings.recipe.parts[0].tap}", *dict.fromkeys(trial.notes)]
     return Table(
-        "seed 001, table 2: mAP on Oxford5k, step rule",
+        "Aggregating Deep Features, table 2: mAP on Oxford5k, step rule",
         _COLUMNS,
         tuple(cells),
         (*notes, _WHY_TWO, *_gaps(cells)),
     )
 
 
-def _numbers() -> Iterator[tuple[tuple[str, str, str], str, float | None]]:
-    """Settings of all cells with the published numbers, then those of the study."""
-    for setting, numbers in PUBLISHED.items():
-        for expanded, number in zip(("no", "yes"), numbers, strict=True):
-            yield setting, expanded, number
-    for name, crop, expanded in product(("Oxford", "Paris"), _CROPS, ("no", "yes")):
-        yield (name, crop, RAW), expanded, None
+def best_run(table: Table) -> Path | None:
+    """The run of the setting that published best, expanded, or of the nearest to it that was measured."""
+    pool, where, crop, distance = BEST
+    found = [
+        cell.run
+        for place in (where, "Oxford")
+        for cell in table.cells
+        if cell.setting[:2] == (pool, place) and cell.setting[3:5] == (crop, distance)
+        if cell.setting[5] != "no" and cell.run
+    ]
+    return found[0] if found else None
 
 
-def _cell(
-    cell: Cell, learned: _Learned, materials: dict[CropMode, Material], describer: Describer, out: Path
-) -> Cell:
-    """Measure one cell, if there is a whitening for it."""
-    if learned.file is None:
-        return replace(cell, reason=learned.note)
-    recipe = whitened(learned.file, cell.setting[2])
-    try:
-        learned.file.with_name(f"{recipe.name}.toml").write_text(recipe.to_toml(), encoding="utf-8")
-    except OSError as error:
-        raise StorageError(f"recipe {recipe.name} cannot be written: {error.strerror}") from error
-    material = materials["box" if cell.setting[1] == "box" else "full"]
-    stages = (EXPANSION,) if cell.setting[3] == "yes" else ()
-    return measured(cell, material, recipe, describer, rule="step", out=out, stages=stages)
+@dataclass(frozen=True)
+class _Sample:
+    """Vectors to learn a whitening on."""
+
+    vectors: FloatArray
+    digests: Sequence[str]
+    about: str
 
 
-def whitened(file: Path, distance: str) -> VectorRecipe:
+class _Trial:
+    """One pooling after another, whitened to one length after another."""
+
+    def __init__(
+        self,
+        describer: Describer,
+        materials: Mapping[CropMode, Material],
+        samples: Mapping[str, _Sample],
+        settings: Settings,
+        folder: Path,
+        out: Path,
+    ) -> None:
+        self.describer, self.materials, self.samples = describer, materials, samples
+        self.settings, self.folder, self.out = settings, folder, out
+        self.notes: list[str] = []
+
+    def __call__(self, pool: str, wanted: int | None) -> Iterator[Cell]:
+        """The cells of a pooling and a length; the distances of unit vectors are told apart for sums only."""
+        width = self.materials["full"].gallery.shape[1] // len(POOLS)
+        columns = slice(width * list(POOLS).index(pool), width * (1 + list(POOLS).index(pool)))
+        learned = {place: self._learned(place, pool, wanted, columns) for place in ("Oxford", "Paris")}
+        self.notes += [f"{place}: {one.note}" for place, one in learned.items()]
+        distances = ("Euclidean", "cosine", RAW) if pool == "sum" else ("cosine",)
+        for distance, place, crop in product(distances, learned, _CROPS):
+            for n in (None, *self.settings.expansions):
+                one = learned[place]
+                setting = (pool, place, str(one.kept or wanted or "-"), crop, distance, str(n or "no"))
+                published = PUBLISHED.get((place, crop, distance)) if pool == "sum" else None
+                cell = Cell(setting, published[n is not None] if published else None)
+                yield self._measured(cell, one, columns, n)
+
+    def _measured(self, cell: Cell, learned: _Learned, columns: slice, n: int | None) -> Cell:
+        if learned.file is None:
+            return replace(cell, reason=learned.note)
+        pool, _, _, crop, distance, _ = cell.setting
+        recipe = whitened(self.settings, pool, learned.file, distance)
+        try:
+            learned.file.with_name(f"{recipe.name}.toml").write_text(recipe.to_toml(), encoding="utf-8")
+        except OSError as error:
+            raise StorageError(f"recipe {recipe.name} cannot be written: {error.strerror}") from error
+        whole = self.materials["box" if crop == "box" else "full"]
+        material = replace(whole, gallery=whole.gallery[:, columns], queries=whole.queries[:, columns])
+        stages = (Stage("expand", {"n": n, "own": False}),) if n else ()
+        return measured(cell, material, recipe, self.describer, rule="step", out=self.out, stages=stages)
+
+    def _learned(self, place: str, pool: str, wanted: int | None, columns: slice) -> _Learned:
+        """Learn a whitening on raw vectors, and write it."""
+        if place not in self.samples:
+            return _Learned(None, "not measured: no --paris, and no --whiten-on to stand in for it")
+        sample = self.samples[place]
+        vectors = l2(sample.vectors[:, columns])
+        try:
+            estimator = PCAWhitening(wanted or _affordable(vectors)).fit(vectors)
+        except ValueError as error:
+            raise UsageError(f"whitening cannot be learned on {sample.about}: {error}") from None
+        several = wanted if len(self.settings.dimensions) > 1 else None
+        parts = (place.lower(), "" if pool == "sum" else pool, several)
+        file = self.folder / f"{'-'.join(str(part) for part in parts if part)}.safetensors"
+        pictures = tuple(sorted({known_by(digest) for digest in sample.digests}))
+        plain = _plain(self.settings, pool)
+        estimator.save(file, about=sample.about, pictures=pictures, recipe=plain.to_toml())
+        kept = estimator.projection_.shape[1]
+        note = f"{pool} whitened to {kept} dimensions, learned on {len(vectors)} pictures of {sample.about}"
+        return _Learned(file, note, kept)
+
+
+def _plain(settings: Settings, pool: str) -> VectorRecipe:
+    """The report's recipe before whitening, with one of the poolings."""
+    tap = settings.recipe.parts[0].tap
+    return replace(load_vector("spoc"), weights=settings.weights, parts=(Part(tap, POOLS[pool]),))
+
+
+def whitened(settings: Settings, pool: str, file: Path, distance: str) -> VectorRecipe:
     """The report's recipe with a whitening, by one of its distances or `RAW`."""
     endings = {"cosine": "", "Euclidean": "-l2", RAW: "-raw"}
     last = () if distance == RAW else (Step("l2"),)
     return replace(
-        load_vector("spoc"),
+        _plain(settings, pool),
         name=f"spoc-{file.stem}{endings[distance]}",
         transforms=(Step("l2"), Step.whiten(file), *last),
         distance="cosine" if distance == "cosine" else "l2",
@@ -177,39 +279,20 @@ def _pictures(folder: Path | None) -> list[Path]:
 
 
 def _elsewhere(
-    file: Path,
     describer: Describer,
     pictures: list[Path],
     stand_in: Path | None,
-    dimensions: int | None,
     out: Path,
     progress: ProgressCallback | None,
-) -> _Learned:
-    """Whitening learned on Paris, or on what stands in for it."""
-    if not pictures:
-        return _Learned(None, "not measured: no --paris, and no --whiten-on to stand in for it")
+) -> _Sample:
+    """Vectors of Paris, or of what stands in for it."""
     about = f"{stand_in.resolve().name}, instead of Paris6k" if stand_in else "Paris6k"
     views = [View(picture) for picture in pictures]
     found = describe(describer, views, out / "vectors", progress=progress, note="learning whitening")
     there = [n for n in range(len(views)) if n not in found.failures]
     if not stand_in and len(there) < PARIS6K.pictures:
         about += f" in part ({len(there)} of {PARIS6K.pictures} pictures)"
-    return _learn(file, found.vectors[there], [found.digests[n] for n in there], about, dimensions)
-
-
-def _learn(
-    file: Path, vectors: FloatArray, digests: tuple[str, ...] | list[str], about: str, dimensions: int | None
-) -> _Learned:
-    """Learn a whitening on raw vectors, and write it."""
-    sample = l2(vectors)
-    try:
-        estimator = PCAWhitening(dimensions or _affordable(sample)).fit(sample)
-    except ValueError as error:
-        raise UsageError(f"whitening cannot be learned on {about}: {error}") from None
-    pictures = tuple(sorted({known_by(digest) for digest in digests}))
-    estimator.save(file, about=about, pictures=pictures, recipe=load_vector("spoc").to_toml())
-    kept = estimator.projection_.shape[1]
-    return _Learned(file, f"whitening to {kept} dimensions learned on {len(vectors)} pictures of {about}")
+    return _Sample(found.vectors[there], [found.digests[n] for n in there], about)
 
 
 def _affordable(sample: FloatArray) -> int:
@@ -218,14 +301,20 @@ def _affordable(sample: FloatArray) -> int:
     return max(1, min(_KEPT, len(sample) // _EACH, rank - 1))
 
 
-def _gaps(cells: list[Cell]) -> Iterator[str]:
-    """Euclidean minus cosine, as published, as measured, and without the last normalisation."""
+def _gaps(cells: Sequence[Cell]) -> Iterator[str]:
+    """Euclidean minus cosine of the sums, as published, as measured, and without the last normalisation."""
     found = {cell.setting: cell.measured for cell in cells}
-    for name, crop, (place, expanded) in product(("Oxford", "Paris"), _CROPS, enumerate(("no", "yes"))):
-        published = PUBLISHED[name, crop, "Euclidean"][place] - PUBLISHED[name, crop, "cosine"][place]
-        near, angle, raw = (found[name, crop, kind, expanded] for kind in ("Euclidean", "cosine", RAW))
-        if near is not None and angle is not None and raw is not None:
-            yield (
-                f"Euclidean minus cosine ({name}, {crop}, expanded: {expanded}): published {published:+.3f}, "
-                f"measured {near - angle:+.3f}, without the last L2 {raw - angle:+.3f}"
-            )
+    for pool, place, kept, crop, distance, expanded in found:
+        if (pool, distance) != ("sum", "cosine"):
+            continue
+        near, angle, raw = (
+            found[pool, place, kept, crop, kind, expanded] for kind in ("Euclidean", "cosine", RAW)
+        )
+        if near is None or angle is None or raw is None:
+            continue
+        column = int(expanded != "no")
+        published = PUBLISHED[place, crop, "Euclidean"][column] - PUBLISHED[place, crop, "cosine"][column]
+        yield (
+            f"Euclidean minus cosine ({place}, to {kept}, {crop}, expanded: {expanded}): published "
+            f"{published:+.3f}, measured {near - angle:+.3f}, without the last L2 {raw - angle:+.3f}"
+        )

@@ -33,7 +33,7 @@ from likewise.evaluation.reproduce.paper_002 import (
     TABLE_1,
     TABLE_2,
 )
-from likewise.evaluation.reproduce.table import Cell, Setting, Table, usable
+from likewise.evaluation.reproduce.table import Cell, Setting, Table, part_of, usable
 from likewise.evaluation.vocabularies import Learning, default_vocabulary, learn_vocabulary
 from likewise.evaluation.words import Sketched, open_sketcher, sketch, words_run
 from likewise.networks import find
@@ -138,7 +138,7 @@ def seed_002(
                 if setting[3] == pool:
                     found[setting] = measuring(setting)
     table = [_cell(setting, found) for setting in _settings(benchmarks)]
-    title = f"seed 002, figure 2 and tables 1 and 2, by {recipe.name}: mAP, on UKBench N-S"
+    title = f"Li et al. 2016, figure 2 and tables 1 and 2, by {recipe.name}: mAP, on UKBench N-S"
     return Table(title, _COLUMNS, tuple(table), (*notes, *_stand_ins(recipe), *orderings(table)))
 
 
@@ -194,7 +194,7 @@ class _Measuring:
         rule = "plain" if fusion == "-" else fusion
         scored_by = self.recipe.scored({"layers": taps, "hamming": scored == "BoW+HE", "fusion": rule})
         run = words_run(self.sketched, scored_by, self.sketcher, out=self.out, again=False)
-        return Cell(setting, measured=report(run).scores.value, run=run.path)
+        return Cell(setting, measured=report(run).scores.value, run=run.path, part=part_of(self.sketched))
 
 
 def _pooled(recipe: WordsRecipe, pool: str) -> WordsRecipe:

@@ -36,6 +36,9 @@ class Cell:
         None where it could not be measured, for the ``reason`` given.
     run
         The run that it comes from.
+    part
+        What of the data set it was measured on, where that is not all of it: such a number is not to be
+        compared with the published one.
     """
 
     setting: Setting
@@ -43,6 +46,7 @@ class Cell:
     measured: float | None = None
     run: Path | None = None
     reason: str = ""
+    part: str = ""
 
 
 @dataclass(frozen=True)
@@ -91,7 +95,17 @@ def measured(
         dimensions=changed.gallery.shape[1],
     )
     run = ranked_run(changed, recipe, manifest, out=out, stages=tuple(stages), rule=rule)
-    return replace(cell, measured=report(run).scores.value, run=run.path)
+    return replace(cell, measured=report(run).scores.value, run=run.path, part=part_of(material))
+
+
+def part_of(material: Readable) -> str:
+    """What of a data set could be used, ``3 of 55 queries, 100 pictures``; empty where that is all of it."""
+    found = material.benchmark
+    if not found.missing:
+        return ""
+    left_out = {gap.query for gap in found.missing if gap.left_out}
+    asked = len(found.queries)
+    return f"{asked} of {asked + len(left_out)} queries, {len(found.gallery)} pictures"
 
 
 def usable(benchmark: Benchmark, material: Readable) -> str:
