@@ -239,12 +239,21 @@ def test_remove_by_id_and_by_path(run: Run, here: Path, tmp_path: Path) -> None:
 def test_verify_ends_with_1_when_a_file_is_missing(run: Run, tmp_path: Path) -> None:
     Image.new("RGB", (40, 40), "red").save(tmp_path / "red.png")
     into = tmp_path / "red.likewise"
-    run("index", tmp_path / "red.png", "--into", into)
+    Image.new("RGB", (40, 40), "blue").save(tmp_path / "blue.png")
+    run("index", tmp_path / "red.png", tmp_path / "blue.png", "--into", into)
     (tmp_path / "red.png").unlink()
     code, out, _ = run("verify", "--in", into)
     assert code == 1
     assert "file-missing" in out
-    assert "1 checked, 1 faults" in out
+    assert "2 checked, 1 faults" in out
+    (tmp_path / "blue.png").unlink()
+    code, out, _ = run("verify", "--in", into)
+    assert code == 1 and "folder-away" in out and "2 checked, 1 faults" in out
+    code, out, _ = run("index", tmp_path, "--into", into, "--prune")  # it advises what can be followed
+    assert code == 0 and "2 away" in out and "--prune-all" in out
+    code, out, _ = run("index", tmp_path, "--into", into, "--prune-all")
+    assert code == 0 and "2 forgotten" in out
+    assert run("verify", "--in", into)[0] == 0
 
 
 def test_extract_writes_vectors_and_ids(run: Run, tmp_path: Path) -> None:

@@ -176,7 +176,28 @@ class TestWhatBecomesOfAFile:
         collection.add(photos, other)
         other.unlink()
         assert counts(collection.add(photos, prune=True)) == {"unchanged": 12}
-        assert counts(collection.add(tmp_path / "other", prune=True)) == {"forgotten": 1}
+        assert counts(collection.add(tmp_path / "other", prune=True)) == {"away": 1}  # it was the only one
+        assert counts(collection.add(tmp_path / "other", prune="all")) == {"forgotten": 1}
+
+    def test_a_file_renamed_in_letter_case_keeps_its_id(
+        self, collection: Collection, photos: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        collection.add(photos)
+        before = ids(collection)["0003.png"]
+        (photos / "0003.png").rename(photos / "0003.PNG")
+        status, same = os.stat, os.path.samefile
+
+        def folding(path: str, *args: object, **options: object) -> os.stat_result:
+            text = os.fspath(path) if isinstance(path, str | Path) else path
+            there = not isinstance(text, str) or os.path.lexists(text)
+            return status(text if there else text.replace("0003.png", "0003.PNG"), *args, **options)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(os, "stat", folding)  # as a disk that does not tell the two names apart
+        monkeypatch.setattr(os.path, "samefile", lambda a, b: a.lower() == b.lower() or same(a, b))
+        assert counts(collection.add(photos, prune=True)) == {"moved": 1, "unchanged": 11}
+        assert ids(collection)["0003.PNG"] == before and "0003.png" not in ids(collection)
+        (photos / "0004.PNG").write_bytes((photos / "0004.png").read_bytes())  # listed both: two files
+        assert counts(collection.add(photos)) == {"copied": 1, "unchanged": 12}
 
     def test_single_files_and_folders_around_them(
         self, collection: Collection, photos: Path, factory: FakeFactory

@@ -116,6 +116,19 @@ class TestAdding:
         job = finished(client, data(client.post(f"{BASE}/update"), 202))
         assert (job["report"]["added"], job["report"]["forgotten"]) == (2, 1)
 
+    def test_updating_forgets_a_folder_out_of_reach_only_when_told(
+        self, client: TestClient, made: Path
+    ) -> None:
+        held = data(client.get(BASE))["pictures"]
+        (made / "pictures").rename(made / "elsewhere")
+        for state in ("gone", "empty"):
+            job = finished(client, data(client.post(f"{BASE}/update"), 202))
+            assert (job["report"]["forgotten"], job["report"]["away"]) == (0, held), state
+            (made / "pictures").mkdir(exist_ok=True)
+        assert data(client.get(BASE))["pictures"] == held
+        job = finished(client, data(client.post(f"{BASE}/update", json={"prune": "all"}), 202))
+        assert (job["report"]["forgotten"], job["report"]["away"]) == (held, 0)
+
     def test_it_waits_while_somebody_else_writes(self, client: TestClient, made: Path) -> None:
         with writing(made / "photos.likewise" / "lock"):
             job = data(client.post(f"{BASE}/add/folder", json={"root": "root"}), 202)

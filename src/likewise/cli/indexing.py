@@ -60,6 +60,14 @@ def index(
     device: Device = "cpu",
     precision: Numbers = None,
     prune: Annotated[bool, typer.Option("--prune", help="Forget pictures whose files are gone.")] = False,
+    prune_all: Annotated[
+        bool,
+        typer.Option(
+            "--prune-all",
+            help="Forget them also where a folder holds none of its pictures any more, as when a disk is not "
+            "mounted.",
+        ),
+    ] = False,
     retry: Annotated[
         bool, typer.Option("--retry", help="Try files again that failed before and have not changed since.")
     ] = False,
@@ -78,7 +86,7 @@ def index(
     from likewise.collection.collection import Collection
 
     for folder in folders:
-        if not os.path.exists(folder):
+        if not os.path.exists(folder) and not (prune or prune_all):
             raise UsageError(
                 f"{folder} is not there, or a link that leads nowhere: there is nothing to index"
             )
@@ -89,14 +97,14 @@ def index(
         with progress("indexing") as callback:
             report = collection.add(
                 *folders,
-                prune=prune,
+                prune="all" if prune_all else prune,
                 retry=retry,
                 checksum=checksum,
                 progress=callback,
                 max_pixels=max_pixels,
             )
-        total = len(collection)
-    show(report, _index_lines(report, path, total), as_json=as_json)
+        total, away = len(collection), collection.info().away if report.away else []
+    show(report, [*_index_lines(report, path, total), *map(_away_line, away)], as_json=as_json)
 
 
 def _index_lines(report: AddReport, path: Path, total: int) -> list[str]:
@@ -106,6 +114,13 @@ def _index_lines(report: AddReport, path: Path, total: int) -> list[str]:
     if report.failed:
         lines.append("what failed and why: likewise failures")
     return lines
+
+
+def _away_line(folder: Path) -> str:
+    return (
+        f"{printable(folder)} holds none of its pictures, as if its disk were not mounted: they stay; "
+        "if they are gone for good, say --prune-all"
+    )
 
 
 def info(collection: In = None, as_json: Json = False) -> None:
@@ -124,6 +139,7 @@ def _info_lines(found: Info) -> list[str]:
         f"collection  {printable(found.path)}",
         f"pictures    {found.pictures}, {found.failures} failed",
         *(f"folder      {printable(root)}" for root in found.roots),
+        *(f"away        {printable(folder)}: none of its pictures can be found" for folder in found.away),
         f"recipe      {found.recipe} ({manifest.recipe_hash[:12]})",
         f"network     {manifest.network}, weights {manifest.weights_hash[:12]}",
         f"{_made(found)}, by {manifest.engine} in {manifest.precision}",

@@ -167,6 +167,10 @@ class Catalogue:
         """How many pictures there are."""
         return int(self._database.rows("SELECT count(*) FROM pictures")[0][0])
 
+    def last_id(self) -> int:
+        """The highest id of a picture, 0 if there is none."""
+        return int(self._database.rows("SELECT coalesce(max(id), 0) FROM pictures")[0][0])
+
     def integrity(self) -> list[str]:
         """What SQLite finds wrong with the file; empty when it is sound."""
         found = [str(text) for (text,) in self._database.rows("PRAGMA integrity_check")]

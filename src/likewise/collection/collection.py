@@ -37,7 +37,7 @@ from likewise.collection.segments import Segments
 from likewise.collection.selecting import named
 from likewise.collection.sketches import PatchMatches, SketchSearcher
 from likewise.collection.snapshot import Snapshot
-from likewise.collection.tasks import Options
+from likewise.collection.tasks import Options, Prune
 from likewise.collection.verify import verify
 from likewise.collection.walk import resolve
 from likewise.descriptors.manifest import Manifest
@@ -170,7 +170,7 @@ class Collection:
     def add(
         self,
         *sources: str | os.PathLike[str],
-        prune: bool = False,
+        prune: Prune = False,
         retry: bool = False,
         checksum: bool = False,
         progress: ProgressCallback | None = None,
@@ -186,6 +186,8 @@ class Collection:
         ----------
         prune
             Forget pictures below the sources whose files are gone; a source that was indexed may be gone too.
+            What lies in a folder, or on a mount point, that holds none of its pictures any more stays, and is
+            counted as ``away``: it may be out of reach. ``all`` forgets that as well.
         retry
             Try files again that failed and have not changed.
         checksum

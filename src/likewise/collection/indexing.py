@@ -24,6 +24,7 @@ from likewise.collection.belt import Belt, Cancelled
 from likewise.collection.catalogue import Catalogue, Content, storable
 from likewise.collection.describing import AnyDescriber
 from likewise.collection.pace import Pace
+from likewise.collection.reach import concerned, note_reach, out_of_reach
 from likewise.collection.reports import AddReport
 from likewise.collection.tasks import Options, Outcome, Task, gone, overcome, plan, settle
 from likewise.collection.walk import Stamp, unreadable
@@ -107,16 +108,20 @@ class Indexing:
         with self._catalogue.change():
             for source in self._present:
                 self._catalogue.add_root(source if os.path.isdir(source) else os.path.dirname(source))
-            for place in overcome(self._catalogue, self._sources):
+            away = out_of_reach(self._catalogue) if self._options.prune != "all" else {}
+            last = self._catalogue.last_id()
+            for place in overcome(self._catalogue, self._sources, away):
                 self._catalogue.forgive(place)
         counts = Counter(verdict for verdict, _ in plan(self._catalogue, self._present, self._options))
         self._total = counts.pop("todo", 0)
         self._counts.update(counts)
         if self._total:
             self._work(self._open_describer())
-        if self._options.prune:
-            with self._catalogue.change():
-                self._counts["forgotten"] = self._catalogue.delete(gone(self._catalogue, self._sources))
+        with self._catalogue.change():
+            if self._options.prune:
+                self._counts["forgotten"] = self._catalogue.delete(gone(self._catalogue, self._sources, away))
+            note_reach(self._catalogue, away, last)
+        self._counts["away"] = concerned(away, self._sources)
         return AddReport(**self._counts, seconds=time.monotonic() - begin)
 
     def _work(self, describer: AnyDescriber) -> None:

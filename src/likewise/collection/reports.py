@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from likewise.collection.catalogue import Catalogue
+from likewise.collection.reach import out_of_reach
 from likewise.descriptors.manifest import Manifest
 from likewise.ranking.exact import Metric
 from likewise.recipes.recipe import LayerRecipe
@@ -33,6 +34,9 @@ class AddReport:
         Files that cannot be indexed, those that were not tried again among them.
     forgotten
         Files that are gone and were dropped, which takes ``prune``.
+    away
+        Pictures that stay though their files cannot be found, for their folder holds none of its pictures: a
+        disk may not be mounted.
     seconds
         Wall time.
     """
@@ -44,6 +48,7 @@ class AddReport:
     unchanged: int = 0
     failed: int = 0
     forgotten: int = 0
+    away: int = 0
     seconds: float = 0.0
 
 
@@ -72,7 +77,10 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Info:
-    """A collection in a few numbers; ``bytes`` on the disk, ``changed`` as Unix time."""
+    """A collection in a few numbers; ``bytes`` on the disk, ``changed`` as Unix time.
+
+    ``away`` are folders that hold none of their pictures now, as when a disk is not mounted.
+    """
 
     path: Path
     recipe: str
@@ -81,6 +89,7 @@ class Info:
     pictures: int
     failures: int
     roots: list[Path]
+    away: list[Path]
     bytes: int
     generation: int
     changed: float
@@ -96,6 +105,7 @@ class Info:
             pictures=catalogue.count(),
             failures=catalogue.failure_count(),
             roots=[Path(root) for root in sorted(catalogue.roots().values())],
+            away=[Path(folder) for folder in out_of_reach(catalogue)],
             bytes=sum(file.stat().st_size for file in path.rglob("*") if file.is_file()),
             generation=catalogue.generation,
             changed=catalogue.changed,
@@ -140,7 +150,8 @@ class Fault:
     kind
         ``database``, ``manifest``, ``vector-missing``, ``vector-stray``, ``vector-length``,
         ``vector-not-finite``, ``vector-not-normalised``, ``sketch-damaged``, ``segment-damaged``,
-        ``vocabulary``, ``path-damaged`` or ``file-missing``.
+        ``vocabulary``, ``path-damaged``, ``file-missing`` or
+        ``folder-away``.
     subject
         What it is about: a path, or the catalogue.
     message

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from likewise.collection.catalogue import Catalogue, Content, Picture, Place, relative
-from likewise.collection.walk import Found, Stamp, is_gone, look, opens, walk, within
+from likewise.collection.reach import lies_in
+from likewise.collection.walk import Found, Stamp, is_gone, is_respelt, look, opens, walk, within
 from likewise.errors import BadPicture
+
+Prune: TypeAlias = bool | Literal["all"]
+"""Whether to forget what is gone; ``all``: also where a folder holds none of its pictures any more."""
 
 Verdict: TypeAlias = Literal["unchanged", "failed", "todo"]
 
@@ -18,7 +22,7 @@ Verdict: TypeAlias = Literal["unchanged", "failed", "todo"]
 class Options:
     """How to add: see `likewise.collection.collection.Collection.add`."""
 
-    prune: bool = False
+    prune: Prune = False
     retry: bool = False
     checksum: bool = False
     max_pixels: int | None = None
@@ -67,20 +71,24 @@ def _judge(catalogue: Catalogue, found: Found, place: Place, options: Options) -
     return "todo", task
 
 
-def overcome(catalogue: Catalogue, sources: Sequence[str]) -> list[Place]:
-    """Places of failures that stand no longer: the file is gone, or was a folder, which opens now."""
+def overcome(catalogue: Catalogue, sources: Sequence[str], away: Iterable[str]) -> list[Place]:
+    """Places of failures that stand no longer: the file is gone, or was a folder, which opens now.
+
+    Nothing is known of what lies in one of the folders that are ``away``.
+    """
     paths = [str(failure.path) for failure in catalogue.failures()]
-    stale = [path for path in paths if _covered(path, sources) and (is_gone(path) or opens(path))]
+    asked = [path for path in paths if lies_in(path, sources) and not lies_in(path, away)]
+    stale = [path for path in asked if is_gone(path) or opens(path)]
     return [place for path in stale if (place := catalogue.place(path))]
 
 
-def gone(catalogue: Catalogue, sources: Sequence[str]) -> list[int]:
-    """Ids of the pictures below the sources whose files are no longer there."""
-    return [row for row, path, _ in catalogue.paths() if _covered(path, sources) and is_gone(path)]
-
-
-def _covered(path: str, sources: Sequence[str]) -> bool:
-    return any(within(path, source) for source in sources)
+def gone(catalogue: Catalogue, sources: Sequence[str], away: Iterable[str]) -> list[int]:
+    """Ids of the pictures below the sources whose files are no longer there; none in what is ``away``."""
+    return [
+        row
+        for row, path, _ in catalogue.paths()
+        if lies_in(path, sources) and not lies_in(path, away) and is_gone(path)
+    ]
 
 
 def settle(catalogue: Catalogue, outcome: Outcome, *, anew: bool = False) -> str:
@@ -109,7 +117,7 @@ def settle(catalogue: Catalogue, outcome: Outcome, *, anew: bool = False) -> str
         return _renew(catalogue, known, outcome.task.stamp, content, fresh=outcome.fresh)
     holders = catalogue.holders(content.sha256)
     for holder, path in holders:
-        if is_gone(path):
+        if is_gone(path) or is_respelt(path, outcome.task.path):
             catalogue.move(holder, place, stamp)
             return "moved"
     catalogue.insert(place, stamp, content)

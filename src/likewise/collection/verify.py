@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import numpy as np
 from likewise.collection.catalogue import Catalogue
 from likewise.collection.codes import Code
 from likewise.collection.pace import Pace
+from likewise.collection.reach import lies_in, out_of_reach
 from likewise.collection.reports import Fault, VerifyReport
 from likewise.collection.segments import Segments
 from likewise.collection.walk import is_gone
@@ -152,6 +154,13 @@ def _numbers(
 
 def _files(catalogue: Catalogue, progress: ProgressCallback) -> Iterator[Fault]:
     total, pace, roots = catalogue.count(), Pace(), catalogue.roots()
+    away = _away(catalogue)
+    for folder, count in away.items():
+        message = (
+            f"{folder} holds none of its {count} pictures: mount its disk, or, if they are gone for good, "
+            f"`likewise index {shlex.quote(folder)} --prune-all`"
+        )
+        yield Fault("folder-away", folder, message)
     for done, (picture, root, path) in enumerate(catalogue.places(), 1):
         try:
             file = catalogue.absolute(roots, root, path)
@@ -159,11 +168,18 @@ def _files(catalogue: Catalogue, progress: ProgressCallback) -> Iterator[Fault]:
             what = f"picture {picture} has no path that can be read: remove it by its id"
             yield Fault("path-damaged", f"id {picture}", f"{what} ({error.__cause__!r})")
         else:
-            if is_gone(file):
-                message = f"{file} is gone: remove it, or index its folder with prune, which may be gone too"
-                yield Fault("file-missing", file, message)
+            if not lies_in(file, away) and is_gone(file):
+                again = f"`likewise index {shlex.quote(roots[root])} --prune`"
+                yield Fault("file-missing", file, f"{file} is gone: remove it, or let {again} forget it")
         if done % 1000 == 0 or done == total:
             progress(Progress(done, total, remaining=pace.remaining(done, total), note="files"))
+
+
+def _away(catalogue: Catalogue) -> dict[str, int]:
+    try:
+        return out_of_reach(catalogue)
+    except CollectionDamaged:  # of which there is a fault of its own
+        return {}
 
 
 def _fault(catalogue: Catalogue, kind: str, picture: int, what: str) -> Fault:

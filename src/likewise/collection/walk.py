@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -113,6 +114,31 @@ def is_gone(path: str) -> bool:
     except OSError:
         return False
     return False
+
+
+def is_respelt(old: str, new: str) -> bool:
+    """Say whether a file's name differs from its former one only in case, or in how accents are written.
+
+    That can be where the disk does not tell such names apart: the file answers to the old name as well, but
+    its folder does not list it.
+    """
+    if old == new or plain(old).casefold() != plain(new).casefold():
+        return False
+    try:
+        return os.path.samefile(old, new) and not _is_listed(old)
+    except OSError:
+        return False
+
+
+def _is_listed(path: str) -> bool:
+    """Whether each folder on the way to a path lists the next name just so."""
+    folder, name = os.path.split(path)
+    return not name or (name in os.listdir(folder) and _is_listed(folder))
+
+
+def plain(name: str) -> str:
+    """Give the one form (NFC) of a name whose accents may be written in two ways, as on disks of a Mac."""
+    return unicodedata.normalize("NFC", name)
 
 
 def opens(folder: str) -> bool:

@@ -104,13 +104,19 @@ def retry(name: str, asked: schemas.Retry, services: Serving) -> dict[str, Any]:
 
 
 @router.post("/collections/{name}/update", status_code=202, response_model=schemas.Job, dependencies=WRITES)
-def update(name: str, services: Serving) -> dict[str, Any]:
-    """Look again at every indexed folder: add what is new, forget what is gone."""
+def update(name: str, services: Serving, asked: schemas.Update | None = None) -> dict[str, Any]:
+    """Look again at every indexed folder: add what is new, forget what is gone.
+
+    A folder that holds none of its pictures any more may be out of reach, and keeps them, unless
+    ``{"prune": "all"}`` is sent.
+    """
     served = services.library[name]
-    sources = tuple(str(root) for root in served.collection.roots() if root.is_dir())
+    sources = tuple(map(str, served.collection.roots()))
     if not sources:
         raise not_found("indexed folder to look at")
-    return services.jobs.start(served, "update", served.name, sources, prune=True).told()
+    return services.jobs.start(
+        served, "update", served.name, sources, prune=asked.prune if asked else True
+    ).told()
 
 
 @router.post("/collections/{name}/remove", response_model=schemas.Removed, dependencies=WRITES)

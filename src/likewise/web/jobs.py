@@ -21,6 +21,7 @@ from threading import Event, Thread
 from typing import Any, Literal, TypeAlias
 
 from likewise.assets import replacing
+from likewise.collection.tasks import Prune
 from likewise.errors import CollectionLocked, LikewiseError
 from likewise.types import Progress
 from likewise.web.library import Library, Served
@@ -56,7 +57,7 @@ class Job:
     subject: str
     sources: tuple[str, ...]
     retry: bool = False
-    prune: bool = False
+    prune: Prune = False
     inside: str | None = None
     max_pixels: int | None = None
     state: State = "waiting"
@@ -144,7 +145,7 @@ class Jobs:
         sources: tuple[str, ...],
         *,
         retry: bool = False,
-        prune: bool = False,
+        prune: Prune = False,
         inside: str | None = None,
         max_pixels: int | None = None,
     ) -> Job:

@@ -83,7 +83,13 @@ class AddFolder(Asked):
     root: Name
     path: Annotated[str, Field(max_length=4096)] = ""
     retry: bool = False
-    prune: bool = False
+    prune: bool | Literal["all"] = False
+
+
+class Update(Asked):
+    """What to forget: what is gone, or also folders that hold none of their pictures any more."""
+
+    prune: bool | Literal["all"] = True
 
 
 class Retry(Asked):

@@ -338,6 +338,7 @@ export const T = {
       unchanged: (count) => `${count} known already`,
       failed: (count) => `${count} could not be read`,
       forgotten: (count) => `${count} forgotten`,
+      away: (count) => `${count} out of reach, and kept`,
     },
     nothing: "nothing new",
     took: (time) => `in ${time}`,
