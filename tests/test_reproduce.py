@@ -16,13 +16,8 @@ from likewise.descriptors.recipe import VectorRecipe, load_vector
 from likewise.errors import UsageError, WeightsMissing
 from likewise.evaluation.datasets import load
 from likewise.evaluation.report import report
-<<<<<<< HEAD
 from likewise.evaluation.reproduce.seed_000 import seed_000
 from likewise.evaluation.reproduce.seed_001 import PUBLISHED, RAW, Settings, best_run, seed_001
-=======
-from likewise.evaluation.reproduce.aggregating_deep_features import PUBLISHED, RAW, aggregating_deep_features
-from likewise.evaluation.reproduce.capuano_2018 import capuano_2018
->>>>>>> 6e7de09 (Commands: one spelling of collections and outputs, old ones kept; help in sections with examples)
 from likewise.evaluation.runs import read_run
 from likewise.pictures import Loaded
 from likewise.types import FloatArray
@@ -65,14 +60,9 @@ def oxford(tmp_path: Path) -> Path:
 def test_all_sixteen_cells_are_there(oxford: Path, tmp_path: Path) -> None:
     make_pictures(tmp_path / "paris", 16, first=40)
     maker = Maker()
-<<<<<<< HEAD
     found = seed_001(oxford, maker, paris=tmp_path / "paris", out=tmp_path / "runs")
     assert len(found.cells) == 24 + 2 * 8  # of the sum, and of GeM and R-MAC by the cosine
     official = [cell for cell in found.cells if cell.setting[0] == "sum" and cell.setting[4] != RAW]
-=======
-    found = aggregating_deep_features(oxford, maker, paris=tmp_path / "paris", out=tmp_path / "runs")
-    official = [cell for cell in found.cells if cell.setting[2] != RAW]
->>>>>>> 6e7de09 (Commands: one spelling of collections and outputs, old ones kept; help in sections with examples)
     assert len(official) == 16
     assert {cell.part for cell in found.cells} == {"1 of 2 queries, 12 pictures"}
     assert sum(cell.published is not None for cell in found.cells) == 16
@@ -80,15 +70,12 @@ def test_all_sixteen_cells_are_there(oxford: Path, tmp_path: Path) -> None:
     assert maker.described == 12 + 1 + 16  # every picture once, and the box
     assert any("queries asked: all_souls_1; left out: 1" in note for note in found.notes)
     assert any("in part (16 of 6392 pictures)" in note for note in found.notes)
-    aggregating_deep_features(oxford, maker, paris=tmp_path / "paris", out=tmp_path / "runs")
+    seed_001(oxford, maker, paris=tmp_path / "paris", out=tmp_path / "runs")
     assert maker.described == 12 + 1 + 16
 
 
 def test_on_unit_vectors_both_distances_rank_alike(oxford: Path, tmp_path: Path) -> None:
-    found = {
-        cell.setting: cell.measured
-        for cell in aggregating_deep_features(oxford, Maker(), out=tmp_path / "r").cells
-    }
+    found = {cell.setting: cell.measured for cell in seed_001(oxford, Maker(), out=tmp_path / "r").cells}
     for crop in ("box", "full"):
         for expanded in ("no", "10"):
             near, angle = (
@@ -98,7 +85,7 @@ def test_on_unit_vectors_both_distances_rank_alike(oxford: Path, tmp_path: Path)
 
 
 def test_without_paris_half_of_the_cells_say_why(oxford: Path, tmp_path: Path) -> None:
-    found = aggregating_deep_features(oxford, Maker(), out=tmp_path / "runs")
+    found = seed_001(oxford, Maker(), out=tmp_path / "runs")
     gaps = [cell for cell in found.cells if cell.measured is None]
     assert {cell.setting[1] for cell in gaps} == {"Paris"}
     assert all("no --paris" in cell.reason for cell in gaps)
@@ -110,15 +97,15 @@ def test_a_folder_to_learn_on_that_is_empty_or_not_there_is_refused_first(
     (tmp_path / "empty").mkdir()
     maker = Maker()
     with pytest.raises(UsageError, match="no picture lies below"):
-        aggregating_deep_features(oxford, maker, paris=tmp_path / "empty", out=tmp_path / "runs")
+        seed_001(oxford, maker, paris=tmp_path / "empty", out=tmp_path / "runs")
     with pytest.raises(UsageError, match="is not a folder"):
-        aggregating_deep_features(oxford, maker, whiten_on=tmp_path / "nowhere", out=tmp_path / "runs")
+        seed_001(oxford, maker, whiten_on=tmp_path / "nowhere", out=tmp_path / "runs")
     assert not (tmp_path / "runs").exists()
 
 
 def test_the_runs_tell_how_they_were_made(oxford: Path, tmp_path: Path) -> None:
     make_pictures(tmp_path / "other", 16, first=40)
-    found = aggregating_deep_features(oxford, Maker(), whiten_on=tmp_path / "other", out=tmp_path / "runs")
+    found = seed_001(oxford, Maker(), whiten_on=tmp_path / "other", out=tmp_path / "runs")
     runs = {cell.setting: read_run(cell.run) for cell in found.cells if cell.run}
     own = runs["sum", "Oxford", "3", "box", "cosine", "10"].card
     assert own.warnings == ("the whitening was learned on 12 pictures of this very test set",)
@@ -133,15 +120,9 @@ def test_the_runs_tell_how_they_were_made(oxford: Path, tmp_path: Path) -> None:
 
 
 def test_what_it_learned_can_be_used_by_name(oxford: Path, tmp_path: Path) -> None:
-<<<<<<< HEAD
     seed_001(oxford, Maker(), out=tmp_path / "runs")
     folder = tmp_path / "runs" / "seed-001"
     names = {"spoc-oxford", "spoc-oxford-l2", "spoc-oxford-raw", "spoc-oxford-gem", "spoc-oxford-rmac"}
-=======
-    aggregating_deep_features(oxford, Maker(), out=tmp_path / "runs")
-    folder = tmp_path / "runs" / "aggregating-deep-features"
-    names = {"spoc-oxford", "spoc-oxford-l2", "spoc-oxford-raw"}
->>>>>>> 6e7de09 (Commands: one spelling of collections and outputs, old ones kept; help in sections with examples)
     assert {path.stem for path in folder.glob("*.toml")} == names
     assert load_vector(folder / "spoc-oxford-raw.toml").transforms[-1].kind == "whiten"
     whitened = load_vector("spoc").whitened(folder / "oxford.safetensors")
@@ -150,7 +131,6 @@ def test_what_it_learned_can_be_used_by_name(oxford: Path, tmp_path: Path) -> No
 
 def test_too_many_dimensions_are_an_error(oxford: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="whitening cannot be learned on Oxford5k"):
-<<<<<<< HEAD
         seed_001(oxford, Maker(), settings=Settings(dimensions=(12,)), out=tmp_path / "runs")
 
 
@@ -168,9 +148,6 @@ def test_what_the_report_leaves_open_can_be_swept(oxford: Path, tmp_path: Path) 
     assert best and read_run(best).card.after == ("expand(n=1, alpha=0, own=false)",)
     with pytest.raises(UsageError, match="rellu5_3"):
         seed_001(oxford, Maker(), settings=Settings(tap="rellu5_3"), out=tmp_path / "runs")
-=======
-        aggregating_deep_features(oxford, Maker(), dimensions=12, out=tmp_path / "runs")
->>>>>>> 6e7de09 (Commands: one spelling of collections and outputs, old ones kept; help in sections with examples)
 
 
 def test_published_numbers_are_those_of_the_report() -> None:
@@ -178,10 +155,10 @@ def test_published_numbers_are_those_of_the_report() -> None:
     assert len(PUBLISHED) == 8
 
 
-def test_capuano_2018_measures_what_there_are_weights_for(tmp_path: Path) -> None:
+def test_seed_000_measures_what_there_are_weights_for(tmp_path: Path) -> None:
     for group in (0, 1):
         make_pictures(tmp_path / "photos" / str(group), 3, first=10 * group)
-    found = capuano_2018(load("folder", tmp_path / "photos"), Maker(), out=tmp_path / "runs")
+    found = seed_000(load("folder", tmp_path / "photos"), Maker(), out=tmp_path / "runs")
     table = {cell.setting: cell for cell in found.cells}
     assert len(table) == 6
     assert all("fully connected" in table[setting].reason for setting in table if setting[0] == "fc2")
@@ -213,7 +190,7 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, st
 def test_the_command_prints_numbers_and_reasons(
     oxford: Path, command: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    code, out, err = run(capsys, "reproduce", "aggregating-deep-features", "--oxford", oxford)
+    code, out, err = run(capsys, "reproduce", "seed-001", "--oxford", oxford)
     assert code == 0
     assert "keble_1" in err
     assert sum(line.startswith(("sum ", "gem ", "rmac ")) for line in out.splitlines()) == 40
@@ -225,19 +202,14 @@ def test_the_command_prints_numbers_and_reasons(
         assert drawn.width > 100
     assert [path.name for path in Path(answers).iterdir()] == ["0001-all_souls_1.png"]
     assert out.count("no --paris") == 1
-<<<<<<< HEAD
     code, out, _ = run(capsys, "reproduce", "seed-001", "--oxford", oxford, "--json")
     assert len(json.loads(out)["cells"]) == 40
-=======
-    code, out, _ = run(capsys, "reproduce", "aggregating-deep-features", "--oxford", oxford, "--json")
-    assert len(json.loads(out)["cells"]) == 24
->>>>>>> 6e7de09 (Commands: one spelling of collections and outputs, old ones kept; help in sections with examples)
 
 
 def test_the_command_names_missing_weights_once(command: Path, capsys: pytest.CaptureFixture[str]) -> None:
     make_pictures(command / "photos" / "one", 3)
-    code, out, _ = run(capsys, "reproduce", "capuano-2018", "--data", "photos")
+    code, out, _ = run(capsys, "reproduce", "seed-000", "--data", "photos")
     assert code == 0
     assert out.count("fully connected") == 1
-    code, _, err = run(capsys, "reproduce", "capuano-2018", "--data", "nowhere")
+    code, _, err = run(capsys, "reproduce", "seed-000", "--data", "nowhere")
     assert (code, "nowhere" in err) == (2, True)

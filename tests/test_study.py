@@ -1,8 +1,4 @@
-<<<<<<< HEAD
 """The study of one network trained on much and on little: what is divided, measured, claimed and written."""
-=======
-"""The study of CIFAR-10: what is divided, measured, claimed and written."""
->>>>>>> 6e7de09 (Commands: one spelling of collections and outputs, old ones kept; help in sections with examples)
 
 from __future__ import annotations
 

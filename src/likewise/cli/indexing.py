@@ -16,7 +16,6 @@ from likewise.cli.options import (
     In,
     Json,
     MaxPixels,
-    Named,
     Numbers,
     Quantise,
     RecipeName,
@@ -47,7 +46,6 @@ def index(
     into: Annotated[
         Path | None,
         typer.Option(
-            "--in",
             "--into",
             metavar="DIR",
             help=f"The collection to make or add to. Without it: ./<folder name>{SUFFIX}.",
@@ -118,7 +116,6 @@ def _index_lines(report: AddReport, path: Path, total: int) -> list[str]:
     return lines
 
 
-<<<<<<< HEAD
 def _away_line(folder: Path) -> str:
     return (
         f"{printable(folder)} holds none of its pictures, as if its disk were not mounted: they stay; "
@@ -127,13 +124,10 @@ def _away_line(folder: Path) -> str:
 
 
 def info(collection: In = None, as_json: Json = False) -> None:
-=======
-def info(named: Named = None, collection: In = None, as_json: Json = False) -> None:
->>>>>>> 6e7de09 (Commands: one spelling of collections and outputs, old ones kept; help in sections with examples)
     """Show what a collection holds and how it was made."""
     from likewise.collection.collection import Collection
 
-    with Collection.open(find_collection(collection, named)) as opened:
+    with Collection.open(find_collection(collection)) as opened:
         found = opened.info()
     show(found, _info_lines(found), as_json=as_json)
 
@@ -160,25 +154,25 @@ def _made(found: Info) -> str:
     return f"vectors     {found.manifest.dimensions} x {found.code}"
 
 
-def failures(named: Named = None, collection: In = None, as_json: Json = False) -> None:
+def failures(collection: In = None, as_json: Json = False) -> None:
     """List the files that could not be indexed, each with its reason."""
     from likewise.collection.collection import Collection
 
-    with Collection.open(find_collection(collection, named)) as opened:
+    with Collection.open(find_collection(collection)) as opened:
         found = opened.failures()
     rows = [(failure.reason, failure.path, failure.message) for failure in found]
     lines = table(rows, ("reason", "file", "what happened")) if rows else ["no failures"]
     show(found, lines, as_json=as_json)
 
 
-def verify(named: Named = None, collection: In = None, as_json: Json = False) -> None:
+def verify(collection: In = None, as_json: Json = False) -> None:
     """Check every row, every vector and every file of a collection.
 
     Exits with 1 when there is a fault.
     """
     from likewise.collection.collection import Collection
 
-    with Collection.open(find_collection(collection, named)) as opened, progress("verifying") as callback:
+    with Collection.open(find_collection(collection)) as opened, progress("verifying") as callback:
         report = opened.verify(callback)
     lines = [f"{fault.kind}: {printable(fault.subject)}: {fault.message}" for fault in report.faults]
     lines.append(f"{report.checked} checked, {len(report.faults)} faults")
@@ -187,14 +181,14 @@ def verify(named: Named = None, collection: In = None, as_json: Json = False) ->
         raise typer.Exit(FAULTS_FOUND)
 
 
-def optimise(named: Named = None, collection: In = None, as_json: Json = False) -> None:
+def optimise(collection: In = None, as_json: Json = False) -> None:
     """Merge the indexes of a collection of visual words, and make damaged ones again.
 
     What was removed is taken out of them. A collection of vectors needs none of this.
     """
     from likewise.collection.collection import Collection
 
-    with Collection.open(find_collection(collection, named)) as opened, progress("merging") as callback:
+    with Collection.open(find_collection(collection)) as opened, progress("merging") as callback:
         opened.optimise(callback)
         found = opened.info()
     lines = [f"{printable(found.path)}: {found.pictures} pictures, {found.bytes / 1e6:.1f} MB"]

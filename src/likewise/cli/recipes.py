@@ -6,11 +6,10 @@ from typing import Annotated
 
 import typer
 
-from likewise.cli.command import App
 from likewise.cli.options import Json
 from likewise.cli.output import hand_down, show, table
 
-app = App(
+app = typer.Typer(
     name="recipes",
     help="List the recipes, or show one: how pictures are described.",
     invoke_without_command=True,

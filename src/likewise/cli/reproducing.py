@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from likewise.cli.command import App
-from likewise.cli.options import Device, Engine, Json, Runs
+from likewise.cli.options import Device, Engine, Json
 from likewise.cli.output import printable, progress, show, table
 from likewise.cli.scores import gap_lines
 
@@ -22,12 +21,13 @@ if TYPE_CHECKING:
     from likewise.evaluation.reproduce.table import Cell, Table
     from likewise.types import ProgressCallback
 
-app = App(
+app = typer.Typer(
     name="reproduce",
     help="Measure the tables of published systems again, beside their numbers.",
     no_args_is_help=True,
 )
 
+Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Where runs and vectors are kept.")]
 Truth = Annotated[
     Path | None,
     typer.Option(
@@ -36,7 +36,6 @@ Truth = Annotated[
 ]
 
 
-<<<<<<< HEAD
 Weights = Annotated[
     str,
     typer.Option("--weights", metavar="NAME", help="Weights of VGG16, such as keras; else the first."),
@@ -48,10 +47,6 @@ Sheets = Annotated[
 
 @app.command("seed-001")
 def seed_001(
-=======
-@app.command("aggregating-deep-features")
-def aggregating_deep_features(
->>>>>>> 6e7de09 (Commands: one spelling of collections and outputs, old ones kept; help in sections with examples)
     oxford: Annotated[
         Path, typer.Option("--oxford", metavar="DIR", help="The pictures of Oxford5k, whole or in part.")
     ],
@@ -95,7 +90,7 @@ def aggregating_deep_features(
     sheets: Sheets = True,
     engine: Engine = "openvino",
     device: Device = "cpu",
-    out: Runs = Path("runs"),
+    out: Out = Path("runs"),
     as_json: Json = False,
 ) -> None:
     """Sum-pooled VGG16 maps on Oxford5k (Aggregating Deep Features): all sixteen cells of its table 2.
@@ -107,23 +102,13 @@ def aggregating_deep_features(
     Interrupted, it goes on.
     """
     from likewise.evaluation.datasets.buildings import oxford5k
-<<<<<<< HEAD
     from likewise.evaluation.reproduce.seed_001 import Settings, best_run
     from likewise.evaluation.reproduce.seed_001 import seed_001 as reproduced
-=======
-    from likewise.evaluation.reproduce.aggregating_deep_features import (
-        aggregating_deep_features as reproduced,
-    )
->>>>>>> 6e7de09 (Commands: one spelling of collections and outputs, old ones kept; help in sections with examples)
 
     settings = Settings(tap, weights, tuple(dict.fromkeys(dim or ())), tuple(dict.fromkeys(expand)))
     for line in gap_lines(oxford5k(oxford, gt=gt)):
         typer.echo(line, err=True)
-<<<<<<< HEAD
     with progress("aggregating deep features") as callback:
-=======
-    with progress("Aggregating deep features") as callback:
->>>>>>> 6e7de09 (Commands: one spelling of collections and outputs, old ones kept; help in sections with examples)
         found = reproduced(
             oxford,
             _maker(engine, device),
@@ -139,8 +124,8 @@ def aggregating_deep_features(
     show(found, [*lines(found), *drawn], as_json=as_json)
 
 
-@app.command("capuano-2018")
-def capuano_2018(
+@app.command("seed-000")
+def seed_000(
     data: Annotated[Path, typer.Option("--data", metavar="DIR", help="Pictures to measure on.")],
     dataset: Annotated[
         str,
@@ -160,7 +145,7 @@ def capuano_2018(
     weights: Weights = "",
     engine: Engine = "openvino",
     device: Device = "cpu",
-    out: Runs = Path("runs"),
+    out: Out = Path("runs"),
     as_json: Json = False,
 ) -> None:
     """VGG16's fc2 against pool5 at 224 x 224 (Capuano 2018), Euclidean or cosine, normalised or not.
@@ -168,13 +153,12 @@ def capuano_2018(
     The article gives no numbers, so there are none beside the measured ones.
     """
     from likewise.evaluation.datasets import load
-    from likewise.evaluation.reproduce.capuano_2018 import capuano_2018 as reproduced
+    from likewise.evaluation.reproduce.seed_000 import seed_000 as reproduced
 
     benchmark = load(dataset, data, gt=gt, group=group)
     for line in gap_lines(benchmark):
         typer.echo(line, err=True)
     with progress("Capuano 2018") as callback:
-<<<<<<< HEAD
         found = reproduced(
             benchmark,
             _maker(engine, device),
@@ -224,14 +208,11 @@ def paula_2020(
     with progress("describing") as callback:
         labelled = label_folder(data, describer, table=labels, column=label, progress=callback)
         found = measure_tasks(labelled, seed=seed, progress=callback)
-=======
-        found = reproduced(benchmark, _maker(engine, device), out=out, progress=callback)
->>>>>>> 6e7de09 (Commands: one spelling of collections and outputs, old ones kept; help in sections with examples)
     show(found, lines(found), as_json=as_json)
 
 
-@app.command("li-2016")
-def li_2016(
+@app.command("seed-002")
+def seed_002(
     holidays: Annotated[
         Path | None,
         typer.Option(
@@ -278,7 +259,9 @@ def li_2016(
     ] = None,
     words: Annotated[
         int,
-        typer.Option("--size", min=2, max=100_000, metavar="N", help="Words of each layer, with --words-on."),
+        typer.Option(
+            "--words", min=2, max=100_000, metavar="N", help="Words of each layer, with --words-on."
+        ),
     ] = 20_000,
     recipe: Annotated[
         str | None,
@@ -292,7 +275,7 @@ def li_2016(
     ] = None,
     engine: Engine = "openvino",
     device: Device = "cpu",
-    out: Runs = Path("runs"),
+    out: Out = Path("runs"),
     as_json: Json = False,
 ) -> None:
     """Multi-layer Orderless Fusion: each layer and each combination, sum and max, with and without Hamming
@@ -302,8 +285,8 @@ def li_2016(
     goes on. At the end it says in how many cells the paper's orderings hold.
     """
     from likewise.evaluation.datasets import load
-    from likewise.evaluation.reproduce.li_2016 import li_2016 as reproduced
-    from likewise.evaluation.reproduce.li_2016 import recipe_at_hand
+    from likewise.evaluation.reproduce.seed_002 import recipe_at_hand
+    from likewise.evaluation.reproduce.seed_002 import seed_002 as reproduced
 
     found, note = recipe_at_hand(recipe)
     official = {"Holidays": ("holidays", holidays), "UKBench": ("ukbench", ukbench)}

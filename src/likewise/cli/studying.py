@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from likewise.cli.command import App
 from likewise.cli.options import Json, Precision
 from likewise.cli.output import printable, progress, show, table
 
@@ -16,7 +15,7 @@ if TYPE_CHECKING:  # torch stands behind it, and help must not wait for that
     from likewise.study.repeating import Repeated
     from likewise.study.study import Study
 
-app = App(name="study", help="Train a network and report what it learned.", no_args_is_help=True)
+app = typer.Typer(name="study", help="Train a network and report what it learned.", no_args_is_help=True)
 
 
 @app.callback()
@@ -47,7 +46,7 @@ def cifar10(
         ),
     ] = None,
     out: Annotated[
-        Path, typer.Option("-o", "--output", metavar="DIR", help="Where weights, figures and report go.")
+        Path, typer.Option("-o", "--out", metavar="DIR", help="Where weights, figures and report go.")
     ] = Path("cifar10-study"),
     epochs: Annotated[int, typer.Option("--epochs", min=1, help="Train at most so long.")] = 100,
     patience: Annotated[
@@ -81,19 +80,11 @@ def cifar10(
     ] = "f32",
     as_json: Json = False,
 ) -> None:
-<<<<<<< HEAD
     """Train one network on many pictures of CIFAR-10 and on few, and compare what both see.
 
     Stop it whenever you like: the same command goes on after the last whole epoch. It ends with a report,
     DIR/report.html, that holds four claims of the article Exploring Feature Extraction with CNNs against what
     was measured.
-=======
-    """Train one network on many pictures of CIFAR-10 and on few, and compare what both see (the article
-    Exploring Feature Extraction with CNNs).
-
-    Stop it whenever you like: the same command goes on after the last whole epoch. It ends with a report,
-    DIR/report.html, that holds the article's four claims against what was measured.
->>>>>>> 6e7de09 (Commands: one spelling of collections and outputs, old ones kept; help in sections with examples)
     """
     from likewise.study.repeating import repeat
     from likewise.training.cifar10 import load

@@ -61,11 +61,7 @@ def draw_all(much: Seen, little: Seen, picture: UInt8Array, folder: Path) -> dic
 
 
 def _sheets(much: Seen, little: Seen) -> dict[str, Image.Image]:
-<<<<<<< HEAD
     """The maps of both layers: each on its own scale as there, and on one scale for both networks."""
-=======
-    """The maps of both layers: each on its own scale as in the article, and on one for both networks."""
->>>>>>> 6e7de09 (Commands: one spelling of collections and outputs, old ones kept; help in sections with examples)
     drawn = {}
     for number, tap, which in SHEETS:
         views = {

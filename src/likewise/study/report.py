@@ -128,7 +128,6 @@ largest value of both networks.</p>"""
 _HOW_TEXT = """<p>Pixels / 255, dropout 0.5, cross-entropy, Adam with rate {how.rate:g}, {how.batch}
 pictures a step, random seed {how.seed}, {how.precision}. Training stopped after {how.patience} epochs
 without a lower validation loss, or {how.most} in all; the weights of the lowest are kept. The smaller
-<<<<<<< HEAD
 set is drawn by the random seed with each class in its share. {validated} The frog's place in the test set
 is {place}, counted from 0. The article does not say its batch, patience, number of epochs and frog; the
 first three are Keras' defaults or our choice.</p>"""
@@ -138,13 +137,6 @@ because the epoch is chosen on them too, the accuracies are a little kind."""
 
 _HELD_OUT = """The {count} validation pictures were held out of the training set: the accuracy on the test
 pictures is of pictures that decided nothing."""
-=======
-set is drawn by the random seed with each class in its share. As in the article, the {validation}
-validation pictures are the test set without the frog (its place there is {place}, counted from 0);
-because the epoch is chosen on them too, the accuracies are a little kind. The document does not say its
-batch, patience, number of epochs and frog; the first three are Keras' defaults or our choice, the last
-is the first frog of the test set.</p>"""
->>>>>>> 6e7de09 (Commands: one spelling of collections and outputs, old ones kept; help in sections with examples)
 
 _TITLE = "What a network sees that has learned from much, and from little"
 

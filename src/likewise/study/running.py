@@ -71,7 +71,6 @@ class Network:
         return best_of(self.history)
 
 
-<<<<<<< HEAD
 def divide(data: Cifar10, *, frog: int = 0, held_out: int = 0, seed: int = 0) -> Sets:
     """Take a frog out of the test pictures; the others are to validate with, as in the article.
 
@@ -82,10 +81,6 @@ def divide(data: Cifar10, *, frog: int = 0, held_out: int = 0, seed: int = 0) ->
     held_out
         So many training pictures, drawn by ``seed`` with each class in its share, validate instead; the
         accuracy on the test pictures is then of pictures that decided nothing.
-=======
-def divide(data: Cifar10) -> Sets:
-    """Take the frog out of the test pictures; the others are to validate with, as in the article.
->>>>>>> 6e7de09 (Commands: one spelling of collections and outputs, old ones kept; help in sections with examples)
 
     Raises
     ------

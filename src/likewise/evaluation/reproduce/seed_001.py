@@ -1,10 +1,4 @@
-<<<<<<< HEAD:src/likewise/evaluation/reproduce/seed_001.py
 """Aggregating Deep Features for Visually Similar Image Retrieval, table 2: sums of VGG16's last map.
-=======
-"""Aggregating deep features for visually similar image retrieval, a report without author or year.
-
-Sums of VGG16's last map on Oxford5k, whitened, with and without query expansion (its table 2).
->>>>>>> 6e7de09 (Commands: one spelling of collections and outputs, old ones kept; help in sections with examples):src/likewise/evaluation/reproduce/aggregating_deep_features.py
 
 The report says: pictures at full size, the last maps summed over all positions, L2, PCA and whitening, L2
 again, nearest neighbours by Euclidean distance or by the cosine, and an expansion whose query is the mean of
@@ -109,7 +103,7 @@ class _Learned:
     kept: int = 0
 
 
-def aggregating_deep_features(
+def seed_001(
     oxford: Path,
     make: MakeDescriber,
     *,
@@ -123,8 +117,7 @@ def aggregating_deep_features(
     """Measure all sixteen cells of table 2, what the last normalisation changes, and two other poolings.
 
     Every picture goes through the network once; vectors are kept in ``<out>/vectors/``, so that an
-    interrupted reproduction goes on. Whitenings and recipes are written to
-    ``<out>/aggregating-deep-features/``.
+    interrupted reproduction goes on. Whitenings and recipes are written to ``<out>/seed-001/``.
 
     Parameters
     ----------
@@ -153,7 +146,7 @@ def aggregating_deep_features(
     describer = make(settings.recipe)
     materials = {crop: gather(benchmark, describer, crop=crop, out=out, progress=progress) for crop in _CROPS}
     full = materials["full"]
-    folder = out / "aggregating-deep-features"
+    folder = out / "seed-001"
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -167,11 +160,7 @@ def aggregating_deep_features(
     cells = [cell for pool, wanted in product(POOLS, lengths) for cell in trial(pool, wanted)]
     notes = [usable(benchmark, full), f"Conv5 is {settings.recipe.parts[0].tap}", *dict.fromkeys(trial.notes)]
     return Table(
-<<<<<<< HEAD:src/likewise/evaluation/reproduce/seed_001.py
         "Aggregating Deep Features, table 2: mAP on Oxford5k, step rule",
-=======
-        "Aggregating deep features, table 2: mAP on Oxford5k, step rule",
->>>>>>> 6e7de09 (Commands: one spelling of collections and outputs, old ones kept; help in sections with examples):src/likewise/evaluation/reproduce/aggregating_deep_features.py
         _COLUMNS,
         tuple(cells),
         (*notes, _WHY_TWO, *_gaps(cells)),

@@ -1,10 +1,4 @@
-<<<<<<< HEAD:src/likewise/evaluation/reproduce/seed_000.py
 """Capuano, Extracting features from convolutional neural networks for image retrieval, 2018.
-=======
-"""Capuano, Extracting features from convolutional neural networks for image retrieval (2018).
-
-VGG16's fc2 against pool5 on pictures of 224 x 224, L2 or cosine, with and without normalisation.
->>>>>>> 6e7de09 (Commands: one spelling of collections and outputs, old ones kept; help in sections with examples):src/likewise/evaluation/reproduce/capuano_2018.py
 
 VGG16's fc2 against pool5 on pictures of 224 x 224, L2 or cosine, with and without normalisation. The article
 gives no numbers. It names the two layers and the two similarities, and says that dividing by the L2 norm may
@@ -34,7 +28,6 @@ COMPARED = (("yes", "Euclidean"), ("yes", "cosine"), ("no", "Euclidean"))
 _COLUMNS = ("layer", "L2 normalised", "distance")
 
 
-<<<<<<< HEAD:src/likewise/evaluation/reproduce/seed_000.py
 def seed_000(
     benchmark: Benchmark,
     make: MakeDescriber,
@@ -43,10 +36,6 @@ def seed_000(
     weights: str = "",
     out: Path,
     progress: ProgressCallback | None = None,
-=======
-def capuano_2018(
-    benchmark: Benchmark, make: MakeDescriber, *, out: Path, progress: ProgressCallback | None = None
->>>>>>> 6e7de09 (Commands: one spelling of collections and outputs, old ones kept; help in sections with examples):src/likewise/evaluation/reproduce/capuano_2018.py
 ) -> Table:
     """Measure both layers by each way of comparing them; whole pictures are looked for.
 
