@@ -15,12 +15,13 @@ import numpy as np
 from PIL import Image
 
 from likewise.collection import Collection
+from likewise.descriptors import patches
 from likewise.descriptors.learned import Sample
-from likewise.descriptors.patches import LocalFeatures, Patches
+from likewise.descriptors.local import LocalFeatures
+from likewise.descriptors.patches import Patches
 from likewise.descriptors.transforms import l2, signed_root
 from likewise.pictures import Loaded, Resize, Source, load
 from likewise.types import Box, CropScale, FloatArray
-from likewise.words import extractor
 from likewise.words.codebook import WordArray, learn_codebook
 from likewise.words.hamming import Embedding
 from likewise.words.inverted import InvertedIndex
@@ -94,10 +95,11 @@ def make_pictures(folder: Path, count: int, *, first: int = 0) -> list[Path]:
 
 def vocabulary(words: int = WORDS, recipe: WordsRecipe = RECIPE) -> Vocabulary:
     """Learned on pictures of other seeds."""
-    describe = FakePatches(recipe.patches)
+    assert isinstance(recipe.features, Patches)
+    describe = FakePatches(recipe.features)
     features = [describe.describe(describe.prepare(picture(seed))) for seed in range(9000, 9060)]
     layers, origin = {}, Sample("f" * 64, 1, "fakes", (), recipe.to_toml())
-    for number, tap in enumerate(recipe.patches.taps):
+    for number, tap in enumerate(recipe.features.taps):
         vectors = np.concatenate([one.vectors[tap] for one in features])
         codebook = learn_codebook(vectors, words, iterations=3)
         nearest = codebook.assign(vectors)[:, 0].astype(np.int64)
@@ -136,7 +138,7 @@ def brute(
     The idf is that of the sketches, or of those that these are ``among``.
     """
     total = dict.fromkeys(sketches, 0.0)
-    for tap in recipe.fusion.layers or recipe.patches.taps:
+    for tap in recipe.fusion.layers or recipe.features.taps:
         scale = scales[tap] if recipe.fusion.fusion == "scaled" else 1.0
         idf = _idf([one.words[tap] for one in (among or sketches).values()])
         for asked, (row, held) in product(question, sketches.items()):
@@ -177,7 +179,7 @@ def say(word: object) -> None:
 
 def main() -> None:
     """Index, extend or optimise in a process of its own: ``collection vocabulary folder``."""
-    setattr(extractor, "PatchExtractor", FakePatches)  # noqa: B010
+    setattr(patches, "PatchExtractor", FakePatches)  # noqa: B010
     path, words, folder = map(Path, sys.argv[1:])
     say("ready")
     with open_fake(path, words) as collection:

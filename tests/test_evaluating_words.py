@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from likewise import cli
-from likewise.descriptors.patches import Patches, PatchExtractor
+from likewise.descriptors.patches import Patches
 from likewise.errors import BadRecipe, UsageError
 from likewise.evaluation.benchmark import Benchmark
 from likewise.evaluation.datasets import load
@@ -35,9 +35,8 @@ from tests.zoo import photo
 Call = Callable[..., tuple[int, str, str]]
 
 TAPS = ("block4", "pooled")
-PLAIN = WordsRecipe(
-    "tiny", Patches("efficientnet-lite0", TAPS, size=64, stride=32, resize=Resize("longest", 160)), nearest=2
-)
+PATCHES = Patches("efficientnet-lite0", TAPS, size=64, stride=32, resize=Resize("longest", 160))
+PLAIN = WordsRecipe("tiny", PATCHES, nearest=2)
 
 
 def write(path: Path, pixels: UInt8Array) -> None:
@@ -66,7 +65,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def learn(pictures: Path, output: Path, recipe: WordsRecipe = PLAIN) -> None:
     how = Learning(words=8, iterations=3, minimum=2)
-    extractor = PatchExtractor(recipe.patches)
+    extractor = recipe.features.open()
     learn_vocabulary(extractor, choose(pictures), recipe, how).vocabulary.save(output)
 
 
@@ -88,7 +87,7 @@ def boxed(world: Path) -> Benchmark:
 def brute(benchmark: Benchmark, recipe: WordsRecipe, query: int) -> dict[str, float]:
     """Scores of one query by loops over all pairs of features (equations 3 to 8 of seed 002)."""
     vocabulary = recipe_vocabulary(recipe)
-    extractor = PatchExtractor(recipe.patches)
+    extractor = recipe.features.open()
     own = benchmark.queries[query].picture
     gallery = {name: file for name, file in benchmark.gallery.items() if file != own}
     features = {name: extractor.describe(extractor.prepare(file)).vectors for name, file in gallery.items()}
@@ -425,6 +424,6 @@ def test_options_of_words_are_refused_for_vectors(call: Call, world: Path) -> No
 
 
 def test_a_vocabulary_of_other_patches_is_refused(world: Path) -> None:
-    other = replace(PLAIN, patches=replace(PLAIN.patches, pool="sum")).with_vocabulary(world / "w.words")
+    other = replace(PLAIN, features=replace(PATCHES, pool="sum")).with_vocabulary(world / "w.words")
     with pytest.raises(BadRecipe, match="pool"):
         open_sketcher(other)

@@ -11,7 +11,8 @@ import torch
 from PIL import Image
 
 from likewise.descriptors.device import Normalise
-from likewise.descriptors.patches import LocalFeatures, Patches, PatchExtractor
+from likewise.descriptors.local import LocalFeatures
+from likewise.descriptors.patches import Patches, PatchExtractor
 from likewise.errors import UnknownName, UsageError
 from likewise.networks import find
 from likewise.networks.modules import build

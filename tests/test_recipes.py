@@ -48,7 +48,7 @@ def test_layers_are_read_in_order_and_called_by_their_kind_unless_they_have_a_na
         ("words", "patches"),
     ]
     assert recipe.vectors == (VectorRecipe("vector", "vgg16", (Part("relu5_3"),), Resize(size=512)),)
-    assert recipe.words[0].patches.taps == ("pool5",)
+    assert recipe.words[0].features.taps == ("pool5",)
 
 
 layers: list[LayerRecipe] = [

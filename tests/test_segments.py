@@ -21,6 +21,7 @@ import pytest
 from likewise.collection import Collection
 from likewise.collection import segments as module
 from likewise.collection.catalogue import Catalogue
+from likewise.descriptors import patches
 from likewise.descriptors.recipe import load_vector
 from likewise.errors import (
     BadWeights,
@@ -31,7 +32,7 @@ from likewise.errors import (
     UsageError,
 )
 from likewise.types import Progress
-from likewise.words import extractor
+from likewise.words.extractor import WordsExtractor
 from likewise.words.layers import Asked
 from likewise.words.sketch import Sketch
 from tests.fake_words import (
@@ -59,7 +60,7 @@ def words(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def fake(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(extractor, "PatchExtractor", FakePatches)
+    monkeypatch.setattr(patches, "PatchExtractor", FakePatches)
 
 
 @pytest.fixture
@@ -116,7 +117,7 @@ def sketches(collection: Collection) -> dict[int, Sketch]:
 
 def test_scores_are_the_equations_on_what_is_stored(collection: Collection) -> None:
     held = sketches(collection)
-    describe = extractor.WordsExtractor(collection.recipe)  # type: ignore[arg-type]
+    describe = WordsExtractor(collection.recipe.words[0])
     one = Asked(describe.ask(picture(4)))
     scales = {"block10": 1.0, "pooled": 2.0}
     whole = self_score(held, one, RECIPE, scales)
@@ -186,7 +187,7 @@ def test_scores_do_not_depend_on_order_or_segments(
         assert len(files(collection)) == 2 * parts
         is_as_new(collection, photos, words, tmp_path / "fresh")
         monkeypatch.undo()
-        monkeypatch.setattr(extractor, "PatchExtractor", FakePatches)
+        monkeypatch.setattr(patches, "PatchExtractor", FakePatches)
         collection.optimise()
         assert len(files(collection)) == 2
         is_as_new(collection, photos, words, tmp_path / "again")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from dataclasses import replace
 from zlib import crc32
 
 import numpy as np
@@ -10,8 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from likewise.descriptors.local import squares
 from likewise.errors import CollectionDamaged
-from likewise.words.sketch import Sketch, fault_of, joined
+from likewise.words.sketch import Sketch, fault_of, joined, narrowed
 
 SIZES = {"a": 7, "b": 3}
 
@@ -54,8 +56,65 @@ def test_any_flipped_bit_is_found(data: st.DataObject) -> None:
         Sketch.from_bytes(bytes(written), SIZES)
 
 
+def keypoints(count: int, nearest: int = 1, seed: int = 0, side: float = 640) -> Sketch:
+    random = np.random.default_rng(seed)
+    drawn = random.random((count, 4)) * [side, side, 40, 2 * np.pi] + [0, 0, 0.5, 0]
+    given, points = sketch(count, nearest, seed), drawn.astype(np.float32)
+    return Sketch(squares(points), given.words, given.codes, points)
+
+
 @settings(deadline=None)
-@given(st.binary(max_size=80) | st.binary(max_size=60).map(lambda rest: b"LWSK" + rest))
+@given(st.integers(0, 20), st.integers(1, 5), st.integers(0, 99), st.sampled_from([10, 640, 4090, 90_000]))
+def test_keypoints_are_rounded_and_back(count: int, nearest: int, seed: int, side: float) -> None:
+    given = keypoints(count, nearest, seed, side)
+    written = given.to_bytes()
+    assert len(written) == 20 + 6 * count + len(SIZES) * count * nearest * 18
+    assert fault_of(written, SIZES) == ""
+    back = Sketch.from_bytes(written, SIZES)
+    assert back.points is not None and given.points is not None
+    step = max(1 / 16, 2 * side / 65535)
+    np.testing.assert_allclose(back.points[:, :2], given.points[:, :2], atol=step / 2 + 1e-4)
+    np.testing.assert_allclose(back.points[:, 2], given.points[:, 2], rtol=0.0221)
+    turned = (back.points[:, 3] - given.points[:, 3] + np.pi) % (2 * np.pi) - np.pi
+    assert np.abs(turned).max(initial=0) < np.pi / 255
+    for tap in SIZES:
+        np.testing.assert_array_equal(back.words[tap], given.words[tap])
+        np.testing.assert_array_equal(back.codes[tap], given.codes[tap])
+    np.testing.assert_array_equal(back.boxes, squares(back.points))
+    assert back.to_bytes() == written
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.data())
+def test_any_flipped_bit_of_keypoints_is_found(data: st.DataObject) -> None:
+    written = bytearray(keypoints(4, 2).to_bytes())
+    bit = data.draw(st.integers(0, 8 * len(written) - 1))
+    written[bit // 8] ^= 1 << bit % 8
+    assert fault_of(bytes(written), SIZES)
+
+
+def test_words_beyond_two_bytes_are_kept() -> None:
+    given = keypoints(3)
+    words = {tap: words + 70_000 for tap, words in given.words.items()}
+    written = replace(given, words=words).to_bytes()
+    back = Sketch.from_bytes(written, dict.fromkeys(SIZES, 80_000))
+    np.testing.assert_array_equal(back.words["a"], words["a"])
+    assert "is not in the codebook of a" in fault_of(written, SIZES)
+
+
+def test_keypoints_joined_and_narrowed() -> None:
+    one, other = keypoints(3, 2), keypoints(2, 2, seed=1)
+    both = narrowed(joined([one, other]), 1)
+    np.testing.assert_array_equal(both.points, np.concatenate([one.points, other.points]))
+    assert both.words["a"].shape == (5, 1) and both.codes["b"].shape == (5, 1, 2)
+
+
+@settings(deadline=None)
+@given(
+    st.binary(max_size=80)
+    | st.binary(max_size=60).map(lambda rest: b"LWSK" + rest)
+    | st.binary(max_size=60).map(lambda rest: b"LWSP" + rest)
+)
 def test_noise_is_no_sketch(noise: bytes) -> None:
     assert fault_of(noise, SIZES)
 
@@ -63,11 +122,11 @@ def test_noise_is_no_sketch(noise: bytes) -> None:
 def test_every_kind_of_damage_is_named() -> None:
     written = sketch(3).to_bytes()
     for odd in (None, 5, "text", b"", written[:15]):
-        assert fault_of(odd, SIZES) == "it is no sketch of patches"
+        assert fault_of(odd, SIZES) == "it is no sketch of local features"
     assert "in 2 layers" in fault_of(b"XXXX" + written[4:], SIZES)
     assert "in 3 layers" in fault_of(written, {**SIZES, "c": 1})
-    assert "not 184 as its 3 patches take" in fault_of(written[:-1], SIZES)
-    assert "not 184 as its 3 patches take" in fault_of(written + b"\0", SIZES)
+    assert "not 184 as its 3 features take" in fault_of(written[:-1], SIZES)
+    assert "not 184 as its 3 features take" in fault_of(written + b"\0", SIZES)
     assert "not those that were written" in fault_of(written[:-1] + bytes([written[-1] ^ 1]), SIZES)
     assert "word 6 is not in the codebook of a, which has 6" in fault_of(
         _with_word(written, 6), {"a": 6, "b": 3}

@@ -12,9 +12,9 @@ import pytest
 from PIL import Image
 
 from likewise.collection import Collection
+from likewise.descriptors import patches
 from likewise.errors import BadPicture, UnknownName, UsageError
 from likewise.types import Box, Hit
-from likewise.words import extractor
 from tests.fake_words import RECIPE, FakePatches, make_pictures, picture, vocabulary
 
 
@@ -27,7 +27,7 @@ def words(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def fake(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(extractor, "PatchExtractor", FakePatches)
+    monkeypatch.setattr(patches, "PatchExtractor", FakePatches)
 
 
 def made(path: Path, words: Path, photos: Path, **options: Any) -> Collection:

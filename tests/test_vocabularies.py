@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from likewise.assets import sha256_file
+from likewise.descriptors import patches
 from likewise.descriptors.learned import known_by
 from likewise.errors import UsageError
 from likewise.evaluation import minibench, vocabularies
@@ -30,7 +31,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def learn(folder: Path, how: Learning = HOW, **options: Any) -> vocabularies.Learned:
-    return learn_vocabulary(FakePatches(PATCHES), choose(folder), RECIPE, how, **options)  # type: ignore[arg-type]
+    return learn_vocabulary(FakePatches(PATCHES), choose(folder), RECIPE, how, **options)
 
 
 def test_what_is_learned(folder: Path, tmp_path: Path) -> None:
@@ -49,7 +50,7 @@ def test_what_is_learned(folder: Path, tmp_path: Path) -> None:
     assert origin.pictures == tuple(sorted(known_by(sha256_file(file)) for file in files))
     notes = list(dict.fromkeys(one.note for one in seen))
     assert notes == [
-        "describing patches",
+        "describing local features",
         "learning the words of block10",
         "learning the words of pooled",
         "weighing the layers",
@@ -106,7 +107,7 @@ def test_the_default_is_learned_once(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
     monkeypatch.setenv("LIKEWISE_CACHE", str(tmp_path))
     monkeypatch.setattr(minibench, "render_scenes", render)
-    monkeypatch.setattr(vocabularies, "PatchExtractor", FakePatches)
+    monkeypatch.setattr(patches, "PatchExtractor", FakePatches)
     monkeypatch.setattr(vocabularies, "DEFAULT_WORDS", 8)
     path = default_vocabulary(RECIPE)
     assert path == default_vocabulary(replace(RECIPE, name="../../other", about="x"))
@@ -116,7 +117,7 @@ def test_the_default_is_learned_once(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert (found.sizes, found.origin.about) == (dict.fromkeys(TAPS, 8), "rendered scenes")
     # the layers' weights are learned by how matches are scored
     assert default_vocabulary(RECIPE.scored({"threshold": 20})) != path
-    assert default_vocabulary(replace(RECIPE, patches=replace(PATCHES, pool="sum"))) != path
+    assert default_vocabulary(replace(RECIPE, features=replace(PATCHES, pool="sum"))) != path
 
 
 def test_scenes_are_rendered_once(tmp_path: Path) -> None:

@@ -93,7 +93,7 @@ def test_a_folder_that_is_none(learned: Vocabulary, tmp_path: Path) -> None:
 
 def test_a_recipe_takes_a_vocabulary_of_the_same_patches(file: Path) -> None:
     assert recipe_vocabulary(RECIPE.with_vocabulary(file)).sizes == dict.fromkeys(TAPS, WORDS)
-    sized = replace(RECIPE, patches=replace(PATCHES, scales=(1.0, 0.5), stride=4), assign="both")
+    sized = replace(RECIPE, features=replace(PATCHES, scales=(1.0, 0.5), stride=4), assign="both")
     assert recipe_vocabulary(sized.with_vocabulary(file)).sizes == dict.fromkeys(TAPS, WORDS)
 
 
@@ -108,7 +108,7 @@ def test_a_recipe_takes_a_vocabulary_of_the_same_patches(file: Path) -> None:
     ],
 )
 def test_other_patches_are_refused(file: Path, changed: dict[str, object], said: str) -> None:
-    recipe: WordsRecipe = replace(RECIPE, patches=replace(PATCHES, **changed))  # type: ignore[arg-type]
+    recipe: WordsRecipe = replace(RECIPE, features=replace(PATCHES, **changed))  # type: ignore[arg-type]
     with pytest.raises(BadRecipe, match=said):
         recipe_vocabulary(recipe.with_vocabulary(file))
 

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from likewise.descriptors.patches import LocalFeatures
+from likewise.descriptors import patches
+from likewise.descriptors.local import LocalFeatures
 from likewise.errors import BadPicture, BadRecipe, UsageError
 from likewise.types import Box
-from likewise.words import extractor
 from likewise.words.extractor import WordsExtractor, sketched
-from tests.fake_words import RECIPE, TAPS, WORDS, FakePatches, picture, vocabulary
+from tests.fake_words import PATCHES, RECIPE, TAPS, WORDS, FakePatches, picture, vocabulary
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,7 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def fake(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(extractor, "PatchExtractor", FakePatches)
+    monkeypatch.setattr(patches, "PatchExtractor", FakePatches)
 
 
 @pytest.mark.usefixtures("fake")
@@ -64,7 +64,7 @@ def test_a_box_has_positions_in_the_whole(file: Path) -> None:
 
 
 def test_features_that_are_not_finite_are_refused() -> None:
-    learned, describe = vocabulary(), FakePatches(RECIPE.patches)
+    learned, describe = vocabulary(), FakePatches(PATCHES)
     features = describe.describe(describe.prepare(picture(0)))
     features.vectors["pooled"][1, 2] = np.nan
     with pytest.raises(BadPicture, match="pooled that are not finite"):
@@ -73,7 +73,7 @@ def test_features_that_are_not_finite_are_refused() -> None:
 
 
 def test_more_words_than_there_are() -> None:
-    describe = FakePatches(RECIPE.patches)
+    describe = FakePatches(PATCHES)
     features: LocalFeatures = describe.describe(describe.prepare(picture(0)))
     with pytest.raises(UsageError, match=f"give 1 to {WORDS}"):
         sketched(features, vocabulary(), WORDS + 1)

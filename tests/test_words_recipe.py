@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from likewise.descriptors.keypoints import Keypoints
 from likewise.descriptors.patches import Patches
 from likewise.descriptors.recipe import load_vector
 from likewise.descriptors.shipped import recipe_names
@@ -35,7 +36,7 @@ resize = { policy = "full" }
 def test_shipped_recipes_round_trip_and_are_named_as_their_files(name: str) -> None:
     (recipe,) = load_recipe(name).layers
     assert isinstance(recipe, WordsRecipe)
-    assert (recipe.name, recipe.vocabulary) == (name, {})
+    assert (recipe.name, bool(recipe.vocabulary)) == (name, isinstance(recipe.features, Keypoints))
     assert recipe.about
     assert parse_recipe(recipe.to_toml()) == Recipe.of(recipe)
 
@@ -72,11 +73,11 @@ def test_defaults_and_aliases() -> None:
     recipe = parse_words_recipe(
         TEXT.replace("pool5", "block5_pool") + '[scoring]\nlayers = ["block5_pool"]\n'
     )
-    assert recipe.patches == Patches("vgg16", ("relu3_3", "pool5"), resize=Resize("full"))
+    assert recipe.features == Patches("vgg16", ("relu3_3", "pool5"), resize=Resize("full"))
     assert recipe.fusion.layers == ("pool5",)
     assert (recipe.stored, recipe.asked) == (1, 3)
     assert recipe.scored({"layers": ("block3_conv3",)}).fusion.layers == ("relu3_3",)
-    assert parse_words_recipe(TEXT.replace("pool5", "block3_conv3")).patches.taps == ("relu3_3",)
+    assert parse_words_recipe(TEXT.replace("pool5", "block3_conv3")).features.taps == ("relu3_3",)
 
 
 @pytest.mark.parametrize(("side", "words"), [("query", (1, 4)), ("database", (4, 1)), ("both", (4, 4))])
@@ -86,7 +87,7 @@ def test_sides_of_multiple_assignment(side: str, words: tuple[int, int]) -> None
 
 
 def test_the_hash_covers_what_is_stored_and_nothing_else() -> None:
-    patches = RECIPE.patches
+    patches = RECIPE.features
     same = [
         replace(RECIPE, name="x", about="y"),
         replace(RECIPE, nearest=5),  # of queries only
@@ -97,7 +98,7 @@ def test_the_hash_covers_what_is_stored_and_nothing_else() -> None:
         replace(RECIPE, assign="both"),
         replace(RECIPE, vocabulary={"file": "", "sha256": "a" * 64}),
         *(
-            replace(RECIPE, patches=replace(patches, **change))
+            replace(RECIPE, features=replace(patches, **change))
             for change in (
                 {"taps": ("pooled", "block10")},
                 {"pool": "sum"},

@@ -58,14 +58,13 @@ def learn(
 
     For 20000 words some 10000 pictures of 100 patches are wanted; a few hundred do for 1000.
     """
-    from likewise.descriptors.patches import PatchExtractor
     from likewise.evaluation.learning import choose
     from likewise.evaluation.vocabularies import Learning, learn_vocabulary
 
     new_file(output, overwrite=overwrite)
     found = _words_recipe(recipe or RECIPE)
     chosen = choose(folder, most=most)
-    extractor = PatchExtractor(found.patches, engine=engine, device=device, precision=precision)
+    extractor = found.features.open(engine=engine, device=device, precision=precision)
     how = Learning(words, seeding=seeding, projection=projection, seed=seed)
     with progress("learning words") as callback:
         learned = learn_vocabulary(extractor, chosen, found, how, progress=callback)

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 import numpy as np
 from PIL import Image
 
+from likewise.descriptors.local import LocalFeatures
 from likewise.descriptors.transforms import l2, signed_root
 from likewise.engines import Program, open_engine
 from likewise.errors import UsageError
@@ -87,22 +88,31 @@ class Patches:
         """Columns and rows of patches on a picture of at least one patch's size."""
         return (width - self.size) // self.stride + 1, (height - self.size) // self.stride + 1
 
+    @property
+    def field(self) -> int:
+        """Side of the largest patch, in pixels of the resized picture."""
+        return round(self.size / min(self.scales))
 
-@dataclass(frozen=True)
-class LocalFeatures:
-    """The patches of one picture.
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """Its layers in words, for the card of a score."""
+        return tuple(f"{tap}, {self.pool}" for tap in self.taps)
 
-    Attributes
-    ----------
-    boxes
-        float32 ``(n, 4)``: left, top, right, bottom in pixels of the upright original, scale by scale, row by
-        row. Those of a padded picture end at its border.
-    vectors
-        For each tap float32 ``(n, c)``: pooled, signed root, L2 normalised.
-    """
+    @property
+    def transforms(self) -> tuple[str, ...]:
+        """What is done to a patch's vector."""
+        return ("signed root", "l2")
 
-    boxes: FloatArray
-    vectors: dict[str, FloatArray]
+    @property
+    def told(self) -> dict[str, str]:
+        """The rest in words, for the same card."""
+        return {"patches": f"{self.size} x {self.size} every {self.stride} pixels, {self.mode}"}
+
+    def open(
+        self, *, engine: str = "openvino", device: str = "cpu", precision: str = "f32", streams: int = 1
+    ) -> PatchExtractor:
+        """What describes them; parameters and errors as for `PatchExtractor`."""
+        return PatchExtractor(self, engine=engine, device=device, precision=precision, streams=streams)
 
 
 class PatchExtractor:
@@ -180,7 +190,7 @@ class PatchExtractor:
         )
 
     def describe(self, loaded: Loaded, *, box: Box | None = None) -> LocalFeatures:
-        """Describe every patch of a prepared picture.
+        """Describe every patch of a prepared picture: pooled, signed root, L2 normalised.
 
         A picture smaller than a patch is enlarged until its shorter side is as long, though four times at
         most; what is then missing repeats the border's pixels.

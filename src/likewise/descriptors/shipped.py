@@ -64,7 +64,8 @@ def recipe_text(name_or_path: str | Path) -> RecipeText:
     """
     if isinstance(name_or_path, str) and not name_or_path.endswith(".toml"):
         shipped = lookup("recipe", name_or_path, _shipped())
-        return RecipeText(shipped.read_text("utf-8"), f"recipe {name_or_path!r}")
+        folder = shipped.parent if isinstance(shipped, Path) else None
+        return RecipeText(shipped.read_text("utf-8"), f"recipe {name_or_path!r}", folder)
     path = Path(name_or_path)
     try:
         return RecipeText(path.read_text("utf-8"), str(path), path.parent)

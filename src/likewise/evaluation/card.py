@@ -236,7 +236,7 @@ def _(recipe: VectorRecipe) -> _Facts:
 
 @_facts.register
 def _(recipe: WordsRecipe) -> _Facts:
-    patches, vocabulary = recipe.patches, recipe_vocabulary(recipe)
+    features, vocabulary = recipe.features, recipe_vocabulary(recipe)
     layers, scoring, fusion = vocabulary.layers, recipe.scoring, recipe.fusion
     asked = fusion.chosen(tuple(layers))
     sizes = ", ".join(f"{len(layers[tap].codebook)} in {tap}" for tap in layers)
@@ -248,14 +248,14 @@ def _(recipe: WordsRecipe) -> _Facts:
     weights = (f"{tap} times {layers[tap].scale:.4g}" if fusion.fusion == "scaled" else tap for tap in asked)
     digest = str(recipe.vocabulary["sha256"])
     return _Facts(
-        parts=tuple(f"{tap}, {patches.pool}" for tap in patches.taps),
-        resize=patches.resize,
-        scales=patches.scales,
-        transforms=("signed root", "l2"),
+        parts=features.parts,
+        resize=features.resize,
+        scales=features.scales,
+        transforms=features.transforms,
         learned="vocabulary",
         origins=(vocabulary.origin,),
         words={
-            "patches": f"{patches.size} x {patches.size} every {patches.stride} pixels, {patches.mode}",
+            **features.told,
             **_query_size(recipe),
             "words": sizes,
             "vocabulary": f"{_in_words(vocabulary.origin)} ({digest[:12]})",
@@ -270,7 +270,7 @@ def _query_size(recipe: WordsRecipe) -> dict[str, str]:
     if recipe.query is None:
         return {}
     scales = ", ".join(f"{scale:g}" for scale in recipe.query.scales)
-    return {"queries as": f"{_resize(recipe.asked_patches.resize)} at {recipe.query.size}; scales {scales}"}
+    return {"queries as": f"{_resize(recipe.asked_features.resize)} at {recipe.query.size}; scales {scales}"}
 
 
 def _part(part: Part) -> str:

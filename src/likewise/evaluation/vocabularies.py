@@ -15,7 +15,7 @@ from PIL import Image
 
 from likewise.assets import cache_dir, sha256_file
 from likewise.descriptors.learned import Sample, fingerprint, known_by
-from likewise.descriptors.patches import LocalFeatures, PatchExtractor
+from likewise.descriptors.local import LocalExtractor, LocalFeatures
 from likewise.errors import BadPicture, UsageError
 from likewise.evaluation import minibench
 from likewise.evaluation.learning import Chosen, choose
@@ -89,7 +89,7 @@ class Learned:
 
 
 def learn_vocabulary(
-    extractor: PatchExtractor,
+    extractor: LocalExtractor,
     chosen: Chosen,
     recipe: WordsRecipe,
     how: Learning,
@@ -104,12 +104,12 @@ def learn_vocabulary(
     Parameters
     ----------
     extractor
-        Describes patches as the recipe says.
+        Finds local features as the recipe says.
 
     Raises
     ------
     UsageError
-        When no picture can be read, or they have too few patches for so many words.
+        When no picture can be read, or they have too few features for so many words.
     """
     report = progress or (lambda _: None)
     most = max(1, -(-how.words * PER_WORD // len(chosen.files)))
@@ -122,11 +122,11 @@ def learn_vocabulary(
         except BadPicture as problem:
             failures[file] = problem
         else:
-            rows = np.sort(random.permutation(len(features.boxes))[:most])
+            rows = np.sort(random.permutation(len(features))[:most])
             for tap, vectors in features.vectors.items():
                 kept[tap].append(vectors[rows].astype(np.float16))  # a code is a sign: halves are enough
             digests.add(known_by(sha256_file(file)))
-        report(Progress(number, len(chosen.files), len(failures), note="describing patches"))
+        report(Progress(number, len(chosen.files), len(failures), note="describing local features"))
     if not digests:
         first = next(iter(failures.values()))
         raise UsageError(f"none of {len(failures)} pictures can be read, the first: {first}")
@@ -170,7 +170,7 @@ def _layer(
 
 
 def _scales(
-    extractor: PatchExtractor,
+    extractor: LocalExtractor,
     files: Sequence[Path],
     recipe: WordsRecipe,
     vocabulary: Vocabulary,
@@ -187,7 +187,7 @@ def _scales(
     wanted, others = spread[::2], spread[1::2] or spread
     report(Progress(0, len(wanted), note="weighing the layers"))
     held = [extractor.describe(extractor.prepare(file)) for file in wanted]
-    asked = extractor.sized(recipe.asked_patches.resize, recipe.asked_patches.scales)
+    asked = extractor.sized(recipe.asked_features.resize, recipe.asked_features.scales)
     views = [asked.describe(asked.prepare(view)) for view in _views(extractor, wanted, others)]
     tables = [_table(tap, held, views, recipe, vocabulary) for tap in vocabulary.layers]
     wrong = [_wrong(table).max(axis=1) for table in tables]
@@ -202,7 +202,7 @@ def _scales(
     return {tap: float(weight / size) for tap, weight, size in found}
 
 
-def _views(extractor: PatchExtractor, files: Sequence[Path], others: Sequence[Path]) -> Iterator[Image.Image]:
+def _views(extractor: LocalExtractor, files: Sequence[Path], others: Sequence[Path]) -> Iterator[Image.Image]:
     """An altered view of each picture, laid on one of the others."""
     for number, file in enumerate(files):
         picture, behind = (
@@ -271,7 +271,7 @@ def default_vocabulary(recipe: WordsRecipe, *, progress: ProgressCallback | None
         return path
     folder = cache_dir() / "vocabularies" / f"scenes-{_VERSION}"
     minibench.render_scenes(folder, DEFAULT_PICTURES, progress=progress)
-    extractor = PatchExtractor(recipe.patches)
+    extractor = recipe.features.open()
     about = replace(choose(folder), about="rendered scenes")
     how = Learning(words=DEFAULT_WORDS)
     learned = learn_vocabulary(extractor, about, recipe, how, progress=progress)

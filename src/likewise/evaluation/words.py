@@ -37,7 +37,7 @@ from likewise.words.layers import Asked, Layers
 from likewise.words.postings import Postings
 from likewise.words.recipe import WordsRecipe
 from likewise.words.segment import Segment
-from likewise.words.sketch import Sketch
+from likewise.words.sketch import Sketch, narrowed
 from likewise.words.vocabulary import Vocabulary
 
 
@@ -80,7 +80,7 @@ def evaluate_words(
     Parameters
     ----------
     recipe
-        How sketches are compared; its patches and vocabulary are those of the sketcher.
+        How sketches are compared; its features and vocabulary are those of the sketcher.
     sketcher
         What `open_sketcher` gives.
     crop
@@ -145,7 +145,7 @@ def _looked_up(
 
     folder = out / "sketches"
     return look_up(
-        sketcher.manifest, views, prepare, make, folder, progress=progress, note="describing patches"
+        sketcher.manifest, views, prepare, make, folder, progress=progress, note="describing local features"
     )
 
 
@@ -260,15 +260,6 @@ def _segments(
         path = folder / f"{number}.words"
         made[tap] = Segment.write(path, Postings.join(postings), vocabulary.sizes[tap])
     return made
-
-
-def narrowed(sketch: Sketch, nearest: int) -> Sketch:
-    """The same patches in fewer words each, the nearest ones."""
-    return Sketch(
-        sketch.boxes,
-        {tap: words[:, :nearest] for tap, words in sketch.words.items()},
-        {tap: codes[:, :nearest] for tap, codes in sketch.codes.items()},
-    )
 
 
 def _row(

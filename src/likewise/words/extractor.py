@@ -10,8 +10,8 @@ from functools import cached_property
 import numpy as np
 
 from likewise._version import __version__
+from likewise.descriptors.local import LocalFeatures
 from likewise.descriptors.manifest import Manifest
-from likewise.descriptors.patches import LocalFeatures, PatchExtractor
 from likewise.errors import BadPicture
 from likewise.pictures import Loaded, Source
 from likewise.types import Box, CropScale
@@ -49,14 +49,14 @@ class WordsExtractor:
     ) -> None:
         self.recipe = recipe
         self.vocabulary = recipe_vocabulary(recipe)
-        self._patches = PatchExtractor(
-            recipe.patches, engine=engine, device=device, precision=precision, streams=streams
+        self._features = recipe.features.open(
+            engine=engine, device=device, precision=precision, streams=streams
         )
         self.manifest = Manifest(
             recipe=recipe.to_toml(),
             recipe_hash=recipe.hash,
             network=recipe.network,
-            weights_hash=self._patches.weights_hash,
+            weights_hash=self._features.weights_hash,
             engine=engine,
             precision=precision,
             version=__version__,
@@ -72,7 +72,7 @@ class WordsExtractor:
         max_pixels: int | None = None,
     ) -> Loaded:
         """Decode a picture and bring it to every scale; see `likewise.pictures.load`."""
-        return self._patches.prepare(source, box=box, crop=crop, max_pixels=max_pixels)
+        return self._features.prepare(source, box=box, crop=crop, max_pixels=max_pixels)
 
     def describe(self, loaded: Sequence[Loaded]) -> list[Sketch]:
         """What a collection keeps of prepared pictures.
@@ -82,16 +82,16 @@ class WordsExtractor:
         BadPicture
             When the network gives a feature that is not finite.
         """
-        return [sketched(self._patches.describe(one), self.vocabulary, self.recipe.stored) for one in loaded]
+        return [sketched(self._features.describe(one), self.vocabulary, self.recipe.stored) for one in loaded]
 
     @cached_property
     def asking(self) -> WordsExtractor:
         """The same for pictures that are searched for, which the recipe may give another size."""
         if self.recipe.query is None:
             return self
-        other, recipe = copy(self), replace(self.recipe, patches=self.recipe.asked_patches, query=None)
+        other, recipe = copy(self), replace(self.recipe, features=self.recipe.asked_features, query=None)
         other.recipe = recipe
-        other._patches = self._patches.sized(recipe.patches.resize, recipe.patches.scales)
+        other._features = self._features.sized(recipe.features.resize, recipe.features.scales)
         other.manifest = replace(self.manifest, recipe=recipe.to_toml(), recipe_hash=recipe.hash)
         return other
 
@@ -104,7 +104,7 @@ class WordsExtractor:
             The box it was prepared with, so that positions are those of the whole original.
         """
         nearest = max(self.recipe.asked, self.recipe.stored)
-        return sketched(self._patches.describe(loaded, box=box), self.vocabulary, nearest)
+        return sketched(self._features.describe(loaded, box=box), self.vocabulary, nearest)
 
     def ask(
         self,
@@ -141,7 +141,7 @@ def sketched(
     for tap in layers or vocabulary.layers:
         layer, vectors = vocabulary.layers[tap], features.vectors[tap]
         if not np.isfinite(vectors).all():
-            raise BadPicture(f"a patch of it has features in {tap} that are not finite")
+            raise BadPicture(f"it has features in {tap} that are not finite")
         words[tap] = layer.codebook.assign(vectors, nearest)
         codes[tap] = layer.embedding.encode(vectors, words[tap])
-    return Sketch(features.boxes, words, codes)
+    return Sketch(features.boxes, words, codes, features.points)

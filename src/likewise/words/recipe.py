@@ -27,6 +27,15 @@ It is a small TOML file, told from the recipe of one vector by its kind::
 
     [vocabulary]                   # what `likewise words learn` wrote; without one the default is learned
     file = "my.words"
+
+Instead of patches, a table of keypoints takes the place of network, taps and all that is theirs::
+
+    name = "sift"
+    kind = "words"
+
+    [keypoints]                    # see `likewise.descriptors.keypoints.Keypoints`
+    detector = "sift"
+    number = 600
 """
 
 from __future__ import annotations
@@ -39,6 +48,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeAlias, get_args
 
+from likewise.descriptors.keypoints import Keypoints
 from likewise.descriptors.learned import digest_of
 from likewise.descriptors.patches import Patches
 from likewise.descriptors.recipe import understood
@@ -72,21 +82,25 @@ _PATCHES: dict[str, Option] = {
     "stride": 32,
     "mode": "shared",
 }
+_KEYPOINTS: dict[str, Option] = {"detector": "sift", "number": 600, "upright": False}
 _RESIZE: dict[str, Option] = {"policy": "longest", "size": 0, "enlarge": False}
 _SCORING: dict[str, Option] = {f.name: f.default for f in fields(Scoring)}  # type: ignore[misc]
 _FUSION: dict[str, Option] = {f.name: f.default for f in fields(Fusion) if f.name != "layers"}  # type: ignore[misc]
 _FILE: dict[str, Option] = {"file": "", "sha256": ""}
-_NESTED = ("taps", "scales", "resize", "query", "scoring", "vocabulary")
+_NESTED = ("taps", "scales", "keypoints", "resize", "query", "scoring", "vocabulary")
 _BOUNDS = {key: value for key, value in BOUNDS.items() if key != "exponent"} | {
     "nearest": (1, 100),
     "size": (1, 10_000),
     "stride": (1, 10_000),
+    "number": (1, 100_000),
 }
+
+Features: TypeAlias = Patches | Keypoints
 
 
 @dataclass(frozen=True)
 class QuerySize:
-    """How large pictures that are searched for are made, and at which scales their patches are taken."""
+    """How large pictures that are searched for are made, and at which scales patches of them are taken."""
 
     size: int
     scales: tuple[float, ...] = (1.0,)
@@ -98,8 +112,8 @@ class WordsRecipe:
 
     Attributes
     ----------
-    patches
-        Which patches, their layers and pooling; see `Patches`.
+    features
+        Which local features; see `Patches` and `Keypoints`.
     nearest
         How many words a feature is put in, on the side that `assign` names: ``query``, ``database`` or
         ``both``. The other side uses the nearest word alone.
@@ -107,7 +121,7 @@ class WordsRecipe:
         How matches are scored and layers put together, unless a search says otherwise.
     query
         Size and scales of pictures that are searched for: small things in them are seen when they are
-        enlarged. Empty for those of ``patches``.
+        enlarged. Empty for those of ``features``.
     vocabulary
         The file and sha256 of the codebooks; empty until there are some.
 
@@ -120,7 +134,7 @@ class WordsRecipe:
     kind: ClassVar[str] = KIND
 
     name: str
-    patches: Patches
+    features: Features
     about: str = ""
     nearest: int = 3
     assign: Side = "query"
@@ -132,36 +146,39 @@ class WordsRecipe:
     def __post_init__(self) -> None:
         choose("assign", self.assign, get_args(Side))
         settle({"nearest": self.nearest}, {"nearest": 3}, "the recipe", _BOUNDS)
-        card = find(self.patches.network)
-        taps = tuple(dict.fromkeys(card.tap(tap).name for tap in self.patches.taps))
-        object.__setattr__(self, "patches", replace(self.patches, taps=taps))
-        layers = tuple(card.tap(layer).name for layer in self.fusion.layers)
-        object.__setattr__(self, "fusion", replace(self.fusion, layers=layers))
-        for layer in layers:
-            choose("a layer that is asked", layer, taps)
+        if isinstance(self.features, Patches):
+            card = find(self.features.network)
+            taps = tuple(dict.fromkeys(card.tap(tap).name for tap in self.features.taps))
+            object.__setattr__(self, "features", replace(self.features, taps=taps))
+            layers = tuple(card.tap(layer).name for layer in self.fusion.layers)
+            object.__setattr__(self, "fusion", replace(self.fusion, layers=layers))
+        for layer in self.fusion.layers:
+            choose("a layer that is asked", layer, self.features.taps)
 
     @property
-    def asked_patches(self) -> Patches:
-        """Which patches of a picture that is searched for."""
+    def asked_features(self) -> Features:
+        """Which local features of a picture that is searched for."""
         if self.query is None:
-            return self.patches
-        resize = replace(self.patches.resize, size=self.query.size, enlarge=True)
-        return replace(self.patches, resize=resize, scales=self.query.scales)
+            return self.features
+        resize = replace(self.features.resize, size=self.query.size, enlarge=True)
+        if isinstance(self.features, Keypoints):
+            return replace(self.features, resize=resize)
+        return replace(self.features, resize=resize, scales=self.query.scales)
 
     @property
     def network(self) -> str:
-        """Whose layers it reads."""
-        return self.patches.network
+        """Whose layers it reads, or what finds its keypoints."""
+        return self.features.network
 
     @property
     def resize(self) -> Resize:
         """How indexed pictures are resized."""
-        return self.patches.resize
+        return self.features.resize
 
     @property
     def receptive_field(self) -> int:
-        """Side of the largest patch, in pixels of the resized picture."""
-        return round(self.patches.size / min(self.patches.scales))
+        """Side of the largest patch, in pixels of the resized picture; 0 for keypoints: each has its own."""
+        return self.features.field
 
     @property
     def stored(self) -> int:
@@ -184,13 +201,15 @@ class WordsRecipe:
 
     def to_toml(self) -> str:
         """Write the recipe such that `parse_words_recipe` gives an equal one."""
-        patches = asdict(self.patches)
+        features = asdict(self.features)
         head = {key: getattr(self, key) for key in _HEAD if key != "kind"} | {"kind": KIND}
-        head |= {key: patches[key] for key in _PATCHES}
-        head |= {"taps": self.patches.taps, "scales": self.patches.scales}
+        keypoints = {key: features[key] for key in _KEYPOINTS if key in features}
+        if isinstance(self.features, Patches):
+            head |= {key: features[key] for key in (*_PATCHES, "taps", "scales")}
         scoring = asdict(self.scoring) | asdict(self.fusion)
         sections: dict[str, Mapping[str, Any]] = {
-            "resize": {key: patches["resize"][key] for key in _RESIZE},
+            "keypoints": keypoints,
+            "resize": {key: features["resize"][key] for key in _RESIZE},
             "query": asdict(self.query) if self.query else {},
             "scoring": scoring,
             "vocabulary": self.vocabulary,
@@ -227,10 +246,11 @@ class WordsRecipe:
         return replace(self, scoring=scoring, fusion=fusion)
 
     def _canonical(self) -> dict[str, Any]:
-        patches = asdict(self.patches)
-        del patches["resize"]["exact"]  # never set here, and hashes outlive later options
+        what = "patches" if isinstance(self.features, Patches) else "keypoints"
+        features = asdict(self.features)
+        del features["resize"]["exact"]  # never set here, and hashes outlive later options
         sha256 = str(self.vocabulary.get("sha256", ""))
-        return {"kind": KIND, "patches": patches, "stored": self.stored, "vocabulary": sha256}
+        return {"kind": KIND, what: features, "stored": self.stored, "vocabulary": sha256}
 
 
 def parse_words_recipe(text: str, *, origin: str = "recipe", folder: Path | None = None) -> WordsRecipe:
@@ -248,23 +268,40 @@ def read_words(given: Mapping[str, Any], folder: Path) -> WordsRecipe:
     """
     table = dict(given)
     known_keys(table, [*_HEAD, *_PATCHES, *_NESTED], "the recipe")
-    scalars = {key: value for key, value in table.items() if key not in _NESTED}
-    told = settle(scalars, _HEAD | _PATCHES, "the recipe", _BOUNDS)
+    told = settle({key: table[key] for key in table if key in _HEAD}, _HEAD, "the recipe", _BOUNDS)
     choose("kind", told.pop("kind"), (KIND,))
-    if "taps" not in table or not told["network"]:
-        raise BadRecipe("a recipe of visual words needs a network and its taps")
-    resize = Resize(**settle(as_table(table.get("resize", {}), "resize"), _RESIZE, "[resize]"))
-    patches = Patches(
-        taps=_texts(table["taps"], "taps"),
-        scales=_numbers(table.get("scales", [1.0]), "scales"),
-        resize=resize,
-        **{key: told.pop(key) for key in _PATCHES},
-    )
+    features = _keypoints(table) if "keypoints" in table else _patches(table)
     scoring, fusion = _scoring(as_table(table.get("scoring", {}), "scoring"))
     query = _query(table["query"]) if "query" in table else None
     vocabulary = settle(_resolved(table.get("vocabulary", {}), folder), _FILE, "vocabulary")
     given = vocabulary if vocabulary["file"] else {}
-    return WordsRecipe(patches=patches, scoring=scoring, fusion=fusion, query=query, vocabulary=given, **told)
+    return WordsRecipe(
+        features=features, scoring=scoring, fusion=fusion, query=query, vocabulary=given, **told
+    )
+
+
+def _patches(table: dict[str, Any]) -> Patches:
+    told = settle({key: table[key] for key in table if key in _PATCHES}, _PATCHES, "the recipe", _BOUNDS)
+    if "taps" not in table or not told["network"]:
+        raise BadRecipe("a recipe of visual words needs a network and its taps, or keypoints")
+    return Patches(
+        taps=_texts(table["taps"], "taps"),
+        scales=_numbers(table.get("scales", [1.0]), "scales"),
+        resize=_resize(table),
+        **told,
+    )
+
+
+def _keypoints(table: dict[str, Any]) -> Keypoints:
+    for key in (*_PATCHES, "taps", "scales"):
+        if key in table:
+            raise BadRecipe(f"the recipe has keypoints, and {key} is for patches: leave one of them out")
+    given = as_table(table["keypoints"], "keypoints")
+    return Keypoints(resize=_resize(table), **settle(given, _KEYPOINTS, "[keypoints]", _BOUNDS))
+
+
+def _resize(table: dict[str, Any]) -> Resize:
+    return Resize(**settle(as_table(table.get("resize", {}), "resize"), _RESIZE, "[resize]"))
 
 
 def _query(given: Any) -> QuerySize:

@@ -17,7 +17,7 @@ from itertools import product
 from pathlib import Path
 
 from likewise.assets import sha256_file
-from likewise.descriptors.patches import PatchExtractor
+from likewise.descriptors.patches import Patches
 from likewise.errors import StorageError, UsageError, WeightsMissing
 from likewise.evaluation.benchmark import Benchmark
 from likewise.evaluation.learning import Chosen, choose
@@ -68,11 +68,11 @@ def recipe_at_hand(name: str | None) -> tuple[WordsRecipe, str]:
     if found and name is None:
         card = find(found.network)
         try:
-            locate(card, card.weights_named(found.patches.weights or None))
+            locate(card, card.weights_named(_patches(found).weights or None))
         except WeightsMissing as error:
             found = load_recipe(FILLED_IN).words[0]
             note = f"{error}; measured with {FILLED_IN} instead, --recipe takes another"
-    if found is None or len(found.patches.taps) != len(LAYERS):
+    if found is None or len(found.features.taps) != len(LAYERS):
         raise UsageError(f"recipe {recipe.name!r} has not three layers of visual words, as this table needs")
     return found, note
 
@@ -189,7 +189,7 @@ class _Measuring:
 
     def __call__(self, setting: Setting) -> Cell:
         _, _, layers, _, scored, fusion = setting
-        names = dict(zip(LAYERS, self.recipe.patches.taps, strict=True))
+        names = dict(zip(LAYERS, self.recipe.features.taps, strict=True))
         taps = tuple(names[layer] for layer in layers.split("+"))
         rule = "plain" if fusion == "-" else fusion
         scored_by = self.recipe.scored({"layers": taps, "hamming": scored == "BoW+HE", "fusion": rule})
@@ -197,8 +197,14 @@ class _Measuring:
         return Cell(setting, measured=report(run).scores.value, run=run.path, part=part_of(self.sketched))
 
 
+def _patches(recipe: WordsRecipe) -> Patches:
+    if not isinstance(recipe.features, Patches):
+        raise UsageError(f"recipe {recipe.name!r} has keypoints, and seed 002 is of patches")
+    return recipe.features
+
+
 def _pooled(recipe: WordsRecipe, pool: str) -> WordsRecipe:
-    return replace(recipe, name=f"{recipe.name}-{pool}", patches=replace(recipe.patches, pool=pool))
+    return replace(recipe, name=f"{recipe.name}-{pool}", features=replace(_patches(recipe), pool=pool))
 
 
 def _folder(out: Path) -> Path:
@@ -228,7 +234,7 @@ def _learned(
     key = hashlib.sha256(facts.encode()).hexdigest()[:8]
     path = folder / f"{recipe.name}-{words}-{key}.safetensors"
     if not path.is_file():
-        extractor = PatchExtractor(recipe.patches, engine=engine, device=device)
+        extractor = recipe.features.open(engine=engine, device=device)
         found = learn_vocabulary(extractor, chosen, recipe, Learning(words), progress=progress)
         found.vocabulary.save(path)
     return path
@@ -242,7 +248,7 @@ def _about(pool: str, sketcher: WordsExtractor) -> str:
 
 
 def _stand_ins(recipe: WordsRecipe) -> Iterator[str]:
-    named = ", ".join(f"{layer} is {tap}" for layer, tap in zip(LAYERS, recipe.patches.taps, strict=True))
+    named = ", ".join(f"{layer} is {tap}" for layer, tap in zip(LAYERS, recipe.features.taps, strict=True))
     whose = "" if recipe.network == "cnn-m-128" else "; the published numbers are those of CNN-M-128"
-    yield f"{named} of {recipe.network}, patches {recipe.patches.mode}{whose}"
+    yield f"{named} of {recipe.network}, patches {_patches(recipe).mode}{whose}"
     yield "figure 2 is not published as numbers, except for two that its text gives"

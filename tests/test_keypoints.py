@@ -1,0 +1,181 @@
+"""Keypoints: golden places of SIFT, the choice of them, and recipes of them from picture to hit."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image, ImageDraw
+
+from likewise.collection import Collection
+from likewise.descriptors.keypoints import CELLS, Keypoints, rooted, sift, spread
+from likewise.descriptors.local import squares
+from likewise.errors import BadRecipe, UnknownName, UsageError
+from likewise.pictures import Resize
+from likewise.recipes.recipe import load_recipe, parse_recipe
+from likewise.types import Box, FloatArray, UInt8Array
+
+TEXT = 'name = "mine"\nkind = "words"\n[keypoints]\nnumber = 50\n[resize]\nsize = 320\n'
+
+
+def blobs() -> UInt8Array:
+    """Three white discs of radius 6, 12 and 20 on black."""
+    picture = Image.new("RGB", (320, 240))
+    draw = ImageDraw.Draw(picture)
+    for x, y, r in ((60, 60, 6), (160, 120, 12), (250, 170, 20)):
+        draw.ellipse((x - r, y - r, x + r, y + r), fill="white")
+    return np.asarray(picture)
+
+
+def noise(seed: int, size: tuple[int, int] = (240, 320)) -> UInt8Array:
+    """Something with many keypoints: smooth noise of several scales."""
+    random = np.random.default_rng(seed)
+    total = np.zeros((*size, 3))
+    for cells in (6, 15, 40):
+        small = Image.fromarray(random.integers(0, 255, (cells, cells * 4 // 3, 3), np.uint8))
+        total += np.asarray(small.resize(size[::-1], Image.Resampling.BICUBIC), float)
+    return (total / 3).astype(np.uint8)
+
+
+def test_a_disc_is_found_where_it_lies_and_as_large_as_it_is() -> None:
+    points, vectors = sift(blobs(), 50)
+    assert vectors.shape == (len(points), 128)
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
+    for x, y, radius in ((60, 60, 6), (160, 120, 12), (250, 170, 20)):
+        away = np.hypot(points[:, 0] - x, points[:, 1] - y)
+        scales = points[away < 1.5, 2]
+        # a difference of Gaussians answers a disc most at the scale radius / sqrt(2)
+        assert np.abs(scales / (radius / math.sqrt(2)) - 1).min() < 0.15
+
+
+def test_angles_turn_with_the_picture() -> None:
+    pixels = noise(3)
+    points, vectors = sift(pixels, 200)
+    turned, again = sift(np.ascontiguousarray(np.rot90(pixels, -1)), 200)  # clockwise
+    height = pixels.shape[0]
+    moved = np.stack([height - 1 - points[:, 1], points[:, 0]], axis=1)
+    away = np.linalg.norm(moved[:, None] - turned[None, :, :2], axis=2)
+    away += 100 * (1 - vectors @ again.T)
+    best = away.argmin(axis=1)
+    kept = away[np.arange(len(points)), best] < 5
+    assert kept.mean() > 0.7
+    turn = (turned[best[kept], 3] - points[kept, 3]) % math.tau
+    assert np.median(np.abs(turn - math.pi / 2)) < 0.05
+
+
+def test_upright_keypoints_have_one_angle_and_one_place() -> None:
+    points, vectors = sift(noise(4), 300, upright=True)
+    assert len(points) == len(vectors) > 50
+    assert (points[:, 3] == 0).all()
+    assert len(np.unique(points[:, :3], axis=0)) == len(points)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (2, 50), (40, 40)])
+def test_a_picture_of_nothing_has_none(size: tuple[int, int]) -> None:
+    points, vectors = sift(np.full((*size, 3), 90, np.uint8), 10)
+    assert points.shape == (0, 4) and vectors.shape == (0, 128)
+
+
+def test_root_sift_of_a_histogram_by_hand() -> None:
+    np.testing.assert_allclose(
+        rooted(np.array([[4, 0, 12], [0, 0, 0]], np.float32)), [[0.5, 0, 0.75**0.5], [0, 0, 0]]
+    )
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.integers(0, 60), st.integers(1, 40), st.integers(0, 99))
+def test_the_choice_is_that_of_a_slow_one(count: int, number: int, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    places = (random.random((count, 2)) ** 2 * [100, 60]).astype(np.float32)
+    response = random.integers(0, 12, count).astype(np.float32)
+    chosen = spread(places, response, (100, 60), number)
+    assert chosen.tolist() == slow(places, response, number)
+
+
+def slow(places: FloatArray, response: FloatArray, number: int) -> list[int]:
+    order = sorted(range(len(places)), key=lambda one: (-response[one], one))
+    if len(order) <= number:
+        return order
+    chosen = order[: number // 2]
+    cells: dict[tuple[int, int], list[int]] = {}
+    for one in order[number // 2 :]:
+        x, y = places[one] * CELLS / np.array([100, 60], np.float32)
+        cells.setdefault((min(int(x), CELLS - 1), min(int(y), CELLS - 1)), []).append(one)
+    for turn in range(len(order)):
+        row = [cell[turn] for cell in cells.values() if turn < len(cell)]
+        row.sort(key=lambda one: (-response[one], one))
+        chosen += row
+    return sorted(chosen[:number], key=lambda one: (-response[one], one))
+
+
+def test_places_are_those_of_the_original() -> None:
+    pixels = np.asarray(Image.fromarray(noise(5)).resize((640, 480), Image.Resampling.BICUBIC))
+    extractor = Keypoints(number=100, resize=Resize("longest", 320)).open()
+    whole = extractor.describe(extractor.prepare(pixels))
+    np.testing.assert_array_equal(whole.boxes, squares(whole.points))  # type: ignore[arg-type]
+    box = Box(100, 50, 500, 450)
+    crop = extractor.describe(extractor.prepare(pixels, box=box), box=box)
+    assert crop.points is not None and whole.points is not None
+    assert (crop.points[:, :2] >= [100, 50]).all() and (crop.points[:, :2] <= [500, 450]).all()
+    inner = crop.points[(np.abs(crop.points[:, :2] - [300, 250]) < 120).all(axis=1)]
+    away = np.linalg.norm(inner[:, None, :2] - whole.points[None, :, :2], axis=2).min(axis=1)
+    assert np.median(away) < 1.5
+
+
+def test_features_do_not_depend_on_chance() -> None:
+    extractor = Keypoints(number=80).open()
+    one, other = (extractor.describe(extractor.prepare(noise(6))) for _ in range(2))
+    np.testing.assert_array_equal(one.points, other.points)
+    np.testing.assert_array_equal(one.vectors["sift"], other.vectors["sift"])
+    assert len(one) == 80
+
+
+def test_a_recipe_of_keypoints_is_written_and_read() -> None:
+    (recipe,) = parse_recipe(TEXT).words
+    assert recipe.features == Keypoints(number=50, resize=Resize("longest", 320))
+    assert parse_recipe(recipe.to_toml()).words == (recipe,)
+    (upright,) = parse_recipe(TEXT.replace("number = 50", "number = 50\nupright = true")).words
+    assert upright.hash != recipe.hash
+    assert recipe.difference(upright) == "keypoints.upright False against True"
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("detector = 'surf'", "no detector is called 'surf'"),
+        ("number = 0", "number of .* must lie between 1 and"),
+        ("taps = ['x']", "has no key 'taps'"),
+    ],
+)
+def test_odd_keypoints_are_refused(line: str, message: str) -> None:
+    with pytest.raises((BadRecipe, UnknownName), match=message):
+        parse_recipe(TEXT.replace("number = 50", line))
+
+
+def test_patches_and_keypoints_do_not_mix() -> None:
+    with pytest.raises(BadRecipe, match="has keypoints, and stride is for patches"):
+        parse_recipe(TEXT.replace('kind = "words"\n', 'kind = "words"\nstride = 8\n'))
+    with pytest.raises(UsageError, match="give at least 1"):
+        Keypoints(number=0)
+
+
+def test_sift_finds_a_turned_part_without_learning_anything(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LIKEWISE_CACHE", str(tmp_path / "nothing"))
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for seed in range(5):
+        Image.fromarray(noise(seed)).save(folder / f"{seed}.png")
+    query = Image.fromarray(noise(2)).crop((60, 40, 260, 200)).rotate(30, expand=True, fillcolor="grey")
+    with Collection.open(tmp_path / "c", recipe="sift") as collection:
+        collection.add(folder)
+        hits = collection.search(query, k=2)
+        assert hits[0].path.name == "2.png" and hits[0].score > 3 * hits[1].score
+        assert collection.verify().faults == []
+    (layer,) = load_recipe("sift").words
+    assert layer.vocabulary["sha256"]
