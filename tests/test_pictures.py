@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from PIL import Image, ImageFile, ImageOps
 
 from likewise.errors import BadBox, BadPicture, UnknownName, UsageError
-from likewise.pictures import SUFFIXES, Loaded, Resize, _reduction, load, size_of
-from likewise.pictures_decode import Opened, opened
+from likewise.pictures import SUFFIXES, Loaded, Resize, load, size_of
+from likewise.pictures.decode import Opened, opened
+from likewise.pictures.resize import reduction
 from likewise.types import Box, UInt8Array
 from tests.zoo import bomb_png, encode, exif_of, photo
 
@@ -284,7 +285,7 @@ def test_a_smaller_decoding_is_large_enough_and_no_larger_than_need_be(
     width: int, height: int, size: int
 ) -> None:
     wanted = [max(1, round(side)) for side in Resize("longest", size).target(width, height)]
-    factor = _reduction((width, height), wanted)
+    factor = reduction((width, height), wanted)
 
     def suffices(step: int) -> bool:
         return -(-width // step) >= wanted[0] and -(-height // step) >= wanted[1]

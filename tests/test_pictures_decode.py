@@ -20,7 +20,7 @@ from PIL import Image, ImageFile
 
 from likewise.errors import BadPicture
 from likewise.pictures import Resize, load, size_of
-from likewise.pictures_decode import orientation_of
+from likewise.pictures.tags import orientation_of
 from likewise.types import UInt8Array
 from tests.zoo import encode, exif_of, make_zoo, photo, without_adobe_marker
 

@@ -57,7 +57,7 @@ class BadPicture(LikewiseError):
         One sentence for a person.
     reason
         One stable word for programs: ``empty``, ``truncated``, ``not-a-picture``, ``too-large``,
-        ``unreadable``, ``vanished`` or ``broken``.
+        ``unreadable``, ``vanished``, ``unsupported`` (intact, but of a kind that is not read) or ``broken``.
     """
 
     exit_code = 2

@@ -31,7 +31,7 @@ from likewise.collection.walk import Stamp, unreadable
 from likewise.collection.writing import Writer, writer
 from likewise.errors import BadPicture
 from likewise.pictures import Loaded
-from likewise.pictures_decode import GIVEN
+from likewise.pictures.decode import GIVEN
 from likewise.types import Progress, ProgressCallback
 
 AHEAD = 32 << 20

@@ -19,7 +19,7 @@ from likewise.collection.removal import Removed
 from likewise.collection.walk import within
 from likewise.errors import BadPicture, LikewiseError
 from likewise.pictures import SUFFIXES
-from likewise.pictures_decode import opened
+from likewise.pictures.decode import opened
 from likewise.web import schemas
 from likewise.web.library import Served, key_of
 from likewise.web.problems import Problem, not_found
@@ -199,7 +199,7 @@ def _suffix(content: bytes) -> str:
     """The ending that a content gives a picture; what is none fails when it is indexed, with its reason."""
     try:
         with opened(content) as picture:
-            kind = picture.image.format or "HEIF"
+            kind = picture.stored.format
     except BadPicture:
         kind = "JPEG"
     return {"JPEG": ".jpg", "TIFF": ".tif", "JPEG2000": ".jp2", "HEIF": ".heic"}.get(kind, f".{kind.lower()}")
