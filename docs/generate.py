@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-
-# plain text of one width, whatever the terminal: typer reads this when it is imported
-os.environ["TYPER_USE_RICH"] = "0"
 
 import typer
 

@@ -106,8 +106,8 @@ def test_there_are_the_commands_of_the_design() -> None:
     single += "similar duplicates cluster map optimise inspect train"
     nested = "networks list, networks show, networks fetch, networks import, recipes list, recipes show, "
     nested += (
-        "whiten learn, whiten show, quantise learn, quantise show, reproduce seed-000, reproduce seed-001, "
-        "reproduce seed-002, study cifar10"
+        "whiten learn, whiten show, quantise learn, quantise show, reproduce capuano-2018, "
+        "reproduce aggregating-deep-features, reproduce li-2016, study cifar10"
     )
     nested += ", classify learn, classify predict, classify show, words learn, words show"
     expected = {f"likewise {name}" for name in [*single.split(), *nested.split(", ")]}
@@ -258,7 +258,16 @@ def test_verify_ends_with_1_when_a_file_is_missing(run: Run, tmp_path: Path) -> 
 
 def test_extract_writes_vectors_and_ids(run: Run, tmp_path: Path) -> None:
     target = tmp_path / "feats.npy"
-    arguments = ("extract", "photos", "--network", "efficientnet-lite0", "--tap", "pooled", "--to", target)
+    arguments = (
+        "extract",
+        "photos",
+        "--network",
+        "efficientnet-lite0",
+        "--tap",
+        "pooled",
+        "--output",
+        target,
+    )
     code, out, _ = run(*arguments, "--json")
     assert (code, json.loads(out)["failed"]) == (0, 1)
     assert np.load(target).shape == (4, 1280)
@@ -271,7 +280,7 @@ def test_extract_writes_vectors_and_ids(run: Run, tmp_path: Path) -> None:
 def test_extracted_by_a_recipe_are_the_vectors_of_a_collection(run: Run, here: Path, tmp_path: Path) -> None:
     from likewise import Collection
 
-    run("extract", "photos", "--recipe", "default", "--to", tmp_path / "feats.npy")
+    run("extract", "photos", "--recipe", "default", "--output", tmp_path / "feats.npy")
     with Collection.open(here / "photos.likewise") as collection:
         ids, vectors = collection.vectors()
         names = [os.path.relpath(collection.path_of(int(i)), here / "photos") for i in ids]
@@ -280,7 +289,7 @@ def test_extracted_by_a_recipe_are_the_vectors_of_a_collection(run: Run, here: P
 
 
 def test_demo_with_pictures_of_ones_own(run: Run, tmp_path: Path) -> None:
-    code, out, _ = run("demo", "--photos", "photos", "--query", "photos/two.png", "--into", tmp_path)
+    code, out, _ = run("demo", "--photos", "photos", "--query", "photos/two.png", "--output", tmp_path)
     assert code == 0
     assert (tmp_path / "hits.png").exists()
     assert "photos.likewise" in out
@@ -312,13 +321,13 @@ ERRORS = [
     (["networks", "show", "vgg61"], 2, "vgg16"),
     (["remove"], 2, "name what to remove"),
     (["remove", "no/such/thing"], 2, "no/such/thing"),
-    (["extract", "photos", "--to", "feats.npy"], 2, "--tap"),
-    (["extract", "photos", "--to", "feats.npy", "--recipe", "gem", "--tap", "pool5"], 2, "not both"),
-    (["extract", "photos", "--recipe", "default", "--to", "feats.csv"], 2, ".parquet"),
+    (["extract", "photos", "--output", "feats.npy"], 2, "--tap"),
+    (["extract", "photos", "--output", "feats.npy", "--recipe", "gem", "--tap", "pool5"], 2, "not both"),
+    (["extract", "photos", "--recipe", "default", "--output", "feats.csv"], 2, ".parquet"),
     (["search", "photos/one.png", "--in", "nowhere.likewise"], 3, "nowhere.likewise"),
     (["index", "photos", "--recipe", "rmac"], 3, "vgg16"),
     (["index", "photos", "--recipe", "gem", "--into", "x.likewise"], 4, "likewise networks fetch vgg16"),
-    (["extract", "photos", "--network", "vgg16", "--tap", "pool5", "--to", "x.npy"], 4, "vgg16"),
+    (["extract", "photos", "--network", "vgg16", "--tap", "pool5", "--output", "x.npy"], 4, "vgg16"),
     (["index", "photos", "--into", "photos/bad.jpg/x.likewise"], 5, "bad.jpg"),
 ]
 
@@ -345,7 +354,7 @@ def test_a_second_writer_is_refused(run: Run, here: Path) -> None:
 
 def test_a_missing_extra_is_named(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow", None)
-    code, _, err = run("extract", "photos", "--recipe", "default", "--to", tmp_path / "x.parquet")
+    code, _, err = run("extract", "photos", "--recipe", "default", "--output", tmp_path / "x.parquet")
     assert code == 4
     assert "likewise[parquet]" in err
 
@@ -524,7 +533,7 @@ def test_a_failure_names_its_file(run: Run) -> None:
 
 
 def test_extracting_from_no_folder_says_so(run: Run, here: Path) -> None:
-    code, _, error = run("extract", "nowhere", "--recipe", "default", "--to", "out.npy")
+    code, _, error = run("extract", "nowhere", "--recipe", "default", "--output", "out.npy")
     assert (code, "'nowhere' is no folder" in error) == (2, True)
     assert not list(here.glob("out.npy*"))
 

@@ -94,7 +94,9 @@ def test_shares_and_chances_in_words() -> None:
 
 
 def test_clusters_are_listed_drawn_and_sorted(run: Run) -> None:
-    code, out, _ = run("cluster", "-k", 3, "--sheets", "sheets", "--sort-into", "sorted", "--by", "link")
+    code, out, _ = run(
+        "cluster", "--clusters", 3, "--sheets", "sheets", "--sort-into", "sorted", "--by", "link"
+    )
     assert code == 0
     assert out.splitlines()[0].split() == ["cluster", "pictures", "spread", "most", "central"]
     assert len(list(Path("sheets").glob("cluster-0?.jpg"))) == 3
@@ -115,7 +117,7 @@ def test_a_map_is_written(run: Run) -> None:
     text = Path("map.html").read_text()
     assert '"name": "a", "count": 13' in text
     assert run("map", "-o", "map.html")[0] == 2
-    options = ("--overwrite", "--colour", "cluster", "-k", 2, "--most", 20, "--json")
+    options = ("--overwrite", "--colour", "cluster", "--clusters", 2, "--most", 20, "--json")
     found = json.loads(run("map", "-o", "map.html", *options)[1])
     assert (found["pictures"], found["method"], found["failures"]) == (20, "tsne", {})
     assert '"name": "cluster 1"' in Path("map.html").read_text()
@@ -155,12 +157,12 @@ ERRORS = [
     (["duplicates", "--sheet", "photos/a/0001.png"], 2, "would replace a picture"),
     (["duplicates", "--under", "nowhere"], 2, "nowhere"),
     (["similar", "photos/a/0001.png", "photos/a/bad.jpg"], 2, "bad.jpg"),
-    (["cluster", "-k", "99"], 2, "99 clusters cannot be made of 25 different"),
-    (["cluster", "-k", "3", "--method", "hdbscan"], 2, "give k with kmeans only"),
-    (["cluster", "-k", "3", "--sort-into", "photos"], 2, "photos is there already"),
-    (["cluster", "-k", "3", "--sheets", "none/sheets"], 5, "there is no folder"),
+    (["cluster", "--clusters", "99"], 2, "99 clusters cannot be made of 25 different"),
+    (["cluster", "--clusters", "3", "--method", "hdbscan"], 2, "give k with kmeans only"),
+    (["cluster", "--clusters", "3", "--sort-into", "photos"], 2, "photos is there already"),
+    (["cluster", "--clusters", "3", "--sheets", "none/sheets"], 5, "there is no folder"),
     (["map", "-o", "map.png"], 2, "end its name in .html"),
-    (["map", "-o", "map.html", "-k", "3"], 2, "--colour cluster"),
+    (["map", "-o", "map.html", "--clusters", "3"], 2, "--colour cluster"),
     (["classify", "learn", "photos/a", "-o", "m.safetensors"], 2, "no sub-folders"),
     (["classify", "learn", "photos", "--in", "photos.likewise", "-o", "m.safetensors"], 2, "not both"),
     (["classify", "learn", "--recipe", "gem", "-o", "m.safetensors"], 2, "has its recipe"),

@@ -75,7 +75,8 @@ def test_learn_show_and_use(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "vectors     3 x fp16" in run("info", "--in", "c.likewise")[1]
     assert run("search", "photos/a/0.png", "--in", "c.likewise")[0] == 0
     assert (
-        run("extract", "photos", "--recipe", "default", "--whiten", "w.safetensors", "--to", "x.npy")[0] == 0
+        run("extract", "photos", "--recipe", "default", "--whiten", "w.safetensors", "--output", "x.npy")[0]
+        == 0
     )
     assert np.load("x.npy").shape == (6, 3)
 

@@ -54,7 +54,7 @@ def run(place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixt
 
 
 def test_learn_index_search_and_look_after(run: Run, place: Path) -> None:
-    learn = ("words", "learn", "others", "--recipe", "small.toml", "--words", "10", "-o", "small.words")
+    learn = ("words", "learn", "others", "--recipe", "small.toml", "--size", "10", "-o", "small.words")
     code, out, _ = run(*learn)
     assert code == 0
     assert "left out: 'others/bad.jpg' is no picture" in out
@@ -124,7 +124,7 @@ REFUSED = {
 @pytest.mark.parametrize("command", REFUSED)
 def test_what_is_refused_in_one_line(run: Run, place: Path, command: str) -> None:
     if not (place / "c.likewise").exists():
-        learn = ("words", "learn", "others", "--recipe", "small.toml", "--words", "10", "--overwrite")
+        learn = ("words", "learn", "others", "--recipe", "small.toml", "--size", "10", "--overwrite")
         run(*learn, "-o", "small.words")
         run("index", "photos", "--into", "c.likewise", "--recipe", "small.toml", "--words", "small.words")
     code, out, err = run(*command.split())

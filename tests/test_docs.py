@@ -67,8 +67,11 @@ FIRST = {"--help", *(name for option in typer.main.get_command(app).params for n
 
 
 @pytest.mark.parametrize(("page", "line"), LINES, ids=[f"{p.name}: {line}" for p, line in LINES])
-def test_every_command_line_parses(page: Path, line: str) -> None:
+def test_every_command_line_parses_and_is_spelled_as_of_now(
+    page: Path, line: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     parse(line)
+    assert capsys.readouterr().err == ""
 
 
 def test_wrong_lines_would_be_noticed() -> None:

@@ -85,7 +85,7 @@ def boxed(world: Path) -> Benchmark:
 
 
 def brute(benchmark: Benchmark, recipe: WordsRecipe, query: int) -> dict[str, float]:
-    """Scores of one query by loops over all pairs of features (equations 3 to 8 of seed 002)."""
+    """Scores of one query by loops over all pairs of features (equations 3 to 8 of Li et al., 2016)."""
     vocabulary = recipe_vocabulary(recipe)
     extractor = recipe.features.open()
     own = benchmark.queries[query].picture

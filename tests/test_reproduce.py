@@ -16,8 +16,14 @@ from likewise.descriptors.recipe import VectorRecipe, load_vector
 from likewise.errors import UsageError, WeightsMissing
 from likewise.evaluation.datasets import load
 from likewise.evaluation.report import report
-from likewise.evaluation.reproduce.seed_000 import seed_000
-from likewise.evaluation.reproduce.seed_001 import PUBLISHED, RAW, Settings, best_run, seed_001
+from likewise.evaluation.reproduce.aggregating_deep_features import (
+    PUBLISHED,
+    RAW,
+    Settings,
+    aggregating_deep_features,
+    best_run,
+)
+from likewise.evaluation.reproduce.capuano_2018 import capuano_2018
 from likewise.evaluation.runs import read_run
 from likewise.pictures import Loaded
 from likewise.types import FloatArray
@@ -60,7 +66,7 @@ def oxford(tmp_path: Path) -> Path:
 def test_all_sixteen_cells_are_there(oxford: Path, tmp_path: Path) -> None:
     make_pictures(tmp_path / "paris", 16, first=40)
     maker = Maker()
-    found = seed_001(oxford, maker, paris=tmp_path / "paris", out=tmp_path / "runs")
+    found = aggregating_deep_features(oxford, maker, paris=tmp_path / "paris", out=tmp_path / "runs")
     assert len(found.cells) == 24 + 2 * 8  # of the sum, and of GeM and R-MAC by the cosine
     official = [cell for cell in found.cells if cell.setting[0] == "sum" and cell.setting[4] != RAW]
     assert len(official) == 16
@@ -70,12 +76,15 @@ def test_all_sixteen_cells_are_there(oxford: Path, tmp_path: Path) -> None:
     assert maker.described == 12 + 1 + 16  # every picture once, and the box
     assert any("queries asked: all_souls_1; left out: 1" in note for note in found.notes)
     assert any("in part (16 of 6392 pictures)" in note for note in found.notes)
-    seed_001(oxford, maker, paris=tmp_path / "paris", out=tmp_path / "runs")
+    aggregating_deep_features(oxford, maker, paris=tmp_path / "paris", out=tmp_path / "runs")
     assert maker.described == 12 + 1 + 16
 
 
 def test_on_unit_vectors_both_distances_rank_alike(oxford: Path, tmp_path: Path) -> None:
-    found = {cell.setting: cell.measured for cell in seed_001(oxford, Maker(), out=tmp_path / "r").cells}
+    found = {
+        cell.setting: cell.measured
+        for cell in aggregating_deep_features(oxford, Maker(), out=tmp_path / "r").cells
+    }
     for crop in ("box", "full"):
         for expanded in ("no", "10"):
             near, angle = (
@@ -85,7 +94,7 @@ def test_on_unit_vectors_both_distances_rank_alike(oxford: Path, tmp_path: Path)
 
 
 def test_without_paris_half_of_the_cells_say_why(oxford: Path, tmp_path: Path) -> None:
-    found = seed_001(oxford, Maker(), out=tmp_path / "runs")
+    found = aggregating_deep_features(oxford, Maker(), out=tmp_path / "runs")
     gaps = [cell for cell in found.cells if cell.measured is None]
     assert {cell.setting[1] for cell in gaps} == {"Paris"}
     assert all("no --paris" in cell.reason for cell in gaps)
@@ -97,15 +106,15 @@ def test_a_folder_to_learn_on_that_is_empty_or_not_there_is_refused_first(
     (tmp_path / "empty").mkdir()
     maker = Maker()
     with pytest.raises(UsageError, match="no picture lies below"):
-        seed_001(oxford, maker, paris=tmp_path / "empty", out=tmp_path / "runs")
+        aggregating_deep_features(oxford, maker, paris=tmp_path / "empty", out=tmp_path / "runs")
     with pytest.raises(UsageError, match="is not a folder"):
-        seed_001(oxford, maker, whiten_on=tmp_path / "nowhere", out=tmp_path / "runs")
+        aggregating_deep_features(oxford, maker, whiten_on=tmp_path / "nowhere", out=tmp_path / "runs")
     assert not (tmp_path / "runs").exists()
 
 
 def test_the_runs_tell_how_they_were_made(oxford: Path, tmp_path: Path) -> None:
     make_pictures(tmp_path / "other", 16, first=40)
-    found = seed_001(oxford, Maker(), whiten_on=tmp_path / "other", out=tmp_path / "runs")
+    found = aggregating_deep_features(oxford, Maker(), whiten_on=tmp_path / "other", out=tmp_path / "runs")
     runs = {cell.setting: read_run(cell.run) for cell in found.cells if cell.run}
     own = runs["sum", "Oxford", "3", "box", "cosine", "10"].card
     assert own.warnings == ("the whitening was learned on 12 pictures of this very test set",)
@@ -120,8 +129,8 @@ def test_the_runs_tell_how_they_were_made(oxford: Path, tmp_path: Path) -> None:
 
 
 def test_what_it_learned_can_be_used_by_name(oxford: Path, tmp_path: Path) -> None:
-    seed_001(oxford, Maker(), out=tmp_path / "runs")
-    folder = tmp_path / "runs" / "seed-001"
+    aggregating_deep_features(oxford, Maker(), out=tmp_path / "runs")
+    folder = tmp_path / "runs" / "aggregating-deep-features"
     names = {"spoc-oxford", "spoc-oxford-l2", "spoc-oxford-raw", "spoc-oxford-gem", "spoc-oxford-rmac"}
     assert {path.stem for path in folder.glob("*.toml")} == names
     assert load_vector(folder / "spoc-oxford-raw.toml").transforms[-1].kind == "whiten"
@@ -131,23 +140,23 @@ def test_what_it_learned_can_be_used_by_name(oxford: Path, tmp_path: Path) -> No
 
 def test_too_many_dimensions_are_an_error(oxford: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="whitening cannot be learned on Oxford5k"):
-        seed_001(oxford, Maker(), settings=Settings(dimensions=(12,)), out=tmp_path / "runs")
+        aggregating_deep_features(oxford, Maker(), settings=Settings(dimensions=(12,)), out=tmp_path / "runs")
 
 
 def test_what_the_report_leaves_open_can_be_swept(oxford: Path, tmp_path: Path) -> None:
     settings = Settings(tap="block5_pool", weights="keras", dimensions=(2, 3), expansions=(1, 5))
-    found = seed_001(oxford, Maker(), settings=settings, out=tmp_path / "runs")
+    found = aggregating_deep_features(oxford, Maker(), settings=settings, out=tmp_path / "runs")
     oxfords = [cell for cell in found.cells if cell.setting[1] == "Oxford"]
     assert {cell.setting[2] for cell in oxfords} == {"2", "3"}
     assert {cell.setting[5] for cell in oxfords} == {"no", "1", "5"}
     assert all(cell.measured is not None for cell in oxfords)
     assert "Conv5 is pool5" in found.notes
-    recipe = load_vector(tmp_path / "runs" / "seed-001" / "spoc-oxford-gem-3.toml")
+    recipe = load_vector(tmp_path / "runs" / "aggregating-deep-features" / "spoc-oxford-gem-3.toml")
     assert (recipe.weights, recipe.parts[0].tap, recipe.parts[0].pool) == ("keras", "pool5", "gem")
     best = best_run(found)
     assert best and read_run(best).card.after == ("expand(n=1, alpha=0, own=false)",)
     with pytest.raises(UsageError, match="rellu5_3"):
-        seed_001(oxford, Maker(), settings=Settings(tap="rellu5_3"), out=tmp_path / "runs")
+        aggregating_deep_features(oxford, Maker(), settings=Settings(tap="rellu5_3"), out=tmp_path / "runs")
 
 
 def test_published_numbers_are_those_of_the_report() -> None:
@@ -155,16 +164,16 @@ def test_published_numbers_are_those_of_the_report() -> None:
     assert len(PUBLISHED) == 8
 
 
-def test_seed_000_measures_what_there_are_weights_for(tmp_path: Path) -> None:
+def test_capuano_2018_measures_what_there_are_weights_for(tmp_path: Path) -> None:
     for group in (0, 1):
         make_pictures(tmp_path / "photos" / str(group), 3, first=10 * group)
-    found = seed_000(load("folder", tmp_path / "photos"), Maker(), out=tmp_path / "runs")
+    found = capuano_2018(load("folder", tmp_path / "photos"), Maker(), out=tmp_path / "runs")
     table = {cell.setting: cell for cell in found.cells}
     assert len(table) == 6
     assert all("fully connected" in table[setting].reason for setting in table if setting[0] == "fc2")
     assert table["pool5", "yes", "Euclidean"].measured == table["pool5", "yes", "cosine"].measured
     assert table["pool5", "no", "Euclidean"].measured is not None
-    one = seed_000(
+    one = capuano_2018(
         load("folder", tmp_path / "photos"), Maker(), layers=["pool5"], weights="keras", out=tmp_path / "runs"
     )
     assert {cell.setting[0] for cell in one.cells} == {"pool5"}
@@ -190,7 +199,7 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, st
 def test_the_command_prints_numbers_and_reasons(
     oxford: Path, command: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    code, out, err = run(capsys, "reproduce", "seed-001", "--oxford", oxford)
+    code, out, err = run(capsys, "reproduce", "aggregating-deep-features", "--oxford", oxford)
     assert code == 0
     assert "keble_1" in err
     assert sum(line.startswith(("sum ", "gem ", "rmac ")) for line in out.splitlines()) == 40
@@ -202,14 +211,14 @@ def test_the_command_prints_numbers_and_reasons(
         assert drawn.width > 100
     assert [path.name for path in Path(answers).iterdir()] == ["0001-all_souls_1.png"]
     assert out.count("no --paris") == 1
-    code, out, _ = run(capsys, "reproduce", "seed-001", "--oxford", oxford, "--json")
+    code, out, _ = run(capsys, "reproduce", "aggregating-deep-features", "--oxford", oxford, "--json")
     assert len(json.loads(out)["cells"]) == 40
 
 
 def test_the_command_names_missing_weights_once(command: Path, capsys: pytest.CaptureFixture[str]) -> None:
     make_pictures(command / "photos" / "one", 3)
-    code, out, _ = run(capsys, "reproduce", "seed-000", "--data", "photos")
+    code, out, _ = run(capsys, "reproduce", "capuano-2018", "--data", "photos")
     assert code == 0
     assert out.count("fully connected") == 1
-    code, _, err = run(capsys, "reproduce", "seed-000", "--data", "nowhere")
+    code, _, err = run(capsys, "reproduce", "capuano-2018", "--data", "nowhere")
     assert (code, "nowhere" in err) == (2, True)

@@ -1,4 +1,4 @@
-"""`likewise reproduce seed-002` on small made-up sets, with the default network and a few words."""
+"""`likewise reproduce li-2016` on small made-up sets, with the default network and a few words."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from likewise import cli
 from likewise.descriptors.patches import Patches
 from likewise.errors import UsageError
 from likewise.evaluation.datasets import load
+from likewise.evaluation.reproduce.li_2016 import li_2016, recipe_at_hand
+from likewise.evaluation.reproduce.li_2016_published import ALL, FIGURE_2, TABLE_1, TABLE_2
 from likewise.evaluation.reproduce.orderings import orderings
-from likewise.evaluation.reproduce.paper_002 import ALL, FIGURE_2, TABLE_1, TABLE_2
-from likewise.evaluation.reproduce.seed_002 import recipe_at_hand, seed_002
 from likewise.evaluation.reproduce.table import Cell, Table
 from likewise.evaluation.runs import read_run
 from likewise.pictures import Resize
@@ -66,7 +66,7 @@ def reproduced(world: Path, out: Path, **options: Any) -> Table:
         "UKBench": load("ukbench", world / "ukbench"),
     }
     benchmarks = options.get("benchmarks", benchmarks)
-    return seed_002(benchmarks, RECIPE, words_on=world / "others", words=WORDS, out=out)
+    return li_2016(benchmarks, RECIPE, words_on=world / "others", words=WORDS, out=out)
 
 
 @pytest.fixture(scope="module")
@@ -145,7 +145,7 @@ def test_a_set_that_is_not_there_is_said(whole: Table, world: Path) -> None:
 
 def test_too_few_patches_for_the_words_are_an_error(world: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="too few"):
-        seed_002(
+        li_2016(
             {"UKBench": load("ukbench", world / "ukbench")},
             RECIPE,
             words_on=world / "others",
@@ -202,13 +202,13 @@ def test_the_command_prints_numbers_and_gaps(
     monkeypatch.delenv("LIKEWISE_DEBUG", raising=False)
     monkeypatch.chdir(world)
     how = ("--recipe", "tiny.toml", "--words-on", "others", "--words", WORDS)
-    code, out, err = call(capsys, "reproduce", "seed-002", "--holidays", "holidays", *how)
+    code, out, err = call(capsys, "reproduce", "li-2016", "--holidays", "holidays", *how)
     assert code == 0
     assert "missing" in err
     assert out.count("no --ukbench") == 1
     assert sum(line.startswith(("figure 2", "table 1", "table 2")) for line in out.splitlines()) == 64
     code, out, _ = call(
-        capsys, "reproduce", "seed-002", "--data", "holidays", "--dataset", "holidays", *how, "--json"
+        capsys, "reproduce", "li-2016", "--data", "holidays", "--dataset", "holidays", *how, "--json"
     )
     cells = json.loads(out)["cells"]
     assert {cell["setting"][1] for cell in cells} == {"holidays"}
@@ -218,17 +218,17 @@ def test_the_command_prints_numbers_and_gaps(
         ((), "--holidays"),
         (("--data", "x", "--recipe", "gem"), "three"),
     ):
-        code, out, err = call(capsys, "reproduce", "seed-002", *options)
+        code, out, err = call(capsys, "reproduce", "li-2016", *options)
         assert (code, out) == (2, "")
         assert words in err.splitlines()[-1]
 
 
 @pytest.mark.slow
 def test_what_was_killed_goes_on(whole: Table, world: Path, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "likewise", "reproduce", "seed-002", "--ukbench", "ukbench"]
+    command = [sys.executable, "-m", "likewise", "reproduce", "li-2016", "--ukbench", "ukbench"]
     command += ["--holidays", "holidays", "--words-on", "others", "--words", str(WORDS)]
-    command += ["--recipe", "tiny.toml", "--out", str(tmp_path), "--json"]
-    for wanted in ("seed-002/*.safetensors", "sketches/*/*", "*/tiny-sum*.json", "*/tiny-max*.json"):
+    command += ["--recipe", "tiny.toml", "--runs", str(tmp_path), "--json"]
+    for wanted in ("li-2016/*.safetensors", "sketches/*/*", "*/tiny-sum*.json", "*/tiny-max*.json"):
         process = subprocess.Popen(command, cwd=world, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         while process.poll() is None and not list(tmp_path.glob(wanted)):
             time.sleep(0.005)

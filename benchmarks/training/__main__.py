@@ -62,7 +62,7 @@ WAYS = (
 
 
 class Listing(nn.Module):
-    """The network as the seed lists it, layer by layer, with the first weights of ours."""
+    """The network as the article lists it, layer by layer, with the first weights of ours."""
 
     def __init__(self) -> None:
         super().__init__()

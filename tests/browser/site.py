@@ -53,7 +53,7 @@ def make_site(folder: Path) -> None:
     shutil.copytree(folder / "photos.likewise", folder / "album.likewise")
     (folder / "plain.toml").write_text(PLAIN.to_toml())
     for words in (("default",), ("plain.toml",)):
-        _likewise(folder, "evaluate", "folder", "--data", "groups", "--out", "runs", "--recipe", *words)
+        _likewise(folder, "evaluate", "folder", "--data", "groups", "--runs", "runs", "--recipe", *words)
 
 
 def _copy(folder: Path, files: list[str], to: Path) -> None:

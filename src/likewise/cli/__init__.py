@@ -34,13 +34,14 @@ from likewise.cli import (
     vocabularies,
     whitening,
 )
+from likewise.cli.command import App
 from likewise.cli.output import printable
 from likewise.errors import LikewiseError
 
 DEBUG = "LIKEWISE_DEBUG"
 INTERRUPTED = 130
 
-app = typer.Typer(
+app = App(
     name="likewise",
     invoke_without_command=True,
     pretty_exceptions_enable=False,

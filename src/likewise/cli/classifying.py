@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from likewise.cli.command import App
 from likewise.cli.options import (
     Device,
     Engine,
@@ -20,7 +21,7 @@ from likewise.cli.options import (
     find_collection,
     new_file,
 )
-from likewise.cli.output import left_out_lines, printable, progress, show, table
+from likewise.cli.output import facts, left_out_lines, printable, progress, show, table
 from likewise.errors import UsageError
 
 if TYPE_CHECKING:  # numpy stands behind them, and help must not wait for that
@@ -31,7 +32,7 @@ if TYPE_CHECKING:  # numpy stands behind them, and help must not wait for that
 
 KindName = Literal["bayes", "logistic", "neighbours"]
 
-app = typer.Typer(
+app = App(
     name="classify", help="Say what pictures show, after pictures that are labelled.", no_args_is_help=True
 )
 
@@ -249,8 +250,7 @@ def show_classifier(
     from likewise.downstream.classifier import Classifier
 
     value = _value(Classifier.load(model))
-    lines = [f"{name:<11} {_told(fact)}" for name, fact in value.items()]
-    show(value, lines, as_json=as_json)
+    show(value, facts({name: _told(fact) for name, fact in value.items()}), as_json=as_json)
 
 
 def _value(classifier: Classifier) -> dict[str, object]:
@@ -262,12 +262,12 @@ def _value(classifier: Classifier) -> dict[str, object]:
         "classes": classifier.classes,
         "accuracy": told.accuracy,
         "recipe": parse_vector(told.recipe).name if told.recipe else "not known",
-        "trained on": told.about,
+        "trained_on": told.about,
         "vectors": told.samples,
     }
 
 
 def _told(fact: object) -> str:
     if isinstance(fact, tuple):
-        return f"{len(fact)}: {printable(', '.join(fact))}"
-    return f"{fact:.3f}" if isinstance(fact, float) else printable(fact)
+        return f"{len(fact)}: {', '.join(fact)}"
+    return f"{fact:.3f}" if isinstance(fact, float) else str(fact)

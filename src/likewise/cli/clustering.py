@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from likewise.cli.options import In, Json, Under, find_collection, new_file
+from likewise.cli.options import In, Json, Named, Under, find_collection, new_file
 from likewise.cli.output import printable, progress, show, table
 from likewise.errors import UsageError
 
@@ -33,6 +33,7 @@ def register(app: typer.Typer) -> None:
 
 
 def cluster(
+    named: Named = None,
     method: Annotated[
         ClusterMethod,
         typer.Option(
@@ -41,7 +42,9 @@ def cluster(
     ] = "kmeans",
     k: Annotated[
         int | None,
-        typer.Option("-k", min=1, help="How many clusters; without it: suggested.", show_default=False),
+        typer.Option(
+            "--clusters", min=1, metavar="N", help="How many; without it: suggested.", show_default=False
+        ),
     ] = None,
     least: Annotated[
         int, typer.Option("--least", min=2, help="Fewest pictures of a cluster of hdbscan.")
@@ -71,20 +74,21 @@ def cluster(
 ) -> None:
     """Put pictures that are alike into clusters."""
     from likewise.collection.collection import Collection
-    from likewise.downstream.clusters import find_clusters, named
+    from likewise.downstream.clusters import find_clusters
+    from likewise.downstream.clusters import named as names_of
     from likewise.downstream.sorting import check_target, sort_into
 
     for folder in filter(None, (sheets, sort)):
         check_target(folder)
     with (
-        Collection.open(find_collection(collection)) as opened,
+        Collection.open(find_collection(collection, named)) as opened,
         progress("clustering") as callback,
     ):
         found = find_clusters(
             opened, method=method, k=k, least=least, under=under, seed=seed, progress=callback
         )
         alone = [opened.path_of(row) for row in found.alone]
-        groups = {name: one.paths for name, one in zip(named(found.clusters), found.clusters, strict=True)}
+        groups = {name: one.paths for name, one in zip(names_of(found.clusters), found.clusters, strict=True)}
         if alone:
             groups["alone"] = tuple(alone)
         failures = sort_into(sort, groups, by=by, progress=callback) if sort else {}
@@ -123,13 +127,14 @@ def _cluster_lines(found: Clusters) -> Iterator[str]:
     if found.tried:
         shown = ", ".join(f"{count}: {one:.3f}" for count, one in found.tried.items())
         yield f"silhouette by number of clusters: {shown}"
-        yield f"suggested: {len(found.clusters)}; give another with -k"
+        yield f"suggested: {len(found.clusters)}; give another with --clusters"
 
 
 def map_(
     output: Annotated[
         Path, typer.Option("-o", "--output", metavar="FILE", help="What to write, a .html file.")
     ],
+    named: Named = None,
     method: Annotated[
         MapMethod,
         typer.Option("--method", help="pca at once; tsne and umap (an extra) keep neighbours together."),
@@ -146,7 +151,9 @@ def map_(
     ] = "folder",
     k: Annotated[
         int | None,
-        typer.Option("-k", min=1, help="How many clusters --colour cluster makes.", show_default=False),
+        typer.Option(
+            "--clusters", min=1, metavar="N", help="How many --colour cluster makes.", show_default=False
+        ),
     ] = None,
     seed: Annotated[int, typer.Option("--seed", help="Of what begins with chance.")] = 0,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it exists.")] = False,
@@ -159,10 +166,10 @@ def map_(
     from likewise.drawing_map import check_map, map_page
 
     if k is not None and colour != "cluster":
-        raise UsageError("-k is the number of clusters: give it with --colour cluster")
+        raise UsageError("--clusters is for a map of clusters: give it with --colour cluster")
     check_map(output)
     new_file(output, overwrite=overwrite)
-    with Collection.open(find_collection(collection)) as opened, progress("mapping") as callback:
+    with Collection.open(find_collection(collection, named)) as opened, progress("mapping") as callback:
         found = find_layout(opened, method=method, under=under, most=most, seed=seed)
         groups = _groups(opened, found, colour, k=k, under=under, seed=seed)
         total = len(opened)

@@ -36,7 +36,7 @@ def demo(
     box: BoxText = None,
     k: Annotated[int, typer.Option("-k", min=1, help="How many pictures to find.")] = 10,
     into: Annotated[
-        Path, typer.Option("--into", metavar="DIR", help="Where everything that the demo makes goes.")
+        Path, typer.Option("-o", "--output", metavar="DIR", help="Where everything that the demo makes goes.")
     ] = Path("demo"),
     recipe: RecipeName = None,
     engine: Engine = "openvino",

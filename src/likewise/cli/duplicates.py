@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from likewise.cli.options import Device, Engine, In, Json, MaxPixels, Under, find_collection
+from likewise.cli.options import Device, Engine, In, Json, MaxPixels, Named, Under, find_collection
 from likewise.cli.output import printable, progress, show
 
 if TYPE_CHECKING:  # numpy stands behind them, and help must not wait for that
@@ -92,6 +92,7 @@ def _rare(share: float) -> str:
 
 
 def duplicates(
+    named: Named = None,
     threshold: Annotated[
         float | None,
         typer.Option(
@@ -119,7 +120,7 @@ def duplicates(
     from likewise.downstream.duplicates import find_duplicates
 
     with (
-        Collection.open(find_collection(collection), engine=engine, device=device) as opened,
+        Collection.open(find_collection(collection, named), engine=engine, device=device) as opened,
         progress("looking for duplicates") as callback,
     ):
         if sheet is not None:

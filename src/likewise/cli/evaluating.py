@@ -16,6 +16,7 @@ from likewise.cli.options import (
     Layers,
     Precision,
     RecipeName,
+    Runs,
     ScoringText,
     Whiten,
     Words,
@@ -124,16 +125,14 @@ def evaluate(
     engine: Engine = "openvino",
     device: Device = "cpu",
     precision: Annotated[Precision, typer.Option(help="The numbers the network is run in.")] = "f32",
-    out: Annotated[
-        Path, typer.Option("--out", metavar="DIR", help="Where runs and vectors are kept.")
-    ] = Path("runs"),
+    out: Runs = Path("runs"),
     as_json: Json = False,
 ) -> None:
     """Rank a benchmark, score it, and write the run to a file that `likewise report` reads.
 
     What the ground truth names and is not there is listed first, with its effect on the score. The protocol
     card that is printed with the score says how it was made. Vectors and sketches of visual words are kept
-    in --out: an evaluation that was interrupted goes on, and another crop or scoring takes seconds.
+    in --runs: an evaluation that was interrupted goes on, and another crop or scoring takes seconds.
     """
     from likewise.evaluation.datasets import load
     from likewise.evaluation.report import report as scored

@@ -26,7 +26,8 @@ def register(app: typer.Typer) -> None:
 def extract(
     folder: Annotated[Path, typer.Argument(help="A folder of pictures.")],
     to: Annotated[
-        Path, typer.Option("--to", metavar="FILE", help="What to write: .npy, .safetensors or .parquet.")
+        Path,
+        typer.Option("-o", "--output", metavar="FILE", help="What to write: .npy, .safetensors or .parquet."),
     ],
     network: Annotated[
         str | None, typer.Option("--network", help="A name of `likewise networks`.", show_default=False)

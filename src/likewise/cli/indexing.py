@@ -16,6 +16,7 @@ from likewise.cli.options import (
     In,
     Json,
     MaxPixels,
+    Named,
     Numbers,
     Quantise,
     RecipeName,
@@ -46,6 +47,7 @@ def index(
     into: Annotated[
         Path | None,
         typer.Option(
+            "--in",
             "--into",
             metavar="DIR",
             help=f"The collection to make or add to. Without it: ./<folder name>{SUFFIX}.",
@@ -123,11 +125,11 @@ def _away_line(folder: Path) -> str:
     )
 
 
-def info(collection: In = None, as_json: Json = False) -> None:
+def info(named: Named = None, collection: In = None, as_json: Json = False) -> None:
     """Show what a collection holds and how it was made."""
     from likewise.collection.collection import Collection
 
-    with Collection.open(find_collection(collection)) as opened:
+    with Collection.open(find_collection(collection, named)) as opened:
         found = opened.info()
     show(found, _info_lines(found), as_json=as_json)
 
@@ -154,25 +156,25 @@ def _made(found: Info) -> str:
     return f"vectors     {found.manifest.dimensions} x {found.code}"
 
 
-def failures(collection: In = None, as_json: Json = False) -> None:
+def failures(named: Named = None, collection: In = None, as_json: Json = False) -> None:
     """List the files that could not be indexed, each with its reason."""
     from likewise.collection.collection import Collection
 
-    with Collection.open(find_collection(collection)) as opened:
+    with Collection.open(find_collection(collection, named)) as opened:
         found = opened.failures()
     rows = [(failure.reason, failure.path, failure.message) for failure in found]
     lines = table(rows, ("reason", "file", "what happened")) if rows else ["no failures"]
     show(found, lines, as_json=as_json)
 
 
-def verify(collection: In = None, as_json: Json = False) -> None:
+def verify(named: Named = None, collection: In = None, as_json: Json = False) -> None:
     """Check every row, every vector and every file of a collection.
 
     Exits with 1 when there is a fault.
     """
     from likewise.collection.collection import Collection
 
-    with Collection.open(find_collection(collection)) as opened, progress("verifying") as callback:
+    with Collection.open(find_collection(collection, named)) as opened, progress("verifying") as callback:
         report = opened.verify(callback)
     lines = [f"{fault.kind}: {printable(fault.subject)}: {fault.message}" for fault in report.faults]
     lines.append(f"{report.checked} checked, {len(report.faults)} faults")
@@ -181,14 +183,14 @@ def verify(collection: In = None, as_json: Json = False) -> None:
         raise typer.Exit(FAULTS_FOUND)
 
 
-def optimise(collection: In = None, as_json: Json = False) -> None:
+def optimise(named: Named = None, collection: In = None, as_json: Json = False) -> None:
     """Merge the indexes of a collection of visual words, and make damaged ones again.
 
     What was removed is taken out of them. A collection of vectors needs none of this.
     """
     from likewise.collection.collection import Collection
 
-    with Collection.open(find_collection(collection)) as opened, progress("merging") as callback:
+    with Collection.open(find_collection(collection, named)) as opened, progress("merging") as callback:
         opened.optimise(callback)
         found = opened.info()
     lines = [f"{printable(found.path)}: {found.pictures} pictures, {found.bytes / 1e6:.1f} MB"]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from likewise.cli.command import App
 from likewise.cli.options import Json
 from likewise.cli.output import hand_down, printable, progress, show, table
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from likewise.networks.card import Card, Weights
     from likewise.networks.weights import WeightsFile
 
-app = typer.Typer(
+app = App(
     name="networks",
     help="List the networks, show one, fetch or import its weights.",
     invoke_without_command=True,

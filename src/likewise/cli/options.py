@@ -36,6 +36,10 @@ In = Annotated[
         show_default=False,
     ),
 ]
+Named = Annotated[
+    Path | None,
+    typer.Argument(metavar="COLLECTION", help="The collection, as with --in.", show_default=False),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON value instead of text.")]
 Engine = Annotated[EngineName, typer.Option("--engine", help="What runs the network.")]
 Device = Annotated[
@@ -84,6 +88,7 @@ Most = Annotated[
 Output = Annotated[
     Path, typer.Option("-o", "--output", metavar="FILE", help="What to write, a .safetensors file.")
 ]
+Runs = Annotated[Path, typer.Option("--runs", metavar="DIR", help="Where runs and vectors are kept.")]
 MaxPixels = Annotated[
     int | None,
     typer.Option(
@@ -156,7 +161,7 @@ def scoring_options(scoring: str | None, layers: str | None) -> dict[str, object
         key, equals, value = (piece.strip() for piece in part.partition("="))
         if not equals or key in found:
             raise UsageError(f"{part!r} in --scoring is not of the form key=value, each key once")
-        found[key] = _value(value)
+        found[{"normalization": "normalisation"}.get(key, key)] = _value(value)
     if layers is not None:
         found["layers"] = tuple(layer.strip() for layer in layers.split(","))
     return found
@@ -207,17 +212,21 @@ def new_file(path: Path, *, overwrite: bool) -> None:
         raise UsageError(f"{path} exists: give --overwrite, or another name")
 
 
-def find_collection(given: Path | None) -> Path:
-    """The collection a command works on.
+def find_collection(given: Path | None, named: Path | None = None) -> Path:
+    """The collection a command works on: what --in names, or its argument.
 
     Raises
     ------
+    UsageError
+        When both are given.
     CollectionNotFound
         When none is named and the current folder holds none, or several.
     """
-    named = given or (Path(os.environ[VARIABLE]) if os.environ.get(VARIABLE) else None)
-    if named is not None:
-        return named
+    if given and named:
+        raise UsageError(f"give one collection, not both {named} and --in {given}")
+    wanted = given or named or (Path(os.environ[VARIABLE]) if os.environ.get(VARIABLE) else None)
+    if wanted is not None:
+        return wanted
     found = sorted(Path().glob(f"*{SUFFIX}"))
     if len(found) == 1:
         return found[0]

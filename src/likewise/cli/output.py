@@ -66,6 +66,11 @@ def table(rows: Sequence[Sequence[object]], head: Sequence[str], *, right: str =
         yield "  ".join(padded).rstrip()
 
 
+def facts(value: Mapping[str, object]) -> list[str]:
+    """One line for each key of what --json prints, its words apart: ``learned on  folder``."""
+    return [f"{name.replace('_', ' '):<11} {printable(fact)}" for name, fact in value.items()]
+
+
 def left_out_lines(failures: Mapping[Path, BadPicture]) -> list[str]:
     """Which pictures could not be learned from, and why; nothing when all could."""
     lines = [f"left out: {printable(why)}" for why in failures.values()]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from likewise.cli.command import App
 from likewise.cli.options import (
     Device,
     Engine,
@@ -18,12 +19,12 @@ from likewise.cli.options import (
     Whiten,
     new_file,
 )
-from likewise.cli.output import left_out_lines, printable, progress, show
+from likewise.cli.output import facts, left_out_lines, printable, progress, show
 
 if TYPE_CHECKING:
     from likewise.descriptors.quantiser import Quantiser
 
-app = typer.Typer(
+app = App(
     name="quantise",
     help="Learn to store vectors in a few bytes, or show what was learned.",
     no_args_is_help=True,
@@ -82,7 +83,7 @@ def show_quantiser(
     from likewise.descriptors.quantiser import Quantiser
 
     value = _value(Quantiser.load(file))
-    show(value, [f"{name:<11} {printable(fact)}" for name, fact in value.items()], as_json=as_json)
+    show(value, facts(value), as_json=as_json)
 
 
 def _value(learned: Quantiser) -> dict[str, object]:
@@ -93,7 +94,7 @@ def _value(learned: Quantiser) -> dict[str, object]:
         "takes": learned.dimensions,
         "bytes": learned.bytes,
         "recipe": parse_vector(origin.recipe).name if origin.recipe else "not known",
-        "learned on": origin.about,
+        "learned_on": origin.about,
         "vectors": origin.samples,
         "pictures": len(origin.pictures),
     }

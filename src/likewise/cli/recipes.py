@@ -6,10 +6,11 @@ from typing import Annotated
 
 import typer
 
+from likewise.cli.command import App
 from likewise.cli.options import Json
 from likewise.cli.output import hand_down, show, table
 
-app = typer.Typer(
+app = App(
     name="recipes",
     help="List the recipes, or show one: how pictures are described.",
     invoke_without_command=True,

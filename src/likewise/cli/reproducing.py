@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from likewise.cli.options import Device, Engine, Json
+from likewise.cli.command import App
+from likewise.cli.options import Device, Engine, Json, Runs
 from likewise.cli.output import printable, progress, show, table
 from likewise.cli.scores import gap_lines
 
@@ -21,13 +22,12 @@ if TYPE_CHECKING:
     from likewise.evaluation.reproduce.table import Cell, Table
     from likewise.types import ProgressCallback
 
-app = typer.Typer(
+app = App(
     name="reproduce",
     help="Measure the tables of published systems again, beside their numbers.",
     no_args_is_help=True,
 )
 
-Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Where runs and vectors are kept.")]
 Truth = Annotated[
     Path | None,
     typer.Option(
@@ -45,8 +45,8 @@ Sheets = Annotated[
 ]
 
 
-@app.command("seed-001")
-def seed_001(
+@app.command("aggregating-deep-features")
+def aggregating_deep_features(
     oxford: Annotated[
         Path, typer.Option("--oxford", metavar="DIR", help="The pictures of Oxford5k, whole or in part.")
     ],
@@ -90,7 +90,7 @@ def seed_001(
     sheets: Sheets = True,
     engine: Engine = "openvino",
     device: Device = "cpu",
-    out: Out = Path("runs"),
+    out: Runs = Path("runs"),
     as_json: Json = False,
 ) -> None:
     """Sum-pooled VGG16 maps on Oxford5k (Aggregating Deep Features): all sixteen cells of its table 2.
@@ -102,8 +102,10 @@ def seed_001(
     Interrupted, it goes on.
     """
     from likewise.evaluation.datasets.buildings import oxford5k
-    from likewise.evaluation.reproduce.seed_001 import Settings, best_run
-    from likewise.evaluation.reproduce.seed_001 import seed_001 as reproduced
+    from likewise.evaluation.reproduce.aggregating_deep_features import Settings, best_run
+    from likewise.evaluation.reproduce.aggregating_deep_features import (
+        aggregating_deep_features as reproduced,
+    )
 
     settings = Settings(tap, weights, tuple(dict.fromkeys(dim or ())), tuple(dict.fromkeys(expand)))
     for line in gap_lines(oxford5k(oxford, gt=gt)):
@@ -120,12 +122,12 @@ def seed_001(
             progress=callback,
         )
         run = best_run(found)
-        drawn = _draw(run, out / "seed-001", callback) if sheets and run else []
+        drawn = _draw(run, out / "aggregating-deep-features", callback) if sheets and run else []
     show(found, [*lines(found), *drawn], as_json=as_json)
 
 
-@app.command("seed-000")
-def seed_000(
+@app.command("capuano-2018")
+def capuano_2018(
     data: Annotated[Path, typer.Option("--data", metavar="DIR", help="Pictures to measure on.")],
     dataset: Annotated[
         str,
@@ -145,7 +147,7 @@ def seed_000(
     weights: Weights = "",
     engine: Engine = "openvino",
     device: Device = "cpu",
-    out: Out = Path("runs"),
+    out: Runs = Path("runs"),
     as_json: Json = False,
 ) -> None:
     """VGG16's fc2 against pool5 at 224 x 224 (Capuano 2018), Euclidean or cosine, normalised or not.
@@ -153,7 +155,7 @@ def seed_000(
     The article gives no numbers, so there are none beside the measured ones.
     """
     from likewise.evaluation.datasets import load
-    from likewise.evaluation.reproduce.seed_000 import seed_000 as reproduced
+    from likewise.evaluation.reproduce.capuano_2018 import capuano_2018 as reproduced
 
     benchmark = load(dataset, data, gt=gt, group=group)
     for line in gap_lines(benchmark):
@@ -211,8 +213,8 @@ def paula_2020(
     show(found, lines(found), as_json=as_json)
 
 
-@app.command("seed-002")
-def seed_002(
+@app.command("li-2016")
+def li_2016(
     holidays: Annotated[
         Path | None,
         typer.Option(
@@ -259,9 +261,7 @@ def seed_002(
     ] = None,
     words: Annotated[
         int,
-        typer.Option(
-            "--words", min=2, max=100_000, metavar="N", help="Words of each layer, with --words-on."
-        ),
+        typer.Option("--size", min=2, max=100_000, metavar="N", help="Words of each layer, with --words-on."),
     ] = 20_000,
     recipe: Annotated[
         str | None,
@@ -275,7 +275,7 @@ def seed_002(
     ] = None,
     engine: Engine = "openvino",
     device: Device = "cpu",
-    out: Out = Path("runs"),
+    out: Runs = Path("runs"),
     as_json: Json = False,
 ) -> None:
     """Multi-layer Orderless Fusion: each layer and each combination, sum and max, with and without Hamming
@@ -285,8 +285,8 @@ def seed_002(
     goes on. At the end it says in how many cells the paper's orderings hold.
     """
     from likewise.evaluation.datasets import load
-    from likewise.evaluation.reproduce.seed_002 import recipe_at_hand
-    from likewise.evaluation.reproduce.seed_002 import seed_002 as reproduced
+    from likewise.evaluation.reproduce.li_2016 import li_2016 as reproduced
+    from likewise.evaluation.reproduce.li_2016 import recipe_at_hand
 
     found, note = recipe_at_hand(recipe)
     official = {"Holidays": ("holidays", holidays), "UKBench": ("ukbench", ukbench)}

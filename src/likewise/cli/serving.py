@@ -23,10 +23,14 @@ def serve(
     collections: Annotated[
         list[Path] | None,
         typer.Argument(
-            metavar="[COLLECTION]...",
+            metavar="COLLECTION",
             help="Collections to serve. Without one: as --in of the other commands.",
             show_default=False,
         ),
+    ] = None,
+    inside: Annotated[
+        list[Path] | None,
+        typer.Option("--in", metavar="DIR", help="The same; may be repeated.", show_default=False),
     ] = None,
     host: Annotated[
         str, typer.Option("--host", help="Where to listen; another than this machine needs a token.")
@@ -94,7 +98,7 @@ def serve(
         raise MissingExtra("likewise serve", "web") from error
     from likewise.assets import cache_dir
 
-    chosen = tuple(collections or [find_collection(None)])
+    chosen = tuple([*(collections or ()), *(inside or ())] or [find_collection(None)])
     settings = Settings(
         collections=tuple(path.absolute() for path in chosen),
         state=(state or cache_dir() / "serve").absolute(),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from likewise.cli.command import App
 from likewise.cli.options import Json, Precision
 from likewise.cli.output import printable, progress, show, table
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:  # torch stands behind it, and help must not wait for that
     from likewise.study.repeating import Repeated
     from likewise.study.study import Study
 
-app = typer.Typer(name="study", help="Train a network and report what it learned.", no_args_is_help=True)
+app = App(name="study", help="Train a network and report what it learned.", no_args_is_help=True)
 
 
 @app.callback()
@@ -46,7 +47,7 @@ def cifar10(
         ),
     ] = None,
     out: Annotated[
-        Path, typer.Option("-o", "--out", metavar="DIR", help="Where weights, figures and report go.")
+        Path, typer.Option("-o", "--output", metavar="DIR", help="Where weights, figures and report go.")
     ] = Path("cifar10-study"),
     epochs: Annotated[int, typer.Option("--epochs", min=1, help="Train at most so long.")] = 100,
     patience: Annotated[

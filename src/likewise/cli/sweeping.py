@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from likewise.cli.evaluating import _datasets
-from likewise.cli.options import Device, Engine, Json, Precision
+from likewise.cli.options import Device, Engine, Json, Precision, Runs
 from likewise.cli.output import printable, progress, show, table
 from likewise.cli.scores import gap_lines
 from likewise.errors import UsageError
@@ -103,10 +103,10 @@ def sweep(
     engine: Engine = "openvino",
     device: Device = "cpu",
     precision: Annotated[Precision, typer.Option(help="The numbers the network is run in.")] = "f32",
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where vectors are kept.")] = Path("runs"),
+    out: Runs = Path("runs"),
     to: Annotated[
         Path | None,
-        typer.Option("--table", "-o", metavar="FILE", help="Write the table: .csv.", show_default=False),
+        typer.Option("-o", "--output", metavar="FILE", help="Write the table: .csv.", show_default=False),
     ] = None,
     plot: Annotated[
         Path | None,
@@ -121,7 +121,7 @@ def sweep(
 ) -> None:
     """Find the layer that retrieves best: score every tap with every pooling, bare and whitened.
 
-    Each picture goes through the network once for all of it. Vectors are kept in --out: a sweep that was
+    Each picture goes through the network once for all of it. Vectors are kept in --runs: a sweep that was
     interrupted goes on.
     """
     from likewise.descriptors.extractor import Extractor

@@ -33,7 +33,7 @@ def train(
     folder: Annotated[
         Path, typer.Argument(help="Pictures whose sub-folders are groups: what shows the same.")
     ],
-    out: Annotated[Path, typer.Option("-o", "--out", metavar="DIR", help="Where recipe and weights go.")],
+    out: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="Where recipe and weights go.")],
     what: Annotated[
         What,
         typer.Option(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from likewise.cli.command import App
 from likewise.cli.options import Device, Engine, Json, Output, Precision, RecipeName, new_file
 from likewise.cli.output import left_out_lines, printable, progress, show
 from likewise.errors import UsageError
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from likewise.words.recipe import WordsRecipe
     from likewise.words.vocabulary import Vocabulary
 
-app = typer.Typer(name="words", help="Learn a vocabulary of visual words, or show one.", no_args_is_help=True)
+app = App(name="words", help="Learn a vocabulary of visual words, or show one.", no_args_is_help=True)
 
 RECIPE = "mof-lite0"
 
@@ -28,7 +29,7 @@ def learn(
     ],
     output: Output,
     recipe: RecipeName = None,
-    words: Annotated[int, typer.Option("--words", min=2, max=100_000, help="Words of each layer.")] = 20_000,
+    words: Annotated[int, typer.Option("--size", min=2, max=100_000, help="Words of each layer.")] = 20_000,
     most: Annotated[
         int | None,
         typer.Option(

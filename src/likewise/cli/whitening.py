@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from likewise.cli.command import App
 from likewise.cli.options import Device, Engine, Json, Most, Output, Precision, RecipeName, new_file
-from likewise.cli.output import left_out_lines, printable, progress, show
+from likewise.cli.output import facts, left_out_lines, printable, progress, show
 
 if TYPE_CHECKING:
     from likewise.descriptors.estimators import PairWhitening, PCAWhitening
     from likewise.descriptors.transforms import Whitening
     from likewise.evaluation.learning import Chosen
 
-app = typer.Typer(name="whiten", help="Learn a whitening from pictures, or show one.", no_args_is_help=True)
+app = App(name="whiten", help="Learn a whitening from pictures, or show one.", no_args_is_help=True)
 
 
 @app.command()
@@ -122,7 +123,7 @@ def show_whitening(
 
     found = Whitening.load(file)
     value = _value(found)
-    show(value, [f"{name:<11} {printable(fact)}" for name, fact in value.items()], as_json=as_json)
+    show(value, facts(value), as_json=as_json)
 
 
 def _estimator(
@@ -161,7 +162,7 @@ def _value(learned: Whitening) -> dict[str, object]:
         "exponent": origin.exponent,
         "shrinkage": origin.shrinkage,
         "recipe": parse_vector(origin.recipe).name if origin.recipe else "not known",
-        "learned on": origin.about,
+        "learned_on": origin.about,
         "vectors": origin.samples,
         "pictures": len(origin.pictures),
     }

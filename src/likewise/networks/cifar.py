@@ -1,4 +1,4 @@
-"""The CIFAR-10 network of seed 004, exactly as its listing has it.
+"""The CIFAR-10 network of the article Exploring Feature Extraction with CNNs, exactly as its listing has it.
 
 Six 3x3 convolutions of 16 channels, a pool after each second one, then a layer of 64 that works on every
 cell by itself (Keras' ``Dense`` on a map, before ``Flatten``), dropout 0.5, and the classifier. The layer

@@ -1,4 +1,4 @@
-"""The four claims of the seed, each put into numbers that can turn out either way."""
+"""The four claims of the article, each put into numbers that can turn out either way."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Measure:
 
 @dataclass(frozen=True)
 class Claim:
-    """A claim of the seed.
+    """A claim of the article.
 
     Attributes
     ----------

@@ -29,7 +29,7 @@ VALIDATED_AT_ONCE = 500  # pictures; more leave the processor's cache
 
 @dataclass(frozen=True)
 class Settings:
-    """How the network is trained; what the seed does not say is Keras' default where there is one.
+    """How the network is trained; what the article does not say is Keras' default where there is one.
 
     Attributes
     ----------

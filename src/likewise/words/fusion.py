@@ -17,7 +17,7 @@ Scores: TypeAlias = NDArray[np.float64]
 
 RULES: dict[str, str] = {
     "scaled": "the sum of scores, each layer times the scale that was learned with its vocabulary",
-    "plain": "the sum of scores as they are (equation 8 of seed 002)",
+    "plain": "the sum of scores as they are (equation 8 of Li et al., 2016)",
     "rank": "the sum of 1 / (60 + place) over the layers",
 }
 

@@ -107,7 +107,7 @@ class InvertedIndex:
         return np.where(counts > 0, np.log(max(len(self.pictures), 1) / np.maximum(counts, 1)), 0.0)
 
     def scores(self, words: Words, codes: Codes, scoring: Scoring = DEFAULT, *, threads: int = 1) -> Scores:
-        """Score every live picture (equations 3 to 8 of seed 002 for one layer).
+        """Score every live picture (equations 3 to 8 of Li et al., 2016 for one layer).
 
         Parameters
         ----------

@@ -100,7 +100,7 @@ class Kernel:
     """Two functions that add to ``scores`` for the rows from ``first`` to before ``last``.
 
     ``compare(lists, firsts, codes, strengths, threshold, first, last, scores)`` counts pairs of features
-    whose codes differ in fewer than ``threshold`` bits (equation 5 of seed 002), and
+    whose codes differ in fewer than ``threshold`` bits (equation 5 of Li et al., 2016), and
     ``count(lists, first, last, scores)`` counts all pairs (equation 3).
     """
 

@@ -106,7 +106,7 @@ class Layers:
         return total
 
     def _of(self, sketch: Sketch, threads: int) -> dict[str, Scores]:
-        """Scores of each layer that is asked (equation 8 of seed 002 before the sum over layers)."""
+        """Scores of each layer that is asked (equation 8 of Li et al., 2016 before the sum over layers)."""
         found = {}
         for layer in self.layers:
             words, codes = _copies(sketch, layer, self.recipe.asked)

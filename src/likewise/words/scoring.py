@@ -1,4 +1,4 @@
-"""How matches of visual words become a score: equations 3 to 8 of seed 002, and variants by name."""
+"""How matches of visual words become a score: equations 3 to 8 of Li et al., 2016, and variants by name."""
 
 from __future__ import annotations
 

@@ -11,8 +11,8 @@ The file is a header of `HEADER` bytes, JSON padded with spaces, and then the co
   vector instruction reads eight; at the end eight zeros, that it may read too far
 
 Within a word postings are ordered by picture and code, so equal postings give equal bytes, in whatever order
-they came. That is 20 bytes a posting. The term frequency of seed 002 is not written: the postings of a
-picture in a word lie side by side.
+they came. That is 20 bytes a posting. The term frequency is not written: the postings of a picture in a word
+lie side by side.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""Which of seed 002's orderings hold in what was measured."""
+"""Which orderings of Li et al. (2016) hold in what was measured."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from likewise.evaluation.reproduce.paper_002 import ALL, LAYERS, TABLE_1
+from likewise.evaluation.reproduce.li_2016_published import ALL, LAYERS, TABLE_1
 from likewise.evaluation.reproduce.table import Cell, Setting
 
 _LAYERS, _POOL, _SCORED, _FUSION = 2, 3, 4, 5  # places in a setting

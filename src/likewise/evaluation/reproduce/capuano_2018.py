@@ -28,7 +28,7 @@ COMPARED = (("yes", "Euclidean"), ("yes", "cosine"), ("no", "Euclidean"))
 _COLUMNS = ("layer", "L2 normalised", "distance")
 
 
-def seed_000(
+def capuano_2018(
     benchmark: Benchmark,
     make: MakeDescriber,
     *,

@@ -1,4 +1,4 @@
-"""What seed 002 published: its layers, and the numbers of figure 2 and tables 1 and 2."""
+"""What Li et al. (2016) published: its layers, and the numbers of figure 2 and tables 1 and 2."""
 
 from __future__ import annotations
 

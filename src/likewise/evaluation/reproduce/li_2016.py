@@ -1,4 +1,4 @@
-"""Seed 002: Multi-layer Orderless Fusion on Holidays and UKBench, its figure 2 and tables 1 and 2.
+"""Multi-layer Orderless Fusion on Holidays and UKBench, its figure 2 and tables 1 and 2.
 
 Li, Kong, Zheng and Tian, Exploiting hierarchical activations of neural network for image retrieval, ACM
 Multimedia 2016. Patches of CNN-M-128 in three layers, pooled by sum or max, as bags of visual words with and
@@ -22,8 +22,7 @@ from likewise.errors import StorageError, UsageError, WeightsMissing
 from likewise.evaluation.benchmark import Benchmark
 from likewise.evaluation.learning import Chosen, choose
 from likewise.evaluation.report import report
-from likewise.evaluation.reproduce.orderings import orderings
-from likewise.evaluation.reproduce.paper_002 import (
+from likewise.evaluation.reproduce.li_2016_published import (
     ALL,
     FIGURE_2,
     LAYERS,
@@ -33,6 +32,7 @@ from likewise.evaluation.reproduce.paper_002 import (
     TABLE_1,
     TABLE_2,
 )
+from likewise.evaluation.reproduce.orderings import orderings
 from likewise.evaluation.reproduce.table import Cell, Setting, Table, part_of, usable
 from likewise.evaluation.vocabularies import Learning, default_vocabulary, learn_vocabulary
 from likewise.evaluation.words import Sketched, open_sketcher, sketch, words_run
@@ -77,7 +77,7 @@ def recipe_at_hand(name: str | None) -> tuple[WordsRecipe, str]:
     return found, note
 
 
-def seed_002(
+def li_2016(
     benchmarks: Mapping[str, Benchmark | None],
     recipe: WordsRecipe,
     *,
@@ -91,7 +91,7 @@ def seed_002(
 ) -> Table:
     """Measure figure 2 and tables 1 and 2, and what the scaled sum of layers makes of table 1.
 
-    Sketches are kept in ``<out>/sketches/`` and vocabularies in ``<out>/seed-002/``, and a run that is there
+    Sketches are kept in ``<out>/sketches/`` and vocabularies in ``<out>/li-2016/``, and a run that is there
     is not ranked again, so that an interrupted reproduction goes on. A vocabulary that was half learned is
     learned again.
 
@@ -208,7 +208,7 @@ def _pooled(recipe: WordsRecipe, pool: str) -> WordsRecipe:
 
 
 def _folder(out: Path) -> Path:
-    folder = out / "seed-002"
+    folder = out / "li-2016"
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -103,7 +103,7 @@ class _Learned:
     kept: int = 0
 
 
-def seed_001(
+def aggregating_deep_features(
     oxford: Path,
     make: MakeDescriber,
     *,
@@ -117,7 +117,8 @@ def seed_001(
     """Measure all sixteen cells of table 2, what the last normalisation changes, and two other poolings.
 
     Every picture goes through the network once; vectors are kept in ``<out>/vectors/``, so that an
-    interrupted reproduction goes on. Whitenings and recipes are written to ``<out>/seed-001/``.
+    interrupted reproduction goes on. Whitenings and recipes are written to
+    ``<out>/aggregating-deep-features/``.
 
     Parameters
     ----------
@@ -146,7 +147,7 @@ def seed_001(
     describer = make(settings.recipe)
     materials = {crop: gather(benchmark, describer, crop=crop, out=out, progress=progress) for crop in _CROPS}
     full = materials["full"]
-    folder = out / "seed-001"
+    folder = out / "aggregating-deep-features"
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

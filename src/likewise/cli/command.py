@@ -1,0 +1,166 @@
+"""How a command is spelled and how its help looks, for all commands at once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeVar
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from likewise.cli.examples import EXAMPLES, SECTIONS
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+ALSO = {
+    "optimize": "optimise",
+    "quantize": "quantise",
+    "--quantize": "--quantise",
+    "--color": "--colour",
+}
+"""American spellings, which do as well."""
+
+OLD = {
+    "--into": ("--output",),
+    "--to": ("--output",),
+    "--out": ("--runs", "--output"),
+    "--table": ("--output",),
+    "--words": ("--size",),
+    "-k": ("--clusters",),
+    "seed-000": ("capuano-2018",),
+    "seed-001": ("aggregating-deep-features",),
+    "seed-002": ("li-2016",),
+}
+"""Spellings of before; each means the first of its new ones that a command has."""
+
+
+class App(typer.Typer):
+    """Commands whose help is plain text, with examples, and which answer to `ALSO` and `OLD` spellings."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(cls=Group, rich_markup_mode=None, **options)
+
+    def command(self, name: str | None = None, **options: Any) -> Callable[[Function], Function]:
+        """Register a function as a command, as typer does."""
+        return super().command(name, cls=Command, **options)
+
+
+class Command(TyperCommand):
+    """A command of one function."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the arguments, in any spelling."""
+        known = {name for option in self.get_params(ctx) for name in option.opts}
+        spelled = [*_spelled(args, known, aloud=not ctx.resilient_parsing)]
+        rest: list[str] = super().parse_args(ctx, spelled)
+        return rest
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """Arguments by their names, those that may be left out in brackets."""
+        arguments = (one for one in self.get_params(ctx) if one.param_type_name == "argument")
+        return ["[OPTIONS]", *map(_usage, arguments)]
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write arguments and options, then the examples."""
+        _write_parameters(self, ctx, formatter)
+        _write_examples(ctx, formatter)
+
+
+class Group(TyperGroup):
+    """Commands under one name; those of `likewise` itself stand in sections."""
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Find a command, in any spelling."""
+        name = ALSO.get(cmd_name, cmd_name)
+        if name in OLD and OLD[name][0] in self.commands:
+            if not ctx.resilient_parsing:
+                _notice(name, OLD[name][0])
+            name = OLD[name][0]
+        return super().get_command(ctx, name)
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write the commands, then the options: who asks for help looks for a command."""
+        self.format_commands(ctx, formatter)
+        _write_parameters(self, ctx, formatter)
+        _write_examples(ctx, formatter)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write each command with the first sentence of its help, never cut."""
+        sections = SECTIONS if ctx.parent is None else {"Commands": tuple(self.commands)}
+        width = max(map(len, self.commands))
+        for title, names in sections.items():
+            with formatter.section(title):
+                rows = [(name.ljust(width), self.commands[name].get_short_help_str(1000)) for name in names]
+                formatter.write_dl(rows)
+
+
+def _spelled(args: Sequence[str], known: set[str], *, aloud: bool) -> Iterator[str]:
+    """Arguments with each option by the name that the command knows."""
+    rest = iter(args)
+    for word in rest:
+        if word == "--":  # what follows are names of files
+            yield from (word, *rest)
+            return
+        name, equals, value = word.partition("=") if word.startswith("--") else (word[:2], "", word[2:])
+        new = _new_name(name, known)
+        if (name not in OLD and name not in ALSO) or new is None:
+            yield word
+            continue
+        if aloud and name in OLD:
+            _notice(name, new)
+        if value and not equals:  # -k5
+            yield from (new, value)
+        else:
+            yield new + equals + value
+
+
+def _new_name(name: str, known: set[str]) -> str | None:
+    """What a spelling stands for; None where the command has it, or has nothing instead."""
+    if name in known:
+        return None
+    return next((new for new in (ALSO.get(name), *OLD.get(name, ())) if new in known), None)
+
+
+def _notice(old: str, new: str) -> None:
+    typer.echo(f"likewise: {old} is called {new} now; the old name does as well", err=True)
+
+
+def _usage(argument: Any) -> str:
+    name = (argument.metavar or argument.name.upper()) + ("..." if argument.nargs != 1 else "")
+    return name if argument.required else f"[{name}]"
+
+
+def _write_parameters(command: Any, ctx: Any, formatter: Any) -> None:
+    rows: dict[str, list[tuple[str, str]]] = {"Arguments": [], "Options": []}
+    for one in command.get_params(ctx):
+        if record := one.get_help_record(ctx):
+            if one.param_type_name == "argument":
+                rows["Arguments"].append((_usage(one).strip("[]"), one.help))
+            else:
+                rows["Options"].append((_plain(record[0]), record[1]))
+    for title, found in rows.items():
+        if found:
+            with formatter.section(title):
+                formatter.write_dl(found)
+
+
+_KINDS = (
+    (r"<(list\[)?(int|float)\b.*>", "N"),
+    (r"<(list\[)?str\]?>", "NAME"),
+    (r"<(.*\|.*)>", r"\1"),
+)
+
+
+def _plain(option: str) -> str:
+    """An option without the name of a Python type: ``--top N``, ``--engine openvino|torch``."""
+    for pattern, name in _KINDS:
+        option = re.sub(pattern, name, option)
+    return option
+
+
+def _write_examples(ctx: Any, formatter: Any) -> None:
+    _, _, name = ctx.command_path.partition(" ")
+    if lines := EXAMPLES.get(name):
+        with formatter.section("Examples"):
+            formatter.write("".join(f"{'':{formatter.current_indent}}{line}\n" for line in lines))
