@@ -199,7 +199,7 @@ class _Measuring:
 
 def _patches(recipe: WordsRecipe) -> Patches:
     if not isinstance(recipe.features, Patches):
-        raise UsageError(f"recipe {recipe.name!r} has keypoints, and seed 002 is of patches")
+        raise UsageError(f"recipe {recipe.name!r} has keypoints, and the paper is of patches")
     return recipe.features
 
 
