@@ -8,11 +8,11 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional
 
+from likewise.engines.torch_module import Chain, build, tensors_of
 from likewise.errors import WeightsMissing
 from likewise.networks import find, weights
 from likewise.networks.cifar import CIFAR10
 from likewise.networks.formats import expected
-from likewise.networks.modules import Chain, build, tensors_of
 from likewise.training.cifar_module import CifarModule, _coins, fill
 from likewise.training.cifar_module import tensors_of as state_of
 

@@ -12,10 +12,12 @@ import pytest
 import torch
 from scipy.io import savemat
 
+from likewise.engines.ops import PLAIN
+from likewise.engines.torch_module import build
+from likewise.engines.torch_ops import OPS
 from likewise.errors import BadWeights, FetchFailed
 from likewise.networks import NETWORKS, find, formats, weights
 from likewise.networks.card import Card, Layer
-from likewise.networks.modules import ResponseNorm, build
 from likewise.types import FloatArray
 
 CARD = find("cnn-m-128")
@@ -72,7 +74,7 @@ def test_response_normalisation_equals_its_loops() -> None:
         wanted[channel, row, column] = (
             x[channel, row, column] / (2 + 1e-4 * sum(value**2 for value in around)) ** 0.75
         )
-    found = ResponseNorm()(torch.tensor(x[None]))[0].numpy()
+    found = PLAIN["lrn"](OPS, [torch.tensor(x[None])])[0].numpy()
     np.testing.assert_allclose(found, wanted, rtol=1e-6)
 
 

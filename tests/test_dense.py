@@ -10,12 +10,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from likewise.engines.torch_module import build
 from likewise.errors import UsageError
 from likewise.networks import find
 from likewise.networks.card import Card, Layer, Tap
 from likewise.networks.dense import Window, dense_tensors, densified, window
 from likewise.networks.formats import expected
-from likewise.networks.modules import build
 from likewise.types import FloatArray
 
 RANDOM = np.random.default_rng(0)

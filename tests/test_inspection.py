@@ -12,6 +12,7 @@ from torch import Tensor, nn
 import likewise as lw
 from likewise.descriptors.extractor import Extractor
 from likewise.descriptors.recipe import Part, VectorRecipe
+from likewise.engines.torch_module import build
 from likewise.errors import BadPicture, UnknownName, UsageError, WeightsMissing
 from likewise.inspection.alignment import align
 from likewise.inspection.classes import answer, class_names, read_names
@@ -19,7 +20,6 @@ from likewise.inspection.network import CardNetwork, ModuleNetwork, open_network
 from likewise.networks import NETWORKS
 from likewise.networks.card import Preprocessing, Tap
 from likewise.networks.cifar import CLASSES
-from likewise.networks.modules import build
 from likewise.networks.vgg import VGG16
 from likewise.pictures import Resize, load
 from likewise.types import Progress

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
+from likewise.engines.torch_module import build
 from likewise.errors import BadWeights, UnknownName
 from likewise.networks import find
 from likewise.networks.card import Card, Layer
 from likewise.networks.formats import expected
-from likewise.networks.modules import build
 from likewise.types import FloatArray
 
 RANDOM = np.random.default_rng(0)
@@ -62,7 +62,8 @@ def test_a_residual_block_adds_its_input() -> None:
         Layer("conv1", "conv", 4, 1, key="a"),
         Layer("conv2", "conv", 4, 1, key="b", tap=False),
         Layer("relu2", "relu", tap=False),
-        Layer("block", "conv", 4, 1, key="c", skip=3),
+        Layer("conv3", "conv", 4, 1, key="c", tap=False),
+        Layer("block", "add", inputs=("conv3", "conv1")),
     )
     x = torch.from_numpy(RANDOM.standard_normal((2, 3, 5, 5)).astype(np.float32))
     start, end = build(card, weights := tensors(card), ["conv1", "block"])(x)

@@ -10,12 +10,13 @@ import pytest
 import torch
 from PIL import Image
 
-from likewise.descriptors.device import Normalise
 from likewise.descriptors.local import LocalFeatures
 from likewise.descriptors.patches import Patches, PatchExtractor
+from likewise.engines.ops import normalised
+from likewise.engines.torch_module import build
+from likewise.engines.torch_ops import OPS
 from likewise.errors import UnknownName, UsageError
 from likewise.networks import find
-from likewise.networks.modules import build
 from likewise.networks.weights import locate, read
 from likewise.pictures import Resize
 from likewise.types import Box, FloatArray, UInt8Array
@@ -40,7 +41,7 @@ def maps(pixels: UInt8Array) -> dict[str, FloatArray]:
     card = find(NETWORK)
     network = _network()
     with torch.inference_mode():
-        found = network(Normalise(card.weights[0].preprocessing)(torch.tensor(pixels[None])))
+        found = network(normalised(OPS, torch.tensor(pixels[None]), card.weights[0].preprocessing))
     return {tap: one[0].numpy() for tap, one in zip(TAPS, found, strict=True)}
 
 

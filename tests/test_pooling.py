@@ -4,7 +4,7 @@ import inspect
 import warnings
 from collections.abc import Callable
 from fractions import Fraction
-from functools import cache
+from functools import cache, partial
 
 import numpy as np
 import openvino as ov
@@ -12,37 +12,41 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from openvino import opset13
+from torch.jit._trace import TracerWarning
 
-from likewise.descriptors.pooling import POOLINGS, RMAC, CroW, GeM, Pooling, SPoC
+from likewise.descriptors.pooling import POOLINGS, crow, gem, pooled, rmac, spoc
 from likewise.descriptors.recipe import POOLS
+from likewise.engines import openvino_ops, torch_ops
+from likewise.engines.ops import Array
 from likewise.types import FloatArray
 from tests import slow
+
+Pool = Callable[..., Array]
 
 CHANNELS = 5
 _random = np.random.default_rng(0)
 WHITENING = (_random.random(CHANNELS), _random.standard_normal((CHANNELS, 4)))
 
 
-def _whitened() -> RMAC:
-    mean, projection = (torch.from_numpy(part.astype(np.float32)) for part in WHITENING)
-    return RMAC(whitening=(mean, projection))
-
-
-KINDS: dict[str, tuple[Callable[[], Pooling], Callable[[slow.Array], slow.Array]]] = {
+KINDS: dict[str, tuple[Pool, Callable[[slow.Array], slow.Array]]] = {
     "none": (POOLINGS["none"], np.ravel),
     "flatten": (POOLINGS["flatten"], np.ravel),
     "sum": (POOLINGS["sum"], slow.total),
     "mean": (POOLINGS["mean"], slow.mean),
     "max": (POOLINGS["max"], slow.maximum),
     "gem": (POOLINGS["gem"], lambda x: slow.gem(x, 3.0)),
-    "gem, p 1.5": (lambda: GeM(p=1.5), lambda x: slow.gem(x, 1.5)),
-    "gem, centred": (lambda: GeM(p=2.0, centre=0.3), lambda x: slow.centred_gem(x, 2.0, 0.3)),
+    "gem, p 1.5": (partial(gem, p=1.5), lambda x: slow.gem(x, 1.5)),
+    "gem, centred": (partial(gem, p=2.0, centre=0.3), lambda x: slow.centred_gem(x, 2.0, 0.3)),
     "spoc": (POOLINGS["spoc"], slow.total),
-    "spoc, prior": (lambda: SPoC(prior=True), slow.spoc),
+    "spoc, prior": (partial(spoc, prior=True), slow.spoc),
     "crow": (POOLINGS["crow"], slow.crow),
     "rmac": (POOLINGS["rmac"], lambda x: slow.rmac(x, 3, Fraction(2, 5))),
-    "rmac, 5 levels": (lambda: RMAC(5, 0.25), lambda x: slow.rmac(x, 5, Fraction(1, 4))),
-    "rmac, whitened": (_whitened, lambda x: slow.rmac(x, 3, Fraction(2, 5), WHITENING)),
+    "rmac, 5 levels": (partial(rmac, levels=5, overlap=0.25), lambda x: slow.rmac(x, 5, Fraction(1, 4))),
+    "rmac, whitened": (
+        partial(rmac, whitening=(WHITENING[0].astype(np.float32), WHITENING[1].astype(np.float32))),
+        lambda x: slow.rmac(x, 3, Fraction(2, 5), WHITENING),
+    ),
 }
 SIZES = [(8, 6), (7, 7), (5, 9), (9, 5), (1, 8), (13, 1), (1, 1), (2, 2), (3, 2), (24, 7), (6, 31), (2, 40)]
 
@@ -56,19 +60,37 @@ def maps(n: int, height: int, width: int, seed: int = 0) -> FloatArray:
     return x.astype(np.float32)
 
 
-def in_torch(module: Pooling, x: FloatArray) -> FloatArray:
+def in_torch(pool: Pool, x: FloatArray) -> FloatArray:
     with torch.inference_mode():
-        return np.asarray(module(torch.from_numpy(x)))
+        return np.asarray(pooled(torch_ops.OPS, torch.from_numpy(x), pool))
 
 
 @cache
 def compiled(kind: str) -> ov.CompiledModel:
-    """The module in OpenVINO, converted from an example of 8 x 6 cells with free n, h and w."""
+    """The pooling as a graph of OpenVINO with free n, h and w."""
+    maps = opset13.parameter([-1, CHANNELS, -1, -1], np.float32)
+    vectors = pooled(openvino_ops.OPS, openvino_ops.Value(maps), KINDS[kind][0])
+    return ov.Core().compile_model(
+        ov.Model([vectors.node], [maps]), "CPU", {"INFERENCE_PRECISION_HINT": "f32"}
+    )
+
+
+@cache
+def traced(kind: str) -> ov.CompiledModel:
+    """The pooling traced by torch from an example of 8 x 6 cells, as networks of timm are converted."""
+
+    class Module(torch.nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            vectors: torch.Tensor = pooled(torch_ops.OPS, x, KINDS[kind][0])
+            return vectors
+
     with warnings.catch_warnings():
         # Only torch's own notice that tracing has a successor; a tracer warning would be a frozen size.
-        warnings.filterwarnings("ignore", message="`torch.jit", category=DeprecationWarning)
+        for category in (DeprecationWarning, FutureWarning):
+            warnings.filterwarnings("ignore", message="`torch.jit", category=category)
+        warnings.filterwarnings("ignore", message="torch.from_numpy results", category=TracerWarning)
         model = ov.convert_model(
-            KINDS[kind][0](), example_input=torch.rand(2, CHANNELS, 8, 6), input=[-1, CHANNELS, -1, -1]
+            Module(), example_input=torch.rand(2, CHANNELS, 8, 6), input=[-1, CHANNELS, -1, -1]
         )
     return ov.Core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
 
@@ -80,13 +102,21 @@ def assert_close(got: FloatArray, expected: slow.Array) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_both_engines_equal_the_slow_version_at_every_size(kind: str) -> None:
-    make, slowly = KINDS[kind]
+def test_every_engine_equals_the_slow_version_at_every_size(kind: str) -> None:
+    pool, slowly = KINDS[kind]
     for height, width in SIZES:
         x = maps(2, height, width)
         expected = np.stack([slowly(picture) for picture in x.astype(np.float64)])
-        assert_close(in_torch(make(), x), expected)
+        assert_close(in_torch(pool, x), expected)
         assert_close(compiled(kind)(x)[0], expected)
+
+
+@pytest.mark.parametrize("kind", ["gem, centred", "spoc, prior", "crow", "rmac, whitened"])
+def test_a_trace_keeps_sizes_free(kind: str) -> None:
+    model = traced(kind)
+    for height, width in ((8, 6), (5, 9), (13, 1)):
+        x = maps(2, height, width)
+        assert_close(model(x)[0], in_torch(KINDS[kind][0], x).astype(np.float64))
 
 
 @settings(max_examples=40, deadline=None)
@@ -94,14 +124,14 @@ def test_both_engines_equal_the_slow_version_at_every_size(kind: str) -> None:
 def test_rmac_equals_its_slow_version(n: int, height: int, width: int, seed: int) -> None:
     x = maps(n, height, width, seed)
     expected = np.stack([slow.rmac(picture, 3, Fraction(2, 5)) for picture in x.astype(np.float64)])
-    assert_close(in_torch(RMAC(), x), expected)
+    assert_close(in_torch(rmac, x), expected)
     assert_close(compiled("rmac")(x)[0], expected)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_map_of_zeros_gives_no_nan(kind: str) -> None:
     x = np.zeros((1, CHANNELS, 4, 7), np.float32)
-    for got in (in_torch(KINDS[kind][0](), x), compiled(kind)(x)[0]):
+    for got in (in_torch(KINDS[kind][0], x), compiled(kind)(x)[0]):
         assert np.isfinite(got).all()
         assert np.abs(got).max() <= 1e-6 or kind == "rmac, whitened"
 
@@ -109,13 +139,13 @@ def test_a_map_of_zeros_gives_no_nan(kind: str) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_vectors_pass_unchanged(kind: str) -> None:
     x = np.random.default_rng(1).standard_normal((3, CHANNELS)).astype(np.float32)
-    assert np.array_equal(in_torch(KINDS[kind][0](), x), x)
+    assert np.array_equal(in_torch(KINDS[kind][0], x), x)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_batch_gives_what_its_pictures_give(kind: str) -> None:
     x = maps(3, 6, 9)
-    module = KINDS[kind][0]()
+    module = KINDS[kind][0]
     alone = np.concatenate([in_torch(module, picture[None]) for picture in x])
     np.testing.assert_allclose(in_torch(module, x), alone, rtol=1e-6, atol=1e-6)
 
@@ -123,16 +153,16 @@ def test_a_batch_gives_what_its_pictures_give(kind: str) -> None:
 def test_gem_worked_by_hand() -> None:
     # (1 + 8 + 27 + 0) / 4 = 9, whose cube root is 2.0801
     x = np.array([[[[1, 2], [3, 0]]]], np.float32)
-    assert in_torch(GeM(), x)[0, 0] == pytest.approx(9 ** (1 / 3), rel=1e-6)
-    assert in_torch(GeM(p=1.0), x)[0, 0] == pytest.approx(1.5, rel=1e-6)
+    assert in_torch(gem, x)[0, 0] == pytest.approx(9 ** (1 / 3), rel=1e-6)
+    assert in_torch(partial(gem, p=1.0), x)[0, 0] == pytest.approx(1.5, rel=1e-6)
 
 
 def test_gem_of_high_powers_neither_overflows_nor_vanishes() -> None:
     x = maps(1, 6, 6) * 50
-    near = in_torch(GeM(p=100.0), x)
+    near = in_torch(partial(gem, p=100.0), x)
     assert np.isfinite(near).all()
     np.testing.assert_allclose(near[0, :-1], x.max((2, 3))[0, :-1], rtol=0.05)
-    assert in_torch(GeM(p=100.0), np.zeros((1, 1, 3, 3), np.float32))[0, 0] == pytest.approx(1e-6)
+    assert in_torch(partial(gem, p=100.0), np.zeros((1, 1, 3, 3), np.float32))[0, 0] == pytest.approx(1e-6)
 
 
 def test_centre_prior_worked_by_hand() -> None:
@@ -140,7 +170,7 @@ def test_centre_prior_worked_by_hand() -> None:
     x = np.eye(9, dtype=np.float32).reshape(1, 9, 3, 3)
     side, corner = np.exp(-2), np.exp(-4)
     expected = [corner, side, corner, side, 1, side, corner, side, corner]
-    np.testing.assert_allclose(in_torch(SPoC(prior=True), x)[0], expected, rtol=1e-6)
+    np.testing.assert_allclose(in_torch(partial(spoc, prior=True), x)[0], expected, rtol=1e-6)
 
 
 def test_crow_worked_by_hand() -> None:
@@ -148,11 +178,11 @@ def test_crow_worked_by_hand() -> None:
     x = np.array([[[[3, 1]], [[0, 3]]]], np.float32)
     cells = np.sqrt(np.array([3, 4]) / 5)
     expected = [np.log(1.5) * (3 * cells[0] + cells[1]), np.log(3) * 3 * cells[1]]
-    np.testing.assert_allclose(in_torch(CroW(), x)[0], expected, rtol=1e-6)
+    np.testing.assert_allclose(in_torch(crow, x)[0], expected, rtol=1e-6)
 
 
 def test_crow_counts_negative_activations_as_silent() -> None:
-    assert np.isfinite(in_torch(CroW(), -maps(1, 4, 5))).all()
+    assert np.isfinite(in_torch(crow, -maps(1, 4, 5))).all()
 
 
 def test_rmac_regions_of_the_paper() -> None:
@@ -170,7 +200,7 @@ def test_rmac_of_a_tie_takes_the_denser_grid() -> None:
     assert len(slow.regions(5, 9, 1, Fraction(2, 5))) == 3
     columns = [x[0, :, :, start : start + 5].max((1, 2)) for start in (0, 2, 4)]
     expected = np.sum([slow.unit(column.astype(np.float64)) for column in columns], axis=0)
-    assert_close(in_torch(RMAC(levels=1), x)[0], expected)
+    assert_close(in_torch(partial(rmac, levels=1), x)[0], expected)
 
 
 @settings(max_examples=25, deadline=None)
@@ -178,7 +208,7 @@ def test_rmac_of_a_tie_takes_the_denser_grid() -> None:
 def test_pooled_maps_scale_with_activations(height: int, width: int, factor: float) -> None:
     x = maps(1, height, width)
     for kind in ("sum", "mean", "max", "crow"):
-        module = KINDS[kind][0]()
+        module = KINDS[kind][0]
         scaled = in_torch(module, (x * factor).astype(np.float32))
         np.testing.assert_allclose(scaled, in_torch(module, x) * factor, rtol=1e-4, atol=1e-5)
 
@@ -189,4 +219,4 @@ def test_recipes_know_the_same_poolings_and_defaults() -> None:
         parameters = inspect.signature(POOLINGS[name]).parameters
         own = options.keys() - {"file", "sha256"}  # of a whitening, which comes to the module as tensors
         assert {key: parameters[key].default for key in own} == {key: options[key] for key in own}
-        assert set(parameters) - set(options) <= {"whitening", "args", "kwargs"}
+        assert set(parameters) - set(options) <= {"ops", "x", "whitening"}

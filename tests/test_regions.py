@@ -10,8 +10,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from likewise.descriptors.pooling import RMAC
+from likewise.descriptors.pooling import rmac
 from likewise.descriptors.regions import region_vectors, squares
+from likewise.engines.torch_ops import OPS
 from tests import slow
 
 sides = st.integers(1, 40)
@@ -35,5 +36,5 @@ def test_region_vectors_add_up_to_the_pooling(height: int, width: int) -> None:
     maps = np.random.default_rng(0).random((8, height, width), np.float32)
     found = region_vectors(maps)
     np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1, rtol=1e-6)
-    pooled = RMAC()(torch.from_numpy(maps[None]))[0].numpy()
+    pooled = rmac(OPS, torch.from_numpy(maps[None]))[0].numpy()
     np.testing.assert_allclose(found.sum(axis=0), pooled, rtol=1e-5)

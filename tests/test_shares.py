@@ -11,6 +11,7 @@ from hypothesis.extra import numpy as hnp
 
 from likewise.descriptors.pooling import POOLINGS
 from likewise.descriptors.recipe import Part
+from likewise.engines.torch_ops import OPS
 from likewise.inspection.shares import SHARES, pieces
 from likewise.types import FloatArray
 
@@ -32,7 +33,7 @@ def test_pieces_add_up_to_the_pooled_vector(pool: str, given: dict[str, float | 
     maps = np.random.default_rng(1).normal(0.3, 1, (6, 5, 7)).astype(np.float32).clip(0)
     maps[2] = 0  # a channel that never fires
     options = Part("tap", pool, options=given).options
-    wanted = POOLINGS[pool](**options)(torch.from_numpy(maps)[None])[0].numpy()
+    wanted = POOLINGS[pool](OPS, torch.from_numpy(maps)[None], **options)[0].numpy()
     np.testing.assert_allclose(pieces(maps, pool, options).sum(axis=(1, 2)), wanted, rtol=1e-5, atol=1e-6)
 
 

@@ -24,11 +24,12 @@ from likewise.collection.catalogue import Catalogue, Content, Place
 from likewise.collection.collection import Collection
 from likewise.collection.indexing import BUCKET
 from likewise.collection.walk import look
-from likewise.descriptors.device import DevicePart
 from likewise.descriptors.extractor import Extractor
+from likewise.descriptors.program import program_of
 from likewise.engines import cores
+from likewise.engines.torch_module import Part
 from likewise.networks import find
-from likewise.networks.weights import locate, read
+from likewise.networks.weights import locate
 from likewise.pictures import Loaded
 
 FOLDER = RESULTS / "indexing"
@@ -77,7 +78,7 @@ class Loop:
         recipe = extractor.recipe
         card = find(recipe.network)
         file = locate(card, card.weights_named(recipe.weights or None))
-        self.network = DevicePart(card, recipe, read(file, card)).eval()
+        self.network = Part(program_of(recipe, file)).eval()
 
     def run(self, paths: Iterable[Path], ready: Iterable[Loaded]) -> list[np.ndarray]:
         """Give the vectors; ``ready`` tells the sizes."""

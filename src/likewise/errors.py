@@ -23,6 +23,9 @@ Each message names the value and the remedy. ``exit_code`` is what the command l
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class LikewiseError(Exception):
     """Base of every error raised on purpose; catch it to catch them all."""
@@ -114,6 +117,23 @@ class MissingExtra(LikewiseError):
 
     def __init__(self, feature: str, extra: str) -> None:
         super().__init__(f"{feature} needs an optional package: pip install 'likewise[{extra}]'")
+
+
+@contextmanager
+def needing(feature: str, *, package: str, extra: str) -> Iterator[None]:
+    """Around the import of a package that may not be here.
+
+    Raises
+    ------
+    MissingExtra
+        When it is this package that is missing, with the extra that brings it.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] != package:
+            raise
+        raise MissingExtra(feature, extra) from error
 
 
 class StorageError(LikewiseError):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pickle
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import IO, Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,19 +44,28 @@ def read_plain_pickle(file: Path) -> object:
     with file.open("rb") as stream:
         try:
             # Python 2 wrote arrays' bytes as its text, which only this encoding gives back unchanged.
-            return _plain(_PlainUnpickler(stream, encoding="latin1").load(), {})
+            return plain(Unpickler(stream, _STAND_INS).load(), _values)
         except MALFORMED as error:
             raise pickle.UnpicklingError(str(error) or type(error).__name__) from error
 
 
-class _PlainUnpickler(pickle.Unpickler):
-    """Hands out stand-ins for the few names that such pickles need.
+class Unpickler(pickle.Unpickler):
+    """Hands out stand-ins for the few names that a kind of pickle needs.
 
     A pickle is a program that may call whatever `find_class` returns, so this never returns the real thing:
     the bytes of an array are kept with its type and shape, and turned into numbers here.
+
+    Parameters
+    ----------
+    stand_ins
+        By module and name, as Python 3 and numpy 1 had them.
     """
 
-    def find_class(self, module: str, name: str) -> Callable[..., Any]:
+    def __init__(self, stream: IO[bytes], stand_ins: Mapping[tuple[str, str], Any]) -> None:
+        super().__init__(stream, encoding="latin1")
+        self._stand_ins = stand_ins
+
+    def find_class(self, module: str, name: str) -> Any:
         """Give a stand-in.
 
         Raises
@@ -66,7 +75,7 @@ class _PlainUnpickler(pickle.Unpickler):
         """
         module = module.replace("numpy._core", "numpy.core").replace("__builtin__", "builtins")
         try:
-            return _STAND_INS[module, name]
+            return self._stand_ins[module, name]
         except KeyError:
             raise pickle.UnpicklingError(f"it asks for {module}.{name}") from None
 
@@ -148,23 +157,42 @@ def _bytes(raw: object) -> bytes:
     raise pickle.UnpicklingError(f"{type(raw).__name__} where bytes should be")
 
 
-def _plain(value: object, done: dict[int, object]) -> object:
-    """Stand-ins inside containers replaced by what they hold; ``done`` has those seen before, by identity.
+def _values(stand_in: object) -> object:
+    return stand_in.values if isinstance(stand_in, _Array) else stand_in
+
+
+def plain(value: object, convert: Callable[[Any], object]) -> object:
+    """Stand-ins inside containers replaced by what they hold.
+
+    Parameters
+    ----------
+    convert
+        Gives the array of a stand-in, and anything else as it is.
+
+    Raises
+    ------
+    pickle.UnpicklingError
+        When something is neither a container nor a plain value nor an array.
+    """
+    return _plain(value, convert, {})
+
+
+def _plain(value: object, convert: Callable[[Any], object], done: dict[int, object]) -> object:
+    """``done`` has the containers seen before, by identity.
 
     A few bytes can name one list many times over in another: without ``done`` that would take for ever.
     """
-    if isinstance(value, _Array):
-        return value.values
-    if isinstance(value, (str, int, float, bytes)) or value is None:
-        return value
+    held = convert(value)
+    if isinstance(held, (str, int, float, bytes, np.ndarray)) or held is None:
+        return held
     if id(value) not in done:
-        done[id(value)] = _plain_container(value, done)
+        done[id(value)] = _plain_container(value, convert, done)
     return done[id(value)]
 
 
-def _plain_container(value: object, done: dict[int, object]) -> object:
+def _plain_container(value: object, convert: Callable[[Any], object], done: dict[int, object]) -> object:
     if isinstance(value, dict):
-        return {_plain(key, done): _plain(item, done) for key, item in value.items()}
+        return {_plain(key, convert, done): _plain(item, convert, done) for key, item in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):
-        return type(value)(_plain(item, done) for item in value)
+        return type(value)(_plain(item, convert, done) for item in value)
     raise pickle.UnpicklingError(f"{type(value).__name__} is no plain value")

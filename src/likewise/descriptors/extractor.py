@@ -2,33 +2,25 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import asdict
 from functools import cached_property, partial
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from likewise._version import __version__
 from likewise.descriptors.chain import Chain
 from likewise.descriptors.manifest import Manifest
+from likewise.descriptors.program import is_fixed, maps_of, program_of, taps_of
 from likewise.descriptors.recipe import Part, VectorRecipe, load_vector
 from likewise.descriptors.transforms import l2
-from likewise.engines import Engine, Program, open_engine
+from likewise.engines import Engine, open_engine
 from likewise.errors import BadRecipe, UsageError
 from likewise.networks import find
 from likewise.networks.card import Card
-from likewise.networks.weights import WeightsFile, choose, fingerprint, locate, read
+from likewise.networks.weights import choose, fingerprint, locate
 from likewise.pictures import Loaded, Source, load
 from likewise.types import Box, CropScale, FloatArray
-
-if TYPE_CHECKING:
-    from torch import nn
-
-DEVICE_PART_VERSION = 1  # raise when the same recipe and weights begin to give other numbers
 
 
 class Extractor:
@@ -66,12 +58,10 @@ class Extractor:
         weights = choose(self._card, self.recipe.weights)
         self._interpolation = weights.preprocessing.interpolation
         file = locate(self._card, weights)
-        self._weights_hash = fingerprint(file, self._card, _taps(self.recipe, self._card))
-        side = self._card.input_size if _is_fixed(self.recipe, self._card) else None
-        build = _Builder(self._card, self.recipe, file)
+        self._weights_hash = fingerprint(file, self._card, taps_of(self.recipe, self._card))
         self._open = partial(open_engine, kind=engine, device=device, precision=precision, streams=streams)
-        self._engine = self._open(Program(self._key(), build, side))
-        self._map_program = Program(self._key("maps"), partial(build, maps=True), side)
+        self._engine = self._open(program_of(self.recipe, file))
+        self._map_program = maps_of(self.recipe, file)
         self._resizes = [self.recipe.resize.scaled(scale) for scale in self.recipe.scales]
         self._chain = Chain(self.recipe.transforms)
 
@@ -141,7 +131,7 @@ class Extractor:
                     f"{part.tap} of {self._card.name} is a vector of the whole picture, not a map: "
                     "use a recipe that pools a map, such as default, gem or rmac"
                 )
-        names = _taps(self.recipe, self._card)
+        names = taps_of(self.recipe, self._card)
         places = [list(dict.fromkeys(names)).index(name) for name in names]
         found = [self._mapper.run(np.stack(picture.pixels[scale : scale + 1])) for picture in loaded]
         return [[maps[place][0] for place in places] for maps in found]
@@ -187,48 +177,15 @@ class Extractor:
     def _mapper(self) -> Engine:
         return self._open(self._map_program)
 
-    def _key(self, *more: str) -> str:
-        """Identity of what the engine runs: transforms, sizes and names do not change it."""
-        parts = [
-            (self._card.tap(part.tap).name, part.pool, {k: v for k, v in part.options.items() if k != "file"})
-            for part in self.recipe.parts
-        ]
-        preprocessing = asdict(choose(self._card, self.recipe.weights).preprocessing)
-        facts = [DEVICE_PART_VERSION, self._card.name, self._weights_hash, preprocessing, parts, *more]
-        return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
-
-
-class _Builder:
-    """Builds the torch module when an engine has no compiled model; the only way from here to torch."""
-
-    def __init__(self, card: Card, recipe: VectorRecipe, file: WeightsFile) -> None:
-        self.card, self.recipe, self.file = card, recipe, file
-
-    def __call__(self, *, maps: bool = False) -> nn.Module:
-        from likewise.descriptors import device  # imports torch, which a warm search must not
-
-        kind = device.MapPart if maps else device.DevicePart
-        return kind(self.card, self.recipe, read(self.file, self.card)).eval()
-
 
 def _sum(vectors: list[FloatArray]) -> FloatArray:
     return np.asarray(np.sum(vectors, axis=0, dtype=np.float32), np.float32)
-
-
-def _taps(recipe: VectorRecipe, card: Card) -> list[str]:
-    return [card.tap(part.tap).name for part in recipe.parts]
 
 
 def _width(part: Part, card: Card) -> int:
     """Numbers in the vector of a part that is pooled over channels."""
     learned = part.whitening
     return learned.projection.shape[1] if learned else card.tap(part.tap).channels
-
-
-def _is_fixed(recipe: VectorRecipe, card: Card) -> bool:
-    """Whether the parts need pictures of one size: fully connected layers do, and some transformers."""
-    whole = any(card.tap(part.tap).stride == 0 for part in recipe.parts)
-    return bool(card.input_size) and (whole or not card.chain)
 
 
 def _check(recipe: VectorRecipe, card: Card) -> None:
@@ -240,7 +197,7 @@ def _check(recipe: VectorRecipe, card: Card) -> None:
                 f"pool 'none' is for vectors, and {tap.name!r} of {card.name} is a map; use 'flatten'"
             )
     square = recipe.resize.policy == "square" and recipe.resize.size == card.input_size
-    if _is_fixed(recipe, card) and not (square and recipe.scales == (1.0,)):
+    if is_fixed(recipe, card) and not (square and recipe.scales == (1.0,)):
         taps = ", ".join(part.tap for part in recipe.parts)
         raise BadRecipe(
             f"{taps} of {card.name} needs pictures of {card.input_size} x {card.input_size} only: set "

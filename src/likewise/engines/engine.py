@@ -6,14 +6,14 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, cast
+from typing import Literal, Protocol, TypeAlias, cast
 
-from likewise.errors import UsageError
+from likewise.engines.ops import Head
+from likewise.errors import UsageError, needing
+from likewise.networks.card import Card, Preprocessing
+from likewise.networks.formats import Tensors
 from likewise.registry import lookup
 from likewise.types import FloatArray, UInt8Array
-
-if TYPE_CHECKING:
-    from torch import nn
 
 Precision: TypeAlias = Literal["f32", "bf16"]
 
@@ -30,21 +30,30 @@ _ENGINES: dict[str, str] = {
 
 @dataclass(frozen=True)
 class Program:
-    """A network up to its taps plus pooling, not yet built.
+    """A network up to its taps and what is made of them, not yet built.
 
     Attributes
     ----------
     key
-        Hexadecimal identity of weights, preprocessing, taps and pooling; compiled models are kept under it.
-    build
-        Makes the torch module: uint8 ``(n, h, w, 3)`` to a tuple of float32 ``(n, d)``. Called only when no
-        compiled model is at hand, because it imports torch.
+        Hexadecimal identity of weights, preprocessing, taps and head; compiled models are kept under it.
+    card, taps
+        The network, and where it is read.
+    preprocessing
+        How uint8 ``(n, h, w, 3)`` becomes its input.
+    tensors
+        Reads its canonical weights; called only when no compiled model is at hand.
+    head
+        Makes the outputs of what the taps give, in their order.
     side
         Side of the only square it takes; None when it takes any size.
     """
 
     key: str
-    build: Callable[[], nn.Module]
+    card: Card
+    taps: tuple[str, ...]
+    preprocessing: Preprocessing
+    tensors: Callable[[], Tensors]
+    head: Head
     side: int | None = None
 
 
@@ -72,7 +81,7 @@ class Engine(Protocol):
         Returns
         -------
         list of ndarray
-            One float32 array ``(n, d)`` for each output of the program.
+            One float32 array for each output of the program: vectors ``(n, d)``, or maps ``(n, c, h, w)``.
         """
 
 
@@ -89,7 +98,7 @@ def open_engine(
     Parameters
     ----------
     kind
-        ``openvino`` (CPU; compiled once, later run without torch) or ``torch`` (any device).
+        ``openvino`` (CPU; a network of timm is converted once, with torch) or ``torch`` (any device).
     device
         For torch: ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
     streams
@@ -101,6 +110,8 @@ def open_engine(
         When there is no such engine or precision.
     UsageError
         When the engine cannot use that device.
+    MissingExtra
+        When torch is needed and not installed.
     """
     place = lookup("engine", kind, _ENGINES)
     lookup("precision", precision, PRECISIONS)
@@ -108,7 +119,6 @@ def open_engine(
         raise UsageError(f"engine 'openvino' runs on the cpu, not on {device!r}; use engine 'torch' for that")
     module, name = place.split(":")
     # Only the engine that is wanted is imported: torch alone takes seconds to load.
-    opened = getattr(import_module(module), name)(
-        program, device=device, precision=precision, streams=streams
-    )
-    return cast(Engine, opened)
+    with needing(f"engine {kind!r}", package=kind, extra=kind):
+        opened = getattr(import_module(module), name)
+    return cast(Engine, opened(program, device=device, precision=precision, streams=streams))

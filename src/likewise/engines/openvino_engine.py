@@ -1,26 +1,21 @@
-"""The openvino engine: the module converted once, compiled for this CPU, later run without torch."""
+"""The openvino engine: a network drawn as a graph, or converted, and compiled for this CPU once."""
 
 from __future__ import annotations
 
 import hashlib
 import queue
-import sys
-import warnings
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import openvino as ov
 
 from likewise.assets import cache_dir, replacing
 from likewise.engines.engine import Precision, Program, cores
-from likewise.errors import StorageError, UsageError
+from likewise.engines.openvino_ops import drawn
+from likewise.errors import StorageError, needing
 from likewise.types import FloatArray, UInt8Array
-
-# OpenVINO reports its use over the network unless its telemetry package is absent; to this process it is.
-sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
-
-import openvino as ov  # noqa: E402
 
 
 class OpenVinoEngine:
@@ -68,11 +63,19 @@ def _compiled(program: Program, precision: Precision, config: dict[str, Any]) ->
     if blob is not None:
         with suppress(RuntimeError):  # whole, but refused: it is made anew
             return core.import_model(ov.Tensor(np.frombuffer(blob, np.uint8)), "CPU", config)
-    compiled = core.compile_model(_converted(program), "CPU", config)
+    compiled = core.compile_model(_model(program), "CPU", config)
     blob = compiled.export_model().getvalue()
     with replacing(path) as draft:
         draft.write_bytes(hashlib.sha256(blob).digest() + blob)
     return compiled
+
+
+def _model(program: Program) -> ov.Model:
+    if program.card.chain:
+        return drawn(program)
+    with needing(f"converting {program.card.name}", package="torch", extra="torch"):
+        from likewise.engines.conversion import converted  # torch: for networks that are no data of ours
+    return converted(program)
 
 
 def _intact(path: Path) -> bytes | None:
@@ -88,27 +91,6 @@ def _intact(path: Path) -> bytes | None:
         ) from error
     digest, blob = kept[:32], kept[32:]
     return blob if hashlib.sha256(blob).digest() == digest else None
-
-
-def _converted(program: Program) -> ov.Model:
-    """The program as OpenVINO has it, with free batch, height and width unless it takes one size only."""
-    import torch  # the one way from here to torch: taken when no compiled model is cached
-    from torch.jit._trace import TracerWarning
-
-    height, width = (program.side, program.side) if program.side else (256, 320)
-    shape = [-1, program.side, program.side, 3] if program.side else [-1, -1, -1, 3]
-    example = torch.zeros((1, height, width, 3), dtype=torch.uint8)
-    with warnings.catch_warnings():  # torch 2.13 calls the tracing that the conversion stands on deprecated
-        warnings.filterwarnings("ignore", message="`torch.jit", category=DeprecationWarning)
-        # A number that tracing takes from the example's size would be wrong at every other size.
-        warnings.filterwarnings("ignore" if program.side else "error", category=TracerWarning)
-        try:
-            return ov.convert_model(program.build(), example_input=example, input=[ov.PartialShape(shape)])
-        except RuntimeError as error:
-            reason = str(error).strip().splitlines()[0]
-            raise UsageError(
-                f"this network cannot be converted for engine 'openvino' ({reason}); use engine 'torch'"
-            ) from error
 
 
 def _touch(request: ov.InferRequest) -> None:

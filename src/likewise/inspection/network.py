@@ -9,11 +9,12 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from likewise.descriptors.device import Normalise
+from likewise.engines.ops import normalised
+from likewise.engines.torch_module import Chain, build
+from likewise.engines.torch_ops import OPS
 from likewise.errors import UnknownName, UsageError
 from likewise.networks import find, formats
 from likewise.networks.card import Card, Preprocessing, Tap
-from likewise.networks.modules import Chain, build
 from likewise.networks.weights import choose, locate, read
 from likewise.pictures import Resize
 from likewise.registry import nearest
@@ -273,7 +274,7 @@ def walk(network: Network, pixels: UInt8Array, names: Sequence[str]) -> Iterator
         When the picture is too small for the network, or a tap gives neither a map nor a vector, or numbers
         that are not finite.
     """
-    x = Normalise(network.preprocessing)(torch.from_numpy(pixels.copy())[None])
+    x = normalised(OPS, torch.from_numpy(pixels.copy())[None], network.preprocessing)
     try:
         for name, output in network.outputs(x, names):
             yield network.tap(name, output, len(pixels)), _cells(name, output)

@@ -8,6 +8,8 @@ agrees with the one stored in its normalisation, with ImageNet's mean and deviat
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from likewise.networks.card import Card, Layer, Preprocessing, Source, Weights
 
 PAPER = (
@@ -55,8 +57,10 @@ def _relu6(name: str, *, tap: bool = False) -> Layer:
     return Layer(name, "relu6", tap=tap)
 
 
-def _block(index: int, inputs: int, expansion: int, channels: int, stride: int, kernel: int) -> list[Layer]:
-    """Expand, filter depth-wise, project; the input is added when neither size nor channels change."""
+def _block(
+    index: int, before: str, inputs: int, expansion: int, channels: int, stride: int, kernel: int
+) -> list[Layer]:
+    """Expand, filter depth-wise, project; what came before is added when neither size nor channels change."""
     key, name, wide = f"_blocks.{index}", f"block{index}", inputs * expansion
     layers: list[Layer] = []
     if expansion > 1:
@@ -71,9 +75,9 @@ def _block(index: int, inputs: int, expansion: int, channels: int, stride: int, 
         _relu6(f"{name}_depthwise_relu6"),
         *_conv(f"{name}_project", f"{key}._project_conv", f"{key}._bn2", channels),
     ]
-    skip = len(layers) if stride == 1 and inputs == channels else 0
-    last = layers[-1]
-    layers[-1] = Layer(name, last.kind, last.channels, key=last.key, skip=skip)
+    if stride == 1 and inputs == channels:
+        return [*layers, Layer(name, "add", inputs=(layers[-1].name, before))]
+    layers[-1] = replace(layers[-1], name=name, tap=True)
     return layers
 
 
@@ -82,7 +86,8 @@ def _chain() -> tuple[Layer, ...]:
     inputs, index = 32, 0
     for expansion, channels, repeats, stride, kernel in STAGES:
         for repeat in range(repeats):
-            layers += _block(index, inputs, expansion, channels, stride if repeat == 0 else 1, kernel)
+            step = stride if repeat == 0 else 1
+            layers += _block(index, layers[-1].name, inputs, expansion, channels, step, kernel)
             inputs, index = channels, index + 1
     layers += [
         *_conv("head_conv", "_conv_head", "_bn1", 1280),

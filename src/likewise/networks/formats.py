@@ -22,15 +22,14 @@ from safetensors import SafetensorError, safe_open
 
 from likewise.errors import BadWeights, MissingExtra
 from likewise.networks import timm
-from likewise.networks.card import Card, Layer
+from likewise.networks.card import Card, Layer, needed, reaches
+from likewise.networks.torch_files import OLD_TORCH, read_torch_file
 from likewise.registry import lookup
 from likewise.types import FloatArray
 from likewise.unpickling import MALFORMED, read_plain_pickle
 
 Tensors: TypeAlias = dict[str, FloatArray]
 Shapes: TypeAlias = dict[str, tuple[int, ...]]
-
-OLD_TORCH = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # torch.save before its zip format: a magic number
 
 
 def expected(card: Card, taps: Iterable[str] | None = None) -> Shapes:
@@ -43,12 +42,41 @@ def expected(card: Card, taps: Iterable[str] | None = None) -> Shapes:
     """
     if not card.chain:
         return timm.shapes(card)
-    shapes: Shapes = {}
-    channels = 3
-    for layer in card.chain[: _end(card, taps)]:
-        shapes |= _of_layer(layer, channels)
-        channels = layer.channels or channels
-    return shapes
+    if taps is None:
+        return shapes(card.chain)
+    return shapes(needed(card.chain, [card.tap(tap).name for tap in taps]))
+
+
+def shapes(chain: Sequence[Layer]) -> Shapes:
+    """Name and shape of every tensor of a chain."""
+    found: Shapes = {}
+    for layer, channels, _ in reaches(chain):
+        found |= _of_layer(layer, channels)
+    return found
+
+
+def fitting(tensors: Mapping[str, FloatArray], chain: Sequence[Layer]) -> Tensors:
+    """Those tensors that a chain needs.
+
+    Raises
+    ------
+    BadWeights
+        Naming the first that is missing or of another shape, and its layer.
+    """
+    found: Tensors = {}
+    for layer, channels, _ in reaches(chain):
+        for name, shape in _of_layer(layer, channels).items():
+            if name not in tensors:
+                raise BadWeights(
+                    f"the weights hold no {name!r}, which layer {layer.name} needs; "
+                    "fetch or import a full set"
+                )
+            if tensors[name].shape != shape:
+                raise BadWeights(
+                    f"{name} has shape {tensors[name].shape}, but layer {layer.name} needs {shape}"
+                )
+            found[name] = tensors[name]
+    return found
 
 
 def read(path: Path, layout: str, card: Card) -> Tensors:
@@ -145,13 +173,6 @@ def _holds_arrays(path: Path) -> bool:
         return False
 
 
-def _end(card: Card, taps: Iterable[str] | None) -> int:
-    if taps is None:
-        return len(card.chain)
-    names = [layer.name for layer in card.chain]
-    return 1 + max(names.index(card.tap(tap).name) for tap in taps)
-
-
 def _of_layer(layer: Layer, channels: int) -> Shapes:
     vector = (layer.channels,)
     weight: tuple[int, ...]
@@ -175,17 +196,14 @@ def _fits(name: str, found: tuple[int, ...], wanted: tuple[int, ...]) -> None:
 
 
 def _torch(path: Path, card: Card) -> Tensors:
-    """A state dict saved by torch.save, read with ``weights_only=True``."""
-    import torch  # slow to import; only this layout needs it
-
-    wanted = expected(card)
+    """A state dict saved by torch.save, before or since its zip format."""
     try:
-        # only the zip format can be mapped into memory; torchvision's VGG files are older than it
-        state = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
-        return {name: state[name].detach().float().numpy() for name in wanted if name in state}
+        state: Any = read_torch_file(path)
+        wanted = expected(card)
+        return {name: _floats(state[name]) for name in wanted if name in state}
     except MALFORMED as error:
         reason = str(error).partition("\n")[0] or type(error).__name__
-        raise BadWeights(f"torch cannot read it as plain tensors: {reason}") from error
+        raise BadWeights(f"cannot read it as plain tensors: {reason}") from error
 
 
 def _safetensors(path: Path, card: Card) -> Tensors:

@@ -9,9 +9,9 @@ from functools import cached_property
 import numpy as np
 import torch
 
+from likewise.engines.torch_module import build
 from likewise.inspection.statistics import Histogram, entropy
 from likewise.networks.cifar import CIFAR10
-from likewise.networks.modules import build
 from likewise.networks.weights import choose, locate, read
 from likewise.study.measures import likeness
 from likewise.study.running import FROG, Network

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from likewise.descriptors.device import DevicePart
+from likewise.descriptors.program import program_of
 from likewise.descriptors.recipe import VectorRecipe
+from likewise.engines.torch_module import Chain, Part, tensors_of
 from likewise.errors import UsageError
 from likewise.networks import find
-from likewise.networks.modules import Chain, tensors_of
 from likewise.networks.weights import choose, locate, read, write
 from likewise.training.own import Split
 from likewise.training.pictures import Pictures
@@ -55,13 +55,11 @@ def fit_network(
     if not card.chain:
         raise UsageError(f"{card.name} is built by timm, which has its own training: choose another network")
     before = choose(card, recipe.weights)
-    tensors = read(locate(card, before), card)
-    module = _Embedding(DevicePart(card, recipe, tensors).eval())
+    file = locate(card, before)
+    module = _Embedding(Part(program_of(recipe, file)).eval())
     chain = module.part.network
     assert isinstance(chain, Chain)  # noqa: S101 - the card has one
-    first = 1 + [layer.name for layer in card.chain].index(card.tap(since).name) if since else 0
-    for layer in chain.layers[first:]:
-        layer.requires_grad_(True)
+    chain.release(card.tap(since).name if since else "")
     if not any(value.requires_grad for value in module.parameters()):
         raise UsageError(f"nothing of {card.name} lies between {since!r} and the taps of the recipe")
     facts = {"what": f"{card.name} since {since or 'its first layer'}", "recipe": recipe.hash}
@@ -81,7 +79,7 @@ def fit_network(
                 value.copy_(torch.from_numpy(learned.tensors[name]))
     origin = f"likewise train, {pictures.about}, epoch {learned.best.number}"
     named = write(
-        folder / "weights.safetensors", card, before, {**tensors, **tensors_of(chain)}, origin=origin
+        folder / "weights.safetensors", card, before, {**read(file, card), **tensors_of(chain)}, origin=origin
     )
     tuned = replace(
         recipe,
@@ -95,7 +93,7 @@ def fit_network(
 class _Embedding(nn.Module):
     """The parts of a recipe, each of unit length, one after the other."""
 
-    def __init__(self, part: DevicePart) -> None:
+    def __init__(self, part: Part) -> None:
         super().__init__()
         self.part = part
 
