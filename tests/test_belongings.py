@@ -12,7 +12,7 @@ import pytest
 from likewise.collection import Collection
 from likewise.collection.belongings import CATALOGUE, LOCK, UPLOADS, VOCABULARY
 from likewise.errors import CollectionDamaged, StorageError
-from likewise.words import extractor
+from likewise.descriptors import patches
 from tests.fake_words import FakePatches, make_pictures, open_fake, vocabulary
 from tests.fakes import RECIPE, FakeFactory
 
@@ -21,7 +21,7 @@ Act: TypeAlias = Callable[[Collection], object]
 
 @pytest.fixture(autouse=True)
 def fake(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(extractor, "PatchExtractor", FakePatches)
+    monkeypatch.setattr(patches, "PatchExtractor", FakePatches)
 
 
 @pytest.fixture(scope="module")

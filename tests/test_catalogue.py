@@ -11,7 +11,7 @@ from threading import Thread
 
 import pytest
 
-from likewise.collection.catalogue import Catalogue, Content, Place, relative
+from likewise.collection.catalogue import Catalogue, Content, Place, StoredLayer, relative
 from likewise.collection.database import APPLICATION, VERSION, Database
 from likewise.collection.walk import Stamp, within
 from likewise.errors import (
@@ -35,12 +35,13 @@ def file(tmp_path: Path) -> Path:
 @pytest.fixture
 def catalogue(file: Path) -> Iterator[Catalogue]:
     writer = Catalogue.writer(file)
+    writer.add_layer(FakeExtractor().manifest)
     yield writer
     writer.close()
 
 
 def content(name: str) -> Content:
-    return Content(name.encode().ljust(32), 4, 3, name.encode())
+    return Content(name.encode().ljust(32), 4, 3, {1: name.encode()})
 
 
 def fill(catalogue: Catalogue, root: int, *names: str) -> list[int]:
@@ -55,10 +56,10 @@ class TestPictures:
         found = catalogue.picture(Place(root, b"a/b.jpg"))
         assert found
         assert (found.id, found.sha256, found.stamp) == (picture, content("a/b.jpg").sha256, STAMP)
-        assert catalogue.content(found.sha256) == content("a/b.jpg")
+        assert catalogue.content(found.sha256, [1]) == content("a/b.jpg")
         assert catalogue.where([picture, 99]) == {picture: "/p/a/b.jpg"}
         assert list(catalogue.paths()) == [(picture, "/p/a/b.jpg", "a/b.jpg")]
-        assert list(catalogue.codes()) == [[(picture, b"a/b.jpg")]]
+        assert list(catalogue.codes(1)) == [[(picture, b"a/b.jpg", True)]]
 
     def test_names_need_not_be_text(self, catalogue: Catalogue) -> None:
         root = catalogue.add_root(os.fsdecode(b"/p\xff"))
@@ -83,7 +84,7 @@ class TestPictures:
         assert catalogue.picture(Place(root, b"b")) is None
         with catalogue.change():
             assert catalogue.delete([first]) == 1
-        assert list(catalogue.codes()) == [[(second, b"b")]]
+        assert list(catalogue.codes(1)) == [[(second, b"b", True)]]
 
     def test_an_id_is_never_given_twice(self, catalogue: Catalogue) -> None:
         root = catalogue.add_root("/p")
@@ -180,16 +181,52 @@ class TestChanges:
         assert reader.count() == 2
         reader.close()
 
-    def test_the_manifest_is_written_once(self, catalogue: Catalogue) -> None:
+
+class TestLayers:
+    def test_they_are_added_placed_and_dropped(self, file: Path) -> None:
+        catalogue = Catalogue.writer(file)
         assert not catalogue.is_signed
-        with pytest.raises(CollectionDamaged, match="no manifest"):
-            _ = catalogue.manifest
-        manifest = FakeExtractor().manifest
+        first, second = (FakeExtractor(weights=digit * 64).manifest for digit in "12")
         with catalogue.change():
-            catalogue.sign(manifest)
-        assert catalogue.manifest == manifest
-        with pytest.raises(CollectionDamaged), catalogue.change():
-            catalogue.sign(manifest)
+            assert [catalogue.add_layer(manifest) for manifest in (first, second)] == [1, 2]
+        assert catalogue.is_signed
+        assert catalogue.layers() == [StoredLayer(1, first), StoredLayer(2, second)]
+        with catalogue.change():
+            catalogue.place_layer(1, 1, first)
+            catalogue.place_layer(2, 0, second)
+        assert [layer.id for layer in catalogue.layers()] == [2, 1]
+        before = catalogue.generation
+        with catalogue.change():
+            catalogue.place_layer(2, 0, second)  # as it is: nothing has changed
+        assert catalogue.generation == before
+        with catalogue.change():
+            catalogue.drop_layer(2)
+            assert catalogue.add_layer(second) == 3  # an id is never given twice
+        assert [layer.id for layer in catalogue.layers()] == [1, 3]
+        catalogue.close()
+
+    def test_each_keeps_its_own_of_a_picture(self, catalogue: Catalogue) -> None:
+        second = catalogue.add_layer(FakeExtractor(weights="1" * 64).manifest)
+        root = catalogue.add_root("/p")
+        [picture] = fill(catalogue, root, "a")
+        digest = content("a").sha256
+        assert catalogue.unpaired(second) == ([picture], [])
+        with catalogue.change():
+            catalogue.store(picture, {second: b"other"})
+        assert catalogue.content(digest, [1, second]) == Content(digest, 4, 3, {1: b"a", second: b"other"})
+        assert [catalogue.code_of(layer, picture) for layer in (1, second)] == [b"a", b"other"]
+        with catalogue.change():
+            catalogue.delete([picture])
+        assert [catalogue.code_count(layer) for layer in (1, second)] == [0, 0]
+
+    @pytest.mark.parametrize("change", ["code = x'62'", "checksum = checksum + 1"])
+    def test_what_was_not_written_is_not_given(self, catalogue: Catalogue, change: str) -> None:
+        [first, second] = fill(catalogue, catalogue.add_root("/p"), "a", "c")
+        catalogue._database.run(f"UPDATE vectors SET {change} WHERE picture = ?", first)
+        [block] = catalogue.codes(1)
+        assert [(picture, intact) for picture, _, intact in block] == [(first, False), (second, True)]
+        assert (catalogue.code_of(1, first), catalogue.code_of(1, second)) == (None, b"c")
+        assert catalogue.content(content("a").sha256, [1]) == Content(content("a").sha256, 4, 3, {})
 
 
 class TestFiles:
@@ -279,7 +316,7 @@ class TestFiles:
     def test_missing_tables_are_damage(self, file: Path, catalogue: Catalogue) -> None:
         catalogue._database.run("DROP TABLE vectors")
         with pytest.raises(CollectionDamaged, match="no such table"):
-            catalogue.code_count()
+            catalogue.code_count(1)
 
     def test_odd_folder_names_are_no_part_of_the_address(self, tmp_path: Path) -> None:
         folder = tmp_path / "a?mode=ro#100%&é"

@@ -320,12 +320,12 @@ class TestAfterTheSearch:
         self, collection: Collection, photos: Path
     ) -> None:
         collection.search(1, then=["augment:n=2"])
-        kept = collection._vectors().gallery
+        kept = collection._vector_index().snapshot.gallery
         collection.search(2, then=["diffuse:k=3"])
-        assert collection._vectors().gallery is kept
+        assert collection._vector_index().snapshot.gallery is kept
         collection.remove(1)
         collection.search(2, then=["augment:n=2"])
-        assert collection._vectors().gallery is not kept
+        assert collection._vector_index().snapshot.gallery is not kept
 
     def test_the_box_of_the_part_that_fits(self, tmp_path: Path) -> None:
         scene = Image.new("RGB", (320, 160), (10, 250, 10))

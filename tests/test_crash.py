@@ -106,7 +106,7 @@ def left_to_do(path: Path, photos: Path) -> int:
     with catalogue.moment():
         if not catalogue.roots():
             return len(list(photos.iterdir()))
-        verdicts = [verdict for verdict, _ in plan(catalogue, [str(photos.resolve())], Options())]
+        verdicts = [verdict for verdict, _ in plan(catalogue, [str(photos.resolve())], Options(), {})]
     catalogue.close()
     return verdicts.count("todo")
 

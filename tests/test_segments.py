@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from likewise.collection import Collection
+from likewise.collection import Collection, indexing
 from likewise.collection import segments as module
 from likewise.collection.catalogue import Catalogue
 from likewise.descriptors import patches
@@ -106,8 +106,8 @@ def sketches(collection: Collection) -> dict[int, Sketch]:
     catalogue = Catalogue.reader(collection.path / "catalogue.sqlite")
     sizes = {"block10": WORDS, "pooled": WORDS}
     held = {}
-    for row in catalogue.described().tolist():
-        held[row] = Sketch.from_bytes(catalogue.code_of(row) or b"", sizes)
+    for row in catalogue.described(1).tolist():
+        held[row] = Sketch.from_bytes(catalogue.code_of(1, row) or b"", sizes)
     catalogue.close()
     return held
 
@@ -208,7 +208,7 @@ def test_segments_are_merged_as_they_grow(photos: Path, words: Path, tmp_path: P
 def test_a_long_run_is_searched_before_it_ends(
     photos: Path, words: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "WAITING", 1)
+    monkeypatch.setattr(indexing, "WAITING", 1)
     seen = list[int]()
     with open_fake(tmp_path / "c", words) as collection:
         collection.add(photos, progress=lambda _: seen.append(len(listed(collection))))
@@ -220,7 +220,7 @@ def test_pictures_in_no_segment_are_found(
     photos: Path, words: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "BATCH", 1)  # several indexes in memory
-    monkeypatch.setattr(module.Segments, "extend", lambda self, catalogue: None)
+    monkeypatch.setattr(module.Segments, "extend", lambda self, catalogue, **_: None)
     with open_fake(tmp_path / "c", words) as collection:
         collection.add(photos)
         assert not (collection.path / "words").exists()

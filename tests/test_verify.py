@@ -45,6 +45,7 @@ def loose(monkeypatch: pytest.MonkeyPatch) -> None:
     """Collections are made as they were before tables were strict."""
     tables = tuple(re.sub(",? STRICT$", "", statement) for statement in database.SCHEMA)
     monkeypatch.setattr(database, "SCHEMA", tables)
+    monkeypatch.setattr(database, "_STRICT", False)
 
 
 def written(*numbers: float) -> bytes:
@@ -76,7 +77,7 @@ def test_a_sound_collection_has_no_fault(collection: Collection) -> None:
 def test_a_bad_vector_is_found_and_does_not_end_searching(
     collection: Collection, change: Change, code: bytes, kind: str
 ) -> None:
-    change("UPDATE vectors SET code = ? WHERE picture = 3", code)
+    change("UPDATE vectors SET code = ?1, checksum = crc32(?1) WHERE picture = 3", code)
     [fault] = collection.verify().faults
     assert (fault.kind, fault.subject) == (kind, str(collection.path_of(3)))
     assert fault.message.endswith("remove it and index its file again")
@@ -85,7 +86,7 @@ def test_a_bad_vector_is_found_and_does_not_end_searching(
 
 
 def test_the_remedy_works(collection: Collection, change: Change, tmp_path: Path) -> None:
-    change("UPDATE vectors SET code = ? WHERE picture = 3", written(np.nan))
+    change("UPDATE vectors SET code = ?1, checksum = crc32(?1) WHERE picture = 3", written(np.nan))
     collection.remove(3)
     assert kinds(collection) == []
     assert collection.add(tmp_path / "photos").added == 1
@@ -93,7 +94,7 @@ def test_the_remedy_works(collection: Collection, change: Change, tmp_path: Path
 
 
 def test_a_vector_of_zeros_is_a_picture_without_features(collection: Collection, change: Change) -> None:
-    change("UPDATE vectors SET code = ? WHERE picture = 3", written(0))
+    change("UPDATE vectors SET code = ?1, checksum = crc32(?1) WHERE picture = 3", written(0))
     assert kinds(collection) == []
     assert collection.search(1, k=8)[-1].id == 3
 
@@ -116,19 +117,19 @@ def test_files_that_are_gone(collection: Collection, tmp_path: Path) -> None:
 
 
 def test_a_recipe_that_was_edited(collection: Collection, change: Change) -> None:
-    change("UPDATE meta SET value = replace(value, 'size = 32', 'size = 48') WHERE key = 'manifest'")
+    change("UPDATE layers SET manifest = replace(manifest, 'size = 32', 'size = 48')")
     assert kinds(collection) == ["manifest"]
 
 
 def test_a_manifest_that_cannot_be_read_stops_everything(collection: Collection, change: Change) -> None:
-    change("UPDATE meta SET value = '{' WHERE key = 'manifest'")
+    change("UPDATE layers SET manifest = '{'")
     with pytest.raises(CollectionDamaged, match="manifest"):
         collection.verify()
 
 
 @pytest.mark.parametrize("edit", ['"dimensions": 0', '"dimensions": -1', '"dimensions": 1000000000000000'])
 def test_dimensions_that_no_vector_has_are_damage(collection: Collection, change: Change, edit: str) -> None:
-    change("UPDATE meta SET value = replace(value, ?, ?) WHERE key = 'manifest'", '"dimensions": 12', edit)
+    change("UPDATE layers SET manifest = replace(manifest, ?, ?)", '"dimensions": 12', edit)
     for ask in (collection.verify, collection.info, lambda: collection.search(1)):
         with pytest.raises(CollectionDamaged, match="dimensions, not 1 to 1000000"):
             ask()
@@ -138,13 +139,13 @@ def test_dimensions_that_no_vector_has_are_damage(collection: Collection, change
 def test_a_manifest_that_is_something_else_is_damage(
     collection: Collection, change: Change, manifest: str
 ) -> None:
-    change("UPDATE meta SET value = ? WHERE key = 'manifest'", manifest)
+    change("UPDATE layers SET manifest = ?", manifest)
     with pytest.raises(CollectionDamaged, match="manifest cannot be read"):
         collection.info()
 
 
 def test_a_recipe_that_cannot_be_read_is_damage(collection: Collection, change: Change) -> None:
-    change("UPDATE meta SET value = replace(value, 'code = ', 'cold = ') WHERE key = 'manifest'")
+    change("UPDATE layers SET manifest = replace(manifest, 'code = ', 'cold = ')")
     with pytest.raises(CollectionDamaged, match="restore"):
         collection.info()
 

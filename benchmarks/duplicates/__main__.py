@@ -139,10 +139,10 @@ def make(rows: int) -> None:
     told = (recipe.to_toml(), recipe.hash, recipe.network, "0" * 64, "openvino", "f32", "0", DIMENSIONS)
     catalogue = Catalogue.writer(FOLDER / "made.likewise" / CATALOGUE)
     with catalogue.change():
-        catalogue.sign(Manifest(*told))
+        catalogue.add_layer(Manifest(*told))
         root = catalogue.add_root("/nowhere")
         for number, written in enumerate(code.encode(_vectors(rows))):
-            content = Content(number.to_bytes(32), 640, 480, written)
+            content = Content(number.to_bytes(32), 640, 480, {1: written})
             catalogue.insert(Place(root, b"%d.jpg" % number), NO_STAMP, content)
     catalogue.close()
 

@@ -134,16 +134,15 @@ def replay(source: Path) -> None:
     into.mkdir()
     old, new = Catalogue.reader(source / CATALOGUE), Catalogue.writer(into / CATALOGUE)
     with new.change():
-        new.sign(old.manifest)
+        new.add_layer(old.layers()[0].manifest)
         root = new.add_root("/")
-    codes = [code for block in old.codes() for _, code in block]
+    codes = [old.code_of(1, row) or b"" for row, _, _ in old.paths()]
     rows = list(zip(old.paths(), codes, strict=True))
     for start in range(0, len(rows), BUCKET):
         with new.change():
             for (_, path, _), code in rows[start : start + BUCKET]:
                 place = Place(root, os.fsencode(path[1:]))
-                new.insert(
-                    place, look(path).stamp, Content(hashlib.sha256(path.encode()).digest(), 0, 0, code)
-                )
+                digest = hashlib.sha256(path.encode()).digest()
+                new.insert(place, look(path).stamp, Content(digest, 0, 0, {1: code}))
     old.close()
     new.close()

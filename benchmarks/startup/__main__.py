@@ -88,7 +88,7 @@ def make(path: Path, pictures: int) -> Path:
     code = Code(extractor.recipe.code, extractor.dimensions)
     catalogue = Catalogue.writer(path / CATALOGUE)
     with catalogue.change():
-        catalogue.sign(extractor.manifest)
+        catalogue.add_layer(extractor.manifest)
         root = catalogue.add_root("/photographs")
     for start in range(0, pictures, BLOCK):
         vectors = rng.standard_normal((BLOCK, code.dimensions), np.float32)
@@ -96,7 +96,7 @@ def make(path: Path, pictures: int) -> Path:
         with catalogue.change():
             for number, written in enumerate(code.encode(vectors)[: pictures - start], start):
                 place = Place(root, f"{number // 100:04}/IMG_{number:06}.jpg".encode())
-                content = Content(rng.bytes(32), 4000, 3000, written)
+                content = Content(rng.bytes(32), 4000, 3000, {1: written})
                 catalogue.insert(place, Stamp(4_000_000 + number, number, number), content)
     catalogue.close()
     return path

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -75,13 +75,47 @@ class Box:
 
 @dataclass(frozen=True)
 class Hit:
-    """One found picture; ``box`` is where in it the query was found, if that was looked for."""
+    """One found picture.
+
+    Attributes
+    ----------
+    box
+        Where in it the query was found, if that was looked for.
+    scores
+        What each layer gives it, by name, where several were asked.
+    inliers
+        Matches that one transform explains, if that was looked for.
+    outline
+        The corners of the query in it, in pixels of the upright original, from the query's top left corner
+        clockwise.
+    expected_false
+        How many pictures of other things would score as high by chance.
+    verdict
+        What the score means, in a word.
+    """
 
     id: int
     path: Path
     score: float
     rank: int
     box: Box | None = None
+    scores: Mapping[str, float] | None = None
+    inliers: int | None = None
+    outline: tuple[tuple[float, float], ...] | None = None
+    expected_false: float | None = None
+    verdict: str | None = None
+
+
+class Hits(list[Hit]):
+    """Found pictures, best first.
+
+    Attributes
+    ----------
+    left_out
+        How many pictures could not be asked, because what the collection keeps of them is damaged.
+    """
+
+    left_out: int = 0
 
 
 @dataclass(frozen=True)

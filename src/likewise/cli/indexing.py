@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -136,24 +137,32 @@ def info(named: Named = None, collection: In = None, as_json: Json = False) -> N
 
 def _info_lines(found: Info) -> list[str]:
     changed = datetime.fromtimestamp(found.changed).astimezone()
-    manifest = found.manifest
     return [
         f"collection  {printable(found.path)}",
         f"pictures    {found.pictures}, {found.failures} failed",
         *(f"folder      {printable(root)}" for root in found.roots),
         *(f"away        {printable(folder)}: none of its pictures can be found" for folder in found.away),
-        f"recipe      {found.recipe} ({manifest.recipe_hash[:12]})",
-        f"network     {manifest.network}, weights {manifest.weights_hash[:12]}",
-        f"{_made(found)}, by {manifest.engine} in {manifest.precision}",
+        *_made(found),
         f"on disk     {found.bytes / 1e6:.1f} MB",
         f"changed     {changed:%Y-%m-%d %H:%M:%S %z} (generation {found.generation})",
     ]
 
 
-def _made(found: Info) -> str:
-    if found.code == "words":
-        return f"words       {found.manifest.dimensions} in all layers"
-    return f"vectors     {found.manifest.dimensions} x {found.code}"
+def _made(found: Info) -> Iterator[str]:
+    """The recipe, and how each layer was made."""
+    several = len(found.layers) > 1
+    digest = "" if several else f" ({found.manifest.recipe_hash[:12]})"
+    yield f"recipe      {found.recipe}{digest}"
+    for (name, manifest), code in zip(found.layers.items(), found.codes.values(), strict=True):
+        if several:
+            yield f"layer       {name} ({manifest.recipe_hash[:12]})"
+        yield f"network     {manifest.network}, weights {manifest.weights_hash[:12]}"
+        what = (
+            f"words       {manifest.dimensions} in all layers"
+            if code == "words"
+            else f"vectors     {manifest.dimensions} x {code}"
+        )
+        yield f"{what}, by {manifest.engine} in {manifest.precision}"
 
 
 def failures(named: Named = None, collection: In = None, as_json: Json = False) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:  # numpy stands behind it, and help must not wait for that
     from pathlib import Path
 
     from likewise.errors import BadPicture
-    from likewise.types import Box, Hit, Progress, ProgressCallback
+    from likewise.types import Box, Hit, Hits, Progress, ProgressCallback
 
 
 def show(value: object, lines: Iterable[str], *, as_json: bool) -> None:
@@ -90,6 +90,16 @@ def hit_table(hits: Iterable[Hit]) -> Iterator[str]:
         return table(rows, ("rank", "score", "picture"), right="rank score")
     boxed = [(*row[:2], _corners(hit.box), row[2]) for row, hit in zip(rows, hits, strict=True)]
     return table(boxed, ("rank", "score", "box", "picture"), right="rank score")
+
+
+def left_out(hits: Hits) -> None:
+    """Say on the error output that damaged pictures were not searched."""
+    if hits.left_out:
+        typer.echo(
+            f"{hits.left_out} pictures were left out, for what the collection keeps of them is damaged: "
+            "`likewise verify` names them, and indexing their folder again makes it good",
+            err=True,
+        )
 
 
 def _corners(box: Box | None) -> str:

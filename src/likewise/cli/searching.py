@@ -24,7 +24,7 @@ from likewise.cli.options import (
     find_collection,
     scoring_options,
 )
-from likewise.cli.output import hit_table, show
+from likewise.cli.output import hit_table, left_out, show
 from likewise.errors import UsageError
 
 if TYPE_CHECKING:
@@ -135,6 +135,7 @@ def search(
         from likewise.drawing import result_sheet
 
         result_sheet(query, region, hits, sheet, k=k, max_pixels=max_pixels)
+    left_out(hits)
     show(hits, hit_table(hits), as_json=as_json)
 
 

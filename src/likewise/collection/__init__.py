@@ -1,8 +1,8 @@
 """A folder of pictures as something that can be searched."""
 
-from likewise.collection.asking import Query
 from likewise.collection.catalogue import Failure
 from likewise.collection.collection import Collection
+from likewise.collection.query import Query, QueryPicture
 from likewise.collection.reports import AddReport, Comparison, Fault, Info, Pictures, VerifyReport
 
 __all__ = [
@@ -14,5 +14,6 @@ __all__ = [
     "Info",
     "Pictures",
     "Query",
+    "QueryPicture",
     "VerifyReport",
 ]

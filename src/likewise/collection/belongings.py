@@ -7,6 +7,7 @@ to the collection would write, and tidying it would delete, wherever they lead.
 from __future__ import annotations
 
 import os
+import re
 import stat
 from contextlib import suppress
 from pathlib import Path
@@ -22,7 +23,15 @@ WORDS = "words"
 VOCABULARY = "vocabulary.safetensors"
 """The copy of a vocabulary that a collection keeps, so that nothing else is needed to search it."""
 
-_FILES = dict.fromkeys((LOCK, VOCABULARY, *(CATALOGUE + end for end in ("", "-wal", "-shm"))), stat.S_IFREG)
+
+def vocabulary_of(layer: int) -> str:
+    """The name of that copy for a layer; the first one's has no number."""
+    return VOCABULARY if layer == 1 else VOCABULARY.replace(".", f"-{layer}.")
+
+
+_VOCABULARIES = re.compile(r"vocabulary(-\d+)?\.safetensors", re.ASCII)
+
+_FILES = dict.fromkeys((LOCK, *(CATALOGUE + end for end in ("", "-wal", "-shm"))), stat.S_IFREG)
 _KINDS = {**_FILES, **dict.fromkeys((UPLOADS, WORDS), stat.S_IFDIR)}
 
 
@@ -51,9 +60,11 @@ def check(folder: Path) -> None:
 
 def _check(entry: os.DirEntry[str]) -> None:
     kind = stat.S_IFMT(entry.stat(follow_symlinks=False).st_mode)
-    if kind != stat.S_IFLNK and kind == _KINDS.get(entry.name, kind):
+    file = entry.name in _FILES or _VOCABULARIES.fullmatch(entry.name)
+    wanted = stat.S_IFREG if file else _KINDS.get(entry.name, kind)
+    if kind != stat.S_IFLNK and kind == wanted:
         return
-    what = "a link" if kind == stat.S_IFLNK else "no regular file" if entry.name in _FILES else "no folder"
+    what = "a link" if kind == stat.S_IFLNK else "no regular file" if file else "no folder"
     raise CollectionDamaged(
         f"{entry.path} is {what}: nothing in a collection is reached through a link or a device; put there "
         "what belongs there, or take it away if it is not the collection's"

@@ -1,20 +1,20 @@
-"""The truth about a collection: its pictures, their vectors, the files that failed, how it was made."""
+"""The truth about a collection: its pictures, what each layer keeps of them, files that failed, manifests."""
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from likewise.collection.database import Database, Rows, translated
+from likewise.collection.database import Database, Rows, crc32, layer_schema, layer_table, translated
 from likewise.collection.walk import Stamp, within
 from likewise.descriptors.manifest import Manifest
-from likewise.errors import BadPicture, CollectionDamaged
+from likewise.errors import BadPicture
 from likewise.types import IntArray
 
 
@@ -28,12 +28,20 @@ class Place:
 
 @dataclass(frozen=True)
 class Content:
-    """What a file holds and how it was described."""
+    """What a file holds, and what layers keep of it, by their ids."""
 
     sha256: bytes
     width: int
     height: int
-    code: bytes
+    codes: Mapping[int, bytes]
+
+
+@dataclass(frozen=True)
+class StoredLayer:
+    """A layer of the collection: its id, which no other layer gets later, and how it is made."""
+
+    id: int
+    manifest: Manifest
 
 
 @dataclass(frozen=True)
@@ -117,27 +125,47 @@ class Catalogue:
             return _moment(float(str(self._meta("changed") or 0)))
 
     @property
-    def manifest(self) -> Manifest:
-        """How the vectors were made.
+    def is_signed(self) -> bool:
+        """Whether there is a layer yet."""
+        return bool(self._manifests())
+
+    def layers(self) -> list[StoredLayer]:
+        """The layers, in their order.
 
         Raises
         ------
         CollectionDamaged
-            When it is missing or cannot be read.
+            When a manifest cannot be read.
         """
-        text = self._meta("manifest")
-        if not isinstance(text, str):
-            raise CollectionDamaged(f"{self._database.path} has no manifest; run verify, or index again")
-        return Manifest.from_json(text)
+        with translated(self._database.path):
+            return [StoredLayer(layer, Manifest.from_json(_text(text))) for layer, text in self._manifests()]
 
-    def sign(self, manifest: Manifest) -> None:
-        """Write the manifest, once."""
-        self._database.run("INSERT INTO meta VALUES ('manifest', ?)", manifest.to_json())
+    def _manifests(self) -> Rows:
+        if self._database.version == 1:
+            return self._database.rows("SELECT 1, value FROM meta WHERE key = 'manifest'")
+        return self._database.rows("SELECT id, manifest FROM layers ORDER BY place, id")
 
-    @property
-    def is_signed(self) -> bool:
-        """Whether there is a manifest yet."""
-        return self._meta("manifest") is not None
+    def add_layer(self, manifest: Manifest) -> int:
+        """Add a layer behind the others, in which no picture is described yet; give its id."""
+        layer = self._database.run(
+            "INSERT INTO layers (place, manifest) SELECT 1 + coalesce(max(place), -1), ? FROM layers",
+            manifest.to_json(),
+        )
+        self._database.run(layer_schema(layer))
+        return layer
+
+    def place_layer(self, layer: int, place: int, manifest: Manifest) -> None:
+        """Give a layer its place among the others, and its manifest another name."""
+        told = manifest.to_json()
+        self._database.run(
+            "UPDATE layers SET place = ?1, manifest = ?2 WHERE id = ?3 AND (place != ?1 OR manifest != ?2)",
+            *(place, told, layer),
+        )
+
+    def drop_layer(self, layer: int) -> None:
+        """Forget a layer and all that it keeps."""
+        self._database.run(f"DROP TABLE {layer_table(layer)}")
+        self._database.run("DELETE FROM layers WHERE id = ?", layer)
 
     def note(self, key: str, text: str) -> None:
         """Keep a text under a name."""
@@ -147,6 +175,15 @@ class Catalogue:
         """The text that was kept under a name."""
         value = self._meta(key)
         return value if isinstance(value, str) else None
+
+    def forget(self, key: str) -> None:
+        """Keep no text under a name any more."""
+        self._database.run("DELETE FROM meta WHERE key = ?", key)
+
+    def notes(self, prefix: str) -> list[str]:
+        """All texts that are kept under names that begin so."""
+        rows = self._database.rows("SELECT value FROM meta WHERE substr(key, 1, ?) = ?", len(prefix), prefix)
+        return [value for (value,) in rows if isinstance(value, str)]
 
     @contextmanager
     def change(self) -> Iterator[None]:
@@ -223,14 +260,22 @@ class Catalogue:
         )
         return Picture(rows[0][0], rows[0][1], Stamp(*rows[0][2:])) if rows else None
 
-    def content(self, sha256: bytes) -> Content | None:
-        """Give what is known of a content, wherever it lies."""
-        rows = self._database.rows(
-            "SELECT sha256, width, height, code FROM pictures JOIN vectors ON picture = id "
-            "WHERE sha256 = ? AND typeof(code) = 'blob' LIMIT 1",
-            sha256,
-        )
-        return Content(*rows[0]) if rows else None
+    def content(self, sha256: bytes, layers: Iterable[int]) -> Content | None:
+        """Give what is known of a content, wherever it lies; of some layers that may be nothing."""
+        rows = self._database.rows("SELECT width, height FROM pictures WHERE sha256 = ? LIMIT 1", sha256)
+        if not rows:
+            return None
+        codes = {}
+        for layer in layers:
+            held = self._database.rows(
+                f"SELECT code, checksum FROM pictures JOIN {layer_table(layer)} ON picture = id "
+                "WHERE sha256 = ?",
+                sha256,
+            )
+            if sound := [code for code, checksum in held if intact(code, checksum)]:
+                codes[layer] = sound[0]
+        [(width, height)] = rows
+        return Content(sha256, width, height, codes)
 
     def holders(self, sha256: bytes) -> list[tuple[int, str]]:
         """Ids and absolute paths of the first 256 pictures with a content."""
@@ -321,15 +366,22 @@ class Catalogue:
             ]
 
     def insert(self, place: Place, stamp: Stamp, content: Content, *, id: int | None = None) -> int:
-        """Add a picture and its vector; give its id, which is a new one if none is given."""
+        """Add a picture and what layers keep of it; give its id, which is a new one if none is given."""
         picture = self._database.run(
             "INSERT INTO pictures (id, root, path, sha256, size, mtime_ns, ctime_ns, width, height) "
             "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             *(id, place.root, place.path, content.sha256),
             *(stamp.size, stamp.mtime_ns, stamp.ctime_ns, content.width, content.height),
         )
-        self._database.run("INSERT INTO vectors VALUES (?, ?)", picture, content.code)
+        self.store(picture, content.codes)
         return picture
+
+    def store(self, picture: int, codes: Mapping[int, bytes]) -> None:
+        """Keep what layers have made of a picture, in place of what they had."""
+        for layer, code in codes.items():
+            self._database.run(
+                f"INSERT OR REPLACE INTO {layer_table(layer)} VALUES (?, ?, ?)", picture, code, crc32(code)
+            )
 
     def replace(self, picture: int, stamp: Stamp, content: Content) -> None:
         """Give a picture, whose file changed, its new content."""
@@ -337,7 +389,7 @@ class Catalogue:
             "UPDATE pictures SET sha256 = ?, width = ?, height = ? WHERE id = ?",
             *(content.sha256, content.width, content.height, picture),
         )
-        self._database.run("INSERT OR REPLACE INTO vectors VALUES (?, ?)", picture, content.code)
+        self.store(picture, content.codes)
         self.touch(picture, stamp)
 
     def touch(self, picture: int, stamp: Stamp) -> None:
@@ -355,40 +407,53 @@ class Catalogue:
         self.touch(picture, stamp)
 
     def delete(self, pictures: Collection[int]) -> int:
-        """Forget pictures and their vectors; give how many."""
+        """Forget pictures and what layers keep of them; give how many."""
         for picture in pictures:
             self._database.run("DELETE FROM pictures WHERE id = ?", picture)
         return len(pictures)
 
-    # --- vectors ---
+    # --- what layers keep ---
 
-    def codes(self) -> Iterator[Rows]:
-        """Picture ids and codes, by id, in blocks that are all of one moment."""
-        return self._database.blocks("SELECT picture, code FROM vectors ORDER BY picture")
+    def codes(self, layer: int) -> Iterator[list[tuple[int, object, bool]]]:
+        """Picture ids, what a layer keeps of them, and whether that is what was written.
 
-    def code_of(self, picture: int) -> bytes | None:
-        """The code of one picture, as it is stored."""
-        rows = self._database.rows("SELECT code FROM vectors WHERE picture = ?", picture)
-        return rows[0][0] if rows else None
+        By id, in blocks that are all of one moment.
+        """
+        rows = f"SELECT picture, code, {self._checksum} FROM {layer_table(layer)} ORDER BY picture"
+        for block in self._database.blocks(rows):
+            yield [(picture, code, intact(code, checksum)) for picture, code, checksum in block]
+
+    def code_of(self, layer: int, picture: int) -> bytes | None:
+        """What a layer keeps of one picture; None where that is nothing, or not what was written."""
+        rows = self._database.rows(
+            f"SELECT code, {self._checksum} FROM {layer_table(layer)} WHERE picture = ?", picture
+        )
+        return rows[0][0] if rows and intact(*rows[0]) else None
+
+    @property
+    def _checksum(self) -> str:
+        """The column, which version 1 had not."""
+        return "NULL" if self._database.version == 1 else "checksum"
 
     def size_of(self, picture: int) -> tuple[int, int] | None:
         """Width and height of one picture."""
         rows = self._database.rows("SELECT width, height FROM pictures WHERE id = ?", picture)
         return (int(rows[0][0]), int(rows[0][1])) if rows else None
 
-    def described(self) -> IntArray:
-        """Ids of all pictures that have a code, rising, int64 ``(n,)``."""
-        rows = self._database.rows("SELECT picture FROM vectors ORDER BY picture")
+    def described(self, layer: int) -> IntArray:
+        """Ids of all pictures that a layer keeps something of, rising, int64 ``(n,)``."""
+        rows = self._database.rows(f"SELECT picture FROM {layer_table(layer)} ORDER BY picture")
         return np.fromiter((row for (row,) in rows), np.int64, len(rows))
 
-    def code_count(self) -> int:
-        """How many vectors there are."""
-        return int(self._database.rows("SELECT count(*) FROM vectors")[0][0])
+    def code_count(self, layer: int) -> int:
+        """Of how many pictures a layer keeps something."""
+        return int(self._database.rows(f"SELECT count(*) FROM {layer_table(layer)}")[0][0])
 
-    def unpaired(self) -> tuple[list[int], list[int]]:
-        """Ids of pictures without a vector, and of vectors without a picture."""
-        bare = "SELECT id FROM pictures WHERE id NOT IN (SELECT picture FROM vectors)"
-        stray = "SELECT picture FROM vectors WHERE picture NOT IN (SELECT id FROM pictures)"
+    def unpaired(self, layer: int) -> tuple[list[int], list[int]]:
+        """Ids of pictures that a layer keeps nothing of, and ids of none that it keeps something of."""
+        table = layer_table(layer)
+        bare = f"SELECT id FROM pictures WHERE id NOT IN (SELECT picture FROM {table})"
+        stray = f"SELECT picture FROM {table} WHERE picture NOT IN (SELECT id FROM pictures)"
         return [row for (row,) in self._database.rows(bare)], [row for (row,) in self._database.rows(stray)]
 
     # --- failures ---
@@ -445,6 +510,11 @@ def _below(folder: Place | None) -> tuple[str, tuple[object, ...]]:
         return "WHERE root = ?", (folder.root,)
     first = folder.path.rstrip(b"/")  # of the names that begin with it, 0 is what follows / in ASCII
     return "WHERE root = ? AND path >= ? AND path < ?", (folder.root, first + b"/", first + b"0")
+
+
+def intact(code: object, checksum: int | None) -> bool:
+    """Whether what is stored is what was written, as far as that is known: version 1 kept no checksums."""
+    return isinstance(code, bytes) and checksum in (None, crc32(code))
 
 
 def relative(path: str, folder: str) -> str:

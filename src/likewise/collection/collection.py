@@ -3,81 +3,54 @@
 from __future__ import annotations
 
 import os
-import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from threading import RLock
 from types import TracebackType
-from typing import cast
+from typing import Any
 
-from likewise.assets import replacing
 from likewise.collection import belongings
-from likewise.collection.asking import Corners, Query, corners, whole
-from likewise.collection.belongings import CATALOGUE, LOCK, UPLOADS, VOCABULARY
+from likewise.collection.belongings import CATALOGUE, LOCK, UPLOADS
 from likewise.collection.catalogue import Catalogue, Entry, Failure, Place
-from likewise.collection.codes import Code
-from likewise.collection.describing import (
-    AnyDescriber,
-    DescriberFactory,
-    MapDescriber,
-    WordsFactory,
-    open_extractor,
-    open_words,
-    recipe_of,
-)
+from likewise.collection.describing import DescriberFactory, Describers, open_extractor, open_words
 from likewise.collection.indexing import Indexing
+from likewise.collection.layer import Layer, PatchMatches, Sources
+from likewise.collection.layers import LayerSet, fit, ready, vector_layer
 from likewise.collection.lock import writing
+from likewise.collection.query import Corners, Query, QueryPicture, whole
 from likewise.collection.removal import Removed, put_back, take_out
 from likewise.collection.reports import AddReport, Comparison, Info, Pictures, VerifyReport
-from likewise.collection.searching import Searcher, path_of, staged
-from likewise.collection.segments import Segments
+from likewise.collection.searching import Searcher, staged
 from likewise.collection.selecting import named
-from likewise.collection.sketches import PatchMatches, SketchSearcher
-from likewise.collection.snapshot import Snapshot
 from likewise.collection.tasks import Options, Prune
+from likewise.collection.vector_layer import VectorIndex, pictures
 from likewise.collection.verify import verify
 from likewise.collection.walk import resolve
 from likewise.descriptors.manifest import Manifest
 from likewise.engines import cores
 from likewise.errors import CollectionNotFound, ManifestMismatch, StorageError, UsageError
-from likewise.inspection.explain import Explanation, check, explain
-from likewise.ranking.exact import Metric
+from likewise.inspection.explain import Explanation
 from likewise.ranking.stages import Stage
 from likewise.recipes.recipe import LayerRecipe, Recipe, as_recipe
-from likewise.types import CropScale, FloatArray, Hit, IntArray, ProgressCallback
-from likewise.words.extractor import WordsExtractor
-from likewise.words.layers import Layers
-from likewise.words.recipe import WordsRecipe
-from likewise.words.vocabulary import recipe_vocabulary
+from likewise.types import CropScale, FloatArray, Hits, IntArray, ProgressCallback
 
 
 class Collection:
-    """A folder that holds the vectors of pictures, which lie wherever they lie.
+    """A folder that holds what layers keep of pictures, which lie wherever they lie.
 
     Made by `open`. Any number of processes may search while one adds; threads may share one object. Use it
     as a context manager, or `close` it.
     """
 
     def __init__(
-        self,
-        path: Path,
-        *,
-        recipe: LayerRecipe | None,
-        precision: str | None,
-        factory: DescriberFactory,
-        words_factory: WordsFactory,
+        self, path: Path, *, recipe: Recipe | None, precision: str | None, describers: Describers
     ) -> None:
         self.path = path
-        self._recipe, self._precision = recipe, precision
-        self._factory, self._words_factory = factory, words_factory
-        self._describer: AnyDescriber | None = None
-        self._streams = 0
+        self._recipe, self._precision, self._describers = recipe, precision, describers
         self._catalogue: Catalogue | None = None
-        self._snapshot: Snapshot | None = None
-        self._layers: tuple[int, Layers] | None = None
+        self._loaded: dict[int, tuple[int, Any]] = {}
         self._lock = RLock()
         self._attach()
 
@@ -113,17 +86,22 @@ class Collection:
         CollectionDamaged, CollectionError
             When what lies there cannot be read, or was written by a newer version.
         """
-        wanted = None if recipe is None else as_recipe(recipe).layers[0]
-        factory = extractor_factory or partial(open_extractor, engine=engine, device=device)
-        words = partial(open_words, engine=engine, device=device)
-        return cls(Path(path), recipe=wanted, precision=precision, factory=factory, words_factory=words)
+        factories = {
+            "vector": extractor_factory or partial(open_extractor, engine=engine, device=device),
+            "words": partial(open_words, engine=engine, device=device),
+        }
+        wanted = None if recipe is None else as_recipe(recipe)
+        describers = Describers(str(path), factories, precision)
+        return cls(Path(path), recipe=wanted, precision=precision, describers=describers)
 
     def close(self) -> None:
         """Let go of the catalogue and of the vectors in memory."""
         with self._lock:
             if self._catalogue:
                 self._catalogue.close()
-            self._catalogue = self._snapshot = self._describer = self._layers = None
+            self._catalogue = None
+            self._loaded.clear()
+            self._describers.close()
 
     def __enter__(self) -> Collection:
         return self
@@ -147,23 +125,14 @@ class Collection:
 
     @property
     def manifest(self) -> Manifest:
-        """How its vectors were made."""
-        return self._ready().manifest
+        """How its vectors were made, or its first layer where none makes a vector."""
+        layers = self._layers().layers
+        return next((layer for layer in layers if layer.recipe in self.recipe.vectors), layers[0]).manifest
 
     @property
     def recipe(self) -> Recipe:
         """What describes its pictures."""
-        return Recipe.of(self._layer)
-
-    @property
-    def _layer(self) -> LayerRecipe:
-        catalogue, wanted = self._catalogue, self._recipe
-        if not catalogue:
-            return wanted or as_recipe("default").layers[0]
-        own = recipe_of(catalogue.manifest, self.path)
-        if isinstance(own, WordsRecipe) and isinstance(wanted, WordsRecipe):
-            return replace(wanted, vocabulary=own.vocabulary)  # alike in all but how it asks and scores
-        return own
+        return self._layers().recipe if self._catalogue else self._recipe or as_recipe("default")
 
     # --- changing ---
 
@@ -211,41 +180,42 @@ class Collection:
             When the disk is full or cannot be written.
         """
         paths = resolve(sources, known=self._knows if prune else None)
-        if isinstance(self._recipe, WordsRecipe) and not (self.exists or self._recipe.vocabulary):
-            from likewise.evaluation.vocabularies import default_vocabulary  # loads scikit-learn
-
-            file = default_vocabulary(self._recipe, progress=progress)
-            self._recipe = self._recipe.with_vocabulary(file)
-        threads = cores()
+        recipe, threads = ready(self.recipe, progress), cores()
+        for layer in self._layers().missing if self.exists else recipe.layers:
+            self._describers.open(layer, None, threads)  # what cannot be described leaves nothing behind
         bounds = None if inside is None else os.path.realpath(inside)
-        options = Options(prune, retry, checksum, max_pixels, bounds)
-        manifest = None if self.exists else self._describe_with(threads).manifest
         with self._writing() as catalogue:
-            if manifest and not catalogue.is_signed:
-                self._keep_vocabulary()
-                with catalogue.change():
-                    catalogue.sign(manifest)
-            elif manifest:  # somebody else made it meanwhile: ours has to be checked against it
-                self._describer = None
-            self._attach()
-            if self._precision not in (None, self.manifest.precision):
-                raise ManifestMismatch(
-                    f"{self.path} was made with precision {self.manifest.precision}, not {self._precision}: "
-                    "leave the precision out to use its own, or index into a new collection"
-                )
-            segments = self._segments()
+            layers = self._fitted(catalogue, recipe)
             run = Indexing(
-                *(catalogue, self.path / CATALOGUE, lambda: self._describe_with(threads), paths),
-                options=options,
+                catalogue,
+                self.path / CATALOGUE,
+                layers,
+                paths,
+                options=Options(prune, retry, checksum, max_pixels, bounds),
                 threads=threads,
                 progress=progress,
-                committed=segments.following(catalogue) if segments else None,
-                anew=segments is not None,
             )
-            report = run.run()
-            if segments:
-                segments.extend(catalogue)
-            return report
+            return run.run()
+
+    def _fitted(self, catalogue: Catalogue, recipe: Recipe) -> tuple[Layer, ...]:
+        """The layers of a recipe, those added that are missing, and others dropped if it was asked for."""
+        made = catalogue.is_signed
+        if made:
+            self._attach()  # somebody may have made it meanwhile, by another recipe
+        if self._recipe or not made:
+            with catalogue.change():
+                dropped = fit(catalogue, self.path, self._describers, recipe)
+            for layer in dropped:
+                layer.clear(catalogue)
+            self._attach()
+        layers = self._layers().layers
+        for precision in (layer.manifest.precision for layer in layers):
+            if self._precision not in (None, precision):
+                raise ManifestMismatch(
+                    f"{self.path} was made with precision {precision}, not {self._precision}: "
+                    "leave the precision out to use its own, or index into a new collection"
+                )
+        return layers
 
     def remove(self, *pictures: int | str | os.PathLike[str]) -> int:
         """Forget pictures, by id, path, folder or glob; their files stay, and indexing would add them again.
@@ -277,9 +247,10 @@ class Collection:
             return writer.delete(chosen) + len(failed)
 
     def optimise(self, progress: ProgressCallback | None = None) -> None:
-        """Make one segment a layer of a collection of visual words, without the pictures that are gone.
+        """Make what layers are searched by anew where that is faster, or where it is damaged.
 
-        Segments that are damaged are made again. A collection of vectors has none, and is left as it is.
+        Layers of visual words get one segment a tap, without the pictures that are gone. Vectors are left as
+        they are.
 
         Raises
         ------
@@ -288,10 +259,10 @@ class Collection:
         StorageError
             When the disk is full or cannot be written.
         """
-        self._ready()
-        if segments := self._segments():
-            with self._writing() as catalogue:
-                segments.optimise(catalogue, progress=progress)
+        layers = self._layers().layers
+        with self._writing() as catalogue:
+            for layer in layers:
+                layer.optimise(catalogue, progress=progress)
 
     def take_out(self, *pictures: int) -> list[Removed]:
         """Forget pictures by their ids, and give what `put_back` needs to have them again as they were.
@@ -313,53 +284,38 @@ class Collection:
 
     # --- searching ---
 
-    def describe(
-        self,
-        query: Query,
-        *,
-        box: Corners | None = None,
-        crop: CropScale = "whole",
-        max_pixels: int | None = None,
-    ) -> FloatArray:
-        """Give the vector that `search` would search for, shape ``(d,)``; parameters and errors as there."""
-        return self._vector_asker(max_pixels).vector(query, box=box, crop=crop)
-
     def search(
         self,
-        query: Query,
+        query: Query | QueryPicture,
         *,
         k: int = 20,
         box: Corners | None = None,
         crop: CropScale = "whole",
         under: str | os.PathLike[str] | None = None,
         then: Sequence[Stage | str] = (),
-        also: Sequence[Query] = (),
-        yes: Sequence[Query] = (),
-        no: Sequence[Query] = (),
+        also: Sequence[QueryPicture] = (),
+        yes: Sequence[QueryPicture] = (),
+        no: Sequence[QueryPicture] = (),
         scoring: Mapping[str, object] | None = None,
         max_pixels: int | None = None,
-    ) -> list[Hit]:
-        """Find the pictures most like a query, best first; every vector is compared.
+    ) -> Hits:
+        """Find the pictures most like a query, best first; every picture is compared.
 
         Parameters
         ----------
         query
-            A picture, the id of one in the collection (it finds itself first), or a vector of shape ``(d,)``.
-        box
-            Part of the picture to search for, in pixels of the upright original.
-        crop
-            How that part is resized: by the factor of its whole picture, or as a picture on its own.
+            A picture, the id of one in the collection (it finds itself first), a vector of shape ``(d,)``, or
+            all of a `Query` in one.
+        box, crop, also, yes, no
+            The other parts of a `Query`, where only its picture was given.
         under
             Search only in a folder, or where the path matches a glob (see `Selection`).
         then
             What follows the search, in this order: kinds of `likewise.ranking.stages`, with options where
-            others than the defaults are wanted, such as ``["expand:n=5", "localise"]``.
-        also
-            More pictures of the same thing; the mean of all vectors is searched for.
-        yes, no
-            Pictures that were judged: those to be found more of, and those to be found less of.
+            others than the defaults are wanted, such as ``["expand:n=5", "localise"]``. Each layer runs those
+            that it can.
         scoring
-            For a collection of visual words: options of `likewise.words.scoring.Scoring` and
+            For layers of visual words: options of `likewise.words.scoring.Scoring` and
             `likewise.words.fusion.Fusion` that are others than the recipe's, such as
             ``{"hamming": False, "layers": ["pooled"]}``.
         max_pixels
@@ -372,24 +328,28 @@ class Collection:
         BadPicture, BadBox, UsageError
             When the query cannot be used.
         ManifestMismatch
-            When the query would be described otherwise than the collection was.
+            When the query would be described otherwise than the collection was, or the recipe that it was
+            opened with has layers that the collection lacks.
         """
-        return self.asker(max_pixels, scoring).search(
-            query,
-            k=whole(k, "k"),
-            box=box,
-            crop=crop,
-            under=under,
-            stages=staged(then),
-            also=also,
-            yes=yes,
-            no=no,
-        )
+        asked = Query.of(query, box=box, crop=crop, also=also, yes=yes, no=no)
+        asker = self.asker(max_pixels, scoring)
+        return asker.search(asked, k=whole(k, "k"), under=under, stages=staged(then))
+
+    def describe(
+        self,
+        query: QueryPicture,
+        *,
+        box: Corners | None = None,
+        crop: CropScale = "whole",
+        max_pixels: int | None = None,
+    ) -> FloatArray:
+        """Give the vector of a query, shape ``(d,)``, by the first layer that makes one."""
+        return self._vector_index(max_pixels).ask(Query.of(query, box=box, crop=crop))
 
     def compare(
         self,
-        a: Query,
-        b: Query,
+        a: QueryPicture,
+        b: QueryPicture,
         *,
         box: Corners | None = None,
         crop: CropScale = "whole",
@@ -399,62 +359,55 @@ class Collection:
 
         ``box`` and ``crop`` concern ``a``.
         """
-        return self.asker(max_pixels).compare(a, b, box=box, crop=crop)
+        return self.asker(max_pixels).compare(Query.of(a, box=box, crop=crop), b)
 
     def explain(
         self,
-        a: Query,
-        b: Query,
+        a: QueryPicture,
+        b: QueryPicture,
         *,
         box: Corners | None = None,
         crop: CropScale = "whole",
+        layer: str | None = None,
         max_pixels: int | None = None,
     ) -> Explanation:
         """Share the similarity of two pictures out among their places; ``box`` and ``crop`` concern ``a``.
 
+        Parameters
+        ----------
+        layer
+            The layer that is asked, the first that can say by default.
+
         Raises
         ------
         BadPicture, BadBox, UsageError
-            When a query is no picture that can be read, or the recipe does not share out: see
+            When a query is no picture that can be read, or no layer shares out: see
             `likewise.inspection.explain.explain`.
         ManifestMismatch
             When the pictures would be described otherwise than the collection was.
         """
-        recipe = self._layer
-        if isinstance(recipe, WordsRecipe):
-            raise UsageError(f"{self.path} is a collection of visual words: ask for its matches instead")
-        check(recipe)
-        asker = self._vector_asker(max_pixels)
-        sources = [asker.source(query) for query in (a, b)]
-        describer = cast(MapDescriber, self._describe_with(1))
-        return explain(describer, *sources, box=corners(box), crop=crop, max_pixels=max_pixels)
+        return self.asker(max_pixels).explain(Query.of(a, box=box, crop=crop), b, layer)
 
     def matches(
         self,
-        a: Query,
-        b: Query,
+        a: QueryPicture,
+        b: QueryPicture,
         *,
         box: Corners | None = None,
         crop: CropScale = "whole",
+        layer: str | None = None,
         scoring: Mapping[str, object] | None = None,
         max_pixels: int | None = None,
     ) -> PatchMatches:
-        """Which patches of two pictures match, in a collection of visual words.
+        """Which places of two pictures match, by a layer of visual words.
 
-        ``box`` and ``crop`` concern ``a``.
-
-        Raises
-        ------
-        BadPicture, BadBox, UsageError
-            When a query is no picture that can be read, or the collection is one of vectors.
-        ManifestMismatch
-            When the pictures would be described otherwise than the collection was.
+        Parameters and errors as for `explain` and `search`.
         """
-        return self._words_asker(max_pixels, scoring).matches(a, b, box=box, crop=crop)
+        return self.asker(max_pixels, scoring).matches(Query.of(a, box=box, crop=crop), b, layer)
 
     def vectors(self) -> tuple[IntArray, FloatArray]:
         """Ids ``(n,)`` and vectors ``(n, d)`` of all pictures, by id; read-only, for searches share them."""
-        snapshot = self._vectors()
+        snapshot = self._vector_index().snapshot
         return snapshot.ids, snapshot.vectors
 
     def pictures(self, under: str | os.PathLike[str] | None = None) -> Pictures:
@@ -465,8 +418,8 @@ class Collection:
         UsageError
             When ``under`` names none.
         """
-        searcher = self._vector_asker(None)
-        return (searcher if under is None else searcher.under(under)).pictures()
+        index = self._vector_index()
+        return pictures(index if under is None else index.only(index.sources.under(under)))
 
     def path_of(self, picture: int) -> Path:
         """Where the file of a picture lies.
@@ -476,7 +429,7 @@ class Collection:
         UsageError
             When no picture has that id.
         """
-        return path_of(self._ready(), self.path, picture)
+        return Sources(self.path, self._ready()).path_of(picture)
 
     # --- telling ---
 
@@ -528,15 +481,17 @@ class Collection:
 
     def info(self) -> Info:
         """Give the collection in a few numbers."""
-        return Info.of(self.path, self._ready(), self._layer)
+        layers = self._layers()
+        return Info.of(self.path, self._ready(), layers.recipe.name, layers.layers)
 
     def failures(self) -> list[Failure]:
         """Files that could not be indexed, and why."""
         return self._ready().failures()
 
     def verify(self, progress: ProgressCallback | None = None) -> VerifyReport:
-        """Check catalogue, manifest, vectors or sketches, segments, and that pictures' files are there."""
-        return verify(self._ready(), self.manifest, self._layer, self.path, progress)
+        """Check the catalogue, all that every layer keeps, and that pictures' files are there."""
+        catalogue = self._ready()
+        return verify(catalogue, LayerSet.of(catalogue, self.path, self._describers).layers, progress)
 
     # --- within ---
 
@@ -556,16 +511,11 @@ class Collection:
             catalogue.close()
             return
         self._catalogue = catalogue
-        wanted, own = self._recipe, recipe_of(catalogue.manifest, self.path)
-        if isinstance(wanted, WordsRecipe) and isinstance(own, WordsRecipe) and not wanted.vocabulary:
-            wanted = replace(wanted, vocabulary=own.vocabulary)
-        if wanted and wanted.hash != catalogue.manifest.recipe_hash:
-            difference = Recipe.of(own).difference(Recipe.of(wanted))
+        try:
+            self._layers()
+        except ManifestMismatch:
             self.close()
-            raise ManifestMismatch(
-                f"{self.path} was made by another recipe ({difference}); "
-                "leave the recipe out to use its own, or index into a new collection"
-            )
+            raise
 
     def _ready(self) -> Catalogue:
         with self._lock:
@@ -590,79 +540,35 @@ class Collection:
         with writing(self.path / LOCK), closing(Catalogue.writer(file)) as catalogue:
             yield catalogue
 
-    def _describe_with(self, streams: int) -> AnyDescriber:
-        """Give what describes pictures, for so many threads at once, checked against the manifest."""
-        with self._lock:
-            if self._describer is None or self._streams < streams:
-                manifest = self._catalogue and self._catalogue.manifest
-                precision = self._precision or (manifest.precision if manifest else "f32")
-                describer = self._made(precision, streams)
-                if manifest and (difference := manifest.difference(describer.manifest)):
-                    raise ManifestMismatch(f"{self.path} was made another way: {difference}")
-                self._describer, self._streams = describer, streams
-            return self._describer
+    def _layers(self) -> LayerSet:
+        """The layers that are asked."""
+        return LayerSet.of(self._ready(), self.path, self._describers, self._recipe)
 
-    def _made(self, precision: str, streams: int) -> AnyDescriber:
-        recipe = self._layer
-        if isinstance(recipe, WordsRecipe):
-            return self._words_factory(recipe, precision=precision, streams=streams)
-        return self._factory(recipe, precision=precision, streams=streams)
-
-    def _keep_vocabulary(self) -> None:
-        """Copy the vocabulary of the recipe beside the catalogue."""
-        if isinstance(self._recipe, WordsRecipe):
-            with replacing(self.path / VOCABULARY) as draft:
-                shutil.copyfile(str(self._recipe.vocabulary["file"]), draft)
-
-    def _segments(self) -> Segments | None:
-        """The segments of a collection of visual words."""
-        recipe = self._layer
-        if not isinstance(recipe, WordsRecipe):
-            return None
-        return Segments(self.path, recipe_vocabulary(recipe).sizes)
-
-    def asker(
-        self, max_pixels: int | None = None, scoring: Mapping[str, object] | None = None
-    ) -> Searcher | SketchSearcher:
+    def asker(self, max_pixels: int | None = None, scoring: Mapping[str, object] | None = None) -> Searcher:
         """One moment of the collection, ready to be asked; parameters as for `search`."""
-        self._ready()
-        if isinstance(self._layer, WordsRecipe):
-            return self._words_asker(max_pixels, scoring)
-        if scoring:
+        layers = self._layers()
+        layers.complete(self.path)
+        if scoring and not layers.recipe.words:
             raise UsageError(f"scoring is for visual words, and {self.path} is a collection of vectors")
-        return self._vector_asker(max_pixels)
+        recipe = layers.recipe.scored(scoring or {})
+        sources = Sources(self.path, self._ready(), max_pixels)
+        indexes = (
+            layer.open(self._load(layer), sources, asked)
+            for layer, asked in zip(layers.layers, recipe.layers, strict=True)
+        )
+        return Searcher(sources, tuple(indexes))
 
-    def _vector_asker(self, max_pixels: int | None) -> Searcher:
-        describer = cast(Callable[[], MapDescriber], partial(self._describe_with, 1))
-        return Searcher(self.path, self._ready(), self._vectors(), describer, max_pixels)
+    def _vector_index(self, max_pixels: int | None = None) -> VectorIndex:
+        layer = vector_layer(self._layers(), self.path)
+        return layer.open(self._load(layer), Sources(self.path, self._ready(), max_pixels), layer.recipe)
 
-    def _words_asker(self, max_pixels: int | None, scoring: Mapping[str, object] | None) -> SketchSearcher:
-        catalogue, layers = self._ready(), self._words()
-        layers = replace(layers, recipe=layers.recipe.scored(scoring or {}))
-        extractor = cast(Callable[[], WordsExtractor], partial(self._describe_with, 1))
-        vocabulary = recipe_vocabulary(layers.recipe)
-        return SketchSearcher(self.path, catalogue, layers, vocabulary, extractor, max_pixels)
-
-    def _words(self) -> Layers:
+    def _load(self, layer: Layer) -> Any:
+        """What a layer is searched by, read again when the catalogue has moved on."""
         with self._lock:
-            catalogue, recipe, segments = self._ready(), self._layer, self._segments()
-            if self._layers is None or self._layers[0] != catalogue.generation:
-                if not isinstance(recipe, WordsRecipe) or segments is None:
-                    raise UsageError(f"{self.path} is a collection of vectors, not of visual words")
-                generation, indexes = segments.load(catalogue)
-                self._layers = generation, Layers(recipe, indexes, recipe_vocabulary(recipe).scales)
-            return self._layers[1]
-
-    def _vectors(self) -> Snapshot:
-        with self._lock:
-            catalogue, recipe = self._ready(), self._layer
-            if isinstance(recipe, WordsRecipe):
-                raise UsageError(
-                    f"{self.path} is a collection of visual words, which has no vectors: index the pictures "
-                    "with another recipe for this"
-                )
-            if self._snapshot is None or self._snapshot.generation != catalogue.generation:
-                metric: Metric = "l2" if recipe.distance == "l2" else "dot"
-                code = Code.of(recipe, self.manifest.dimensions)
-                self._snapshot = Snapshot.load(catalogue, code, metric)
-            return self._snapshot
+            catalogue = self._ready()
+            held = self._loaded.get(layer.id)
+            if held is None or held[0] != catalogue.generation:
+                generation, loaded = layer.load(catalogue)
+                self._loaded[layer.id] = generation, loaded
+                return loaded
+            return held[1]

@@ -26,10 +26,10 @@ def compare(a: FloatArray, b: FloatArray, snapshot: Snapshot, *, own: list[int])
         Ids of the two pictures in the collection, which do not compete for the rank.
     """
     metric = snapshot.metric
-    similarity = float(_scores(a[np.newaxis], b[np.newaxis], metric)[0])
+    similarity = float(scores(a[np.newaxis], b[np.newaxis], metric)[0])
     pairs = _sample(snapshot)
-    all_scores = snapshot.vectors @ a if metric == "dot" else _scores(snapshot.vectors, a[np.newaxis], metric)
-    others = all_scores[~np.isin(snapshot.ids, own)]
+    against_all = snapshot.vectors @ a if metric == "dot" else scores(snapshot.vectors, a[np.newaxis], metric)
+    others = against_all[~np.isin(snapshot.ids, own)]
     return Comparison(
         similarity,
         dict(zip(SHARES, np.quantile(pairs, SHARES).tolist(), strict=True)) if len(pairs) else {},
@@ -43,7 +43,7 @@ def _sample(snapshot: Snapshot) -> FloatArray:
     left, right = _pairs(len(snapshot.ids))
     vectors, step = snapshot.vectors, 1000
     blocks = [
-        _scores(vectors[left[at : at + step]], vectors[right[at : at + step]], snapshot.metric)
+        scores(vectors[left[at : at + step]], vectors[right[at : at + step]], snapshot.metric)
         for at in range(0, len(left), step)
     ]
     return np.concatenate(blocks) if blocks else np.empty(0, np.float32)
@@ -58,7 +58,7 @@ def _pairs(count: int) -> tuple[IntArray, IntArray]:
     return left, (left + chance.integers(1, count, size=PAIRS)) % count
 
 
-def _scores(a: FloatArray, b: FloatArray, metric: Metric) -> FloatArray:
+def scores(a: FloatArray, b: FloatArray, metric: Metric) -> FloatArray:
     """Score row by row, as `likewise.ranking.exact.search` does."""
     scores: FloatArray = -np.linalg.norm(a - b, axis=1) if metric == "l2" else (a * b).sum(axis=1)
     return scores

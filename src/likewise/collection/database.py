@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import zlib
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from threading import RLock
 from typing import Any, TypeAlias
@@ -23,8 +24,11 @@ from likewise.errors import (
 APPLICATION = 0x6C696B65
 """``like``: SQLite's application_id, which tells a catalogue from other files."""
 
-VERSION = 1
-"""SQLite's user_version: of the tables below."""
+VERSION = 2
+"""SQLite's user_version: of the tables below.
+
+Version 1 had one layer, whose manifest was in ``meta`` and whose rows had no checksum.
+"""
 
 Rows: TypeAlias = list[tuple[Any, ...]]
 
@@ -47,8 +51,8 @@ TABLES = (
         size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, ctime_ns INTEGER NOT NULL,
         width INTEGER NOT NULL, height INTEGER NOT NULL,
         UNIQUE (root, path))""",
-    """CREATE TABLE vectors (
-        picture INTEGER PRIMARY KEY REFERENCES pictures (id) ON DELETE CASCADE, code BLOB NOT NULL)""",
+    """CREATE TABLE layers (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, place INTEGER NOT NULL, manifest TEXT NOT NULL)""",
     """CREATE TABLE failures (
         root INTEGER NOT NULL REFERENCES roots (id), path BLOB NOT NULL,
         reason TEXT NOT NULL, message TEXT NOT NULL,
@@ -56,12 +60,46 @@ TABLES = (
         PRIMARY KEY (root, path)) WITHOUT ROWID""",
 )
 
+
+def layer_table(layer: int) -> str:
+    """The table of what a layer keeps of each picture.
+
+    The first is called as the only one of version 1 was: bringing a collection up moves nothing, and readers
+    that have it open go on.
+    """
+    return "vectors" if layer == 1 else f"vectors_{int(layer)}"
+
+
+def layer_schema(layer: int) -> str:
+    """How that table is made; the checksum is the CRC-32 of the code."""
+    columns = "picture INTEGER PRIMARY KEY REFERENCES pictures (id) ON DELETE CASCADE"
+    return _strict(
+        f"CREATE TABLE {layer_table(layer)} ({columns}, code BLOB NOT NULL, checksum INTEGER NOT NULL)"
+    )
+
+
+def crc32(code: object) -> int | None:
+    """The checksum of what was stored; None of what is no blob."""
+    return zlib.crc32(code) if isinstance(code, bytes) else None
+
+
 SCHEMA = (
     *(_strict(table) for table in TABLES),
     "CREATE INDEX pictures_by_content ON pictures (sha256)",
     f"PRAGMA application_id = {APPLICATION}",
     f"PRAGMA user_version = {VERSION}",
 )
+
+UPGRADE = (
+    _strict(next(table for table in TABLES if table.startswith("CREATE TABLE layers"))),
+    "INSERT INTO layers (id, place, manifest) SELECT 1, 0, value FROM meta WHERE key = 'manifest'",
+    "DELETE FROM meta WHERE key = 'manifest'",
+    # Not "NOT NULL": a damaged row is something else than bytes, and has no checksum.
+    "ALTER TABLE vectors ADD COLUMN checksum INTEGER",
+    "UPDATE vectors SET checksum = crc32(code)",
+    f"PRAGMA user_version = {VERSION}",
+)
+"""From version 1; nothing is described again."""
 
 
 class Database:
@@ -121,19 +159,19 @@ class Database:
                 "wal_autocheckpoint = 256",  # a log of 16 MiB; the usual 1000 pages would be 64
             ):
                 database.rows(f"PRAGMA {pragma}")
-            if database._state() == "new":
-                with database.transaction():
-                    for statement in SCHEMA:
-                        database.run(statement)
+            statements = {"new": SCHEMA, "old": UPGRADE}.get(database._state(), ())
+            with database.transaction() if statements else nullcontext():
+                for statement in statements:
+                    database.run(statement)
         except LikewiseError:
             database.close()
             raise
         return database
 
     def _state(self) -> str:
-        """Tell ``ready`` from ``new``, and refuse everything else."""
+        """Tell ``ready`` from ``new`` and from ``old``, and refuse everything else."""
         [(application,)] = self.rows("PRAGMA application_id")
-        [(version,)] = self.rows("PRAGMA user_version")
+        version = self.version
         [(tables,)] = self.rows("SELECT count(*) FROM sqlite_master")
         if application == 0 and tables == 0:
             return "new"
@@ -144,7 +182,13 @@ class Database:
                 f"{self.path.parent} was written by a newer likewise (format {version}, this one reads "
                 f"{VERSION}): upgrade likewise"
             )
-        return "ready"
+        return "ready" if version == VERSION else "old"
+
+    @property
+    def version(self) -> int:
+        """Of its tables; a writer may bring them up while a reader has them open."""
+        [(version,)] = self.rows("PRAGMA user_version")
+        return int(version)
 
     def rows(self, statement: str, *values: Any) -> Rows:
         """Run a query and give all of its rows."""
@@ -221,13 +265,15 @@ class Database:
 
 def _connect(path: Path, mode: str) -> sqlite3.Connection:
     with translated(path):
-        return sqlite3.connect(
+        connection = sqlite3.connect(
             f"file:{quote(os.fsencode(path.absolute()))}?mode={mode}",
             uri=True,
             timeout=30,
             isolation_level=None,  # transactions are begun by name
             check_same_thread=False,  # SQLite locks each connection by itself
         )
+        connection.create_function("crc32", 1, crc32, deterministic=True)
+        return connection
 
 
 def _is_settled(path: Path) -> bool:

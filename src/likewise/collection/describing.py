@@ -1,19 +1,16 @@
-"""What the collection asks of whatever turns pictures into vectors."""
+"""What the collection asks of whatever describes pictures, and how that is opened."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
-from functools import cache
-from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from collections.abc import Callable, Mapping, Sequence
+from threading import RLock
+from typing import TYPE_CHECKING, Any, Protocol
 
-from likewise.collection.belongings import VOCABULARY
 from likewise.descriptors.manifest import Manifest
 from likewise.descriptors.recipe import VectorRecipe
-from likewise.errors import CollectionDamaged, UsageError
+from likewise.errors import ManifestMismatch
 from likewise.pictures import Loaded, Source
-from likewise.recipes.recipe import LayerRecipe, parse_recipe
+from likewise.recipes.recipe import LayerRecipe
 from likewise.types import Box, CropScale, FloatArray
 from likewise.words.recipe import WordsRecipe
 
@@ -57,21 +54,11 @@ class MapDescriber(Describer, Protocol):
         """Give each picture's maps ``(c, h, w)`` at one of the scales, one a part of the recipe."""
 
 
-AnyDescriber: TypeAlias = "Describer | WordsExtractor"
-
-
 class DescriberFactory(Protocol):
-    """Makes a describer when the first picture needs one."""
+    """Makes what describes pictures for a layer of one kind, when the first picture needs it."""
 
-    def __call__(self, recipe: VectorRecipe, *, precision: str, streams: int) -> MapDescriber:
-        """Make one whose `Describer.describe` will be called by ``streams`` threads at once."""
-
-
-class WordsFactory(Protocol):
-    """The same for a recipe of visual words."""
-
-    def __call__(self, recipe: WordsRecipe, *, precision: str, streams: int) -> WordsExtractor:
-        """Make one whose `WordsExtractor.describe` will be called by ``streams`` threads at once."""
+    def __call__(self, recipe: Any, *, precision: str, streams: int) -> Any:
+        """Make one that will be called by ``streams`` threads at once."""
 
 
 def open_extractor(
@@ -94,24 +81,45 @@ def open_words(
     return WordsExtractor(recipe, engine=engine, device=device, precision=precision, streams=streams)
 
 
-def recipe_of(manifest: Manifest, path: Path) -> LayerRecipe:
-    """The recipe that a collection's pictures were described by; its vocabulary is the collection's own copy.
+class Describers:
+    """What describes pictures for the layers of a collection, opened when it is needed and kept.
 
-    Raises
-    ------
-    CollectionDamaged
-        When its manifest holds none.
+    Parameters
+    ----------
+    name
+        Of the collection, for messages.
+    factories
+        What makes them, by kind of layer.
+    precision
+        The numbers that networks are run in; those of a layer's manifest for None, ``f32`` where it has none.
     """
-    recipe = _parsed(manifest.recipe, str(path))
-    if isinstance(recipe, WordsRecipe):
-        copy = {**recipe.vocabulary, "file": str((path / VOCABULARY).absolute())}
-        return replace(recipe, vocabulary=copy)
-    return recipe
 
+    def __init__(
+        self, name: str, factories: Mapping[str, Callable[..., Any]], precision: str | None = None
+    ) -> None:
+        self._name, self._factories, self._precision = name, factories, precision
+        self._made: dict[str, tuple[int, Any]] = {}
+        self._lock = RLock()
 
-@cache
-def _parsed(toml: str, path: str) -> LayerRecipe:
-    try:
-        return parse_recipe(toml, origin=f"the manifest of {path}").layers[0]
-    except UsageError as error:
-        raise CollectionDamaged(f"{error}; restore the collection from a copy, or index again") from error
+    def open(self, recipe: LayerRecipe, manifest: Manifest | None, streams: int) -> Any:
+        """What describes pictures by a recipe, for so many threads at once.
+
+        Raises
+        ------
+        ManifestMismatch
+            When it makes something else than the manifest says.
+        """
+        with self._lock:
+            ready, describer = self._made.get(recipe.hash, (0, None))
+            if ready < streams:
+                precision = self._precision or (manifest.precision if manifest else "f32")
+                describer = self._factories[recipe.kind](recipe, precision=precision, streams=streams)
+                if manifest and (difference := manifest.difference(describer.manifest)):
+                    raise ManifestMismatch(f"{self._name} was made another way: {difference}")
+                self._made[recipe.hash] = streams, describer
+            return describer
+
+    def close(self) -> None:
+        """Let go of them."""
+        with self._lock:
+            self._made.clear()

@@ -12,26 +12,35 @@ import hashlib
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from threading import Lock, Thread
-from typing import Any
+from typing import Any, TypeAlias
 
 from likewise.collection.belt import Belt, Cancelled
 from likewise.collection.catalogue import Catalogue, Content, storable
-from likewise.collection.describing import AnyDescriber
+from likewise.collection.layer import Layer
 from likewise.collection.pace import Pace
 from likewise.collection.reach import concerned, note_reach, out_of_reach
 from likewise.collection.reports import AddReport
-from likewise.collection.tasks import Options, Outcome, Task, gone, overcome, plan, settle
+from likewise.collection.tasks import (
+    Lacking,
+    Options,
+    Outcome,
+    Task,
+    Verdict,
+    gone,
+    lacking,
+    overcome,
+    plan,
+    settle,
+)
 from likewise.collection.walk import Stamp, unreadable
-from likewise.collection.writing import Writer, writer
 from likewise.errors import BadPicture
 from likewise.pictures import Loaded
-from likewise.pictures.decode import GIVEN
+from likewise.pictures.decode import GIVEN, opened
 from likewise.types import Progress, ProgressCallback
 
 AHEAD = 32 << 20
@@ -43,16 +52,31 @@ BUCKET = 16
 BUCKET_BYTES = 16 << 20
 """Bytes of pictures described together at most, but for one that is larger."""
 
+WAITING = 2000
+"""Files that may be committed before layers bring what they are searched by up to the catalogue."""
+
 AT_ONCE = 256 << 20
 """Files above this many bytes are hashed in passing instead of being held in memory."""
 
 
+Encode: TypeAlias = Callable[[Sequence[Loaded]], list[bytes | BadPicture]]
+
+
 @dataclass(frozen=True)
 class _Job:
-    """A decoded picture on its way through the network."""
+    """A decoded picture on its way through the layers that have not described it.
+
+    Attributes
+    ----------
+    content
+        What is known of it already.
+    loaded
+        By the numbers of those layers.
+    """
 
     task: Task
-    loaded: Loaded
+    content: Content
+    loaded: Mapping[int, Loaded]
 
 
 class Indexing:
@@ -62,33 +86,30 @@ class Indexing:
     ----------
     catalogue, path
         Open for writing, and its file, which the other threads open for reading.
-    open_describer
-        Called when, and only when, there is a file to look into.
+    layers
+        Those that are to describe every picture; opened when, and only when, there is a file to look into.
     sources
         Real absolute paths of folders and files; those that are gone are only forgotten.
     threads
         How many read, and how many describe, at once.
-    committed
-        Called after each commit, in the calling thread, with how many files it concerned.
-    anew
-        Give pictures whose content changed new ids.
     """
 
     def __init__(
         self,
         catalogue: Catalogue,
         path: Path,
-        open_describer: Callable[[], AnyDescriber],
+        layers: Sequence[Layer],
         sources: Sequence[str],
         *,
         options: Options,
         threads: int,
         progress: ProgressCallback | None = None,
-        committed: Callable[[int], None] | None = None,
-        anew: bool = False,
     ) -> None:
-        self._committed, self._anew = committed or (lambda _: None), anew
-        self._catalogue, self._path, self._open_describer = catalogue, path, open_describer
+        self._catalogue, self._path = catalogue, path
+        self._layers = {layer.id: layer for layer in layers}
+        self._anew = any(layer.follows_ids for layer in layers)
+        self._lacking: Lacking = {}
+        self._waiting = 0
         self._sources, self._options, self._threads = sources, options, threads
         self._present = [source for source in sources if os.path.lexists(source)]
         self._progress = progress or (lambda _: None)
@@ -112,23 +133,31 @@ class Indexing:
             last = self._catalogue.last_id()
             for place in overcome(self._catalogue, self._sources, away):
                 self._catalogue.forgive(place)
-        counts = Counter(verdict for verdict, _ in plan(self._catalogue, self._present, self._options))
+        self._lacking = lacking(self._catalogue, list(self._layers.values()))
+        counts = Counter(verdict for verdict, _ in self._plan(self._catalogue))
         self._total = counts.pop("todo", 0)
         self._counts.update(counts)
         if self._total:
-            self._work(self._open_describer())
+            self._work()
         with self._catalogue.change():
             if self._options.prune:
                 self._counts["forgotten"] = self._catalogue.delete(gone(self._catalogue, self._sources, away))
             note_reach(self._catalogue, away, last)
         self._counts["away"] = concerned(away, self._sources)
+        for layer in self._layers.values():
+            layer.index(self._catalogue)
         return AddReport(**self._counts, seconds=time.monotonic() - begin)
 
-    def _work(self, describer: AnyDescriber) -> None:
+    def _plan(self, catalogue: Catalogue) -> Iterator[tuple[Verdict, Task]]:
+        return plan(catalogue, self._present, self._options, self._lacking)
+
+    def _work(self) -> None:
+        for layer in self._layers.values():
+            layer.describer(self._threads)
         workers = [self._worker("walk", self._walk, self._tasks)]
         for _ in range(self._threads):
-            workers.append(self._worker("read", partial(self._read_all, describer), self._jobs))
-            workers.append(self._worker("describe", partial(self._describe_all, describer)))
+            workers.append(self._worker("read", self._read_all, self._jobs))
+            workers.append(self._worker("describe", self._describe_all))
         for worker in workers:
             worker.start()
         try:
@@ -167,7 +196,7 @@ class Indexing:
 
     def _walk(self) -> None:
         with closing(Catalogue.reader(self._path)) as catalogue:
-            for verdict, task in plan(catalogue, self._present, self._options):
+            for verdict, task in self._plan(catalogue):
                 if verdict != "todo":
                     continue
                 if task.problem:
@@ -177,52 +206,75 @@ class Indexing:
 
     # --- the readers ---
 
-    def _read_all(self, describer: AnyDescriber) -> None:
+    def _read_all(self) -> None:
         with closing(Catalogue.reader(self._path)) as catalogue:
             while tasks := self._tasks.take():
                 for task in tasks:
-                    self._read(task, catalogue, describer)
+                    self._read(task, catalogue)
 
-    def _read(self, task: Task, catalogue: Catalogue, describer: AnyDescriber) -> None:
+    def _read(self, task: Task, catalogue: Catalogue) -> None:
         try:
             source, stamp, sha256 = _read_file(task.path)
         except OSError as error:
             self._outcomes.put([Outcome(task, unreadable(task.path, error))])
             return
         task = replace(task, stamp=stamp, sha256=sha256)
-        if not self._is_new(task, catalogue):
+        content = self._new(task, catalogue)
+        if content is None:
             return
         try:
-            loaded = describer.prepare(source, max_pixels=self._options.max_pixels)
+            loaded = self._prepared(source, [layer for layer in self._layers if layer not in content.codes])
         except BadPicture as problem:
             # It was decoded from bytes that were hashed before, and so knows no name.
             message = str(problem).replace(GIVEN, repr(task.path), 1)
             self._outcomes.put([Outcome(task, BadPicture(message, problem.reason))])
             return
-        kind = tuple(pixels.shape for pixels in loaded.pixels)
-        cost = sum(pixels.nbytes for pixels in loaded.pixels)
-        self._jobs.put(_Job(task, loaded), kind=kind, cost=cost)
+        pixels = [(layer, one) for layer, prepared in loaded.items() for one in prepared.pixels]
+        kind = tuple((layer, one.shape) for layer, one in pixels)
+        self._jobs.put(_Job(task, content, loaded), kind=kind, cost=sum(one.nbytes for _, one in pixels))
 
-    def _is_new(self, task: Task, catalogue: Catalogue) -> bool:
-        """Whether the network has to see this content; a content that is on its way already is waited for."""
+    def _prepared(self, source: bytes | str, layers: Sequence[int]) -> dict[int, Loaded]:
+        """The picture as each of the layers takes it; what they decode alike is decoded once."""
+        limit = self._options.max_pixels
+        with opened(source) as picture:
+            return {
+                layer: self._layers[layer].describer(1).prepare(picture, max_pixels=limit) for layer in layers
+            }
+
+    def _new(self, task: Task, catalogue: Catalogue) -> Content | None:
+        """What is known of a content that a layer has yet to see, which may be nothing.
+
+        None when there is none, and when that content is on its way already and is waited for.
+        """
         with self._flying_lock:
             if task.sha256 in self._flying:
                 self._flying[task.sha256].append(task)
-                return False
-            content = catalogue.content(task.sha256)
-            if content is None:
+                return None
+            known = catalogue.content(task.sha256, self._layers) or Content(task.sha256, 0, 0, {})
+            sound = {
+                layer: code for layer, code in known.codes.items() if not self._layers[layer].fault(code)
+            }
+            content = replace(known, codes=sound)
+            if sound.keys() != self._layers.keys():
                 self._flying[task.sha256] = []
-                return True
+                return content
         self._outcomes.put([Outcome(task, content)])
-        return False
+        return None
 
     # --- the mappers ---
 
-    def _describe_all(self, describer: AnyDescriber) -> None:
-        write = writer(describer)
+    def _describe_all(self) -> None:
         while jobs := self._jobs.take():
-            described = _describe(write, [job.loaded for job in jobs])
-            self._outcomes.put([_outcome(job, found) for job, found in zip(jobs, described, strict=True)])
+            described = {
+                layer: _encoded(self._layers[layer].encode, [job.loaded[layer] for job in jobs])
+                for layer in jobs[0].loaded
+            }
+            self._outcomes.put(
+                [
+                    _outcome(job, {layer: codes[number] for layer, codes in described.items()})
+                    for number, job in enumerate(jobs)
+                ]
+            )
 
     # --- the writer, in the calling thread ---
 
@@ -230,7 +282,11 @@ class Indexing:
         with self._catalogue.change():
             kinds = [settle(self._catalogue, outcome, anew=self._anew) for outcome in outcomes]
         self._counts.update(kinds)
-        self._committed(len(outcomes))
+        self._waiting += len(outcomes)
+        if self._waiting >= WAITING:
+            for layer in self._layers.values():
+                layer.index(self._catalogue)
+            self._waiting = 0
         self._done += len(outcomes)
         self._total = max(self._total, self._done)  # files may have come since they were counted
         remaining = self._pace.remaining(self._done, self._total)
@@ -259,18 +315,22 @@ def _read_file(path: str) -> tuple[bytes | str, Stamp, bytes]:
     return held, stamp, hashlib.sha256(held).digest()
 
 
-def _outcome(job: _Job, found: bytes | BadPicture) -> Outcome:
-    if isinstance(found, BadPicture):
-        return Outcome(job.task, found)
-    content = Content(job.task.sha256, job.loaded.width, job.loaded.height, found)
-    return Outcome(job.task, content, fresh=True)
+def _outcome(job: _Job, found: Mapping[int, bytes | BadPicture]) -> Outcome:
+    """All that layers keep of a picture, or what one of them found wrong with it."""
+    codes = dict(job.content.codes)
+    for layer, code in found.items():
+        if isinstance(code, BadPicture):
+            return Outcome(job.task, code)
+        codes[layer] = code
+    size = next(iter(job.loaded.values()))
+    return Outcome(job.task, Content(job.task.sha256, size.width, size.height, codes))
 
 
-def _describe(write: Writer, loaded: list[Loaded]) -> list[bytes | BadPicture]:
+def _encoded(encode: Encode, loaded: list[Loaded]) -> list[bytes | BadPicture]:
     """Give each picture's code; one that cannot be described fails alone."""
     try:
-        return write(loaded)
+        return encode(loaded)
     except BadPicture as problem:
         if len(loaded) == 1:
             return [problem]
-        return [found for one in loaded for found in _describe(write, [one])]
+        return [found for one in loaded for found in _encoded(encode, [one])]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from likewise.collection.catalogue import Catalogue, Content
@@ -31,7 +31,7 @@ class Removed:
             "stamp": [stamp.size, stamp.mtime_ns, stamp.ctime_ns],
             "sha256": _text(content.sha256),
             "size": [content.width, content.height],
-            "code": _text(content.code),
+            "codes": {str(layer): _text(code) for layer, code in content.codes.items()},
         }
 
     @classmethod
@@ -45,34 +45,44 @@ class Removed:
         """
         try:
             width, height = told["size"]
-            content = Content(_bytes(told["sha256"]), int(width), int(height), _bytes(told["code"]))
+            held = (
+                told["codes"] if "codes" in told else {"1": told["code"]}
+            )  # of version 1 there was one layer
+            codes = {int(layer): _bytes(code) for layer, code in held.items()}
+            content = Content(_bytes(told["sha256"]), int(width), int(height), codes)
             path = os.fsdecode(_bytes(told["path"]))
             return cls(int(told["id"]), path, Stamp(*map(int, told["stamp"])), content)
-        except (KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise UsageError(f"this is no picture that was taken out: {error!r}") from error
 
 
 def take_out(catalogue: Catalogue, pictures: Iterable[int]) -> list[Removed]:
     """Forget those of the pictures that there are."""
+    layers = [layer.id for layer in catalogue.layers()]
     found = [
         Removed(entry.id, str(entry.path), picture.stamp, content)
         for entry in catalogue.entries(dict.fromkeys(pictures))
         if (place := catalogue.place(str(entry.path)))
         and (picture := catalogue.picture(place))
-        and (content := catalogue.content(picture.sha256))
+        and (content := catalogue.content(picture.sha256, layers))
     ]
     catalogue.delete([one.id for one in found])
     return found
 
 
 def put_back(catalogue: Catalogue, removed: Iterable[Removed]) -> int:
-    """Insert pictures again, but for those whose id or file is in the catalogue by now; give how many."""
-    count = 0
+    """Insert pictures again, but for those whose id or file is in the catalogue by now; give how many.
+
+    What layers kept of them that are gone since is passed over; layers that came since describe them at the
+    next indexing.
+    """
+    layers, count = {layer.id for layer in catalogue.layers()}, 0
     for one in removed:
         place = catalogue.place(one.path)
         if place and not catalogue.picture(place) and not catalogue.has(one.id):
             catalogue.forgive(place)
-            catalogue.insert(place, one.stamp, one.content, id=one.id)
+            codes = {layer: code for layer, code in one.content.codes.items() if layer in layers}
+            catalogue.insert(place, one.stamp, replace(one.content, codes=codes), id=one.id)
             count += 1
     return count
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from likewise.collection.catalogue import Catalogue
 from likewise.collection.reach import out_of_reach
 from likewise.descriptors.manifest import Manifest
 from likewise.ranking.exact import Metric
-from likewise.recipes.recipe import LayerRecipe
 from likewise.types import FloatArray, IntArray
-from likewise.words.recipe import WordsRecipe
+
+if TYPE_CHECKING:
+    from likewise.collection.layer import Layer
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,8 @@ class AddReport:
         Known files with another content.
     moved
         Known content that lies elsewhere now and no longer where it was.
+    completed
+        As before, but described for layers that were added, or again where what was kept was damaged.
     unchanged
         As before.
     failed
@@ -45,6 +50,7 @@ class AddReport:
     copied: int = 0
     changed: int = 0
     moved: int = 0
+    completed: int = 0
     unchanged: int = 0
     failed: int = 0
     forgotten: int = 0
@@ -79,13 +85,22 @@ class Comparison:
 class Info:
     """A collection in a few numbers; ``bytes`` on the disk, ``changed`` as Unix time.
 
-    ``away`` are folders that hold none of their pictures now, as when a disk is not mounted.
+    Attributes
+    ----------
+    manifest, code
+        How the first layer was made, and how what it keeps is written.
+    layers, codes
+        The same of each layer, by its name.
+    away
+        Folders that hold none of their pictures now, as when a disk is not mounted.
     """
 
     path: Path
     recipe: str
     manifest: Manifest
     code: str
+    layers: dict[str, Manifest]
+    codes: dict[str, str]
     pictures: int
     failures: int
     roots: list[Path]
@@ -95,13 +110,15 @@ class Info:
     changed: float
 
     @classmethod
-    def of(cls, path: Path, catalogue: Catalogue, recipe: LayerRecipe) -> Info:
-        """Ask the catalogue in a folder, whose pictures that recipe described."""
+    def of(cls, path: Path, catalogue: Catalogue, recipe: str, layers: Sequence[Layer]) -> Info:
+        """Ask the catalogue in a folder."""
         return cls(
             path=path,
-            recipe=recipe.name,
-            manifest=catalogue.manifest,
-            code="words" if isinstance(recipe, WordsRecipe) else recipe.code,
+            recipe=recipe,
+            manifest=layers[0].manifest,
+            code=layers[0].code,
+            layers={layer.recipe.name: layer.manifest for layer in layers},
+            codes={layer.recipe.name: layer.code for layer in layers},
             pictures=catalogue.count(),
             failures=catalogue.failure_count(),
             roots=[Path(root) for root in sorted(catalogue.roots().values())],
@@ -149,9 +166,8 @@ class Fault:
     ----------
     kind
         ``database``, ``manifest``, ``vector-missing``, ``vector-stray``, ``vector-length``,
-        ``vector-not-finite``, ``vector-not-normalised``, ``sketch-damaged``, ``segment-damaged``,
-        ``vocabulary``, ``path-damaged``, ``file-missing`` or
-        ``folder-away``.
+        ``vector-damaged``, ``vector-not-finite``, ``vector-not-normalised``, ``sketch-damaged``,
+        ``segment-damaged``, ``vocabulary``, ``path-damaged``, ``file-missing`` or ``folder-away``.
     subject
         What it is about: a path, or the catalogue.
     message

@@ -1,28 +1,27 @@
-"""Asking a collection: from what callers give to a vector, and from vectors to hits."""
+"""Asking the layers of a collection, one or several, for one query."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
-from likewise.collection.asking import Corners, Query, as_picture, corners, is_number, whole
-from likewise.collection.catalogue import Catalogue
-from likewise.collection.comparing import compare
-from likewise.collection.describing import MapDescriber
-from likewise.collection.reports import Comparison, Pictures
-from likewise.collection.selecting import Selection
-from likewise.collection.snapshot import Snapshot
-from likewise.collection.walk import real_path
-from likewise.errors import BadPicture, UsageError
-from likewise.pictures import Source
-from likewise.ranking.feedback import combined, refined
-from likewise.ranking.localise import Localiser
-from likewise.ranking.stages import Stage, rank
-from likewise.types import Box, CropScale, FloatArray, Hit
+from likewise.collection.comparing import SHARES
+from likewise.collection.layer import Answer, LayerIndex, PatchMatches, Sources
+from likewise.collection.query import Query, QueryPicture
+from likewise.collection.reports import Comparison
+from likewise.errors import UsageError
+from likewise.inspection.explain import Explanation
+from likewise.ranking.layers import LayerScores, fused
+from likewise.ranking.stages import Stage
+from likewise.types import Hit, Hits, IntArray
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -31,44 +30,90 @@ class Searcher:
 
     Attributes
     ----------
-    path
-        Where the collection lies, for messages.
-    describer
-        Gives what describes pictures; called only when a query needs it.
-    max_pixels
-        Largest picture accepted.
+    indexes
+        The layers that are asked, at least one.
     """
 
-    path: Path
-    catalogue: Catalogue
-    snapshot: Snapshot
-    describer: Callable[[], MapDescriber]
-    max_pixels: int | None = None
+    sources: Sources
+    indexes: tuple[LayerIndex, ...]
 
     def search(
-        self,
-        query: Query,
-        *,
-        k: int,
-        box: Corners | None,
-        crop: CropScale,
-        under: str | os.PathLike[str] | None,
-        stages: Sequence[Stage],
-        also: Sequence[Query],
-        yes: Sequence[Query],
-        no: Sequence[Query],
-    ) -> list[Hit]:
-        """See `likewise.collection.collection.Collection.search`."""
-        vector = self.vector(query, box=box, crop=crop)
-        vector = self.refined(vector, also=also, yes=yes, no=no)
-        searcher = self.under(under) if under is not None else self
-        return searcher.find(vector, k, stages)
+        self, query: Query, *, k: int, under: str | os.PathLike[str] | None, stages: Sequence[Stage]
+    ) -> Hits:
+        """The ``k`` best, best first; see `likewise.collection.collection.Collection.search`."""
+        asked = self._for(query)
+        work = asked.stages(stages)
+        questions = [index.ask(query) for index in asked.indexes]
+        asked = asked if under is None else asked.under(under)
+        if len(asked.indexes) == 1:
+            return asked._hits(asked.indexes[0].search(questions[0], k, work[0]), [])
+        answers = [
+            index.search(question, max(1, len(index.ids)), steps)
+            for index, question, steps in zip(asked.indexes, questions, work, strict=True)
+        ]
+        scores = asked._aligned(answers)
+        total = fused(scores)
+        best = np.argsort(-total, kind="stable")[:k]
+        boxes = {picture: box for answer in reversed(answers) for picture, box in answer.boxes.items()}
+        return asked._hits(Answer(asked.ids[best], total[best], boxes), scores)
 
-    def compare(self, a: Query, b: Query, *, box: Corners | None, crop: CropScale) -> Comparison:
-        """See `likewise.collection.collection.Collection.compare`."""
-        vectors = self.vector(a, box=box, crop=crop), self.vector(b, crop=crop)
-        own = [picture for query in (a, b) if (picture := self.own(query)) is not None]
-        return compare(*vectors, self.snapshot, own=own)
+    def compare(self, query: Query, picture: QueryPicture) -> Comparison:
+        """Score two pictures; see `likewise.collection.collection.Collection.compare`.
+
+        Several layers score together. Quantiles and percentile are then of the scores of all pictures for
+        this very query, as they are for visual words.
+        """
+        asked = self._for(query)
+        if len(asked.indexes) == 1:
+            return asked.indexes[0].compare(query, picture)
+        questions = [index.ask(query) for index in asked.indexes]
+        answers = [
+            index.search(question, max(1, len(index.ids)), ())
+            for index, question in zip(asked.indexes, questions, strict=True)
+        ]
+        pair = [
+            index.against(question, picture) for index, question in zip(asked.indexes, questions, strict=True)
+        ]
+        total = fused(
+            [
+                replace(one, scores=np.append(one.scores, score))
+                for one, score in zip(asked._aligned(answers), pair, strict=True)
+            ]
+        )
+        similarity = float(total[-1])
+        own = [row for one in (query.picture, picture) if (row := self.sources.own(one)) is not None]
+        others = total[:-1][~np.isin(asked.ids, own)]
+        return Comparison(
+            similarity,
+            dict(zip(SHARES, np.quantile(others, SHARES).tolist(), strict=True)) if len(others) else {},
+            100 * float(np.mean(others < similarity)) if len(others) else None,
+            1 + int(np.count_nonzero(others > similarity)),
+        )
+
+    def explain(self, query: Query, picture: QueryPicture, layer: str | None = None) -> Explanation:
+        """Share the similarity of two pictures out among places, by one layer or the first that can.
+
+        Raises
+        ------
+        UsageError
+            When there is no such layer, or none can.
+        """
+        return self._first(lambda index: index.explain(query, picture), layer)
+
+    def matches(self, query: Query, picture: QueryPicture, layer: str | None = None) -> PatchMatches:
+        """Which places of two pictures match; layers and errors as for `explain`."""
+        return self._first(lambda index: index.matches(query, picture), layer)
+
+    def _first(self, ask: Callable[[LayerIndex], T], layer: str | None) -> T:
+        chosen = [index for index in self.indexes if layer in (None, index.name)]
+        if not chosen:
+            known = ", ".join(index.name for index in self.indexes)
+            raise UsageError(f"{self.sources.path} has no layer {layer!r}: its layers are {known}")
+        *others, last = chosen
+        for index in others:
+            with suppress(UsageError):
+                return ask(index)
+        return ask(last)
 
     def under(self, where: str | os.PathLike[str]) -> Searcher:
         """The same for the pictures in a folder or matching a glob.
@@ -78,109 +123,70 @@ class Searcher:
         UsageError
             When there are none.
         """
-        chosen = list(Selection(where).ids(self.catalogue))
-        snapshot = self.snapshot.only(np.isin(self.snapshot.ids, chosen))
-        if not len(snapshot.ids):
-            raise UsageError(f"nothing in {self.path} lies under {os.fspath(where)!r}")
-        return Searcher(self.path, self.catalogue, snapshot, self.describer, self.max_pixels)
+        chosen = self.sources.under(where)
+        return replace(self, indexes=tuple(index.only(chosen) for index in self.indexes))
 
-    def vector(self, query: Query, *, box: Corners | None = None, crop: CropScale = "whole") -> FloatArray:
-        """Describe a query, or take the vector that is there already, shape ``(d,)``.
-
-        Raises
-        ------
-        BadPicture, BadBox, UsageError
-            When the query cannot be used.
-        """
-        area = corners(box)
-        if is_number(query) and area is None:
-            return self.snapshot.vector(whole(query, "an id"))
-        if isinstance(query, np.ndarray) and query.ndim == 1:
-            if area is not None:
-                raise UsageError("a box belongs to a picture: it cannot be given with a vector")
-            return self.snapshot.fit(query)
-        source = self.source(query)
-        describer = self.describer()
-        loaded = describer.prepare(source, box=area, crop=crop, max_pixels=self.max_pixels)
-        vector: FloatArray = describer.describe([loaded])[0]
-        return vector
-
-    def source(self, query: Query) -> Source:
-        """Give the picture that a query is, or the file of the one whose id it is.
+    def stages(self, stages: Sequence[Stage]) -> list[list[Stage]]:
+        """For each layer those of the stages that it can run.
 
         Raises
         ------
         UsageError
-            When it is no picture.
+            When there is one that none can run.
         """
-        if is_number(query):
-            return path_of(self.catalogue, self.path, whole(query, "an id"))
-        if isinstance(query, np.ndarray) and query.ndim == 1:
-            raise UsageError("a vector has no places: give a picture, or the id of one in the collection")
-        return as_picture(query)
+        work: list[list[Stage]] = [[] for _ in self.indexes]
+        for stage in stages:
+            refusals = []
+            for index, steps in zip(self.indexes, work, strict=True):
+                try:
+                    index.check(stage)
+                except UsageError as refusal:
+                    refusals.append(refusal)
+                else:
+                    steps.append(stage)
+            if len(refusals) == len(self.indexes):
+                raise refusals[0]
+        return work
 
-    def refined(
-        self, vector: FloatArray, *, also: Sequence[Query], yes: Sequence[Query], no: Sequence[Query]
-    ) -> FloatArray:
-        """A query vector that other pictures of the same thing, and judged ones, have made better."""
-        unit = self.snapshot.metric == "dot"
-        if also:
-            vector = combined(np.stack([vector, *map(self.vector, also)]), unit=unit)
-        if yes or no:
-            vector = refined(vector, self._stack(yes), self._stack(no), unit=unit)
-        return vector
+    @property
+    def ids(self) -> IntArray:
+        """All pictures that some layer can find, rising, int64 ``(n,)``."""
+        found: IntArray = np.unique(np.concatenate([index.ids for index in self.indexes]))
+        return found
 
-    def find(self, vector: FloatArray, k: int, stages: Sequence[Stage]) -> list[Hit]:
-        """The ``k`` nearest after all stages, best first, where they lie, and where in them it was found."""
-        localiser = None
-        if any(stage.kind == "localise" for stage in stages):
-            queries = vector[np.newaxis]
-            localiser = Localiser(self.describer(), queries, self._file, max_pixels=self.max_pixels)
-        found = rank(self.snapshot.gallery, vector[np.newaxis], k, stages, localiser=localiser)
-        boxes: Mapping[int, Box] = found.boxes[0] if found.boxes else {}
-        ids, scores = found.ranking.ids[0].tolist(), found.ranking.scores[0].tolist()
-        paths = self.catalogue.where(ids)
-        return [
-            Hit(picture, Path(paths[picture]), score, place, boxes.get(picture))
-            for place, (picture, score) in enumerate(zip(ids, scores, strict=True), 1)
+    def _for(self, query: Query) -> Searcher:
+        """The layers that can be asked for this; where none can, the first says why."""
+        able = tuple(index for index in self.indexes if index.takes(query))
+        return replace(self, indexes=able or self.indexes[:1])
+
+    def _aligned(self, answers: Sequence[Answer]) -> list[LayerScores]:
+        """What the layers gave, in the order of `ids`; NaN where a layer knows nothing of a picture."""
+        ids = self.ids
+        aligned = []
+        for index, answer in zip(self.indexes, answers, strict=True):
+            scores = np.full(len(ids), np.nan)
+            scores[np.searchsorted(ids, answer.ids)] = answer.scores
+            aligned.append(LayerScores(index.name, index.local, scores))
+        return aligned
+
+    def _hits(self, answer: Answer, scores: Sequence[LayerScores]) -> Hits:
+        ids, ranked = answer.ids.tolist(), answer.scores.tolist()
+        paths = self.sources.catalogue.where(ids)
+        rows = np.searchsorted(self.ids, answer.ids).tolist() if scores else ids
+        hits = Hits(
+            Hit(
+                picture,
+                Path(paths[picture]),
+                score,
+                rank,
+                answer.boxes.get(picture),
+                scores={one.name: float(one.scores[row]) for one in scores} if scores else None,
+            )
+            for rank, (picture, score, row) in enumerate(zip(ids, ranked, rows, strict=True), 1)
             if picture in paths  # unless it was removed a moment ago
-        ]
-
-    def pictures(self) -> Pictures:
-        """All that can be searched, with where they lie and how large they are."""
-        snapshot, sizes = self.snapshot, self.catalogue.sizes()
-        places = {row: (Path(path), name) for row, path, name in self.catalogue.paths()}
-        there = np.array([row in places and row in sizes for row in snapshot.ids.tolist()], np.bool_)
-        if not there.all():  # some were removed a moment ago
-            snapshot = snapshot.only(there)
-        ids = snapshot.ids.tolist()
-        return Pictures(
-            *(snapshot.ids, snapshot.vectors, snapshot.metric),
-            paths=tuple(places[row][0] for row in ids),
-            names=tuple(places[row][1] for row in ids),
-            pixels=np.array([sizes[row][0] for row in ids], np.int64),
-            bytes=np.array([sizes[row][1] for row in ids], np.int64),
         )
-
-    def own(self, query: Query) -> int | None:
-        """Id of a query that is a picture of the collection."""
-        if is_number(query):
-            return whole(query, "an id")
-        if not isinstance(query, str | os.PathLike):
-            return None
-        place = self.catalogue.place(real_path(query))
-        picture = place and self.catalogue.picture(place)
-        return picture.id if picture else None
-
-    def _file(self, picture: int) -> Path:
-        paths = self.catalogue.where([picture])
-        if not paths:
-            raise BadPicture(f"the picture {picture} was removed a moment ago", "vanished")
-        return Path(paths[picture])
-
-    def _stack(self, queries: Sequence[Query]) -> FloatArray:
-        vectors = [self.vector(query) for query in queries]
-        return np.stack(vectors) if vectors else np.empty((0, self.snapshot.vectors.shape[1]), np.float32)
+        hits.left_out = max(index.left_out for index in self.indexes)
+        return hits
 
 
 def staged(then: Sequence[Stage | str]) -> list[Stage]:
@@ -194,18 +200,3 @@ def staged(then: Sequence[Stage | str]) -> list[Stage]:
     if isinstance(then, str | Stage):
         raise UsageError(f"stages are a list: [{str(then)!r}]")
     return [stage if isinstance(stage, Stage) else Stage.parse(stage) for stage in then]
-
-
-def path_of(catalogue: Catalogue, where: Path, picture: int) -> Path:
-    """Where the file of a picture lies, by its id in the collection ``where``.
-
-    Raises
-    ------
-    UsageError
-        When no picture has that id.
-    """
-    row = whole(picture, "an id")
-    paths = catalogue.where([row])
-    if not paths:
-        raise UsageError(f"no picture in {where} has the id {row}")
-    return Path(paths[row])

@@ -12,7 +12,7 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,12 +31,10 @@ from likewise.words.segment import Segment
 from likewise.words.sketch import Sketch, fault_of
 
 SUFFIX = ".words"
+_PREFIX = "segments"
 
 BATCH = 64 << 20
 """Bytes of sketches that become one segment at most; building one takes some six times as much memory."""
-
-WAITING = 2000
-"""Pictures that may be in no segment while more are being added."""
 
 _OURS = re.compile(rf"\d{{6,}}-\d+{re.escape(SUFFIX)}(\.\w{{8}}\.part)?", re.ASCII)
 """Names of the files that we write: segments, and drafts that a killed writer left."""
@@ -46,18 +44,21 @@ _TRIES = 3  # times that a reader asks for the list again when a writer has just
 
 @dataclass(frozen=True)
 class Segments:
-    """The segments of one collection.
+    """The segments of one layer of a collection; here each of its taps is called a layer.
 
     Attributes
     ----------
     path
         The collection's folder.
     sizes
-        For each layer, in the order of the recipe, the words in its codebook.
+        For each tap, in the order of the recipe, the words in its codebook.
+    layer
+        The layer of the collection that they belong to.
     """
 
     path: Path
     sizes: Mapping[str, int]
+    layer: int = 1
 
     @property
     def folder(self) -> Path:
@@ -70,22 +71,26 @@ class Segments:
 
     # --- reading ---
 
-    def load(self, catalogue: Catalogue) -> tuple[int, dict[str, InvertedIndex]]:
-        """The generation of the catalogue, and an index of all pictures for each layer."""
+    def load(self, catalogue: Catalogue) -> tuple[int, dict[str, InvertedIndex], int]:
+        """The generation of the catalogue, an index of all pictures for each layer, and what these lack.
+
+        That is the number of pictures that no segment holds and whose sketches are damaged.
+        """
         for _ in range(_TRIES):
-            names = _names(catalogue)
+            names = self._names(catalogue)
             opened = self._opened(names)
             if len(opened) == len(names):
                 break
         with catalogue.moment():
-            generation, live = catalogue.generation, catalogue.described()
+            generation, live = catalogue.generation, catalogue.described(self.layer)
             left = np.setdiff1d(live, _covered(opened, self.sizes), assume_unique=True)
             tails = self._tails(catalogue, left)
         indexes = {
             layer: InvertedIndex(size, [one[layer] for one in (*opened.values(), *tails)], live)
             for layer, size in self.sizes.items()
         }
-        return generation, indexes
+        held = _covered({str(number): tail for number, tail in enumerate(tails)}, self.sizes)
+        return generation, indexes, len(np.setdiff1d(left, held, assume_unique=True))
 
     def _tails(self, catalogue: Catalogue, pictures: IntArray) -> list[dict[str, Segment]]:
         """Segments that only this process sees: their files have no name once they are open."""
@@ -117,33 +122,17 @@ class Segments:
 
     # --- writing, by whoever holds the lock ---
 
-    def following(self, catalogue: Catalogue) -> Callable[[int], None]:
-        """What extends them while pictures are added, once so many are in none that readers would feel it.
-
-        It is called after each commit with the number of files committed.
-        """
-        waiting = 0
-
-        def committed(count: int) -> None:
-            nonlocal waiting
-            waiting += count
-            if waiting >= WAITING:
-                self.extend(catalogue)
-                waiting = 0
-
-        return committed
-
     def extend(self, catalogue: Catalogue, *, progress: ProgressCallback | None = None) -> None:
         """Bring pictures into segments that none holds yet, and merge small segments.
 
         A segment that cannot be opened is dropped, and its pictures are brought into another.
         """
-        opened = self._opened(_names(catalogue))
+        opened = self._opened(self._names(catalogue))
         names = list(opened)
-        left = np.setdiff1d(catalogue.described(), _covered(opened, self.sizes), assume_unique=True)
+        left = np.setdiff1d(catalogue.described(self.layer), _covered(opened, self.sizes), assume_unique=True)
         done = 0
         for batch in self._batches(catalogue, left):
-            name = self._next(names)
+            name = self._next(catalogue, names)
             self._make_folder()
             self._written(self.folder, name, batch)
             names.append(name)
@@ -152,22 +141,22 @@ class Segments:
             if progress:
                 progress(Progress(done, len(left), note="indexing words"))
         self._list(catalogue, self._merged(catalogue, names))
-        self._sweep(catalogue)
+        sweep(self.path, catalogue)
 
     def optimise(self, catalogue: Catalogue, *, progress: ProgressCallback | None = None) -> None:
         """Make one segment of all, without the pictures that are gone; damaged ones are made again."""
         sound = [
             name
-            for name, layers in self._opened(_names(catalogue)).items()
+            for name, layers in self._opened(self._names(catalogue)).items()
             if not any(segment.verify() for segment in layers.values())
         ]
         self._list(catalogue, sound)
         self.extend(catalogue, progress=progress)
-        names, live = _names(catalogue), catalogue.described()
+        names, live = self._names(catalogue), catalogue.described(self.layer)
         dead = np.setdiff1d(_covered(self._opened(names), self.sizes), live, assume_unique=True)
         if len(names) > 1 or len(dead):
             self._list(catalogue, [self._merge(catalogue, names)] if len(live) else [])
-        self._sweep(catalogue)
+        sweep(self.path, catalogue)
 
     def _merged(self, catalogue: Catalogue, names: list[str]) -> list[str]:
         """Merge from the end what has no twice as large neighbour before it: few segments are left, and a
@@ -185,7 +174,7 @@ class Segments:
         return names
 
     def _merge(self, catalogue: Catalogue, names: Sequence[str], among: Sequence[str] = ()) -> str:
-        new, live = self._next([*names, *among]), catalogue.described()
+        new, live = self._next(catalogue, [*names, *among]), catalogue.described(self.layer)
         for layer, size in self.sizes.items():
             segments = [self._open(name, layer) for name in names]
             merge(self.file(new, layer), size, segments, live)
@@ -193,27 +182,15 @@ class Segments:
 
     def _list(self, catalogue: Catalogue, names: Sequence[str]) -> None:
         text = json.dumps(list(names))
-        if text != (catalogue.noted("segments") or "[]"):
+        if text != (catalogue.noted(self._list_name) or "[]"):
             with catalogue.change():
-                catalogue.note("segments", text)
+                catalogue.note(self._list_name, text)
 
-    def _sweep(self, catalogue: Catalogue) -> None:
-        """Remove segments, and drafts of them, that the list does not have; who has them open keeps them.
-
-        Whatever else somebody put into the folder stays.
-        """
-        belongings.check(self.path)
-        if not self.folder.is_dir():
-            return
-        wanted = {self.file(name, layer) for name in _names(catalogue) for layer in self.sizes}
-        for file in self.folder.iterdir():
-            if file not in wanted and _OURS.fullmatch(file.name):
-                with suppress(OSError):
-                    file.unlink()
-
-    def _next(self, names: Sequence[str]) -> str:
+    def _next(self, catalogue: Catalogue, names: Sequence[str]) -> str:
+        """A name that no segment of any layer has, nor a file that was left over."""
+        listed = [name for text in catalogue.notes(_PREFIX) for name in _listed(text)]
         there = [file.name.partition("-")[0] for file in self.folder.glob(f"*{SUFFIX}")]
-        numbers = [int(name) for name in (*names, *there) if name.isdecimal()]
+        numbers = [int(name) for name in (*names, *listed, *there) if name.isdecimal()]
         return f"{max(numbers, default=0) + 1:06}"
 
     def _make_folder(self) -> None:
@@ -227,7 +204,7 @@ class Segments:
         batch: list[tuple[int, Sketch]] = []
         size = 0
         for picture in pictures.tolist():
-            written = catalogue.code_of(picture)
+            written = catalogue.code_of(self.layer, picture)
             if written is None or fault_of(written, self.sizes):
                 continue
             batch.append((picture, Sketch.from_bytes(written, self.sizes)))
@@ -248,12 +225,16 @@ class Segments:
             segments[layer] = Segment.write(path, postings, size)
         return segments
 
+    def forget(self, catalogue: Catalogue) -> None:
+        """Drop the list, within a change; `sweep` removes the files."""
+        catalogue.forget(self._list_name)
+
     # --- checking ---
 
     def faults(self, catalogue: Catalogue) -> Iterator[tuple[Path, str]]:
         """Files of segments that are damaged, and how; the folder where their list is."""
-        names = _names(catalogue)
-        if json.dumps(names) != (catalogue.noted("segments") or "[]"):
+        names = self._names(catalogue)
+        if json.dumps(names) != (catalogue.noted(self._list_name) or "[]"):
             yield self.folder, "the list of segments cannot be read"
         for name in names:
             for layer in self.sizes:
@@ -262,18 +243,45 @@ class Segments:
                     found = self._open(name, layer).verify()
                 except CollectionDamaged as error:
                     found = [str(error)]
-                if found and name in _names(catalogue):  # else a writer has just replaced it
+                if found and name in self._names(catalogue):  # else a writer has just replaced it
                     yield from ((path, fault) for fault in found)
 
+    # --- the list ---
 
-def _names(catalogue: Catalogue) -> list[str]:
-    """Names of the segments; none where the list cannot be read, which `optimise` writes anew."""
+    @property
+    def _list_name(self) -> str:
+        """What the list is called in the catalogue."""
+        return _PREFIX if self.layer == 1 else f"{_PREFIX}-{self.layer}"
+
+    def _names(self, catalogue: Catalogue) -> list[str]:
+        """Names of the segments; none where the list cannot be read, which `optimise` writes anew."""
+        return _listed(catalogue.noted(self._list_name))
+
+
+def _listed(text: str | None) -> list[str]:
     try:
-        names = json.loads(catalogue.noted("segments") or "[]")
+        names = json.loads(text or "[]")
     except ValueError:
         return []
     sound = isinstance(names, list) and all(isinstance(name, str) and name.isdecimal() for name in names)
     return names if sound and len(set(names)) == len(names) else []
+
+
+def sweep(path: Path, catalogue: Catalogue) -> None:
+    """Remove segments, and drafts of them, that no layer's list has; who has them open keeps them.
+
+    Whatever else somebody put into the folder stays.
+    """
+    belongings.check(path)
+    folder = path / WORDS
+    if not folder.is_dir():
+        return
+    wanted = {name for text in catalogue.notes(_PREFIX) for name in _listed(text)}
+    for file in folder.iterdir():
+        draft = file.suffix == ".part"
+        if _OURS.fullmatch(file.name) and (draft or file.name.partition("-")[0] not in wanted):
+            with suppress(OSError):
+                file.unlink()
 
 
 def _covered(opened: Mapping[str, Mapping[str, Segment]], sizes: Mapping[str, int]) -> IntArray:

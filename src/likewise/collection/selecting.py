@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterator
 from fnmatch import translate
 
-from likewise.collection.asking import whole
 from likewise.collection.catalogue import Catalogue, Place
+from likewise.collection.query import whole
 from likewise.collection.walk import within
 from likewise.errors import UsageError
 

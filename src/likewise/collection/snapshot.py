@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,27 +32,30 @@ class Snapshot:
         Finite float32, shape ``(n, d)``; of length 1, or 0, when the metric is ``dot``.
     metric
         How they are compared.
+    left_out
+        How many rows are damaged.
     """
 
     generation: int
     ids: IntArray
     vectors: FloatArray
     metric: Metric
+    left_out: int = 0
 
     def __post_init__(self) -> None:
         for array in (self.ids, self.vectors):
             array.setflags(write=False)  # searches share them
 
     @classmethod
-    def load(cls, catalogue: Catalogue, code: Code, metric: Metric) -> Snapshot:
+    def load(cls, catalogue: Catalogue, layer: int, code: Code, metric: Metric) -> Snapshot:
         """Read them but for damaged rows: one of those must not end searching; verify names it."""
         with catalogue.moment():
-            generation, count, at = catalogue.generation, catalogue.code_count(), 0
+            generation, count, at = catalogue.generation, catalogue.code_count(layer), 0
             ids, vectors = np.empty(count, np.int64), np.empty((count, code.dimensions), np.float32)
-            for block in catalogue.codes():
-                sound = [row for row in block if code.fits(row[1])]
+            for block in catalogue.codes(layer):
+                sound = [(row, written) for row, written, intact in block if intact and code.fits(written)]
                 ids[at : at + len(sound)] = [picture for picture, _ in sound]
-                vectors[at : at + len(sound)] = code.decode([written for _, written in sound])
+                vectors[at : at + len(sound)] = code.decode([cast(bytes, written) for _, written in sound])
                 at += len(sound)
         ids, vectors = ids[:at], vectors[:at]
         with np.errstate(invalid="ignore", over="ignore"):
@@ -61,7 +64,8 @@ class Snapshot:
                 metric == "dot"
             ):  # storing has moved the lengths by some 1e-4: another picture might rank before itself
                 vectors /= np.where(lengths > 0, lengths, 1)[:, np.newaxis]
-        found, finite = cls(generation, ids, vectors, metric), np.isfinite(lengths)
+        finite = np.isfinite(lengths)
+        found = cls(generation, ids, vectors, metric, count - int(np.count_nonzero(finite)))
         return found if finite.all() else found.only(finite)
 
     @cached_property
@@ -71,7 +75,7 @@ class Snapshot:
 
     def only(self, keep: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Snapshot:
         """Part of the rows, by a mask of shape ``(n,)``."""
-        return Snapshot(self.generation, self.ids[keep], self.vectors[keep], self.metric)
+        return replace(self, ids=self.ids[keep], vectors=self.vectors[keep])
 
     def vector(self, picture: int) -> FloatArray:
         """Give the vector of one picture, shape ``(d,)``.

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from likewise.collection.catalogue import Catalogue, Content, Picture, Place, relative
+from likewise.collection.layer import Layer
 from likewise.collection.reach import lies_in
 from likewise.collection.walk import Found, Stamp, is_gone, is_respelt, look, opens, walk, within
 from likewise.errors import BadPicture
@@ -31,26 +32,60 @@ class Options:
 
 @dataclass(frozen=True)
 class Task:
-    """A file to look into, what keeps it from being read, and its content's sha256 once it was."""
+    """A file to look into.
+
+    Attributes
+    ----------
+    problem
+        What keeps it from being read.
+    lacking
+        The layers that keep nothing of the picture that was there, or something damaged.
+    sha256
+        Of its content, once it was read.
+    """
 
     path: str
     place: Place
     stamp: Stamp
     problem: BadPicture | None = None
+    lacking: frozenset[int] = frozenset()
     sha256: bytes = b""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a task: a content, fresh from the network or known before, or what is wrong."""
+    """What became of a task: a content, of which all layers keep something, or what is wrong."""
 
     task: Task
     content: Content | BadPicture
-    fresh: bool = False
 
 
-def plan(catalogue: Catalogue, sources: Sequence[str], options: Options) -> Iterator[tuple[Verdict, Task]]:
-    """Walk the sources, whose roots the catalogue has, and say of each file what is to be done with it."""
+Lacking: TypeAlias = Mapping[int, frozenset[int]]
+"""Ids of pictures to the layers that keep nothing of them, or something damaged."""
+
+
+def lacking(catalogue: Catalogue, layers: Sequence[Layer]) -> Lacking:
+    """The pictures that have to be described again, every stored row being looked at."""
+    found: dict[int, frozenset[int]] = {}
+    for layer in layers:
+        damaged = [
+            picture
+            for block in catalogue.codes(layer.id)
+            for picture, code, intact in block
+            if not intact or layer.fault(code)
+        ]
+        for picture in (*catalogue.unpaired(layer.id)[0], *damaged):
+            found[picture] = found.get(picture, frozenset()) | {layer.id}
+    return found
+
+
+def plan(
+    catalogue: Catalogue, sources: Sequence[str], options: Options, lacks: Lacking
+) -> Iterator[tuple[Verdict, Task]]:
+    """Walk the sources, whose roots the catalogue has, and say of each file what is to be done with it.
+
+    Pictures elsewhere that a layer lacks follow, as far as their files are there.
+    """
     roots = catalogue.roots()
     for source in sources:
         root, folder = next((root, folder) for root, folder in roots.items() if within(source, folder))
@@ -58,13 +93,21 @@ def plan(catalogue: Catalogue, sources: Sequence[str], options: Options) -> Iter
             walk(source, options.inside) if os.path.isdir(source) else [look(source, options.inside)]
         ):
             place = Place(root, os.fsencode(relative(found.path, folder)))
-            yield _judge(catalogue, found, place, options)
+            yield _judge(catalogue, found, place, options, lacks)
+    for entry in catalogue.entries(lacks):
+        path = str(entry.path)
+        place_there = None if lies_in(path, sources) or is_gone(path) else catalogue.place(path)
+        if place_there:
+            yield _judge(catalogue, look(path, options.inside), place_there, options, lacks)
 
 
-def _judge(catalogue: Catalogue, found: Found, place: Place, options: Options) -> tuple[Verdict, Task]:
+def _judge(
+    catalogue: Catalogue, found: Found, place: Place, options: Options, lacks: Lacking
+) -> tuple[Verdict, Task]:
     picture = catalogue.picture(place)
-    task = Task(found.path, place, found.stamp, found.problem)
-    if picture and picture.stamp == found.stamp and not options.checksum:
+    less = lacks.get(picture.id, frozenset()) if picture else frozenset()
+    task = Task(found.path, place, found.stamp, found.problem, less)
+    if picture and picture.stamp == found.stamp and not (options.checksum or less):
         return "unchanged", task
     if not options.retry and catalogue.failed(place) == found.stamp:
         return "failed", task
@@ -104,8 +147,10 @@ def settle(catalogue: Catalogue, outcome: Outcome, *, anew: bool = False) -> str
     known = catalogue.picture(place)
     if isinstance(content, BadPicture):
         catalogue.fail(place, stamp, content)
-        # A file that is out of reach for now keeps its vector; one that holds something else now must not.
-        if known and content.reason not in ("unreadable", "vanished"):
+        # A file that is out of reach for now keeps its vector, and so does one that is as it was, which one
+        # layer more cannot describe; one that holds something else now must not.
+        same = known and known.sha256 == outcome.task.sha256
+        if known and not same and content.reason not in ("unreadable", "vanished"):
             catalogue.delete([known.id])
         return "failed"
     catalogue.forgive(place)
@@ -114,7 +159,7 @@ def settle(catalogue: Catalogue, outcome: Outcome, *, anew: bool = False) -> str
         catalogue.insert(place, stamp, content)
         return "changed"
     if known:
-        return _renew(catalogue, known, outcome.task.stamp, content, fresh=outcome.fresh)
+        return _renew(catalogue, known, outcome.task, content)
     holders = catalogue.holders(content.sha256)
     for holder, path in holders:
         if is_gone(path) or is_respelt(path, outcome.task.path):
@@ -124,10 +169,13 @@ def settle(catalogue: Catalogue, outcome: Outcome, *, anew: bool = False) -> str
     return "copied" if holders else "added"
 
 
-def _renew(catalogue: Catalogue, known: Picture, stamp: Stamp, content: Content, *, fresh: bool) -> str:
-    same = known.sha256 == content.sha256
-    if fresh or not same:
-        catalogue.replace(known.id, stamp, content)
-    elif known.stamp != stamp:
-        catalogue.touch(known.id, stamp)
-    return "unchanged" if same else "changed"
+def _renew(catalogue: Catalogue, known: Picture, task: Task, content: Content) -> str:
+    if known.sha256 != content.sha256:
+        catalogue.replace(known.id, task.stamp, content)
+        return "changed"
+    if known.stamp != task.stamp:
+        catalogue.touch(known.id, task.stamp)
+    if task.lacking:
+        catalogue.store(known.id, {layer: content.codes[layer] for layer in task.lacking})
+        return "completed"
+    return "unchanged"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from likewise.collection import Collection, Pictures, Query
+from likewise.collection import Collection, Pictures, QueryPicture
 from likewise.downstream.calibration import Calibration, Odds, calibrate, odds_of, score_of
 from likewise.errors import UsageError
 from likewise.types import FloatArray, IntArray, ProgressCallback
@@ -52,8 +52,8 @@ class Similarity:
 
 def similar(
     collection: Collection,
-    a: Query,
-    b: Query,
+    a: QueryPicture,
+    b: QueryPicture,
     *,
     groups: Sequence[tuple[str, str]] | None = None,
     progress: ProgressCallback | None = None,

@@ -14,7 +14,7 @@ import stat
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import IO, Any, TypeAlias
 
 import numpy as np
@@ -27,9 +27,6 @@ from likewise.pictures.formats import identify
 from likewise.pictures.stored import Factor, PillowPicture, Stored
 from likewise.pictures.stream import Stream
 from likewise.pictures.tiff import Unsupported
-
-Source: TypeAlias = str | os.PathLike[str] | bytes | Image.Image | NDArray[np.uint8]
-"""A path, an encoded file, a Pillow picture or an array of pixels."""
 
 # Damaged tags in a file are that file's matter, not the program's. A filter set once is safe where
 # `catch_warnings`, which swaps the filters of all threads, is not.
@@ -61,6 +58,7 @@ class Opened:
     orientation: int
     size: tuple[int, int]
     stream: Stream | None
+    _decoded: dict[int, tuple[Image.Image, int]] = field(default_factory=dict, compare=False)
 
     @classmethod
     def of(cls, name: str, stored: Stored, stream: Stream | None) -> Opened:
@@ -85,16 +83,31 @@ class Opened:
         -------
         picture, factor
             A JPEG that was opened here is decoded smaller (by a smaller DCT), its sides rounded up; anything
-            else whole, by factor 1. A point at ``x`` of the original lies at ``x / factor``.
+            else whole, by factor 1. A point at ``x`` of the original lies at ``x / factor``. Who asks again
+            gets the same: what would be decoded alike is decoded once.
         """
+        if factor not in self._decoded:
+            never = next((found for wanted, found in self._decoded.items() if wanted > found[1] == 1), None)
+            self._decoded[factor] = never or self._decode(factor)
+        return self._decoded[factor]
+
+    def _decode(self, factor: Factor) -> tuple[Image.Image, int]:
         with reported(self.name, self.stream):
+            stored = self.stored
+            if self._decoded and self.stream:  # which is used up
+                self.stream.seek(0)
+                stored = identify(self.stream, self.name)
             width, height = self.size if self.orientation < 5 else self.size[::-1]
-            image, chosen = self.stored.decode(factor)
+            image, chosen = stored.decode(factor)
             if image.size != (-(-width // chosen), -(-height // chosen)):
                 raise ValueError(
                     f"its header says {width} x {height}, its pixels {image.width} x {image.height}"
                 )
-            return to_srgb(image, self.stored.profile), chosen
+            return to_srgb(image, stored.profile), chosen
+
+
+Source: TypeAlias = str | os.PathLike[str] | bytes | Image.Image | NDArray[np.uint8] | Opened
+"""A path, an encoded file, a Pillow picture, an array of pixels, or what one of them was opened as."""
 
 
 @contextmanager
@@ -106,6 +119,9 @@ def opened(source: Source) -> Iterator[Opened]:
     BadPicture
         When there is no picture; `Opened.decode` raises it too.
     """
+    if isinstance(source, Opened):  # whoever opened it closes it
+        yield source
+        return
     if isinstance(source, np.ndarray):
         source = _from_array(source)
     if isinstance(source, Image.Image):

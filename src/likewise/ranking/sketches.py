@@ -43,12 +43,15 @@ def check_stages(stages: Sequence[Stage]) -> None:
         When there is such a stage, or such an option of one.
     """
     for stage in stages:
-        if stage.kind not in ("expand", "localise"):
-            raise UsageError(
-                f"stage {stage} works on vectors: for visual words there are expand and localise"
-            )
-        if stage.options.get("alpha"):
-            raise UsageError(f"stage {stage} has an alpha, which visual words do not know: leave it out")
+        check_stage(stage)
+
+
+def check_stage(stage: Stage) -> None:
+    """The same for one stage."""
+    if stage.kind not in ("expand", "localise"):
+        raise UsageError(f"stage {stage} works on vectors: for visual words there are expand and localise")
+    if stage.options.get("alpha"):
+        raise UsageError(f"stage {stage} has an alpha, which visual words do not know: leave it out")
         if stage.options.get("own") is False:
             raise UsageError(f"stage {stage} leaves the query out, which visual words cannot: leave own out")
 

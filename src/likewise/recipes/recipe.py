@@ -174,6 +174,15 @@ class Recipe:
         scored = {layer.name: layer.scored(given) for layer in self.words}
         return replace(self, layers=tuple(scored.get(layer.name, layer) for layer in self.layers))
 
+    def settled(self, own: Recipe) -> Recipe:
+        """Give this recipe with what a collection's own recipe has for its layers.
+
+        A layer that keeps the same is the collection's, which knows where its files lie, but for its name
+        and its scoring; visual words without a vocabulary take one of the collection's if nothing else
+        differs.
+        """
+        return replace(self, layers=tuple(_settled(layer, own.layers) for layer in self.layers))
+
     @property
     def _kinds(self) -> str:
         kinds = ", ".join(f"{layer.name!r} of kind {layer.kind}" for layer in self.layers)
@@ -249,6 +258,17 @@ def _layer(table: dict[str, Any], folder: Path) -> LayerRecipe:
 def _nested(line: str) -> str:
     """A header of a table as one within the last of the layers; lines of values begin with their key."""
     return re.sub(r"^(\[+)", r"\1layers.", line)
+
+
+def _settled(layer: LayerRecipe, owned: tuple[LayerRecipe, ...]) -> LayerRecipe:
+    for own in owned:
+        if isinstance(layer, WordsRecipe) and isinstance(own, WordsRecipe):
+            kept = replace(layer, vocabulary=own.vocabulary)
+            if kept.hash == own.hash and layer.hash in (own.hash, replace(layer, vocabulary={}).hash):
+                return kept
+        elif layer.hash == own.hash:
+            return replace(own, name=layer.name, about=layer.about)
+    return layer
 
 
 def _unlike(one: LayerRecipe, other: LayerRecipe) -> str:

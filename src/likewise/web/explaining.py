@@ -11,7 +11,7 @@ import numpy as np
 from fastapi import APIRouter
 from PIL import Image
 
-from likewise.collection.sketches import PatchMatches
+from likewise.collection.layer import PatchMatches
 from likewise.errors import LikewiseError
 from likewise.inspection.explain import Contributions, patch_shares
 from likewise.pictures import size_of

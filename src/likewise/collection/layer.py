@@ -1,0 +1,290 @@
+"""What a layer of a collection is: it describes pictures, keeps something of each, and is searched.
+
+`likewise.collection.vector_layer` and `likewise.collection.words_layer` are its two kinds, and
+`likewise.collection.layers` alone knows that. Whatever a kind cannot do it says itself.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from likewise.collection.catalogue import Catalogue
+from likewise.collection.query import Query, QueryPicture, as_picture, is_number, is_vector, whole
+from likewise.collection.reports import Comparison, Fault
+from likewise.collection.selecting import Selection
+from likewise.collection.walk import real_path
+from likewise.descriptors.manifest import Manifest
+from likewise.errors import BadPicture, CollectionDamaged, UsageError
+from likewise.inspection.explain import Explanation
+from likewise.pictures import Loaded, Source
+from likewise.ranking.stages import Stage
+from likewise.recipes.recipe import LayerRecipe
+from likewise.types import Box, FloatArray, IntArray, ProgressCallback
+from likewise.words.geometry import Fit
+from likewise.words.matching import Matches
+
+AGAIN = "remove it and index its file again"
+"""The remedy for a row that is damaged."""
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """What a layer found.
+
+    Attributes
+    ----------
+    ids
+        Int64 ``(n,)``, best first; equal scores keep the order of the ids.
+    scores
+        Falling, ``(n,)``.
+    boxes
+        Where in them the query was found, by id, of those that were localised.
+    """
+
+    ids: IntArray
+    scores: NDArray[Any]
+    boxes: dict[int, Box] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class PatchMatches:
+    """Which patches of two pictures match.
+
+    Attributes
+    ----------
+    score
+        Of the second picture when the first is asked for: the weights of all matches together.
+    layers
+        Names of the layers that matches are numbered by.
+    first, second
+        float32 ``(n, 4)``: boxes of the patches of either picture, in pixels of the upright original.
+    matches, fit
+        See `likewise.words.layers.Found`.
+    """
+
+    score: float
+    layers: tuple[str, ...]
+    first: FloatArray
+    second: FloatArray
+    matches: Matches
+    fit: Fit | None
+
+
+class Layer(Protocol):
+    """One layer of a collection."""
+
+    @property
+    def id(self) -> int:
+        """Its number in the catalogue."""
+
+    @property
+    def recipe(self) -> LayerRecipe:
+        """How it is made."""
+
+    @property
+    def manifest(self) -> Manifest:
+        """How it was made."""
+
+    @property
+    def follows_ids(self) -> bool:
+        """Whether it has files that know pictures by their ids, so that another content needs a new one."""
+
+    @property
+    def code(self) -> str:
+        """How what it keeps is written, in a word."""
+
+    def keep(self, given: Any) -> None:
+        """Copy what the recipe by which it is added names beside the catalogue."""
+
+    def describer(self, streams: int) -> Any:
+        """What describes pictures for it, for so many threads at once; see `Describers.open`."""
+
+    def encode(self, loaded: Sequence[Loaded]) -> list[bytes | BadPicture]:
+        """What is stored of pictures that its describer prepared, or why there is nothing to store."""
+
+    def fault(self, code: object) -> str:
+        """What keeps something that was stored from being what it encodes; empty when nothing does."""
+
+    def index(self, catalogue: Catalogue, *, progress: ProgressCallback | None = None) -> None:
+        """Bring the files that it is searched by up to what the catalogue holds; the caller has the lock."""
+
+    def optimise(self, catalogue: Catalogue, *, progress: ProgressCallback | None = None) -> None:
+        """Make those files anew where that makes searching faster, or they are damaged."""
+
+    def drop(self, catalogue: Catalogue) -> None:
+        """Forget, within a change, all that it keeps."""
+
+    def clear(self, catalogue: Catalogue) -> None:
+        """Remove its files, once that is committed."""
+
+    def load(self, catalogue: Catalogue) -> tuple[int, Any]:
+        """The generation of the catalogue, and what `open` needs of it, to be kept as long as that stays."""
+
+    def open(self, loaded: Any, sources: Sources, recipe: Any) -> LayerIndex:
+        """That moment, ready to be asked as a recipe says that may score otherwise than the layer's own."""
+
+    def verify(self, catalogue: Catalogue) -> Iterator[Fault]:
+        """Everything that is wrong with what it keeps."""
+
+
+class LayerIndex(Protocol):
+    """One layer at one moment, ready to be asked."""
+
+    @property
+    def name(self) -> str:
+        """Of the layer."""
+
+    @property
+    def local(self) -> bool:
+        """Whether its scores are made of matches between places of two pictures."""
+
+    @property
+    def ids(self) -> IntArray:
+        """Int64 ``(n,)``, rising: the pictures that it can find."""
+
+    @property
+    def left_out(self) -> int:
+        """How many pictures it cannot find, because what it keeps of them is damaged."""
+
+    def only(self, ids: IntArray) -> LayerIndex:
+        """The same for some of the pictures."""
+
+    def takes(self, query: Query) -> bool:
+        """Whether it can be asked for this: a vector is one layer's own."""
+
+    def check(self, stage: Stage) -> None:
+        """Refuse, with a `UsageError`, a stage that it cannot run."""
+
+    def ask(self, query: Query) -> Any:
+        """A question to `search`, described; raises `BadPicture`, `BadBox` or `UsageError`."""
+
+    def search(self, question: Any, k: int, stages: Sequence[Stage]) -> Answer:
+        """The ``k`` best after all stages."""
+
+    def against(self, question: Any, picture: QueryPicture) -> float:
+        """The score of one picture, which the collection need not hold."""
+
+    def compare(self, query: Query, picture: QueryPicture) -> Comparison:
+        """The score of two pictures, and how unusual it is here."""
+
+    def explain(self, query: Query, picture: QueryPicture) -> Explanation:
+        """Share the similarity of two pictures out among places; a `UsageError` where it cannot."""
+
+    def matches(self, query: Query, picture: QueryPicture) -> PatchMatches:
+        """Which places of two pictures match; a `UsageError` where it cannot say."""
+
+
+@dataclass(frozen=True)
+class Sources:
+    """The pictures of a collection at one moment, and those that it is asked for.
+
+    Attributes
+    ----------
+    path
+        Where the collection lies, for messages.
+    max_pixels
+        Largest picture accepted.
+    """
+
+    path: Path
+    catalogue: Catalogue
+    max_pixels: int | None = None
+
+    def source(self, picture: QueryPicture) -> Source:
+        """A picture to be decoded: what was given, or the file of the one whose id it is.
+
+        Raises
+        ------
+        UsageError
+            When it is no picture.
+        """
+        if is_number(picture):
+            return self.path_of(whole(picture, "an id"))
+        if is_vector(picture):
+            raise UsageError("a vector has no places: give a picture, or the id of one in the collection")
+        return as_picture(picture)
+
+    def path_of(self, picture: int) -> Path:
+        """Where the file of a picture lies.
+
+        Raises
+        ------
+        UsageError
+            When no picture has that id.
+        """
+        row = whole(picture, "an id")
+        paths = self.catalogue.where([row])
+        if not paths:
+            raise UsageError(f"no picture in {self.path} has the id {row}")
+        return Path(paths[row])
+
+    def file(self, picture: int) -> Path:
+        """The same for a picture that was found a moment ago; raises `BadPicture` when it is gone since."""
+        paths = self.catalogue.where([picture])
+        if not paths:
+            raise BadPicture(f"the picture {picture} was removed a moment ago", "vanished")
+        return Path(paths[picture])
+
+    def size(self, picture: int) -> tuple[int, int]:
+        """Width and height of a picture; raises `CollectionDamaged` when it is gone."""
+        size = self.catalogue.size_of(picture)
+        if size is None:
+            raise CollectionDamaged(f"picture {picture} of {self.path} was removed a moment ago")
+        return size
+
+    def under(self, where: str | os.PathLike[str]) -> IntArray:
+        """Ids of the pictures in a folder or matching a glob, rising, int64 ``(n,)``.
+
+        Raises
+        ------
+        UsageError
+            When there are none.
+        """
+        chosen = np.fromiter(Selection(where).ids(self.catalogue), np.int64)
+        if not len(chosen):
+            raise UsageError(f"nothing in {self.path} lies under {os.fspath(where)!r}")
+        return chosen
+
+    def own(self, picture: QueryPicture) -> int | None:
+        """Id of a picture that the collection holds."""
+        if is_number(picture):
+            return whole(picture, "an id")
+        if not isinstance(picture, str | os.PathLike):
+            return None
+        place = self.catalogue.place(real_path(picture))
+        known = place and self.catalogue.picture(place)
+        return known.id if known else None
+
+
+def row_fault(catalogue: Catalogue, kind: str, picture: int, what: str) -> Fault:
+    """A fault of what is kept of one picture."""
+    try:
+        path = catalogue.where([picture]).get(picture, f"id {picture}")
+    except CollectionDamaged:  # of which there is a fault of its own
+        path = f"id {picture}"
+    return Fault(kind, path, f"{path} {what}: {AGAIN}")
+
+
+def paired(catalogue: Catalogue, layer: int) -> Iterator[Fault]:
+    """Pictures of which a layer keeps nothing, and what it keeps of none."""
+    bare, stray = catalogue.unpaired(layer)
+    for picture in bare:
+        yield row_fault(catalogue, "vector-missing", picture, "has no vector")
+    for picture in stray:
+        yield Fault("vector-stray", f"id {picture}", f"vector {picture} has no picture")
+
+
+def signed(manifest: Manifest, recipe: LayerRecipe) -> Iterator[Fault]:
+    """Whether a manifest's recipe is the one that it was signed for."""
+    if recipe.hash != manifest.recipe_hash:
+        message = (
+            f"the recipe is not the one that made the vectors: {recipe.hash}, not {manifest.recipe_hash}"
+        )
+        yield Fault("manifest", "recipe", message)

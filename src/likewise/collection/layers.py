@@ -1,0 +1,169 @@
+"""The layers of a collection: which there are, and which of them a recipe asks."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Any, cast
+
+from likewise.collection.catalogue import Catalogue, StoredLayer
+from likewise.collection.describing import Describers
+from likewise.collection.layer import Layer
+from likewise.collection.vector_layer import VectorLayer
+from likewise.collection.words_layer import WordsLayer
+from likewise.descriptors.manifest import Manifest
+from likewise.errors import CollectionDamaged, ManifestMismatch, UsageError
+from likewise.recipes.recipe import LayerRecipe, Recipe, parse_recipe
+from likewise.types import ProgressCallback
+
+_KINDS: Mapping[str, Any] = {"vector": VectorLayer, "words": WordsLayer}
+
+_HEAD = "recipe"
+"""What name and about of the recipe are called in the catalogue."""
+
+
+@dataclass(frozen=True)
+class LayerSet:
+    """The layers of a collection that a recipe asks.
+
+    Attributes
+    ----------
+    recipe
+        It, or the collection's own.
+    layers
+        One for each of the recipe's layers that the collection has, in their order.
+    others
+        Those that the collection has besides.
+    """
+
+    recipe: Recipe
+    layers: tuple[Layer, ...]
+    others: tuple[Layer, ...] = ()
+
+    @property
+    def missing(self) -> list[LayerRecipe]:
+        """Layers of the recipe that the collection does not have."""
+        there = {layer.recipe.hash for layer in self.layers}
+        return [layer for layer in self.recipe.layers if layer.hash not in there]
+
+    @classmethod
+    def of(
+        cls, catalogue: Catalogue, folder: Path, describers: Describers, wanted: Recipe | None = None
+    ) -> LayerSet:
+        """Read them from a catalogue that has some.
+
+        Raises
+        ------
+        CollectionDamaged
+            When a manifest holds no recipe.
+        ManifestMismatch
+            When a recipe is wanted that has none of them.
+        """
+        stored = [opened(one, folder, describers) for one in catalogue.layers()]
+        own = _own(catalogue, stored)
+        if wanted is None:
+            return cls(own, tuple(stored))
+        wanted = wanted.settled(own)
+        by_hash = {layer.recipe.hash: layer for layer in stored}
+        chosen = tuple(by_hash[layer.hash] for layer in wanted.layers if layer.hash in by_hash)
+        if not chosen:
+            raise ManifestMismatch(
+                f"{folder} was made by another recipe ({own.difference(wanted)}); "
+                "leave the recipe out to use its own, or index into a new collection"
+            )
+        return cls(wanted, chosen, tuple(layer for layer in stored if layer not in chosen))
+
+    def complete(self, folder: Path) -> None:
+        """Refuse a recipe of which the collection lacks layers.
+
+        Raises
+        ------
+        ManifestMismatch
+            When it does.
+        """
+        if self.missing:
+            names = ", ".join(layer.name for layer in self.missing)
+            raise ManifestMismatch(f"{folder} lacks the layers {names}: index with this recipe to add them")
+
+
+def opened(stored: StoredLayer, folder: Path, describers: Describers) -> Layer:
+    """A layer as the catalogue has it."""
+    recipe = _parsed(stored.manifest.recipe, str(folder))
+    layer: Layer = _KINDS[recipe.kind](stored.id, recipe, stored.manifest, folder, describers)
+    return layer
+
+
+def vector_layer(layers: LayerSet, folder: Path) -> VectorLayer:
+    """The first layer that makes a vector.
+
+    Raises
+    ------
+    UsageError
+        When there is none.
+    """
+    wanted = {recipe.hash for recipe in layers.recipe.vectors}
+    for layer in layers.layers:
+        if layer.recipe.hash in wanted:
+            return cast(VectorLayer, layer)
+    raise UsageError(
+        f"{folder} is a collection of visual words, which has no vectors: index the pictures "
+        "with another recipe for this"
+    )
+
+
+def ready(recipe: Recipe, progress: ProgressCallback | None) -> Recipe:
+    """A recipe by which layers can be added: vocabularies that it leaves open are learned."""
+    layers = tuple(_KINDS[layer.kind].ready(layer, progress) for layer in recipe.layers)
+    return replace(recipe, layers=layers)
+
+
+def fit(catalogue: Catalogue, folder: Path, describers: Describers, recipe: Recipe) -> list[Layer]:
+    """Give a catalogue, within a change, the layers of a recipe; give those that were dropped."""
+    there = {
+        layer.recipe.hash: layer for layer in (opened(one, folder, describers) for one in catalogue.layers())
+    }
+    for place, wanted in enumerate(recipe.layers):
+        layer = there.pop(wanted.hash, None)
+        if layer is None:
+            manifest: Manifest = describers.open(wanted, None, 1).manifest
+            row = catalogue.add_layer(manifest)
+            layer = opened(StoredLayer(row, manifest), folder, describers)
+            layer.keep(wanted)
+        _place(catalogue, layer, place, wanted.name)
+    head = json.dumps({"name": recipe.name, "about": recipe.about})
+    if catalogue.noted(_HEAD) != head:
+        catalogue.note(_HEAD, head)
+    for layer in there.values():
+        layer.drop(catalogue)
+    return list(there.values())
+
+
+def _place(catalogue: Catalogue, layer: Layer, place: int, name: str) -> None:
+    manifest = layer.manifest
+    if layer.recipe.name != name:
+        manifest = replace(manifest, recipe=replace(layer.recipe, name=name).to_toml())
+    catalogue.place_layer(layer.id, place, manifest)
+
+
+def _own(catalogue: Catalogue, layers: Iterable[Layer]) -> Recipe:
+    """The recipe of the collection; of one that has no head, as those of version 1, that of its layer."""
+    recipes = tuple(layer.recipe for layer in layers)
+    try:
+        head = json.loads(catalogue.noted(_HEAD) or "null") or {
+            "name": recipes[0].name,
+            "about": recipes[0].about,
+        }
+        return Recipe(layers=recipes, name=str(head["name"]), about=str(head["about"]))
+    except (ValueError, TypeError, KeyError, UsageError) as error:
+        raise CollectionDamaged(f"the recipe of the collection cannot be read: {error!r}") from error
+
+
+@cache
+def _parsed(toml: str, path: str) -> LayerRecipe:
+    try:
+        return parse_recipe(toml, origin=f"the manifest of {path}").layers[0]
+    except UsageError as error:
+        raise CollectionDamaged(f"{error}; restore the collection from a copy, or index again") from error

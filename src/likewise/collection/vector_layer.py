@@ -1,0 +1,254 @@
+"""The layer that keeps a vector of each picture."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+
+from likewise.collection.catalogue import Catalogue
+from likewise.collection.codes import Code
+from likewise.collection.comparing import compare, scores
+from likewise.collection.describing import Describers, MapDescriber
+from likewise.collection.layer import Answer, PatchMatches, Sources, paired, row_fault, signed
+from likewise.collection.query import Query, QueryPicture, is_number, is_vector, whole
+from likewise.collection.reports import Comparison, Fault, Pictures
+from likewise.collection.snapshot import Snapshot
+from likewise.descriptors.manifest import Manifest
+from likewise.descriptors.recipe import VectorRecipe
+from likewise.errors import BadPicture, UsageError
+from likewise.inspection.explain import Explanation, check, explain
+from likewise.pictures import Loaded
+from likewise.ranking.exact import Metric
+from likewise.ranking.feedback import combined, refined
+from likewise.ranking.localise import Localiser
+from likewise.ranking.stages import Stage, rank
+from likewise.types import Box, CropScale, FloatArray, IntArray, ProgressCallback
+
+TOLERANCE = 0.01
+"""How far from 1 a length may be: fp16 moves it by 5e-4 at most, int8 by some thousandths."""
+
+
+@dataclass(frozen=True)
+class VectorLayer:
+    """See `likewise.collection.layer.Layer`."""
+
+    id: int
+    recipe: VectorRecipe
+    manifest: Manifest
+    folder: Path
+    describers: Describers
+
+    follows_ids = False
+
+    @classmethod
+    def ready(cls, recipe: VectorRecipe, progress: ProgressCallback | None) -> VectorRecipe:
+        """The recipe of a layer that is to be added: it needs nothing more."""
+        return recipe
+
+    @cached_property
+    def _code(self) -> Code:
+        return Code.of(self.recipe, self.manifest.dimensions)
+
+    @property
+    def code(self) -> str:
+        """As the recipe names it."""
+        return self.recipe.code
+
+    def keep(self, given: VectorRecipe) -> None:
+        """Nothing."""
+
+    def describer(self, streams: int) -> MapDescriber:
+        """See `Layer`."""
+        return cast(MapDescriber, self.describers.open(self.recipe, self.manifest, streams))
+
+    def encode(self, loaded: Sequence[Loaded]) -> list[bytes | BadPicture]:
+        """Vectors in their code; one that is not finite when it is read is refused."""
+        vectors = self.describer(1).describe(loaded)
+        codes = self._code.encode(vectors)
+        finite = np.isfinite(vectors.sum(axis=1)) & np.isfinite(self._code.decode(codes).sum(axis=1))
+        unfit = BadPicture(f"its vector is not finite when it is written as {self._code.name}")
+        return [found if good else unfit for found, good in zip(codes, finite.tolist(), strict=True)]
+
+    def fault(self, code: object) -> str:
+        """See `Layer`."""
+        if self._code.fits(code):
+            return ""
+        size = f"{len(code)} bytes" if isinstance(code, bytes) else f"type {type(code).__name__}"
+        return f"a vector of {size}, not {self._code.width} bytes"
+
+    def index(self, catalogue: Catalogue, *, progress: ProgressCallback | None = None) -> None:
+        """Nothing: vectors are searched as they are stored."""
+
+    def optimise(self, catalogue: Catalogue, *, progress: ProgressCallback | None = None) -> None:
+        """Nothing."""
+
+    def load(self, catalogue: Catalogue) -> tuple[int, Snapshot]:
+        """All vectors in memory."""
+        metric: Metric = "l2" if self.recipe.distance == "l2" else "dot"
+        snapshot = Snapshot.load(catalogue, self.id, self._code, metric)
+        return snapshot.generation, snapshot
+
+    def open(self, loaded: Snapshot, sources: Sources, recipe: VectorRecipe) -> VectorIndex:
+        """See `Layer`; how a vector is scored its recipe fixes."""
+        return VectorIndex(recipe.name, self, loaded, sources)
+
+    def drop(self, catalogue: Catalogue) -> None:
+        """See `Layer`."""
+        catalogue.drop_layer(self.id)
+
+    def clear(self, catalogue: Catalogue) -> None:
+        """Nothing: it has no files."""
+
+    def verify(self, catalogue: Catalogue) -> Iterator[Fault]:
+        """See `Layer`."""
+        yield from signed(self.manifest, self.recipe)
+        yield from paired(catalogue, self.id)
+        steps = self.recipe.transforms
+        unit = bool(steps) and steps[-1].kind == "l2" and self.recipe.code != "pq"  # pq keeps no lengths
+        for block in catalogue.codes(self.id):
+            sound = []
+            for picture, written, intact in block:
+                if fault := self.fault(written):
+                    yield row_fault(catalogue, "vector-length", picture, f"has {fault}")
+                elif not intact:
+                    what = "has a vector whose bytes are not those that were written"
+                    yield row_fault(catalogue, "vector-damaged", picture, what)
+                else:
+                    sound.append((picture, cast(bytes, written)))
+            vectors = self._code.decode([written for _, written in sound])
+            yield from _numbers(catalogue, [picture for picture, _ in sound], vectors, unit=unit)
+
+
+def _numbers(
+    catalogue: Catalogue, pictures: Sequence[int], vectors: FloatArray, *, unit: bool
+) -> Iterator[Fault]:
+    finite = np.isfinite(vectors).all(axis=1)
+    with np.errstate(invalid="ignore", over="ignore"):
+        lengths = np.linalg.norm(vectors, axis=1)
+    odd = finite & (lengths > 0) & (np.abs(lengths - 1) > TOLERANCE)  # a picture without features stays zero
+    for row in np.flatnonzero(~finite).tolist():
+        what = "has a vector with numbers that are not finite"
+        yield row_fault(catalogue, "vector-not-finite", pictures[row], what)
+    for row in np.flatnonzero(odd).tolist() if unit else ():
+        what = f"has a vector of length {lengths[row]:.3g}, not 1"
+        yield row_fault(catalogue, "vector-not-normalised", pictures[row], what)
+
+
+@dataclass(frozen=True)
+class VectorIndex:
+    """See `likewise.collection.layer.LayerIndex`; a question is a vector, shape ``(d,)``."""
+
+    name: str
+    layer: VectorLayer
+    snapshot: Snapshot
+    sources: Sources
+
+    local = False
+
+    @property
+    def ids(self) -> IntArray:
+        """See `LayerIndex`."""
+        return self.snapshot.ids
+
+    @property
+    def left_out(self) -> int:
+        """See `LayerIndex`."""
+        return self.snapshot.left_out
+
+    def only(self, ids: IntArray) -> VectorIndex:
+        """See `LayerIndex`."""
+        return replace(self, snapshot=self.snapshot.only(np.isin(self.snapshot.ids, ids)))
+
+    def takes(self, query: Query) -> bool:
+        """Whatever there is."""
+        return True
+
+    def check(self, stage: Stage) -> None:
+        """There is no stage that is not for vectors."""
+
+    def ask(self, query: Query) -> FloatArray:
+        """Describe what is asked for, or take the vector that is there already, shape ``(d,)``."""
+        vector = self.vector(query.picture, box=query.box, crop=query.crop)
+        unit = self.snapshot.metric == "dot"
+        if query.also:
+            vector = combined(np.stack([vector, *map(self.vector, query.also)]), unit=unit)
+        if query.yes or query.no:
+            vector = refined(vector, self._stack(query.yes), self._stack(query.no), unit=unit)
+        return vector
+
+    def vector(
+        self, picture: QueryPicture, *, box: Box | None = None, crop: CropScale = "whole"
+    ) -> FloatArray:
+        """The vector of one picture."""
+        if is_number(picture) and box is None:
+            return self.snapshot.vector(whole(picture, "an id"))
+        if isinstance(picture, np.ndarray) and is_vector(picture):
+            if box is not None:
+                raise UsageError("a box belongs to a picture: it cannot be given with a vector")
+            return self.snapshot.fit(picture)
+        source = self.sources.source(picture)
+        describer = self.layer.describer(1)
+        loaded = describer.prepare(source, box=box, crop=crop, max_pixels=self.sources.max_pixels)
+        vector: FloatArray = describer.describe([loaded])[0]
+        return vector
+
+    def _stack(self, pictures: Sequence[QueryPicture]) -> FloatArray:
+        vectors = [self.vector(picture) for picture in pictures]
+        return np.stack(vectors) if vectors else np.empty((0, self.snapshot.vectors.shape[1]), np.float32)
+
+    def search(self, question: FloatArray, k: int, stages: Sequence[Stage]) -> Answer:
+        """See `LayerIndex`."""
+        queries, localiser = question[np.newaxis], None
+        if any(stage.kind == "localise" for stage in stages):
+            describer, limit = self.layer.describer(1), self.sources.max_pixels
+            localiser = Localiser(describer, queries, self.sources.file, max_pixels=limit)
+        found = rank(self.snapshot.gallery, queries, k, stages, localiser=localiser)
+        boxes: Mapping[int, Box] = found.boxes[0] if found.boxes else {}
+        return Answer(found.ranking.ids[0], found.ranking.scores[0], dict(boxes))
+
+    def against(self, question: FloatArray, picture: QueryPicture) -> float:
+        """See `LayerIndex`."""
+        other = self.vector(picture)
+        return float(scores(question[np.newaxis], other[np.newaxis], self.snapshot.metric)[0])
+
+    def compare(self, query: Query, picture: QueryPicture) -> Comparison:
+        """The score against those of random pairs of the collection."""
+        vectors = self.ask(query), self.vector(picture)
+        own = [row for one in (query.picture, picture) if (row := self.sources.own(one)) is not None]
+        return compare(*vectors, self.snapshot, own=own)
+
+    def explain(self, query: Query, picture: QueryPicture) -> Explanation:
+        """See `LayerIndex`; errors as for `likewise.inspection.explain.explain`."""
+        check(self.layer.recipe)
+        sources = [self.sources.source(one) for one in (query.picture, picture)]
+        limit = self.sources.max_pixels
+        return explain(self.layer.describer(1), *sources, box=query.box, crop=query.crop, max_pixels=limit)
+
+    def matches(self, query: Query, picture: QueryPicture) -> PatchMatches:
+        """It cannot: what it knows is the share of each place."""
+        raise UsageError(f"{self.sources.path} is a collection of vectors, not of visual words")
+
+
+def pictures(index: VectorIndex) -> Pictures:
+    """All that an index can find, with where they lie and how large they are."""
+    snapshot, catalogue = index.snapshot, index.sources.catalogue
+    sizes = catalogue.sizes()
+    places = {row: (Path(path), name) for row, path, name in catalogue.paths()}
+    there = np.array([row in places and row in sizes for row in snapshot.ids.tolist()], np.bool_)
+    if not there.all():  # some were removed a moment ago
+        snapshot = snapshot.only(there)
+    ids = snapshot.ids.tolist()
+    return Pictures(
+        ids=snapshot.ids,
+        vectors=snapshot.vectors,
+        metric=snapshot.metric,
+        paths=tuple(places[row][0] for row in ids),
+        names=tuple(places[row][1] for row in ids),
+        pixels=np.array([sizes[row][0] for row in ids], np.int64),
+        bytes=np.array([sizes[row][1] for row in ids], np.int64),
+    )

@@ -1,0 +1,293 @@
+"""The layer that keeps a sketch of each picture: local features in visual words."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+
+from likewise.assets import replacing
+from likewise.collection.belongings import vocabulary_of
+from likewise.collection.catalogue import Catalogue
+from likewise.collection.comparing import SHARES
+from likewise.collection.describing import Describers
+from likewise.collection.layer import AGAIN, Answer, PatchMatches, Sources, paired, row_fault, signed
+from likewise.collection.query import Query, QueryPicture, as_picture, is_number, is_vector, whole
+from likewise.collection.reports import Comparison, Fault
+from likewise.collection.segments import Segments, sweep
+from likewise.descriptors.manifest import Manifest
+from likewise.engines import cores
+from likewise.errors import BadPicture, CollectionDamaged, UsageError, WeightsError
+from likewise.inspection.explain import Explanation
+from likewise.pictures import Loaded
+from likewise.ranking.sketches import answer, check_stage
+from likewise.ranking.stages import Stage
+from likewise.types import Box, CropScale, IntArray, ProgressCallback
+from likewise.words.layers import Asked, Layers
+from likewise.words.recipe import WordsRecipe
+from likewise.words.sketch import Sketch, fault_of
+from likewise.words.vocabulary import Vocabulary, recipe_vocabulary
+
+if TYPE_CHECKING:
+    from likewise.words.extractor import WordsExtractor
+
+BETA, GAMMA = 0.75, 0.15
+"""How much pictures that were said yes and no to count beside the query (Rocchio 1971)."""
+
+
+@dataclass(frozen=True)
+class WordsLayer:
+    """See `likewise.collection.layer.Layer`.
+
+    Attributes
+    ----------
+    recipe
+        Its vocabulary is the layer's own copy, so that nothing else is needed to search it.
+    """
+
+    id: int
+    recipe: WordsRecipe
+    manifest: Manifest
+    folder: Path
+    describers: Describers
+
+    follows_ids = True
+    code = "words"
+
+    def __post_init__(self) -> None:
+        copy = {**self.recipe.vocabulary, "file": str(self._vocabulary_file)}
+        object.__setattr__(self, "recipe", replace(self.recipe, vocabulary=copy))
+
+    @classmethod
+    def ready(cls, recipe: WordsRecipe, progress: ProgressCallback | None) -> WordsRecipe:
+        """The recipe of a layer that is to be added, with the default vocabulary if it names none."""
+        if recipe.vocabulary:
+            return recipe
+        from likewise.evaluation.vocabularies import default_vocabulary  # loads scikit-learn
+
+        return recipe.with_vocabulary(default_vocabulary(recipe, progress=progress))
+
+    @property
+    def _vocabulary_file(self) -> Path:
+        return (self.folder / vocabulary_of(self.id)).absolute()
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """Codebooks and embeddings."""
+        return recipe_vocabulary(self.recipe)
+
+    @property
+    def segments(self) -> Segments:
+        """The files of its inverted indexes."""
+        return Segments(self.folder, self.vocabulary.sizes, self.id)
+
+    def keep(self, given: WordsRecipe) -> None:
+        """Copy the vocabulary of the recipe by which the layer is added."""
+        with replacing(self._vocabulary_file) as draft:
+            shutil.copyfile(str(given.vocabulary["file"]), draft)
+
+    def describer(self, streams: int) -> WordsExtractor:
+        """See `Layer`."""
+        return cast("WordsExtractor", self.describers.open(self.recipe, self.manifest, streams))
+
+    def encode(self, loaded: Sequence[Loaded]) -> list[bytes | BadPicture]:
+        """Sketches as bytes."""
+        return [sketch.to_bytes() for sketch in self.describer(1).describe(loaded)]
+
+    def fault(self, code: object) -> str:
+        """See `Layer`."""
+        return fault_of(code, self.vocabulary.sizes)
+
+    def index(self, catalogue: Catalogue, *, progress: ProgressCallback | None = None) -> None:
+        """Bring the segments up to the catalogue."""
+        self.segments.extend(catalogue, progress=progress)
+
+    def optimise(self, catalogue: Catalogue, *, progress: ProgressCallback | None = None) -> None:
+        """Make one segment of all."""
+        self.segments.optimise(catalogue, progress=progress)
+
+    def load(self, catalogue: Catalogue) -> tuple[int, tuple[Layers, int]]:
+        """Inverted indexes, and how many pictures these leave out."""
+        generation, indexes, left_out = self.segments.load(catalogue)
+        return generation, (Layers(self.recipe, indexes, self.vocabulary.scales), left_out)
+
+    def open(self, loaded: tuple[Layers, int], sources: Sources, recipe: WordsRecipe) -> WordsIndex:
+        """See `Layer`."""
+        layers, left_out = loaded
+        scored = replace(layers, recipe=replace(self.recipe, scoring=recipe.scoring, fusion=recipe.fusion))
+        return WordsIndex(recipe.name, self, scored, sources, left_out)
+
+    def drop(self, catalogue: Catalogue) -> None:
+        """See `Layer`."""
+        self.segments.forget(catalogue)
+        catalogue.drop_layer(self.id)
+
+    def clear(self, catalogue: Catalogue) -> None:
+        """Remove its segments and its vocabulary."""
+        sweep(self.folder, catalogue)
+        with suppress(OSError):
+            self._vocabulary_file.unlink()
+
+    def verify(self, catalogue: Catalogue) -> Iterator[Fault]:
+        """See `Layer`."""
+        yield from signed(self.manifest, self.recipe)
+        yield from paired(catalogue, self.id)
+        file, digest = (str(self.recipe.vocabulary[key]) for key in ("file", "sha256"))
+        try:
+            vocabulary = Vocabulary.load(Path(file), sha256=digest)
+        except WeightsError as error:
+            message = f"{error}: copy the file there that the pictures were indexed with"
+            yield Fault("vocabulary", file, message)
+        else:
+            yield from self._sketches(catalogue, Segments(self.folder, vocabulary.sizes, self.id))
+
+    def _sketches(self, catalogue: Catalogue, segments: Segments) -> Iterator[Fault]:
+        for block in catalogue.codes(self.id):
+            for picture, written, intact in block:
+                fault = fault_of(written, segments.sizes)
+                if fault or not intact:
+                    why = fault or "its bytes are not those that were written"
+                    yield row_fault(catalogue, "sketch-damaged", picture, f"has no sound sketch ({why})")
+        for path, fault in segments.faults(catalogue):
+            message = f"{fault}; `likewise optimise` makes it again from the catalogue"
+            yield Fault("segment-damaged", str(path), message)
+
+
+@dataclass(frozen=True)
+class WordsIndex:
+    """See `likewise.collection.layer.LayerIndex`; a question is a list of weighted sketches.
+
+    Attributes
+    ----------
+    left
+        How many pictures no index holds because their sketches are damaged.
+    chosen
+        Places of the pictures that are searched among; None for all.
+    """
+
+    name: str
+    layer: WordsLayer
+    layers: Layers
+    sources: Sources
+    left: int
+    chosen: IntArray | None = None
+
+    local = True
+
+    @property
+    def left_out(self) -> int:
+        """See `LayerIndex`."""
+        return self.left
+
+    @property
+    def ids(self) -> IntArray:
+        """See `LayerIndex`."""
+        return self.layers.pictures if self.chosen is None else self.layers.pictures[self.chosen]
+
+    def only(self, ids: IntArray) -> WordsIndex:
+        """See `LayerIndex`; what the other pictures hold still tells how rare a word is."""
+        return replace(self, chosen=np.flatnonzero(np.isin(self.layers.pictures, ids)))
+
+    def takes(self, query: Query) -> bool:
+        """Whether it is a picture."""
+        return not query.is_vector
+
+    def check(self, stage: Stage) -> None:
+        """See `LayerIndex`."""
+        check_stage(stage)
+
+    def ask(self, query: Query) -> list[Asked]:
+        """The pictures of a question, what was said yes to counting less, and no to against them."""
+        first = self.sketch(query.picture, box=query.box, crop=query.crop)
+        wanted = [Asked(first, box=query.box)]
+        wanted += [Asked(self.sketch(one)) for one in query.also]
+        judged = [Asked(self.sketch(one), BETA / len(query.yes)) for one in query.yes]
+        judged += [Asked(self.sketch(one), -GAMMA / len(query.no)) for one in query.no]
+        return wanted + judged
+
+    def sketch(self, picture: QueryPicture, *, box: Box | None = None, crop: CropScale = "whole") -> Sketch:
+        """A picture's features in the words that queries get.
+
+        A picture of the collection is described again from its file; if that is gone, what was kept of it
+        is taken.
+        """
+        if is_number(picture):
+            row = whole(picture, "an id")
+            file = self.sources.path_of(row)
+            if box is None and not file.exists():
+                return self.kept(row)
+            picture = file
+        if is_vector(picture):
+            raise UsageError("a collection of visual words has no vectors: give a picture as the query")
+        describer, limit = self.layer.describer(1), self.sources.max_pixels
+        return describer.ask(as_picture(picture), box=box, crop=crop, max_pixels=limit)
+
+    def kept(self, picture: int) -> Sketch:
+        """What the collection has of a picture.
+
+        Raises
+        ------
+        CollectionDamaged
+            When it cannot be read.
+        """
+        written = self.sources.catalogue.code_of(self.layer.id, picture)
+        if written is None:
+            raise CollectionDamaged(
+                f"the sketch of picture {picture} of {self.sources.path} is gone or damaged: {AGAIN}"
+            )
+        return Sketch.from_bytes(written, self.layer.vocabulary.sizes)
+
+    def search(self, question: Sequence[Asked], k: int, stages: Sequence[Stage]) -> Answer:
+        """See `LayerIndex`."""
+        among, size = self.chosen, self.sources.size
+        found = answer(self.layers, question, stages, self.kept, size, among=among, threads=cores())
+        return Answer(self.layers.pictures[found.places[:k]], found.scores[:k], found.boxes)
+
+    def against(self, question: Sequence[Asked], picture: QueryPicture) -> float:
+        """See `LayerIndex`."""
+        return float(self.layers.look(question, *self._held(picture)).matches.weight.sum(dtype=np.float64))
+
+    def compare(self, query: Query, picture: QueryPicture) -> Comparison:
+        """What the picture scores when the query is asked for, against the scores of the collection's.
+
+        Quantiles and percentile are of the scores of all pictures for this very question.
+        """
+        asker = replace(self, layers=self.layers.summed())
+        question = asker.ask(query)
+        similarity = asker.against(question, picture)
+        own = [row for one in (query.picture, picture) if (row := self.sources.own(one)) is not None]
+        scores = asker.layers.scores(question, threads=cores())
+        others = scores[~np.isin(self.layers.pictures, own)]
+        return Comparison(
+            similarity,
+            dict(zip(SHARES, np.quantile(others, SHARES).tolist(), strict=True)) if len(others) else {},
+            100 * float(np.mean(others < similarity)) if len(others) else None,
+            1 + int(np.count_nonzero(others > similarity)),
+        )
+
+    def explain(self, query: Query, picture: QueryPicture) -> Explanation:
+        """It cannot: what it knows is which patches match."""
+        raise UsageError(f"{self.sources.path} is a collection of visual words: ask for its matches instead")
+
+    def matches(self, query: Query, picture: QueryPicture) -> PatchMatches:
+        """Which patches match."""
+        question = self.ask(query)
+        held, size = self._held(picture)
+        found = self.layers.look(question, held, size)
+        score = float(found.matches.weight.sum(dtype=np.float64))
+        boxes = question[0].sketch.boxes, held.boxes
+        return PatchMatches(score, self.layers.layers, *boxes, found.matches, found.fit)
+
+    def _held(self, picture: QueryPicture) -> tuple[Sketch, tuple[int, int]]:
+        """A picture as the collection keeps it, or would keep it, and its width and height."""
+        if is_number(picture):
+            row = whole(picture, "an id")
+            return self.kept(row), self.sources.size(row)
+        describer = self.layer.describer(1)
+        loaded = describer.prepare(as_picture(picture), max_pixels=self.sources.max_pixels)
+        return describer.describe([loaded])[0], (loaded.width, loaded.height)

@@ -1,0 +1,139 @@
+"""Collections of the first format, which had one layer: read as they are, brought up by the next writer."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import zipfile
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from likewise.collection import Collection
+from likewise.collection.catalogue import Catalogue
+from likewise.descriptors import patches
+from tests import fake_words, fakes
+
+DATA = Path(__file__).parent / "data"
+
+# What the version that made them found for 0002.png.
+VECTOR = [
+    ("0002.png", 1.0),
+    ("0003.png", 0.9373394846916199),
+    ("0005.png", 0.7404749393463135),
+    ("0004.png", 0.7146369218826294),
+    ("0000.png", 0.70772784948349),
+    ("0001.png", 0.6233946084976196),
+]
+WORDS = [
+    ("0002.png", 1.0000000063374428),
+    ("0004.png", 0.17594982846509294),
+    ("0000.png", 0.07519678048158679),
+    ("0001.png", 0.05969285125602349),
+    ("0003.png", 0.05814088124821284),
+    ("0005.png", 0.037828516840562196),
+]
+FOUND = {"vector": VECTOR, "words": WORDS}
+
+
+@pytest.fixture(params=["vector", "words"])
+def kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def old(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of an old collection, whose pictures lie beside it."""
+    monkeypatch.setattr(patches, "PatchExtractor", fake_words.FakePatches)
+    with zipfile.ZipFile(DATA / f"format1-{kind}.zip") as packed:
+        packed.extractall(tmp_path)
+    catalogue = sqlite3.connect(tmp_path / "old.likewise" / "catalogue.sqlite")
+    catalogue.execute("UPDATE roots SET path = ?", [os.fsencode(tmp_path / "pictures")])
+    catalogue.commit()
+    catalogue.close()
+    return tmp_path / "old.likewise"
+
+
+@pytest.fixture
+def factory() -> fakes.FakeFactory:
+    return fakes.FakeFactory()
+
+
+@pytest.fixture
+def opened(old: Path, factory: fakes.FakeFactory) -> Iterator[Collection]:
+    with Collection.open(old, extractor_factory=factory) as collection:
+        yield collection
+
+
+def found(collection: Collection) -> list[tuple[str, float]]:
+    hits = collection.search(collection.path.parent / "pictures" / "0002.png", k=6)
+    assert hits.left_out == 0
+    return [(hit.path.name, hit.score) for hit in hits]
+
+
+def version(path: Path) -> int:
+    with sqlite3.connect(path / "catalogue.sqlite") as catalogue:
+        [(number,)] = catalogue.execute("PRAGMA user_version")
+    return int(number)
+
+
+def approximately(wanted: list[tuple[str, float]]) -> list[tuple[str, object]]:
+    return [(name, pytest.approx(score, rel=1e-6)) for name, score in wanted]
+
+
+def test_it_is_searched_and_checked_as_it_is(opened: Collection, old: Path, kind: str) -> None:
+    assert found(opened) == approximately(FOUND[kind])
+    assert [layer.kind for layer in opened.recipe.layers] == [kind]
+    assert opened.verify().faults == []
+    assert opened.info().pictures == 6
+    assert version(old) == 1
+
+
+def test_a_disk_that_cannot_be_written_is_no_hindrance(opened: Collection, old: Path, kind: str) -> None:
+    old.chmod(0o555)
+    try:
+        assert found(opened) == approximately(FOUND[kind])
+    finally:
+        old.chmod(0o755)
+
+
+def test_the_next_index_brings_it_up_and_describes_nothing(
+    old: Path, kind: str, factory: fakes.FakeFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    described = 0
+    real = fake_words.FakePatches.describe
+
+    def counted(self: fake_words.FakePatches, *args: object, **options: object) -> object:
+        nonlocal described
+        described += 1
+        return real(self, *args, **options)  # type: ignore[arg-type]
+
+    with Collection.open(old, extractor_factory=factory) as collection, Collection.open(old) as reader:
+        assert len(reader.entries(range(10))) == 6
+        monkeypatch.setattr(fake_words.FakePatches, "describe", counted)
+        report = collection.add(old.parent / "pictures")
+        assert (report.unchanged, report.completed, report.added, report.failed) == (6, 0, 0, 1)
+        assert (described, factory.described) == (0, 0)
+        assert version(old) == 2
+        assert found(collection) == approximately(FOUND[kind])
+        assert collection.verify().faults == []
+        assert len(reader.entries(range(10))) == 6  # which was open all the while
+        if kind == "words":
+            assert found(reader) == found(collection)
+    with closing(Catalogue.reader(old / "catalogue.sqlite")) as catalogue:
+        assert all(intact for block in catalogue.codes(1) for _, _, intact in block)
+
+
+def test_ten_flipped_bytes_are_found_once_it_is_brought_up(opened: Collection, old: Path, kind: str) -> None:
+    opened.add(old.parent / "pictures")
+    with sqlite3.connect(old / "catalogue.sqlite") as catalogue:
+        [(code,)] = catalogue.execute("SELECT code FROM vectors WHERE picture = 3")
+        spoilt = bytes(byte ^ 1 if number < 10 else byte for number, byte in enumerate(code))
+        catalogue.execute("UPDATE vectors SET code = ? WHERE picture = 3", [spoilt])
+    [fault] = opened.verify().faults
+    assert fault.kind == {"vector": "vector-damaged", "words": "sketch-damaged"}[kind]
+    assert opened.add(old.parent / "pictures").completed == 1
+    assert opened.verify().faults == []
+    assert found(opened) == approximately(FOUND[kind])

@@ -1,0 +1,237 @@
+"""Collections of several layers: made, searched, added to, dropped from, damaged and made good."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from likewise.collection import Collection, Query
+from likewise.collection.removal import Removed
+from likewise.descriptors import patches
+from likewise.errors import ManifestMismatch, UsageError
+from likewise.ranking.layers import LayerScores, fused
+from likewise.recipes.recipe import Recipe
+from tests.fake_words import RECIPE as PATCHES
+from tests.fake_words import FakePatches, make_pictures, picture, vocabulary
+from tests.fakes import RECIPE as VECTOR
+from tests.fakes import FakeFactory
+
+
+class Counted(FakePatches):
+    """Counts the pictures that it describes."""
+
+    count = 0
+
+    def describe(self, *args: Any, **options: Any) -> Any:
+        Counted.count += 1
+        return super().describe(*args, **options)
+
+
+@pytest.fixture(autouse=True)
+def fake(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patches, "PatchExtractor", Counted)
+
+
+@pytest.fixture(scope="module")
+def words(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("words") / "v.words"
+    vocabulary().save(path)
+    return path
+
+
+@pytest.fixture
+def both(words: Path) -> Recipe:
+    return Recipe("both", (VECTOR, PATCHES.with_vocabulary(words)), "a vector and words")
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    make_pictures(tmp_path / "photos", 8)
+    return tmp_path / "photos"
+
+
+@pytest.fixture
+def factory() -> FakeFactory:
+    return FakeFactory()
+
+
+@pytest.fixture
+def collection(tmp_path: Path, photos: Path, both: Recipe, factory: FakeFactory) -> Iterator[Collection]:
+    with Collection.open(tmp_path / "c", recipe=both, extractor_factory=factory) as opened:
+        assert opened.add(photos).added == 8
+        yield opened
+
+
+def ranking(collection: Collection, seed: int) -> list[tuple[str, float]]:
+    return [(hit.path.name, hit.score) for hit in collection.search(picture(seed), k=20)]
+
+
+def spoil(collection: Collection, table: str, name: str) -> None:
+    """Flip a bit of what a layer keeps of a picture."""
+    [row] = [row for row, path in collection.paths() if path.name == name]
+    with sqlite3.connect(collection.path / "catalogue.sqlite") as database:
+        [(code,)] = database.execute(f"SELECT code FROM {table} WHERE picture = ?", [row])
+        spoilt = bytes([*code[:-1], code[-1] ^ 1])
+        database.execute(f"UPDATE {table} SET code = ? WHERE picture = ?", [spoilt, row])
+        database.execute("UPDATE meta SET value = value + 1 WHERE key = 'generation'")
+
+
+def test_its_layers_are_those_of_the_recipe(collection: Collection, both: Recipe) -> None:
+    with Collection.open(collection.path) as again:
+        assert again.recipe.name == "both"
+        assert again.recipe.hash == both.hash
+        assert [layer.name for layer in again.recipe.layers] == ["fake", "fake-words"]
+        assert list(again.info().layers) == ["fake", "fake-words"]
+        assert again.manifest == again.info().layers["fake"]
+        assert again.verify().faults == []
+
+
+def test_each_layer_keeps_what_it_would_keep_alone(
+    collection: Collection, photos: Path, both: Recipe, tmp_path: Path
+) -> None:
+    for layer in both.layers:
+        alone = Collection.open(tmp_path / layer.name, recipe=layer, extractor_factory=FakeFactory())
+        with alone, Collection.open(collection.path, recipe=layer, extractor_factory=FakeFactory()) as one:
+            alone.add(photos)
+            for seed in (0, 3, 500):
+                assert dict(ranking(one, seed)) == pytest.approx(dict(ranking(alone, seed)), rel=1e-6)
+
+
+def test_scores_are_fused_and_hits_say_what_each_layer_gave(collection: Collection, both: Recipe) -> None:
+    hits = collection.search(Query(picture(3)), k=20)
+    assert hits[0].path.name == "0003.png"
+    assert (len(hits), hits.left_out) == (8, 0)
+    told = {name: np.array([(hit.scores or {})[name] for hit in hits]) for name in ("fake", "fake-words")}
+    total = fused(
+        [LayerScores("fake", False, told["fake"]), LayerScores("fake-words", True, told["fake-words"])]
+    )
+    assert [hit.score for hit in hits] == pytest.approx(total.tolist())
+    assert [hit.score for hit in hits] == sorted(total.tolist(), reverse=True)
+    for layer in both.layers:
+        with Collection.open(collection.path, recipe=layer, extractor_factory=FakeFactory()) as one:
+            alone = {hit.id: hit.score for hit in one.search(picture(3), k=20)}
+            assert alone == pytest.approx({hit.id: (hit.scores or {})[layer.name] for hit in hits}, rel=1e-6)
+
+
+def test_every_kind_of_question(collection: Collection, photos: Path) -> None:
+    file = photos / "0002.png"
+    assert collection.search(file, box=(0, 0, 24, 16), k=1)[0].path == file
+    assert collection.search(picture(0), also=[file], k=1)[0].path.name in ("0000.png", "0002.png")
+    assert collection.search(picture(0), yes=[file], no=[photos / "0001.png"], k=8)
+    [row] = [row for row, path in collection.paths() if path == file]
+    assert collection.search(row, k=1)[0].id == row
+    assert len(collection.search(picture(0), under="*000[12].png", k=8)) == 2
+    vector = collection.describe(file)
+    by_vector = collection.search(vector, k=1)  # only one layer can be asked for that
+    assert (by_vector[0].id, by_vector[0].scores) == (row, None)
+    assert collection.search(file, then=["expand:n=2", "localise", "reciprocal"], k=3)[0].path == file
+    with pytest.raises(UsageError, match="says its box"):
+        collection.search(Query(file), box=(0, 0, 1, 1))
+    compared = collection.compare(file, file)
+    assert compared.rank == 1
+    assert compared.percentile == 100
+    assert len(collection.matches(file, file).matches)
+    assert collection.explain(file, file).similarity == pytest.approx(1, abs=1e-3)
+    with pytest.raises(UsageError, match="no layer 'x': its layers are fake, fake-words"):
+        collection.explain(file, file, layer="x")
+
+
+def test_a_layer_is_added_without_describing_anew(
+    tmp_path: Path, photos: Path, both: Recipe, factory: FakeFactory
+) -> None:
+    path = tmp_path / "c"
+    with Collection.open(path, recipe=VECTOR, extractor_factory=factory) as one:
+        one.add(photos)
+        (photos / "copies").mkdir()
+        shutil.copy(photos / "0001.png", photos / "copies" / "copy.png")
+        one.add(photos / "copies")
+    assert factory.described == 8
+    more = make_pictures(tmp_path / "more", 1, first=40)[0]
+    with Collection.open(path, recipe=both, extractor_factory=factory) as two:
+        with pytest.raises(ManifestMismatch, match="lacks the layers fake-words: index with this recipe"):
+            two.search(picture(0))
+        Counted.count = 0
+        report = two.add(more)  # the other pictures are completed wherever they lie
+        assert (report.added, report.completed, report.unchanged) == (1, 9, 0)
+        assert (factory.described, Counted.count) == (9, 9)  # copies are described once
+        assert two.verify().faults == []
+        added = ranking(two, 3)
+    with Collection.open(tmp_path / "new", recipe=both, extractor_factory=factory) as fresh:
+        fresh.add(photos, more)
+        assert dict(added) == pytest.approx(dict(ranking(fresh, 3)), rel=1e-6)
+
+
+def test_a_layer_is_dropped(collection: Collection, photos: Path, factory: FakeFactory) -> None:
+    with Collection.open(collection.path, recipe=VECTOR, extractor_factory=factory) as one:
+        assert one.add(photos).unchanged == 8
+        assert one.info().layers.keys() == {"fake"}
+        assert not list((collection.path / "words").iterdir())
+        assert not list(collection.path.glob("vocabulary*"))
+        assert one.verify().faults == []
+    assert factory.described == 8
+    with pytest.raises(ManifestMismatch):
+        Collection.open(collection.path, recipe=PATCHES)
+
+
+def test_a_recipe_with_nothing_in_common_is_refused(collection: Collection) -> None:
+    with pytest.raises(ManifestMismatch, match="layers fake, fake-words against layers other"):
+        Collection.open(collection.path, recipe=replace(VECTOR, name="other", scales=(0.5,)))
+
+
+@pytest.mark.parametrize(("table", "kind"), [("vectors", "vector-damaged"), ("vectors_2", "sketch-damaged")])
+def test_a_damaged_row_is_named_left_out_and_made_again(
+    collection: Collection, photos: Path, table: str, kind: str, factory: FakeFactory
+) -> None:
+    before = ranking(collection, 3)
+    spoil(collection, table, "0003.png")
+    for file in (collection.path / "words").iterdir():
+        file.unlink()  # what is searched is made from the rows
+    [fault] = [fault for fault in collection.verify().faults if fault.kind != "segment-damaged"]
+    assert (fault.kind, fault.subject) == (kind, str(photos / "0003.png"))
+    hits = collection.search(picture(3), k=20)
+    assert hits.left_out == 1
+    assert len(hits) == 8  # the other layer knows the picture
+    described = factory.described
+    report = collection.add(photos)
+    assert (report.completed, report.unchanged) == (1, 7)
+    assert factory.described - described == (1 if table == "vectors" else 0)
+    assert collection.verify().faults == []
+    assert dict(ranking(collection, 3)) == pytest.approx(dict(before), rel=1e-6)
+
+
+def test_a_changed_picture_is_changed_in_every_layer(collection: Collection, photos: Path) -> None:
+    picture(700).save(photos / "0003.png")
+    assert collection.add(photos).changed == 1
+    assert collection.search(picture(700), k=1)[0].path.name == "0003.png"
+    assert collection.search(picture(700), k=1)[0].scores == pytest.approx(
+        {"fake": 1, "fake-words": 1}, abs=1e-3
+    )
+    assert collection.verify().faults == []
+
+
+def test_taken_out_and_put_back_in_every_layer(collection: Collection) -> None:
+    before = ranking(collection, 3)
+    removed = collection.take_out(3, 5)
+    assert len(ranking(collection, 3)) == 6
+    assert (
+        collection.put_back([Removed.from_json(json.loads(json.dumps(one.as_json()))) for one in removed])
+        == 2
+    )
+    collection.optimise()
+    assert dict(ranking(collection, 3)) == pytest.approx(dict(before), rel=1e-6)
+    assert collection.verify().faults == []
+
+
+def test_a_layer_knows_nothing_of_some_pictures() -> None:
+    vector = LayerScores("v", False, np.array([0.5, np.nan, 0.25]))
+    local = LayerScores("w", True, np.array([np.nan, 1.0, 0.0]))
+    assert fused([vector]).tolist() == [0.5, 0.25, 0.25]
+    assert fused([vector, local]).tolist() == pytest.approx([0.5, 0.25 + 0.06 * np.log1p(1000), 0.25])
