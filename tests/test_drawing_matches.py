@@ -12,7 +12,7 @@ from likewise import drawing, drawing_matches
 from likewise.drawing_matches import match_sheet
 from likewise.errors import BadBox, BadPicture, StorageError, UsageError
 from likewise.types import Box
-from likewise.words.geometry import Fit
+from likewise.words.geometry import Fit, corners
 from likewise.words.matching import Matches
 from tests.test_drawing import drawn, picture, places
 
@@ -29,7 +29,8 @@ def matches(*rows: tuple[int, int, int, float]) -> Matches:
 
 
 def fit(*inliers: bool, box: Box | None = None) -> Fit:
-    return Fit(np.eye(2, 3), np.array(inliers, bool), 1.0, box or Box(20, 20, 120, 120))
+    box = box or Box(20, 20, 120, 120)
+    return Fit(np.eye(2, 3), np.array(inliers, bool), 1.0, box, corners(box))
 
 
 def sheet(folder: Path, found: Matches, of: Fit | None, box: Box | None = None) -> np.ndarray:

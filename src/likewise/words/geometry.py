@@ -46,7 +46,8 @@ class Fit:
     Attributes
     ----------
     transform
-        float64 ``(2, 3)``: from pixels (x, y, 1) of the query to pixels (x, y) of the hit.
+        float64 ``(2, 3)``: from pixels (x, y, 1) of the query to pixels (x, y) of the hit; of keypoints
+        ``(3, 3)``, a homography.
     inliers
         bool ``(m,)``: the matches that agree with it, each patch in one pair at most.
     score
@@ -55,12 +56,20 @@ class Fit:
         something by chance; many light ones do not.
     box
         Where the query, or the box asked for, lies in the hit; clipped to it.
+    outline
+        float64 ``(4, 2)``: x and y of its corners in the hit, clockwise from its upper left one; not clipped.
     """
 
     transform: Floats
     inliers: NDArray[np.bool_]
     score: float
     box: Box
+    outline: Floats
+
+    @property
+    def count(self) -> int:
+        """How many matches agree."""
+        return int(self.inliers.sum())
 
 
 def fit(
@@ -117,8 +126,21 @@ def fit(
     region = box or Box(
         *(float(x) for x in (*query_boxes[:, :2].min(axis=0), *query_boxes[:, 2:].max(axis=0)))
     )
-    found = _moved(region, transform, size)
-    return Fit(transform, inliers, score, found) if found else None
+    outline = corners(region) @ transform[:, :2].T + transform[:, 2]
+    found = around(outline, size)
+    return Fit(transform, inliers, score, found, outline) if found else None
+
+
+def corners(region: Box) -> Floats:
+    """Upper left, upper right, lower right, lower left, ``(4, 2)``."""
+    x1, y1, x2, y2 = region.x1, region.y1, region.x2, region.y2
+    return np.array([(x1, y1), (x2, y1), (x2, y2), (x1, y2)], np.float64)
+
+
+def around(outline: Floats, size: tuple[int, int]) -> Box | None:
+    """The upright rectangle around an outline, clipped to a picture; None when it lies outside."""
+    (x1, y1), (x2, y2) = (side(np.clip(outline, 0, size), axis=0).tolist() for side in (np.min, np.max))
+    return Box(x1, y1, x2, y2) if x1 < x2 and y1 < y2 else None
 
 
 @dataclass(frozen=True)
@@ -274,14 +296,6 @@ def _pixels(coefficients: Complex, asked: _Frame, held: _Frame) -> Floats:
     a, b = coefficients[:2] * held.unit / asked.unit
     c = held.origin + held.unit * coefficients[2] - a * asked.origin - b * asked.origin.conjugate()
     return np.array([[(a + b).real, (b - a).imag, c.real], [(a + b).imag, (a - b).real, c.imag]])
-
-
-def _moved(region: Box, transform: Floats, size: tuple[int, int]) -> Box | None:
-    """The upright rectangle around a region's corners in the hit; None when it lies outside."""
-    corners = np.array([[x, y, 1] for x in (region.x1, region.x2) for y in (region.y1, region.y2)])
-    moved = np.clip(corners @ transform.T, 0, size)
-    (x1, y1), (x2, y2) = moved.min(axis=0).tolist(), moved.max(axis=0).tolist()
-    return Box(x1, y1, x2, y2) if x1 < x2 and y1 < y2 else None
 
 
 def _check(query_boxes: FloatArray, hit_boxes: FloatArray, matches: Matches) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import cached_property
 from itertools import pairwise
 from typing import Any
@@ -19,6 +20,7 @@ from likewise.words.merging import check
 from likewise.words.postings import Numbers
 from likewise.words.scoring import Scoring
 from likewise.words.segment import Segment, ranges
+from likewise.words.votes import Neighbours, near, reach
 
 DEFAULT = Scoring()
 
@@ -144,6 +146,32 @@ class InvertedIndex:
             norms = self.norms(scoring)
             np.divide(total, norms, out=total, where=norms > 0)
         return total
+
+    def neighbours(self, words: Words, codes: Codes) -> tuple[Neighbours, IntArray]:
+        """Features of live pictures that are near to those of a query, and with how many each was compared.
+
+        Parameters
+        ----------
+        words, codes
+            Integers ``(m, k)`` and uint64 ``(m, k, bits / 64)``: words of each feature, its code in each.
+
+        Returns
+        -------
+        tuple
+            Neighbours, whose rows are places in `pictures`, and int64 ``(m,)``. Those with no vote are left
+            out.
+        """
+        sizes = np.sum(
+            [segment.sizes() for segment in self.segments], axis=0, initial=np.zeros(self.words, np.int64)
+        )
+        compared = sizes[words].sum(axis=1)
+        below = reach(float(compared.mean()), 64 * codes.shape[2]) if len(compared) else 0
+        parts = [Neighbours.none()]
+        for segment, places in zip(self.segments, self._places, strict=True):
+            found = near(words, codes, segment.list_of, below)
+            found = replace(found, row=places[found.row])
+            parts.append(found.take(found.row >= 0))
+        return Neighbours.joined(parts), compared
 
     def _scan(
         self, asked: Asked, lists: Sequence[Lists], sums: Sequence[Scores], scoring: Scoring, threads: int

@@ -17,6 +17,8 @@ from likewise.words.inverted import InvertedIndex
 from likewise.words.matching import Matches, match
 from likewise.words.recipe import WordsRecipe
 from likewise.words.sketch import Sketch
+from likewise.words.verification import verify
+from likewise.words.votes import votes
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,6 +112,10 @@ class Layers:
         found = {}
         for layer in self.layers:
             words, codes = _copies(sketch, layer, self.recipe.asked)
+            if self.recipe.scoring.votes:
+                near, compared = self.indexes[layer].neighbours(words, codes)
+                found[layer] = votes(near, compared, len(self.pictures), 64 * codes.shape[2])
+                continue
             found[layer] = self.indexes[layer].scores(
                 words.ravel(), codes.reshape(-1, 2), self.recipe.scoring, threads=threads
             )
@@ -119,6 +125,10 @@ class Layers:
         """What the scores for each picture of a question are multiplied by."""
         if self.recipe.fusion.fusion == "rank":
             return [one.weight for one in question]
+        if self.recipe.scoring.votes:  # a picture's votes for itself depend on the collection
+            return [
+                one.weight / sum(other.weight for other in question if other.weight > 0) for one in question
+            ]
         wanted = sum(one.weight for one in question if one.weight > 0)
         return [one.weight / wanted / (self._self(one.sketch) or 1.0) for one in question]
 
@@ -149,7 +159,10 @@ class Layers:
             weight = (found.weight * factor).astype(np.float32)
             parts.append(Matches(found.query, found.picture, found.layer, found.distance, weight))
         matches = Matches.joined(parts)
-        return Found(matches, fit(asked.sketch.boxes, sketch.boxes, matches, size, box=asked.box))
+        one, other = asked.sketch, sketch
+        if one.points is None or other.points is None or not len(matches):
+            return Found(matches, fit(one.boxes, other.boxes, matches, size, box=asked.box))
+        return Found(matches, verify(one.points, other.points, matches, size, asked.box or one.extent))
 
     def _match(self, asked: Sketch, held: Sketch, layer: str, number: int) -> Matches:
         scoring = self.recipe.scoring

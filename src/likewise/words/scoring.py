@@ -40,6 +40,9 @@ class Scoring:
         words, as ASMK does).
     power
         A match counts idf to this power: 2 in the paper, 0 counts all words alike.
+    votes
+        Rank by `likewise.words.votes` instead, for keypoints: the rest then weighs only the matches that are
+        verified and shown.
 
     Raises
     ------
@@ -55,6 +58,7 @@ class Scoring:
     burstiness: Burstiness = "database"
     normalisation: Normalisation = "none"
     power: float = 2.0
+    votes: bool = False
 
     def __post_init__(self) -> None:
         if not 1 <= self.threshold <= BITS + 1:

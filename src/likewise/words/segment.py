@@ -177,6 +177,11 @@ class Segment:
         begin, end = (2 * int(self.offsets[word]) for word in (first, last))
         return self.codes[begin:end][_places(self.sizes(first, last))]
 
+    def list_of(self, word: int) -> tuple[Numbers, Codes]:
+        """Rows of a word's postings ``(n,)``, and their codes ``(2, n)``."""
+        begin, end = int(self.offsets[word]), int(self.offsets[word + 1])
+        return self.members(word, word + 1), self.codes[2 * begin : 2 * end].reshape(2, end - begin)
+
     def sizes(self, first: int = 0, last: int | None = None) -> NDArray[np.int64]:
         """How many postings each word has, of those from ``first`` to before ``last``."""
         end = self.extent.words if last is None else last

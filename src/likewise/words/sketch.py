@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from likewise.descriptors.local import squares
 from likewise.errors import CollectionDamaged
-from likewise.types import FloatArray
+from likewise.types import Box, FloatArray
 from likewise.words.codebook import WordArray
 from likewise.words.hamming import Codes
 
@@ -58,6 +58,14 @@ class Sketch:
 
     def __len__(self) -> int:
         return len(self.boxes)
+
+    @property
+    def extent(self) -> Box:
+        """The upright rectangle around all features."""
+        low, high = self.boxes[:, :2].min(axis=0), self.boxes[:, 2:].max(axis=0)
+        if self.points is not None:
+            low, high = self.points[:, :2].min(axis=0), self.points[:, :2].max(axis=0)
+        return Box(*(float(side) for side in (*low, *high)))
 
     def to_bytes(self) -> bytes:
         """Write it as this module says. Layers are in the order of the recipe, which is not written."""

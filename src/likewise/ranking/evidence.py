@@ -1,0 +1,116 @@
+"""Evidence: what the scores of several layers say together, and what that means in this collection.
+
+Each layer turns its scores into evidence that a picture shows the same thing rather than another: logarithms
+of how much likelier its score is then. Those of different layers add up, so that none has to be sure, and one
+that finds nothing takes nothing away from the others. The figures below were chosen on one half of the
+groups of three sets of photographs, and serve all.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Scores: TypeAlias = NDArray[np.float64]
+Verdict: TypeAlias = Literal["same", "alike", "nothing"]
+
+VERIFIED = 50
+"""First hits that are verified."""
+
+SURE, DOUBTFUL = 0.05, 1.0
+"""False hits to be expected: with fewer a verified picture shows the same thing, with fewer one is alike."""
+
+LEAST_FIT = 10.0
+"""Nats of a fit from which on a picture can be said to show the same thing."""
+
+_SLOPE = 2.0  # nats for each standard deviation by which a similarity lies above what is usual
+_VOTES = 1.5
+_FITS, _FIT = (
+    4.0,
+    10.0,
+)  # keypoints of one fit lie on the same edges and repeated forms: they count less and less
+_USUAL = (0.45, 0.1)  # similarity of two photographs, and its deviation, where few pictures are there to tell
+_TAIL = (3.0, 1.4)  # evidence that 1 of 10 pictures of other things reaches; by how much 1 of e of these more
+_FEW = 10  # pictures that those figures count as
+_QUANTILES = (0.5, 0.9)
+
+
+def of_similarities(similarities: Scores) -> Scores:
+    """Evidence of the similarities of a query and every picture, ``(n,)``.
+
+    A similarity says much where it is unusual for this query: it is measured in deviations from the median,
+    by the median absolute deviation, which a few pictures of the same thing do not move.
+    """
+    count = len(similarities)
+    middle = _shrunk(float(np.median(similarities)) if count else 0.0, _USUAL[0], count)
+    spread = 1.4826 * float(np.median(np.abs(similarities - middle))) if count else 0.0
+    return _SLOPE * (similarities - middle) / max(_shrunk(spread, _USUAL[1], count), 1e-6)
+
+
+def of_votes(votes: Scores) -> Scores:
+    """Evidence of the votes of keypoints, ``(n,)``; see `likewise.words.votes`."""
+    return _VOTES * np.log1p(np.maximum(votes, 0.0))
+
+
+def of_fit(score: float) -> float:
+    """Evidence of a fit; see `likewise.words.verification`."""
+    return _FITS * math.log1p(score / _FIT)
+
+
+def together(layers: Sequence[Scores]) -> Scores:
+    """The sum over layers, ``(n,)``; one that knows nothing of a picture, NaN, gives it its least."""
+    total = np.zeros(len(layers[0]))
+    for one in layers:
+        known = np.isfinite(one)
+        total += np.where(known, one, one[known].min(initial=np.inf) if known.any() else 0.0)
+    return total
+
+
+def candidates(total: Scores, layers: Sequence[Scores], count: int = VERIFIED) -> NDArray[np.int64]:
+    """Places of the pictures to verify: half of them the best of all, and the best of each layer."""
+    best = [np.argsort(-total, kind="stable")]
+    best += [np.argsort(-np.nan_to_num(one, nan=-np.inf), kind="stable") for one in layers]
+    ranks = np.stack([order[:count] for order in best], axis=1).ravel()
+    first = np.concatenate([best[0][: count // 2], ranks])
+    _, at = np.unique(first, return_index=True)
+    return np.asarray(first[np.sort(at)][:count], np.int64)
+
+
+def expected_false(total: Scores) -> Scores:
+    """How many pictures of other things are to be expected above each score, ``(n,)``.
+
+    The pictures that are asked are their own measure: all but a few show other things. From the median on
+    their evidence falls off exponentially, as between the median and the ninth decile of it.
+    """
+    count = len(total)
+    if not count:
+        return np.empty(0)
+    middle, high = np.quantile(total, _QUANTILES)
+    slope = (high - middle) / math.log((1 - _QUANTILES[0]) / (1 - _QUANTILES[1]))
+    high, slope = _shrunk(float(high), _TAIL[0], count), _shrunk(float(slope), _TAIL[1], count)
+    tail = (1 - _QUANTILES[1]) * np.exp(-(total - high) / max(slope, 1e-6))
+    return np.asarray(count * np.minimum(tail, 1.0))
+
+
+def verdict(false: float, fit: float | None) -> Verdict:
+    """What a hit is, by how many false ones are to be expected and, if it was verified, how well it fits."""
+    if false < SURE and fit is not None and fit >= LEAST_FIT:
+        return "same"
+    return "alike" if false < DOUBTFUL else "nothing"
+
+
+def told(verdicts: Sequence[Verdict | None]) -> str:
+    """A line such as ``1 same, 7 alike, then nothing``."""
+    counts: Mapping[str, int] = {name: verdicts.count(name) for name in ("same", "alike")}
+    said = [f"{count} {name}" for name, count in counts.items() if count]
+    if not said:
+        return "nothing found"
+    return ", ".join(said) + (", then nothing" if "nothing" in verdicts else "")
+
+
+def _shrunk(measured: float, usual: float, count: int) -> float:
+    return (count * measured + _FEW * usual) / (count + _FEW)

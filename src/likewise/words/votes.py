@@ -1,0 +1,143 @@
+"""Votes of neighbours: how much a feature's likeness to one picture says, beside its likeness to the others.
+
+Seed 002 weighs a match by the bits in which the codes differ, the same in every collection. A vote asks
+instead how many features of other things are as near: those that are expected by chance, and those that were
+seen. It is the local contrast of Lowe's ratio test (IJCV 2004, section 7.1), and a burst of equal features
+on either side counts little, as in Jegou, Douze and Schmid, On the burstiness of visual elements, CVPR 2009.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from statistics import NormalDist
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from likewise.types import IntArray
+from likewise.words.hamming import Codes, Words
+
+Rows: TypeAlias = NDArray[np.integer[Any]]
+
+CHANCE = {64: NormalDist(32.0, 6.5), 128: NormalDist(64.0, 10.2)}
+"""In how many bits the codes of two RootSIFT features differ that share a word and nothing else, by how many
+they have: about 24 of 64 and 39 of 128 bear alone. Measured between photographs of different things."""
+
+_WEAKEST = 20.0  # expected neighbours by chance from which on a vote (5 per cent of a nat) is not counted
+_SHARE = 0.1  # of the features of a word: those that are nearer are looked at
+_FEWEST = 0.1  # expected by chance at least: no feature says more than log 11, however near
+
+
+@dataclass(frozen=True, eq=False)
+class Neighbours:
+    """Pairs of a query's features and features of pictures, as parallel columns.
+
+    Attributes
+    ----------
+    feature
+        int64 ``(m,)``: number of the query's feature.
+    row
+        int64 ``(m,)``: of the picture.
+    distance
+        int64 ``(m,)``: bits in which their codes differ.
+    """
+
+    feature: IntArray
+    row: IntArray
+    distance: IntArray
+
+    def __len__(self) -> int:
+        return len(self.feature)
+
+    def take(self, rows: NDArray[np.bool_]) -> Neighbours:
+        """Those of a mask."""
+        return Neighbours(self.feature[rows], self.row[rows], self.distance[rows])
+
+    @classmethod
+    def none(cls) -> Neighbours:
+        """None at all."""
+        return cls(*(np.empty(0, np.int64) for _ in range(3)))
+
+    @classmethod
+    def joined(cls, parts: Sequence[Neighbours]) -> Neighbours:
+        """Those of several files in one; there is at least one."""
+        return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in _COLUMNS))
+
+
+_COLUMNS = ("feature", "row", "distance")
+
+
+@cache
+def chances(bits: int) -> NDArray[np.float64]:
+    """Share of the features of a word that are as near by chance, by bits that differ, ``(bits + 1,)``."""
+    return np.array([CHANCE[bits].cdf(away + 0.5) for away in range(bits + 1)])
+
+
+def reach(compared: float, bits: int) -> int:
+    """Below how many bits a neighbour has a vote, when a feature is compared with so many by their codes.
+
+    Never beyond what one in ten reaches by chance.
+    """
+    shares = chances(bits)
+    return int(np.searchsorted(shares, min(_SHARE, _WEAKEST / max(compared, 1.0))))
+
+
+def near(words: Words, codes: Codes, lists: Callable[[int], tuple[Rows, Codes]], below: int) -> Neighbours:
+    """Neighbours of a query's features in the lists of their words: codes of under ``below`` bits.
+
+    Parameters
+    ----------
+    words, codes
+        Integers ``(n, m)`` and uint64 ``(n, m, bits / 64)``.
+    lists
+        Gives of a word the rows ``(p,)`` of pictures that have it, and codes ``(bits / 64, p)``.
+    """
+    flat = words.ravel()
+    order = np.argsort(flat, kind="stable")
+    asked, starts = np.unique(flat[order], return_index=True)
+    parts, feature = codes.reshape(len(flat), -1)[order], order // words.shape[1]
+    found = [Neighbours.none()]
+    for word, begin, end in zip(asked.tolist(), starts, np.append(starts[1:], len(flat)), strict=True):
+        rows, held = lists(word)
+        away = np.zeros((end - begin, len(rows)), np.uint8)
+        for place, part in enumerate(held):
+            away += np.bitwise_count(parts[begin:end, place, None] ^ part)
+        which, at = np.nonzero(away < below)
+        columns = feature[begin:end][which], rows[at], away[which, at]
+        found.append(Neighbours(*(column.astype(np.int64) for column in columns)))
+    return Neighbours.joined(found)
+
+
+def votes(neighbours: Neighbours, compared: IntArray, count: int, bits: int) -> NDArray[np.float64]:
+    """The votes for each of ``count`` pictures, float64 ``(count,)``.
+
+    A feature votes for a picture by its nearest neighbour there, ``log(1 + 1 / n)``: n is how many features
+    are expected to be as near by chance, and how many pictures have one that is nearer.
+
+    Parameters
+    ----------
+    compared
+        int64 ``(features,)``: with how many features each of the query's was compared.
+    """
+    order = np.lexsort((neighbours.distance, neighbours.row, neighbours.feature))
+    feature, row = neighbours.feature[order], neighbours.row[order]
+    first = np.ones(len(order), bool)
+    first[1:] = (np.diff(feature) != 0) | (np.diff(row) != 0)
+    order = order[first]
+    order = order[np.lexsort((neighbours.distance[order], neighbours.feature[order]))]
+    feature, away = neighbours.feature[order], neighbours.distance[order]
+    begins = np.searchsorted(feature, feature)
+    nearer = _tied(np.arange(len(order)) - begins, feature, away)
+    expected = np.maximum(chances(bits)[away] * compared[feature], _FEWEST) + nearer
+    return np.asarray(np.bincount(neighbours.row[order], np.log1p(1 / expected), count), np.float64)
+
+
+def _tied(place: IntArray, feature: IntArray, away: IntArray) -> IntArray:
+    """Places where those of one feature that are equally near share the first."""
+    fresh = np.ones(len(place), bool)
+    fresh[1:] = (np.diff(feature) != 0) | (np.diff(away) != 0)
+    starts = np.flatnonzero(fresh)
+    return np.asarray(np.repeat(place[starts], np.diff(starts, append=len(place))))

@@ -1,0 +1,82 @@
+"""Evidence: what adds up, what it means, and what the line below a search says."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from likewise.ranking.evidence import (
+    candidates,
+    expected_false,
+    of_similarities,
+    of_votes,
+    together,
+    told,
+    verdict,
+)
+
+
+def test_similarities_count_in_deviations_from_what_is_usual_for_the_query() -> None:
+    random = np.random.default_rng(0)
+    usual = random.normal(0.3, 0.05, 2000)
+    found = of_similarities(np.append(usual, 0.55))
+    assert found[-1] == pytest.approx(2 * (0.55 - 0.3) / 0.05, rel=0.1)
+    assert abs(np.median(found)) < 0.1
+
+
+def test_a_few_pictures_are_measured_by_those_of_others() -> None:
+    assert of_similarities(np.array([0.9]))[0] > 5
+    assert np.isfinite(of_similarities(np.array([0.4, 0.4]))).all()
+    assert of_similarities(np.empty(0)).shape == (0,)
+
+
+def test_votes_count_by_their_logarithm() -> None:
+    assert of_votes(np.array([0.0, math.e - 1, -2.0])).tolist() == pytest.approx([0, 1.5, 0])
+
+
+def test_layers_add_up_and_one_that_knows_nothing_gives_its_least() -> None:
+    found = together([np.array([1.0, 2.0, 3.0]), np.array([np.nan, 5.0, 4.0])])
+    assert found.tolist() == [5.0, 7.0, 7.0]
+    assert together([np.array([1.0]), np.array([np.nan])]).tolist() == [1.0]
+
+
+def test_candidates_are_the_best_of_all_and_of_each_layer() -> None:
+    first, second = np.arange(100.0), -np.arange(100.0)
+    chosen = candidates(first, [first, second], 10).tolist()
+    assert len(chosen) == len(set(chosen)) == 10
+    assert chosen[:5] == [99, 98, 97, 96, 95] and {0, 1} <= set(chosen)
+
+
+def test_expected_false_hits_are_as_many_as_there_are() -> None:
+    """Of scores that fall off exponentially, r are expected above the one in place r."""
+    random = np.random.default_rng(3)
+    scores = np.sort(random.exponential(1.3, 20_000))[::-1]
+    found = expected_false(scores)
+    for place in (10, 100, 1000):
+        assert found[place] == pytest.approx(place, rel=0.5)
+
+
+@settings(deadline=None)
+@given(st.lists(st.floats(-5, 50), min_size=1, max_size=60))
+def test_a_higher_score_is_never_more_likely_false(scores: list[float]) -> None:
+    total = np.array(scores)
+    found = expected_false(total)
+    order = np.argsort(total, kind="stable")
+    assert (np.diff(found[order]) <= 1e-12).all()
+    assert (found >= 0).all() and (found <= len(scores)).all()
+
+
+def test_verdicts() -> None:
+    assert verdict(0.001, 40.0) == "same"
+    assert verdict(0.001, None) == verdict(0.001, 3.0) == verdict(0.5, 40.0) == "alike"
+    assert verdict(2.0, 40.0) == "nothing"
+
+
+def test_the_line_below_a_search() -> None:
+    assert told(["same", "alike", "alike", "nothing"]) == "1 same, 2 alike, then nothing"
+    assert told(["alike"]) == "1 alike"
+    assert told(["nothing"]) == told([]) == "nothing found"

@@ -1,0 +1,82 @@
+"""Votes of neighbours: by hand, by a slow version, and what must not change them."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from likewise.words.votes import Neighbours, chances, near, reach, votes
+
+
+def neighbours(*rows: tuple[int, int, int]) -> Neighbours:
+    columns = np.array(rows, np.int64).reshape(-1, 3).T
+    return Neighbours(*columns)
+
+
+def test_one_neighbour_votes_by_how_many_are_as_near_by_chance() -> None:
+    compared = np.array([1000])
+    expected = chances(128)[40] * 1000
+    found = votes(neighbours((0, 1, 40)), compared, 3, 128)
+    assert found.tolist() == pytest.approx([0, math.log(1 + 1 / expected), 0])
+
+
+def test_a_second_picture_counts_the_nearer_one_and_a_second_feature_there_counts_nothing() -> None:
+    expected = chances(128)[42] * 1000
+    found = votes(neighbours((0, 2, 42), (0, 1, 40), (0, 1, 41)), np.array([1000]), 3, 128)
+    assert found[2] == pytest.approx(math.log(1 + 1 / (expected + 1)))
+    assert found[1] == votes(neighbours((0, 1, 40)), np.array([1000]), 3, 128)[1]
+
+
+def test_no_feature_says_more_than_log_11() -> None:
+    assert votes(neighbours((0, 0, 0)), np.array([5]), 1, 128)[0] == pytest.approx(math.log(11))
+
+
+def test_the_larger_the_lists_the_nearer_a_neighbour_must_be() -> None:
+    reaches = [reach(compared, 128) for compared in (1, 1_000, 100_000, 10_000_000)]
+    assert reaches == sorted(reaches, reverse=True) and reaches[0] > reaches[-1] > 0
+
+
+@pytest.mark.parametrize("halves", [1, 2])
+def test_near_finds_what_comparing_all_finds(halves: int) -> None:
+    random = np.random.default_rng(1)
+    words = random.integers(0, 5, (30, 2))
+    codes = random.integers(0, 1 << 63, (30, 2, halves)).astype(np.uint64)
+    held = random.integers(0, 5, 80)
+    kept = random.integers(0, 1 << 63, (80, halves)).astype(np.uint64)
+    rows = random.integers(0, 9, 80)
+    below = 30 * halves
+    found = near(words, codes, lambda word: (rows[held == word], kept[held == word].T), below)
+    slow = [
+        (feature, int(rows[other]), int(np.bitwise_count(codes[feature, place] ^ kept[other]).sum()))
+        for feature in range(30)
+        for place in range(2)
+        for other in range(80)
+        if held[other] == words[feature, place]
+        and np.bitwise_count(codes[feature, place] ^ kept[other]).sum() < below
+    ]
+    given = zip(found.feature.tolist(), found.row.tolist(), found.distance.tolist(), strict=True)
+    assert sorted(given) == sorted(slow)
+    assert slow
+
+
+@settings(deadline=None, max_examples=50)
+@given(
+    st.lists(st.tuples(st.integers(0, 3), st.integers(0, 4), st.integers(0, 51)), max_size=40), st.randoms()
+)
+def test_votes_equal_the_slow_version_in_any_order(rows: list[tuple[int, int, int]], random: object) -> None:
+    compared = np.array([10, 100, 1000, 5])
+    slow = np.zeros(5)
+    for feature in range(4):
+        best = {
+            row: min(d for f, r, d in rows if (f, r) == (feature, row)) for f, row, _ in rows if f == feature
+        }
+        for row, away in best.items():
+            nearer = sum(other < away for other in best.values())
+            slow[row] += math.log1p(1 / (max(0.1, chances(128)[away] * compared[feature]) + nearer))
+    shuffled = list(rows)
+    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    np.testing.assert_allclose(votes(neighbours(*shuffled), compared, 5, 128), slow, rtol=1e-12)
