@@ -29,6 +29,7 @@ from typing import IO
 
 from likewise._version import __version__
 from likewise.errors import FetchFailed, StorageError
+from likewise.system import flush
 from likewise.types import Progress, ProgressCallback
 
 CHUNK = 1 << 20  # bytes
@@ -94,9 +95,9 @@ def replacing(path: Path) -> Iterator[Path]:
         part = _beside(path)
         yield part
         part.chmod(0o644)  # mkstemp keeps others out; a shared cache lets them read
-        _flush(part)
+        flush(part)
         os.replace(part, path)
-        _flush(path.parent)
+        flush(path.parent)
     except OSError as error:
         raise _storage(path, error) from error
     finally:
@@ -430,11 +431,3 @@ def _beside(path: Path) -> Path:
     handle, name = tempfile.mkstemp(prefix=f"{path.name}.", suffix=".part", dir=path.parent)
     os.close(handle)
     return Path(name)
-
-
-def _flush(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

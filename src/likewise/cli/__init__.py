@@ -36,7 +36,7 @@ from likewise.cli import (
 )
 from likewise.cli.command import App
 from likewise.cli.output import printable
-from likewise.errors import LikewiseError
+from likewise.errors import LikewiseError, MissingExtra
 
 DEBUG = "LIKEWISE_DEBUG"
 INTERRUPTED = 130
@@ -123,6 +123,10 @@ def _run(arguments: Sequence[str] | None) -> int:
         if os.environ.get(DEBUG):
             raise
         return _fail(error)
+    except ModuleNotFoundError as error:
+        if os.environ.get(DEBUG) or error.name != "torch":
+            raise
+        return _fail(MissingExtra("this command, which trains a network or looks into one,", "torch"))
     if code == INTERRUPTED:
         typer.echo("likewise: interrupted; what was finished is kept", err=True)
     return code

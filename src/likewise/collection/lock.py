@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import shlex
@@ -14,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from likewise.errors import CollectionLocked, StorageError
+from likewise.system import descriptor_of, locked, overwrite, read_at
 
 _SIGNED = b'{"pid": '
 """How the signature of a holder begins."""
@@ -33,7 +33,7 @@ def writing(path: Path) -> Iterator[None]:
         When the file cannot be opened for writing, is a link, or is no lock but a file with something in it.
     """
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
+        descriptor = descriptor_of(path, os.O_RDWR | os.O_CREAT, follow=False)
     except OSError as error:
         raise StorageError(f"{path} cannot be written ({error.strerror})") from error
     try:
@@ -47,19 +47,19 @@ def writing(path: Path) -> Iterator[None]:
 
 def _take(descriptor: int, path: Path) -> None:
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+        taken = locked(descriptor)
+    except OSError as error:
+        raise StorageError(f"{path} cannot be locked ({error.strerror})") from error
+    if not taken:
         raise CollectionLocked(
             f"{path.parent} is being written by {_holder(descriptor)}; "
             "wait until it is done, or stop it: searching works meanwhile"
-        ) from None
-    except OSError as error:
-        raise StorageError(f"{path} cannot be locked ({error.strerror})") from error
+        )
 
 
 def _know(descriptor: int, path: Path) -> None:
     """See that what will be overwritten is a signature, whole or cut short, and no file of somebody's."""
-    held = os.pread(descriptor, len(_SIGNED), 0).rstrip(b"\0")  # zeros are what a power cut can leave
+    held = read_at(descriptor, len(_SIGNED)).rstrip(b"\0")  # zeros are what a power cut can leave
     if not _SIGNED.startswith(held):
         raise StorageError(f"{path} is no lock: it holds something else; move it away, it is in the way")
 
@@ -69,15 +69,14 @@ def _sign(descriptor: int, path: Path) -> None:
     command = shlex.join(sys.argv)
     signature = {"pid": os.getpid(), "host": socket.gethostname(), "command": command, "since": time.time()}
     try:
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, json.dumps(signature).encode(), 0)
+        overwrite(descriptor, json.dumps(signature).encode())
     except OSError as error:
         raise StorageError(f"{path} cannot be written ({error.strerror}); free some space") from error
 
 
 def _holder(descriptor: int) -> str:
     try:
-        signature = json.loads(os.pread(descriptor, 65536, 0))
+        signature = json.loads(read_at(descriptor, 65536))
         since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(signature["since"]))
         return (
             f"process {signature['pid']} on {signature['host']} since {since} ({signature['command'][:200]})"

@@ -173,9 +173,9 @@ def _model(card: Card) -> str:
 @cache
 def _skeleton(model: str) -> Any:
     """The model without memory for its weights: enough to read its shape."""
-    import torch
-
     library = _timm()
+    import torch  # there since timm is
+
     if not library.is_model(model):
         raise UnknownName(f"timm has no model {model!r}; {nearest(model, library.list_models())}")
     with torch.device("meta"):

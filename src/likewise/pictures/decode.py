@@ -27,6 +27,7 @@ from likewise.pictures.formats import identify
 from likewise.pictures.stored import Factor, PillowPicture, Stored
 from likewise.pictures.stream import Stream
 from likewise.pictures.tiff import Unsupported
+from likewise.system import NO_WAIT, descriptor_of
 
 # Damaged tags in a file are that file's matter, not the program's. A filter set once is safe where
 # `catch_warnings`, which swaps the filters of all threads, is not.
@@ -138,7 +139,7 @@ def opened(source: Source) -> Iterator[Opened]:
 def _open_file(path: str | os.PathLike[str], name: str) -> IO[bytes]:
     """Open a regular file; a pipe or a device is refused without waiting for it."""
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        handle = descriptor_of(path, os.O_RDONLY | NO_WAIT)
     except (FileNotFoundError, NotADirectoryError):
         raise BadPicture(f"{name} is not there", "vanished") from None
     except (OSError, ValueError) as error:

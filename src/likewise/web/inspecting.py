@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Query, Response
 from PIL import Image
 
-from likewise.errors import LikewiseError, UsageError
+from likewise.errors import LikewiseError, UsageError, needing
 from likewise.networks import NETWORKS
 from likewise.networks.card import Card
 from likewise.networks.weights import locate
@@ -120,8 +120,8 @@ def _is_ready(card: Card) -> bool:
 
 
 def _looking() -> Any:
-    from likewise.web import looking  # brings torch, which searching does without
-
+    with needing("looking into networks", package="torch", extra="torch"):
+        from likewise.web import looking  # brings torch, which searching does without
     return looking
 
 

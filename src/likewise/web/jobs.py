@@ -7,7 +7,6 @@ was interrupted. What a job has committed stays, so that going on with one is to
 
 from __future__ import annotations
 
-import fcntl
 import json
 import logging
 import os
@@ -23,6 +22,7 @@ from typing import Any, Literal, TypeAlias
 from likewise.assets import replacing
 from likewise.collection.tasks import Prune
 from likewise.errors import CollectionLocked, LikewiseError
+from likewise.system import descriptor_of, locked
 from likewise.types import Progress
 from likewise.web.library import Library, Served
 from likewise.web.problems import Problem, not_found, problem_of
@@ -315,25 +315,18 @@ def _write(served: Served, job: Job) -> Job:
 @contextmanager
 def _holding(path: Path) -> Iterator[bool]:
     """Hold a lock, if nobody else does."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    descriptor = descriptor_of(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-            return
-        yield True
+        yield locked(descriptor)
     finally:
         os.close(descriptor)
 
 
 def _is_held(path: Path) -> bool:
     with suppress(FileNotFoundError):
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = descriptor_of(path, os.O_RDONLY)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
+            return not locked(descriptor, shared=True)
         finally:
             os.close(descriptor)
     return False

@@ -1,0 +1,108 @@
+"""What operating systems do differently: opening, locking and flushing files.
+
+Windows was never at hand: its half follows the documentation of Python's ``msvcrt`` and is tested with a
+stand-in for it.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+NO_WAIT = getattr(os, "O_NONBLOCK", 0)
+"""Flag: opening a pipe does not wait for its other end."""
+
+_ALWAYS = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+_LOCKED_BYTE = 1 << 30
+"""Windows lets nobody read a byte that is locked: this one lies behind everything that is written."""
+
+
+def descriptor_of(path: Path, flags: int, mode: int = 0o666, *, follow: bool = True) -> int:
+    """A descriptor that no child inherits, of bytes as they are.
+
+    Parameters
+    ----------
+    follow
+        Whether a link is gone through; otherwise it is refused.
+
+    Raises
+    ------
+    OSError
+        As `os.open`.
+    """
+    if follow:
+        return os.open(path, flags | _ALWAYS, mode)
+    if not hasattr(os, "O_NOFOLLOW") and path.is_symlink():
+        raise OSError(None, "it is a link", str(path))
+    return os.open(path, flags | _ALWAYS | getattr(os, "O_NOFOLLOW", 0), mode)
+
+
+def read_at(descriptor: int, length: int) -> bytes:
+    """The first bytes of a file."""
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    return os.read(descriptor, length)
+
+
+def overwrite(descriptor: int, content: bytes) -> None:
+    """Put something in the place of all that a file holds.
+
+    Raises
+    ------
+    OSError
+        When it cannot be written.
+    """
+    os.ftruncate(descriptor, 0)
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    os.write(descriptor, content)
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def locked(descriptor: int, *, shared: bool = False) -> bool:
+        """Lock an open file unless somebody else has; the system unlocks it when it is closed, however."""
+        os.lseek(descriptor, _LOCKED_BYTE, os.SEEK_SET)
+        try:
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        except PermissionError:  # how Windows says that it is locked; it has no shared locks
+            return False
+        return True
+
+    def flush(path: Path) -> None:
+        """See that what was written is on the disk; of a folder Windows sees to that itself."""
+        if path.is_file():
+            _flush(path, os.O_RDWR)  # it flushes nothing that was opened for reading
+else:
+    import fcntl
+
+    def locked(descriptor: int, *, shared: bool = False) -> bool:
+        """Lock an open file unless somebody else has; the system unlocks it when it is closed, however.
+
+        Parameters
+        ----------
+        shared
+            Only be in the way of one who wants it alone.
+
+        Raises
+        ------
+        OSError
+            When files cannot be locked there.
+        """
+        try:
+            fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    def flush(path: Path) -> None:
+        """See that what was written to a file, or which files a folder has, is on the disk."""
+        _flush(path, os.O_RDONLY)
+
+
+def _flush(path: Path, flags: int) -> None:
+    handle = os.open(path, flags)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
