@@ -125,3 +125,14 @@ def make_pictures(folder: Path, count: int, *, first: int = 0) -> list[Path]:
     for number, path in enumerate(paths, first):
         path.write_bytes(picture_bytes(number, width=24 + 8 * (number % 2)))
     return paths
+
+
+def scene(seed: int, *, width: int = 300, height: int = 200) -> Image.Image:
+    """A picture with coarse and fine things in it, unlike that of any other seed."""
+    random = np.random.default_rng(seed)
+    pixels = np.zeros((height, width, 3), np.float32)
+    for cells, weight in ((4, 60.0), (12, 45.0), (40, 30.0)):
+        coarse = random.integers(0, 256, (cells, cells, 3), dtype=np.uint8)
+        grown = Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC)
+        pixels += (np.asarray(grown, np.float32) - 128) * (weight / 74)
+    return Image.fromarray(np.clip(pixels + 128, 0, 255).astype(np.uint8))

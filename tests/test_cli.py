@@ -100,15 +100,26 @@ def test_every_command_argument_and_option_has_help(name: str) -> None:
 def test_there_are_the_commands_of_the_design() -> None:
     groups = {"likewise"} | {
         f"likewise {name}"
-        for name in ("classify", "networks", "quantise", "recipes", "reproduce", "study", "whiten", "words")
+        for name in (
+            "classify",
+            "duplicates",
+            "networks",
+            "quantise",
+            "recipes",
+            "reproduce",
+            "study",
+            "whiten",
+            "words",
+        )
     }
     single = "index search compare info failures verify remove extract demo evaluate report sweep serve "
-    single += "similar duplicates cluster map optimise inspect train"
+    single += "similar cluster map optimise inspect train"
     nested = "networks list, networks show, networks fetch, networks import, recipes list, recipes show, "
     nested += (
         "whiten learn, whiten show, quantise learn, quantise show, reproduce capuano-2018, "
         "reproduce aggregating-deep-features, reproduce li-2016, study cifar10"
     )
+    nested += ", duplicates apply, duplicates undo, duplicates dismiss"
     nested += ", classify learn, classify predict, classify show, words learn, words show"
     expected = {f"likewise {name}" for name in [*single.split(), *nested.split(", ")]}
     assert COMMANDS.keys() == expected | groups

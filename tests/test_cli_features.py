@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from likewise import cli
-from likewise.cli.duplicates import _rare, _share
+from likewise.cli.similar import _rare, _share
 from likewise.descriptors import extractor
 from likewise.descriptors.recipe import VectorRecipe, load_vector
 from likewise.downstream import predicting

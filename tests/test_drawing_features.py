@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from likewise.downstream.duplicates import Duplicates, Group
+from likewise.downstream.duplicates import Duplicates, Group, Member
+from likewise.downstream.duplicates.files import File, LeftOut
 from likewise.downstream.layout import Layout
 from likewise.downstream.validation import Point, Score
 from likewise.drawing_classes import confusion_plot, learning_plot
@@ -25,6 +27,17 @@ from tests.fakes import make_pictures
 def size(path: Path) -> tuple[int, int]:
     with Image.open(path) as image:
         return image.size
+
+
+def group_of(paths: Sequence[Path], similarities: Sequence[float]) -> Group:
+    """A group of files that need not be pictures of a collection."""
+    files = [File(n, path, path.parent, f"{n:064}", 4, 3, 9, 0.0) for n, path in enumerate(paths, 1)]
+    rest = zip(files[1:], similarities[1:], strict=True)
+    return Group((Member(files[0], 1.0), *(Member(file, one, "resized", "smaller") for file, one in rest)))
+
+
+def duplicates_of(*groups: Group) -> Duplicates:
+    return Duplicates(groups, (), 20, 0.9, "given", {}, None, 0, LeftOut(), 0)
 
 
 def layout_of(paths: list[Path], names: list[str] | None = None) -> Layout:
@@ -66,10 +79,10 @@ class TestSheets:
 
     def test_duplicates_begin_a_row_each_and_the_first_is_green(self, tmp_path: Path) -> None:
         paths = tuple(make_pictures(tmp_path / "p", 9))
-        groups = (Group((1, 2, 3, 4, 5, 6, 7), paths[:7], (1.0,) * 7), Group((8, 9), paths[7:], (1.0, 0.9)))
-        found = Duplicates(groups, 20, 0.9, "given", {}, None)
+        groups = (group_of(paths[:7], (1.0,) * 7), group_of(paths[7:], (1.0, 0.9)))
+        found = duplicates_of(*groups)
         duplicate_sheet(found, tmp_path / "two.png")
-        duplicate_sheet(Duplicates(groups[1:], 20, 0.9, "given", {}, None), tmp_path / "one.png")
+        duplicate_sheet(duplicates_of(*groups[1:]), tmp_path / "one.png")
         (wide, tall), (narrow, low) = size(tmp_path / "two.png"), size(tmp_path / "one.png")
         assert wide > narrow
         assert tall > 2 * (low - 100)

@@ -28,6 +28,7 @@ from likewise.cli import (
     reproducing,
     searching,
     serving,
+    similar,
     studying,
     sweeping,
     training,
@@ -49,7 +50,7 @@ app = App(
 )
 indexing.register(app)
 searching.register(app)
-duplicates.register(app)
+similar.register(app)
 clustering.register(app)
 extract.register(app)
 evaluating.register(app)
@@ -58,6 +59,7 @@ training.register(app)
 inspecting.register(app)
 demo.register(app)
 serving.register(app)
+app.add_typer(duplicates.app)
 app.add_typer(classifying.app)
 app.add_typer(networks.app)
 app.add_typer(recipes.app)

@@ -10,6 +10,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from likewise.cli.examples import EXAMPLES, SECTIONS
+from likewise.errors import UsageError
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -69,6 +70,19 @@ class Command(TyperCommand):
 
 class Group(TyperGroup):
     """Commands under one name; those of `likewise` itself stand in sections."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the options; where a collection may be named, a word that is no command names it."""
+        if any("--in" in option.opts for option in self.get_params(ctx)):
+            parser = self.make_parser(ctx)
+            parser.allow_interspersed_args = False
+            words = parser.parse_args(list(args))[1]
+            if words and self.get_command(ctx, words[0]) is None:
+                if "--in" in args:
+                    raise UsageError(f"give one collection, not both {words[0]} and --in")
+                args = [*args[: len(args) - len(words)], "--in", *words]
+        rest: list[str] = super().parse_args(ctx, args)
+        return rest
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """Find a command, in any spelling."""

@@ -1,108 +1,78 @@
-"""``likewise similar`` and ``likewise duplicates``: which pictures are the same."""
+"""``likewise duplicates``: which pictures of a collection are one, and what is done about it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from likewise.cli.options import Device, Engine, In, Json, MaxPixels, Named, Under, find_collection
+from likewise.cli.command import App
+from likewise.cli.options import Device, Engine, In, Json, Under, find_collection
 from likewise.cli.output import printable, progress, show
 
 if TYPE_CHECKING:  # numpy stands behind them, and help must not wait for that
-    from likewise.downstream.duplicates import Duplicates
-    from likewise.downstream.similarity import Similarity
+    from likewise.downstream.duplicates import Duplicates, Group, Member
+    from likewise.downstream.duplicates.acting import Outcome
+
+app = App(name="duplicates", invoke_without_command=True)
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands of this module."""
-    for command in (similar, duplicates):
-        app.command()(command)
-
-
-def similar(
-    first: Annotated[Path, typer.Argument(help="A picture file.")],
-    second: Annotated[Path, typer.Argument(help="Another picture file.")],
-    groups: Annotated[
-        Path | None,
-        typer.Option(
-            "--groups",
-            metavar="FILE.csv",
-            help="Ask whether both show the same thing, judged by pictures of the collection in groups: "
-            "columns file (below the folder that was indexed) and group.",
-            show_default=False,
-        ),
-    ] = None,
-    group: Annotated[
-        str, typer.Option("--group", metavar="COLUMN", help="The column of --groups that names the group.")
-    ] = "group",
-    engine: Engine = "openvino",
-    device: Device = "cpu",
-    max_pixels: MaxPixels = None,
-    collection: In = None,
-    as_json: Json = False,
-) -> None:
-    """Say whether two pictures are the same, and how sure that is.
-
-    Without --groups "the same" is one picture, altered: compressed, cropped, brighter. It is learned on
-    altered copies of pictures of the collection, which takes some seconds the first time.
-    """
-    from likewise.collection.collection import Collection
-    from likewise.downstream.similarity import similar as judge
-    from likewise.evaluation.datasets.table import read_rows
-
-    known = None if groups is None else [(row.file, row.group) for row in read_rows(groups, group=group)]
-    with (
-        Collection.open(find_collection(collection), engine=engine, device=device) as opened,
-        progress("calibrating") as callback,
-    ):
-        vectors = [opened.describe(picture, max_pixels=max_pixels) for picture in (first, second)]
-        found = judge(opened, *vectors, groups=known, progress=callback)
-    show(found, _similar_lines(found), as_json=as_json)
-
-
-def _similar_lines(found: Similarity) -> Iterator[str]:
-    yield f"{'yes' if found.same else 'no'}: {'' if found.same else 'not '}{found.meaning}"
-    yield f"similarity   {found.similarity:.4f}"
-    yield f"probability  {_share(found.probability)} per cent, were it as likely as not beforehand"
-    yield f"judged by    {found.learned_on}"
-    if found.further is not None:
-        yield f"copies       {_share(found.further)} per cent of the altered copies are less similar"
-    if found.by_chance is not None:
-        yield f"chance       {_rare(found.by_chance)} of the collection"
-    if found.threshold is not None:
-        yield f"threshold    {found.threshold:.4f} when all pairs are compared, as `likewise duplicates` does"
-
-
-def _share(share: float) -> str:
-    """A share in per cent; it is not said to be none or all before it is."""
-    if 0 < share < 0.0001:
-        return "under 0.01"
-    if 0.9999 < share < 1:
-        return "over 99.99"
-    return f"{100 * share:.2f}".rstrip("0").rstrip(".")
-
-
-def _rare(share: float) -> str:
-    if share >= 0.01:
-        return "at least 1 of 100 pairs"
-    return f"1 of {float(f'{1 / share:.2g}'):,.0f} pairs".replace(",", " ") if share else "no pair"
-
-
+@app.callback()
 def duplicates(
-    named: Named = None,
+    context: typer.Context,
     threshold: Annotated[
         float | None,
         typer.Option(
             "--threshold",
             metavar="SIMILARITY",
-            help="Least similarity that links two pictures. Without it: calibrated on the collection.",
+            help="Link pictures from this similarity on, whatever their pixels say. Without it: calibrated "
+            "on the collection, and pixels decide.",
             show_default=False,
         ),
     ] = None,
     under: Under = None,
+    against: Annotated[
+        str | None,
+        typer.Option(
+            "--against",
+            metavar="FOLDER|GLOB|COLLECTION",
+            help="Only what is a copy of a picture of this reference, which is kept: paths in the same "
+            "collection, or another collection.",
+            show_default=False,
+        ),
+    ] = None,
+    turned: Annotated[
+        bool, typer.Option("--turned", help="Look also for copies that lie on their side: reads every file.")
+    ] = False,
+    keep: Annotated[
+        str,
+        typer.Option(
+            "--keep",
+            metavar="RULE,...",
+            help="Which picture of a group is kept, by rules in order: largest, smallest (in pixels), "
+            "heaviest, lightest (in bytes), oldest, newest, shortest (path), folder:NAME.",
+        ),
+    ] = "largest,heaviest",
+    go: Annotated[
+        str,
+        typer.Option(
+            "--go",
+            metavar="KIND,...",
+            help="What could go: same bytes, same pixels, recompressed, resized, cropped, edited, turned, "
+            "companion, alike.",
+        ),
+    ] = "same bytes,same pixels,recompressed,resized",
+    plan: Annotated[
+        Path | None,
+        typer.Option(
+            "--plan",
+            metavar="FILE",
+            help="Write what could be done to a .csv or .json file, to be edited and applied.",
+            show_default=False,
+        ),
+    ] = None,
     sheet: Annotated[
         Path | None,
         typer.Option("--sheet", metavar="FILE", help="Draw the groups to a picture.", show_default=False),
@@ -112,40 +82,192 @@ def duplicates(
     collection: In = None,
     as_json: Json = False,
 ) -> None:
-    """Find groups of near-duplicates; the first of each is the one with the most pixels.
+    """Find pictures that are one picture, say what each is to the one to keep, and act on it.
 
-    Nothing is deleted. The threshold is explained: which altered copies it finds, and what chance adds.
+    Vectors say which may be copies of each other, and pixels decide. Nothing is changed by this: write a plan
+    with --plan, edit it, and let `likewise duplicates apply` carry it out, which can be undone.
     """
+    if context.invoked_subcommand is not None:
+        return
     from likewise.collection.collection import Collection
     from likewise.downstream.duplicates import find_duplicates
+    from likewise.downstream.duplicates.kinds import parse_kinds
+    from likewise.downstream.duplicates.plan import Plan, check_plan
 
+    kinds = parse_kinds(go)
+    if plan is not None:
+        check_plan(plan)
     with (
-        Collection.open(find_collection(collection, named), engine=engine, device=device) as opened,
+        Collection.open(find_collection(collection), engine=engine, device=device) as opened,
         progress("looking for duplicates") as callback,
     ):
         if sheet is not None:
             from likewise.drawing import check_sheet
 
             check_sheet(sheet, *opened.pictures(under).paths)
-        found = find_duplicates(opened, threshold=threshold, under=under, progress=callback)
+        found = find_duplicates(
+            opened,
+            threshold=threshold,
+            under=under,
+            against=against,
+            turned=turned,
+            keep=keep,
+            kinds=kinds,
+            progress=callback,
+        )
     if sheet is not None and found.groups:
         from likewise.drawing_groups import duplicate_sheet
 
         duplicate_sheet(found, sheet)
-    value = {**vars(found), "surplus": found.surplus}
-    show(value, _duplicate_lines(found, sheet), as_json=as_json)
+    if plan is not None:
+        Plan.of(found).write(plan)
+    show(found.as_json(), _lines(found, sheet, plan), as_json=as_json)
 
 
-def _duplicate_lines(found: Duplicates, sheet: Path | None) -> Iterator[str]:
+@app.command("apply")
+def apply_plan(
+    plan: Annotated[Path, typer.Argument(metavar="PLAN", help="What --plan wrote, as it was edited.")],
+    move: Annotated[
+        Path | None,
+        typer.Option(
+            "--move",
+            metavar="FOLDER",
+            help="Move what goes to this folder, where it keeps its path below the folder that was indexed.",
+            show_default=False,
+        ),
+    ] = None,
+    hard_link: Annotated[
+        bool,
+        typer.Option(
+            "--hard-link", help="Make what goes another name of the kept file, if it is the same bytes."
+        ),
+    ] = False,
+    trash: Annotated[bool, typer.Option("--trash", help="Throw what goes into the trash.")] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Do it. Without this everything is checked, and nothing is changed.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Carry out a plan: move the copies away, throw them away, or make them links.
+
+    A file is touched only if it and the one that is kept are still, byte for byte, what they were when the
+    plan was made. A journal beside the plan lets `likewise duplicates undo` take everything back.
+    """
+    from likewise.downstream.duplicates.acting import apply_plan, one_way
+    from likewise.downstream.duplicates.journal import Journal
+    from likewise.downstream.duplicates.plan import Plan
+
+    way = one_way(move=move, link=hard_link, trash=trash)
+    journal = Journal.beside(plan)
+    with progress("checking" if not yes else "acting") as callback:
+        outcomes = apply_plan(Plan.read(plan), journal, way, folder=move, dry=not yes, progress=callback)
+    value = {"done": yes, "journal": journal.path, "files": outcomes}
+    show(value, _outcome_lines(outcomes, _SAID[way], journal.path if yes else None), as_json=as_json)
+
+
+@app.command()
+def undo(
+    plan: Annotated[
+        Path, typer.Argument(metavar="PLAN", help="The plan that was carried out, or its journal.")
+    ],
+    as_json: Json = False,
+) -> None:
+    """Take back what was done by a plan; files that changed since are left where they are."""
+    from likewise.downstream.duplicates.acting import undo as take_back
+    from likewise.downstream.duplicates.journal import Journal
+
+    with progress("taking back") as callback:
+        outcomes = take_back(Journal.beside(plan), progress=callback)
+    show({"files": outcomes}, _undone_lines(outcomes), as_json=as_json)
+
+
+@app.command()
+def dismiss(
+    pictures: Annotated[
+        list[str], typer.Argument(metavar="FOLDER|GLOB|FILE ...", help="Pictures of the collection.")
+    ],
+    forget: Annotated[bool, typer.Option("--forget", help="Take it back.")] = False,
+    collection: In = None,
+    as_json: Json = False,
+) -> None:
+    """Remember that pictures are no duplicates of each other, wherever their files may be moved to."""
+    from likewise.collection.collection import Collection
+    from likewise.downstream.duplicates.dismissed import dismiss as remember
+
+    with Collection.open(find_collection(collection)) as opened:
+        ids = [int(row) for what in pictures for row in opened.pictures(what).ids]
+        contents = {entry.sha256 for entry in opened.entries(ids)}
+        count = remember(opened.path, contents, forget=forget)
+    what = "taken back" if forget else "remembered as no duplicates"
+    show({"pairs": count}, [f"{count} pairs {what}"], as_json=as_json)
+
+
+_SAID = {"move": "to", "trash": "to", "link": "now the same file as"}
+
+
+def _outcome_lines(outcomes: Sequence[Outcome], joint: str, journal: Path | None) -> Iterator[str]:
+    for one in outcomes:
+        if one.done:
+            yield f"{printable(one.file)}\n  {joint} {printable(one.to)}"
+        else:
+            yield f"left alone: {printable(one.file)}\n  {printable(one.why)}"
+    done = [one for one in outcomes if one.done]
+    room = sum(one.bytes for one in done) / 1e6
+    if journal is None:
+        yield f"{len(done)} of {len(outcomes)} files would go ({room:.1f} MB): nothing was changed; add --yes"
+    else:
+        yield f"{len(done)} of {len(outcomes)} files went ({room:.1f} MB)"
+        yield f"to take it back: likewise duplicates undo {printable(journal)}"
+
+
+def _undone_lines(outcomes: Sequence[Outcome]) -> Iterator[str]:
+    for one in outcomes:
+        if not one.done:
+            yield f"left alone: {printable(one.file)}\n  {printable(one.why)}"
+    yield f"{sum(one.done for one in outcomes)} of {len(outcomes)} files are back"
+
+
+def _lines(found: Duplicates, sheet: Path | None, plan: Path | None) -> Iterator[str]:
     for number, group in enumerate(found.groups, 1):
         yield f"group {number}"
-        for similarity, path in zip(group.similarities, group.paths, strict=True):
-            yield f"  {similarity:.4f}  {printable(path)}"
+        yield from _group_lines(group)
+    for number, group in enumerate(found.bursts, 1):
+        yield f"burst {number}"
+        yield from _group_lines(group)
     yield f"{len(found.groups)} groups among {found.pictures} pictures; {found.surplus} could go"
+    if found.kinds:
+        kinds = ", ".join(f"{count} {kind}" for kind, count in found.kinds.items())
+        yield f"of them {kinds}; what could go takes {found.bytes / 1e6:.1f} MB"
+    yield from _explained(found)
+    if sheet is not None and found.groups:
+        yield f"sheet: {printable(sheet)}"
+    if plan is not None:
+        yield f"plan: {printable(plan)}"
+
+
+def _group_lines(group: Group) -> Iterator[str]:
+    for member in group.members:
+        yield f"  {member.similarity:.4f}  {printable(member.file.path)}{_told(member)}"
+        yield from (f"          = {printable(path)}" for path in member.file.others)
+
+
+def _told(member: Member) -> str:
+    """What a picture is to the one that is kept."""
+    if member.kind is None:
+        return ""
+    return f"  {member.kind}: {member.why}" if member.why != f"the {member.kind}" else f"  {member.kind}"
+
+
+def _explained(found: Duplicates) -> Iterator[str]:
+    """Where the threshold lies and what it means, and what was not compared."""
     yield f"threshold {found.threshold:.4f}: {found.reason}"
     for name, share in found.found.items():
         yield f"  it finds {100 * share:3.0f} % of copies: {name}"
     if found.by_chance is not None:
         yield f"  pairs of different pictures expected above it: {found.by_chance:.2g}"
-    if sheet is not None and found.groups:
-        yield f"sheet: {printable(sheet)}"
+    yield f"  pairs whose pixels were compared: {found.looked_at}"
+    if found.dismissed:
+        yield f"  pairs that are no duplicates, as you said: {found.dismissed}"
+    for what, paths in vars(found.left_out).items():
+        if paths:
+            yield f"left out, {len(paths)} {what}: {printable(paths[0])}{' ...' if len(paths) > 1 else ''}"

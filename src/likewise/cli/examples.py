@@ -34,7 +34,17 @@ EXAMPLES = {
     ),
     "compare": ("likewise compare a.jpg b.jpg", "likewise compare a.jpg b.jpg --explain why.png"),
     "similar": ("likewise similar a.jpg b.jpg",),
-    "duplicates": ("likewise duplicates --sheet groups.png",),
+    "duplicates": (
+        "likewise duplicates --sheet groups.png",
+        "likewise duplicates --keep folder:Originals,largest --plan plan.csv",
+        "likewise duplicates --in card.likewise --against archive.likewise",
+    ),
+    "duplicates apply": (
+        "likewise duplicates apply plan.csv --move Surplus",
+        "likewise duplicates apply plan.csv --trash --yes",
+    ),
+    "duplicates undo": ("likewise duplicates undo plan.csv",),
+    "duplicates dismiss": ("likewise duplicates dismiss anna.jpg berta.jpg",),
     "cluster": ("likewise cluster --sheets clusters", "likewise cluster --clusters 8 --sort-into sorted"),
     "map": ("likewise map -o map.html", "likewise map -o map.html --colour cluster --clusters 8"),
     "serve": ("likewise serve Pictures.likewise", "likewise serve --port 9000 --read-only"),

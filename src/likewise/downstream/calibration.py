@@ -10,17 +10,21 @@ from numpy.typing import ArrayLike
 
 from likewise.collection import Collection, Pictures
 from likewise.downstream.chance import Chance, chance_of, pair_distances
-from likewise.downstream.copies import ALTERATIONS, Copies, measure_copies
-from likewise.downstream.rows import checked
+from likewise.downstream.copies import ALTERATIONS, HALVED, Copies, measure_copies
+from likewise.downstream.linking import linked
+from likewise.downstream.rows import canonical, checked
 from likewise.errors import UsageError
 from likewise.ranking.exact import Metric
-from likewise.types import ProgressCallback
+from likewise.types import FloatArray, ProgressCallback
 
 FOUND = 0.95
 """Share of the altered copies that the threshold is to let through."""
 
 ALLOWED = 0.001
 """Pairs a picture that chance may bring about: one among a thousand pictures."""
+
+STRANGERS = 10
+"""Fewest pictures, none of which may be a copy of another, from which chance is learned."""
 
 _LEAST_DISTANCE = 1e-4  # what storing a vector moves it by; the logarithm needs a bound
 
@@ -120,7 +124,7 @@ class Calibration:
 
     @property
     def radius(self) -> float:
-        """Largest distance of near-duplicates.
+        """Largest distance of near-duplicates, where nothing but it tells them.
 
         The one within which `FOUND` of the altered copies lie, or, where it is smaller, the one within which
         chance alone brings `ALLOWED` pairs a picture.
@@ -142,6 +146,16 @@ class Calibration:
     def threshold(self) -> float:
         """Least similarity of near-duplicates; raises as `radius` does."""
         return score_of(self.radius, self.metric)
+
+    @property
+    def reach(self) -> float | None:
+        """The distance within which `FOUND` of the altered copies lie; None without copies."""
+        return self._copied
+
+    @property
+    def reach_of_sizes(self) -> float | None:
+        """The distance within which `FOUND` of the copies of half the size lie, which may be far; or None."""
+        return float(np.quantile(self.copies.distances[HALVED], FOUND)) if self.copies else None
 
     def found(self, distance: float) -> dict[str, float]:
         """By alteration the share of the copies that lie within a distance; empty without copies."""
@@ -198,6 +212,24 @@ def calibrate(
     some = collection.pictures() if pictures is None else pictures
     vectors = checked(some.vectors, 1, "a calibration")
     copies = measure_copies(collection, some, progress=progress)
-    apart = pair_distances(vectors)
+    others, beyond = _strangers(vectors, copies)
+    apart = pair_distances(others)
     odds = odds_of(copies.counted, apart) if copies and len(apart) else None
-    return Calibration(len(vectors), some.metric, copies, chance_of(apart), odds)
+    return Calibration(len(vectors), some.metric, copies, chance_of(apart, beyond=beyond), odds)
+
+
+def _strangers(vectors: FloatArray, copies: Copies | None) -> tuple[FloatArray, float]:
+    """Rows of which none may be a copy of another, and how far apart they therefore are at least.
+
+    The closest pairs of a collection with many copies are the copies, and a burst of forty shots has 780
+    pairs: of all that chains of the distance of copies join, one row is left. Where that leaves too little to
+    learn from, the collection is one of pictures that are all alike, and its pairs are taken as they are.
+    """
+    if copies is None:
+        return vectors, 0.0
+    radius, ordered = float(np.quantile(copies.counted, FOUND)), vectors[canonical(vectors)]
+    try:
+        _, first = np.unique(linked(ordered, radius), return_index=True)
+    except UsageError:
+        return vectors, 0.0
+    return (ordered[first], radius) if len(first) >= STRANGERS else (vectors, 0.0)

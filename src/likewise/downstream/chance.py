@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import brentq
 
 from likewise.downstream.rows import canonical
 from likewise.types import FloatArray, IntArray
@@ -53,12 +54,18 @@ class Chance:
         return float(self.radius * min(1.0, rate / self.share) ** (1 / self.dimension))
 
 
-def chance_of(distances: NDArray[np.floating]) -> Chance | None:
+def chance_of(distances: NDArray[np.floating], *, beyond: float = 0.0) -> Chance | None:
     """Learn the law from the distances of random pairs.
 
     The dimension follows from the median of ``log(radius / r)``, which has an exponential distribution: the
     mean would be the estimate of largest likelihood (Levina and Bickel, 2004), and a few true duplicates,
-    whose r is nearly 0, would spoil it.
+    whose r is nearly 0, would spoil it. Where no pair can be closer than ``beyond``, the distribution is cut
+    off at ``log(radius / beyond)``, and the median is that of what is left of it.
+
+    Parameters
+    ----------
+    beyond
+        Distance up to which pairs were taken out, because they may be copies.
 
     Returns
     -------
@@ -73,7 +80,22 @@ def chance_of(distances: NDArray[np.floating]) -> Chance | None:
     middle = float(np.median(inner))
     if not 0 < middle < radius:
         return None
-    return Chance(count / len(distances), float(radius), math.log(2) / math.log(radius / middle))
+    dimension, seen = _dimension(math.log(radius / middle), math.log(radius / beyond) if beyond else math.inf)
+    return Chance(min(1.0, count / len(distances) / seen), float(radius), dimension)
+
+
+def _dimension(middle: float, most: float) -> tuple[float, float]:
+    """Rate of an exponential distribution that is cut off at ``most``, and the share of it before that.
+
+    The median m of what is left solves ``1 - exp(-d m) = (1 - exp(-d most)) / 2``. It has no solution where
+    m is at least half of ``most``, which is that of an even spread: then nothing was learned of the cut, and
+    the rate is that of a distribution without one.
+    """
+    plain = math.log(2) / middle
+    if not middle < 0.49 * most or plain * most > 700:
+        return plain, 1.0
+    rate = float(brentq(lambda d: 1 - math.exp(-d * middle) - (1 - math.exp(-d * most)) / 2, 1e-6, 2 * plain))
+    return rate, 1 - math.exp(-rate * most)
 
 
 def pair_distances(vectors: FloatArray) -> FloatArray:

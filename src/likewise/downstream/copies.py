@@ -61,11 +61,13 @@ ALTERATIONS: Mapping[str, Callable[[Image.Image], Image.Image]] = {
 }
 """What makes a copy that a person would call the same picture."""
 
+HALVED = "half the size"
+
 FURTHER: Mapping[str, Callable[[Image.Image], Image.Image]] = {
-    "half the size": _halved,
+    HALVED: _halved,
     "mirrored": lambda picture: picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT),
 }
-"""What is shown beside them and decides nothing: how well these are found is up to the recipe."""
+"""How well these are found is up to the recipe: many describe a small picture as it is, others enlarge it."""
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from scipy.sparse.csgraph import connected_components
 
 from likewise.downstream.rows import distinct
 from likewise.errors import UsageError
+from likewise.ranking.exact import search
 from likewise.types import FloatArray, IntArray
 
 ROWS, COLUMNS = 1024, 8192
@@ -63,14 +64,77 @@ def linked(
     for done, pairs in _candidates(_shortened(vectors, first), radius):
         left -= len(pairs)
         if left < 0:
-            raise UsageError(
-                f"more than {MOST} pairs a picture may be closer than {radius:.4g}: these are no "
-                "near-duplicates; give a higher threshold"
-            )
+            raise _too_many(radius)
         groups = _joined(groups, vectors, first, pairs, radius)
         if report:
             report(done, len(first))
     return groups[back]
+
+
+def close_pairs(
+    vectors: FloatArray, radius: float, *, report: Callable[[int, int], None] | None = None
+) -> tuple[IntArray, FloatArray]:
+    """All pairs of rows that are closer than ``radius``, as places ``(p, 2)``, and their distances ``(p,)``.
+
+    Found as `linked` finds them; raises as it does.
+    """
+    found, left = [np.empty((0, 2), np.int64)], MOST * len(vectors)
+    for done, pairs in _candidates(_shortened(vectors, np.arange(len(vectors))), radius):
+        left -= len(pairs)
+        if left < 0:
+            raise _too_many(radius)
+        found.append(pairs[apart(vectors, pairs) <= radius])
+        if report:
+            report(done, len(vectors))
+    pairs = np.concatenate(found)
+    return pairs, apart(vectors, pairs)
+
+
+def nearest_pairs(
+    vectors: FloatArray, nearest: int, *, report: Callable[[int, int], None] | None = None
+) -> tuple[IntArray, FloatArray]:
+    """Pairs of which one row is among the nearest of the other, and their distances ``(p,)``.
+
+    The nearest are looked for along `AXES` principal axes, in which copies lie close as they do in all: what
+    is nearest there need not be so by all numbers, which is why more are asked for than are wanted.
+
+    Parameters
+    ----------
+    nearest
+        How many are asked for.
+
+    Returns
+    -------
+    pairs, distances
+        Places int64 ``(p, 2)``, the lower one first, each pair once; Euclidean distances float32.
+    """
+    short, found = _shortened(vectors, np.arange(len(vectors))), [np.empty((0, 2), np.int64)]
+    for start in range(0, len(short), ROWS):
+        upper = short[start : start + ROWS]
+        ids = search(short, upper, nearest + 1, metric="l2").ids
+        rows = np.repeat(np.arange(start, start + len(upper)), ids.shape[1])
+        pairs = np.sort(np.stack([rows, ids.ravel()], axis=1), axis=1)
+        found.append(pairs[pairs[:, 0] < pairs[:, 1]])
+        if report:
+            report(min(start + ROWS, len(short)), len(short))
+    pairs = np.unique(np.concatenate(found), axis=0)
+    return pairs, apart(vectors, pairs)
+
+
+def apart(vectors: FloatArray, pairs: IntArray) -> FloatArray:
+    """Euclidean distances ``(p,)`` of pairs of rows ``(p, 2)``."""
+    found = np.empty(len(pairs), np.float32)
+    for start in range(0, len(pairs), CHUNK):
+        some = pairs[start : start + CHUNK]
+        found[start : start + CHUNK] = np.linalg.norm(vectors[some[:, 0]] - vectors[some[:, 1]], axis=1)
+    return found
+
+
+def _too_many(radius: float) -> UsageError:
+    return UsageError(
+        f"more than {MOST} pairs a picture may be closer than {radius:.4g}: these are no "
+        "near-duplicates; give a higher threshold"
+    )
 
 
 def _shortened(vectors: FloatArray, places: IntArray) -> FloatArray:
@@ -113,8 +177,7 @@ def _joined(
     for start in range(0, len(pairs), CHUNK):
         chunk = pairs[start : start + CHUNK]
         chunk = chunk[groups[chunk[:, 0]] != groups[chunk[:, 1]]]
-        apart = np.linalg.norm(vectors[places[chunk[:, 0]]] - vectors[places[chunk[:, 1]]], axis=1)
-        close = groups[chunk[apart <= radius]]
+        close = groups[chunk[apart(vectors, places[chunk]) <= radius]]
         if len(close):
             links = coo_array((np.ones(len(close), np.bool_), close.T), shape=(len(places), len(places)))
             groups = connected_components(links, directed=False)[1].astype(np.int64)[groups]

@@ -1,0 +1,83 @@
+"""What a person said are no duplicates, remembered by what the files hold, wherever they lie."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+
+from likewise.assets import replacing
+from likewise.collection.lock import writing
+from likewise.errors import CollectionDamaged
+
+NAME = "dismissed.json"
+"""In the folder of the collection."""
+
+LOCK = "dismissed.lock"
+
+
+@dataclass(frozen=True)
+class Dismissed:
+    """Pairs of contents, each as two SHA-256 in hexadecimal digits, the lower one first."""
+
+    pairs: frozenset[tuple[str, str]]
+
+    @classmethod
+    def of(cls, folder: Path) -> Dismissed:
+        """Read those of a collection; none where nothing was ever dismissed.
+
+        Raises
+        ------
+        CollectionDamaged
+            When the file is not as it was written.
+        """
+        path = folder / NAME
+        try:
+            told = json.loads(path.read_text("utf-8"))
+            return cls(frozenset(_pair(first, second) for first, second in told["pairs"]))
+        except FileNotFoundError:
+            return cls(frozenset())
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise CollectionDamaged(f"{path} cannot be read ({error}): mend or remove it") from error
+
+    def __contains__(self, contents: tuple[str, str]) -> bool:
+        """Whether two contents were said to be no duplicates of each other."""
+        return _pair(*contents) in self.pairs
+
+
+def dismiss(folder: Path, contents: Iterable[str], *, forget: bool = False) -> int:
+    """Remember that pictures with these contents are no duplicates of each other.
+
+    Parameters
+    ----------
+    folder
+        Of the collection.
+    contents
+        Their SHA-256; all pairs of them are meant.
+    forget
+        Take it back.
+
+    Returns
+    -------
+    int
+        How many pairs were added, or taken back.
+
+    Raises
+    ------
+    CollectionLocked, StorageError
+        When somebody else writes it just now, or it cannot be written.
+    """
+    meant = frozenset(_pair(*pair) for pair in combinations(sorted(set(contents)), 2))
+    with writing(folder / LOCK):
+        known = Dismissed.of(folder).pairs
+        wanted = known - meant if forget else known | meant
+        if wanted != known:
+            with replacing(folder / NAME) as part:
+                part.write_text(json.dumps({"pairs": sorted(wanted)}, indent=0), encoding="utf-8")
+    return len(wanted ^ known)
+
+
+def _pair(first: str, second: str) -> tuple[str, str]:
+    return (first, second) if first <= second else (second, first)

@@ -1,0 +1,263 @@
+"""Near-duplicates: pictures that are one picture but for how it was stored, cut, edited or turned."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection as Sized
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from likewise.collection import Collection
+from likewise.collection.catalogue import Entry
+from likewise.collection.collection import CATALOGUE
+from likewise.downstream.calibration import FOUND, Calibration, calibrate, distance_of, score_of
+from likewise.downstream.copies import ALTERATIONS, HALVED
+from likewise.downstream.duplicates.dismissed import Dismissed
+from likewise.downstream.duplicates.files import File, LeftOut, present
+from likewise.downstream.duplicates.grouping import chained_groups, complete_groups
+from likewise.downstream.duplicates.groups import Duplicates, Group, Member
+from likewise.downstream.duplicates.judging import NEAREST, Judge, Pair, Reach
+from likewise.downstream.duplicates.keeping import DEFAULT, Keeping
+from likewise.downstream.duplicates.kinds import DISPENSABLE, Kind, Link
+from likewise.downstream.rows import checked
+from likewise.errors import ManifestMismatch
+from likewise.ranking.exact import Metric
+from likewise.types import FloatArray, ProgressCallback
+
+ROUNDS = 4
+"""How often groups are compared again as one picture each, where one has about as many as are looked at."""
+
+
+def find_duplicates(
+    collection: Collection,
+    *,
+    threshold: float | None = None,
+    under: str | os.PathLike[str] | None = None,
+    against: str | os.PathLike[str] | None = None,
+    turned: bool = False,
+    keep: str = DEFAULT,
+    kinds: Sized[Kind] = DISPENSABLE,
+    progress: ProgressCallback | None = None,
+) -> Duplicates:
+    """Group the pictures of a collection that are one picture, and say what each is to the one to keep.
+
+    Vectors say which pictures may be copies: the nearest ones of each that are at least as similar as altered
+    copies of the collection's own pictures are. Then pixels decide, laid over each other
+    (`likewise.downstream.duplicates.pixels.overlay`), so that neither many copies nor many pictures that look
+    alike mislead it. In a group each picture is a copy of each other one.
+
+    Links to one file are one picture. A file that is gone, or no longer what was indexed, is passed over.
+
+    Parameters
+    ----------
+    threshold
+        Link pictures from this similarity on, whatever their pixels say. By default it is calibrated on the
+        collection, see `likewise.downstream.calibration.calibrate`, and pixels decide.
+    under
+        Only in a folder, or where the path matches a glob.
+    against
+        Only what is a copy of a picture of this reference, a folder or glob of the same collection, or
+        another collection that was made by the same recipe. Pictures of the reference are kept.
+    turned
+        Look also for copies that lie on their side, whose vectors are far away: reads every file.
+    keep
+        Which picture of a group is kept: rules in order, see `likewise.downstream.duplicates.keeping`.
+    kinds
+        What could go, where the kept one is there.
+
+    Raises
+    ------
+    UsageError
+        When there is no picture, the threshold is no similarity, or it links nearly everything.
+    UnknownName
+        When a rule of ``keep`` has no such name.
+    ManifestMismatch
+        When the reference was made by another recipe.
+    CollectionNotFound, CollectionDamaged
+        When there is no collection to look into.
+    """
+    keeping = Keeping.parse(keep)
+    pictures = collection.pictures(under)
+    checked(pictures.vectors, 1, "finding duplicates")
+    given = None if threshold is None else distance_of(threshold, pictures.metric)
+    files, vectors, left_out = _gathered(collection, under, against)
+    calibration = calibrate(collection, pictures=pictures, progress=progress)
+    contents = _contents(files, keeping)
+    first = [rows[0] for rows in contents]
+    judge = Judge(
+        files=[files[row] for row in first],
+        vectors=vectors[first],
+        reach=_reach(calibration, given, vectors),
+        dismissed=Dismissed.of(collection.path),
+    )
+    groups, bursts = _joined(judge, turned=turned, progress=progress)
+    told = _Told(judge, [[files[row] for row in rows] for rows in contents], keeping, kinds, pictures.metric)
+    return Duplicates(
+        groups=told.copies(groups) if against is None else tuple(filter(_spans, told.copies(groups))),
+        bursts=told.bursts(bursts) if against is None else (),
+        pictures=len(pictures.vectors),
+        threshold=score_of(judge.reach.near, pictures.metric),
+        reason=_reason(calibration, judge.reach),
+        found=_found(calibration, judge.reach),
+        by_chance=calibration.expected(judge.reach.near),
+        looked_at=judge.looked_at,
+        left_out=replace(left_out, unreadable=(*left_out.unreadable, *sorted(judge.shots.unreadable))),
+        dismissed=len(judge.refused),
+    )
+
+
+def _gathered(
+    collection: Collection, under: str | os.PathLike[str] | None, against: str | os.PathLike[str] | None
+) -> tuple[list[File], FloatArray, LeftOut]:
+    """The files that are there with their vectors ``(n, d)``, those of a reference among them."""
+    entries, vectors = _rows(collection, under)
+    in_reference = [False] * len(entries)
+    if against is not None:
+        with _opened(collection, against) as (other, where):
+            more, theirs = _rows(other, where)
+        in_reference += [True] * len(more)
+        entries, vectors = [*entries, *more], np.concatenate([vectors, theirs])
+    rows, files, left_out = present(entries, in_reference)
+    return files, vectors[rows], left_out
+
+
+def _rows(collection: Collection, under: str | os.PathLike[str] | None) -> tuple[list[Entry], FloatArray]:
+    """Pictures of a collection with their vectors; those that were removed a moment ago are passed over."""
+    pictures = collection.pictures(under)
+    known = {entry.id: entry for entry in collection.entries(pictures.ids.tolist())}
+    rows = [row for row, id in enumerate(pictures.ids.tolist()) if id in known]
+    return [known[int(pictures.ids[row])] for row in rows], pictures.vectors[rows]
+
+
+@contextmanager
+def _opened(
+    collection: Collection, against: str | os.PathLike[str]
+) -> Iterator[tuple[Collection, str | os.PathLike[str] | None]]:
+    """The collection that a reference lies in, and where in it."""
+    if not (Path(against) / CATALOGUE).is_file():
+        yield collection, against
+        return
+    with Collection.open(against) as other:
+        if difference := collection.manifest.difference(other.manifest):
+            raise ManifestMismatch(f"{against} cannot be compared with: {difference}")
+        yield other, None
+
+
+def _contents(files: Sequence[File], keeping: Keeping) -> list[list[int]]:
+    """Rows of the files that hold the same bytes, the one to keep of them first."""
+    rows: dict[str, list[int]] = {}
+    for row in sorted(range(len(files)), key=lambda row: keeping.order(files[row])):
+        rows.setdefault(files[row].sha256, []).append(row)
+    return list(rows.values())
+
+
+def _reach(calibration: Calibration, given: float | None, vectors: FloatArray) -> Reach:
+    """How far apart vectors of copies may be: anything, where there are too few pictures to learn it from."""
+    if given is not None:
+        return Reach(given, given, given=True)
+    widest = 2.0 if calibration.metric == "dot" else 2 * float(np.linalg.norm(vectors, axis=1).max(initial=0))
+    near, sizes = calibration.reach, calibration.reach_of_sizes
+    return Reach(widest if near is None else near, widest if sizes is None else sizes)
+
+
+def _joined(
+    judge: Judge, *, turned: bool, progress: ProgressCallback | None
+) -> tuple[list[list[int]], list[list[int]]]:
+    """Groups of contents that are copies of each other, and those that are bursts; each content is in one."""
+    count, among = len(judge.files), np.arange(len(judge.files))
+    groups, linked = list[list[int]](), dict[Pair, Link]()
+    for again in range(ROUNDS):
+        pairs = judge.candidates(among, turned=turned and not again, progress=progress)
+        linked |= judge.look(pairs, progress)
+        copies = [pair[:2] for pair in sorted(linked, key=judge.order) if judge.joins(linked[pair])]
+        before, groups = groups, complete_groups(count, copies, judge.copies)
+        if judge.reach.given or groups == before or max(map(len, groups), default=0) <= NEAREST // 2:
+            break
+        # the neighbours of a picture with many copies are these: once more, with one picture of each group
+        among = np.setdiff1d(among, [row for group in groups for row in group[1:]])
+    first = {row: group[0] for group in groups for row in group}
+    shots = [pair for pair in sorted(linked, key=judge.order) if linked[pair].kind == "burst"]
+    ends = [(first.get(pair.first, pair.first), first.get(pair.second, pair.second)) for pair in shots]
+    return groups, chained_groups(count, ends)
+
+
+def _spans(group: Group) -> bool:
+    """Whether a group has pictures of the reference and others."""
+    return len({member.file.in_reference for member in group.members}) == 2
+
+
+@dataclass(frozen=True)
+class _Told:
+    """Turns groups of contents into groups of pictures, the one to keep first.
+
+    Attributes
+    ----------
+    contents
+        The files that hold each content, the one to keep first.
+    """
+
+    judge: Judge
+    contents: Sequence[Sequence[File]]
+    keeping: Keeping
+    kinds: Sized[Kind]
+    metric: Metric
+
+    def copies(self, groups: Sequence[Sequence[int]]) -> tuple[Group, ...]:
+        """Groups of copies: those of several contents, and the contents that several files hold."""
+        joined = {row for group in groups for row in group}
+        alone = [[row] for row, files in enumerate(self.contents) if len(files) > 1 and row not in joined]
+        return self._ordered([*groups, *alone])
+
+    def bursts(self, groups: Iterable[Sequence[int]]) -> tuple[Group, ...]:
+        """Groups of shots, one file of each content."""
+        return self._ordered(groups, shots=True)
+
+    def _ordered(self, groups: Iterable[Sequence[int]], *, shots: bool = False) -> tuple[Group, ...]:
+        found = [self._group(rows, shots=shots) for rows in groups]
+        return tuple(sorted(found, key=lambda group: (-len(group.ids), min(group.ids))))
+
+    def _group(self, rows: Sequence[int], *, shots: bool) -> Group:
+        best = min(rows, key=lambda row: self.keeping.order(self.contents[row][0]))
+        kept = self.contents[best][0]
+        vectors = self.judge.vectors
+        members = []
+        for row in rows:
+            similarity = score_of(float(np.linalg.norm(vectors[row] - vectors[best])), self.metric)
+            for file in self.contents[row][: 1 if shots else None]:
+                if file is not kept:
+                    members.append(self._member(kept, file, similarity, shots=shots))
+        members.sort(key=lambda member: (-round(member.similarity, 6), *self.keeping.order(member.file)))
+        return Group((Member(kept, score_of(0.0, self.metric)), *members))
+
+    def _member(self, kept: File, file: File, similarity: float, *, shots: bool) -> Member:
+        """A file, what it is to the kept one, and whether it could go: if it is no other name of a file."""
+        found = self.judge.told(kept, file)
+        if shots and found.kind != "burst":  # its ends may be far apart
+            found = Link("burst", "of the same burst")
+        held = file.in_reference or file.is_link or file.others or kept.is_link
+        why = f"{found.why}; a file by {len(file.others) + 1} names" if file.others else found.why
+        return Member(file, similarity, found.kind, why, surplus=found.kind in self.kinds and not held)
+
+
+def _found(calibration: Calibration, reach: Reach) -> dict[str, float]:
+    """By alteration the share of copies whose vectors let them be found."""
+    shares = calibration.found(reach.near)
+    if HALVED in shares:
+        shares[HALVED] = calibration.found(reach.sizes)[HALVED]
+    return shares
+
+
+def _reason(calibration: Calibration, reach: Reach) -> str:
+    """Why the threshold lies where it does."""
+    if reach.given:
+        return "given"
+    if calibration.reach is None:
+        return "too few pictures to learn from: the pixels of all decide"
+    return (
+        f"{100 * FOUND:.0f} % of copies, altered in {len(ALTERATIONS)} ways, are at least so similar to "
+        "their originals; the pixels of what is so similar decide"
+    )

@@ -1,0 +1,184 @@
+"""Pairs of contents: which may be copies by their vectors, and which are by their pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import reverse_cuthill_mckee
+
+from likewise.collection.pace import Pace
+from likewise.downstream.duplicates.dismissed import Dismissed
+from likewise.downstream.duplicates.files import File
+from likewise.downstream.duplicates.kinds import Link, Shots, link
+from likewise.downstream.duplicates.pixels import one_shape
+from likewise.downstream.duplicates.turned import turned_pairs
+from likewise.downstream.linking import apart, close_pairs, nearest_pairs
+from likewise.types import FloatArray, IntArray, Progress, ProgressCallback
+
+NEAREST = 16
+"""Neighbours of a picture that are looked at pixel by pixel."""
+
+
+ALIKE = Link("alike", "as similar as was asked for")
+
+
+class Pair(NamedTuple):
+    """Two contents by their numbers, the lower one first, and the distance of their vectors."""
+
+    first: int
+    second: int
+    distance: float
+
+
+@dataclass(frozen=True)
+class Reach:
+    """How far apart the vectors of copies may be.
+
+    Attributes
+    ----------
+    near
+        Of copies that may have been altered in any way.
+    sizes
+        Of copies of another size: small pictures are described as they are, and half of one lies far away.
+    given
+        Whether ``near`` was given, and links pictures whatever their pixels say.
+    """
+
+    near: float
+    sizes: float
+    given: bool = False
+
+
+@dataclass
+class Judge:
+    """Says of two contents what the one is to the other; each pair is looked at once.
+
+    Attributes
+    ----------
+    files
+        A file of each content.
+    vectors
+        Of the contents, ``(n, d)``.
+    dismissed
+        What is no duplicate, as a person said.
+    refused
+        Pairs that were found and had been dismissed.
+    """
+
+    files: Sequence[File]
+    vectors: FloatArray
+    reach: Reach
+    dismissed: Dismissed
+    shots: Shots = field(default_factory=Shots)
+    refused: set[tuple[int, int]] = field(default_factory=set)
+    _known: dict[tuple[int, int], Link | None] = field(default_factory=dict)
+
+    @property
+    def looked_at(self) -> int:
+        """How many pairs were looked at."""
+        return len(self._known)
+
+    def candidates(
+        self, among: IntArray, *, turned: bool = False, progress: ProgressCallback | None = None
+    ) -> list[Pair]:
+        """Pairs among some contents whose vectors let them be copies, the closest first."""
+        if len(among) < 2:
+            return []
+        vectors, report = self.vectors[among], _reporter(progress, "comparing")
+        if self.reach.given:
+            pairs, distances = close_pairs(vectors, self.reach.near, report=report)
+        else:
+            pairs, distances = nearest_pairs(vectors, NEAREST, report=report)
+        found = {
+            pair
+            for pair in _named(among[pairs], distances)
+            if pair.distance <= self.reach.near or self._another_size(pair)
+        }
+        if turned:
+            places = among[turned_pairs([self.files[row] for row in among.tolist()], self.shots)]
+            found |= set(_named(places, apart(self.vectors, places)))
+        return sorted(found, key=self.order)
+
+    def look(self, pairs: Sequence[Pair], progress: ProgressCallback | None = None) -> dict[Pair, Link]:
+        """The pairs that are linked, with what the second is to the first."""
+        report, found = _reporter(progress, "looking at pixels"), dict[Pair, Link]()
+        for done, pair in enumerate(self._by_neighbourhood(pairs), 1):
+            if link := self._link(pair):
+                found[pair] = link
+            if report and (done % 50 == 0 or done == len(pairs)):
+                report(done, len(pairs))
+        return found
+
+    def joins(self, link: Link) -> bool:
+        """Whether a link makes two contents one picture: as a copy, or by the similarity that was given."""
+        return link.copies or self.reach.given
+
+    def copies(self, first: int, second: int) -> bool:
+        """Whether two contents go together, also where they are not among each other's nearest."""
+        low, high = sorted((first, second))
+        found = self._link(Pair(low, high, float(np.linalg.norm(self.vectors[low] - self.vectors[high]))))
+        return found is not None and self.joins(found)
+
+    def told(self, kept: File, other: File) -> Link:
+        """What a file is to the one that is kept of its group."""
+        return link(kept, other, self.shots) or link(other, kept, self.shots) or ALIKE
+
+    def _link(self, pair: Pair) -> Link | None:
+        key = pair.first, pair.second
+        if key not in self._known:
+            self._known[key] = self._linked(pair)
+        return self._known[key]
+
+    def _linked(self, pair: Pair) -> Link | None:
+        a, b = self.files[pair.first], self.files[pair.second]
+        near = pair.distance <= self.reach.near
+        found = link(a, b, self.shots, near=near or not self._another_size(pair))
+        if found is None and self.reach.given and near:
+            found = ALIKE
+        if found is not None and (a.sha256, b.sha256) in self.dismissed:
+            self.refused.add((pair.first, pair.second))
+            return None
+        return found
+
+    def _another_size(self, pair: Pair) -> bool:
+        """Whether one may be the other at another size, though their vectors are far apart."""
+        if pair.distance > self.reach.sizes:
+            return False
+        sizes = [(self.files[row].width, self.files[row].height) for row in pair[:2]]
+        return sizes[0] != sizes[1] and one_shape(*sizes)
+
+    def order(self, pair: Pair) -> tuple[float, str, str]:
+        """Equally close pairs by what they hold, so that the order of indexing does not matter."""
+        low, high = sorted((self.files[pair.first].sha256, self.files[pair.second].sha256))
+        return round(pair.distance, 5), low, high
+
+    def _by_neighbourhood(self, pairs: Sequence[Pair]) -> Iterator[Pair]:
+        """The pairs so ordered that files which go together come together, and are decoded once."""
+        if not pairs:
+            return iter(())
+        ends = np.array([pair[:2] for pair in pairs])
+        links = coo_array((np.ones(len(ends)), ends.T), shape=(len(self.files),) * 2).tocsr()
+        place = np.empty(len(self.files), np.int64)
+        place[reverse_cuthill_mckee((links + links.T).tocsr(), symmetric_mode=True)] = np.arange(len(place))
+        order = np.lexsort((place[ends].max(axis=1), place[ends].min(axis=1)))
+        return (pairs[row] for row in order.tolist())
+
+
+def _named(pairs: IntArray, distances: FloatArray) -> Iterator[Pair]:
+    """Pairs from arrays ``(p, 2)`` and ``(p,)``."""
+    rows = zip(pairs.tolist(), distances.tolist(), strict=True)
+    return (Pair(first, second, distance) for (first, second), distance in rows)
+
+
+def _reporter(progress: ProgressCallback | None, note: str) -> Callable[[int, int], None] | None:
+    """Tell how far something has come."""
+    if progress is None:
+        return None
+    pace = Pace()
+    return lambda done, total: progress(
+        Progress(done, total, remaining=pace.remaining(done, total), note=note)
+    )

@@ -1,0 +1,255 @@
+"""What one picture is to another: the same bytes, a smaller size, a crop, the next shot; and why."""
+
+from __future__ import annotations
+
+import os
+import re
+import struct
+from collections import OrderedDict
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Literal, TypeAlias, get_args
+
+import numpy as np
+
+from likewise.downstream.duplicates import pixels
+from likewise.downstream.duplicates.files import File
+from likewise.downstream.duplicates.pixels import Overlay, Small, overlay
+from likewise.errors import BadPicture
+from likewise.pictures_decode import opened
+from likewise.registry import lookup
+
+Kind: TypeAlias = Literal[
+    "same bytes",
+    "same pixels",
+    "recompressed",
+    "resized",
+    "cropped",
+    "edited",
+    "turned",
+    "companion",
+    "burst",
+    "alike",
+]
+"""``turned``: also mirrored. ``companion``: a RAW, HEIC or TIFF file beside its JPEG, or the JPEG beside it.
+``burst``: photographs taken one after the other. ``alike``: linked by a similarity that was given, though the
+pixels differ."""
+
+DISPENSABLE: frozenset[Kind] = frozenset({"same bytes", "same pixels", "recompressed", "resized"})
+"""Kinds that hold nothing which the kept one lacks; the others are shown, and stay unless they are named."""
+
+KINDS: tuple[Kind, ...] = get_args(Kind)
+
+BURST = 5.0
+"""Seconds between two photographs of a burst, by the clock of the camera."""
+
+NUMBERS = 3
+"""How far the numbers in two names may be apart, where there is no clock."""
+
+SMALL = 384
+"""Small pictures that are kept in memory, about half a MiB each."""
+
+_BY_NAME: dict[str, Kind] = {kind: kind for kind in KINDS}
+_JPEG = frozenset({".jpg", ".jpeg", ".jpe", ".jfif"})
+_MASTERS = frozenset(
+    ".heic .heif .hif .tif .tiff .psd .dng .cr2 .cr3 .crw .nef .nrw .arw .sr2 .srf .orf .raf .rw2 .pef .srw "
+    ".raw .rwl .3fr .iiq .x3f".split()
+)
+_EXIF, _TAKEN, _FRACTION = 0x8769, 0x9003, 0x9291
+
+
+@dataclass(frozen=True)
+class Link:
+    """What one picture is to another, and why, in a few words."""
+
+    kind: Kind
+    why: str
+
+    @property
+    def copies(self) -> bool:
+        """Whether both are one picture, rather than two that look alike."""
+        return self.kind not in ("burst", "alike")
+
+
+@dataclass(frozen=True)
+class Shot:
+    """A file that could be decoded: its small version, and when it was taken."""
+
+    file: File
+    small: Small
+
+    @cached_property
+    def taken(self) -> float | None:
+        """When the camera says that it was taken, as seconds; None where it does not say."""
+        return taken(self.file.path)
+
+
+class Shots:
+    """Files as they look, each decoded once while it is needed; ``unreadable`` are those that fail."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[Path, Shot] = OrderedDict()
+        self.unreadable: set[Path] = set()
+
+    def get(self, file: File) -> Shot | None:
+        """A file as it looks; None when it cannot be decoded."""
+        if file.path in self.unreadable:
+            return None
+        shot = self._kept.pop(file.path, None)
+        if shot is None:
+            try:
+                shot = Shot(file, Small.read(file.path))
+            except BadPicture:
+                self.unreadable.add(file.path)
+                return None
+        self._kept[file.path] = shot
+        if len(self._kept) > SMALL:
+            self._kept.popitem(last=False)
+        return shot
+
+
+def parse_kinds(text: str) -> frozenset[Kind]:
+    """Kinds with commas between them; none where the text is empty.
+
+    Raises
+    ------
+    UnknownName
+        When there is no such kind.
+    """
+    named = [part.strip() for part in text.split(",") if part.strip()]
+    return frozenset(lookup("kind of copy", name, _BY_NAME) for name in named)
+
+
+def link(a: File, b: File, shots: Shots, *, near: bool = True) -> Link | None:
+    """What the second picture is to the first; None where they are two pictures.
+
+    Parameters
+    ----------
+    near
+        Whether their vectors are so close that one may be a crop of the other, or both of one burst; else
+        only another size of the whole is looked for.
+    """
+    if a.sha256 == b.sha256:
+        return Link("same bytes", "the same bytes")
+    first, second = shots.get(a), shots.get(b)
+    if first is None or second is None:
+        return None
+    found = overlay(first.small, second.small, cut=near)
+    if np.array_equal(first.small.pixels, second.small.pixels) and _same(a, b):
+        return Link("same pixels", "the same pixels in other bytes")
+    if found is None or _two_shots(first, second):
+        return _burst(_apart(first, second)) if near else None
+    if _is_companion(a.path, b.path) and found.whole and not found.orientation:
+        return Link("companion", f"a {b.path.suffix[1:].upper()} beside {a.path.name}")
+    return _copy(found, a, b)
+
+
+def _copy(found: Overlay, a: File, b: File) -> Link:
+    """The kind of a copy, from how it lies over the first."""
+    if found.orientation or abs(found.turned) > 45:
+        turned = pixels.ORIENTATIONS[found.orientation] or f"turned by {abs(found.turned):.0f} degrees"
+        return Link("turned", turned)
+    if not found.whole:
+        shares = found.covered
+        if shares[0] <= shares[1]:
+            return Link("cropped", f"shows {100 * shares[0]:.0f} % of it{_retouched(found)}")
+        return Link("cropped", f"shows it and more: it is {100 * shares[1]:.0f} % of this{_retouched(found)}")
+    if found.turned or found.stretched or not found.same_tones or found.agreed < 1:
+        return Link("edited", _edit(found))
+    return _stored(a, b)
+
+
+def _stored(a: File, b: File) -> Link:
+    """The kind of a copy whose every part looks the same."""
+    try:
+        altered = pixels.largest_difference(a.path, b.path) > pixels.ALTERED
+    except BadPicture:  # more of it is decoded here for the first time
+        altered = True
+    if altered:
+        return Link("edited", "the same but for some small place")
+    if (a.width, a.height) == (b.width, b.height):
+        return Link("recompressed", f"stored again, {b.bytes} bytes instead of {a.bytes}")
+    return Link("resized", f"{b.width} x {b.height} instead of {a.width} x {a.height}")
+
+
+def _two_shots(a: Shot, b: Shot) -> bool:
+    """Whether the camera says that these are two photographs, however much they look alike."""
+    if a.taken is None or b.taken is None:
+        return False
+    return a.taken != b.taken or _numbered(a.file.path, b.file.path)
+
+
+def _same(a: File, b: File) -> bool:
+    """Whether both hold the same pixels, whatever else: also empty pages, and one whose clock was set."""
+    if (a.width, a.height) != (b.width, b.height):
+        return False
+    try:
+        return pixels.same_pixels(a.path, b.path)
+    except BadPicture:  # the whole is decoded here for the first time
+        return False
+
+
+def _edit(found: Overlay) -> str:
+    if found.stretched:
+        return "of another shape: stretched"
+    if found.agreed < 0.98:
+        return f"{100 * (1 - found.agreed):.0f} % of it differs"
+    if abs(found.colour) > pixels.TONE:
+        return "with less colour" if found.colour > 0 else "with more colour"
+    if found.tone > pixels.TONE:
+        return "lighter or darker"
+    return f"turned by {abs(found.turned):.1f} degrees" if abs(found.turned) >= 0.1 else "retouched"
+
+
+def _retouched(found: Overlay) -> str:
+    return "" if found.same_tones else ", with other tones"
+
+
+def _burst(apart: float | None) -> Link | None:
+    if apart is None or apart > BURST:
+        return None
+    return Link("burst", f"taken {apart:.1f} s apart" if apart else "taken one after the other")
+
+
+def _apart(a: Shot, b: Shot) -> float | None:
+    """Seconds between two shots by the camera's clock, 0 for neighbours by name, None where nothing is known.
+
+    Files that were copied onto a disk are all of one minute, so their own times count only where they are
+    numbered one after the other, and no camera tells.
+    """
+    if a.taken is not None and b.taken is not None:
+        return abs(a.taken - b.taken)
+    if a.taken is None and b.taken is None and _numbered(a.file.path, b.file.path):
+        return 0.0 if abs(a.file.modified - b.file.modified) <= BURST else None
+    return None
+
+
+def _numbered(a: Path, b: Path) -> bool:
+    """Whether two names in one folder differ by their last number only, and that by little."""
+    parts = [re.fullmatch(r"(.*?)(\d+)(\D*)", path.name) for path in (a, b)]
+    if a.parent != b.parent or parts[0] is None or parts[1] is None:
+        return False
+    first, second = parts[0].groups(), parts[1].groups()
+    return (first[0], first[2]) == (second[0], second[2]) and abs(int(first[1]) - int(second[1])) <= NUMBERS
+
+
+def _is_companion(a: Path, b: Path) -> bool:
+    """Whether one is a JPEG and the other the master of the same name in the same folder."""
+    ends = {path.suffix.lower() for path in (a, b)}
+    return a.parent == b.parent and a.stem == b.stem and bool(ends & _JPEG) and bool(ends & _MASTERS)
+
+
+def taken(path: str | os.PathLike[str]) -> float | None:
+    """When a photograph was taken by its EXIF block, as seconds of its own clock; None without one."""
+    with (
+        suppress(BadPicture, OSError, ValueError, KeyError, TypeError, SyntaxError, struct.error),
+        opened(path) as picture,
+    ):
+        block = picture.image.getexif().get_ifd(_EXIF)
+        moment = datetime.strptime(str(block[_TAKEN]).strip("\0 "), "%Y:%m:%d %H:%M:%S").replace(tzinfo=UTC)
+        fraction = re.sub(r"\D", "", str(block.get(_FRACTION, "")))
+        return moment.timestamp() + (float(f"0.{fraction}") if fraction else 0.0)
+    return None

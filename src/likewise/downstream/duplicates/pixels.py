@@ -1,0 +1,360 @@
+"""Whether two pictures are one, pixel by pixel: laid over each other, turned or cut as one of them may be."""
+
+from __future__ import annotations
+
+import math
+import os
+from dataclasses import dataclass
+from functools import cached_property
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from likewise.pictures import Resize, load
+from likewise.types import FloatArray, UInt8Array
+
+SIDE = 256
+"""Longest side, in pixels, of what is laid over each other; never enlarged."""
+
+COMMON = 128
+"""Longest side at which pictures of one shape are compared."""
+
+BLOCKS = 8
+"""Blocks along the longest side that are compared each by itself."""
+
+TEXTURE = 4.0
+"""Standard deviation in grey levels from which a block shows something."""
+
+LIKE = 0.8
+"""Correlation from which two blocks show the same."""
+
+LIKE_FLAT, FLAT = 0.95, 0.25
+"""Correlation of pictures that show too little to be compared by blocks, and their mean difference as a share
+of the standard deviation of their levels."""
+
+AGREED = 0.7
+"""Share of the blocks that have to, for the pictures to be one."""
+
+SHAPE = 0.025
+"""How far apart the logarithms of two aspect ratios of one shape may be, beyond what rounding does."""
+
+CONTAINED = 0.97
+"""Share of the smaller part of the scene that has to be in the other, for it to be a crop."""
+
+INLIERS = 10
+"""Matches of keypoints that have to agree on how one picture lies in the other."""
+
+TONE = 8.0
+"""Mean difference in levels up to which the tones are the same."""
+
+FINE = 1024
+"""Longest side, in pixels, at which single places are compared."""
+
+ALTERED = 16.0
+"""Difference in levels above which a place of a picture was altered, and not just stored otherwise."""
+
+ORIENTATIONS = ("", "mirrored", "turned by 180 degrees", "upside down", *("turned by 90 degrees",) * 4)
+"""What `oriented` makes of a picture, by its number."""
+
+
+@dataclass(frozen=True)
+class Small:
+    """A picture, small.
+
+    Attributes
+    ----------
+    width, height
+        Of the upright original.
+    pixels
+        uint8 RGB, shape ``(h, w, 3)``, the longest side at most `SIDE`.
+    """
+
+    width: int
+    height: int
+    pixels: UInt8Array
+
+    @classmethod
+    def read(cls, path: str | os.PathLike[str]) -> Small:
+        """Decode a file; raises `BadPicture` when it is none."""
+        found = load(path, [Resize("longest", SIDE)])
+        return cls(found.width, found.height, found.pixels[0])
+
+    @cached_property
+    def grey(self) -> UInt8Array:
+        """Its lightness, uint8 ``(h, w)``."""
+        return np.asarray(cv2.cvtColor(self.pixels, cv2.COLOR_RGB2GRAY), np.uint8)
+
+    @cached_property
+    def keypoints(self) -> tuple[FloatArray, FloatArray]:
+        """Places ``(n, 2)`` as x and y, and root-normalised SIFT descriptors ``(n, 128)``."""
+        points, found = cv2.SIFT.create(nfeatures=400).detectAndCompute(self.grey, None)
+        if not points:
+            return np.empty((0, 2), np.float32), np.empty((0, 128), np.float32)
+        descriptors = np.sqrt(found / np.maximum(found.sum(axis=1, keepdims=True), 1e-6))
+        return np.array([point.pt for point in points], np.float32), descriptors.astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Overlay:
+    """How two pictures that are one lie over each other.
+
+    Attributes
+    ----------
+    agreed
+        Share of the blocks that show the same.
+    covered
+        Which share of the first the second covers, and which of the second the first.
+    orientation
+        Number of the way in which the second was turned, see `ORIENTATIONS`.
+    turned
+        Degrees by which it was turned besides.
+    tone, colour
+        Mean difference in levels of the lightness, and by how much more colour the first has.
+    stretched
+        Whether they have two shapes, and show the same all the same.
+    """
+
+    agreed: float
+    covered: tuple[float, float]
+    orientation: int
+    turned: float
+    tone: float
+    colour: float
+    stretched: bool = False
+
+    @property
+    def whole(self) -> bool:
+        """Whether both show all of the scene."""
+        return min(self.covered) >= CONTAINED
+
+    @property
+    def same_tones(self) -> bool:
+        """Whether nobody changed lightness or colours."""
+        return self.tone <= TONE and abs(self.colour) <= TONE
+
+
+def overlay(a: Small, b: Small, *, cut: bool = True) -> Overlay | None:
+    """Lay one picture over another so that they show the same, if that can be done.
+
+    Pictures of one shape are laid over each other as they are, and in the seven other ways to turn and mirror
+    a picture. Else matching keypoints (SIFT: Lowe, 2004, with the root of Arandjelović and Zisserman, 2012)
+    vote by RANSAC for a shift, scale and turn. Either way the pictures are compared block by block, by the
+    correlation of their lightness, which no change of brightness or contrast moves; of two photographs of
+    one thing, whose outlines match and whose pixels do not, too few blocks agree.
+
+    Parameters
+    ----------
+    cut
+        Whether one may be a part of the other, or turned by any angle: the dearer look.
+    """
+    found = _as_they_are(a, b)
+    if found is None and cut:
+        found = _by_keypoints(a, b)
+    return found
+
+
+def oriented(pixels: UInt8Array, orientation: int) -> UInt8Array:
+    """One of the eight ways to turn and mirror a picture ``(h, w, ...)``; 0 leaves it."""
+    turned = (
+        pixels,
+        pixels[:, ::-1],
+        pixels[::-1, ::-1],
+        pixels[::-1],
+        np.rot90(pixels, 1),
+        np.rot90(pixels, -1),
+        np.swapaxes(pixels, 0, 1),
+        np.swapaxes(pixels[::-1, ::-1], 0, 1),
+    )[orientation]
+    return np.ascontiguousarray(turned)
+
+
+def same_pixels(a: str | os.PathLike[str], b: str | os.PathLike[str]) -> bool:
+    """Whether two files hold the same pixels, whatever else they hold; raises `BadPicture`."""
+    first, second = (load(path, [Resize("full")]).pixels[0] for path in (a, b))
+    return bool(np.array_equal(first, second))
+
+
+def one_shape(a: tuple[int, int], b: tuple[int, int]) -> bool:
+    """Whether two sizes (width, height) are those of one picture, larger and smaller."""
+    apart = abs(math.log(a[0] * b[1] / (a[1] * b[0])))
+    return apart <= SHAPE + 1 / min(*a) + 1 / min(*b)
+
+
+def _as_they_are(a: Small, b: Small) -> Overlay | None:
+    """The best of the eight ways to turn and mirror in which most blocks agree; as it is goes before."""
+    best = None
+    for orientation in range(8):
+        size = (b.width, b.height) if orientation < 4 else (b.height, b.width)
+        stretched = not one_shape((a.width, a.height), size)
+        if stretched and orientation:
+            continue
+        width, height = _common((a.width, a.height), size)
+        x = _scaled(a.pixels, width, height)
+        y = _scaled(oriented(b.pixels, orientation), width, height)
+        agreed = _agreement(_lightness(x), _lightness(y)) or _flat_agreement(x, y)
+        if agreed >= AGREED and (best is None or agreed > best.agreed):
+            best = Overlay(agreed, (1.0, 1.0), orientation, 0.0, *_tones(x, y), stretched)
+            if orientation == 0:
+                break
+    return best
+
+
+def _common(a: tuple[int, int], b: tuple[int, int]) -> tuple[int, int]:
+    """Width and height at which both are compared: of the smaller, and no more than `COMMON`."""
+    smaller = min(a, b)
+    factor = min(1.0, COMMON / max(smaller))
+    return max(1, round(smaller[0] * factor)), max(1, round(smaller[1] * factor))
+
+
+def _scaled(pixels: UInt8Array, width: int, height: int) -> FloatArray:
+    found = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA)
+    return np.asarray(found, np.float32)
+
+
+def _lightness(pixels: FloatArray) -> FloatArray:
+    return np.asarray(pixels @ np.array([0.299, 0.587, 0.114], np.float32))
+
+
+def _by_keypoints(a: Small, b: Small) -> Overlay | None:
+    """Where matching keypoints put the second picture in the first, if blocks agree there too."""
+    found = _transform(a, b)
+    if found is None:
+        return None
+    transform, scale = found
+    if scale > 1:  # the finer one is brought to the grid of the coarser
+        other = _laid_over(b, a, np.asarray(cv2.invertAffineTransform(transform)))
+        return None if other is None else _swapped(other)
+    return _laid_over(a, b, transform)
+
+
+def _swapped(found: Overlay) -> Overlay:
+    return Overlay(
+        found.agreed, found.covered[::-1], found.orientation, -found.turned, found.tone, -found.colour
+    )
+
+
+def _transform(a: Small, b: Small) -> tuple[NDArray[np.float64], float] | None:
+    """The similarity ``(2, 3)`` that takes places in the second to those in the first, and its scale."""
+    (at, these), (to, those) = b.keypoints, a.keypoints
+    if min(len(at), len(to)) < INLIERS:
+        return None
+    nearness = these @ those.T
+    best = np.argpartition(-nearness, 1, axis=1)[:, :2]
+    rows = np.arange(len(best))[:, np.newaxis]
+    apart = np.sqrt(np.maximum(2 - 2 * np.take_along_axis(nearness, best, axis=1), 0))
+    order = np.argsort(apart, axis=1)
+    best, apart = best[rows, order], apart[rows, order]
+    clear = apart[:, 0] < 0.85 * apart[:, 1]  # the ratio test of Lowe, section 7.1
+    if np.count_nonzero(clear) < INLIERS:
+        return None
+    cv2.setRNGSeed(0)
+    found, inliers = cv2.estimateAffinePartial2D(
+        at[clear], to[best[clear, 0]], method=cv2.RANSAC, ransacReprojThreshold=2.0
+    )
+    if found is None or np.count_nonzero(inliers) < INLIERS:
+        return None
+    scale = math.hypot(found[0, 0], found[1, 0])
+    return (np.asarray(found, np.float64), scale) if 1 / 8 < scale < 8 else None
+
+
+def _laid_over(a: Small, b: Small, transform: NDArray[np.float64]) -> Overlay | None:
+    """The second picture on the grid of the first, which is the coarser one."""
+    height, width = a.grey.shape
+    scale = math.hypot(transform[0, 0], transform[1, 0])
+    blurred = cv2.GaussianBlur(b.pixels, (0, 0), 0.5 / scale) if scale < 0.8 else b.pixels
+    y = np.asarray(cv2.warpAffine(blurred, transform, (width, height), flags=cv2.INTER_LINEAR), np.float32)
+    there = cv2.warpAffine(np.full(b.grey.shape, 255, np.uint8), transform, (width, height)) > 250
+    shared = np.count_nonzero(there)
+    # pixels at the rim are lost to rounding: a rim of one pixel is forgiven
+    rim = 1 + 2 * (1 / min(height, width) + 1 / (min(b.grey.shape) * scale))
+    covered = (
+        min(1.0, rim * shared / (height * width)),
+        min(1.0, rim * shared / (b.grey.size * scale * scale)),
+    )
+    if max(covered) < CONTAINED or min(covered) < 0.1:
+        return None
+    x = a.pixels.astype(np.float32)
+    agreed = _agreement(_lightness(x), _lightness(y), there)
+    if agreed < AGREED:
+        return None
+    turned = math.degrees(math.atan2(transform[1, 0], transform[0, 0]))
+    return Overlay(agreed, covered, 0, turned, *_tones(x[there], y[there]))
+
+
+def _agreement(x: FloatArray, y: FloatArray, there: NDArray[np.bool_] | None = None) -> float:
+    """Share of the blocks of two pictures of lightness ``(h, w)`` that show the same.
+
+    Blocks in which neither shows anything count for nothing where others do; where none shows anything,
+    nothing is known, and the share is 0.
+
+    Parameters
+    ----------
+    there
+        Where both show something at all; blocks that are not wholly there are passed over.
+    """
+    side = max(4, -(-max(x.shape) // BLOCKS))
+    rows, columns = x.shape[0] // side, x.shape[1] // side
+    if not rows or not columns:
+        return 0.0
+    top, left = (x.shape[0] - rows * side) // 2, (x.shape[1] - columns * side) // 2
+    part = slice(top, top + rows * side), slice(left, left + columns * side)
+    first, second = (_blocks(one[part], rows, columns, side) for one in (x, y))
+    if there is not None:
+        whole = _blocks(there[part].astype(np.float32), rows, columns, side).min(axis=1) > 0
+        first, second = first[whole], second[whole]
+    first, second = (_levelled(one, side) for one in (first, second))
+    spreads = np.sqrt(np.stack([(one * one).mean(axis=1) for one in (first, second)]))
+    shown = spreads.max(axis=0) >= TEXTURE
+    if np.count_nonzero(shown) < 4:
+        return 0.0
+    products = (first * second).mean(axis=1)[shown]
+    correlation = products / np.maximum(spreads.prod(axis=0)[shown], 1e-6)
+    return float(np.mean(correlation >= LIKE))
+
+
+def _levelled(blocks: FloatArray, side: int) -> FloatArray:
+    """Blocks without the plane that fits each best: a lit wall and a clear sky correlate with each other."""
+    ramp = np.arange(side, dtype=np.float32) - (side - 1) / 2
+    axes = np.stack([np.ones(side * side, np.float32), np.tile(ramp, side), np.repeat(ramp, side)])
+    axes /= np.linalg.norm(axes, axis=1, keepdims=True)
+    found: FloatArray = blocks - (blocks @ axes.T) @ axes
+    return found
+
+
+def _flat_agreement(x: FloatArray, y: FloatArray) -> float:
+    """Whether two pictures ``(h, w, 3)`` of hardly anything, such as a sky, have the same colours: 1 or 0.
+
+    They correlate as soon as both grow lighter towards the top, so colours have to be the same besides. Where
+    there is nothing at all, as on empty pages, nothing is known.
+    """
+    first, second = (one - one.mean(axis=(0, 1)) for one in (x, y))
+    spreads = [float(np.sqrt((one * one).mean())) for one in (first, second)]
+    if min(spreads) < TEXTURE or float(np.abs(x - y).mean()) > FLAT * min(spreads):
+        return 0.0
+    return float(float((first * second).mean()) >= LIKE_FLAT * spreads[0] * spreads[1])
+
+
+def _blocks(pixels: FloatArray, rows: int, columns: int, side: int) -> FloatArray:
+    """Shape ``(rows * columns, side * side)``."""
+    found = pixels.reshape(rows, side, columns, side).swapaxes(1, 2)
+    return np.ascontiguousarray(found).reshape(rows * columns, side * side)
+
+
+def _tones(x: FloatArray, y: FloatArray) -> tuple[float, float]:
+    """Mean difference of the lightness, and how much more colour the first has, both in levels."""
+    light = float(np.abs(_lightness(x) - _lightness(y)).mean())
+    colour = [float((one.max(axis=-1) - one.min(axis=-1)).mean()) for one in (x, y)]
+    return light, colour[0] - colour[1]
+
+
+def largest_difference(a: str | os.PathLike[str], b: str | os.PathLike[str]) -> float:
+    """Largest difference of lightness between two files of one shape, in levels, after a blur of 1.5 pixels.
+
+    Compared at up to `FINE` pixels a side. What a JPEG of quality 15 or a smaller size does stays under
+    `ALTERED`; a date or a word written into a picture lies above it.
+    """
+    first, second = (load(path, [Resize("longest", FINE)]).pixels[0] for path in (a, b))
+    height, width = min(first.shape[:2], second.shape[:2])
+    x, y = (_lightness(_scaled(one, width, height)) for one in (first, second))
+    return float(np.abs(cv2.GaussianBlur(x - y, (0, 0), 1.5)).max())

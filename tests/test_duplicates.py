@@ -1,0 +1,345 @@
+"""Near-duplicates of a collection: however many copies there are, what is kept, and which files count."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from likewise.collection import Collection
+from likewise.downstream.duplicates import Duplicates, find_duplicates
+from likewise.downstream.duplicates.dismissed import Dismissed, dismiss
+from likewise.downstream.duplicates.files import File
+from likewise.downstream.duplicates.grouping import chained_groups, complete_groups
+from likewise.downstream.duplicates.keeping import Keeping
+from likewise.downstream.linking import close_pairs, nearest_pairs
+from likewise.errors import CollectionDamaged, ManifestMismatch, UnknownName, UsageError
+from tests.fakes import RECIPE, FakeFactory, coded, scene
+
+opened = partial(Collection.open, recipe=RECIPE)
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LIKEWISE_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    folder = Path(os.path.realpath(tmp_path)) / "photos"
+    folder.mkdir()
+    return folder
+
+
+def save(folder: Path, seed: int, name: str = "", *, scale: int = 1, quality: int = 95) -> Path:
+    """Write a scene, or a copy of it that is smaller or compressed otherwise."""
+    picture = scene(seed, width=192, height=128)
+    path = folder / (name or f"{seed:03}.jpg")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    picture.resize((192 // scale, 128 // scale)).save(path, quality=quality)
+    return path
+
+
+def look(*sources: Path, into: str = "c.likewise", **options: object) -> Duplicates:
+    with opened(sources[0].parent / into, extractor_factory=FakeFactory()) as collection:
+        collection.add(*sources)
+        return find_duplicates(collection, **options)  # type: ignore[arg-type]
+
+
+def names(found: Duplicates) -> list[list[str]]:
+    return sorted([path.name for path in group.paths] for group in found.groups)
+
+
+class TestHowMany:
+    @pytest.mark.parametrize("share", [0.04, 0.25, 0.5, 0.9])
+    def test_copies_are_found_however_many_they_are(self, photos: Path, share: float) -> None:
+        """Of 40 pictures so many are copies: of halved size and of another quality, by turns."""
+        count = 40
+        originals = count - max(1, round(share * count))
+        for seed in range(originals):
+            save(photos, seed)
+        for number in range(count - originals):
+            save(photos, number % originals, f"copy{number}.jpg", scale=1 + number % 2, quality=60 + number)
+        found = look(photos)
+        grouped = [group for group in found.groups if len({path.name[:3] for path in group.paths}) > 1]
+        assert sum(len(group.ids) - 1 for group in grouped) == count - originals
+        assert found.surplus == count - originals
+        assert found.threshold < 1
+        for group in grouped:  # one original each, and it is kept
+            assert not group.paths[0].name.startswith("copy")
+            assert all(path.name.startswith("copy") for path in group.paths[1:])
+
+    def test_more_copies_than_neighbours_that_are_looked_at(self, photos: Path) -> None:
+        for number in range(40):
+            save(photos, 1, f"copy{number}.jpg", quality=50 + number)
+        for seed in range(2, 8):
+            save(photos, seed)
+        (group,) = look(photos).groups
+        assert len(group.ids) == 40
+
+    def test_a_burst_hides_no_copy_and_is_none(self, photos: Path) -> None:
+        base = np.asarray(scene(100, width=192, height=128)).astype(np.int16)
+        for shot in range(20):
+            moved = base.copy()
+            moved[20:110, 4 * shot : 4 * shot + 100] = np.asarray(scene(200 + shot, width=100, height=90))
+            exif = Image.Exif()
+            exif.get_ifd(0x8769)[0x9003] = f"2024:05:01 10:00:{2 * shot:02}"
+            Image.fromarray(moved.astype(np.uint8)).save(photos / f"burst{shot}.jpg", exif=exif)
+        for seed in range(12):
+            save(photos, seed)
+        for seed in range(6):
+            save(photos, seed, f"copy{seed}.jpg", scale=2)
+        found = look(photos)
+        assert names(found) == [[f"{seed:03}.jpg", f"copy{seed}.jpg"] for seed in range(6)]
+        for group in found.bursts:
+            assert all(path.name.startswith("burst") for path in group.paths)
+            assert {member.kind for member in group.members[1:]} == {"burst"}
+        assert found.surplus == 6
+
+    def test_the_ends_of_a_chain_are_not_joined(self, photos: Path) -> None:
+        wide = scene(3, width=400, height=200)
+        wide.save(photos / "all.png")
+        for name, at in (("left.png", 0), ("right.png", 150)):
+            wide.crop((at, 0, at + 250, 200)).save(photos / name)
+        (group,) = look(photos).groups
+        assert len(group.ids) == 2
+        assert "all.png" in [path.name for path in group.paths]
+
+    def test_what_lies_on_its_side_is_looked_for_when_asked(self, photos: Path) -> None:
+        for seed in range(8):
+            save(photos, seed)
+        scene(5, width=192, height=128).transpose(Image.Transpose.ROTATE_90).save(photos / "side.jpg")
+        found = look(photos, turned=True)
+        assert names(found) == [["005.jpg", "side.jpg"]]
+        (group,) = found.groups
+        assert (group.members[1].kind, group.members[1].surplus) == ("turned", False)
+
+
+class TestFiles:
+    def test_links_to_one_file_are_one_picture(self, photos: Path) -> None:
+        save(photos, 1, "a/real.jpg")
+        os.link(photos / "a/real.jpg", photos / "a/hard.jpg")
+        (photos / "0best").mkdir()
+        (photos / "0best/link.jpg").symlink_to("../a/real.jpg")
+        save(photos, 2, "b.jpg")
+        found = look(photos, threshold=0.99)
+        assert (found.groups, found.surplus) == ((), 0)
+
+    def test_a_link_is_never_preferred_to_a_file_and_never_goes(self, photos: Path) -> None:
+        outside = save(photos.parent / "outside", 1, "huge.jpg")
+        (photos / "a_link.jpg").symlink_to(outside)
+        save(photos, 1, "small.jpg", scale=2)
+        save(photos, 2)
+        (group,) = look(photos).groups
+        assert [path.name for path in group.paths] == ["small.jpg", "a_link.jpg"]
+        assert not any(member.surplus for member in group.members)
+
+    def test_a_file_by_several_names_does_not_go(self, photos: Path) -> None:
+        save(photos, 1)
+        save(photos, 1, "copy.jpg", scale=2)
+        (photos / "link.jpg").symlink_to("copy.jpg")
+        save(photos, 2)
+        found = look(photos)
+        (group,) = found.groups
+        assert group.paths == (photos / "001.jpg", photos / "copy.jpg")
+        assert group.members[1].file.others == (photos / "link.jpg",)
+        assert found.surplus == 0
+
+    @pytest.mark.parametrize("what", ["gone", "changed"])
+    def test_what_is_no_longer_what_was_indexed_is_neither_kept_nor_surplus(
+        self, photos: Path, what: str
+    ) -> None:
+        original = save(photos, 1)
+        save(photos, 1, "copy.jpg", scale=2)
+        save(photos, 2)
+        with opened(photos.parent / "c.likewise", extractor_factory=FakeFactory()) as collection:
+            collection.add(photos)
+            if what == "gone":
+                original.unlink()
+            else:
+                save(photos, 9, original.name)
+                os.utime(original, (1, 1))
+            found = find_duplicates(collection)
+        assert (found.groups, found.surplus) == ((), 0)
+        assert getattr(found.left_out, what) == (original,)
+
+    def test_the_same_bytes_need_no_threshold(self, photos: Path) -> None:
+        save(photos, 1)
+        (photos / "copy.jpg").write_bytes((photos / "001.jpg").read_bytes())
+        found = look(photos)
+        assert names(found) == [["001.jpg", "copy.jpg"]]
+        assert found.groups[0].members[1].kind == "same bytes"
+        assert found.kinds == {"same bytes": 1}
+
+
+class TestKeeping:
+    def file(self, **told: object) -> File:
+        path = Path(str(told.pop("path", "/a/b.jpg")))
+        known: dict[str, object] = {
+            "id": 1,
+            "root": path.parent,
+            "sha256": "",
+            "width": 4,
+            "height": 3,
+            "bytes": 9,
+            "modified": 5.0,
+        }
+        return File(path=path, **(known | told))  # type: ignore[arg-type]
+
+    @pytest.mark.parametrize(
+        ("rules", "better", "worse"),
+        [
+            ("largest", {"width": 5}, {"bytes": 99}),
+            ("smallest", {"width": 3}, {}),
+            ("heaviest", {"bytes": 10}, {}),
+            ("lightest", {"bytes": 8}, {}),
+            ("oldest", {"modified": 4.0}, {}),
+            ("newest", {"modified": 6.0}, {}),
+            ("shortest", {"path": "/a/b.jpg"}, {"path": "/a/copy of b.jpg"}),
+            ("folder:Originals", {"path": "/x/Originals/y/b.jpg"}, {"path": "/x/Originals2/b.jpg"}),
+            ("folder:/x/keep", {"path": "/x/keep/b.jpg"}, {"path": "/y/x/b.jpg"}),
+            ("folder:*.tif", {"path": "/x/b.tif"}, {"path": "/x/a.jpg"}),
+            ("largest, oldest", {"modified": 4.0}, {"bytes": 10}),
+            ("folder:Best,largest", {"path": "/Best/b.jpg", "width": 2}, {"width": 9}),
+            ("largest", {"width": 2}, {"width": 9, "is_link": True}),
+            ("largest", {"width": 2, "in_reference": True}, {"width": 9}),
+            ("largest", {"id": 1}, {"id": 2}),
+        ],
+    )
+    def test_rules_in_order(self, rules: str, better: dict[str, object], worse: dict[str, object]) -> None:
+        order = Keeping.parse(rules).order
+        assert order(self.file(**{"id": 7, **better})) < order(self.file(**{"id": 6, **worse} | worse)) or (
+            better == {"id": 1}
+        )
+
+    @pytest.mark.parametrize("rules", ["largst", "folder:", "folder: ", "largest,whatever"])
+    def test_no_such_rule(self, rules: str) -> None:
+        with pytest.raises(UnknownName, match="no rule"):
+            Keeping.parse(rules)
+        with pytest.raises(UsageError, match="holds no rule"):
+            Keeping.parse(" , ")
+
+    def test_what_is_kept_and_what_could_go(self, photos: Path) -> None:
+        for number, seed in enumerate((1, 2, 3)):
+            save(photos, seed, f"{number}/a.jpg")
+        save(photos, 1, "Originals/small.jpg", scale=2)
+        found = look(photos, keep="folder:Originals,largest", kinds=frozenset({"same bytes"}))
+        (group,) = found.groups
+        assert group.paths[0] == photos / "Originals" / "small.jpg"
+        assert found.surplus == 0
+        assert look(photos, keep="folder:Originals").surplus == 1
+
+
+class TestAgainst:
+    def test_what_of_a_new_card_is_in_the_archive_already(self, photos: Path) -> None:
+        for seed in range(5):
+            save(photos / "archive", seed, scale=1 + seed % 2)
+        for seed in (1, 2, 8):
+            save(photos / "card", seed, f"new{seed}.jpg")
+        save(photos / "card", 8, "new8again.jpg", scale=2)
+        inside = look(photos, against=photos / "archive")
+        assert names(inside) == [["001.jpg", "new1.jpg"], ["002.jpg", "new2.jpg"]]
+        assert inside.surplus == 2  # though the one kept has fewer pixels
+        look(photos / "archive", into="archive.likewise")
+        other = look(photos / "card", into="card.likewise", against=photos / "archive.likewise")
+        assert names(other) == names(inside)
+        assert all(group.members[0].file.in_reference for group in other.groups)
+
+    def test_a_reference_that_was_made_another_way(self, photos: Path) -> None:
+        save(photos / "a", 1)
+        with Collection.open(
+            photos / "o.likewise", recipe=coded("fp32"), extractor_factory=FakeFactory()
+        ) as other:
+            other.add(photos / "a")
+        with pytest.raises(ManifestMismatch, match=r"o\.likewise"):
+            look(photos / "a", against=photos / "o.likewise")
+
+
+class TestDismissed:
+    @pytest.fixture
+    def made(self, photos: Path) -> Iterator[Collection]:
+        save(photos, 1)
+        save(photos, 1, "copy.jpg", scale=2)
+        save(photos, 1, "third.jpg", quality=60)
+        save(photos, 2)
+        with opened(photos.parent / "c.likewise", extractor_factory=FakeFactory()) as collection:
+            collection.add(photos)
+            yield collection
+
+    def test_is_remembered_wherever_files_are_moved_to(self, made: Collection, photos: Path) -> None:
+        contents = {entry.path.name: entry.sha256 for entry in made.entries(made.pictures().ids.tolist())}
+        assert dismiss(made.path, [contents["001.jpg"], contents["copy.jpg"]]) == 1
+        assert dismiss(made.path, [contents["copy.jpg"], contents["001.jpg"]]) == 0
+        (photos / "001.jpg").rename(photos / "moved.jpg")
+        made.add(photos, prune=True)
+        found = find_duplicates(made)
+        assert found.dismissed == 1
+        assert {"moved.jpg", "copy.jpg"} not in [set(group) for group in names(found)]
+        assert all(len(group) == 2 for group in names(found))
+        assert dismiss(made.path, list(contents.values()), forget=True) == 1
+        assert [len(group) for group in names(find_duplicates(made))] == [3]
+
+    def test_a_damaged_memory_is_said(self, made: Collection) -> None:
+        (made.path / "dismissed.json").write_text('{"pairs": [1]}')
+        with pytest.raises(CollectionDamaged, match=r"dismissed\.json"):
+            find_duplicates(made)
+        with pytest.raises(CollectionDamaged):
+            Dismissed.of(made.path)
+
+
+class TestGroups:
+    def test_worked_by_hand(self) -> None:
+        near = {(0, 1), (1, 2), (3, 4)}
+        same = lambda a, b: (min(a, b), max(a, b)) in near  # noqa: E731
+        assert complete_groups(5, [(0, 1), (1, 2), (3, 4)], same) == [[0, 1], [3, 4]]
+        assert chained_groups(5, [(0, 1), (1, 2), (3, 4)]) == [[0, 1, 2], [3, 4]]
+
+    @given(st.integers(2, 9), st.data())
+    def test_all_of_a_group_go_together(self, count: int, data: st.DataObject) -> None:
+        every = [(a, b) for a in range(count) for b in range(a + 1, count)]
+        pairs = data.draw(st.lists(st.sampled_from(every), unique=True))
+        known = set(pairs)
+        groups = complete_groups(count, pairs, lambda a, b: (min(a, b), max(a, b)) in known)
+        members = [row for group in groups for row in group]
+        assert len(members) == len(set(members))
+        for group in groups:
+            assert all((a, b) in known for a in group for b in group if a < b)
+        apart = set(range(count)) - set(members)
+        assert not any(a in apart and b in apart for a, b in known)  # a pair that goes together is not left
+
+
+class TestPairs:
+    def test_are_those_of_all_pairs(self) -> None:
+        rows = np.random.default_rng(0).standard_normal((300, 20)).astype(np.float32)
+        table = np.linalg.norm(rows[:, None] - rows[None], axis=2)
+        pairs, distances = close_pairs(rows, 4.0)
+        wanted = {(a, b) for a, b in np.argwhere(table <= 4.0).tolist() if a < b}
+        assert {(a, b) for a, b in pairs.tolist()} == wanted
+        np.testing.assert_allclose(distances, table[tuple(pairs.T)], rtol=1e-5)
+        np.fill_diagonal(table, np.inf)
+        nearest, _ = nearest_pairs(rows, 3)
+        best = {tuple(sorted((row, int(to)))) for row in range(300) for to in np.argsort(table[row])[:3]}
+        assert {(a, b) for a, b in nearest.tolist()} == best
+
+
+def test_a_file_that_opens_and_cannot_be_decoded_is_left_out(photos: Path) -> None:
+    """Same size, same time, other bytes: as a failing disk gives back."""
+    save(photos, 1)
+    copy = save(photos, 1, "copy.jpg", scale=2)
+    save(photos, 2)
+    with opened(photos.parent / "c.likewise", extractor_factory=FakeFactory()) as collection:
+        collection.add(photos)
+        stamp = copy.stat()
+        copy.write_bytes(io.BytesIO(b"\0" * stamp.st_size).getvalue())
+        os.utime(copy, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
+        found = find_duplicates(collection)
+    assert found.groups == ()
+    assert found.left_out.unreadable == (copy,)
