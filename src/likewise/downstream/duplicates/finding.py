@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from likewise.collection import Collection
+from likewise.collection.belongings import CATALOGUE
 from likewise.collection.catalogue import Entry
-from likewise.collection.collection import CATALOGUE
 from likewise.downstream.calibration import FOUND, Calibration, calibrate, distance_of, score_of
 from likewise.downstream.copies import ALTERATIONS, HALVED
 from likewise.downstream.duplicates.dismissed import Dismissed

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-import struct
 from collections import OrderedDict
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -19,7 +17,9 @@ from likewise.downstream.duplicates import pixels
 from likewise.downstream.duplicates.files import File
 from likewise.downstream.duplicates.pixels import Overlay, Small, overlay
 from likewise.errors import BadPicture
-from likewise.pictures_decode import opened
+from likewise.pictures.decode import opened
+from likewise.pictures.stored import PillowPicture
+from likewise.pictures.tags import directory, of_exif
 from likewise.registry import lookup
 
 Kind: TypeAlias = Literal[
@@ -243,13 +243,21 @@ def _is_companion(a: Path, b: Path) -> bool:
 
 
 def taken(path: str | os.PathLike[str]) -> float | None:
-    """When a photograph was taken by its EXIF block, as seconds of its own clock; None without one."""
-    with (
-        suppress(BadPicture, OSError, ValueError, KeyError, TypeError, SyntaxError, struct.error),
-        opened(path) as picture,
-    ):
-        block = picture.image.getexif().get_ifd(_EXIF)
-        moment = datetime.strptime(str(block[_TAKEN]).strip("\0 "), "%Y:%m:%d %H:%M:%S").replace(tzinfo=UTC)
-        fraction = re.sub(r"\D", "", str(block.get(_FRACTION, "")))
-        return moment.timestamp() + (float(f"0.{fraction}") if fraction else 0.0)
-    return None
+    """When a photograph was taken by its EXIF block, as seconds of its own clock; None where none is told."""
+    try:
+        with opened(path) as picture:
+            stored = picture.stored
+            block = stored.image.info.get("exif") if isinstance(stored, PillowPicture) else None
+    except BadPicture:
+        return None
+    first = of_exif(block) if isinstance(block, bytes) else None
+    at = first.number(_EXIF, 0) if first else 0
+    found = directory(first.read, first.order, at) if first and at else None
+    if found is None:
+        return None
+    try:
+        moment = datetime.strptime(found.text(_TAKEN), "%Y:%m:%d %H:%M:%S").replace(tzinfo=UTC)
+    except ValueError:
+        return None
+    fraction = re.sub(r"\D", "", found.text(_FRACTION))
+    return moment.timestamp() + float(f"0.{fraction or 0}")
