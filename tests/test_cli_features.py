@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -196,3 +197,46 @@ def test_an_empty_collection_is_one_clear_error(run: Run) -> None:
         assert code in (2, 3), command
         assert err.startswith("likewise: error: ")
         assert err.count("\n") == 1
+
+
+def test_a_plan_is_written_checked_carried_out_and_taken_back(run: Run, tmp_path: Path) -> None:
+    code, out, _ = run("duplicates", "photos.likewise", "--plan", "plan.csv", "--go", "recompressed,edited")
+    assert code == 0
+    assert "plan: plan.csv" in out
+    (gone,) = [row for row in csv.DictReader(Path("plan.csv").read_text().splitlines()) if row["action"] == "go"]
+    code, out, _ = run("duplicates", "apply", "plan.csv", "--move", "out")
+    assert code == 0
+    assert "1 of 1 files would go" in out
+    assert Path(gone["file"]).exists()
+    assert "1 of 1 files went" in run("duplicates", "apply", "plan.csv", "--move", "out", "--yes")[1]
+    assert not Path(gone["file"]).exists()
+    assert run("duplicates")[1].startswith("0 groups")
+    assert "1 of 1 files are back" in run("duplicates", "undo", "plan.csv")[1]
+    assert Path(gone["file"]).exists()
+    assert run("duplicates", "dismiss", "photos/a/0003.png", "photos/a/copy.jpg")[1].startswith("1 pairs")
+    out = run("duplicates")[1]
+    assert out.startswith("0 groups")
+    assert "no duplicates, as you said: 1" in out
+    run("duplicates", "dismiss", "photos/a/0003.png", "photos/a/copy.jpg", "--forget")
+    assert run("duplicates")[1].startswith("group 1")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["duplicates", "apply", "absent.csv", "--trash"], "absent.csv cannot be read"),
+        (["duplicates", "apply", "absent.csv"], "--hard-link"),
+        (["duplicates", "undo", "absent.csv"], "nothing that could be undone"),
+        (["duplicates", "aply", "plan.csv"], "No such command 'aply'"),
+        (["duplicates", "photos.likewise", "--in", "photos.likewise"], "give one collection"),
+        (["duplicates", "--in", "photos.likewise", "photos.likewise"], "give one collection"),
+        (["duplicates", "--keep", "best"], "no rule"),
+        (["duplicates", "--go", "blurred"], "kind of copy"),
+        (["duplicates", "--plan", "plan.txt"], ".csv or .json"),
+    ],
+)
+def test_what_cannot_be_done_about_duplicates(run: Run, arguments: list[str], message: str) -> None:
+    code, _, err = run(*arguments)
+    assert code in (2, 5)
+    assert message in err
+    assert err.count("\n") == 1

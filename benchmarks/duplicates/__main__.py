@@ -2,8 +2,8 @@
 
 In a collection of 100 000 vectors of 1 280 numbers in groups about random centres, of which one in twenty has
 a near copy, near pairs are looked for by a process of its own that tells its largest resident size: all above
-a threshold, and the 16 nearest of each. With fewer rows the comparison takes turns with that of whole vectors,
-tile by tile, and with the range search of faiss. What is found among pictures is measured by
+a threshold, and the 16 nearest of each. With fewer rows the comparison takes turns with that of whole
+vectors, tile by tile, and with the range search of faiss. What is found among pictures is measured by
 `benchmarks.duplicates.shares`.
 """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
@@ -10,6 +11,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from likewise.cli.examples import EXAMPLES, SECTIONS
+from likewise.cli.options import SUFFIX
 from likewise.errors import UsageError
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -77,7 +79,7 @@ class Group(TyperGroup):
             parser = self.make_parser(ctx)
             parser.allow_interspersed_args = False
             words = parser.parse_args(list(args))[1]
-            if words and self.get_command(ctx, words[0]) is None:
+            if words and words[0] not in self.commands and _is_collection(words[0]):
                 if "--in" in args:
                     raise UsageError(f"give one collection, not both {words[0]} and --in")
                 args = [*args[: len(args) - len(words)], "--in", *words]
@@ -107,6 +109,10 @@ class Group(TyperGroup):
             with formatter.section(title):
                 rows = [(name.ljust(width), self.commands[name].get_short_help_str(1000)) for name in names]
                 formatter.write_dl(rows)
+
+
+def _is_collection(word: str) -> bool:
+    return word.rstrip(os.sep).endswith(SUFFIX) or os.path.isdir(word)
 
 
 def _spelled(args: Sequence[str], known: set[str], *, aloud: bool) -> Iterator[str]:
