@@ -117,7 +117,7 @@ def test_there_are_the_commands_of_the_design() -> None:
     nested = "networks list, networks show, networks fetch, networks import, recipes list, recipes show, "
     nested += (
         "whiten learn, whiten show, quantise learn, quantise show, reproduce capuano-2018, "
-        "reproduce aggregating-deep-features, reproduce li-2016, study cifar10"
+        "reproduce aggregating-deep-features, reproduce li-2016, reproduce paula-2020, study cifar10"
     )
     nested += ", duplicates apply, duplicates undo, duplicates dismiss"
     nested += ", classify learn, classify predict, classify show, words learn, words show"

@@ -203,7 +203,8 @@ def test_a_plan_is_written_checked_carried_out_and_taken_back(run: Run, tmp_path
     code, out, _ = run("duplicates", "photos.likewise", "--plan", "plan.csv", "--go", "recompressed,edited")
     assert code == 0
     assert "plan: plan.csv" in out
-    (gone,) = [row for row in csv.DictReader(Path("plan.csv").read_text().splitlines()) if row["action"] == "go"]
+    rows = csv.DictReader(Path("plan.csv").read_text().splitlines())
+    (gone,) = [row for row in rows if row["action"] == "go"]
     code, out, _ = run("duplicates", "apply", "plan.csv", "--move", "out")
     assert code == 0
     assert "1 of 1 files would go" in out
