@@ -185,8 +185,8 @@ def test_postings_that_are_none() -> None:
         Postings(good.words.astype(np.int64), good.pictures, good.codes)
     with pytest.raises(UsageError, match="pictures of postings"):
         Postings(good.words, good.pictures[:3], good.codes)
-    with pytest.raises(UsageError, match=r"codes of postings must be uint64 \(4, 2\), not uint64 \(4, 1\)"):
-        Postings(good.words, good.pictures, good.codes[:, :1])
+    with pytest.raises(UsageError, match=r"codes of postings must be uint64 \(4, 2\), not uint64 \(4, 0\)"):
+        Postings(good.words, good.pictures, good.codes[:, :0])
     for picture in (-1, 1 << 32):
         with pytest.raises(UsageError, match=f"picture id {picture}"):
             Postings.of(picture, good.words, good.codes)

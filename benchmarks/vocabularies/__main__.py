@@ -25,9 +25,8 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, help="the shipped file unless another is named")
     given = parser.parse_args()
     bare = replace(load_recipe(given.recipe).words[0], vocabulary={})
-    learned = learn_vocabulary(
-        bare.features.open(), pictures(), bare, Learning(WORDS[given.recipe], iterations=8), progress=told
-    )
+    how = Learning(WORDS[given.recipe], bits=bare.features.bits, iterations=8)
+    learned = learn_vocabulary(bare.features.open(), pictures(), bare, how, progress=told)
     path = given.output or SHIPPED / f"{given.recipe}.words"
     learned.vocabulary.save(path, packed=True)
     print(f"{path.name}: {path.stat().st_size:,} bytes, from {learned.features:,} features")

@@ -66,7 +66,7 @@ def learn(
     found = _words_recipe(recipe or RECIPE)
     chosen = choose(folder, most=most)
     extractor = found.features.open(engine=engine, device=device, precision=precision)
-    how = Learning(words, seeding=seeding, projection=projection, seed=seed)
+    how = Learning(words, bits=found.features.bits, seeding=seeding, projection=projection, seed=seed)
     with progress("learning words") as callback:
         learned = learn_vocabulary(extractor, chosen, found, how, progress=callback)
     learned.vocabulary.save(output)

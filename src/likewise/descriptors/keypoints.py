@@ -28,11 +28,11 @@ DETECTORS: dict[str, str] = {
     "sift": "extrema of differences of Gaussians, RootSIFT: turned and scaled things, no network",
 }
 KEYPOINT_PART_VERSION = 1  # raise when the same choice begins to give other numbers
-SIZE = Resize("longest", 640)
+SIZE = Resize("longest", 600)
 CELLS = 8
 """Columns and rows of the grid over which keypoints are spread."""
 
-_SPREAD = 3  # times as many candidates as keypoints wanted, at most
+_SPARE = 3  # of so many keypoints wanted one more is found and described, to choose among
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Keypoints:
     """
 
     detector: Detector = "sift"
-    number: int = 600
+    number: int = 900
     upright: bool = False
     resize: Resize = SIZE
 
@@ -79,6 +79,11 @@ class Keypoints:
     def network(self) -> str:
         """What describes them."""
         return self.detector
+
+    @property
+    def bits(self) -> int:
+        """Of a code, unless a vocabulary is learned otherwise: many short ones beat few long ones."""
+        return 64
 
     @property
     def field(self) -> int:
@@ -116,7 +121,7 @@ class KeypointExtractor:
     def __init__(self, keypoints: Keypoints) -> None:
         self.keypoints = keypoints
         self.taps = keypoints.taps
-        facts = f"{keypoints.detector} {KEYPOINT_PART_VERSION} {CELLS} {_SPREAD}"
+        facts = f"{keypoints.detector} {KEYPOINT_PART_VERSION} {CELLS} {_SPARE}"
         self.weights_hash = hashlib.sha256(facts.encode()).hexdigest()
 
     def sized(self, resize: Resize, scales: tuple[float, ...]) -> KeypointExtractor:
@@ -150,6 +155,7 @@ class KeypointExtractor:
             box.clip(loaded.width, loaded.height) if box else (0, 0, loaded.width, loaded.height)
         )
         across, down = (right - left) / pixels.shape[1], (bottom - top) / pixels.shape[0]
+        points[:, :2] += 0.5  # the middle of the first pixel is at 0 for what finds them
         points *= np.array([across, down, math.sqrt(across * down), 1], np.float32)
         points += np.array([left, top, 0, 0], np.float32)
         return LocalFeatures(squares(points), {self.keypoints.detector: vectors}, points)
@@ -176,7 +182,7 @@ def sift(pixels: UInt8Array, number: int, *, upright: bool = False) -> tuple[Flo
     cv2 = _cv2()
     grey = cv2.cvtColor(np.ascontiguousarray(pixels), cv2.COLOR_RGB2GRAY)
     # OpenCV describes while it has the pyramid of scales: to choose first would build that a second time
-    found, described = cv2.SIFT_create(_SPREAD * number).detectAndCompute(grey, None)
+    found, described = cv2.SIFT_create(number + number // _SPARE).detectAndCompute(grey, None)
     if upright:
         found, described = _stood(cv2, grey, found)
     if not found:

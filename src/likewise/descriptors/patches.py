@@ -91,6 +91,11 @@ class Patches:
         return (width - self.size) // self.stride + 1, (height - self.size) // self.stride + 1
 
     @property
+    def bits(self) -> int:
+        """Of a code, unless a vocabulary is learned otherwise."""
+        return 128
+
+    @property
     def field(self) -> int:
         """Side of the largest patch, in pixels of the resized picture."""
         return round(self.size / min(self.scales))

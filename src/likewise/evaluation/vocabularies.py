@@ -226,7 +226,9 @@ def _table(
         segment = Segment.write(Path(folder, "words"), Postings.join(postings), size)
         index = InvertedIndex(size, [segment])
         asked = [sketched(one, vocabulary, recipe.asked, (tap,)) for one in views]
-        rows = [(one.words[tap].ravel(), one.codes[tap].reshape(-1, 2)) for one in asked]
+        rows = [
+            (one.words[tap].ravel(), one.codes[tap].reshape(len(one.words[tap].ravel()), -1)) for one in asked
+        ]
         scores = [index.scores(*row, recipe.scoring) for row in rows]
     return np.stack(scores)
 

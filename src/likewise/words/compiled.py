@@ -151,11 +151,20 @@ def _add(
 
 
 @numba.njit(nogil=True, error_model="numpy")
-def _ask(codes: Codes, begins: Counts, ends: Counts, word: int, start: int, end: int) -> None:
+def _ask(codes: Codes, begins: Counts, ends: Counts, halves: int, word: int, start: int, end: int) -> None:
     """Ask memory for a block of a list, as far as there is one."""
-    for half in (begins[word], ends[word]):
+    for number in range(halves):
+        half = _half(begins, ends, halves, word, number)
         for at in range(half + start, half + min(start + BLOCK, end), 8):
             _fetch(codes, at)
+
+
+@numba.njit(nogil=True, error_model="numpy")
+def _half(begins: Counts, ends: Counts, halves: int, word: int, number: int) -> int:
+    """What is added to the place of a posting for the place of one half of its code."""
+    if halves == 1:
+        return 0
+    return int(ends[word] if number else begins[word])
 
 
 def compare(
@@ -165,6 +174,7 @@ def compare(
     ends: Counts,
     weights: Scores,
     rooted: bool,
+    halves: int,
     firsts: Counts,
     asked: Codes,
     strengths: Scores,
@@ -182,13 +192,13 @@ def compare(
     count = 0
     for word in range(len(begins)):
         if word + AHEAD < len(begins):
-            _ask(codes, begins, ends, word + AHEAD, starts[word + AHEAD], stops[word + AHEAD])
+            _ask(codes, begins, ends, halves, word + AHEAD, starts[word + AHEAD], stops[word + AHEAD])
         begin, end, several = starts[word], stops[word], firsts[word + 1] - firsts[word] > 1
         while begin < end:
             stop = min(begin + BLOCK, end)
             while several and stop < end and rows[stop] == rows[stop - 1]:
                 stop += 1  # a picture's matches with one feature come before those with the next
-            _ask(codes, begins, ends, word, stop, end)
+            _ask(codes, begins, ends, halves, word, stop, end)
             room = stop - begin + LANES
             for feature in range(firsts[word], firsts[word + 1]):
                 if count + room > len(found):
@@ -197,7 +207,9 @@ def compare(
                     if room > len(found):
                         found = np.empty(room, np.int64)
                 one, other = asked[0, feature], asked[1, feature]
-                low, high, tag = begins[word] + begin, ends[word] + begin, (word << _WORD) + (begin << _PLACE)
+                low = begin + _half(begins, ends, halves, word, 0)
+                high = begin + _half(begins, ends, halves, word, 1)
+                tag = (word << _WORD) + (begin << _PLACE)
                 for at in range(0, stop - begin, LANES):
                     left, here = stop - begin - at, tag + (at << _PLACE)
                     near = _near(codes, low + at, high + at, one, other, threshold, left, here, found, count)
@@ -213,6 +225,7 @@ def count(
     ends: Counts,
     weights: Scores,
     rooted: bool,
+    halves: int,
     first: int,
     last: int,
     scores: Scores,
@@ -236,7 +249,7 @@ def load() -> tuple[Callable[..., None], Callable[..., None]]:
     numbers = types.Array(types.uint32, 1, "C", readonly=True)
     halves = types.Array(types.uint64, 1, "C", readonly=True)
     places, floats = types.int64[::1], types.float64[::1]
-    lists = (numbers, halves, places, places, floats, types.boolean)
+    lists = (numbers, halves, places, places, floats, types.boolean, types.int64)
     ends = (types.int64, types.int64, floats)
     query = (places, types.Array(types.uint64, 2, "C", readonly=True), floats, types.uint64)
     return _compiled(compare, (*lists, *query, *ends)), _compiled(count, (*lists, *ends))

@@ -116,7 +116,7 @@ class InvertedIndex:
         words
             Integers ``(m,)``: a row for each word that a feature of the query is put in.
         codes
-            uint64 ``(m, 2)``.
+            uint64 ``(m, bits / 64)``.
         threads
             How many share the work; scores are the same to the last bit for any number of them.
 
@@ -127,10 +127,14 @@ class InvertedIndex:
         Raises
         ------
         UsageError
-            When words and codes do not fit each other or the codebook, or there is no thread.
+            When words and codes do not fit each other, the codebook or the codes of the segments, or there is
+            no thread.
         """
         if threads < 1:
             raise UsageError(f"threads must be at least 1, not {threads}")
+        for segment in self.segments:
+            if len(segment.rows) and codes.shape[1:] != (segment.extent.halves,):
+                raise UsageError(f"codes {codes.shape} are not of the length of those in {segment.path}")
         asked = Asked.of(words, codes, self.words)
         counts = np.diff(asked.firsts)
         weights = scoring.weights(self.idf[asked.words], counts)
@@ -161,9 +165,7 @@ class InvertedIndex:
             Neighbours, whose rows are places in `pictures`, and int64 ``(m,)``. Those with no vote are left
             out.
         """
-        sizes = np.sum(
-            [segment.sizes() for segment in self.segments], axis=0, initial=np.zeros(self.words, np.int64)
-        )
+        sizes = sum((segment.sizes() for segment in self.segments), np.zeros(self.words, np.int64))
         compared = sizes[words].sum(axis=1)
         below = reach(float(compared.mean()), 64 * codes.shape[2]) if len(compared) else 0
         parts = [Neighbours.none()]
@@ -182,7 +184,7 @@ class InvertedIndex:
         def share(task: tuple[Lists, Scores, int, int]) -> None:
             some, scores, first, last = task
             if scoring.hamming:
-                limits = (scoring.strengths, scoring.threshold)
+                limits = scoring.limits(some.halves)
                 scan.compare(some, asked.firsts, asked.codes, *limits, first, last, scores)
             else:
                 scan.count(some, first, last, scores)
@@ -236,7 +238,7 @@ _PARTS: dict[str, Callable[[Scores, IntArray], Scores]] = {
 def _lists(segment: Segment, asked: Asked, weights: Scores, rooted: bool) -> Lists:
     begins, ends = (segment.offsets[asked.words + step].astype(np.int64) for step in (0, 1))
     ends = np.where(weights > 0, ends, begins)  # a word that all pictures have counts nothing: it is not read
-    return Lists(segment.rows, segment.codes, begins, ends, weights, rooted)
+    return Lists(segment.rows, segment.codes, begins, ends, weights, rooted, segment.extent.halves)
 
 
 def _shares(count: int, parts: int) -> list[int]:

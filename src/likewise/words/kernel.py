@@ -41,7 +41,7 @@ class Asked:
     firsts
         int64 ``(g + 1,)``: where the features of each word begin, and the end of the last ones.
     codes
-        uint64 ``(2, m)``: first halves and second halves.
+        uint64 ``(2, m)``: first halves and second halves, or the only half twice.
     """
 
     words: Counts
@@ -50,25 +50,25 @@ class Asked:
 
     @classmethod
     def of(cls, words: Words, codes: Codes, count: int) -> Asked:
-        """Take words ``(m,)`` of a codebook of ``count`` and codes ``(m, 2)``.
+        """Take words ``(m,)`` of a codebook of ``count`` and codes ``(m, 1)`` or ``(m, 2)``.
 
         Raises
         ------
         UsageError
             When they do not fit each other, or the codebook.
         """
-        if words.ndim != 1 or codes.shape != (len(words), 2) or codes.dtype != np.uint64:
+        sound = codes.shape in ((len(words), 1), (len(words), 2)) and codes.dtype == np.uint64
+        if words.ndim != 1 or not sound:
             raise UsageError(
-                f"a query needs words (m,) and uint64 codes (m, 2), not {words.shape} and "
+                f"a query needs words (m,) and uint64 codes (m, 2) or (m, 1), not {words.shape} and "
                 f"{codes.dtype} {codes.shape}"
             )
         if len(words) and not 0 <= words.min() <= words.max() < count:
             raise UsageError(f"words {words.min()} to {words.max()} are not those of a codebook of {count}")
-        order = np.lexsort((codes[:, 1], codes[:, 0], words))
+        order = np.lexsort((*codes.T[::-1], words))
         unique, firsts = np.unique(words[order], return_index=True)
-        return cls(
-            unique.astype(np.int64), np.append(firsts, len(words)), np.ascontiguousarray(codes[order].T)
-        )
+        halves = np.repeat(codes[order].T, 2 // codes.shape[1], axis=0)
+        return cls(unique.astype(np.int64), np.append(firsts, len(words)), np.ascontiguousarray(halves))
 
 
 @dataclass(frozen=True)
@@ -85,6 +85,9 @@ class Lists:
         float64 ``(g,)``: what a match in each word counts.
     rooted
         Whether a match is divided by the square root of the picture's term frequency.
+    halves
+        Numbers in a code. The only one of codes of 64 bits is compared twice, so that distances are those of
+        128 bits; see `likewise.words.scoring.Scoring.limits`.
     """
 
     rows: Numbers
@@ -93,6 +96,7 @@ class Lists:
     ends: Counts
     weights: Scores
     rooted: bool
+    halves: int = 2
 
 
 @dataclass(frozen=True)
@@ -125,8 +129,9 @@ def compare(
         word = words[some]
         feature, at = _flat(starts[word], stops[word])
         of = word[feature]
-        away = np.bitwise_count(lists.codes[lists.begins[of] + at] ^ codes[0, some][feature])
-        away += np.bitwise_count(lists.codes[lists.ends[of] + at] ^ codes[1, some][feature])
+        low, high = (lists.begins[of], lists.ends[of]) if lists.halves == 2 else (0, 0)
+        away = np.bitwise_count(lists.codes[low + at] ^ codes[0, some][feature])
+        away += np.bitwise_count(lists.codes[high + at] ^ codes[1, some][feature])
         (near,) = np.nonzero(away < threshold)
         at, of = at[near], of[near]
         values = strengths[away[near]] * lists.weights[of]
@@ -208,6 +213,6 @@ def _unpacked(function: Callable[..., Any]) -> Callable[..., None]:
 
     def called(lists: Lists, *rest: Any) -> None:
         columns = (lists.rows, lists.codes, lists.begins, lists.ends, lists.weights, lists.rooted)
-        function(*columns, *rest)
+        function(*columns, lists.halves, *rest)
 
     return called

@@ -117,7 +117,7 @@ class Layers:
                 found[layer] = votes(near, compared, len(self.pictures), 64 * codes.shape[2])
                 continue
             found[layer] = self.indexes[layer].scores(
-                words.ravel(), codes.reshape(-1, 2), self.recipe.scoring, threads=threads
+                words.ravel(), codes.reshape(-1, codes.shape[2]), self.recipe.scoring, threads=threads
             )
         return found
 

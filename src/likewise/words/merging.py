@@ -52,7 +52,8 @@ def merge(
     for segment, mask in zip(segments, alive, strict=True):
         for first, last in parts:
             counts[first:last] += _counts(segment, mask, first, last)
-    return create(path, pictures, counts, _chunks(segments, alive, pictures, parts))
+    halves = max((segment.extent.halves for segment in segments), default=2)
+    return create(path, pictures, counts, _chunks(segments, alive, pictures, parts, halves), halves)
 
 
 def check(segment: Segment, words: int) -> None:
@@ -72,10 +73,11 @@ def _chunks(
     alive: Sequence[NDArray[np.bool_]],
     pictures: Numbers,
     parts: Sequence[tuple[int, int]],
+    halves: int,
 ) -> Iterator[Chunk]:
     rows_of = [np.searchsorted(pictures, segment.pictures) for segment in segments]
     for first, last in parts:
-        keys, codes = [np.empty(0, np.uint64)], [np.empty((0, 2), np.uint64)]
+        keys, codes = [np.empty(0, np.uint64)], [np.empty((0, halves), np.uint64)]
         for segment, mask, rows in zip(segments, alive, rows_of, strict=True):
             members = segment.members(first, last)
             words = np.repeat(np.arange(first, last), segment.sizes(first, last))

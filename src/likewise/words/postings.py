@@ -28,8 +28,8 @@ class Postings:
     pictures
         uint32 ``(n,)``, ids.
     codes
-        uint64 ``(n, 2)``: 128 bits, as `likewise.words.hamming.Embedding.encode` gives them; zeros without
-        Hamming embedding.
+        uint64 ``(n, bits / 64)``: 64 or 128 bits, as `likewise.words.hamming.Embedding.encode` gives them;
+        zeros without Hamming embedding.
 
     Raises
     ------
@@ -46,7 +46,7 @@ class Postings:
         wanted: dict[str, tuple[NDArray[Any], type, tuple[int, ...]]] = {
             "words": (self.words, np.uint32, (count,)),
             "pictures": (self.pictures, np.uint32, (count,)),
-            "codes": (self.codes, np.uint64, (count, 2)),
+            "codes": (self.codes, np.uint64, (count, 1 if self.codes.shape[1:] == (1,) else 2)),
         }
         for name, (column, kind, shape) in wanted.items():
             if column.dtype != kind or column.shape != shape:
@@ -68,7 +68,7 @@ class Postings:
         words
             Integers ``(n, m)`` or ``(n,)``: the words that each feature is put in.
         codes
-            uint64 ``(n, m, 2)`` or ``(n, 2)``.
+            uint64 ``(n, m, bits / 64)`` or ``(n, bits / 64)``.
 
         Raises
         ------
@@ -99,5 +99,5 @@ class Postings:
         twins[1:-1] = keys[1:] == keys[:-1]
         (tied,) = np.nonzero(twins[1:] | twins[:-1])
         rows = order[tied]
-        order[tied] = rows[np.lexsort((self.codes[rows, 1], self.codes[rows, 0], keys[tied]))]
+        order[tied] = rows[np.lexsort((*self.codes[rows].T[::-1], keys[tied]))]
         return Postings(self.words[order], self.pictures[order], self.codes[order])

@@ -35,7 +35,7 @@ Instead of patches, a table of keypoints takes the place of network, taps and al
 
     [keypoints]                    # see `likewise.descriptors.keypoints.Keypoints`
     detector = "sift"
-    number = 600
+    number = 900
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ _PATCHES: dict[str, Option] = {
     "stride": 32,
     "mode": "shared",
 }
-_KEYPOINTS: dict[str, Option] = {"detector": "sift", "number": 600, "upright": False}
+_KEYPOINTS: dict[str, Option] = {"detector": "sift", "number": 900, "upright": False}
 _RESIZE: dict[str, Option] = {"policy": "longest", "size": 0, "enlarge": False}
 _SCORING: dict[str, Option] = {f.name: f.default for f in fields(Scoring)}  # type: ignore[misc]
 _FUSION: dict[str, Option] = {f.name: f.default for f in fields(Fusion) if f.name != "layers"}  # type: ignore[misc]

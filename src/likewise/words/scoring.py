@@ -17,6 +17,7 @@ Burstiness: TypeAlias = Literal["none", "database", "query", "both"]
 Normalisation: TypeAlias = Literal["none", "l2", "sqrt-idf"]
 
 BITS = 128
+"""Of the longest codes."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,14 @@ class Scoring:
     def strengths(self) -> NDArray[np.float64]:
         """How much a match counts by the bits in which its codes differ, ``(129,)``."""
         return strength(np.arange(BITS + 1), below=self.threshold, sigma=self.sigma)
+
+    def limits(self, halves: int) -> tuple[NDArray[np.float64], int]:
+        """`strengths` and `threshold` for codes of so many halves: distances of one half come doubled."""
+        if halves == 2:
+            return self.strengths, self.threshold
+        strengths = np.zeros_like(self.strengths)
+        strengths[::2] = self.strengths[: BITS // 2 + 1]
+        return strengths, 2 * self.threshold
 
     def half(self, idf: NDArray[np.float64]) -> NDArray[np.float64]:
         """What either side of a match brings to its weight, the product of both; shape of ``idf``."""

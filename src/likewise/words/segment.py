@@ -8,11 +8,12 @@ The file is a header of `HEADER` bytes, JSON padded with spaces, and then the co
 - ``frequencies``: uint32, how many pictures each word has
 - ``rows``: uint32 for each posting, its picture's place among ``pictures``
 - ``codes``: uint64, for each word the first halves of its codes and then the second halves, so that one
-  vector instruction reads eight; at the end eight zeros, that it may read too far
+  vector instruction reads eight; at the end eight zeros, that it may read too far. Codes of 64 bits have one
+  half, and ``halves`` in the header says so
 
 Within a word postings are ordered by picture and code, so equal postings give equal bytes, in whatever order
-they came. That is 20 bytes a posting. The term frequency is not written: the postings of a picture in a word
-lie side by side.
+they came. That is 20 bytes a posting, or 12 with short codes. The term frequency is not written: the postings
+of a picture in a word lie side by side.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ CHUNK = 1 << 20
 """Postings worked on at once, unless one word has more: some 100 MiB."""
 
 Chunk: TypeAlias = tuple[int, int, Numbers, Codes]
-"""Postings of the words from the first to before the second number: rows ``(n,)`` and codes ``(n, 2)``."""
+"""Postings of the words from the first to before the second number: rows ``(n,)``, codes ``(n, halves)``."""
 
 _ALIGNED = 64  # bytes
 _BLOCK = 1 << 22  # bytes hashed at once
@@ -55,6 +56,7 @@ class Extent:
     words: int
     pictures: int
     postings: int
+    halves: int = 2
 
     @cached_property
     def columns(self) -> dict[str, tuple[int, int, str]]:
@@ -64,7 +66,7 @@ class Extent:
             "offsets": (self.words + 1, "<u4"),
             "frequencies": (self.words, "<u4"),
             "rows": (self.postings, "<u4"),
-            "codes": (2 * self.postings + PAD, "<u8"),
+            "codes": (self.halves * self.postings + PAD, "<u8"),
         }
         begin, columns = HEADER, {}
         for name, (count, kind) in counts.items():
@@ -94,7 +96,8 @@ class Segment:
     rows
         uint32 ``(n,)``: places among ``pictures``.
     codes
-        uint64 ``(2 n + 8,)``: of the word from ``b`` to ``e``, first halves at ``2 b``, second at ``b + e``.
+        uint64 ``(halves n + 8,)``: of the word from ``b`` to ``e``, first halves at ``2 b``, second at
+        ``b + e``; only halves at ``b``.
     """
 
     path: Path
@@ -130,7 +133,7 @@ class Segment:
         pictures = np.unique(ordered.pictures)
         rows = np.searchsorted(pictures, ordered.pictures).astype(np.uint32)
         counts = np.bincount(ordered.words, minlength=words)
-        return create(path, pictures, counts, [(0, words, rows, ordered.codes)])
+        return create(path, pictures, counts, [(0, words, rows, ordered.codes)], ordered.codes.shape[1])
 
     @classmethod
     def open(cls, path: Path) -> Segment:
@@ -173,14 +176,17 @@ class Segment:
         return np.minimum(rows, np.uint32(max(len(self.pictures) - 1, 0)))
 
     def members_codes(self, first: int, last: int) -> Codes:
-        """Codes ``(n, 2)`` of the same postings."""
-        begin, end = (2 * int(self.offsets[word]) for word in (first, last))
-        return self.codes[begin:end][_places(self.sizes(first, last))]
+        """Codes ``(n, halves)`` of the same postings."""
+        halves = self.extent.halves
+        begin, end = (halves * int(self.offsets[word]) for word in (first, last))
+        return self.codes[begin:end][_places(self.sizes(first, last), halves)]
 
     def list_of(self, word: int) -> tuple[Numbers, Codes]:
-        """Rows of a word's postings ``(n,)``, and their codes ``(2, n)``."""
+        """Rows of a word's postings ``(n,)``, and their codes ``(halves, n)``."""
         begin, end = int(self.offsets[word]), int(self.offsets[word + 1])
-        return self.members(word, word + 1), self.codes[2 * begin : 2 * end].reshape(2, end - begin)
+        halves = self.extent.halves
+        codes = self.codes[halves * begin : halves * end].reshape(halves, end - begin)
+        return self.members(word, word + 1), codes
 
     def sizes(self, first: int = 0, last: int | None = None) -> NDArray[np.int64]:
         """How many postings each word has, of those from ``first`` to before ``last``."""
@@ -196,7 +202,9 @@ class Segment:
         return np.where(live[found] == self.pictures, found, -1)
 
 
-def create(path: Path, pictures: Numbers, counts: NDArray[np.int64], chunks: Iterable[Chunk]) -> Segment:
+def create(
+    path: Path, pictures: Numbers, counts: NDArray[np.int64], chunks: Iterable[Chunk], halves: int = 2
+) -> Segment:
     """Write a segment from chunks that come in the order of its words, and open it.
 
     Parameters
@@ -207,6 +215,8 @@ def create(path: Path, pictures: Numbers, counts: NDArray[np.int64], chunks: Ite
         int64 ``(words,)``: postings of each word.
     chunks
         Together all words; within a word rows rise, and codes for equal rows.
+    halves
+        Numbers of 64 bits in a code, 1 or 2.
 
     Raises
     ------
@@ -215,7 +225,7 @@ def create(path: Path, pictures: Numbers, counts: NDArray[np.int64], chunks: Ite
     StorageError
         When it cannot be written.
     """
-    extent = Extent(len(counts), len(pictures), int(counts.sum()))
+    extent = Extent(len(counts), len(pictures), int(counts.sum()), halves)
     if extent.postings > (1 << 32) - PAD:
         raise UsageError(f"{extent.postings:,} postings are too many for one segment: write several")
     frequencies = np.zeros(len(counts), np.uint32)
@@ -227,9 +237,9 @@ def create(path: Path, pictures: Numbers, counts: NDArray[np.int64], chunks: Ite
             sizes = counts[first:last]
             frequencies[first:last] = _frequencies(rows, sizes)
             columns.put("rows", rows)
-            halves = np.empty(2 * len(rows), np.uint64)
-            halves[_places(sizes)] = codes
-            columns.put("codes", halves)
+            parted = np.empty(halves * len(rows), np.uint64)
+            parted[_places(sizes, halves)] = codes
+            columns.put("codes", parted)
         columns.put("frequencies", frequencies)
         columns.put("codes", np.zeros(PAD, np.uint64))
         columns.finish()
@@ -278,11 +288,11 @@ def _filled(size: int) -> int:
     return -(-size // _ALIGNED) * _ALIGNED
 
 
-def _places(sizes: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Where both halves of each code lie, ``(n, 2)``, when lists of these sizes follow one another."""
+def _places(sizes: NDArray[np.int64], halves: int) -> NDArray[np.int64]:
+    """Where the halves of each code lie, ``(n, halves)``, when lists of these sizes follow one another."""
     starts = np.cumsum(sizes) - sizes
-    first = np.arange(sizes.sum()) + np.repeat(starts, sizes)
-    return np.stack([first, first + np.repeat(sizes, sizes)], axis=1)
+    first = np.arange(sizes.sum()) + (halves - 1) * np.repeat(starts, sizes)
+    return np.stack([first + half * np.repeat(sizes, sizes) for half in range(halves)], axis=1)
 
 
 def _frequencies(rows: Numbers, sizes: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -296,7 +306,8 @@ def _frequencies(rows: Numbers, sizes: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def _written(extent: Extent, digests: dict[str, str]) -> bytes:
-    header = {"format": FORMAT, **asdict(extent), "sha256": digests}
+    facts = {name: value for name, value in asdict(extent).items() if (name, value) != ("halves", 2)}
+    header = {"format": FORMAT, **facts, "sha256": digests}
     return json.dumps(header).encode().ljust(HEADER)
 
 
@@ -311,7 +322,8 @@ def _header(path: Path) -> tuple[Extent, dict[str, str]]:
         raise StorageError(f"cannot read {path}: {error.strerror or error}") from error
     try:
         header = json.loads(content)
-        extent = Extent(*(int(header[name]) for name in ("words", "pictures", "postings")))
+        words, pictures, postings = (int(header[name]) for name in ("words", "pictures", "postings"))
+        extent = Extent(words, pictures, postings, int(header["halves"]) if "halves" in header else 2)
         digests = {name: str(header["sha256"][name]) for name in extent.columns}
     except (ValueError, KeyError, TypeError) as error:
         raise _damaged(path, f"its first {HEADER} bytes are not the header of one") from error

@@ -4,7 +4,7 @@ Written down, little-endian, patches and keypoints begin alike: magic, how many,
 crc32. Patches go on with their boxes as float32 and layer by layer words as uint32 and codes. Keypoints are
 many and small, so they are rounded: x and y to a step that is a power of two, 1/16 pixel in pictures of up to
 4096 pixels; the scale by less than 2.2 %; the angle by less than 0.71 degrees. With one word of 2 bytes and
-a code of 16 that makes 24 bytes a keypoint.
+a code of 8 that makes 16 bytes a keypoint.
 """
 
 from __future__ import annotations
@@ -28,7 +28,9 @@ from likewise.words.hamming import Codes
 _MAGIC = b"LWSK"
 _HEAD = struct.Struct("<4sIHHI")  # magic, patches, layers, words of a patch, crc32 of what follows
 _POINTS = b"LWSP"
-_STEP = struct.Struct("<bBxx")  # follows it for keypoints: exponent of the step of x and y, bytes of a word
+_STEP = struct.Struct(
+    "<bBBx"
+)  # of keypoints: exponent of the step of x and y, bytes of a word, halves of a code
 _FINEST = -4  # exponent of the finest step
 _PLACE = 6  # bytes: x, y, scale, angle
 _PER_OCTAVE, _SMALLEST = 16, -32  # scales are written as 16 log2(scale) + 32
@@ -45,7 +47,7 @@ class Sketch:
     words
         For each layer uint32 ``(n, m)``, nearest first.
     codes
-        For each layer uint64 ``(n, m, 2)``: each copy by the medians of its word.
+        For each layer uint64 ``(n, m, bits / 64)``: each copy by the medians of its word.
     points
         Of keypoints float32 ``(n, 4)``: x, y, scale and angle as in
         `likewise.descriptors.local.LocalFeatures`; None for patches.
@@ -75,7 +77,8 @@ class Sketch:
         else:
             largest = max(int(words.max(initial=0)) for words in self.words.values())
             magic, kind = _POINTS, "<u2" if largest < 1 << 16 else "<u4"
-            places = _rounded(self.points, int(kind[-1]))
+            halves = next(iter(self.codes.values())).shape[2]
+            places = _rounded(self.points, int(kind[-1]), halves)
         parts = [places]
         for layer, words in self.words.items():
             parts += [words.astype(kind).tobytes(), self.codes[layer].astype("<u8").tobytes()]
@@ -100,14 +103,14 @@ class Sketch:
         if fault := fault_of(written, sizes):
             raise CollectionDamaged(fault)
         magic, count, _, nearest, _ = _HEAD.unpack_from(written)
-        kind, at = _layout(written)
+        kind, halves, at = _layout(written)
         points = _unrounded(written, count) if magic == _POINTS else None
         boxes = _take(written, _HEAD.size, "<f4", (count, 4))[0] if points is None else squares(points)
         words, codes = {}, {}
         for layer in sizes:
             numbers, at = _take(written, at, kind, (count, nearest))
             words[layer] = numbers.astype(np.uint32, copy=False)
-            codes[layer], at = _take(written, at, "<u8", (count, nearest, 2))
+            codes[layer], at = _take(written, at, "<u8", (count, nearest, halves))
         return cls(boxes, words, codes, points)
 
 
@@ -118,8 +121,8 @@ def fault_of(written: object, sizes: Mapping[str, int]) -> str:
     magic, count, layers, nearest, check = _HEAD.unpack_from(written)
     if magic not in (_MAGIC, _POINTS) or layers != len(sizes) or not nearest:
         return f"it is no sketch of local features in {len(sizes)} layers"
-    kind, at = _layout(written)
-    width = count * nearest * (int(kind[-1]) + 16)
+    kind, halves, at = _layout(written)
+    width = count * nearest * (int(kind[-1]) + 8 * halves)
     wanted = at + layers * width
     if len(written) != wanted:
         return f"it has {len(written):,} bytes, not {wanted:,} as its {count} features take"
@@ -165,16 +168,16 @@ def _least(written: bytes) -> int:
     return _HEAD.size + (_STEP.size if written.startswith(_POINTS) else 0)
 
 
-def _layout(written: bytes) -> tuple[str, int]:
-    """Type of a word, and where layers begin."""
+def _layout(written: bytes) -> tuple[str, int, int]:
+    """Type of a word, numbers of a code, and where layers begin."""
     magic, count, *_ = _HEAD.unpack_from(written)
     if magic == _MAGIC:
-        return "<u4", _HEAD.size + 16 * count
-    _, width = _STEP.unpack_from(written, _HEAD.size)
-    return ("<u2" if width == 2 else "<u4"), _HEAD.size + _STEP.size + _PLACE * count
+        return "<u4", 2, _HEAD.size + 16 * count
+    _, width, halves = _STEP.unpack_from(written, _HEAD.size)
+    return ("<u2" if width == 2 else "<u4"), halves, _HEAD.size + _STEP.size + _PLACE * count
 
 
-def _rounded(points: FloatArray, width: int) -> bytes:
+def _rounded(points: FloatArray, width: int, halves: int) -> bytes:
     """Keypoints in columns: x, y, scale, angle."""
     largest = float(points[:, :2].max(initial=0))
     exponent = max(_FINEST, math.ceil(math.log2(max(largest, 1) / ((1 << 16) - 1))))
@@ -182,12 +185,12 @@ def _rounded(points: FloatArray, width: int) -> bytes:
     octaves = np.log2(np.maximum(points[:, 2], np.finfo(np.float32).tiny))
     scale = np.rint(_PER_OCTAVE * octaves - _SMALLEST).clip(0, 255).astype("u1")
     angle = (np.rint(points[:, 3] * (256 / math.tau)).astype(np.int64) % 256).astype("u1")
-    return _STEP.pack(exponent, width) + b"".join(one.tobytes() for one in (x, y, scale, angle))
+    return _STEP.pack(exponent, width, halves) + b"".join(one.tobytes() for one in (x, y, scale, angle))
 
 
 def _unrounded(written: bytes, count: int) -> FloatArray:
     at = _HEAD.size
-    exponent, _ = _STEP.unpack_from(written, at)
+    exponent, _, _ = _STEP.unpack_from(written, at)
     at += _STEP.size
     places, at = _take(written, at, "<u2", (2, count))
     (scale, angle), _ = _take(written, at, "u1", (2, count))

@@ -169,7 +169,7 @@ def _layer(tensors: Mapping[str, FloatArray], key: str, origin: Sample) -> Layer
         medians = centres @ projection.T
     if centres.ndim != 2 or projection.ndim != 2 or medians.shape != (len(centres), len(projection)):
         raise ValueError(f"{key} has centres {centres.shape}, medians {medians.shape}")
-    if projection.shape[1] != centres.shape[1] or len(projection) != 128:
+    if projection.shape[1] != centres.shape[1] or len(projection) not in (64, 128):
         raise ValueError(f"{key} has centres {centres.shape} and a projection {projection.shape}")
     probes, scale = int(tensors[f"{key}.probes"][0]), float(tensors[f"{key}.scale"][0])
     if not all(np.isfinite(one).all() for one in (centres, projection, medians)) or probes < 0:
