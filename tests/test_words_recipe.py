@@ -178,11 +178,9 @@ def test_what_is_refused(text: str) -> None:
         parse_words_recipe(text, origin="my.toml")
 
 
-ODD = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=4),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
-    max_leaves=4,
-)
+ATOM = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=4)
+FLAT = ATOM | st.lists(ATOM, max_size=3) | st.dictionaries(st.text(max_size=4), ATOM, max_size=3)
+ODD = FLAT | st.lists(FLAT, max_size=3) | st.dictionaries(st.text(max_size=4), FLAT, max_size=3)
 
 
 @settings(deadline=None, max_examples=200)
