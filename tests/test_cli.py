@@ -16,7 +16,8 @@ import typer
 from PIL import Image
 
 from likewise import cli
-from likewise.cli.output import clock, printable, state, table
+from likewise.cli import output
+from likewise.cli.output import clock, printable, short, state, table
 from likewise.collection.lock import writing
 from likewise.types import Progress
 
@@ -618,3 +619,163 @@ def test_interrupted_outside_a_command(run: Run, monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setattr(cli, "app", interrupt)
     assert run("info")[0] == 130
+
+
+# --- the first minutes: what is wrong is said before anything is done, and what was done is said ---
+
+
+def test_a_wrong_query_is_found_before_anything_is_indexed(run: Run, tmp_path: Path) -> None:
+    code, _, err = run("demo", "--photos", "photos", "--query", "nix.png", "--output", tmp_path / "d")
+    assert (code, (tmp_path / "d").exists()) == (2, False)
+    assert "nix.png is not there, nor in photos" in err
+    code, _, err = run("demo", "--photos", "photos", "--query", "photos/bad.jpg", "--output", tmp_path / "d")
+    assert (code, (tmp_path / "d").exists()) == (2, False)
+    assert "bad.jpg" in err
+
+
+def test_a_query_may_be_named_as_in_the_folder_and_a_second_run_is_no_failure(
+    run: Run, tmp_path: Path
+) -> None:
+    arguments = ("demo", "--photos", "photos", "--query", "two.png", "--output", tmp_path)
+    assert run(*arguments)[1].startswith("4 pictures indexed of photos in ")
+    assert run(*arguments)[1].startswith("4 pictures, all indexed before, of photos in ")
+
+
+def test_nothing_to_index_makes_no_collection(run: Run, here: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty" / "sub").mkdir(parents=True)
+    (tmp_path / "empty" / "notes.txt").write_text("no picture")
+    for command in (
+        ("index", tmp_path / "empty", "--in", tmp_path / "c"),
+        ("demo", "--photos", tmp_path / "empty", "-o", tmp_path / "c"),
+    ):
+        code, out, err = run(*command)
+        assert (code, out, (tmp_path / "c").exists()) == (2, "", False)
+        assert f"no picture in {tmp_path / 'empty'}: looked for files that end in " in err
+        assert " .jpg " in err
+
+
+def test_pictures_that_are_gone_are_told(run: Run, here: Path, tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for name in ("one.png", "two.png"):
+        (photos / name).write_bytes((here / "photos" / name).read_bytes())
+    assert "gone" not in run("index", photos, "--in", tmp_path / "c")[1]
+    (photos / "one.png").unlink()
+    assert "\n1 gone; --prune forgets them\n" in run("index", photos, "--in", tmp_path / "c")[1]
+    assert json.loads(run("index", photos, "--in", tmp_path / "c", "--json")[1])["gone"] == 1
+    report = json.loads(run("index", photos, "--in", tmp_path / "c", "--prune", "--json")[1])
+    assert (report["gone"], report["forgotten"]) == (0, 1)
+
+
+def test_a_cache_that_cannot_be_written_is_done_without(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("LIKEWISE_CACHE", str(tmp_path / "file"))
+    code, out, _ = run("search", "photos/two.png", "-k", 1)
+    assert code == 0
+    assert "two.png" in out
+
+
+@pytest.mark.parametrize(
+    ("box", "part"),
+    [
+        ("0.1,0.1,0.5,0.5", "write 10%,10%,50%,50% for shares of the picture"),
+        ("10%,10%,50,50", "or x1%,y1%,x2%,y2% of the picture"),
+        ("60%,10%,50%,50%", "is empty"),
+    ],
+)
+def test_boxes_in_other_measures(run: Run, box: str, part: str) -> None:
+    code, _, err = run("search", "photos/two.png", "--box", box)
+    assert code == 2
+    assert part in err
+
+
+def test_a_box_in_per_cent_is_that_part_of_the_picture(run: Run) -> None:
+    pixels = run("search", "photos/two.png", "--box", "24,16,72,64", "--json")  # of 96 x 64
+    assert run("search", "photos/two.png", "--box", "25%,25%,75%,100%", "--json") == pixels
+
+
+def test_serve_wants_collections(run: Run) -> None:
+    code, _, err = run("serve", "nothere")
+    assert code == 3
+    assert "nothere is no collection; make one with `likewise index FOLDER --in nothere`" in err
+
+
+WRONG_KIND = [
+    ["report", "photos/one.png"],
+    ["classify", "predict", "photos/one.png", "photos/two.png"],
+    ["classify", "show", "photos/one.png"],
+    ["whiten", "show", "photos/one.png"],
+    ["quantise", "show", "photos/one.png"],
+    ["words", "show", "photos/one.png"],
+    ["recipes", "show", "photos/one.png"],
+    ["index", "photos", "--recipe", "photos/one.png"],
+    ["networks", "import", "vgg16", "photos/one.png"],
+    ["networks", "show", "x" * 5000],
+    ["networks", "show", "timm/nothing-like-it"],
+]
+
+
+@pytest.mark.parametrize("arguments", WRONG_KIND, ids=lambda arguments: " ".join(arguments)[:40])
+def test_files_of_another_kind_give_a_short_message(run: Run, arguments: list[str]) -> None:
+    code, out, err = run(*arguments)
+    assert code != 0
+    assert out == ""
+    assert len(err) <= 10 * 80
+    assert "\\x" not in err
+    assert "deserializ" not in err
+
+
+def test_a_long_message_keeps_its_beginning_and_its_end() -> None:
+    text = short("begin " + "x" * 9999 + " end")
+    assert len(text) == 700
+    assert text.startswith("begin ")
+    assert text.endswith(" end")
+    assert short("as it is") == "as it is"
+
+
+def test_a_network_of_timm_is_suggested_under_its_name(run: Run) -> None:
+    pytest.importorskip("timm")
+    assert "did you mean 'timm/resnet50'?" in run("networks", "show", "resnet50")[2]
+
+
+@pytest.mark.parametrize(
+    ("line", "value"),
+    [
+        ("search a.jpg -k 0", "0"),
+        ("cluster --clusters 0", "0"),
+        ("cluster --clusters=0", "0"),
+        ("duplicates --threshold much", "much"),
+    ],
+)
+def test_a_wrong_value_is_named(run: Run, line: str, value: str) -> None:
+    code, _, err = run(*line.split())
+    assert code == 2
+    assert f"'{value}'" in err
+
+
+def test_what_was_drawn_is_told(run: Run, tmp_path: Path) -> None:
+    sheet, why = tmp_path / "hits.png", tmp_path / "why.png"
+    assert run("search", "photos/two.png", "--sheet", sheet)[1].splitlines()[-1] == f"sheet: {sheet}"
+    lines = run("compare", "photos/one.png", "photos/two.png", "--explain", why)[1].splitlines()
+    assert lines[-1] == f"explanation: {why}"
+    assert sheet.is_file()
+    assert why.is_file()
+
+
+def test_sheets_do_not_speak_of_sorting(run: Run) -> None:
+    code, _, err = run("cluster", "--sheets", "photos")
+    assert code == 2
+    assert "photos is there already: name a new folder to draw sheets in" in err
+
+
+def test_progress_off_a_terminal_is_a_line_now_and_then(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clock_ = iter([0.0, 5.0, 16.0, 16.0, 20.0, 40.0, 40.0])
+    monkeypatch.setattr(output.time, "monotonic", lambda: next(clock_))
+    with output.progress("indexing") as callback:
+        for done in (1, 2, 3, 4):
+            callback(Progress(done, 9))
+    assert capsys.readouterr().err.splitlines() == ["indexing: 2 of 9", "indexing: 4 of 9"]

@@ -8,10 +8,12 @@ from pathlib import Path
 
 from likewise.collection.collection import Collection
 from likewise.collection.reports import AddReport
+from likewise.collection.walk import holds_pictures, nothing_in
 from likewise.drawing import result_sheet
 from likewise.errors import UsageError
 from likewise.evaluation import minibench
 from likewise.evaluation.minibench import Score
+from likewise.pictures import size_of
 from likewise.types import Box, Hit, ProgressCallback
 
 _QUERY = ("coffee", "clutter")
@@ -65,7 +67,8 @@ def run(
     photos
         Folder of pictures; by default the demo set of `likewise.evaluation.minibench` is rendered.
     query
-        Picture to search for; by default one of the demo set with its box, or the first of ``photos``.
+        Picture to search for, also by its name in ``photos``; by default one of the demo set with its box, or
+        the first of ``photos``.
     box
         Part of the query to search for.
     k
@@ -80,8 +83,14 @@ def run(
     MissingExtra
         When the demo set is wanted but the packages that carry its photographs are not installed.
     UsageError
-        When there is no picture to search for.
+        When there is no picture to index or to search for.
+    BadPicture
+        When the query is none.
     """
+    if query is not None:
+        query = find_query(query, photos)
+    if photos is not None and not holds_pictures([photos]):
+        raise UsageError(nothing_in([photos]))
     own = photos is None
     if photos is None:
         photos = into / "demo-set"
@@ -97,6 +106,25 @@ def run(
     sheet = into / "hits.png"
     result_sheet(query, box, hits, sheet, correct=_correct(photos, query) if own else None)
     return DemoReport(photos, path, sheet, query, box, hits, added, score)
+
+
+def find_query(query: Path, photos: Path | None) -> Path:
+    """The picture to search for, also by its name in ``photos``; looked into before anything is indexed.
+
+    Raises
+    ------
+    UsageError
+        When there is no such file.
+    BadPicture
+        When it is no picture.
+    """
+    places = [query, *([photos / query] if photos else [])]
+    found = next((place for place in places if place.is_file()), None)
+    if found is None:
+        inside = f", nor in {photos}" if photos else ""
+        raise UsageError(f"the query {query} is not there{inside}: name a picture file")
+    size_of(found)
+    return found
 
 
 def _labelled(photos: Path) -> tuple[Path, Box | None]:

@@ -10,17 +10,22 @@ from likewise.errors import UnknownName
 
 T = TypeVar("T")
 
+LISTED = 40
+"""Names that a message lists at most."""
+
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """Half a sentence that leads from a misspelt name to the known ones.
 
-    Returns ``did you mean 'x'?`` when something is near, else the sorted list of what there is.
+    Returns ``did you mean 'x'?`` when something is near, else the sorted list of what there is, `LISTED`
+    names at most.
     """
     names = sorted(known)
     near = difflib.get_close_matches(name.lower(), names, n=3, cutoff=0.6)
     if near:
         return "did you mean " + " or ".join(repr(n) for n in near) + "?"
-    return "known: " + ", ".join(names)
+    more = f", ... and {len(names) - LISTED} more" if len(names) > LISTED else ""
+    return "known: " + ", ".join(names[:LISTED]) + more
 
 
 def lookup(kind: str, name: str, known: Mapping[str, T]) -> T:

@@ -31,19 +31,36 @@ class Box:
     y2: float
 
     @classmethod
-    def parse(cls, text: str) -> Box:
-        """Read ``x1,y1,x2,y2``.
+    def parse(cls, text: str, size: Callable[[], tuple[int, int]] | None = None) -> Box:
+        """Read ``x1,y1,x2,y2`` in pixels, or ``x1%,y1%,x2%,y2%`` of a picture.
+
+        Parameters
+        ----------
+        size
+            Gives width and height of the upright picture; without it per cent are refused.
 
         Raises
         ------
         BadBox
-            When there are not four finite numbers.
+            When there are not four numbers, they are shares of 1 and no pixels, or some are per cent and some
+            are not.
         """
+        parts = [part.strip() for part in text.split(",")]
+        share = bool(size) and all(part.endswith("%") for part in parts)
         try:
-            x1, y1, x2, y2 = (float(part) for part in text.split(","))
+            x1, y1, x2, y2 = (float(part.removesuffix("%") if share else part) for part in parts)
         except ValueError:
-            raise BadBox(f"box {text!r} is not four numbers x1,y1,x2,y2 in pixels") from None
-        return cls(x1, y1, x2, y2)
+            either = ", or x1%,y1%,x2%,y2% of the picture" if size else ""
+            raise BadBox(f"box {text!r} is not four numbers x1,y1,x2,y2 in pixels{either}") from None
+        if share and size:
+            width, height = size()
+            return cls(x1 * width / 100, y1 * height / 100, x2 * width / 100, y2 * height / 100)
+        corners = (x1, y1, x2, y2)
+        if all(0 <= corner <= 1 for corner in corners) and not all(corner.is_integer() for corner in corners):
+            percent = ",".join(f"{100 * corner:g}%" for corner in corners)
+            hint = f"; write {percent} for shares of the picture" if size else ""
+            raise BadBox(f"box {text} is smaller than a pixel, and corners are pixels{hint}")
+        return cls(*corners)
 
     def clip(self, width: int, height: int) -> tuple[int, int, int, int]:
         """Round to whole pixels and clip to a picture.

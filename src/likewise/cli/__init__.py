@@ -36,7 +36,7 @@ from likewise.cli import (
     whitening,
 )
 from likewise.cli.command import App
-from likewise.cli.output import printable
+from likewise.cli.output import printable, short
 from likewise.errors import LikewiseError, MissingExtra
 
 DEBUG = "LIKEWISE_DEBUG"
@@ -155,7 +155,7 @@ def _fail(error: Exception) -> int:
         context: typer.Context | None = getattr(error, "ctx", None)
         where = context.command_path if context else "likewise"
         message = f"{error.format_message().rstrip('.')}; see `{where} --help`"
-    typer.echo(f"likewise: error: {printable(message)}", err=True)
+    typer.echo(f"likewise: error: {short(printable(message))}", err=True)
     if isinstance(error, OSError):
         return 5
     return int(getattr(error, "exit_code", 1))

@@ -202,8 +202,8 @@ def predict(
 ) -> None:
     """Say what pictures show, with probabilities.
 
-    The recipe is the one that the classifier was trained with. A picture that cannot be read is told at the
-    end, and exits with 2 if none could be.
+    The recipe is the one that the classifier was trained with. Pictures that cannot be read are told at the
+    end, and the command exits with 2.
     """
     from likewise.downstream.classifier import Classifier
     from likewise.downstream.predicting import find_pictures, opened_for
@@ -218,7 +218,7 @@ def predict(
         )
     told = {str(path): str(why) for path, why in failures.items()}
     show({"predictions": found, "failures": told}, _predict_lines(found, told), as_json=as_json)
-    if not found:
+    if failures:
         raise typer.Exit(2)
 
 

@@ -78,8 +78,10 @@ def cluster(
     from likewise.downstream.clusters import named as names_of
     from likewise.downstream.sorting import check_target, sort_into
 
-    for folder in filter(None, (sheets, sort)):
-        check_target(folder)
+    if sheets:
+        check_target(sheets, "draw sheets in")
+    if sort:
+        check_target(sort)
     with (
         Collection.open(find_collection(collection, named)) as opened,
         progress("clustering") as callback,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 from typing import Any, TypeVar
 
 import typer
@@ -56,7 +57,13 @@ class Command(TyperCommand):
         """Read the arguments, in any spelling."""
         known = {name for option in self.get_params(ctx) for name in option.opts}
         spelled = [*_spelled(args, known, aloud=not ctx.resilient_parsing)]
-        rest: list[str] = super().parse_args(ctx, spelled)
+        try:
+            rest: list[str] = super().parse_args(ctx, [*spelled])
+        except typer.BadParameter as error:
+            given = _given(spelled, error.param)
+            if given is not None and given not in error.message:
+                error.message = f"{error.message.rstrip('.')}, not {given!r}"
+            raise
         return rest
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
@@ -133,6 +140,15 @@ def _spelled(args: Sequence[str], known: set[str], *, aloud: bool) -> Iterator[s
             yield from (new, value)
         else:
             yield new + equals + value
+
+
+def _given(words: Sequence[str], parameter: Any) -> str | None:
+    """What the command line gives an option; None for arguments."""
+    for word, following in pairwise([*words, ""]):
+        name, equals, value = word.partition("=")
+        if name in getattr(parameter, "opts", ()):
+            return value if equals else following
+    return None
 
 
 def _new_name(name: str, known: set[str]) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +12,7 @@ from likewise.cli.options import BoxText, Engine, Json, RecipeName
 from likewise.cli.output import hit_table, printable, progress, show
 
 if TYPE_CHECKING:
+    from likewise.collection.reports import AddReport
     from likewise.demo import DemoReport
 
 
@@ -46,18 +48,28 @@ def demo(
 
     With its own pictures it also scores the search, for there it knows what is right.
     """
-    from likewise.demo import run
+    from likewise.demo import find_query, run
+    from likewise.pictures import size_of
     from likewise.types import Box
 
-    region = Box.parse(box) if box is not None else None
+    query = find_query(query, photos) if query is not None else None
+    size = partial(size_of, query) if query is not None else None
+    region = Box.parse(box, size) if box is not None else None
     with progress("demo") as callback:
         done = run(into, photos, query, box=region, k=k, recipe=recipe, engine=engine, progress=callback)
     show(done, _lines(done), as_json=as_json)
 
 
+def _indexed(report: AddReport) -> str:
+    known = report.unchanged
+    new = sum((report.added, report.copied, report.changed, report.moved))
+    told = f"{new} pictures indexed" if new or not known else f"{known} pictures, all indexed before,"
+    return f"{told} and {known} indexed before" if new and known else told
+
+
 def _lines(done: DemoReport) -> list[str]:
     lines = [
-        f"{done.added.added} pictures of {printable(done.photos)} indexed in {done.added.seconds:.1f} s",
+        f"{_indexed(done.added)} of {printable(done.photos)} in {done.added.seconds:.1f} s",
         f"searched for {printable(done.query)}",
         *hit_table(done.hits),
         "",

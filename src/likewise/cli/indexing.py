@@ -87,6 +87,7 @@ def index(
     next one.
     """
     from likewise.collection.collection import Collection
+    from likewise.collection.walk import holds_pictures, nothing_in
 
     for folder in folders:
         if not os.path.exists(folder) and not (prune or prune_all):
@@ -97,6 +98,8 @@ def index(
     how = described_by(recipe, whiten, quantise, words)
     opened = Collection.open(path, recipe=how, engine=engine, device=device, precision=precision)
     with opened as collection:
+        if not collection.exists and not holds_pictures(folders):
+            raise UsageError(nothing_in(folders))
         with progress("indexing") as callback:
             report = collection.add(
                 *folders,
@@ -111,9 +114,12 @@ def index(
 
 
 def _index_lines(report: AddReport, path: Path, total: int) -> list[str]:
-    counts = {name: number for name, number in vars(report).items() if name != "seconds" and number}
+    apart = ("seconds", "gone")
+    counts = {name: number for name, number in vars(report).items() if name not in apart and number}
     did = ", ".join(f"{number} {name}" for name, number in counts.items()) or "no pictures found"
     lines = [f"{did} in {report.seconds:.1f} s", f"{printable(path)}: {total} pictures"]
+    if report.gone:
+        lines.append(f"{report.gone} gone; --prune forgets them")
     if report.failed:
         lines.append("what failed and why: likewise failures")
     return lines

@@ -111,7 +111,8 @@ BoxText = Annotated[
     typer.Option(
         "--box",
         metavar="X1,Y1,X2,Y2",
-        help="Search for this part: left, top, right and bottom in pixels of the upright original.",
+        help="Search for this part: left, top, right and bottom in pixels of the upright original, or in per "
+        "cent of it as in 10%,10%,50%,50%.",
         show_default=False,
     ),
 ]

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import os
 import sys
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -17,6 +18,13 @@ if TYPE_CHECKING:  # numpy stands behind it, and help must not wait for that
 
     from likewise.errors import BadPicture
     from likewise.types import Box, Hit, Hits, Progress, ProgressCallback
+
+
+LONGEST = 700
+"""Characters of a message: nine lines of 80."""
+
+STEP = 15.0
+"""Seconds between two lines of progress where there is no terminal."""
 
 
 def show(value: object, lines: Iterable[str], *, as_json: bool) -> None:
@@ -54,6 +62,11 @@ def printable(text: object) -> str:
     )
 
 
+def short(text: str) -> str:
+    """At most `LONGEST` characters of a text, from its beginning and its end."""
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 205]} ... {text[-200:]}"
+
+
 def table(rows: Sequence[Sequence[object]], head: Sequence[str], *, right: str = "") -> Iterator[str]:
     """Columns as wide as their longest cell; the columns whose head is in ``right`` are set flush right."""
     cells = [[*head], *([printable(cell) for cell in row] for row in rows)]
@@ -69,6 +82,11 @@ def table(rows: Sequence[Sequence[object]], head: Sequence[str], *, right: str =
 def facts(value: Mapping[str, object]) -> list[str]:
     """One line for each key of what --json prints, its words apart: ``learned on  folder``."""
     return [f"{name.replace('_', ' '):<11} {printable(fact)}" for name, fact in value.items()]
+
+
+def wrote(**files: Path | None) -> list[str]:
+    """One line for each file or folder that was written."""
+    return [f"{name}: {printable(path)}" for name, path in files.items() if path]
 
 
 def left_out_lines(failures: Mapping[Path, BadPicture]) -> list[str]:
@@ -116,10 +134,13 @@ def clock(seconds: float | None) -> str:
 
 
 @contextmanager
-def progress(what: str, *, unit: str = "") -> Iterator[ProgressCallback | None]:
-    """A progress bar on standard error, or None when that is no terminal; with unit MB it counts bytes."""
+def progress(what: str, *, unit: str = "") -> Iterator[ProgressCallback]:
+    """A progress bar on standard error, and a line now and then where that is no terminal.
+
+    With unit MB it counts bytes.
+    """
     if not sys.stderr.isatty():
-        yield None
+        yield _lines_of(what, unit)
         return
     # rich costs a tenth of a second, and only a terminal needs it
     from rich.console import Console
@@ -134,6 +155,19 @@ def progress(what: str, *, unit: str = "") -> Iterator[ProgressCallback | None]:
             bar.update(task, completed=now.done, total=now.total or None, state=state(now, unit))
 
         yield update
+
+
+def _lines_of(what: str, unit: str) -> ProgressCallback:
+    """Say how far a task has come every `STEP` seconds; nothing of a shorter one."""
+    last = time.monotonic()
+
+    def update(now: Progress) -> None:
+        nonlocal last
+        if time.monotonic() - last >= STEP:
+            last = time.monotonic()
+            typer.echo(f"{what}: {state(now, unit)}", err=True)
+
+    return update
 
 
 def state(now: Progress, unit: str = "") -> str:

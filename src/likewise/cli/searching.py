@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from contextlib import closing
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -24,7 +25,7 @@ from likewise.cli.options import (
     find_collection,
     scoring_options,
 )
-from likewise.cli.output import hit_table, left_out, show
+from likewise.cli.output import hit_table, left_out, show, wrote
 from likewise.errors import UsageError
 
 if TYPE_CHECKING:
@@ -111,9 +112,10 @@ def search(
 ) -> None:
     """Find the pictures that look most like a query, best first."""
     from likewise.collection.collection import Collection
+    from likewise.pictures import size_of
     from likewise.types import Box
 
-    region = Box.parse(box) if box is not None else None
+    region = Box.parse(box, partial(size_of, query)) if box is not None else None
     more: dict[str, Sequence[Path | int]] = {"also": also or (), "yes": _named(yes), "no": _named(no)}
     with Collection.open(find_collection(collection), engine=engine, device=device) as opened:
         if sheet is not None:
@@ -136,7 +138,7 @@ def search(
 
         result_sheet(query, region, hits, sheet, k=k, max_pixels=max_pixels)
     left_out(hits)
-    show(hits, hit_table(hits), as_json=as_json)
+    show(hits, [*hit_table(hits), *wrote(sheet=sheet)], as_json=as_json)
 
 
 def _named(pictures: list[str] | None) -> list[Path | int]:
@@ -198,7 +200,7 @@ def compare(
             _check_sheet(explain, [first, second], opened)
             _explain(opened, first, second, explain, max_pixels)
         found = opened.compare(first, second, max_pixels=max_pixels)
-    show(found, _comparison_lines(found), as_json=as_json)
+    show(found, [*_comparison_lines(found), *wrote(explanation=explain)], as_json=as_json)
 
 
 def _compare_alone(

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from likewise.cli.options import Device, Engine, find_collection
-from likewise.errors import MissingExtra
+from likewise.errors import CollectionNotFound, MissingExtra
 
 TOKEN = "LIKEWISE_TOKEN"
 
@@ -97,8 +97,14 @@ def serve(
             raise
         raise MissingExtra("likewise serve", "web") from error
     from likewise.assets import cache_dir
+    from likewise.collection.belongings import CATALOGUE
 
     chosen = tuple([*(collections or ()), *(inside or ())] or [find_collection(None)])
+    for path in chosen:
+        if not (path / CATALOGUE).is_file():
+            raise CollectionNotFound(
+                f"{path} is no collection; make one with `likewise index FOLDER --in {path}`"
+            )
     settings = Settings(
         collections=tuple(path.absolute() for path in chosen),
         state=(state or cache_dir() / "serve").absolute(),

@@ -140,8 +140,11 @@ class Indexing:
         if self._total:
             self._work()
         with self._catalogue.change():
+            lost = gone(self._catalogue, self._sources, away)
             if self._options.prune:
-                self._counts["forgotten"] = self._catalogue.delete(gone(self._catalogue, self._sources, away))
+                self._counts["forgotten"] = self._catalogue.delete(lost)
+            else:
+                self._counts["gone"] = len(lost)
             note_reach(self._catalogue, away, last)
         self._counts["away"] = concerned(away, self._sources)
         for layer in self._layers.values():

@@ -42,6 +42,8 @@ class AddReport:
     away
         Pictures that stay though their files cannot be found, for their folder holds none of its pictures: a
         disk may not be mounted.
+    gone
+        Pictures whose files are gone and which are kept, for want of ``prune``.
     seconds
         Wall time.
     """
@@ -55,6 +57,7 @@ class AddReport:
     failed: int = 0
     forgotten: int = 0
     away: int = 0
+    gone: int = 0
     seconds: float = 0.0
 
 

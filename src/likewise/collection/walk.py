@@ -39,6 +39,22 @@ class Found:
 NO_STAMP = Stamp(0, 0, 0)
 
 
+def holds_pictures(sources: Iterable[str | os.PathLike[str]]) -> bool:
+    """Whether there is a file to index, readable or not, in some folders or among some files."""
+    return any(True for source in sources for _ in _below(os.fspath(source)))
+
+
+def nothing_in(sources: Iterable[str | os.PathLike[str]]) -> str:
+    """What to say where `holds_pictures` finds none."""
+    names = " or ".join(os.fspath(source) for source in sources)
+    kinds = " ".join(sorted(SUFFIXES))
+    return f"no picture in {names}: looked for files that end in {kinds}"
+
+
+def _below(source: str) -> Iterator[Found]:
+    return walk(source) if os.path.isdir(source) else iter([look(source)])
+
+
 def walk(folder: str, inside: str | None = None) -> Iterator[Found]:
     """Yield the picture files below a folder, in the order of their names.
 

@@ -115,7 +115,7 @@ def read(
     try:
         return tensorfile.load(data), dict(json.loads(_metadata(data)["origin"]))
     except (SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise BadWeights(f"{path} holds no {what}: {error}") from error
+        raise BadWeights(f"{path} holds no {what}: it is another kind of file, or damaged") from error
 
 
 def _metadata(data: bytes) -> dict[str, str]:

@@ -15,7 +15,7 @@ from likewise.types import Progress, ProgressCallback
 By: TypeAlias = Literal["copy", "link"]
 
 
-def check_target(folder: Path) -> None:
+def check_target(folder: Path, what: str = "sort pictures into") -> None:
     """See that a folder can be made.
 
     Raises
@@ -26,7 +26,7 @@ def check_target(folder: Path) -> None:
         When the folder around it is not there.
     """
     if folder.is_symlink() or (folder.exists() and not (folder.is_dir() and not os.listdir(folder))):
-        raise UsageError(f"{folder} is there already: name a new folder to sort pictures into")
+        raise UsageError(f"{folder} is there already: name a new folder to {what}")
     if not folder.absolute().parent.is_dir():
         raise StorageError(f"{folder} cannot be made: there is no folder {folder.absolute().parent}")
 

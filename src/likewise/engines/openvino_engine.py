@@ -65,8 +65,9 @@ def _compiled(program: Program, precision: Precision, config: dict[str, Any]) ->
             return core.import_model(ov.Tensor(np.frombuffer(blob, np.uint8)), "CPU", config)
     compiled = core.compile_model(_model(program), "CPU", config)
     blob = compiled.export_model().getvalue()
-    with replacing(path) as draft:
-        draft.write_bytes(hashlib.sha256(blob).digest() + blob)
+    with suppress(StorageError, OSError):  # where nothing can be kept it is compiled again next time
+        with replacing(path) as draft:
+            draft.write_bytes(hashlib.sha256(blob).digest() + blob)
     return compiled
 
 
@@ -82,13 +83,8 @@ def _intact(path: Path) -> bytes | None:
     """A compiled model from the cache; None when it is not there, or not what was once written."""
     try:
         kept = path.read_bytes()
-    except FileNotFoundError:
+    except OSError:  # not there, or not to be read: it is compiled
         return None
-    except OSError as error:
-        raise StorageError(
-            f"the model cache {path.parent} cannot be read: {error.strerror or error}; "
-            "set LIKEWISE_CACHE to another folder"
-        ) from error
     digest, blob = kept[:32], kept[32:]
     return blob if hashlib.sha256(blob).digest() == digest else None
 

@@ -130,7 +130,7 @@ def read_run(path: Path) -> Run:
     except OSError as error:
         raise UsageError(f"run {path} cannot be read: {error.filename}: {error.strerror}") from error
     except (ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
-        raise UsageError(f"{path} is not the file of a run: {error!r}") from error
+        raise UsageError(f"{path} is not the file of a run, RUN.json, or its RUN.npz is damaged") from error
     if ranked.shape != scores.shape or not len(ranked) == len(boxes) == len(benchmark.queries):
         raise UsageError(f"{path} and its .npz file do not belong together: run it again")
     return Run(path, card, benchmark, boxes, ranked, scores, found)

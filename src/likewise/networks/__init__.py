@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
+from likewise.errors import UnknownName
 from likewise.networks.alexnet import ALEXNET
 from likewise.networks.card import Card
 from likewise.networks.cifar import CIFAR10
@@ -29,4 +32,18 @@ def find(name: str) -> Card:
         from likewise.networks import timm  # an optional extra, and it brings torch
 
         return timm.card(name.removeprefix("timm/"))
-    return lookup("network", name, NETWORKS)
+    try:
+        return lookup("network", name, NETWORKS)
+    except UnknownName as error:
+        if not _timm_has(name):
+            raise
+        raise UnknownName(f"no network is called {name!r}; did you mean 'timm/{name}'?") from error
+
+
+def _timm_has(name: str) -> bool:
+    """Whether timm is here and has a model of this name; it is asked only where nobody else has."""
+    if find_spec("timm") is None:
+        return False
+    from likewise.networks import timm  # it brings torch
+
+    return timm.has(name)

@@ -6,7 +6,9 @@ card has taps but no chain. Importing this module imports neither timm nor torch
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -60,6 +62,11 @@ def card(model: str) -> Card:
     )
 
 
+def has(model: str) -> bool:
+    """Whether timm has a model of this name."""
+    return bool(_timm().is_model(model))
+
+
 def shapes(card: Card) -> dict[str, tuple[int, ...]]:
     """Name and shape of every tensor the model learned."""
     state = _skeleton(_model(card)).state_dict()
@@ -79,9 +86,14 @@ def tensors(card: Card, *, pretrained: bool) -> dict[str, FloatArray]:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(SEED)
         try:
-            built = _timm().create_model(_model(card), pretrained=pretrained, num_classes=0)
+            with _quiet():
+                built = _timm().create_model(_model(card), pretrained=pretrained, num_classes=0)
         except (OSError, RuntimeError) as error:  # whatever client timm fetches with, its errors are these
-            raise FetchFailed(f"timm could not give {_model(card)}: {error}") from error
+            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            raise FetchFailed(
+                f"timm could not give {_model(card)}: {reason}; is there a connection? "
+                f"`likewise networks import {card.name} FILE` takes weights from a file"
+            ) from error
     return {
         name: value.float().numpy() for name, value in built.state_dict().items() if value.is_floating_point()
     }
@@ -183,6 +195,17 @@ def _skeleton(model: str) -> Any:
     if not hasattr(built, "forward_intermediates") or not getattr(built, "feature_info", None):
         raise UnknownName(f"timm's {model!r} gives no feature maps; choose another model")
     return built
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep what fetches for timm from telling of each try: what came of it is told once."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(before)
 
 
 @cache

@@ -312,7 +312,7 @@ def _header(path: Path) -> dict[str, str]:
         with safe_open(path, framework="numpy") as file:
             return dict(file.metadata() or {})
     except (SafetensorError, OSError) as error:
-        raise BadWeights(f"{path} is damaged ({error}); {_AGAIN}") from error
+        raise BadWeights(f"{path} is damaged or no file of weights; {_AGAIN}") from error
 
 
 def _of_name(card: Card, name: str | None) -> Weights:
