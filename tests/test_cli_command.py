@@ -23,7 +23,7 @@ ROOT: Any = typer.main.get_command(cli.app)
 def parsed(line: str) -> dict[str, Any]:
     """The parameters that a command line comes to."""
     words, command, context = shlex.split(line)[1:], ROOT, None
-    while hasattr(command, "commands"):
+    while hasattr(command, "commands") and words and not words[0].startswith("-"):
         context = command.make_context(command.name, [], parent=context, resilient_parsing=True)
         context.resilient_parsing = False
         name = words.pop(0)
@@ -46,8 +46,7 @@ def test_every_command_has_an_example_of_itself() -> None:
 
 @pytest.mark.parametrize("line", [line for name, lines in EXAMPLES.items() if name for line in lines])
 def test_every_example_parses(line: str, capsys: pytest.CaptureFixture[str]) -> None:
-    if line.split(" > ")[0] not in ("likewise networks", "likewise recipes"):
-        parsed(line.split(" > ")[0])
+    parsed(line.split(" > ")[0])
     assert capsys.readouterr().err == ""
 
 
@@ -137,9 +136,7 @@ def test_what_follows_two_dashes_is_a_name() -> None:
     assert parsed("likewise index -- --out")["folders"] == [Path("--out")]
 
 
-@pytest.mark.parametrize(
-    "command", ["info", "failures", "verify", "optimise", "duplicates", "cluster", "map -o m.html"]
-)
+@pytest.mark.parametrize("command", ["info", "failures", "verify", "optimise", "cluster", "map -o m.html"])
 def test_a_collection_is_an_argument_or_an_option(command: str) -> None:
     assert parsed(f"likewise {command} c.likewise")["named"] == Path("c.likewise")
     assert parsed(f"likewise {command} --in c.likewise")["collection"] == Path("c.likewise")
