@@ -13,7 +13,7 @@ import pytest
 
 from likewise.collection.catalogue import Catalogue, Content, Place, StoredLayer, relative
 from likewise.collection.database import APPLICATION, VERSION, Database
-from likewise.collection.walk import Stamp, within
+from likewise.collection.walk import Stamp
 from likewise.errors import (
     BadPicture,
     CollectionDamaged,
@@ -22,6 +22,7 @@ from likewise.errors import (
     CollectionNotFound,
     StorageError,
 )
+from likewise.reading import within
 from tests.fakes import FakeExtractor
 
 STAMP = Stamp(10, 20, 30)

@@ -294,10 +294,10 @@ class TestBadFiles:
     ) -> None:
         read = indexing._read_file
 
-        def vanish(path: str) -> tuple[bytes | str, Stamp, bytes]:
+        def vanish(path: str, inside: Sequence[str]) -> tuple[bytes | str, Stamp, bytes]:
             if path.endswith("0003.png"):
                 os.unlink(path)
-            return read(path)
+            return read(path, inside)
 
         monkeypatch.setattr(indexing, "_read_file", vanish)
         assert counts(collection.add(photos)) == {"added": 11, "failed": 1}

@@ -103,8 +103,9 @@ def run(
             query, box = _labelled(photos) if own else (_first(collection, photos), box)
         hits = _others(collection.search(query, k=k + 1, box=box, under=photos), query)[:k]
         score = _scored(collection, photos) if own else None
-    sheet = into / "hits.png"
-    result_sheet(query, box, hits, sheet, correct=_correct(photos, query) if own else None)
+        sheet = into / "hits.png"
+        correct = _correct(photos, query) if own else None
+        result_sheet(query, box, hits, sheet, correct=correct, read=collection.read)
     return DemoReport(photos, path, sheet, query, box, hits, added, score)
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import unicodedata
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from typing import TypeAlias
 
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
@@ -36,6 +37,9 @@ _WIDER_FONTS = (
 
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
+Reader: TypeAlias = Callable[[Path], Source]
+"""Gives the picture that a path names, or raises `BadPicture`."""
+
 
 def result_sheet(
     query: Source,
@@ -46,6 +50,7 @@ def result_sheet(
     k: int | None = None,
     correct: Collection[Path] | None = None,
     max_pixels: int | None = None,
+    read: Reader = Path,
 ) -> None:
     """Draw a query and its hits, best first, each with its rank, score and name.
 
@@ -66,6 +71,8 @@ def result_sheet(
         Paths that show the same thing, where that is known: their hits are framed green, others orange.
     max_pixels
         Largest picture accepted, the query or a hit.
+    read
+        Gives what is drawn of a hit's file; `likewise.Collection.read` gives only what was indexed.
 
     Raises
     ------
@@ -94,7 +101,7 @@ def result_sheet(
     for place, hit in enumerate(hits):
         row, column = divmod(place, columns)
         corner = (left + column * (_TILE[0] + _GAP), top + row * (_TILE[1] + _CAPTION))
-        sheet.paste(_tile(hit, None if correct is None else hit.path in correct, limit), corner)
+        sheet.paste(_tile(hit, None if correct is None else hit.path in correct, limit, read), corner)
     _save(sheet, Path(out))
 
 
@@ -165,14 +172,14 @@ def _outline(
     draw.rectangle((x1, y1, x2, y2), outline=_RED, width=width)
 
 
-def _tile(hit: Hit, right: bool | None, limit: int | None) -> Image.Image:
+def _tile(hit: Hit, right: bool | None, limit: int | None, read: Reader) -> Image.Image:
     """One hit with its caption."""
     tile = Image.new("RGB", (_TILE[0], _TILE[1] + _CAPTION), _PAPER)
     draw = ImageDraw.Draw(tile)
     draw.rectangle((0, 0, _TILE[0] - 1, _TILE[1] - 1), fill=_PANEL)
     inner = (_TILE[0] - 8, _TILE[1] - 8)
     try:
-        picture = _thumbnail(hit.path, inner, limit, hit.box)
+        picture = _thumbnail(read(hit.path), inner, limit, hit.box)
         tile.paste(picture, ((_TILE[0] - picture.width) // 2, (_TILE[1] - picture.height) // 2))
     except BadPicture as error:
         _write(tile, (12, _TILE[1] // 2 - 20), "cannot be shown:", 13, _TILE[0] - 24, _FAINT)
@@ -188,10 +195,10 @@ def _tile(hit: Hit, right: bool | None, limit: int | None) -> Image.Image:
 
 
 def _thumbnail(
-    path: Path, size: tuple[int, int], limit: int | None = None, box: Box | None = None
+    source: Source, size: tuple[int, int], limit: int | None = None, box: Box | None = None
 ) -> Image.Image:
     """The picture as large as fits, with a box on it."""
-    loaded = load(path, [Resize("longest", max(size), enlarge=True)], max_pixels=limit)
+    loaded = load(source, [Resize("longest", max(size), enlarge=True)], max_pixels=limit)
     picture = ImageOps.contain(Image.fromarray(loaded.pixels[0]), size)
     if box:
         with suppress(BadBox):  # the file has changed since, and has become smaller

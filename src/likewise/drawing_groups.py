@@ -10,6 +10,7 @@ from PIL import Image, ImageDraw
 
 from likewise import drawing
 from likewise.downstream.duplicates import Duplicates
+from likewise.drawing import Reader
 from likewise.errors import BadPicture
 
 _TILE = (188, 160)
@@ -29,6 +30,7 @@ def contact_sheet(
     *,
     title: str,
     subtitle: str = "",
+    read: Reader = Path,
 ) -> None:
     """Draw pictures in rows, each with a caption and its name.
 
@@ -40,6 +42,8 @@ def contact_sheet(
         What stands below each, such as a number.
     out
         The file to write: ``.png``, ``.jpg`` or ``.webp``.
+    read
+        Gives what is drawn of a file.
 
     Raises
     ------
@@ -53,11 +57,11 @@ def contact_sheet(
     sheet, top = _sheet(columns, -(-len(paths) // columns), title, subtitle)
     for place, (path, caption) in enumerate(zip(paths, captions, strict=True)):
         row, column = divmod(place, columns)
-        sheet.paste(_tile(path, caption), _corner(top, row, column))
+        sheet.paste(_tile(path, caption, read), _corner(top, row, column))
     drawing._save(sheet, Path(out))
 
 
-def duplicate_sheet(found: Duplicates, out: str | os.PathLike[str]) -> None:
+def duplicate_sheet(found: Duplicates, out: str | os.PathLike[str], *, read: Reader = Path) -> None:
     """Draw each group of near-duplicates from a new row on, the one to keep framed green.
 
     Raises
@@ -84,7 +88,7 @@ def duplicate_sheet(found: Duplicates, out: str | os.PathLike[str]) -> None:
     subtitle = f"similarity to the first, at least {found.threshold:.3f} from one to the next{left_out}"
     sheet, top = _sheet(columns, min(row, MOST_ROWS), title, subtitle)
     for down, column, path, caption, keep in places:
-        sheet.paste(_tile(path, caption, keep=keep), _corner(top, down, column))
+        sheet.paste(_tile(path, caption, read, keep=keep), _corner(top, down, column))
     drawing._save(sheet, Path(out))
 
 
@@ -102,13 +106,13 @@ def _corner(top: int, row: int, column: int) -> tuple[int, int]:
     return _MARGIN + column * (_TILE[0] + _GAP), top + row * (_TILE[1] + _CAPTION + _GAP)
 
 
-def _tile(path: Path, caption: str, *, keep: bool = False) -> Image.Image:
+def _tile(path: Path, caption: str, read: Reader, *, keep: bool = False) -> Image.Image:
     """A picture, its caption and its name."""
     tile = Image.new("RGB", (_TILE[0], _TILE[1] + _CAPTION), "white")
     draw = ImageDraw.Draw(tile)
     draw.rectangle((0, 0, _TILE[0] - 1, _TILE[1] - 1), fill=_PANEL)
     try:
-        picture = drawing._thumbnail(path, (_TILE[0] - 12, _TILE[1] - 12))
+        picture = drawing._thumbnail(read(path), (_TILE[0] - 12, _TILE[1] - 12))
         tile.paste(picture, ((_TILE[0] - picture.width) // 2, (_TILE[1] - picture.height) // 2))
     except BadPicture as error:
         drawing._write(tile, (16, _TILE[1] // 2 - 20), "cannot be shown:", 13, _TILE[0] - 32, _FAINT)

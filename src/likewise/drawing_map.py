@@ -21,7 +21,7 @@ from PIL import Image
 
 from likewise.assets import replacing
 from likewise.downstream.layout import Layout
-from likewise.drawing import spare
+from likewise.drawing import Reader, spare
 from likewise.engines import cores
 from likewise.errors import BadPicture, StorageError, UsageError
 from likewise.pictures import Resize, load
@@ -64,6 +64,7 @@ def map_page(
     groups: Sequence[str] | None = None,
     title: str = "Pictures",
     progress: ProgressCallback | None = None,
+    read: Reader = Path,
 ) -> dict[Path, str]:
     """Write the page.
 
@@ -73,6 +74,8 @@ def map_page(
         What each picture belongs to, for the colour of its frame; empty for nothing.
     title
         Its heading.
+    read
+        Gives what is drawn of a file.
 
     Returns
     -------
@@ -90,7 +93,7 @@ def map_page(
     check_map(path)
     spare(path, *layout.paths)
     side = next((side for most, side in SIDES if len(layout.paths) <= most), SMALLEST)
-    thumbnails, failures = _thumbnails(layout.paths, side, progress)
+    thumbnails, failures = _thumbnails(layout.paths, side, progress, read)
     legend, numbers = _legend(groups or [""] * len(layout.paths))
     pictures = [
         {
@@ -129,11 +132,11 @@ def map_page(
 
 
 def _thumbnails(
-    paths: Sequence[Path], side: int, progress: ProgressCallback | None
+    paths: Sequence[Path], side: int, progress: ProgressCallback | None, read: Reader
 ) -> tuple[list[Image.Image], dict[Path, str]]:
     def make(path: Path) -> Image.Image | BadPicture:
         try:
-            pixels = load(path, [Resize("longest", side, enlarge=True)]).pixels[0]
+            pixels = load(read(path), [Resize("longest", side, enlarge=True)]).pixels[0]
             return Image.fromarray(pixels[:side, :side])
         except BadPicture as error:
             return error

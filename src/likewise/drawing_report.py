@@ -12,6 +12,7 @@ from PIL import Image, ImageDraw
 
 from likewise import drawing
 from likewise.assets import replacing
+from likewise.drawing import Reader
 from likewise.errors import BadPicture, MissingExtra, StorageError, UsageError
 from likewise.evaluation.report import Answer, Report, Verdict, answers, chosen
 from likewise.evaluation.runs import plain_name
@@ -39,6 +40,7 @@ def answer_sheet(
     *,
     title: str = "",
     subtitle: str = "",
+    read: Reader = Path,
 ) -> None:
     """Draw a query and the first pictures of its ranking: wrong ones framed orange, junk grey.
 
@@ -53,6 +55,8 @@ def answer_sheet(
         read becomes a grey tile that says so.
     out
         The file to write: ``.png``, ``.jpg`` or ``.webp``.
+    read
+        Gives what is drawn of an answer's file.
 
     Raises
     ------
@@ -77,7 +81,7 @@ def answer_sheet(
     for place, answer in enumerate(answers):
         row, column = divmod(place, _COLUMNS)
         corner = (left + column * (_TILE[0] + _GAP), top + row * (_TILE[1] + _CAPTION))
-        sheet.paste(_tile(answer), corner)
+        sheet.paste(_tile(answer, read), corner)
     drawing._save(sheet, Path(out))
 
 
@@ -119,12 +123,13 @@ def draw_sheets(
         query, found = report.run.benchmark.queries[number], answers(report.run, number, k)
         score = report.scores.queries[number]
         answer_sheet(
-            query.picture,
+            report.run.content(query.picture),
             report.run.boxes[number],
             found,
             out,
             title=query.name,
             subtitle=_verdict(score, found, report),
+            read=report.run.content,
         )
         drawn.append(out)
         if progress:
@@ -202,7 +207,7 @@ def _legend(sheet: Image.Image, right: int, top: int) -> None:
         right -= 44
 
 
-def _tile(answer: Answer) -> Image.Image:
+def _tile(answer: Answer, read: Reader) -> Image.Image:
     """One picture with its frame and caption."""
     hit, colour = answer.hit, _COLOURS.get(answer.verdict)
     tile = Image.new("RGB", (_TILE[0], _TILE[1] + _CAPTION), "white")
@@ -210,7 +215,7 @@ def _tile(answer: Answer) -> Image.Image:
     draw.rectangle((0, 0, _TILE[0] - 1, _TILE[1] - 1), fill=_PANEL, outline=colour, width=_FRAME)
     try:
         inner = (_TILE[0] - 2 * _FRAME - 4, _TILE[1] - 2 * _FRAME - 4)
-        picture = drawing._thumbnail(hit.path, inner, box=hit.box)
+        picture = drawing._thumbnail(read(hit.path), inner, box=hit.box)
         tile.paste(picture, ((_TILE[0] - picture.width) // 2, (_TILE[1] - picture.height) // 2))
     except BadPicture as error:
         drawing._write(tile, (16, _TILE[1] // 2 - 20), "cannot be shown:", 13, _TILE[0] - 32, _FAINT)

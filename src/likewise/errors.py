@@ -60,7 +60,8 @@ class BadPicture(LikewiseError):
         One sentence for a person.
     reason
         One stable word for programs: ``empty``, ``truncated``, ``not-a-picture``, ``too-large``,
-        ``unreadable``, ``vanished``, ``unsupported`` (intact, but of a kind that is not read) or ``broken``.
+        ``unreadable``, ``vanished``, ``changed`` (no longer what was indexed), ``unsupported`` (intact, but
+        of a kind that is not read) or ``broken``.
     """
 
     exit_code = 2

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 NO_WAIT = getattr(os, "O_NONBLOCK", 0)
@@ -69,12 +70,17 @@ if sys.platform == "win32":
             return False
         return True
 
+    def descriptors(wanted: int) -> int:
+        """How many files and connections this process may have open; Windows has no limit that is near."""
+        return max(wanted, 1 << 14)
+
     def flush(path: Path) -> None:
         """See that what was written is on the disk; of a folder Windows sees to that itself."""
         if path.is_file():
             _flush(path, os.O_RDWR)  # it flushes nothing that was opened for reading
 else:
     import fcntl
+    import resource
 
     def locked(descriptor: int, *, shared: bool = False) -> bool:
         """Lock an open file unless somebody else has; the system unlocks it when it is closed, however.
@@ -94,6 +100,16 @@ else:
         except BlockingIOError:
             return False
         return True
+
+    def descriptors(wanted: int) -> int:
+        """How many files and connections this process may have open, once it has asked for so many."""
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        most = wanted if hard == resource.RLIM_INFINITY else min(hard, wanted)
+        if soft != resource.RLIM_INFINITY and soft < most:
+            with suppress(OSError, ValueError):
+                resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+        soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        return 1 << 20 if soft == resource.RLIM_INFINITY else soft
 
     def flush(path: Path) -> None:
         """See that what was written to a file, or which files a folder has, is on the disk."""

@@ -17,6 +17,7 @@ from httpx2 import Response
 
 from likewise.collection import Collection
 from likewise.web.app import create_app
+from likewise.web.connections import configured
 from likewise.web.settings import Settings
 from tests.fakes import RECIPE, FakeFactory, make_pictures
 
@@ -60,9 +61,10 @@ def listening(
 ) -> Iterator[str]:
     """The address of a server that listens on a free port, in a thread of the test's process."""
     chosen = Settings(collections=paths or (folder / "photos.likewise",), state=folder / "state")
-    app = create_app(replace(chosen, **settings), factory or FakeFactory())
+    chosen = replace(chosen, **settings)
+    app = create_app(chosen, factory or FakeFactory())
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", server_header=False))
+        server = uvicorn.Server(configured(app, chosen.limits, log_level="warning"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         while not server.started:

@@ -39,7 +39,7 @@ def made(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def client(made: Path) -> Iterator[TestClient]:
-    with serving(made, roots=(made / "root",)) as client:
+    with serving(made, roots=(made / "root", made / "pictures")) as client:
         yield client
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -93,9 +93,9 @@ def cluster(
         groups = {name: one.paths for name, one in zip(names_of(found.clusters), found.clusters, strict=True)}
         if alone:
             groups["alone"] = tuple(alone)
-        failures = sort_into(sort, groups, by=by, progress=callback) if sort else {}
-    if sheets:
-        _draw(groups, sheets)
+        failures = sort_into(sort, groups, by=by, progress=callback, read=opened.read) if sort else {}
+        if sheets:
+            _draw(groups, sheets, opened.read)
     value = {**vars(found), "sheets": sheets, "sorted": sort, "failures": failures}
     lines = [*_cluster_lines(found), *(f"sheets: {printable(sheets)}" for _ in [0] if sheets)]
     if sort:
@@ -104,7 +104,7 @@ def cluster(
     show(value, lines, as_json=as_json)
 
 
-def _draw(groups: dict[str, tuple[Path, ...]], folder: Path) -> None:
+def _draw(groups: dict[str, tuple[Path, ...]], folder: Path, read: Callable[[Path], bytes | str]) -> None:
     from likewise.drawing_groups import contact_sheet
 
     folder.mkdir(exist_ok=True)
@@ -113,7 +113,8 @@ def _draw(groups: dict[str, tuple[Path, ...]], folder: Path) -> None:
         subtitle = "the most central first" + (f"; {len(shown)} shown" if len(shown) < len(paths) else "")
         captions = [str(number) for number in range(1, len(shown) + 1)]
         count = f"{len(paths)} picture{'s' if len(paths) > 1 else ''}"
-        contact_sheet(shown, captions, folder / f"{name}.jpg", title=f"{name}: {count}", subtitle=subtitle)
+        out = folder / f"{name}.jpg"
+        contact_sheet(shown, captions, out, title=f"{name}: {count}", subtitle=subtitle, read=read)
 
 
 def _cluster_lines(found: Clusters) -> Iterator[str]:
@@ -175,7 +176,9 @@ def map_(
         found = find_layout(opened, method=method, under=under, most=most, seed=seed)
         groups = _groups(opened, found, colour, k=k, under=under, seed=seed)
         total = len(opened)
-        failures = map_page(found, output, groups=groups, title=opened.path.stem, progress=callback)
+        failures = map_page(
+            found, output, groups=groups, title=opened.path.stem, progress=callback, read=opened.read
+        )
     value = {"path": output, "method": found.method, "pictures": len(found.ids), "failures": failures}
     lines = [f"{printable(output)}: {len(found.ids)} of {total} pictures, laid out by {found.method}"]
     lines += [f"shown without a thumbnail: {printable(path)}: {why}" for path, why in failures.items()]

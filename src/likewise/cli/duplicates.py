@@ -115,10 +115,10 @@ def duplicates(
             kinds=kinds,
             progress=callback,
         )
-    if sheet is not None and found.groups:
-        from likewise.drawing_groups import duplicate_sheet
+        if sheet is not None and found.groups:
+            from likewise.drawing_groups import duplicate_sheet
 
-        duplicate_sheet(found, sheet)
+            duplicate_sheet(found, sheet, read=opened.read if against is None else Path)
     if plan is not None:
         Plan.of(found).write(plan)
     show(found.as_json(), _lines(found, sheet, plan), as_json=as_json)

@@ -133,10 +133,10 @@ def search(
             scoring=scoring_options(scoring, layers),
             max_pixels=max_pixels,
         )
-    if sheet is not None:
-        from likewise.drawing import result_sheet
+        if sheet is not None:
+            from likewise.drawing import result_sheet
 
-        result_sheet(query, region, hits, sheet, k=k, max_pixels=max_pixels)
+            result_sheet(query, region, hits, sheet, k=k, max_pixels=max_pixels, read=opened.read)
     left_out(hits)
     show(hits, [*hit_table(hits), *wrote(sheet=sheet)], as_json=as_json)
 

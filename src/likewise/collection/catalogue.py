@@ -12,9 +12,10 @@ from pathlib import Path
 import numpy as np
 
 from likewise.collection.database import Database, Rows, crc32, layer_schema, layer_table, translated
-from likewise.collection.walk import Stamp, within
+from likewise.collection.walk import Stamp
 from likewise.descriptors.manifest import Manifest
 from likewise.errors import BadPicture
+from likewise.reading import within
 from likewise.types import IntArray
 
 

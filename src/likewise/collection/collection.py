@@ -19,7 +19,7 @@ from likewise.collection.indexing import Indexing
 from likewise.collection.layer import Layer, PatchMatches, Sources
 from likewise.collection.layers import LayerSet, fit, ready, vector_layer
 from likewise.collection.lock import writing
-from likewise.collection.query import Corners, Query, QueryPicture, whole
+from likewise.collection.query import Corners, Query, QueryPicture, is_number, whole
 from likewise.collection.removal import Removed, put_back, take_out
 from likewise.collection.reports import AddReport, Comparison, Info, Pictures, VerifyReport
 from likewise.collection.searching import Searcher, staged
@@ -33,6 +33,7 @@ from likewise.engines import cores
 from likewise.errors import CollectionNotFound, ManifestMismatch, StorageError, UsageError
 from likewise.inspection.explain import Explanation
 from likewise.ranking.stages import Stage
+from likewise.reading import as_indexed
 from likewise.recipes.recipe import LayerRecipe, Recipe, as_recipe
 from likewise.types import CropScale, FloatArray, Hits, IntArray, ProgressCallback
 
@@ -144,7 +145,7 @@ class Collection:
         checksum: bool = False,
         progress: ProgressCallback | None = None,
         max_pixels: int | None = None,
-        inside: str | os.PathLike[str] | None = None,
+        inside: Sequence[str | os.PathLike[str]] = (),
     ) -> AddReport:
         """Index the pictures in folders, or single files; only what changed since is worked on.
 
@@ -166,12 +167,13 @@ class Collection:
         max_pixels
             Largest picture accepted.
         inside
-            A folder that no link may lead out of: what really lies elsewhere fails.
+            Folders, if any, that the sources have to lie in and no link may lead out of: what really lies
+            elsewhere fails.
 
         Raises
         ------
         UsageError
-            When a source does not exist.
+            When a source does not exist, or lies outside.
         CollectionLocked
             When another process is writing.
         ManifestMismatch
@@ -179,11 +181,11 @@ class Collection:
         StorageError
             When the disk is full or cannot be written.
         """
-        paths = resolve(sources, known=self._knows if prune else None)
+        bounds = tuple(os.path.realpath(folder) for folder in inside)
+        paths = resolve(sources, known=self._knows if prune else None, inside=bounds)
         recipe, threads = ready(self.recipe, progress), cores()
         for layer in self._layers().missing if self.exists else recipe.layers:
             self._describers.open(layer, None, threads)  # what cannot be described leaves nothing behind
-        bounds = None if inside is None else os.path.realpath(inside)
         with self._writing() as catalogue:
             layers = self._fitted(catalogue, recipe)
             run = Indexing(
@@ -430,6 +432,28 @@ class Collection:
             When no picture has that id.
         """
         return Sources(self.path, self._ready()).path_of(picture)
+
+    def read(self, picture: int | str | os.PathLike[str], inside: Sequence[str] = ()) -> bytes | str:
+        """What the file of a picture holds, or its path where that is more than 256 MiB.
+
+        Parameters
+        ----------
+        picture
+            An id, or the absolute path of an indexed file.
+        inside
+            Real folders, if any, in one of which the file has to lie really.
+
+        Raises
+        ------
+        UsageError
+            When there is no such picture.
+        BadPicture
+            When the file cannot be read, is not what was indexed, or lies elsewhere.
+        """
+        found = self.entries([whole(picture, "an id")]) if is_number(picture) else self.at(str(picture))
+        if not found:
+            raise UsageError(f"no picture in {self.path} is called {picture}")
+        return as_indexed(str(found[0].path), bytes.fromhex(found[0].sha256), inside)
 
     # --- telling ---
 

@@ -8,7 +8,6 @@ bounded in bytes, so that memory does not grow with the number of files.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import time
 from collections import Counter
@@ -37,10 +36,11 @@ from likewise.collection.tasks import (
     plan,
     settle,
 )
-from likewise.collection.walk import Stamp, unreadable
+from likewise.collection.walk import Stamp
 from likewise.errors import BadPicture
 from likewise.pictures import Loaded
 from likewise.pictures.decode import GIVEN, opened
+from likewise.reading import digested, regular, unreadable
 from likewise.types import Progress, ProgressCallback
 
 AHEAD = 32 << 20
@@ -54,10 +54,6 @@ BUCKET_BYTES = 16 << 20
 
 WAITING = 2000
 """Files that may be committed before layers bring what they are searched by up to the catalogue."""
-
-AT_ONCE = 256 << 20
-"""Files above this many bytes are hashed in passing instead of being held in memory."""
-
 
 Encode: TypeAlias = Callable[[Sequence[Loaded]], list[bytes | BadPicture]]
 
@@ -217,9 +213,12 @@ class Indexing:
 
     def _read(self, task: Task, catalogue: Catalogue) -> None:
         try:
-            source, stamp, sha256 = _read_file(task.path)
+            source, stamp, sha256 = _read_file(task.path, self._options.inside)
         except OSError as error:
             self._outcomes.put([Outcome(task, unreadable(task.path, error))])
+            return
+        except BadPicture as problem:
+            self._outcomes.put([Outcome(task, problem)])
             return
         task = replace(task, stamp=stamp, sha256=sha256)
         content = self._new(task, catalogue)
@@ -308,14 +307,12 @@ class Indexing:
             ]
 
 
-def _read_file(path: str) -> tuple[bytes | str, Stamp, bytes]:
+def _read_file(path: str, inside: Sequence[str]) -> tuple[bytes | str, Stamp, bytes]:
     """Give what to decode, the stamp it had when it was opened, and its sha256."""
-    with open(path, "rb") as file:
+    with regular(path, inside) as file:
         stamp = Stamp.of(os.fstat(file.fileno()))
-        if stamp.size > AT_ONCE:
-            return path, stamp, hashlib.file_digest(file, "sha256").digest()
-        held = file.read()
-    return held, stamp, hashlib.sha256(held).digest()
+        held, sha256 = digested(file)
+    return path if held is None else held, stamp, sha256
 
 
 def _outcome(job: _Job, found: Mapping[int, bytes | BadPicture]) -> Outcome:

@@ -25,6 +25,7 @@ from likewise.errors import BadPicture, CollectionDamaged, UsageError
 from likewise.inspection.explain import Explanation
 from likewise.pictures import Loaded, Source
 from likewise.ranking.stages import Stage
+from likewise.reading import as_indexed
 from likewise.recipes.recipe import LayerRecipe
 from likewise.types import Box, FloatArray, IntArray, ProgressCallback
 from likewise.words.geometry import Fit
@@ -198,15 +199,17 @@ class Sources:
     max_pixels: int | None = None
 
     def source(self, picture: QueryPicture) -> Source:
-        """A picture to be decoded: what was given, or the file of the one whose id it is.
+        """A picture to be decoded: what was given, or what the file holds of the one whose id it is.
 
         Raises
         ------
         UsageError
             When it is no picture.
+        BadPicture
+            When the file cannot be read, or is not what was indexed.
         """
         if is_number(picture):
-            return self.path_of(whole(picture, "an id"))
+            return self.content(whole(picture, "an id"))
         if is_vector(picture):
             raise UsageError("a vector has no places: give a picture, or the id of one in the collection")
         return as_picture(picture)
@@ -225,12 +228,27 @@ class Sources:
             raise UsageError(f"no picture in {self.path} has the id {row}")
         return Path(paths[row])
 
-    def file(self, picture: int) -> Path:
-        """The same for a picture that was found a moment ago; raises `BadPicture` when it is gone since."""
-        paths = self.catalogue.where([picture])
-        if not paths:
-            raise BadPicture(f"the picture {picture} was removed a moment ago", "vanished")
-        return Path(paths[picture])
+    def content(self, picture: int) -> bytes | str:
+        """What the file of a picture holds; its path where that is very large.
+
+        Raises
+        ------
+        UsageError
+            When no picture has that id.
+        BadPicture
+            When the file cannot be read, or is not what was indexed.
+        """
+        found = self.catalogue.entries([picture])
+        if not found:
+            raise UsageError(f"no picture in {self.path} has the id {picture}")
+        return as_indexed(str(found[0].path), bytes.fromhex(found[0].sha256))
+
+    def found(self, picture: int) -> bytes | str:
+        """The same for a picture that was found a moment ago: one that is gone since is a `BadPicture`."""
+        try:
+            return self.content(picture)
+        except UsageError as error:
+            raise BadPicture(f"the picture {picture} was removed a moment ago", "vanished") from error
 
     def size(self, picture: int) -> tuple[int, int]:
         """Width and height of a picture; raises `CollectionDamaged` when it is gone."""

@@ -12,7 +12,8 @@ import os
 from collections.abc import Collection, Iterable, Mapping
 
 from likewise.collection.catalogue import Catalogue
-from likewise.collection.walk import is_gone, within
+from likewise.collection.walk import is_gone
+from likewise.reading import within
 
 _MOUNTS, _AWAY = "mounts", "away"
 

@@ -9,8 +9,8 @@ from fnmatch import translate
 
 from likewise.collection.catalogue import Catalogue, Place
 from likewise.collection.query import whole
-from likewise.collection.walk import within
 from likewise.errors import UsageError
+from likewise.reading import within
 
 
 class Selection:

@@ -10,8 +10,9 @@ from typing import Literal, TypeAlias
 from likewise.collection.catalogue import Catalogue, Content, Picture, Place, relative
 from likewise.collection.layer import Layer
 from likewise.collection.reach import lies_in
-from likewise.collection.walk import Found, Stamp, is_gone, is_respelt, look, opens, walk, within
+from likewise.collection.walk import Found, Stamp, is_gone, is_respelt, look, opens, walk
 from likewise.errors import BadPicture
+from likewise.reading import within
 
 Prune: TypeAlias = bool | Literal["all"]
 """Whether to forget what is gone; ``all``: also where a folder holds none of its pictures any more."""
@@ -27,7 +28,7 @@ class Options:
     retry: bool = False
     checksum: bool = False
     max_pixels: int | None = None
-    inside: str | None = None
+    inside: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -206,7 +206,7 @@ class VectorIndex:
         queries, localiser = question[np.newaxis], None
         if any(stage.kind == "localise" for stage in stages):
             describer, limit = self.layer.describer(1), self.sources.max_pixels
-            localiser = Localiser(describer, queries, self.sources.file, max_pixels=limit)
+            localiser = Localiser(describer, queries, self.sources.found, max_pixels=limit)
         found = rank(self.snapshot.gallery, queries, k, stages, localiser=localiser)
         boxes: Mapping[int, Box] = found.boxes[0] if found.boxes else {}
         return Answer(found.ranking.ids[0], found.ranking.scores[0], dict(boxes))

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import stat
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from likewise.errors import BadPicture, UsageError
 from likewise.pictures import SUFFIXES
+from likewise.reading import unreadable, within
 
 
 @dataclass(frozen=True)
@@ -55,13 +56,13 @@ def _below(source: str) -> Iterator[Found]:
     return walk(source) if os.path.isdir(source) else iter([look(source)])
 
 
-def walk(folder: str, inside: str | None = None) -> Iterator[Found]:
+def walk(folder: str, inside: Sequence[str] = ()) -> Iterator[Found]:
     """Yield the picture files below a folder, in the order of their names.
 
     Taken are regular files whose suffix is one of `SUFFIXES`; whatever else bears such a suffix, and a
     folder that cannot be opened, comes with its problem. Hidden files and folders and collections
-    (``*.likewise``) are passed over. Links are followed, but each real folder is entered once, so a
-    loop of links ends. What really lies outside of the folder ``inside`` comes with a problem.
+    (``*.likewise``) are passed over. Links are followed, but each real folder is entered once, so a loop of
+    links ends. What really lies in none of the folders ``inside``, if there are any, comes with a problem.
     """
     entered: set[tuple[int, int]] = set()
     ahead = [folder]
@@ -88,7 +89,7 @@ def walk(folder: str, inside: str | None = None) -> Iterator[Found]:
         ahead.extend(reversed(folders))
 
 
-def look(path: str, inside: str | None = None) -> Found:
+def look(path: str, inside: Sequence[str] = ()) -> Found:
     """Take the status of one file; whatever keeps it from being read becomes its problem."""
     if problem := _outside(path, inside):
         return Found(path, _stamp_of_link(path), problem)
@@ -101,24 +102,12 @@ def look(path: str, inside: str | None = None) -> Found:
     return Found(path, Stamp.of(status))
 
 
-def _outside(path: str, inside: str | None) -> BadPicture | None:
-    """The problem of a path that really lies outside of a folder."""
-    if inside is None or within(os.path.realpath(path), inside):
+def _outside(path: str, inside: Sequence[str]) -> BadPicture | None:
+    """The problem of a path that really lies in none of some folders."""
+    real = os.path.realpath(path) if inside else path
+    if not inside or any(within(real, folder) for folder in inside):
         return None
     return BadPicture(f"{path} is a link that leads out of the folders allowed", "unreadable")
-
-
-def within(path: str, folder: str) -> bool:
-    """Whether an absolute path is a folder or lies in it."""
-    return path == folder or path.startswith(folder.rstrip("/") + "/")
-
-
-def unreadable(path: str, error: OSError) -> BadPicture:
-    """Turn what the system says about a file into the error of a bad picture."""
-    gone = isinstance(error, FileNotFoundError | NotADirectoryError)
-    return BadPicture(
-        f"{path} cannot be read ({error.strerror or error})", "vanished" if gone else "unreadable"
-    )
 
 
 def is_gone(path: str) -> bool:
@@ -179,7 +168,10 @@ def _stamp_of_link(path: str) -> Stamp:
 
 
 def resolve(
-    sources: Iterable[str | os.PathLike[str]], *, known: Callable[[str], bool] | None = None
+    sources: Iterable[str | os.PathLike[str]],
+    *,
+    known: Callable[[str], bool] | None = None,
+    inside: Sequence[str] = (),
 ) -> list[str]:
     """Give sources their real absolute paths, without folders that lie in other ones.
 
@@ -187,16 +179,19 @@ def resolve(
     ----------
     known
         Says of a path that does not exist whether it will do all the same.
+    inside
+        Real folders in one of which each has to lie, unless there is none. A link in one that leads out
+        stays what it is, and is found to be one when it is looked at.
 
     Raises
     ------
     UsageError
-        When there is none, one is empty, or one does not exist.
+        When there is none, one is empty, does not exist, or lies outside.
     """
     named = [os.fspath(source) for source in sources]
     if not all(named):  # an unset variable is empty, and would mean the working folder
         raise UsageError("an empty path names nothing to add: give '.' for the working folder")
-    paths = {real_path(source) for source in named}
+    paths = {_bounded(source, inside) for source in named}
     if not paths:
         raise UsageError("nothing to add: name at least one folder or picture file")
     for path in sorted(paths):
@@ -204,6 +199,18 @@ def resolve(
             raise UsageError(f"{path} does not exist: there is nothing to add")
     folders = {path for path in paths if os.path.isdir(path)}
     return sorted(path for path in paths if path not in folders or not _parents(path) & folders)
+
+
+def _bounded(path: str, inside: Sequence[str]) -> str:
+    real = real_path(path)
+    if inside and not any(within(real, folder) for folder in inside):
+        full = os.path.abspath(
+            path
+        )  # of a link, what it is; real_path gives where a folder lies that it leads to
+        real = os.path.join(os.path.realpath(os.path.dirname(full)), os.path.basename(full))
+        if not any(within(real, folder) for folder in inside):
+            raise UsageError(f"{path} lies outside of the folders that may be indexed")
+    return real
 
 
 def real_path(path: str | os.PathLike[str]) -> str:

@@ -213,15 +213,17 @@ class WordsIndex:
     def sketch(self, picture: QueryPicture, *, box: Box | None = None, crop: CropScale = "whole") -> Sketch:
         """A picture's features in the words that queries get.
 
-        A picture of the collection is described again from its file; if that is gone, what was kept of it
-        is taken.
+        A picture of the collection is described again from its file; if that is gone or holds something else,
+        what was kept of it is taken.
         """
         if is_number(picture):
             row = whole(picture, "an id")
-            file = self.sources.path_of(row)
-            if box is None and not file.exists():
-                return self.kept(row)
-            picture = file
+            try:
+                picture = self.sources.content(row)
+            except BadPicture as problem:
+                if box is None and problem.reason in ("vanished", "changed"):
+                    return self.kept(row)
+                raise
         if is_vector(picture):
             raise UsageError("a collection of visual words has no vectors: give a picture as the query")
         describer, limit = self.layer.describer(1), self.sources.max_pixels

@@ -15,7 +15,7 @@ from PIL import Image, ImageEnhance
 from likewise.assets import cache_dir, replacing
 from likewise.collection import Collection, Pictures
 from likewise.downstream.rows import canonical
-from likewise.errors import BadPicture
+from likewise.errors import BadPicture, UsageError
 from likewise.pictures import Resize, load
 from likewise.types import Progress, ProgressCallback
 
@@ -123,10 +123,10 @@ def _measured(
     found: dict[str, list[float]] = {name: [] for name in alterations}
     for done, row in enumerate(rows, 1):
         try:
-            pixels = load(pictures.paths[row], [Resize("longest", SIDE)]).pixels[0]
+            pixels = load(collection.read(int(pictures.ids[row])), [Resize("longest", SIDE)]).pixels[0]
             copies = [alter(Image.fromarray(pixels)) for alter in alterations.values()]
             vectors = [collection.describe(copy) for copy in copies]
-        except BadPicture:  # it has gone since, or is too small to be cut
+        except (BadPicture, UsageError):  # it has gone or changed since, or is too small to be cut
             continue
         for distances, vector in zip(found.values(), vectors, strict=True):
             distances.append(float(np.linalg.norm(vector - pictures.vectors[row])))

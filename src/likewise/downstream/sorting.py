@@ -5,14 +5,18 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from likewise.errors import StorageError, UsageError
+from likewise.errors import BadPicture, StorageError, UsageError
 from likewise.types import Progress, ProgressCallback
 
 By: TypeAlias = Literal["copy", "link"]
+
+Reader: TypeAlias = Callable[[Path], bytes | str]
+"""Gives what a file holds, or its path, or raises `BadPicture`."""
 
 
 def check_target(folder: Path, what: str = "sort pictures into") -> None:
@@ -37,6 +41,7 @@ def sort_into(
     *,
     by: By = "copy",
     progress: ProgressCallback | None = None,
+    read: Reader = str,
 ) -> dict[Path, str]:
     """Put pictures into the sub-folders of a new folder; it is there whole at the end, or not at all.
 
@@ -46,6 +51,8 @@ def sort_into(
         By name of the sub-folder its pictures. Of two with the same name the second is numbered.
     by
         ``copy``, with times, or ``link``, a symbolic link to where the picture lies.
+    read
+        Gives what a picture's file holds, or where it lies; what it refuses is left out.
 
     Returns
     -------
@@ -68,7 +75,7 @@ def sort_into(
             for name, paths in groups.items():
                 Path(made, name).mkdir(parents=True)
                 for path, target in zip(paths, _targets(made / name, paths), strict=True):
-                    if problem := _put(path, target, by):
+                    if problem := _put(path, target, by, read):
                         failures[path] = problem
                     done += 1
                     if progress:
@@ -93,8 +100,12 @@ def _targets(folder: Path, paths: Sequence[Path]) -> list[Path]:
     return targets
 
 
-def _put(path: Path, target: Path, by: By) -> str:
+def _put(path: Path, target: Path, by: By, read: Reader) -> str:
     """Copy or link one picture; what kept it from being read."""
+    try:
+        content = read(path)
+    except BadPicture as problem:
+        return str(problem)
     if by == "link":
         try:
             target.symlink_to(path.absolute())
@@ -102,6 +113,11 @@ def _put(path: Path, target: Path, by: By) -> str:
             raise StorageError(
                 f"no links can be made in {target.parent.parent.parent.parent} ({error}): sort by copy"
             ) from error
+        return ""
+    if isinstance(content, bytes):
+        target.write_bytes(content)
+        with suppress(FileNotFoundError):  # it has just been deleted
+            shutil.copystat(path, target)
         return ""
     try:
         with path.open("rb"):

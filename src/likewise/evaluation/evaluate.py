@@ -279,7 +279,13 @@ def written(readable: Readable, card: Card, found: Ranked, out: Path) -> Run:
     """
     ranked, scores = found.ranking.ids.astype(np.int32), found.ranking.scores
     path = run_path(readable, card, out)
-    run = Run(path, card, readable.benchmark, readable.boxes, ranked, scores, box_array(found))
+    benchmark = readable.benchmark
+    pictures = (*(query.picture for query in benchmark.queries), *benchmark.gallery.values())
+    digests = {
+        str(picture.absolute()): digest[:64]  # of a view, the box follows
+        for picture, digest in zip(pictures, readable.digests, strict=True)
+    }
+    run = Run(path, card, benchmark, readable.boxes, ranked, scores, box_array(found), digests)
     write_run(run)
     return run
 

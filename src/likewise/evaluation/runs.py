@@ -14,7 +14,7 @@ import json
 import re
 import zipfile
 from collections.abc import Mapping
-from dataclasses import asdict, astuple, dataclass
+from dataclasses import asdict, astuple, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +22,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from likewise.assets import replacing
-from likewise.errors import StorageError, UsageError
+from likewise.errors import BadPicture, StorageError, UsageError
 from likewise.evaluation.benchmark import Benchmark, Missing, Query
 from likewise.evaluation.card import Card
 from likewise.ranking.stages import Ranked
+from likewise.reading import as_indexed
 from likewise.types import Box, FloatArray
 
 FORMAT = 1
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,8 @@ class Run:
     found
         float32, shape ``(q, m, 4)``: where the queries were found in their first ``m`` answers, in pixels of
         these pictures' upright originals; NaN where nowhere. None when that was not looked for.
+    digests
+        sha256 of each picture, by its absolute path.
     """
 
     path: Path
@@ -57,6 +61,22 @@ class Run:
     ranked: NDArray[np.int32]
     scores: FloatArray
     found: FloatArray | None = None
+    digests: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    def content(self, picture: Path) -> bytes | str:
+        """What the file of a picture holds, or its path where that is very large.
+
+        Raises
+        ------
+        BadPicture
+            When it cannot be read, or is not what was ranked: a run may come from somebody else, and must
+            not name files of yours to be shown.
+        """
+        path = str(picture.absolute())
+        digest = self.digests.get(path, "")
+        if not _DIGEST.fullmatch(digest):
+            raise BadPicture(f"{self.path} does not tell what {path} held: run it again", "changed")
+        return as_indexed(path, bytes.fromhex(digest))
 
     def box(self, query: int, rank: int) -> Box | None:
         """Where a query was found in the answer at a 0-based rank."""
@@ -93,6 +113,7 @@ def write_run(run: Run) -> None:
         "format": FORMAT,
         "card": asdict(run.card),
         "boxes": [box and astuple(box) for box in run.boxes],
+        "digests": dict(run.digests),
         "benchmark": as_json(run.benchmark),
     }
     gallery = np.array(list(run.benchmark.gallery))
@@ -124,6 +145,7 @@ def read_run(path: Path) -> Run:
         card = Card(**{key: _frozen(value) for key, value in told["card"].items()})
         benchmark = _benchmark(told["benchmark"])
         boxes = tuple(box and Box(*box) for box in told["boxes"])
+        digests = {str(path): str(digest) for path, digest in told.get("digests", {}).items()}
         with np.load(path.with_suffix(".npz"), allow_pickle=False) as arrays:
             ranked, scores = arrays["ranked"], arrays["scores"]
             found = arrays["found"] if "found" in arrays else None
@@ -133,7 +155,7 @@ def read_run(path: Path) -> Run:
         raise UsageError(f"{path} is not the file of a run, RUN.json, or its RUN.npz is damaged") from error
     if ranked.shape != scores.shape or not len(ranked) == len(boxes) == len(benchmark.queries):
         raise UsageError(f"{path} and its .npz file do not belong together: run it again")
-    return Run(path, card, benchmark, boxes, ranked, scores, found)
+    return Run(path, card, benchmark, boxes, ranked, scores, found, digests)
 
 
 def plain_name(name: str) -> str:

@@ -16,10 +16,10 @@ from fastapi import APIRouter, File, Query, UploadFile
 from likewise.assets import replacing
 from likewise.collection import belongings
 from likewise.collection.removal import Removed
-from likewise.collection.walk import within
 from likewise.errors import BadPicture, LikewiseError
 from likewise.pictures import SUFFIXES
 from likewise.pictures.decode import opened
+from likewise.reading import within
 from likewise.web import schemas
 from likewise.web.library import Served, key_of
 from likewise.web.problems import Problem, not_found
@@ -59,9 +59,7 @@ def add_folder(name: str, asked: schemas.AddFolder, services: Serving) -> dict[s
     served, top = services.library[name], _root(services, asked.root)
     folder = allowed(top, asked.path)
     subject = "/".join(part for part in (asked.root, asked.path.strip("/")) if part)
-    job = services.jobs.start(
-        served, "folder", subject, (folder,), retry=asked.retry, prune=asked.prune, inside=top
-    )
+    job = services.jobs.start(served, "folder", subject, (folder,), retry=asked.retry, prune=asked.prune)
     return job.told()
 
 
@@ -82,8 +80,7 @@ async def add_files(
 
     def work() -> dict[str, Any]:
         sources = tuple(dict.fromkeys(_kept(services, served, file) for file in pictures))
-        most = services.settings.limits.upload_pixels
-        return services.jobs.start(served, "files", f"{len(sources)} files", sources, max_pixels=most).told()
+        return services.jobs.start(served, "files", f"{len(sources)} files", sources).told()
 
     return await services.thumbnail_gate.run(work)
 
@@ -92,28 +89,28 @@ async def add_files(
     "/collections/{name}/failures/retry", status_code=202, response_model=schemas.Job, dependencies=WRITES
 )
 def retry(name: str, asked: schemas.Retry, services: Serving) -> dict[str, Any]:
-    """Try files again that failed."""
+    """Try files again that failed, of those below a root and those that were sent."""
     served = services.library[name]
     failed = {key_of(failure.path): str(failure.path) for failure in served.collection.failures()}
     unknown = set(asked.keys) - failed.keys()
     paths = [path for key, path in failed.items() if not asked.keys or key in asked.keys]
-    there = tuple(path for path in paths if os.path.lexists(path))
+    there = tuple(path for path in paths if os.path.lexists(path) and served.may_index(path))
     if unknown or not there:
-        raise not_found("failure of that key" if unknown else "file that failed")
+        raise not_found("failure of that key" if unknown else "file below a --root that failed")
     return services.jobs.start(served, "retry", f"{len(there)} files", there, retry=True).told()
 
 
 @router.post("/collections/{name}/update", status_code=202, response_model=schemas.Job, dependencies=WRITES)
 def update(name: str, services: Serving, asked: schemas.Update | None = None) -> dict[str, Any]:
-    """Look again at every indexed folder: add what is new, forget what is gone.
+    """Look again at every indexed folder below a root: add what is new, forget what is gone.
 
     A folder that holds none of its pictures any more may be out of reach, and keeps them, unless
     ``{"prune": "all"}`` is sent.
     """
     served = services.library[name]
-    sources = tuple(map(str, served.collection.roots()))
+    sources = served.indexed()
     if not sources:
-        raise not_found("indexed folder to look at")
+        raise not_found("indexed folder to look at below a --root of the server")
     return services.jobs.start(
         served, "update", served.name, sources, prune=asked.prune if asked else True
     ).told()

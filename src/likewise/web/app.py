@@ -23,9 +23,9 @@ from likewise.web import (
     signing,
     working,
 )
-from likewise.web.limits import Bounds
+from likewise.web.limits import API, Bounds
 from likewise.web.metrics import Measured
-from likewise.web.security import API, Guard, SecureHeaders
+from likewise.web.security import Guard, SecureHeaders
 from likewise.web.services import make_services
 from likewise.web.settings import Settings
 from likewise.web.stopping import hearing

@@ -61,17 +61,19 @@ class Asking:
         self._rankings: Kept[list[Hit]] = Kept(64)
 
     def source(self, served: Served, query: schemas.Query) -> bytes | Path:
-        """The picture of a query: what was sent, or the file of a picture here.
+        """The picture of a query: what was sent, or what the file of a picture here holds.
 
         Raises
         ------
         Problem
             404, when it is unknown.
+        BadPicture
+            As `Served.source`.
         """
         if query.upload is not None:
             return self._uploads.read(query.upload)
         if query.picture is not None:
-            return served.entry(query.picture).path
+            return served.source(served.entry(query.picture))
         raise UsageError("this takes a picture, not a vector")
 
     def vector(self, served: Served, query: schemas.Query) -> FloatArray:

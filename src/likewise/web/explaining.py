@@ -40,7 +40,8 @@ async def explain(name: str, asked: schemas.Explain, services: Serving) -> dict[
 
 
 def _explained(services: Services, served: Served, asked: schemas.Explain) -> dict[str, Any]:
-    query, hit = services.asking.source(served, asked.query), served.entry(asked.picture).path
+    query = services.asking.source(served, asked.query)
+    hit = served.source(served.entry(asked.picture))
     box = box_of(asked.query)
     if served.collection.recipe.words:
         return _matched(
@@ -59,7 +60,7 @@ def _explained(services: Services, served: Served, asked: schemas.Explain) -> di
     }
 
 
-def _matched(query: bytes | Path, hit: Path, found: PatchMatches, box: Box | None) -> dict[str, Any]:
+def _matched(query: bytes | Path, hit: bytes | Path, found: PatchMatches, box: Box | None) -> dict[str, Any]:
     """Why two pictures share visual words: the pairs of patches, and how much lies where."""
     matches, fit = found.matches, found.fit
     sides = [

@@ -49,8 +49,9 @@ class Asked:
     def _source(self, services: Services) -> tuple[Path | bytes, str]:
         if self._upload is not None:
             return services.uploads.read(self._upload), self._upload
-        entry = services.library[self._collection or ""].entry(self._picture or 0)
-        return entry.path, entry.sha256
+        served = services.library[self._collection or ""]
+        entry = served.entry(self._picture or 0)
+        return served.source(entry), entry.sha256
 
 
 Look = Annotated[Asked, Depends()]

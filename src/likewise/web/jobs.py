@@ -12,16 +12,19 @@ import logging
 import os
 import secrets
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from threading import Event, Thread
+from threading import Event, Lock, Thread
 from typing import Any, Literal, TypeAlias
 
 from likewise.assets import replacing
+from likewise.collection.collection import Collection
 from likewise.collection.tasks import Prune
 from likewise.errors import CollectionLocked, LikewiseError
+from likewise.reading import within
 from likewise.system import descriptor_of, locked
 from likewise.types import Progress
 from likewise.web.library import Library, Served
@@ -33,7 +36,7 @@ State: TypeAlias = Literal["waiting", "running", "paused", "done", "failed", "ca
 
 ENDED: frozenset[State] = frozenset({"done", "failed", "cancelled", "interrupted"})
 KEPT = 100
-"""Jobs of a collection that are remembered."""
+"""Jobs of a collection that are remembered when they have ended."""
 
 _PATIENCE = 0.5
 _OFTEN = 0.2
@@ -58,8 +61,6 @@ class Job:
     sources: tuple[str, ...]
     retry: bool = False
     prune: Prune = False
-    inside: str | None = None
-    max_pixels: int | None = None
     state: State = "waiting"
     done: int = 0
     total: int = 0
@@ -74,8 +75,12 @@ class Job:
 
     def told(self) -> dict[str, Any]:
         """The job as clients see it."""
-        hidden = {"sources", "retry", "prune", "inside", "max_pixels", "before"}
+        hidden = {"sources", "retry", "prune", "before"}
         return {key: value for key, value in asdict(self).items() if key not in hidden}
+
+
+_FIELDS = frozenset(field.name for field in fields(Job))
+"""Another version may have written more."""
 
 
 class Stopped(Exception):
@@ -93,11 +98,14 @@ class Jobs:
     ----------
     stopping
         Set when the server stops; jobs stop then, and can be gone on with later.
+    most
+        Of one collection that have not ended.
     """
 
-    def __init__(self, library: Library, stopping: Event) -> None:
-        self._library, self._stopping = library, stopping
+    def __init__(self, library: Library, stopping: Event, most: int = 32) -> None:
+        self._library, self._stopping, self._most = library, stopping, most
         self._threads: list[Thread] = []
+        self._beginning = Lock()
 
     # --- asking ---
 
@@ -128,7 +136,8 @@ class Jobs:
         path = _room(served) / f"{id}.json"
         try:
             told = json.loads(path.read_text("utf-8"))
-            job = Job(**{**told, "sources": tuple(told["sources"])})
+            known = {key: value for key, value in told.items() if key in _FIELDS}
+            job = Job(**{**known, "sources": tuple(told["sources"])})
         except (OSError, ValueError, TypeError, KeyError):
             return None
         if job.state in ("running", "waiting") and not _is_held(path.with_suffix(".lock")):
@@ -146,18 +155,21 @@ class Jobs:
         *,
         retry: bool = False,
         prune: Prune = False,
-        inside: str | None = None,
-        max_pixels: int | None = None,
     ) -> Job:
-        """Begin a job; the options are those of `likewise.collection.collection.Collection.add`."""
+        """Begin a job; the options are those of `likewise.collection.collection.Collection.add`.
+
+        Raises
+        ------
+        Problem
+            429, when the collection has too many that have not ended.
+        """
         began = time.time()
         id = f"{int(began * 1000):012x}{secrets.token_hex(4)}"
         job = Job(
             *(id, served.name, kind, subject, sources),
-            *(retry, prune, inside, max_pixels),
+            *(retry, prune),
             started=began,
         )
-        self._forget(served)
         self._begin(served, job)
         return job
 
@@ -167,7 +179,7 @@ class Jobs:
         Raises
         ------
         Problem
-            409, when it is in another state.
+            409, when it is in another state; 429, as `start`.
         """
         served, job = self.get(id)
         if job.state not in ("paused", "interrupted"):
@@ -201,13 +213,18 @@ class Jobs:
 
     def _begin(self, served: Served, job: Job) -> None:
         _room(served).mkdir(parents=True, exist_ok=True)
-        _wish(served, job.id).write_text("run")
-        _write(served, job)
-        ready = Event()
-        thread = Thread(target=self._work, args=(served, job, ready), name=f"likewise job {job.id}")
-        self._threads = [one for one in self._threads if one.is_alive()] + [thread]
-        thread.start()
-        ready.wait(10)  # until it holds its lock: nobody shall take it for interrupted
+        with self._beginning:
+            jobs = [one for one in self.all(served) if one.id != job.id]
+            if sum(one.state not in ENDED for one in jobs) >= self._most:
+                raise Problem(429, "busy", "too many jobs have not ended: wait for some", retry_after=30)
+            _forget(served, jobs)
+            _wish(served, job.id).write_text("run")
+            _write(served, job)
+            ready = Event()
+            thread = Thread(target=self._work, args=(served, job, ready), name=f"likewise job {job.id}")
+            self._threads = [one for one in self._threads if one.is_alive()] + [thread]
+            thread.start()
+            ready.wait(10)  # until it holds its lock: nobody shall take it for interrupted
 
     def _work(self, served: Served, job: Job, ready: Event) -> None:
         with _holding(_room(served) / f"{job.id}.lock") as is_ours:
@@ -227,11 +244,6 @@ class Jobs:
                 log.error("fault in job %s", job.id, exc_info=error)
                 working.end("failed", error={"code": "internal", "message": "the server made a mistake"})
 
-    def _forget(self, served: Served) -> None:
-        for job in self.all(served)[KEPT:]:
-            for suffix in (".json", ".wish", ".lock"):
-                (_room(served) / f"{job.id}{suffix}").unlink(missing_ok=True)
-
 
 class _Working:
     """A job that this process works on."""
@@ -239,26 +251,54 @@ class _Working:
     def __init__(self, served: Served, job: Job, stopping: Event) -> None:
         self._served, self._job, self._stopping = served, job, stopping
         self._written = 0.0
+        self._report: Counter[str] = Counter()  # of all parts together; `Counter.update` adds
 
     def run(self) -> None:
-        """Add, as soon as nobody else is writing."""
-        while True:
+        """Add, as soon as nobody else is writing; of the jobs of this process one at a time tries to."""
+        while not self._added():
             self._heed()
-            try:
-                with self._served.another() as collection:
-                    report = collection.add(
-                        *self._job.sources,
-                        retry=self._job.retry,
-                        prune=self._job.prune,
-                        inside=self._job.inside,
-                        max_pixels=self._job.max_pixels,
-                        progress=self._on_progress,
-                    )
-                break
-            except CollectionLocked:
+        self.end("done", report=dict(self._report))
+
+    def _added(self) -> bool:
+        self._heed()
+        if not self._served.turn.acquire(timeout=_PATIENCE):
+            return False
+        try:
+            with self._served.another() as collection:
+                for part in self._parts():
+                    self._add(collection, *part)
+        except CollectionLocked:
+            if self._job.state != "waiting":
                 self._set(state="waiting")
-                self._stopping.wait(_PATIENCE)
-        self.end("done", report=asdict(report))
+            self._stopping.wait(_PATIENCE)
+            return False
+        finally:
+            self._served.turn.release()
+        return True
+
+    def _parts(self) -> Iterator[tuple[tuple[str, ...], tuple[str, ...], int | None]]:
+        """Sources with what bounds them: where they may lie, and the most pixels of what was sent."""
+        uploads, roots = str(self._served.uploads), self._served.roots
+        sent = tuple(source for source in self._job.sources if within(source, uploads))
+        others = tuple(source for source in self._job.sources if source not in sent)
+        if others:
+            yield others, roots or (uploads,), None  # without a root nothing but what was sent may be indexed
+        if sent:
+            yield sent, (uploads,), self._served.most_pixels
+
+    def _add(
+        self, collection: Collection, sources: tuple[str, ...], inside: tuple[str, ...], most: int | None
+    ) -> None:
+        report = collection.add(
+            *sources,
+            retry=self._job.retry,
+            prune=self._job.prune,
+            inside=inside,
+            max_pixels=most,
+            progress=self._on_progress,
+        )
+        self._report.update(asdict(report))
+        self._job = replace(self._job, before=self._job.done)
 
     def end(self, state: State, **facts: Any) -> None:
         """Note what became of it."""
@@ -299,6 +339,13 @@ class _Working:
 
 def _room(served: Served) -> Path:
     return served.room / "jobs"
+
+
+def _forget(served: Served, jobs: list[Job]) -> None:
+    """Leave the last ones that have ended, and all that have not."""
+    for job in [job for job in jobs if job.state in ENDED][KEPT:]:
+        for suffix in (".json", ".wish", ".lock"):
+            (_room(served) / f"{job.id}{suffix}").unlink(missing_ok=True)
 
 
 def _wish(served: Served, id: str) -> Path:

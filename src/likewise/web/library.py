@@ -17,6 +17,7 @@ from likewise.collection.catalogue import Entry, Failure
 from likewise.collection.collection import Collection
 from likewise.collection.describing import DescriberFactory
 from likewise.errors import CollectionNotFound
+from likewise.reading import as_indexed, within
 from likewise.web.problems import not_found
 from likewise.web.settings import Settings, named
 
@@ -31,6 +32,12 @@ class Served:
     ----------
     room
         Where the server keeps what belongs to it: its jobs, and what was removed.
+    roots
+        Real folders that may be indexed.
+    most_pixels
+        Of a picture that is sent to be added.
+    turn
+        Held by the job of this process that adds to it, or tries to.
     """
 
     name: str
@@ -39,6 +46,9 @@ class Served:
     factory: DescriberFactory | None = None
     engine: str = "openvino"
     device: str = "cpu"
+    roots: tuple[str, ...] = ()
+    most_pixels: int | None = None
+    turn: Lock = field(default_factory=Lock)
     _lock: Lock = field(default_factory=Lock)
     _folders: tuple[int, dict[str, tuple[Path, int]]] = (-1, {})
 
@@ -46,6 +56,33 @@ class Served:
     def uploads(self) -> Path:
         """Where pictures that are added by upload are kept."""
         return Path(os.path.realpath(self.collection.path)) / UPLOADS
+
+    def source(self, entry: Entry) -> bytes | Path:
+        """What the file of a picture holds, or its path where that is very large.
+
+        Raises
+        ------
+        BadPicture
+            When it is not what was indexed, cannot be read, or lies neither below an indexed folder nor
+            below a root of the server.
+        """
+        indexed = (os.path.realpath(root) for root in self.collection.roots())
+        inside = (*indexed, *self.roots, str(self.uploads))
+        found = as_indexed(str(entry.path), bytes.fromhex(entry.sha256), inside)
+        return Path(found) if isinstance(found, str) else found
+
+    def may_index(self, path: str) -> bool:
+        """Whether a file lies where the server may index: below one of its roots, or among what was sent."""
+        real = os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
+        return any(within(real, folder) for folder in (*self.roots, str(self.uploads)))
+
+    def indexed(self) -> tuple[str, ...]:
+        """What of the indexed folders may be indexed: those below a root, and roots that lie in one."""
+        known = {os.path.realpath(root) for root in self.collection.roots()}
+        allowed = (*self.roots, str(self.uploads))
+        below = {root for root in known if any(within(root, folder) for folder in allowed)}
+        above = {folder for folder in allowed if any(within(folder, root) for root in known)}
+        return tuple(sorted(below | above))
 
     def another(self) -> Collection:
         """The same collection opened once more, for a job that writes."""
@@ -179,7 +216,11 @@ class Library:
             room = settings.room(path)
             room.mkdir(parents=True, exist_ok=True)
             self._served[name] = Served(
-                name, collection, room, factory, engine=settings.engine, device=settings.device
+                *(name, collection, room, factory),
+                engine=settings.engine,
+                device=settings.device,
+                roots=tuple(os.path.realpath(root) for root in settings.roots),
+                most_pixels=settings.limits.upload_pixels,
             )
 
     def __iter__(self) -> Iterator[Served]:

@@ -92,11 +92,10 @@ async def _once(services: Services, served: Served, what: Hashable, find: Callab
 
     def work() -> Any:
         key = (served.name, served.generation, what)
-        with services.overview_lock:  # each takes seconds of all cores: a second one waits
-            held = services.overviews.get(key)
-            return services.overviews.put(key, find(served.collection)) if held is None else held
+        held = services.overviews.get(key)  # another client may have waited for the same
+        return services.overviews.put(key, find(served.collection)) if held is None else held
 
-    return await services.gate.run(work)
+    return await services.overview_gate.run(work)
 
 
 def _pictures(served: Served, ids: tuple[int, ...]) -> list[dict[str, Any]]:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import quote
 
 from fastapi import APIRouter, File, Query, Request, Response, UploadFile
 from fastapi.responses import FileResponse
 
+from likewise.errors import BadPicture
 from likewise.web import schemas
 from likewise.web.paging import Cursor, Size, page, place
 from likewise.web.problems import Problem, not_found
@@ -65,25 +69,35 @@ async def thumbnail(
     name: str, picture: PictureId, request: Request, services: Serving, size: Pixels = 320
 ) -> Response:
     """A picture made small, upright and without its metadata."""
-    entry = services.library[name].entry(picture)
-    return await small(services, request, entry.path, entry.sha256, size)
+    served = services.library[name]
+    entry = served.entry(picture)
+    return await small(services, request, partial(served.source, entry), entry.sha256, size)
 
 
 @router.get(
     "/collections/{name}/pictures/{picture}/original",
-    response_class=FileResponse,
+    response_class=Response,
     responses={200: {"content": {"application/octet-stream": {}}, "description": "The file."}},
 )
-def original(name: str, picture: PictureId, services: Serving) -> FileResponse:
+def original(name: str, picture: PictureId, services: Serving) -> Response:
     """The file itself, with all of its metadata; only where the server was started to give them out."""
     if not services.settings.originals:
         raise Problem(
             403, "forbidden", "this server does not give out the files themselves (see --originals)"
         )
-    entry = services.library[name].entry(picture)
-    if not entry.path.is_file():
-        raise not_found("file of this picture any more")
-    return FileResponse(entry.path, media_type="application/octet-stream", filename=entry.path.name)
+    served = services.library[name]
+    entry = served.entry(picture)
+    try:
+        content = served.source(entry)
+    except BadPicture as problem:
+        raise not_found("file of this picture any more as it was indexed") from problem
+    named = entry.path.name.encode("utf-8", "backslashreplace").decode()
+    if isinstance(content, Path):
+        return FileResponse(content, media_type="application/octet-stream", filename=named)
+    disposition = f"attachment; filename*=utf-8''{quote(named)}"
+    return Response(
+        content, media_type="application/octet-stream", headers={"content-disposition": disposition}
+    )
 
 
 @router.post("/uploads", status_code=201, response_model=schemas.Upload)
@@ -105,14 +119,14 @@ async def uploaded_thumbnail(
     upload: str, request: Request, services: Serving, size: Pixels = 320
 ) -> Response:
     """A sent picture made small."""
-    content = await services.thumbnail_gate.run(services.uploads.read, upload)
-    return await small(services, request, content, upload, size)
+    await services.thumbnail_gate.run(services.uploads.read, upload)  # unknown ones are a 404
+    return await small(services, request, partial(services.uploads.read, upload), upload, size)
 
 
 async def small(
-    services: Services, request: Request, source: Path | bytes, digest: str, size: int
+    services: Services, request: Request, source: Callable[[], Path | bytes], digest: str, size: int
 ) -> Response:
-    """The answer that holds a thumbnail."""
+    """The answer that holds a thumbnail; ``source`` is asked only when it has to be made."""
     size, form = step(size), form_of(request)
     headers = headers_of(digest, size, form)
     known = is_known(request, headers)

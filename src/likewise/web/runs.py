@@ -12,14 +12,13 @@ from fastapi import APIRouter, Query, Request, Response
 
 from likewise.errors import LikewiseError
 from likewise.evaluation.report import Report, answers, compare, curve, report
-from likewise.evaluation.runs import read_run
+from likewise.evaluation.runs import Run, read_run
 from likewise.pictures import size_of
 from likewise.types import Box
 from likewise.web import schemas
-from likewise.web.library import key_of
+from likewise.web.limits import API
 from likewise.web.pictures import IMAGE, Pixels, small
 from likewise.web.problems import not_found
-from likewise.web.security import API
 from likewise.web.services import Services, Serving
 
 router = APIRouter(prefix="/runs", tags=["evaluation"])
@@ -74,7 +73,7 @@ def query(
         }
         for answer in answers(one.run, number, k)
     ]
-    width, height = _size(asked.picture)
+    width, height = _size(one.run, asked.picture)
     return {
         "number": number,
         "name": asked.name,
@@ -114,7 +113,7 @@ async def gallery_thumbnail(
     """A picture that was searched in, made small."""
     one = await services.gate.run(_report, services, id)
     file = _at(list(one.run.benchmark.gallery.values()), number, "picture")
-    return await small(services, request, file, _digest(file), size)
+    return await _small(services, request, one.run, file, size)
 
 
 @router.get("/{id}/queries/{number}/thumbnail", responses=IMAGE, response_class=Response)
@@ -124,7 +123,20 @@ async def query_thumbnail(
     """A query's picture, made small."""
     one = await services.gate.run(_report, services, id)
     file = _at(one.run.benchmark.queries, number, "query").picture
-    return await small(services, request, file, _digest(file), size)
+    return await _small(services, request, one.run, file, size)
+
+
+async def _small(services: Services, request: Request, run: Run, file: Path, size: int) -> Response:
+    """A picture of a run made small, if it is what was ranked."""
+    digest = run.digests.get(str(file.absolute()))
+    if digest is None:
+        raise not_found("digest of this picture in the run: run it again")
+
+    def source() -> bytes | Path:
+        found = run.content(file)
+        return Path(found) if isinstance(found, str) else found
+
+    return await small(services, request, source, digest, size)
 
 
 def _files(services: Services) -> dict[str, Path]:
@@ -174,18 +186,9 @@ def _at(things: Sequence[T], number: int, what: str) -> T:
     return things[number]
 
 
-def _digest(file: Path) -> str:
-    """A name for what a file holds now, without reading it."""
+def _size(run: Run, file: Path) -> tuple[int | None, int | None]:
     try:
-        status = file.stat()
-    except OSError:
-        raise not_found("file of this picture any more") from None
-    return f"{key_of(file)}{status.st_size:x}{status.st_mtime_ns:x}"
-
-
-def _size(file: Path) -> tuple[int | None, int | None]:
-    try:
-        return size_of(file)
+        return size_of(run.content(file))
     except LikewiseError:
         return None, None
 

@@ -21,7 +21,9 @@ router = APIRouter(tags=["search"])
 @router.post("/collections/{name}/search", response_model=schemas.Hits)
 async def search(name: str, asked: schemas.Search, services: Serving) -> dict[str, Any]:
     """Find the pictures most like one or several, best first."""
-    return await services.gate.run(services.asking.search, services.library[name], asked)
+    sent = any(query.upload is not None for query in (*asked.queries, *asked.yes, *asked.no))
+    gate = services.describing_gate if sent else services.gate
+    return await gate.run(services.asking.search, services.library[name], asked)
 
 
 @router.post("/collections/{name}/search/upload", response_model=schemas.Hits)
@@ -49,7 +51,7 @@ async def search_upload(
         asked = schemas.Search(queries=queries, then=then, folder=folder, k=k)
         return services.asking.search(served, asked) | {"uploads": uploads}
 
-    return await services.gate.run(work)
+    return await services.describing_gate.run(work)
 
 
 @router.post("/collections/{name}/compare", response_model=schemas.Comparison)

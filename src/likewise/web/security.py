@@ -12,13 +12,9 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import cookie_parser
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from likewise.web.limits import Buckets
+from likewise.web.limits import API, SECRETS, Buckets
 from likewise.web.problems import Problem
 from likewise.web.settings import Settings, is_local
-
-API = "/api/v1"
-OPEN = frozenset({f"{API}/session", f"{API}/health"})
-"""What needs no token."""
 
 COOKIE = "likewise"
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -125,7 +121,7 @@ class Guard:
         scope.setdefault("state", {}).update(
             signed_in=signed_in, writes=self._writes(headers, scope, signed_in)
         )
-        if not signed_in and scope["path"].startswith(f"{API}/") and scope["path"] not in OPEN:
+        if not signed_in and scope["path"].startswith(f"{API}/") and scope["path"] not in SECRETS:
             raise Problem(401, "unauthorised", "this server needs its token")
 
     def _is_own(self, host: str) -> bool:

@@ -8,29 +8,19 @@ import socket
 import tempfile
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 import uvicorn
 from uvicorn.supervisors import Multiprocess
 
 from likewise.errors import UsageError
+from likewise.system import descriptors
 from likewise.web.app import create_app
+from likewise.web.connections import BACKLOG, DESCRIPTORS, LOGGING, configured
 from likewise.web.metrics import SHARED
 from likewise.web.settings import Settings
 
 PATIENCE = 10
 """Seconds that a server that stops waits for open answers."""
-
-LOGGING: dict[str, Any] = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(message)s"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "plain"}},
-    "loggers": {
-        name: {"handlers": ["stderr"], "level": level, "propagate": False}
-        for name, level in (("uvicorn", "WARNING"), ("likewise", "INFO"))
-    },
-}
 
 
 def serve(settings: Settings, *, workers: int = 1, announce: Callable[[str], None] | None = None) -> None:
@@ -53,17 +43,15 @@ def serve(settings: Settings, *, workers: int = 1, announce: Callable[[str], Non
     CollectionError
         When a collection cannot be read.
     """
+    descriptors(DESCRIPTORS)
     with _listening(settings) as listener:
-        config = uvicorn.Config(
+        config = configured(
             partial(create_app, settings) if workers > 1 else create_app(settings),
+            settings.limits,
+            patience=PATIENCE,
             factory=workers > 1,
             workers=workers,
             log_config=LOGGING,
-            access_log=False,
-            proxy_headers=False,  # a client could claim any address with them
-            server_header=False,
-            timeout_graceful_shutdown=PATIENCE,
-            timeout_keep_alive=30,
             timeout_worker_healthcheck=30,
         )
         if announce:
@@ -86,7 +74,7 @@ def _listening(settings: Settings) -> socket.socket:
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((settings.host.strip("[]"), settings.port))
-        listener.listen(2048)
+        listener.listen(BACKLOG)
     except (OSError, OverflowError) as error:
         listener.close()
         raise UsageError(

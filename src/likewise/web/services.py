@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from threading import Event, Lock
+from threading import Event
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
@@ -28,7 +28,10 @@ class Services:
     Attributes
     ----------
     gate
-        For what takes the network; thumbnails have one of their own.
+        For searching by what is in a collection. What decodes and describes pictures that were sent,
+        thumbnails and overviews have gates of their own, so that none of them keeps searches waiting.
+    streams
+        Jobs that are being followed.
     stopping
         Set when the server is about to stop.
     """
@@ -38,12 +41,14 @@ class Services:
     uploads: Uploads
     thumbnails: Thumbnails
     gate: Gate
+    describing_gate: Gate
     thumbnail_gate: Gate
+    overview_gate: Gate
+    streams: list[str]
     metrics: Metrics
     asking: Asking
     jobs: Jobs
     overviews: Kept[Any]
-    overview_lock: Lock
     stopping: Event
     attempts: Attempts
 
@@ -66,12 +71,14 @@ def make_services(settings: Settings, factory: DescriberFactory | None) -> Servi
         uploads=uploads,
         thumbnails=Thumbnails(Store(settings.state / "thumbnails", limits.kept_thumbnails)),
         gate=Gate(limits.running, limits.waiting),
+        describing_gate=Gate(limits.running, limits.waiting),
         thumbnail_gate=Gate(limits.running, 8 * limits.waiting),
+        overview_gate=Gate(1, limits.looking),  # each takes seconds of all cores
+        streams=[],
         metrics=Metrics(),
         asking=Asking(uploads, limits),
-        jobs=Jobs(library, stopping),
+        jobs=Jobs(library, stopping, limits.jobs),
         overviews=Kept(16),
-        overview_lock=Lock(),
         stopping=stopping,
         attempts=Attempts(),
     )

@@ -28,8 +28,16 @@ class Limits:
         Of one request; the bytes of all its files.
     json_bytes
         Of one request without files.
+    secret_bytes
+        Of a request that needs no token.
     body_seconds
         How long sending one request may take.
+    header_seconds, idle_seconds, answer_seconds
+        How long a connection waits for the rest of a request's header, for the next request, and for its
+        client to take what was written.
+    connections, connections_each
+        At the same time, of all clients and of each address; of those on this machine, which may be proxies
+        for many, only all are counted.
     page, queries
         Results of one answer, and pictures of one query.
     rate, burst
@@ -37,8 +45,14 @@ class Limits:
     running, waiting
         Searches and the like that run at the same time, and that may wait for it; one more is told to come
         back later.
+    looking
+        Overviews that may wait for their turn: one runs at a time.
+    streams
+        Jobs that are followed at the same time.
+    jobs
+        That have not ended, of one collection.
     uploading
-        Requests with files that are received at the same time.
+        Requests with files, or with more than 64 KiB, that are received at the same time.
     kept_uploads, kept_thumbnails
         Bytes on the disk; the oldest go first.
     undo_seconds
@@ -50,13 +64,22 @@ class Limits:
     upload_files: int = 50
     request_bytes: int = 256 << 20
     json_bytes: int = 4 << 20
+    secret_bytes: int = 8 << 10
     body_seconds: float = 120.0
+    header_seconds: float = 10.0
+    idle_seconds: float = 30.0
+    answer_seconds: float = 60.0
+    connections: int = 1000
+    connections_each: int = 200
     page: int = 200
     queries: int = 16
     rate: float = 100.0
     burst: int = 500
     running: int = field(default_factory=lambda: cores() + 1)
     waiting: int = 64
+    looking: int = 8
+    streams: int = 64
+    jobs: int = 32
     uploading: int = 48
     kept_uploads: int = 1 << 30
     kept_thumbnails: int = 2 << 30

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,11 +34,13 @@ class Thumbnails:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def get(self, source: Path | bytes, digest: str, size: int, form: Form) -> bytes:
+    def get(self, source: Callable[[], Path | bytes], digest: str, size: int, form: Form) -> bytes:
         """Give an encoded thumbnail, from the disk if it is there.
 
         Parameters
         ----------
+        source
+            Gives the picture.
         digest
             Of the picture's content.
         size
@@ -51,7 +54,7 @@ class Thumbnails:
         name = f"{digest[:40]}-{size}.{form.suffix}"
         held = self._store.get(name)
         if held is None:
-            held = encode(source, size, form)
+            held = encode(source(), size, form)
             self._store.put(name, held)
         return held
 

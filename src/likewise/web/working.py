@@ -13,6 +13,7 @@ from fastapi.responses import StreamingResponse
 
 from likewise.web import schemas
 from likewise.web.jobs import ENDED
+from likewise.web.problems import Problem
 from likewise.web.services import Services, Serving
 from likewise.web.writing import WRITES
 
@@ -67,6 +68,8 @@ def cancel(id: str, services: Serving) -> dict[str, Any]:
 async def events(id: str, services: Serving) -> StreamingResponse:
     """Follow a job by server-sent events."""
     await asyncio.to_thread(services.jobs.get, id)  # unknown ones are a 404
+    if len(services.streams) >= services.settings.limits.streams:
+        raise Problem(429, "busy", "too many jobs are followed: ask for them now and then", retry_after=5)
     return StreamingResponse(
         _events(services, id), media_type="text/event-stream", headers={"x-accel-buffering": "no"}
     )
@@ -74,6 +77,15 @@ async def events(id: str, services: Serving) -> StreamingResponse:
 
 async def _events(services: Services, id: str) -> AsyncIterator[str]:
     """What happens to a job, until it ends or the server does."""
+    services.streams.append(id)
+    try:
+        async for event in _told(services, id):
+            yield event
+    finally:
+        services.streams.remove(id)
+
+
+async def _told(services: Services, id: str) -> AsyncIterator[str]:
     before, spoke = None, time.monotonic()
     yield "retry: 2000\n\n"
     while not services.stopping.is_set():

@@ -244,6 +244,7 @@ export const T = {
       "too-large": "too large",
       broken: "broken",
       vanished: "gone",
+      changed: "changed since it was indexed",
       unreadable: "may not be read",
     },
   },

@@ -1,0 +1,141 @@
+"""Only what was indexed is read, and only from where it may lie."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from likewise import reading
+from likewise.collection import Collection
+from likewise.drawing import result_sheet
+from likewise.errors import BadPicture, UsageError
+from likewise.reading import as_indexed, regular
+from tests.fakes import RECIPE, FakeFactory, make_pictures, picture_bytes
+
+
+@pytest.fixture
+def collection(tmp_path: Path) -> Collection:
+    make_pictures(tmp_path / "root", 4)
+    opened = Collection.open(tmp_path / "c", recipe=RECIPE, extractor_factory=FakeFactory())
+    for name in ("0000", "0001", "0002", "0003"):  # one after the other, for ids that are known
+        opened.add(tmp_path / "root" / f"{name}.png")
+    return opened
+
+
+@pytest.fixture
+def secret(tmp_path: Path) -> Path:
+    """A picture of the user that is in no collection."""
+    (tmp_path / "private").mkdir()
+    path = tmp_path / "private" / "secret.png"
+    path.write_bytes(picture_bytes(900))
+    return path
+
+
+class TestRegular:
+    def test_a_file(self, secret: Path) -> None:
+        for inside in ([], [str(secret.parent)], ["/nowhere", str(secret.parent)]):
+            with regular(str(secret), inside) as file:
+                assert file.read() == picture_bytes(900)
+
+    def test_one_that_lies_elsewhere(self, secret: Path, tmp_path: Path) -> None:
+        (tmp_path / "root").mkdir()
+        (tmp_path / "root" / "link.png").symlink_to(secret)
+        (tmp_path / "root" / "folder").symlink_to(secret.parent)
+        for path in ("link.png", "folder/secret.png", "../private/secret.png"):
+            with pytest.raises(BadPicture, match="leads out"):
+                with regular(str(tmp_path / "root" / path), [str(tmp_path / "root")]):
+                    pass
+
+    def test_one_that_is_swapped_between_two_looks(
+        self, secret: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        make_pictures(tmp_path / "root", 1)
+        path = tmp_path / "root" / "0000.png"
+        path.rename(tmp_path / "root" / "kept.png")
+        path.symlink_to(secret)  # that is what is opened
+        monkeypatch.setattr(os.path, "realpath", lambda _: str(tmp_path / "root" / "kept.png"))
+        with pytest.raises(BadPicture, match="leads out"):
+            with regular(str(path), [str(tmp_path / "root")]):
+                pass
+
+    def test_pipes_devices_and_folders(self, tmp_path: Path) -> None:
+        os.mkfifo(tmp_path / "pipe.png")
+        for path in (tmp_path / "pipe.png", Path("/dev/zero"), tmp_path):
+            with pytest.raises(BadPicture) as problem:
+                with regular(str(path)):
+                    pass
+            assert problem.value.reason == "unreadable"
+
+    @pytest.mark.parametrize("most", [0, 1 << 20])
+    def test_large_files_are_compared_too(
+        self, secret: Path, monkeypatch: pytest.MonkeyPatch, most: int
+    ) -> None:
+        monkeypatch.setattr(reading, "AT_ONCE", most)
+        content = secret.read_bytes()
+        digest = hashlib.sha256(content).digest()
+        assert as_indexed(str(secret), digest) == (content if most else str(secret))
+        with pytest.raises(BadPicture, match="not what was indexed") as problem:
+            as_indexed(str(secret), bytes(32))
+        assert problem.value.reason == "changed"
+
+
+class TestCollection:
+    def test_what_was_indexed_is_read(self, collection: Collection, tmp_path: Path) -> None:
+        path = tmp_path / "root" / "0000.png"
+        assert collection.read(1) == collection.read(path) == path.read_bytes()
+        with pytest.raises(UsageError, match="no picture"):
+            collection.read(99)
+
+    @pytest.mark.parametrize("swap", ["link", "content"])
+    def test_a_picture_that_was_swapped(
+        self, collection: Collection, tmp_path: Path, secret: Path, swap: str
+    ) -> None:
+        path = tmp_path / "root" / "0000.png"
+        path.unlink()
+        path.symlink_to(secret) if swap == "link" else path.write_bytes(secret.read_bytes())
+        for act in (
+            lambda: collection.read(1),
+            lambda: collection.search(1, box=(0, 0, 9, 9)),
+            lambda: collection.describe(1, box=(0, 0, 9, 9)),
+            lambda: collection.explain(1, 2),
+        ):
+            with pytest.raises(BadPicture, match="not what was indexed"):
+                act()
+
+    @pytest.mark.parametrize("root", [None, "/", "private"])
+    def test_a_catalogue_that_names_files_of_ours(
+        self, collection: Collection, tmp_path: Path, secret: Path, root: str | None
+    ) -> None:
+        """A collection from somebody else, whose paths lead to a picture that only its user can read."""
+        collection.close()
+        named = {None: str(secret), "/": str(secret)[1:], "private": "secret.png"}[root]
+        with sqlite3.connect(tmp_path / "c" / "catalogue.sqlite") as connection:
+            connection.execute("UPDATE pictures SET path = CAST(? AS BLOB) WHERE id = 1", (named,))
+            if root:
+                folder = root if root == "/" else str(tmp_path / root)
+                connection.execute("UPDATE roots SET path = CAST(? AS BLOB)", (folder,))
+        connection.close()
+        with Collection.open(tmp_path / "c", extractor_factory=FakeFactory()) as opened:
+            with pytest.raises(Exception, match=r"not what was indexed|cannot be read"):
+                opened.read(1)
+
+    def test_what_is_no_longer_what_it_was_is_not_drawn(
+        self, collection: Collection, tmp_path: Path, secret: Path
+    ) -> None:
+        hits, path = collection.search(1, k=1), tmp_path / "root" / "0000.png"
+        query, out = tmp_path / "root" / "0001.png", tmp_path / "sheet.png"
+
+        def sheet() -> bytes:
+            result_sheet(query, None, hits, out, read=collection.read)
+            return out.read_bytes()
+
+        was = sheet()
+        path.unlink()
+        path.symlink_to(secret)
+        one = sheet()
+        secret.write_bytes(picture_bytes(901))
+        assert sheet() == one != was  # a tile that says so, the same whatever lies there

@@ -1,0 +1,342 @@
+"""Clients that hold connections, send too much, or ask and go away: others are answered all the same."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+import socket
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx2
+import pytest
+from fastapi.testclient import TestClient
+
+from likewise.collection import Collection
+from likewise.collection.lock import writing
+from likewise.pictures import Loaded
+from likewise.types import FloatArray
+from likewise.web.connections import Sparse, most_connections
+from likewise.web.library import Served
+from likewise.web.limits import FILES, limit_of
+from likewise.web.settings import Limits
+from tests.fakes import FakeExtractor, FakeFactory, picture_bytes
+from tests.web.serving import API, BASE, TOKEN, data, fault, finished, listening, make_collection, serving
+
+HEALTH = f"{API}/health"
+ANSWERED = b"GET /api/v1/health HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("connections")
+    make_collection(folder, 8)
+    return folder
+
+
+@contextmanager
+def sockets(address: str, count: int, first: bytes) -> Iterator[list[socket.socket]]:
+    """Connections that have sent something."""
+    parts = urlsplit(address)
+    with ExitStack() as stack:
+        opened = []
+        for _ in range(count):
+            one = socket.create_connection((parts.hostname or "", parts.port or 0), timeout=20)
+            opened.append(stack.enter_context(one))
+            one.sendall(first)
+        yield opened
+
+
+def is_ended(one: socket.socket) -> bool:
+    """Whether the server has ended a connection, or does while it is waited for."""
+    try:
+        return all(iter(lambda: one.recv(65536), b"")) or True
+    except ConnectionError:
+        return True
+    except TimeoutError:
+        return False
+
+
+def healthy(address: str) -> bool:
+    return httpx2.get(address + HEALTH, timeout=20).status_code == 200
+
+
+class TestHolding:
+    @pytest.mark.parametrize(
+        "first",
+        [
+            b"",
+            b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX-A: ",
+            b"POST /api/v1/session HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 90\r\n\r\n{",
+            ANSWERED,
+            ANSWERED + b"GET /api",
+        ],
+        ids=["silent", "half a header", "half a body", "answered", "half of the next"],
+    )
+    def test_others_are_answered(self, made: Path, first: bytes) -> None:
+        limits = Limits(connections=20, header_seconds=60, rate=1e6, burst=1000)
+        with listening(made, token=TOKEN, limits=limits) as address:
+            with sockets(address, 60, first):
+                assert healthy(address)
+
+    @pytest.mark.parametrize("first", [b"", b"G", ANSWERED + b"GET"])
+    def test_a_header_has_to_arrive(self, made: Path, first: bytes) -> None:
+        with listening(made, limits=Limits(header_seconds=0.2)) as address:
+            with sockets(address, 3, first) as opened:
+                assert all(map(is_ended, opened))
+
+    def test_one_that_trickles_in_too(self, made: Path) -> None:
+        with listening(made, limits=Limits(header_seconds=0.3)) as address:
+            with sockets(address, 1, b"GET / HTTP/1.1\r\n") as (one,):
+                one.settimeout(0.05)
+                for _ in range(400):
+                    try:
+                        one.sendall(b"X: y\r\n")
+                        if one.recv(1) == b"":
+                            break
+                    except TimeoutError:
+                        continue
+                    except ConnectionError:
+                        break
+                else:
+                    raise AssertionError("it went on for ever")
+
+    def test_a_client_that_takes_no_answer(self, made: Path) -> None:
+        large = b"GET /api/v1/openapi.json HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n" * 400
+        with listening(made, limits=Limits(answer_seconds=0.2, rate=1e6, burst=100_000)) as address:
+            with sockets(address, 1, b"") as (one,):
+                one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+                one.settimeout(20)
+                with pytest.raises(ConnectionError):
+                    for _ in range(4000):
+                        one.sendall(large)
+                assert healthy(address)
+
+    def test_connections_that_are_answered_keep_their_place(self, made: Path) -> None:
+        Held.may.clear()
+        limits = Limits(connections=8)
+        with listening(made, limits=limits, factory=FakeFactory(kind=Held)) as address:
+            asked = {"queries": [{"picture": 1, "box": [0, 0, 9, 9]}]}
+            answers: list[int] = []
+
+            def ask() -> None:
+                answers.append(httpx2.post(address + BASE + "/search", json=asked, timeout=20).status_code)
+
+            thread = threading.Thread(target=ask)
+            thread.start()
+            Held.begun.wait(20)
+            with sockets(address, 40, b"GET"):
+                assert healthy(address)
+                Held.may.set()
+                thread.join()
+        assert answers == [200]
+
+    def test_there_are_fewer_than_descriptors(self) -> None:
+        import resource
+
+        soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        assert 8 <= most_connections(Limits(connections=10**9)) < max(soft, 9)
+        assert most_connections(Limits(connections=10)) == 10
+
+
+class TestLog:
+    def test_it_does_not_flood(self, caplog: pytest.LogCaptureFixture) -> None:
+        sparse = Sparse()
+        records = [logging.LogRecord("uvicorn", 30, "", 0, "Invalid %s", ("x",), None) for _ in range(1000)]
+        assert sum(map(sparse.filter, records)) == Sparse.MOST
+        assert "left out" in str(records[Sparse.MOST - 1].getMessage())
+        other = logging.LogRecord("likewise.web", 30, "", 0, "something else", (), None)
+        assert sparse.filter(other)
+
+    def test_a_minute_later_it_tells_again(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        now = [1000.0]
+        monkeypatch.setattr("likewise.web.connections.time.monotonic", lambda: now[0])
+        sparse = Sparse()
+
+        def tell() -> bool:
+            return sparse.filter(logging.LogRecord("a", 30, "", 0, "m", (), None))
+
+        assert [tell() for _ in range(Sparse.MOST + 1)] == [True] * Sparse.MOST + [False]
+        now[0] += Sparse.MINUTE + 1
+        assert tell()
+
+
+class TestBodies:
+    def test_the_limit_is_the_routes(self, made: Path) -> None:
+        """What a client calls its body changes nothing."""
+        limits = Limits()
+        with serving(made) as client:
+            document = client.app.openapi()  # type: ignore[attr-defined]
+        files = {
+            path
+            for path, methods in document["paths"].items()
+            if "multipart/form-data" in methods.get("post", {}).get("requestBody", {}).get("content", {})
+        }
+        assert files
+        for path in document["paths"]:
+            filled = re.sub(r"{\w+}", "x", path)
+            assert bool(FILES.fullmatch(filled)) == (path in files)
+            limit = limit_of({"method": "POST", "path": filled}, limits)
+            assert (limit == limits.request_bytes) == (path in files)
+
+    @pytest.mark.parametrize("kind", ["multipart/x", "multipart/form-data; boundary=x", "application/json"])
+    @pytest.mark.parametrize("told", [True, False])
+    def test_signing_in_takes_little(self, made: Path, kind: str, told: bool) -> None:
+        taken = 0
+        scope = {
+            "type": "http",
+            "method": "POST",
+            "path": f"{API}/session",
+            "raw_path": b"",
+            "query_string": b"",
+            "headers": [(b"host", b"127.0.0.1"), (b"content-type", kind.encode())],
+            "client": ("127.0.0.1", 4),
+        }
+        if told:
+            scope["headers"].append((b"content-length", b"100000"))  # type: ignore[attr-defined]
+        else:
+            scope["headers"].append((b"transfer-encoding", b"chunked"))  # type: ignore[attr-defined]
+        sent: list[Any] = []
+
+        async def receive() -> dict[str, Any]:
+            nonlocal taken
+            taken += 4096
+            return {"type": "http.request", "body": bytes(4096), "more_body": taken < 64 << 20}
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        with serving(made, token=TOKEN) as client:
+            asyncio.run(client.app(scope, receive, send))  # type: ignore[arg-type]
+        assert sent[0]["status"] == 413
+        assert taken <= (0 if told else 64 << 10)
+
+    def test_large_ones_are_counted(self, made: Path) -> None:
+        with serving(made, limits=Limits(uploading=0)) as client:
+            large = {"queries": [{"vector": [0.1] * 20_000}]}
+            assert fault(client.post(f"{BASE}/search", json=large), 429) == "busy"
+            small = {"queries": [{"picture": 1}]}
+            assert client.post(f"{BASE}/search", json=small).status_code == 200
+
+
+class Held(FakeExtractor):
+    """Describes nothing before it may."""
+
+    may, begun = threading.Event(), threading.Event()
+
+    def describe(self, loaded: Sequence[Loaded]) -> FloatArray:
+        self.begun.set()
+        self.may.wait(20)
+        return super().describe(loaded)
+
+
+class TestStarving:
+    def test_overviews_leave_searches_their_place(self, made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        may, begun, run = threading.Event(), threading.Event(), []
+
+        def slow(*_: Any, threshold: float) -> None:
+            begun.set()
+            run.append(threshold)
+            may.wait(20)
+            raise AssertionError("of no use")
+
+        monkeypatch.setattr("likewise.web.overview.find_duplicates", slow)
+        with listening(made, limits=Limits(running=1, looking=3, rate=1e6, burst=1000)) as address:
+            ask = f"GET {BASE}/duplicates?threshold=0.5{{}} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+            with ExitStack() as stack:
+                for number in range(4):
+                    stack.enter_context(sockets(address, 1, ask.format(number).encode()))
+                begun.wait(20)
+                client = httpx2.Client(base_url=address, timeout=20)
+                stack.enter_context(client)
+                while client.get(f"{BASE}/duplicates", params={"threshold": 0.9}).status_code != 429:
+                    pass
+                found = client.post(f"{BASE}/search", json={"queries": [{"picture": 1}]})
+                assert found.status_code == 200
+            may.set()  # the clients have gone: what waited is dropped
+            assert healthy(address)
+        assert len(run) <= 2
+
+    def test_who_goes_away_gives_up_the_place(self, made: Path) -> None:
+        Held.may.clear()
+        Held.begun.clear()
+        limits = Limits(running=1, waiting=5, rate=1e6, burst=1000)
+        with listening(made, limits=limits, factory=FakeFactory(kind=Held)) as address:
+            with httpx2.Client(base_url=address, timeout=20) as client:
+                for number in range(5):
+                    asked = {"queries": [{"picture": 1, "box": [0, 0, 9, 9 + number]}]}
+                    with pytest.raises(httpx2.TimeoutException):
+                        client.post(f"{BASE}/search", json=asked, timeout=0.3)
+                Held.may.set()
+                asked = {"queries": [{"picture": 2, "box": [0, 0, 9, 9]}]}
+                assert client.post(f"{BASE}/search", json=asked).status_code == 200
+
+    def test_streams_are_bounded(self, made: Path) -> None:
+        with listening(made, limits=Limits(streams=2)) as address:
+            with writing(made / "photos.likewise" / "lock"), httpx2.Client(base_url=address) as client:
+                sent = {"pictures": ("a.png", picture_bytes(1))}
+                job = client.post(f"{BASE}/add/files", files=sent, timeout=20).json()["id"]
+                follow = f"GET {API}/jobs/{job}/events HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode()
+                with sockets(address, 2, follow) as opened:
+                    for one in opened:
+                        assert one.recv(1)
+                    assert client.get(f"{API}/jobs/{job}/events").status_code == 429
+
+
+class TestJobs:
+    @pytest.fixture
+    def client(self, tmp_path: Path) -> Iterator[TestClient]:
+        make_collection(tmp_path, 6)
+        with serving(tmp_path, limits=Limits(jobs=5), roots=(tmp_path / "pictures",)) as client:
+            yield client
+
+    def test_so_many_and_no_more(self, client: TestClient, tmp_path: Path) -> None:
+        with writing(tmp_path / "photos.likewise" / "lock"):
+            answers = [client.post(f"{BASE}/update") for _ in range(12)]
+            assert [answer.status_code for answer in answers] == [202] * 5 + [429] * 7
+            assert fault(answers[-1], 429) == "busy"
+            threads = [one for one in threading.enumerate() if one.name.startswith("likewise job")]
+            assert len(threads) == 5
+            jobs = data(client.get(f"{API}/jobs"))["jobs"]
+            assert {job["state"] for job in jobs} == {"waiting"}
+        for answer in answers[:5]:
+            assert finished(client, answer.json())["state"] == "done"
+        assert client.post(f"{BASE}/update").status_code == 202
+
+    def test_only_those_that_ended_are_forgotten(
+        self, client: TestClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("likewise.web.jobs.KEPT", 2)
+        with writing(tmp_path / "photos.likewise" / "lock"):
+            waiting = [data(client.post(f"{BASE}/update"), 202)["id"] for _ in range(4)]
+            for id in waiting:
+                assert data(client.get(f"{API}/jobs/{id}"))["state"] == "waiting"
+            assert {job["id"] for job in data(client.get(f"{API}/jobs"))["jobs"]} == set(waiting)
+        for id in waiting:
+            assert finished(client, {"id": id})["state"] == "done"
+        last = data(client.post(f"{BASE}/update"), 202)
+        assert finished(client, last)["state"] == "done"
+        assert len(data(client.get(f"{API}/jobs"))["jobs"]) == 3
+
+    def test_waiting_opens_nothing(
+        self, client: TestClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """All but one of those that wait do not even look whether they may."""
+        looked, real = set[int](), Served.another
+
+        def another(served: Served) -> Collection:
+            looked.add(threading.get_ident())
+            return real(served)
+
+        monkeypatch.setattr(Served, "another", another)
+        with writing(tmp_path / "photos.likewise" / "lock"):
+            for _ in range(5):
+                client.post(f"{BASE}/update")
+            while not looked:
+                pass
+            assert len(looked) < 5
