@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from likewise import reading
 from likewise.collection import AddReport, Collection, indexing
 from likewise.collection.database import Database
 from likewise.collection.walk import Stamp
@@ -277,7 +278,7 @@ class TestBadFiles:
         collection.add(photos)
         (photos / "0003.png").write_bytes(picture_bytes(99))
 
-        def refuse(path: str) -> tuple[bytes, Stamp, bytes]:
+        def refuse(path: str, inside: Sequence[str]) -> tuple[bytes, Stamp, bytes]:
             raise OSError(5, "Input/output error", path)
 
         monkeypatch.setattr(indexing, "_read_file", refuse)
@@ -339,7 +340,7 @@ class TestBadFiles:
     def test_large_files_are_hashed_in_passing(
         self, collection: Collection, photos: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(indexing, "AT_ONCE", 10)
+        monkeypatch.setattr(reading, "AT_ONCE", 10)
         assert counts(collection.add(photos)) == {"added": 12}
         monkeypatch.undo()
         assert counts(collection.add(photos, checksum=True)) == {"unchanged": 12}

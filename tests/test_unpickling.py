@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import pickle
+import tracemalloc
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -117,3 +119,46 @@ def test_a_list_that_holds_itself_is_an_error(tmp_path: Path) -> None:
     file.write_bytes(pickle.dumps(endless))
     with pytest.raises(pickle.UnpicklingError, match="recursion"):
         read_plain_pickle(file)
+
+
+# --- what a step may cost ---
+
+
+def nested(depth: int) -> bytes:
+    """Tuples of twice the same tuple, so many deep, as a key: each level doubles the time to hash it."""
+    return b"\x80\x02}" + b")" + b"2\x86" * depth + b"K\x01s."
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        b"\x80\x02Nr\xff\xff\xff\x7f.",  # nine bytes: remember it under the number 2^31 - 1
+        nested(60),
+        b"\x80\x04(" + nested(60)[3:-4] + b"\x91.",  # the same in a frozenset
+        b"\x80\x04\x8f(" + nested(60)[3:-4] + b"\x90.",  # in a set
+        b"\x80\x02(" + nested(60)[3:-4] + b"K\x01d.",  # by the oldest way to write a dictionary
+        b"\x80\x02c__builtin__\nset\n(" + nested(60)[3:-4] + b"l\x85R.",
+        b"\x80\x05\x96" + (1 << 40).to_bytes(8, "little") + b".",  # a bytearray of a terabyte
+        b"\x80\x04\x8e" + (1 << 40).to_bytes(8, "little") + b".",
+        b"\x80\x04\x95" + (1 << 40).to_bytes(8, "little") + b".",
+        b"\x80\x02" + b"]" * 3_000_000 + b".",
+    ],
+)
+def test_a_few_bytes_take_neither_memory_nor_time(tmp_path: Path, written: bytes) -> None:
+    file = tmp_path / "bad.pkl"
+    file.write_bytes(written)
+    tracemalloc.start()
+    try:
+        with suppress(pickle.UnpicklingError):
+            assert read_plain_pickle(file) is None
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < 200 << 20
+
+
+def test_keys_may_be_tuples_of_plain_values(tmp_path: Path) -> None:
+    file = tmp_path / "keys.pkl"
+    for protocol in range(6):
+        file.write_bytes(pickle.dumps({("a", 1): {("b", None), 2.5}}, protocol=protocol))
+        assert read_plain_pickle(file) == {("a", 1): {("b", None), 2.5}}

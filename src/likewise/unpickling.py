@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import re
-from collections.abc import Callable, Mapping
+import struct
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import IO, Any, NoReturn
 
@@ -22,9 +24,14 @@ MALFORMED = (
     TypeError,
     ValueError,
     OverflowError,
+    struct.error,
 )
 """What an unpickler raises on bytes that are no such pickle, or that ask for what they may not have."""
 
+STEPS = 1_000_000
+"""The truths of the largest public benchmark take a tenth of that; each costs some 200 bytes at most."""
+
+_ATOMS = (str, int, float, bytes)
 _NUMBERS = re.compile(r"[<>|=]?(b1|[iu][1248]|f[248])")
 
 
@@ -49,11 +56,36 @@ def read_plain_pickle(file: Path) -> object:
             raise pickle.UnpicklingError(str(error) or type(error).__name__) from error
 
 
-class Unpickler(pickle.Unpickler):
+class _Bounded:
+    """A file of which nothing is read that it does not have: asking for more reserves no memory."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        begin = file.tell()
+        self._file, self._left = file, file.seek(0, os.SEEK_END) - begin
+        file.seek(begin)
+
+    def read(self, size: int) -> bytes:
+        if size > self._left:
+            raise EOFError("it ends too early")
+        return self._took(self._file.read(size))
+
+    def readline(self) -> bytes:
+        return self._took(self._file.readline(self._left))
+
+    def _took(self, data: bytes) -> bytes:
+        self._left -= len(data)
+        return data
+
+
+class Unpickler(pickle._Unpickler):
     """Hands out stand-ins for the few names that a kind of pickle needs.
 
     A pickle is a program that may call whatever `find_class` returns, so this never returns the real thing:
     the bytes of an array are kept with its type and shape, and turned into numbers here.
+
+    It is the unpickler that is written in Python: the one in C keeps what it remembers by number in a table
+    as long as the largest number, which nine bytes make 5 GiB. What a step may cost is bounded here: how
+    many steps there are, and what is hashed, for tuples of the same tuples take for ever to hash.
 
     Parameters
     ----------
@@ -62,8 +94,23 @@ class Unpickler(pickle.Unpickler):
     """
 
     def __init__(self, stream: IO[bytes], stand_ins: Mapping[tuple[str, str], Any]) -> None:
-        super().__init__(stream, encoding="latin1")
-        self._stand_ins = stand_ins
+        super().__init__(_Bounded(stream), encoding="latin1")
+        self._stand_ins, self._steps = stand_ins, 0
+
+    def _step(self) -> None:
+        self._steps += 1
+        if self._steps > STEPS:
+            raise pickle.UnpicklingError(f"it has more than {STEPS:,} steps")
+
+    def _see_keys(self, code: int) -> None:
+        """Refuse to hash what is about to be hashed, if that may take long."""
+        stack = self.stack  # type: ignore[attr-defined]
+        if code == pickle.SETITEM[0]:
+            _hashable(stack[-2:-1])
+        elif code in (pickle.SETITEMS[0], pickle.DICT[0]):
+            _hashable(stack[::2])
+        elif code in (pickle.ADDITEMS[0], pickle.FROZENSET[0]):
+            _hashable(stack)
 
     def find_class(self, module: str, name: str) -> Any:
         """Give a stand-in.
@@ -131,6 +178,27 @@ def _encode(text: str, encoding: str) -> bytes:
     return text.encode("latin1")
 
 
+def _hashable(values: Iterable[object]) -> None:
+    """Refuse keys and members of sets that are no atoms, nor tuples of atoms."""
+    for value in values:
+        if isinstance(value, _ATOMS) or value is None:
+            continue
+        if not isinstance(value, tuple) or not all(isinstance(one, (*_ATOMS, type(None))) for one in value):
+            raise pickle.UnpicklingError(f"{type(value).__name__} as a key or in a set")
+
+
+def _set_of(values: Iterable[Any] = ()) -> set[Any]:
+    """In the place of set, which old protocols call with a list."""
+    held = list(values)
+    _hashable(held)
+    return set(held)
+
+
+def _frozenset_of(values: Iterable[Any] = ()) -> frozenset[Any]:
+    """In the place of frozenset."""
+    return frozenset(_set_of(values))
+
+
 def _never(*_: object) -> NoReturn:
     """In the place of numpy.ndarray, which such pickles name but do not call."""
     raise pickle.UnpicklingError("it makes an array by itself")
@@ -144,8 +212,34 @@ _STAND_INS: dict[tuple[str, str], Callable[..., Any]] = {
     ("numpy.core.numeric", "_frombuffer"): _from_buffer,
     ("_codecs", "encode"): _encode,
     ("builtins", "bytes"): lambda: b"",  # how old protocols write no bytes at all
-    ("builtins", "set"): set,
-    ("builtins", "frozenset"): frozenset,
+    ("builtins", "set"): _set_of,
+    ("builtins", "frozenset"): _frozenset_of,
+}
+
+
+def _watched(code: int, work: Callable[[Any], None]) -> Callable[[Any], None]:
+    """A step of the unpickler that is counted, and looked at before it hashes."""
+    hashes = code in (one[0] for one in _HASHING)
+
+    def step(self: Any) -> None:
+        self._step()
+        if hashes:
+            self._see_keys(code)
+        work(self)
+
+    return step
+
+
+def _bytearray(unpickler: Any) -> None:
+    """In the place of a step that reserves what it is told before it reads."""
+    (size,) = struct.unpack("<Q", unpickler.read(8))
+    unpickler.append(bytearray(unpickler.read(size)))
+
+
+_HASHING = (pickle.SETITEM, pickle.SETITEMS, pickle.DICT, pickle.ADDITEMS, pickle.FROZENSET)
+Unpickler.dispatch = {
+    code: _watched(code, work)
+    for code, work in {**pickle._Unpickler.dispatch, pickle.BYTEARRAY8[0]: _bytearray}.items()
 }
 
 

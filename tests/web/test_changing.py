@@ -59,7 +59,7 @@ def events(client: TestClient, job: str) -> list[tuple[str, dict[str, Any]]]:
 
 class TestAdding:
     def test_a_folder_below_a_root(self, client: TestClient, made: Path) -> None:
-        assert data(client.get(f"{API}/roots"))["roots"] == [{"name": "root"}]
+        assert data(client.get(f"{API}/roots"))["roots"] == [{"name": "root"}, {"name": "pictures"}]
         inside = data(client.get(f"{API}/roots/root/folders"))
         assert inside == {"path": "", "folders": ["more"], "pictures": 0}
         assert data(client.get(f"{API}/roots/root/folders", params={"path": "more"}))["pictures"] == 6

@@ -274,7 +274,7 @@ class TestThumbnails:
         make_collection(tmp_path, 8)
         with serving(tmp_path) as client:
             first = client.get(f"{BASE}/pictures/1/thumbnail").content
-            for path in (tmp_path / "pictures").glob("*.png"):
+            for path in (tmp_path / "pictures").rglob("*.png"):
                 path.unlink()
             assert client.get(f"{BASE}/pictures/1/thumbnail").content == first
             response = client.get(f"{BASE}/pictures/2/thumbnail")
