@@ -10,7 +10,7 @@ import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
-from likewise.words import extractor
+from likewise.descriptors import patches
 from tests.fake_words import FakePatches, make_pictures, open_fake, picture, vocabulary
 from tests.web.serving import API, BASE, data, fault, serving
 
@@ -24,7 +24,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     whole.paste(picture(0).crop((0, 0, 24, 16)), (24, 16))
     whole.save(folder / "pictures" / "part.png")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(extractor, "PatchExtractor", FakePatches)
+        patch.setattr(patches, "PatchExtractor", FakePatches)
         with open_fake(folder / "photos.likewise", folder / "v.words") as collection:
             collection.add(folder / "pictures")
     return folder
@@ -32,7 +32,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def client(made: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
-    monkeypatch.setattr(extractor, "PatchExtractor", FakePatches)
+    monkeypatch.setattr(patches, "PatchExtractor", FakePatches)
     with serving(made) as client:
         yield client
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -135,6 +135,7 @@ def evaluate(
     in --runs: an evaluation that was interrupted goes on, and another crop or scoring takes seconds.
     """
     from likewise.evaluation.datasets import load
+    from likewise.evaluation.layered import fuse_runs
     from likewise.evaluation.report import report as scored
     from likewise.ranking.stages import Stage
     from likewise.recipes.recipe import load_recipe
@@ -146,20 +147,24 @@ def evaluate(
     if distractors:
         benchmark = benchmark.with_distractors(*distractors)
     how = {"engine": engine, "device": device, "precision": precision}
-    if found.words:
-        if examples > 1 or feedback:
-            raise UsageError(f"--examples and --feedback are for vectors, and {found.name!r} makes words")
-        ranked = partial(_by_words, found.scored(changes).words[0], how)
-    else:
-        if changes:
-            raise UsageError(
-                f"--scoring and --layers are for visual words, and {found.name!r} makes a vector"
-            )
-        ranked = partial(_by_vectors, found.vector, how, examples=examples, feedback=feedback)
+    if found.words and (examples > 1 or feedback):
+        raise UsageError(f"--examples and --feedback are for vectors, and {found.name!r} makes words")
+    if changes and not found.words:
+        raise UsageError(f"--scoring and --layers are for visual words, and {found.name!r} makes a vector")
+    found = found.scored(changes)
+    by_layer: dict[str, Callable[..., Run]] = {
+        layer.name: partial(_by_vectors, layer, how, examples=examples, feedback=feedback)
+        for layer in found.vectors
+    }
+    by_layer |= {layer.name: partial(_by_words, layer, how) for layer in found.words}
     for line in gap_lines(benchmark):
         typer.echo(line, err=True)
     with progress(f"{benchmark.name}") as callback:
-        run = ranked(benchmark, crop=crop, out=out, stages=stages, progress=callback)
+        runs = [
+            by_layer[layer.name](benchmark, crop=crop, out=out, stages=stages, progress=callback)
+            for layer in found.layers
+        ]
+    run = runs[0] if len(runs) == 1 else fuse_runs(found, runs, out=out)
     for line in gap_lines(run.benchmark, known=len(benchmark.missing)):
         typer.echo(line, err=True)
     done = scored(run)

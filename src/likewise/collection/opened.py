@@ -1,0 +1,249 @@
+"""A collection as it lies on the disk: its layers, and what it can tell of its pictures."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from threading import RLock
+from types import TracebackType
+from typing import Any, Self
+
+from likewise.collection import belongings
+from likewise.collection.belongings import CATALOGUE, LOCK, UPLOADS
+from likewise.collection.catalogue import Catalogue, Entry, Failure
+from likewise.collection.describing import Describers
+from likewise.collection.layer import Layer, Sources
+from likewise.collection.layers import LayerSet
+from likewise.collection.lock import writing
+from likewise.collection.query import is_number, whole
+from likewise.collection.reports import Info, VerifyReport
+from likewise.collection.verify import verify
+from likewise.descriptors.manifest import Manifest
+from likewise.errors import CollectionNotFound, ManifestMismatch, StorageError, UsageError
+from likewise.reading import as_indexed
+from likewise.recipes.recipe import Recipe, as_recipe
+from likewise.types import ProgressCallback
+
+
+class OpenedCollection:
+    """A collection as it lies on the disk, or a place where there is none yet.
+
+    Threads may share one object. Use it as a context manager, or `close` it.
+
+    Parameters
+    ----------
+    recipe
+        Which layers are asked, and how; the collection's own for None.
+    precision
+        What the collection has to be made with; anything for None.
+    describers
+        What describes pictures.
+    """
+
+    def __init__(
+        self, path: Path, *, recipe: Recipe | None, precision: str | None, describers: Describers
+    ) -> None:
+        self.path = path
+        self._recipe, self._precision, self._describers = recipe, precision, describers
+        self._catalogue: Catalogue | None = None
+        self._loaded: dict[int, tuple[int, Any]] = {}
+        self._lock = RLock()
+        self._attach()
+
+    def close(self) -> None:
+        """Let go of the catalogue and of the vectors in memory."""
+        with self._lock:
+            if self._catalogue:
+                self._catalogue.close()
+            self._catalogue = None
+            self._loaded.clear()
+            self._describers.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __len__(self) -> int:
+        catalogue = self._catalogue  # another thread may close it
+        return catalogue.count() if catalogue else 0
+
+    def __bool__(self) -> bool:
+        return True  # an empty collection is not nothing
+
+    @property
+    def exists(self) -> bool:
+        """Whether it is on the disk."""
+        return self._catalogue is not None
+
+    @property
+    def manifest(self) -> Manifest:
+        """How its vectors were made, or its first layer where none makes a vector."""
+        layers = self._layers().layers
+        return next((layer for layer in layers if layer.recipe in self.recipe.vectors), layers[0]).manifest
+
+    @property
+    def recipe(self) -> Recipe:
+        """What describes its pictures."""
+        return self._layers().recipe if self._catalogue else self._recipe or as_recipe("default")
+
+    # --- telling ---
+
+    def entries(self, pictures: Sequence[int]) -> list[Entry]:
+        """Those of the pictures that there are, in the order given, with what their files held."""
+        return self._ready().entries(pictures)
+
+    def at(self, path: str | os.PathLike[str]) -> list[Entry]:
+        """The picture whose file has this absolute path, if there is one."""
+        catalogue = self._ready()
+        place = catalogue.place(os.fspath(path))
+        picture = place and catalogue.picture(place)
+        return catalogue.entries([picture.id]) if picture else []
+
+    def page(
+        self,
+        start: int = 0,
+        count: int = 100,
+        *,
+        folder: str | os.PathLike[str] | None = None,
+        newest: bool = False,
+    ) -> tuple[list[Entry], int]:
+        """Some of the pictures, by path or the newest first, and how many there are in all.
+
+        Parameters
+        ----------
+        folder
+            Only those in this folder, an absolute path.
+        """
+        catalogue = self._ready()
+        below = None if folder is None else catalogue.place(os.fspath(folder))
+        if folder is not None and below is None:
+            return [], 0
+        return catalogue.page(start, count, below=below, newest=newest)
+
+    @property
+    def generation(self) -> int:
+        """How many changes were committed to it."""
+        return self._ready().generation
+
+    def roots(self) -> list[Path]:
+        """The folders that were indexed, by path; none before the collection is made."""
+        catalogue = self._catalogue
+        return [Path(root) for root in sorted(catalogue.roots().values())] if catalogue else []
+
+    def paths(self) -> Iterator[tuple[int, Path]]:
+        """Id and file of every picture, by id."""
+        return ((picture, Path(path)) for picture, path, _ in self._ready().paths())
+
+    def info(self) -> Info:
+        """Give the collection in a few numbers."""
+        layers = self._layers()
+        return Info.of(self.path, self._ready(), layers.recipe.name, layers.layers)
+
+    def failures(self) -> list[Failure]:
+        """Files that could not be indexed, and why."""
+        return self._ready().failures()
+
+    def verify(self, progress: ProgressCallback | None = None) -> VerifyReport:
+        """Check the catalogue, all that every layer keeps, and that pictures' files are there."""
+        catalogue = self._ready()
+        return verify(catalogue, LayerSet.of(catalogue, self.path, self._describers).layers, progress)
+
+    def path_of(self, picture: int) -> Path:
+        """Where the file of a picture lies.
+
+        Raises
+        ------
+        UsageError
+            When no picture has that id.
+        """
+        return Sources(self.path, self._ready()).path_of(picture)
+
+    def read(self, picture: int | str | os.PathLike[str], inside: Sequence[str] = ()) -> bytes | str:
+        """What the file of a picture holds, or its path where that is more than 256 MiB.
+
+        Parameters
+        ----------
+        picture
+            An id, or the absolute path of an indexed file.
+        inside
+            Real folders, if any, in one of which the file has to lie really.
+
+        Raises
+        ------
+        UsageError
+            When there is no such picture.
+        BadPicture
+            When the file cannot be read, is not what was indexed, or lies elsewhere.
+        """
+        found = self.entries([whole(picture, "an id")]) if is_number(picture) else self.at(str(picture))
+        if not found:
+            raise UsageError(f"no picture in {self.path} is called {picture}")
+        return as_indexed(str(found[0].path), bytes.fromhex(found[0].sha256), inside)
+
+    # --- within ---
+
+    def _attach(self) -> None:
+        """Open the catalogue for reading, if there is one, and see that it goes with the recipe wanted."""
+        with self._lock:
+            if not self._catalogue:
+                self._open()
+
+    def _open(self) -> None:
+        belongings.check(self.path)
+        try:
+            catalogue = Catalogue.reader(self.path / CATALOGUE)
+        except CollectionNotFound:
+            return
+        if not catalogue.is_signed:  # whoever began it never got to its first picture
+            catalogue.close()
+            return
+        self._catalogue = catalogue
+        try:
+            self._layers()
+        except ManifestMismatch:
+            self.close()
+            raise
+
+    def _ready(self) -> Catalogue:
+        with self._lock:
+            self._attach()  # it may have been made since
+            if self._catalogue is None:
+                raise CollectionNotFound(f"{self.path} holds no collection: index a folder into it first")
+            return self._catalogue
+
+    def _layers(self) -> LayerSet:
+        """The layers that are asked."""
+        return LayerSet.of(self._ready(), self.path, self._describers, self._recipe)
+
+    def _load(self, layer: Layer) -> Any:
+        """What a layer is searched by, read again when the catalogue has moved on."""
+        with self._lock:
+            catalogue = self._ready()
+            held = self._loaded.get(layer.id)
+            if held is None or held[0] != catalogue.generation:
+                generation, loaded = layer.load(catalogue)
+                self._loaded[layer.id] = generation, loaded
+                return loaded
+            return held[1]
+
+    def _knows(self, path: str) -> bool:
+        return self.exists and self._ready().place(path) is not None
+
+    @contextmanager
+    def _writing(self) -> Iterator[Catalogue]:
+        file = self.path / CATALOGUE
+        belongings.check(self.path)
+        try:
+            if not file.exists() and self.path.exists() and set(os.listdir(self.path)) - {LOCK, UPLOADS}:
+                raise UsageError(f"{self.path} holds other files: name a new folder for the collection")
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StorageError(f"{self.path} cannot be made ({error.strerror})") from error
+        with writing(self.path / LOCK), closing(Catalogue.writer(file)) as catalogue:
+            yield catalogue
