@@ -19,7 +19,7 @@ _LOCKED_BYTE = 1 << 30
 """Windows lets nobody read a byte that is locked: this one lies behind everything that is written."""
 
 
-def descriptor_of(path: Path, flags: int, mode: int = 0o666, *, follow: bool = True) -> int:
+def descriptor_of(path: str | os.PathLike[str], flags: int, mode: int = 0o666, *, follow: bool = True) -> int:
     """A descriptor that no child inherits, of bytes as they are.
 
     Parameters
@@ -34,8 +34,8 @@ def descriptor_of(path: Path, flags: int, mode: int = 0o666, *, follow: bool = T
     """
     if follow:
         return os.open(path, flags | _ALWAYS, mode)
-    if not hasattr(os, "O_NOFOLLOW") and path.is_symlink():
-        raise OSError(None, "it is a link", str(path))
+    if not hasattr(os, "O_NOFOLLOW") and os.path.islink(path):
+        raise OSError(None, "it is a link", os.fspath(path))
     return os.open(path, flags | _ALWAYS | getattr(os, "O_NOFOLLOW", 0), mode)
 
 
