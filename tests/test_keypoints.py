@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
 from likewise.collection import Collection
-from likewise.descriptors.keypoints import CELLS, Keypoints, rooted, sift, spread
+from likewise.descriptors.keypoints import Keypoints
 from likewise.descriptors.local import squares
+from likewise.descriptors.sift import rooted, sift
+from likewise.descriptors.spread import CELLS, spread
 from likewise.errors import BadRecipe, UnknownName, UsageError
 from likewise.pictures import Resize
 from likewise.recipes.recipe import load_recipe, parse_recipe

@@ -16,7 +16,7 @@ from likewise.types import Progress
 RESULTS = Path(__file__).parents[1] / "results" / "vocabularies"
 SHIPPED = Path(__file__).parents[2] / "src" / "likewise" / "recipes" / "words"
 SCENES = 240
-WORDS = {"sift": 2048}
+WORDS = {"sift": 2048, "xfeat": 2048}
 
 
 def main() -> None:

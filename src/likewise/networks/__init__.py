@@ -11,10 +11,11 @@ from likewise.networks.cifar import CIFAR10
 from likewise.networks.cnn_m import CNN_M_128
 from likewise.networks.efficientnet_lite import EFFICIENTNET_LITE0
 from likewise.networks.vgg import VGG16, VGG19
+from likewise.networks.xfeat import XFEAT
 from likewise.registry import lookup
 
 NETWORKS: dict[str, Card] = {
-    card.name: card for card in (EFFICIENTNET_LITE0, VGG16, VGG19, ALEXNET, CNN_M_128, CIFAR10)
+    card.name: card for card in (EFFICIENTNET_LITE0, VGG16, VGG19, ALEXNET, CNN_M_128, CIFAR10, XFEAT)
 }
 
 

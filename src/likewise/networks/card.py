@@ -126,15 +126,15 @@ class Source:
     ----------
     kind
         ``package``: inside an installed Python package; ``url``: one file by HTTPS; ``sdist``: a source
-        archive on the package registry, fetched by pip with ``--require-hashes``; ``timm``: fetched by timm;
-        ``random``: drawn from a fixed seed; ``file``: published without a digest, so only imported;
-        ``trained``: published nowhere, but made on this machine by a command.
+        archive on the package registry, fetched by pip with ``--require-hashes``; ``wheel``: a built one, the
+        same way; ``timm``: fetched by timm; ``random``: drawn from a fixed seed; ``file``: published without
+        a digest, so only imported; ``trained``: published nowhere, but made on this machine by a command.
     location
-        ``package/member`` for a package, the address for a url, ``name==version`` for an sdist, the model's
+        ``package/member`` for a package, the address for a url, ``name==version`` for an archive, the model's
         name for timm, the command for ``trained``.
     sha256
-        Digest of the file (package, url) or of the archive (sdist), or its first digits where the publisher
-        gives no more.
+        Digest of the file (package, url) or of the archive (sdist, wheel), or its first digits where the
+        publisher gives no more.
     md5
         Digest of the file where the publisher gives no better one.
     size
@@ -145,7 +145,7 @@ class Source:
         How its tensors are laid out and named; a key of `likewise.networks.formats.LAYOUTS`.
     """
 
-    kind: Literal["package", "url", "sdist", "timm", "random", "file", "trained"]
+    kind: Literal["package", "url", "sdist", "wheel", "timm", "random", "file", "trained"]
     location: str
     sha256: str = ""
     size: int = 0

