@@ -86,7 +86,7 @@ def _make(shared: Path, files: Path) -> None:
             if number < DEEP or (number < WIDE and kind == number % len(KINDS)):
                 quality = 75 if name.endswith("75") else 30 if name.endswith("30") else 92
                 alter(picture).save(files / f"p{number:03}-k{kind}.jpg", quality=quality)
-    for path in (shared / "ukbench96").rglob("*.jpg"):
+    for path in (shared / "ukbench96" / "full").rglob("*.jpg"):
         shutil.copy(path, files / f"u{path.name}")
     scenes = sorted((shared / "oxford5k_allsouls100" / "images").glob("*.jpg"))
     _burst(Image.open(scenes[0]).convert("RGB"), files)
