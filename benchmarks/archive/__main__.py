@@ -1,9 +1,9 @@
 """An archive from end to end: ``python -m benchmarks.archive run --files 40000``, then ``table``.
 
 Renders an archive of photographs that nobody took: 8 % of the files are copies of every kind, 1 % are bad,
-there are bursts, links, and names that no program likes. Then it is indexed, indexed again without a change, its
-folder renamed, searched for duplicates, and a plan is written, checked, carried out and taken back; each by a
-command of its own, whose processor time and largest resident size are told by the system.
+there are bursts, links, and names that no program likes. Then it is indexed, indexed again without a change,
+its folder renamed, searched for duplicates, and a plan is written, checked, carried out and taken back; each
+by a command of its own, whose processor time and largest resident size are told by the system.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
+from PIL import Image
 
 from likewise.collection import Collection
 from likewise.collection.lock import writing
@@ -302,3 +303,62 @@ def test_many_clients_at_once_get_what_one_gets(client: TestClient) -> None:
     for thread in threads:
         thread.join()
     assert [together[picture] for picture in range(1, 9)] == alone
+
+
+class TestDuplicates:
+    """Copies are thrown away with their files, and come back."""
+
+    @pytest.fixture
+    def copied(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+        """Eight pictures and a copy of the first."""
+        monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+        make_collection(tmp_path, 8)
+        copy = tmp_path / "pictures" / "copy.png"
+        copy.write_bytes((tmp_path / "pictures" / "0000.png").read_bytes())
+        with Collection.open(tmp_path / "photos.likewise", extractor_factory=FakeFactory()) as collection:
+            collection.add(tmp_path / "pictures")
+        return copy
+
+    def test_a_copy_is_thrown_away_and_comes_back(self, copied: Path, tmp_path: Path) -> None:
+        with serving(tmp_path) as client:
+            (group,) = data(client.get(f"{BASE}/duplicates"))["groups"]
+            assert (group["kinds"], group["surplus"]) == ([None, "same bytes"], [False, True])
+            gone = group["pictures"][1]["id"]
+            told = data(client.post(f"{BASE}/duplicates/trash", json={"pictures": [gone]}))
+            assert (told["removed"], told["left"]) == (1, [])
+            assert not copied.exists()  # for what goes is the copy, which has the higher id
+            assert data(client.get(f"{BASE}/duplicates"))["groups"] == []
+            assert data(client.post(f"{BASE}/undo", json={"undo": told["undo"]}))["restored"] == 1
+            assert copied.exists()
+            assert len(data(client.get(f"{BASE}/duplicates"))["groups"]) == 1
+
+    def test_what_has_to_stay_stays(self, copied: Path, tmp_path: Path) -> None:
+        with serving(tmp_path) as client:
+            (group,) = data(client.get(f"{BASE}/duplicates"))["groups"]
+            both = [picture["id"] for picture in group["pictures"]]
+            told = data(client.post(f"{BASE}/duplicates/trash", json={"pictures": both}))
+            assert (told["removed"], sorted(told["left"])) == (0, sorted(both))
+            assert data(client.get(f"{BASE}/duplicates"))["surplus"] == 1
+            other = next(id for id in range(1, 9) if id not in both)
+            answer = client.post(f"{BASE}/duplicates/trash", json={"pictures": [other]})
+            assert fault(answer, 404) == "not-found"
+            assert copied.exists()
+
+    def test_no_duplicates_after_all(self, copied: Path, tmp_path: Path) -> None:
+        with Image.open(copied) as picture:
+            picture.convert("RGB").save(copied.with_suffix(".bmp"))
+        with Collection.open(tmp_path / "photos.likewise", extractor_factory=FakeFactory()) as collection:
+            collection.add(tmp_path / "pictures")
+        with serving(tmp_path) as client:
+            (group,) = data(client.get(f"{BASE}/duplicates"))["groups"]
+            ids = {"pictures": [picture["id"] for picture in group["pictures"]]}
+            assert len(ids["pictures"]) == 3
+            assert data(client.post(f"{BASE}/duplicates/dismiss", json=ids)) == {"pairs": 1}
+            (group,) = data(client.get(f"{BASE}/duplicates"))["groups"]
+            assert group["kinds"] == [None, "same bytes"]  # what is the same needs no judging
+            data(client.post(f"{BASE}/duplicates/dismiss", json={**ids, "forget": True}))
+            assert len(data(client.get(f"{BASE}/duplicates"))["groups"][0]["pictures"]) == 3
+            assert fault(client.post(f"{BASE}/duplicates/dismiss", json={"pictures": [998, 999]}), 404)
+        with serving(tmp_path, read_only=True) as client:
+            for what in ("trash", "dismiss"):
+                assert fault(client.post(f"{BASE}/duplicates/{what}", json=ids), 403) == "read-only"

@@ -16,6 +16,8 @@ from fastapi import APIRouter, File, Query, UploadFile
 from likewise.assets import replacing
 from likewise.collection import belongings
 from likewise.collection.removal import Removed
+from likewise.downstream.duplicates.acting import undo as take_back
+from likewise.downstream.duplicates.journal import Journal
 from likewise.errors import BadPicture, LikewiseError
 from likewise.pictures import SUFFIXES
 from likewise.pictures.decode import opened
@@ -123,9 +125,9 @@ def remove(name: str, asked: schemas.Remove, services: Serving) -> dict[str, Any
     removed = served.collection.take_out(*asked.pictures)
     if not removed:
         raise not_found("picture of these ids")
-    _sweep(served, limits.undo_seconds)
+    sweep(served, limits.undo_seconds)
     undo = secrets.token_hex(16)
-    path = _room(served) / f"{undo}.json"
+    path = removals(served) / f"{undo}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         with replacing(path) as part:
@@ -140,11 +142,14 @@ def remove(name: str, asked: schemas.Remove, services: Serving) -> dict[str, Any
 def undo(name: str, asked: schemas.Undo, services: Serving) -> dict[str, Any]:
     """Take a removal back: the pictures are there again as they were."""
     served = services.library[name]
-    _sweep(served, services.settings.limits.undo_seconds)
-    path = _room(served) / f"{asked.undo}.json"
+    sweep(served, services.settings.limits.undo_seconds)
+    path = removals(served) / f"{asked.undo}.json"
     if not re.fullmatch(r"[0-9a-f]{32}", asked.undo) or not path.is_file():
         raise not_found("removal that could be undone")
     removed = [Removed.from_json(told) for told in json.loads(path.read_text("utf-8"))]
+    journal = Journal.beside(path)
+    if journal.read():  # their files were thrown away with them
+        take_back(journal)
     restored = served.collection.put_back(removed)
     path.unlink(missing_ok=True)
     return {"restored": restored}
@@ -202,12 +207,14 @@ def _suffix(content: bytes) -> str:
     return {"JPEG": ".jpg", "TIFF": ".tif", "JPEG2000": ".jp2", "HEIF": ".heic"}.get(kind, f".{kind.lower()}")
 
 
-def _room(served: Served) -> Path:
+def removals(served: Served) -> Path:
+    """Where what was removed is kept, for as long as it can be undone."""
     return served.room / "removed"
 
 
-def _sweep(served: Served, seconds: float) -> None:
+def sweep(served: Served, seconds: float) -> None:
     """Forget removals that are too old to be undone."""
-    for path in _room(served).glob("*.json"):
+    for path in removals(served).glob("*.json"):
         if time.time() - path.stat().st_mtime > seconds:
             path.unlink(missing_ok=True)
+            Journal.beside(path).path.unlink(missing_ok=True)

@@ -12,6 +12,7 @@ from likewise.collection.describing import DescriberFactory
 from likewise.web import (
     adding,
     collections,
+    duplicates,
     explaining,
     inspecting,
     overview,
@@ -39,6 +40,7 @@ ROUTERS = (
     adding.router,
     working.router,
     overview.router,
+    duplicates.router,
     inspecting.router,
     runs.router,
 )

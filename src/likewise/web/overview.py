@@ -1,4 +1,4 @@
-"""Routes that show a collection as a whole: as a map, its near-duplicates, its clusters."""
+"""Routes that show a collection as a whole: as a map, its clusters."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from fastapi import APIRouter, Query
 
 from likewise.collection.collection import Collection
 from likewise.downstream.clusters import find_clusters
-from likewise.downstream.duplicates import find_duplicates
 from likewise.downstream.layout import find_layout
 from likewise.web import schemas
 from likewise.web.library import Served
@@ -27,35 +26,11 @@ async def layout(
 ) -> dict[str, Any]:
     """Where the pictures lie on a map on which what is alike lies together."""
     served = services.library[name]
-    found = await _once(services, served, ("map", method), lambda one: find_layout(one, method=method))
+    found = await once(services, served, ("map", method), lambda one: find_layout(one, method=method))
     points = zip(found.ids.tolist(), found.positions.tolist(), strict=True)
     return {
         "points": [{"id": id, "x": x, "y": y} for id, (x, y) in points],
         "method": found.method,
-        "generation": served.generation,
-    }
-
-
-@router.get("/{name}/duplicates", response_model=schemas.Duplicates)
-async def duplicates(
-    name: str,
-    services: Serving,
-    threshold: Annotated[
-        float | None, Query(description="Similarity from which pictures are one; chosen if it is not given.")
-    ] = None,
-) -> dict[str, Any]:
-    """Groups of pictures that are nearly the same, the one to keep first."""
-    served = services.library[name]
-    key = ("duplicates", threshold)
-    found = await _once(services, served, key, lambda one: find_duplicates(one, threshold=threshold))
-    return {
-        "groups": [
-            {"pictures": _pictures(served, group.ids), "similarities": list(group.similarities)}
-            for group in found.groups
-        ],
-        "threshold": found.threshold,
-        "reason": found.reason,
-        "surplus": found.surplus,
         "generation": served.generation,
     }
 
@@ -72,12 +47,12 @@ async def clusters(
     """Groups of pictures that are alike, the largest first, the most central picture of each first."""
     served = services.library[name]
     key = ("clusters", method, count)
-    found = await _once(services, served, key, lambda one: find_clusters(one, method=method, k=count))
+    found = await once(services, served, key, lambda one: find_clusters(one, method=method, k=count))
     return {
         "clusters": [
             {
                 "size": len(cluster.ids),
-                "pictures": _pictures(served, cluster.ids[:SHOWN]),
+                "pictures": told_pictures(served, cluster.ids[:SHOWN]),
                 "ids": list(cluster.ids),
             }
             for cluster in found.clusters
@@ -87,7 +62,7 @@ async def clusters(
     }
 
 
-async def _once(services: Services, served: Served, what: Hashable, find: Callable[[Collection], Any]) -> Any:
+async def once(services: Services, served: Served, what: Hashable, find: Callable[[Collection], Any]) -> Any:
     """What is found in a collection, once for each of its generations."""
 
     def work() -> Any:
@@ -98,5 +73,6 @@ async def _once(services: Services, served: Served, what: Hashable, find: Callab
     return await services.overview_gate.run(work)
 
 
-def _pictures(served: Served, ids: tuple[int, ...]) -> list[dict[str, Any]]:
+def told_pictures(served: Served, ids: tuple[int, ...]) -> list[dict[str, Any]]:
+    """Pictures as clients see them."""
     return served.pictures(served.collection.entries(ids))

@@ -104,6 +104,20 @@ class Remove(Asked):
     pictures: Annotated[list[Id], Field(min_length=1, max_length=10_000)]
 
 
+class Throw(Asked):
+    """Copies whose files are thrown away, as they were found from a similarity on, or from the one chosen."""
+
+    pictures: Annotated[list[Id], Field(min_length=1, max_length=10_000)]
+    threshold: float | None = None
+
+
+class Dismiss(Asked):
+    """Pictures that are no duplicates of each other."""
+
+    pictures: Annotated[list[Id], Field(min_length=2, max_length=1000)]
+    forget: bool = False
+
+
 class Undo(Asked):
     """A removal to take back."""
 
@@ -346,16 +360,19 @@ class Map(Told):
 
 
 class Duplicate(Told):
-    """Pictures that are nearly the same: the one to keep first, then by their similarity to it."""
+    """Pictures that are one: the one to keep first, then by their similarity to it; what each is to it."""
 
     pictures: list[Picture]
     similarities: list[float]
+    kinds: list[str | None]
+    surplus: list[bool]
 
 
 class Duplicates(Told):
     """Near-duplicates; ``surplus`` pictures could go."""
 
     groups: list[Duplicate]
+    bursts: list[Duplicate]
     threshold: float
     reason: str
     surplus: int
@@ -504,6 +521,18 @@ class Removed(Told):
     removed: int
     undo: str
     until: float
+
+
+class Thrown(Removed):
+    """What was thrown away with its file; ``left`` are pictures whose files had to stay."""
+
+    left: list[int]
+
+
+class Dismissed(Told):
+    """How many pairs were added to what is no duplicate, or taken from it."""
+
+    pairs: int
 
 
 class Restored(Told):

@@ -1,12 +1,12 @@
 // Near-duplicates: groups of pictures that are almost the same.
 
 import { at, change } from "./address.js";
-import { get, inside } from "./api.js";
+import { get, inside, post } from "./api.js";
 import { button, h, put } from "./dom.js";
 import { score } from "./format.js";
-import { empty, problem, working } from "./notices.js";
+import { empty, fail, notice, problem, working } from "./notices.js";
 import { selection } from "./pictures.js";
-import { onChange } from "./remove.js";
+import { onChange, throwAway } from "./remove.js";
 import { session } from "./session.js";
 import { tile } from "./tile.js";
 import { T } from "./strings.js";
@@ -18,7 +18,15 @@ const LEAST = 0.5;
 
 export function section(body, address, held) {
   const list = h("div", {});
-  const chosen = selection(held);
+  const chosen = selection(held, (ids, clear) =>
+    button(T.duplicates.trash, {
+      name: "remove",
+      onclick: () =>
+        throwAway(held.name, ids, address.alike ? Number(address.alike) : null)
+          .then((done) => done && clear())
+          .catch(fail),
+    }),
+  );
   const shown = h("output", {}, address.alike ?? "");
   const slider = h("input", {
     type: "range",
@@ -47,36 +55,42 @@ export function section(body, address, held) {
     chosen.bar,
   );
 
-  const others = (pictures) =>
-    pictures.slice(1).forEach((picture) => {
+  const others = ({ pictures, surplus }) =>
+    pictures.filter((_, place) => surplus[place]).forEach((picture) => {
       const box = list.querySelector(`[data-pick="${picture.id}"]`);
       box.checked = true;
       chosen.pick(picture, true);
     });
 
-  const group = ({ pictures, similarities }, number) =>
+  const dismiss = ({ pictures }) =>
+    post(inside(held.name, "/duplicates/dismiss"), { pictures: pictures.map(({ id }) => id) })
+      .then(() => notice(T.duplicates.dismissed))
+      .then(draw)
+      .catch(fail);
+
+  const group = (one, number, title) =>
     h(
       "section",
       { class: "group" },
       h(
         "div",
         { class: "row" },
-        h("h2", {}, T.duplicates.group(number + 1)),
-        h("span", { class: "quiet" }, T.duplicates.alike(span(similarities))),
+        h("h2", {}, title(number + 1)),
+        h("span", { class: "quiet" }, T.duplicates.alike(span(one.similarities))),
         session.can_write &&
-          button(T.duplicates.selectCopies, {
-            name: "select",
-            kind: "link",
-            onclick: () => others(pictures),
-          }),
+          one.surplus.some(Boolean) &&
+          button(T.duplicates.selectCopies, { name: "select", kind: "link", onclick: () => others(one) }),
+        session.can_write &&
+          button(T.duplicates.dismiss, { name: "no", kind: "link", onclick: () => dismiss(one) }),
       ),
       h(
         "ol",
         { class: "grid short" },
-        pictures.map((picture) =>
+        one.pictures.map((picture, place) =>
           tile(held.name, picture, {
             href: at("search", { q: [`p${picture.id}`] }),
             label: T.browse.open(picture.name),
+            under: h("span", { class: "kind" }, one.kinds[place] ?? T.duplicates.kept),
             over: chosen.picks(picture),
           }),
         ),
@@ -87,16 +101,17 @@ export function section(body, address, held) {
     chosen.clear();
     put(list, working(T.duplicates.working));
     try {
-      const { groups, threshold } = await get(inside(held.name, "/duplicates"), { threshold: address.alike });
+      const { groups, bursts, threshold } = await get(inside(held.name, "/duplicates"), { threshold: address.alike });
       if (!address.alike) slider.value = threshold;
       shown.value = address.alike ?? score(threshold);
       const count = groups.reduce((sum, one) => sum + one.pictures.length, 0);
-      if (groups.length === 0) put(list, empty(T.duplicates.none, T.duplicates.noneHint));
+      if (groups.length + bursts.length === 0) put(list, empty(T.duplicates.none, T.duplicates.noneHint));
       else
         put(
           list,
           h("p", { class: "status", role: "status" }, T.duplicates.found(groups.length, count)),
-          groups.map(group),
+          groups.map((one, number) => group(one, number, T.duplicates.group)),
+          bursts.map((one, number) => group(one, number, T.duplicates.burst)),
         );
     } catch (error) {
       put(list, problem(error, draw));

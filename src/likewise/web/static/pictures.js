@@ -10,8 +10,8 @@ import { session } from "./session.js";
 import { tile } from "./tile.js";
 import { T } from "./strings.js";
 
-/** What is selected, with the bar that acts on it. `picks` makes the check box of a tile. */
-export function selection(held) {
+/** What is selected, with the bar that acts on it. `picks` makes the check box of a tile; `more` further buttons. */
+export function selection(held, more = () => null) {
   const chosen = new Map();
   const bar = h("div", { class: "bar", hidden: true, role: "region", "aria-label": T.browse.select });
   const most = () => session.limits.queries ?? 16;
@@ -37,6 +37,7 @@ export function selection(held) {
               .then((done) => done && clear())
               .catch(fail),
         }),
+      session.can_write && more(ids, clear),
       button(T.browse.selectNone, { name: "close", shown: false, onclick: clear }),
     );
   };

@@ -53,7 +53,22 @@ export async function undo(collection, token) {
 /** Ask once, remove, and offer to undo. True when it was done. */
 export async function removePictures(collection, pictures) {
   if (!(await confirm(T.remove.title(pictures.length), T.remove.text, T.remove.go))) return false;
-  const answer = await post(inside(collection, "/remove"), { pictures });
+  await told(collection, await post(inside(collection, "/remove"), { pictures }), T.remove.done);
+  return true;
+}
+
+/** Ask once, throw the files of copies away, and offer to undo. True when it was done. */
+export async function throwAway(collection, pictures, threshold) {
+  const { trashTitle, trashText, trash, thrown, left } = T.duplicates;
+  if (!(await confirm(trashTitle(pictures.length), trashText, trash))) return false;
+  const answer = await post(inside(collection, "/duplicates/trash"), { pictures, threshold });
+  await told(collection, answer, thrown);
+  if (answer.left.length) notice(left(answer.left.length));
+  return true;
+}
+
+/** Remember what was removed, say so, and offer to undo it. */
+async function told(collection, answer, done) {
   const made = {
     collection,
     undo: answer.undo,
@@ -62,10 +77,9 @@ export async function removePictures(collection, pictures) {
     at: Date.now() / 1000,
   };
   remember([made, ...remembered().filter((one) => one.until > made.at)].slice(0, 20));
-  notice(T.remove.done(answer.removed), {
+  notice(done(answer.removed), {
     label: T.remove.undo,
     action: () => undo(collection, answer.undo).catch(fail),
   });
   await changed();
-  return true;
 }

@@ -206,14 +206,24 @@ export const T = {
   },
 
   duplicates: {
-    intro: "Pictures that are almost the same: copies, other sizes, bursts.",
+    intro: "Pictures that are one picture: copies, other sizes, parts, edits. Bursts stand below.",
     threshold: "At least this alike",
     none: "No near-duplicates",
     noneHint: "No two pictures are that alike; move the slider to the left to see more.",
     found: (groups, count) => `${s(groups, "group")} with ${pictures(count)}`,
     group: (number) => `Group ${number}`,
     alike: (value) => `alike ${value}`,
-    selectCopies: "Select all but the first",
+    burst: (number) => `Burst ${number}`,
+    kept: "to keep",
+    selectCopies: "Select what could go",
+    dismiss: "Not duplicates",
+    dismissed: "Remembered: these are no duplicates",
+    trash: "To the trash",
+    trashTitle: (count) => `Throw ${pictures(count)} away?`,
+    trashText:
+      "The files go to the trash of the computer they lie on, if each has a sound copy that stays. It can be undone for a day.",
+    thrown: (count) => `${pictures(count)} thrown away`,
+    left: (count) => `${pictures(count)} left: no sound copy would stay, or the file has changed`,
     working: "Comparing all pictures with all others…",
   },
 

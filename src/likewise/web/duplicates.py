@@ -1,0 +1,130 @@
+"""Routes of near-duplicates: finding them, throwing copies away, and saying that they are none."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+from dataclasses import replace
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+
+from likewise.assets import replacing
+from likewise.downstream.duplicates import Duplicates, Group, find_duplicates
+from likewise.downstream.duplicates.acting import apply_plan, undo
+from likewise.downstream.duplicates.dismissed import Dismissed, dismiss
+from likewise.downstream.duplicates.journal import Journal
+from likewise.downstream.duplicates.plan import Plan
+from likewise.errors import LikewiseError
+from likewise.web import schemas
+from likewise.web.adding import removals, sweep
+from likewise.web.library import Served
+from likewise.web.overview import once, told_pictures
+from likewise.web.problems import not_found
+from likewise.web.services import Services, Serving
+from likewise.web.writing import WRITES
+
+router = APIRouter(prefix="/collections", tags=["duplicates"])
+
+
+@router.get("/{name}/duplicates", response_model=schemas.Duplicates)
+async def duplicates(
+    name: str,
+    services: Serving,
+    threshold: Annotated[
+        float | None, Query(description="Similarity from which pictures are one; chosen if it is not given.")
+    ] = None,
+) -> dict[str, Any]:
+    """Groups of pictures that are one picture, the one to keep first, and bursts."""
+    served = services.library[name]
+    found = await _found(services, served, threshold)
+    return {
+        "groups": [_group(served, group) for group in found.groups],
+        "bursts": [_group(served, group) for group in found.bursts],
+        "threshold": found.threshold,
+        "reason": found.reason,
+        "surplus": found.surplus,
+        "generation": served.generation,
+    }
+
+
+@router.post("/{name}/duplicates/trash", response_model=schemas.Thrown, dependencies=WRITES)
+async def throw_away(name: str, asked: schemas.Throw, services: Serving) -> dict[str, Any]:
+    """Throw the files of copies into the trash; the kept one of each group is read and compared before.
+
+    What is no copy in a group, or whose group would be left without a sound file, stays. It can be undone as
+    a removal can.
+    """
+    served = services.library[name]
+    found = await _found(services, served, asked.threshold)
+    return await services.gate.run(lambda: _thrown(services, served, found, set(asked.pictures)))
+
+
+@router.post("/{name}/duplicates/dismiss", response_model=schemas.Dismissed, dependencies=WRITES)
+def dismiss_pictures(name: str, asked: schemas.Dismiss, services: Serving) -> dict[str, Any]:
+    """Remember that pictures are no duplicates of each other, or take it back."""
+    served = services.library[name]
+    entries = served.collection.entries(asked.pictures)
+    if len(entries) < 2:
+        raise not_found("two pictures of these ids")
+    contents = [entry.sha256 for entry in entries]
+    return {"pairs": dismiss(served.collection.path, contents, forget=asked.forget)}
+
+
+async def _found(services: Services, served: Served, threshold: float | None) -> Duplicates:
+    """Duplicates, once for each generation and what was dismissed."""
+    known = Dismissed.of(served.collection.path) if served.exists else None
+    found: Duplicates = await once(
+        services,
+        served,
+        ("duplicates", threshold, known),
+        lambda one: find_duplicates(one, threshold=threshold),
+    )
+    return found
+
+
+def _group(served: Served, group: Group) -> dict[str, Any]:
+    """A group as clients see it; what was removed a moment ago is left out of it."""
+    pictures = {picture["id"]: picture for picture in told_pictures(served, group.ids)}
+    members = [member for member in group.members if member.file.id in pictures]
+    return {
+        "pictures": [pictures[member.file.id] for member in members],
+        "similarities": [member.similarity for member in members],
+        "kinds": [member.kind for member in members],
+        "surplus": [member.surplus for member in members],
+    }
+
+
+def _thrown(services: Services, served: Served, found: Duplicates, wanted: set[int]) -> dict[str, Any]:
+    """Forget the pictures, throw their files away, and bring back those whose files had to stay."""
+    ids = {str(m.file.path): m.file.id for group in found.groups for m in group.members}
+    rows = [
+        replace(row, action="go" if ids.get(row.file) in wanted else "keep") for row in Plan.of(found).rows
+    ]
+    token, limits = secrets.token_hex(16), services.settings.limits
+    path = removals(served) / f"{token}.json"
+    journal = Journal.beside(path)
+    removed = served.collection.take_out(*(ids[row.file] for row in rows if row.action == "go"))
+    if not removed:
+        raise not_found("copy of these ids")
+    sweep(served, limits.undo_seconds)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        outcomes = apply_plan(Plan(tuple(rows)), journal, "trash", dry=False)
+        left = {str(one.file) for one in outcomes if not one.done}
+        served.collection.put_back([one for one in removed if one.path in left])
+        gone = [one for one in removed if one.path not in left]
+        with replacing(path) as part:
+            part.write_text(json.dumps([one.as_json() for one in gone]), encoding="utf-8")
+    except LikewiseError:
+        if journal.read():
+            undo(journal)  # what could not be undone is not done
+        served.collection.put_back(removed)
+        raise
+    return {
+        "removed": len(gone),
+        "left": [one.id for one in removed if one.path in left],
+        "undo": token,
+        "until": time.time() + limits.undo_seconds,
+    }
