@@ -659,7 +659,7 @@ def test_pictures_that_are_gone_are_told(run: Run, here: Path, tmp_path: Path) -
     photos.mkdir()
     for name in ("one.png", "two.png"):
         (photos / name).write_bytes((here / "photos" / name).read_bytes())
-    assert "gone" not in run("index", photos, "--in", tmp_path / "c")[1]
+    assert "--prune" not in run("index", photos, "--in", tmp_path / "c")[1]
     (photos / "one.png").unlink()
     assert "\n1 gone; --prune forgets them\n" in run("index", photos, "--in", tmp_path / "c")[1]
     assert json.loads(run("index", photos, "--in", tmp_path / "c", "--json")[1])["gone"] == 1

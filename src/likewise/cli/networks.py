@@ -12,7 +12,7 @@ from likewise.cli.options import Json
 from likewise.cli.output import hand_down, printable, progress, show, table
 
 if TYPE_CHECKING:
-    from likewise.networks.card import Card, Weights
+    from likewise.networks.card import Card, Tap, Weights
     from likewise.networks.weights import WeightsFile
 
 app = App(
@@ -79,7 +79,7 @@ def show_network(name: Name, as_json: Json = False) -> None:
     """Show a network: its weights and its taps.
 
     A tap's stride is the distance of neighbouring cells in pixels, its field the side of what a cell sees;
-    0 stands for the whole picture.
+    0 stands for the whole picture, - for what is not known.
     """
     from likewise.networks import find
 
@@ -119,11 +119,16 @@ def _card_lines(card: Card) -> list[str]:
             *(f"  from {source.kind}: {source.location}" for source in weights.sources),
         ]
     rows = [
-        (tap.name, tap.channels, tap.stride, tap.field, f"{tap.offset:g}", " ".join(tap.aliases))
+        (tap.name, tap.channels, tap.stride, _field(card, tap), f"{tap.offset:g}", " ".join(tap.aliases))
         for tap in card.taps.values()
     ]
     head = ("tap", "channels", "stride", "field", "offset", "also called")
     return [*lines, "", *table(rows, head, right="channels stride field offset")]
+
+
+def _field(card: Card, tap: Tap) -> str:
+    """The side of what a cell sees; timm does not tell it."""
+    return "-" if card.name.startswith("timm/") and not tap.field else str(tap.field)
 
 
 @app.command("fetch")

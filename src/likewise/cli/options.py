@@ -142,8 +142,8 @@ ScoringText = Annotated[
     typer.Option(
         "--scoring",
         metavar="KEY=VALUE,...",
-        help="For visual words: score otherwise than the recipe, such as hamming=false,burstiness=both,"
-        "normalisation=l2,threshold=40,fusion=rank.",
+        help="For visual words: score otherwise than the recipe, such as threshold=32,fusion=rank. "
+        "Keys are threshold, burstiness, hamming, normalisation and fusion.",
         show_default=False,
     ),
 ]

@@ -12,7 +12,7 @@ from likewise.networks.cnn_m import CNN_M_128
 from likewise.networks.efficientnet_lite import EFFICIENTNET_LITE0
 from likewise.networks.vgg import VGG16, VGG19
 from likewise.networks.xfeat import XFEAT
-from likewise.registry import lookup
+from likewise.registry import lookup, nearest
 
 NETWORKS: dict[str, Card] = {
     card.name: card for card in (EFFICIENTNET_LITE0, VGG16, VGG19, ALEXNET, CNN_M_128, CIFAR10, XFEAT)
@@ -36,7 +36,7 @@ def find(name: str) -> Card:
     try:
         return lookup("network", name, NETWORKS)
     except UnknownName as error:
-        if not _timm_has(name):
+        if not nearest(name, NETWORKS).startswith("known") or not _timm_has(name):
             raise
         raise UnknownName(f"no network is called {name!r}; did you mean 'timm/{name}'?") from error
 
