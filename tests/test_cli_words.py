@@ -116,7 +116,7 @@ REFUSED = {
     "index photos --into n.likewise --words none.words": "none.words cannot be read",
     "index photos --into n.likewise --recipe mof-lite0 --whiten w": "'mof-lite0' makes words",
     "words learn others --recipe default -o x.words": "makes a vector, not words: take one of",
-    "words learn others --recipe small.toml --words 5000 -o x.words": "features are too few for 5000 words",
+    "words learn others --recipe small.toml --size 5000 -o x.words": "features are too few for 5000 words",
     "words show small.toml": "holds no vocabulary",
 }
 

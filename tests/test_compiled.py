@@ -34,6 +34,7 @@ def kept(cache: Path) -> dict[str, int]:
     return {path.name: path.stat().st_mtime_ns for path in cache.rglob("*.nb[ci]")}
 
 
+@pytest.mark.slow
 def test_what_was_compiled_is_kept_and_taken_again_unless_damaged(tmp_path: Path) -> None:
     start(tmp_path)
     before = kept(tmp_path / "compiled")
@@ -50,6 +51,7 @@ def test_a_cache_that_cannot_be_used_is_done_without(tmp_path: Path) -> None:
     start(tmp_path)
 
 
+@pytest.mark.slow
 def test_codes_are_not_read_beyond_their_padding() -> None:
     """A list of one posting at the end: eight are compared, and seven of them are not there."""
     rows, codes = np.zeros(1, np.uint32), np.zeros(10, np.uint64)

@@ -53,6 +53,7 @@ def indexing(collection: Path, photos: Path) -> Iterator[subprocess.Popen[str]]:
         process.kill()
 
 
+@pytest.mark.slow
 def test_kills_lose_nothing(tmp_path: Path) -> None:
     assert kill_again_and_again(tmp_path, 4, random.Random(1)) >= 0
 

@@ -255,3 +255,21 @@ def test_the_limit_can_be_raised_and_does_not_refuse_the_sheets_own_sizes(
         result_sheet(query, None, [], tmp_path / "sheet.png")
     result_sheet(query, None, [], tmp_path / "sheet.png", max_pixels=60_000)
     assert (tmp_path / "sheet.png").exists()
+
+
+def test_an_upright_picture_takes_as_much_room_as_one_that_lies(tmp_path: Path) -> None:
+    for size in ((300, 200), (200, 300), (250, 250)):
+        shot = picture(tmp_path / "shot.png", (0, 0, 255), size)
+        result_sheet(picture(tmp_path / "q.png"), None, [Hit(1, shot, 0.5, 1)], tmp_path / "sheet.png")
+        assert len(places(drawn(tmp_path / "sheet.png"), (0, 0, 255))) == pytest.approx(180 * 120, rel=0.02)
+
+
+@given(st.lists(st.tuples(st.integers(1, 400), st.integers(1, 300)), max_size=20), st.integers(1, 900))
+def test_tiles_in_rows_keep_their_order_and_do_not_overlap(sizes: list[tuple[int, int]], width: int) -> None:
+    corners, (across, down) = drawing.in_rows(sizes, width)
+    assert across <= max([width, *(wide for wide, _ in sizes)])
+    right = below = 0
+    for (x, y), (wide, high) in zip(corners, sizes, strict=True):
+        assert (x >= right and x) or y >= below  # beside the one before, or below all of them
+        right, below = x + wide, max(below, y + high)
+    assert down == below

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import unicodedata
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -19,6 +20,7 @@ from likewise.types import Box, Hit
 
 _COLUMNS = 5
 _TILE = (188, 160)
+_AREA, _LONGEST, _NARROWEST = 180 * 120, 180, 90
 _QUERY = (360, 400)
 _MARGIN, _GAP, _HEADING = 28, 16, 40
 _CAPTION = 54  # two lines of text under a tile, and the space to the next row
@@ -89,20 +91,49 @@ def result_sheet(
     check_sheet(out, query, *(hit.path for hit in hits))
     # the query and the hits were accepted before; a limit below the sheet's own sizes must not refuse them
     limit = max_pixels and max(max_pixels, max(_QUERY) ** 2)
-    columns, rows = min(_COLUMNS, max(2, len(hits))), -(-len(hits) // _COLUMNS)
+    tiles = [_tile(hit, None if correct is None else hit.path in correct, limit, read) for hit in hits]
     left, top = 2 * _MARGIN + _QUERY[0], _MARGIN + _HEADING
-    width = left + columns * (_TILE[0] + _GAP) - _GAP + _MARGIN
+    corners, (across, down) = in_rows([tile.size for tile in tiles], _COLUMNS * (_TILE[0] + _GAP) - _GAP)
+    width = left + max(across, 2 * (_TILE[0] + _GAP) - _GAP) + _MARGIN
     shown = _query(query, box, limit)
-    height = top + max(shown.height, rows * (_TILE[1] + _CAPTION)) + _MARGIN
+    height = top + max(shown.height, down) + _MARGIN
     sheet = Image.new("RGB", (width, height), _PAPER)
     _write(sheet, (_MARGIN, _MARGIN), "Query", 20, _QUERY[0])
     sheet.paste(shown, (_MARGIN, top))
     _write(sheet, (left, _MARGIN), _heading(hits, correct), 20, width - left - _MARGIN)
-    for place, hit in enumerate(hits):
-        row, column = divmod(place, columns)
-        corner = (left + column * (_TILE[0] + _GAP), top + row * (_TILE[1] + _CAPTION))
-        sheet.paste(_tile(hit, None if correct is None else hit.path in correct, limit, read), corner)
+    for tile, (x, y) in zip(tiles, corners, strict=True):
+        sheet.paste(tile, (left + x, top + y))
     _save(sheet, Path(out))
+
+
+def even(width: int, height: int) -> tuple[int, int]:
+    """The size at which a picture of any shape takes the same room: 180 x 120, 120 x 180 or 147 x 147.
+
+    Only very long ones are smaller, so that none is wider or higher than `_LONGEST`.
+    """
+    share = math.sqrt(_AREA / (width * height))
+    share = min(share, _LONGEST / max(width, height))
+    return max(1, round(width * share)), max(1, round(height * share))
+
+
+def in_rows(sizes: Sequence[tuple[int, int]], width: int) -> tuple[list[tuple[int, int]], tuple[int, int]]:
+    """Corners of tiles set in rows as text is, each row as high as its highest tile, and the size of it all.
+
+    Parameters
+    ----------
+    sizes
+        Width and height of each tile.
+    width
+        Of a row in pixels; a tile that is wider has a row of its own.
+    """
+    corners: list[tuple[int, int]] = []
+    x = y = across = down = 0
+    for wide, high in sizes:
+        if x and x + wide > width:
+            x, y = 0, down
+        corners.append((x, y))
+        x, across, down = x + wide + _GAP, max(across, x + wide), max(down, y + high)
+    return corners, (across, down)
 
 
 def check_sheet(out: str | os.PathLike[str], *pictures: Source) -> None:
@@ -174,24 +205,40 @@ def _outline(
 
 def _tile(hit: Hit, right: bool | None, limit: int | None, read: Reader) -> Image.Image:
     """One hit with its caption."""
-    tile = Image.new("RGB", (_TILE[0], _TILE[1] + _CAPTION), _PAPER)
-    draw = ImageDraw.Draw(tile)
-    draw.rectangle((0, 0, _TILE[0] - 1, _TILE[1] - 1), fill=_PANEL)
-    inner = (_TILE[0] - 8, _TILE[1] - 8)
-    try:
-        picture = _thumbnail(read(hit.path), inner, limit, hit.box)
-        tile.paste(picture, ((_TILE[0] - picture.width) // 2, (_TILE[1] - picture.height) // 2))
-    except BadPicture as error:
-        _write(tile, (12, _TILE[1] // 2 - 20), "cannot be shown:", 13, _TILE[0] - 24, _FAINT)
-        _write(tile, (12, _TILE[1] // 2), error.reason, 15, _TILE[0] - 24, _FAINT)
+    panel = _panel(hit, limit, read)
+    wide, high = panel.size
+    tile = Image.new("RGB", (wide, high + _CAPTION), _PAPER)
+    tile.paste(panel)
     if right is not None:
         colour = _GREEN if right else _ORANGE
-        draw.rectangle((0, 0, _TILE[0] - 1, _TILE[1] - 1), outline=colour, width=4)
+        ImageDraw.Draw(tile).rectangle((0, 0, wide - 1, high - 1), outline=colour, width=4)
     score = f"{hit.score:.2g}" if 1e-9 < abs(hit.score) < 0.01 else f"{hit.score:.3f}"
-    _write(tile, (0, _TILE[1] + 5), str(hit.rank), 16, 100)
-    _write(tile, (_TILE[0] - int(_font(15).getlength(score)) - 1, _TILE[1] + 5), score, 15, 80, _FAINT)
-    _write(tile, (0, _TILE[1] + 27), _name(hit.path), 13, _TILE[0])
+    _write(tile, (0, high + 5), str(hit.rank), 16, wide // 2)
+    _write(tile, (wide - int(_font(15).getlength(score)) - 1, high + 5), score, 15, 80, _FAINT)
+    _write(tile, (0, high + 27), _name(hit.path), 13, wide)
     return tile
+
+
+def _panel(hit: Hit, limit: int | None, read: Reader) -> Image.Image:
+    """The picture of a hit on a panel as wide as itself, or why it cannot be shown."""
+    try:
+        loaded = load(read(hit.path), [Resize("longest", _LONGEST, enlarge=True)], max_pixels=limit)
+    except BadPicture as error:
+        panel = Image.new("RGB", _TILE, _PANEL)
+        _write(panel, (12, _TILE[1] // 2 - 20), "cannot be shown:", 13, _TILE[0] - 24, _FAINT)
+        _write(panel, (12, _TILE[1] // 2), error.reason, 15, _TILE[0] - 24, _FAINT)
+        return panel
+    picture = Image.fromarray(loaded.pixels[0]).resize(
+        even(loaded.width, loaded.height), Image.Resampling.LANCZOS
+    )
+    if hit.box:
+        with suppress(BadBox):  # the file has changed since, and has become smaller
+            region = hit.box.clip(loaded.width, loaded.height)
+            _outline(picture, region, picture.width / loaded.width, picture.height / loaded.height, 2)
+    size = (max(picture.width + 8, _NARROWEST), max(picture.height + 8, _TILE[1]))
+    panel = Image.new("RGB", size, _PANEL)
+    panel.paste(picture, ((size[0] - picture.width) // 2, (size[1] - picture.height) // 2))
+    return panel
 
 
 def _thumbnail(

@@ -100,12 +100,13 @@ def tiles(view: View, *, scale: Scale, top: float, captions: bool = True) -> Ima
     maps = view.maps
     if maps is None:
         raise ValueError(f"{view.tap.name} is a vector and has no maps")
-    zoom = max(1, tile_side(len(maps)) // max(maps.shape[1:]))
+    high_share = max(1.0, maps.shape[1] / maps.shape[2])  # of upright maps: as large as others, not as high
+    zoom = max(1, int(tile_side(len(maps)) * math.sqrt(high_share) / max(maps.shape[1:])))
     wide, high = maps.shape[2] * zoom, maps.shape[1] * zoom
     named = captions and len(maps) <= _CAPTIONED
     left = 0 if named or not captions else _ROW
     columns = min(len(maps), max(1, _WIDTH // (wide + _GAP)))
-    if len(maps) <= _CAPTIONED:
+    if len(maps) <= _CAPTIONED or high_share > 1:
         columns = min(columns, max(8, math.ceil(math.sqrt(len(maps)))))
     step = high + _GAP + (16 if named else 0)
     rows = -(-len(maps) // columns)
