@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from likewise.ranking.evidence import (
     candidates,
     expected_false,
+    false_fits,
     of_similarities,
     of_votes,
     together,
-    told,
     verdict,
 )
 
@@ -70,13 +70,12 @@ def test_a_higher_score_is_never_more_likely_false(scores: list[float]) -> None:
     assert (found >= 0).all() and (found <= len(scores)).all()
 
 
+def test_false_fits_fall_off_with_the_score() -> None:
+    assert false_fits(0.0, 50) == 50
+    assert false_fits(80.0, 1000) == pytest.approx(1000 * math.exp(-10))
+
+
 def test_verdicts() -> None:
     assert verdict(0.001, 40.0) == "same"
-    assert verdict(0.001, None) == verdict(0.001, 3.0) == verdict(0.5, 40.0) == "alike"
+    assert verdict(0.001, None) == verdict(0.001, 3.0) == verdict(0.2, 40.0) == "alike"
     assert verdict(2.0, 40.0) == "nothing"
-
-
-def test_the_line_below_a_search() -> None:
-    assert told(["same", "alike", "alike", "nothing"]) == "1 same, 2 alike, then nothing"
-    assert told(["alike"]) == "1 alike"
-    assert told(["nothing"]) == told([]) == "nothing found"

@@ -12,12 +12,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from likewise.collection import Collection, Query
 from likewise.collection.removal import Removed
 from likewise.descriptors import patches
 from likewise.errors import ManifestMismatch, UsageError
-from likewise.ranking.layers import LayerScores, fused
+from likewise.ranking.evidence import of_similarities, of_votes
 from likewise.recipes.recipe import Recipe
 from tests.fake_words import RECIPE as PATCHES
 from tests.fake_words import FakePatches, make_pictures, picture, vocabulary
@@ -110,9 +111,7 @@ def test_scores_are_fused_and_hits_say_what_each_layer_gave(collection: Collecti
     assert hits[0].path.name == "0003.png"
     assert (len(hits), hits.left_out) == (8, 0)
     told = {name: np.array([(hit.scores or {})[name] for hit in hits]) for name in ("fake", "fake-words")}
-    total = fused(
-        [LayerScores("fake", False, told["fake"]), LayerScores("fake-words", True, told["fake-words"])]
-    )
+    total = of_similarities(told["fake"]) + of_votes(1000 * told["fake-words"])
     assert [hit.score for hit in hits] == pytest.approx(total.tolist())
     assert [hit.score for hit in hits] == sorted(total.tolist(), reverse=True)
     for layer in both.layers:
@@ -230,8 +229,45 @@ def test_taken_out_and_put_back_in_every_layer(collection: Collection) -> None:
     assert collection.verify().faults == []
 
 
-def test_a_layer_knows_nothing_of_some_pictures() -> None:
-    vector = LayerScores("v", False, np.array([0.5, np.nan, 0.25]))
-    local = LayerScores("w", True, np.array([np.nan, 1.0, 0.0]))
-    assert fused([vector]).tolist() == [0.5, 0.25, 0.25]
-    assert fused([vector, local]).tolist() == pytest.approx([0.5, 0.25 + 0.06 * np.log1p(1000), 0.25])
+@pytest.fixture(scope="module")
+def keypoints(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Collection]:
+    """Six textured pictures, by the keypoints of the shipped recipe."""
+    folder = tmp_path_factory.mktemp("keypoints")
+    for seed in range(6):
+        textured(seed).save(folder / f"{seed}.png")
+    with Collection.open(folder / "c.likewise", recipe="sift") as collection:
+        collection.add(folder)
+        yield collection
+
+
+def textured(seed: int) -> Image.Image:
+    """Blots of many sizes, as keypoints like them."""
+    random = np.random.default_rng(seed)
+    small = Image.fromarray(random.integers(0, 256, (24, 32, 3), np.uint8))
+    fine = Image.fromarray(random.integers(0, 256, (96, 128, 3), np.uint8)).resize((320, 240))
+    return Image.blend(small.resize((320, 240), Image.Resampling.BICUBIC), fine, 0.3)
+
+
+def test_a_verified_hit_says_where_the_query_lies_and_what_that_means(keypoints: Collection) -> None:
+    part = textured(2).crop((60, 40, 260, 200)).rotate(90, expand=True)
+    first, second = keypoints.search(part, k=6)[:2]
+    assert first.path.name == "2.png"
+    assert first.verdict == "same" and second.verdict != "same"
+    assert first.inliers is not None and first.inliers > 20
+    assert first.expected_false is not None and first.expected_false < 0.01
+    # the part's upper left corner is the upper right one of what it was cut from
+    outline = np.array(first.outline)
+    assert np.abs(outline - [(260, 40), (260, 200), (60, 200), (60, 40)]).max() < 20
+
+
+def test_a_query_that_is_not_there_finds_nothing(keypoints: Collection) -> None:
+    hits = keypoints.search(textured(77), k=6)
+    assert "same" not in {hit.verdict for hit in hits}
+    assert all(hit.outline is None for hit in hits)
+
+
+def test_two_pictures_compare_as_they_are_found(keypoints: Collection) -> None:
+    part = textured(2).crop((60, 40, 260, 200))
+    compared = keypoints.compare(part, textured(2))
+    assert compared.rank <= 2
+    assert compared.similarity > keypoints.compare(part, textured(3)).similarity + 3

@@ -63,6 +63,13 @@ def test_near_finds_what_comparing_all_finds(halves: int) -> None:
     assert slow
 
 
+def test_a_picture_without_features_has_no_neighbours() -> None:
+    words, codes = np.empty((0, 4), np.int64), np.empty((0, 4, 1), np.uint64)
+    found = near(words, codes, lambda word: (np.empty(0, np.int64), np.empty((1, 0), np.uint64)), 20)
+    assert len(found) == 0
+    assert votes(found, np.empty(0, np.int64), 3, 64).tolist() == [0, 0, 0]
+
+
 @settings(deadline=None, max_examples=50)
 @given(
     st.lists(st.tuples(st.integers(0, 3), st.integers(0, 4), st.integers(0, 51)), max_size=40), st.randoms()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -132,7 +132,9 @@ class Hits(list[Hit]):
         How many pictures could not be asked, because what the collection keeps of them is damaged.
     """
 
-    left_out: int = 0
+    def __init__(self, hits: Iterable[Hit] = (), left_out: int = 0) -> None:
+        super().__init__(hits)
+        self.left_out = left_out
 
 
 @dataclass(frozen=True)

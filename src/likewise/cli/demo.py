@@ -79,6 +79,6 @@ def _lines(done: DemoReport) -> list[str]:
     if done.score is not None:
         score = done.score
         lines.append(
-            f"score       mAP {score['map']:.3f} over {score['queries']} queries; {score['protocol']}"
+            f"vector      mAP {score['map']:.3f} over {score['queries']} queries; {score['protocol']}"
         )
     return lines

@@ -103,11 +103,28 @@ def shown(score: float) -> str:
 def hit_table(hits: Iterable[Hit]) -> Iterator[str]:
     """What was found, best first; with the boxes, as --box takes them, where they were looked for."""
     hits = list(hits)
-    rows = [(hit.rank, shown(hit.score), hit.path) for hit in hits]
-    if not any(hit.box for hit in hits):
-        return table(rows, ("rank", "score", "picture"), right="rank score")
-    boxed = [(*row[:2], _corners(hit.box), row[2]) for row, hit in zip(rows, hits, strict=True)]
-    return table(boxed, ("rank", "score", "box", "picture"), right="rank score")
+    columns: dict[str, list[object]] = {
+        "rank": [hit.rank for hit in hits],
+        "score": [shown(hit.score) for hit in hits],
+        "verdict": [hit.verdict or "" for hit in hits],
+        "box": [_corners(hit.box) for hit in hits],
+        "picture": [hit.path for hit in hits],
+    }
+    told = {"verdict": any(hit.verdict for hit in hits), "box": any(hit.box for hit in hits)}
+    head = [name for name in columns if told.get(name, True)]
+    rows = list(zip(*(columns[name] for name in head), strict=True))
+    return table(rows, head, right="rank score")
+
+
+def found(hits: Iterable[Hit]) -> list[str]:
+    """The line below them: ``1 same, 7 alike, then nothing``; none where nothing was said of any."""
+    verdicts = [hit.verdict for hit in hits]
+    if not any(verdicts):
+        return []
+    said = [f"{verdicts.count(name)} {name}" for name in ("same", "alike") if name in verdicts]
+    if not said:
+        return ["nothing found: these are only the nearest"]
+    return [", ".join(said) + (", then nothing" if "nothing" in verdicts else "")]
 
 
 def left_out(hits: Hits) -> None:

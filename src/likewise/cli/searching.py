@@ -25,7 +25,7 @@ from likewise.cli.options import (
     find_collection,
     scoring_options,
 )
-from likewise.cli.output import hit_table, left_out, show, wrote
+from likewise.cli.output import found, hit_table, left_out, show, wrote
 from likewise.errors import UsageError
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ def search(
 
             result_sheet(query, region, hits, sheet, k=k, max_pixels=max_pixels, read=opened.read)
     left_out(hits)
-    show(hits, [*hit_table(hits), *wrote(sheet=sheet)], as_json=as_json)
+    show(hits, [*hit_table(hits), *found(hits), *wrote(sheet=sheet)], as_json=as_json)
 
 
 def _named(pictures: list[str] | None) -> list[Path | int]:

@@ -24,6 +24,7 @@ from likewise.descriptors.manifest import Manifest
 from likewise.errors import BadPicture, CollectionDamaged, UsageError
 from likewise.inspection.explain import Explanation
 from likewise.pictures import Loaded, Source
+from likewise.ranking.evidence import Scores
 from likewise.ranking.stages import Stage
 from likewise.reading import as_indexed
 from likewise.recipes.recipe import LayerRecipe
@@ -143,8 +144,8 @@ class LayerIndex(Protocol):
         """Of the layer."""
 
     @property
-    def local(self) -> bool:
-        """Whether its scores are made of matches between places of two pictures."""
+    def verifies(self) -> bool:
+        """Whether it can tell where a query lies in a picture, and does so for the first hits."""
 
     @property
     def ids(self) -> IntArray:
@@ -168,6 +169,12 @@ class LayerIndex(Protocol):
 
     def search(self, question: Any, k: int, stages: Sequence[Stage]) -> Answer:
         """The ``k`` best after all stages."""
+
+    def evidence(self, scores: NDArray[Any]) -> Scores:
+        """What its scores of all pictures say beside other layers; see `likewise.ranking.evidence`."""
+
+    def fit(self, question: Any, picture: QueryPicture) -> Fit | None:
+        """Where the query lies in a picture; None where that cannot be told."""
 
     def against(self, question: Any, picture: QueryPicture) -> float:
         """The score of one picture, which the collection need not hold."""

@@ -7,9 +7,10 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from likewise.collection.comparing import SHARES
 from likewise.collection.layer import Answer, LayerIndex, PatchMatches, Sources
@@ -17,9 +18,19 @@ from likewise.collection.query import Query, QueryPicture
 from likewise.collection.reports import Comparison
 from likewise.errors import UsageError
 from likewise.inspection.explain import Explanation
-from likewise.ranking.layers import LayerScores, fused
+from likewise.ranking.evidence import (
+    LEAST_FIT,
+    Scores,
+    candidates,
+    expected_false,
+    false_fits,
+    of_fit,
+    together,
+    verdict,
+)
 from likewise.ranking.stages import Stage
 from likewise.types import Hit, Hits, IntArray
+from likewise.words.geometry import Fit
 
 T = TypeVar("T")
 
@@ -45,17 +56,66 @@ class Searcher:
         work = asked.stages(stages)
         questions = [index.ask(query) for index in asked.indexes]
         asked = asked if under is None else asked.under(under)
-        if len(asked.indexes) == 1:
-            return asked._hits(asked.indexes[0].search(questions[0], k, work[0]), [])
-        answers = [
-            index.search(question, max(1, len(index.ids)), steps)
-            for index, question, steps in zip(asked.indexes, questions, work, strict=True)
-        ]
-        scores = asked._aligned(answers)
-        total = fused(scores)
+        if len(asked.indexes) == 1 and not asked.indexes[0].verifies:
+            return asked._hits(asked.indexes[0].search(questions[0], k, work[0]))
+        return asked._weighed(questions, work, k)
+
+    def _weighed(self, questions: Sequence[Any], work: Sequence[Sequence[Stage]], k: int) -> Hits:
+        """Hits by the evidence of all layers together, the first of them verified."""
+        answers = self._answers(questions, work)
+        parts = self._evidence(answers)
+        total = together(parts)
+        fits = self._fits(questions, candidates(total, parts))
+        for place, fit in fits.items():
+            total[place] += of_fit(fit.score)
+        false = expected_false(total)
+        for place, fit in fits.items():
+            false[place] = min(false[place], false_fits(fit.score, len(total)))
         best = np.argsort(-total, kind="stable")[:k]
         boxes = {picture: box for answer in reversed(answers) for picture, box in answer.boxes.items()}
-        return asked._hits(Answer(asked.ids[best], total[best], boxes), scores)
+        known = [self._aligned(answer.ids, answer.scores) for answer in answers]
+        hits = self._hits(Answer(self.ids[best], total[best], boxes))
+        rows = np.searchsorted(self.ids, [hit.id for hit in hits]).tolist()
+        names = [index.name for index in self.indexes]
+        told = [
+            replace(
+                hit,
+                scores={name: float(scores[row]) for name, scores in zip(names, known, strict=True)},
+                expected_false=float(false[row]),
+                **_found(false[row], fits.get(row)),
+            )
+            for hit, row in zip(hits, rows, strict=True)
+        ]
+        return Hits(told, hits.left_out)
+
+    def _answers(self, questions: Sequence[Any], work: Sequence[Sequence[Stage]]) -> list[Answer]:
+        """What each layer gives all pictures."""
+        return [
+            index.search(question, max(1, len(index.ids)), steps)
+            for index, question, steps in zip(self.indexes, questions, work, strict=True)
+        ]
+
+    def _evidence(self, answers: Sequence[Answer]) -> list[Scores]:
+        """What that says of the pictures in the order of `ids`; NaN where a layer knows nothing."""
+        return [
+            self._aligned(answer.ids, index.evidence(answer.scores))
+            for index, answer in zip(self.indexes, answers, strict=True)
+        ]
+
+    def _aligned(self, ids: IntArray, values: NDArray[Any]) -> Scores:
+        aligned = np.full(len(self.ids), np.nan)
+        aligned[np.searchsorted(self.ids, ids)] = values
+        return aligned
+
+    def _fits(self, questions: Sequence[Any], places: IntArray) -> dict[int, Fit]:
+        """Where the query lies in pictures, by their places in `ids`; of several fits the best."""
+        fits: dict[int, Fit] = {}
+        for index, question in zip(self.indexes, questions, strict=True):
+            for place in places.tolist() if index.verifies else ():
+                fit = index.fit(question, int(self.ids[place]))
+                if fit is not None and fit.score >= LEAST_FIT:
+                    fits[place] = max(fit, fits.get(place, fit), key=lambda one: one.score)
+        return fits
 
     def compare(self, query: Query, picture: QueryPicture) -> Comparison:
         """Score two pictures; see `likewise.collection.collection.Collection.compare`.
@@ -64,22 +124,21 @@ class Searcher:
         this very query, as they are for visual words.
         """
         asked = self._for(query)
-        if len(asked.indexes) == 1:
+        if len(asked.indexes) == 1 and not asked.indexes[0].verifies:
             return asked.indexes[0].compare(query, picture)
         questions = [index.ask(query) for index in asked.indexes]
-        answers = [
-            index.search(question, max(1, len(index.ids)), ())
-            for index, question in zip(asked.indexes, questions, strict=True)
-        ]
-        pair = [
-            index.against(question, picture) for index, question in zip(asked.indexes, questions, strict=True)
-        ]
-        total = fused(
+        total = together(
             [
-                replace(one, scores=np.append(one.scores, score))
-                for one, score in zip(asked._aligned(answers), pair, strict=True)
+                asked._with(index, answer, index.against(question, picture))
+                for index, question, answer in zip(
+                    asked.indexes, questions, asked._answers(questions, [()] * len(questions)), strict=True
+                )
             ]
         )
+        fits = [
+            index.fit(question, picture) for index, question in zip(asked.indexes, questions, strict=True)
+        ]
+        total[-1] += of_fit(max((fit.score for fit in fits if fit and fit.score >= LEAST_FIT), default=0.0))
         similarity = float(total[-1])
         own = [row for one in (query.picture, picture) if (row := self.sources.own(one)) is not None]
         others = total[:-1][~np.isin(asked.ids, own)]
@@ -159,34 +218,33 @@ class Searcher:
         able = tuple(index for index in self.indexes if index.takes(query))
         return replace(self, indexes=able or self.indexes[:1])
 
-    def _aligned(self, answers: Sequence[Answer]) -> list[LayerScores]:
-        """What the layers gave, in the order of `ids`; NaN where a layer knows nothing of a picture."""
-        ids = self.ids
-        aligned = []
-        for index, answer in zip(self.indexes, answers, strict=True):
-            scores = np.full(len(ids), np.nan)
-            scores[np.searchsorted(ids, answer.ids)] = answer.scores
-            aligned.append(LayerScores(index.name, index.local, scores))
-        return aligned
+    def _with(self, index: LayerIndex, answer: Answer, score: float) -> Scores:
+        """The evidence for the pictures of `ids`, and for one more behind them, of the score given."""
+        found = index.evidence(np.append(answer.scores, score))
+        return np.append(self._aligned(answer.ids, found[:-1]), found[-1])
 
-    def _hits(self, answer: Answer, scores: Sequence[LayerScores]) -> Hits:
-        ids, ranked = answer.ids.tolist(), answer.scores.tolist()
+    def _hits(self, answer: Answer) -> Hits:
+        ids = answer.ids.tolist()
         paths = self.sources.catalogue.where(ids)
-        rows = np.searchsorted(self.ids, answer.ids).tolist() if scores else ids
-        hits = Hits(
-            Hit(
-                picture,
-                Path(paths[picture]),
-                score,
-                rank,
-                answer.boxes.get(picture),
-                scores={one.name: float(one.scores[row]) for one in scores} if scores else None,
-            )
-            for rank, (picture, score, row) in enumerate(zip(ids, ranked, rows, strict=True), 1)
+        hits = [
+            Hit(picture, Path(paths[picture]), score, rank, answer.boxes.get(picture))
+            for rank, (picture, score) in enumerate(zip(ids, answer.scores.tolist(), strict=True), 1)
             if picture in paths  # unless it was removed a moment ago
-        )
-        hits.left_out = max(index.left_out for index in self.indexes)
-        return hits
+        ]
+        return Hits(hits, max(index.left_out for index in self.indexes))
+
+
+def _found(false: float, fit: Fit | None) -> dict[str, Any]:
+    """What of a hit follows from whether it was found by a fit."""
+    if fit is None:
+        return {"verdict": verdict(false, None)}
+    outline = tuple((float(x), float(y)) for x, y in fit.outline)
+    return {
+        "verdict": verdict(false, fit.score),
+        "box": fit.box,
+        "inliers": fit.count,
+        "outline": outline,
+    }
 
 
 def staged(then: Sequence[Stage | str]) -> list[Stage]:

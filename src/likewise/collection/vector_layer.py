@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from likewise.collection.catalogue import Catalogue
 from likewise.collection.codes import Code
@@ -23,6 +24,7 @@ from likewise.descriptors.recipe import VectorRecipe
 from likewise.errors import BadPicture, UsageError
 from likewise.inspection.explain import Explanation, check, explain
 from likewise.pictures import Loaded
+from likewise.ranking.evidence import Scores, of_similarities
 from likewise.ranking.exact import Metric
 from likewise.ranking.feedback import combined, refined
 from likewise.ranking.localise import Localiser
@@ -148,7 +150,7 @@ class VectorIndex:
     snapshot: Snapshot
     sources: Sources
 
-    local = False
+    verifies = False
 
     @property
     def ids(self) -> IntArray:
@@ -210,6 +212,13 @@ class VectorIndex:
         found = rank(self.snapshot.gallery, queries, k, stages, localiser=localiser)
         boxes: Mapping[int, Box] = found.boxes[0] if found.boxes else {}
         return Answer(found.ranking.ids[0], found.ranking.scores[0], dict(boxes))
+
+    def evidence(self, scores: NDArray[Any]) -> Scores:
+        """How unusual they are for this query."""
+        return of_similarities(scores)
+
+    def fit(self, question: FloatArray, picture: QueryPicture) -> None:
+        """It cannot tell."""
 
     def against(self, question: FloatArray, picture: QueryPicture) -> float:
         """See `LayerIndex`."""

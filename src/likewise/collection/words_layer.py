@@ -7,9 +7,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from likewise.assets import replacing
 from likewise.collection.belongings import vocabulary_of
@@ -25,9 +26,11 @@ from likewise.engines import cores
 from likewise.errors import BadPicture, CollectionDamaged, UsageError, WeightsError
 from likewise.inspection.explain import Explanation
 from likewise.pictures import Loaded
+from likewise.ranking.evidence import Scores, of_matches, of_votes
 from likewise.ranking.sketches import answer, check_stage
 from likewise.ranking.stages import Stage
 from likewise.types import Box, CropScale, IntArray, ProgressCallback
+from likewise.words.geometry import Fit
 from likewise.words.layers import Asked, Layers
 from likewise.words.recipe import WordsRecipe
 from likewise.words.sketch import Sketch, fault_of
@@ -177,7 +180,10 @@ class WordsIndex:
     left: int
     chosen: IntArray | None = None
 
-    local = True
+    @property
+    def verifies(self) -> bool:
+        """Keypoints have scales and angles, which make that cheap."""
+        return self.layers.recipe.scoring.votes
 
     @property
     def left_out(self) -> int:
@@ -242,7 +248,7 @@ class WordsIndex:
             raise CollectionDamaged(
                 f"the sketch of picture {picture} of {self.sources.path} is gone or damaged: {AGAIN}"
             )
-        return Sketch.from_bytes(written, self.layer.vocabulary.sizes)
+        return Sketch.from_bytes(written, {tap: index.words for tap, index in self.layers.indexes.items()})
 
     def search(self, question: Sequence[Asked], k: int, stages: Sequence[Stage]) -> Answer:
         """See `LayerIndex`."""
@@ -250,9 +256,23 @@ class WordsIndex:
         found = answer(self.layers, question, stages, self.kept, size, among=among, threads=cores())
         return Answer(self.layers.pictures[found.places[:k]], found.scores[:k], found.boxes)
 
+    def evidence(self, scores: NDArray[Any]) -> Scores:
+        """That of votes, where there are some."""
+        return of_votes(scores) if self.layers.recipe.scoring.votes else of_matches(scores)
+
+    def fit(self, question: Sequence[Asked], picture: QueryPicture) -> Fit | None:
+        """Where the question's first picture lies in another; None too where what is kept is damaged."""
+        try:
+            return self.layers.look(question, *self._held(picture)).fit
+        except CollectionDamaged:
+            return None
+
     def against(self, question: Sequence[Asked], picture: QueryPicture) -> float:
         """See `LayerIndex`."""
-        return float(self.layers.look(question, *self._held(picture)).matches.weight.sum(dtype=np.float64))
+        held, size = self._held(picture)
+        if self.layers.recipe.scoring.votes:
+            return self.layers.votes_for(question, held)
+        return float(self.layers.look(question, held, size).matches.weight.sum(dtype=np.float64))
 
     def compare(self, query: Query, picture: QueryPicture) -> Comparison:
         """What the picture scores when the query is asked for, against the scores of the collection's.

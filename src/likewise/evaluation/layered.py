@@ -15,14 +15,15 @@ from likewise.errors import UsageError
 from likewise.evaluation.crops import CropMode
 from likewise.evaluation.evaluate import Readable, written
 from likewise.evaluation.runs import Run
-from likewise.ranking.layers import LayerScores, fused
+from likewise.ranking.evidence import Scores, of_matches, of_similarities, of_votes, together
 from likewise.ranking.stages import Ranked
-from likewise.recipes.recipe import Recipe
+from likewise.recipes.recipe import LayerRecipe, Recipe
 from likewise.types import Box, Ranking
+from likewise.words.recipe import WordsRecipe
 
 
 def fuse_runs(recipe: Recipe, runs: Sequence[Run], *, out: Path) -> Run:
-    """Put the runs of a recipe's layers together as a search does, and write that as a run.
+    """Put the runs of a recipe's layers together as a search does that verifies nothing; write that as a run.
 
     Parameters
     ----------
@@ -42,15 +43,12 @@ def fuse_runs(recipe: Recipe, runs: Sequence[Run], *, out: Path) -> Run:
             f"the layers of {recipe.name!r} could not read the same pictures of {first.benchmark.name}: take "
             "those away that one of them cannot read"
         )
-    local = [layer in recipe.words for layer in recipe.layers]
     ranked = np.empty_like(first.ranked)
     scores = np.empty_like(first.scores)
     for query in range(len(first.ranked)):
-        layers = [
-            LayerScores(layer.name, matches, _scores(run, query))
-            for layer, matches, run in zip(recipe.layers, local, runs, strict=True)
-        ]
-        total = fused(layers)
+        total = together(
+            [_evidence(layer, _scores(run, query)) for layer, run in zip(recipe.layers, runs, strict=True)]
+        )
         best = np.argsort(-total, kind="stable")[: ranked.shape[1]]
         ranked[query], scores[query] = best, total[best]
     card = replace(
@@ -70,6 +68,13 @@ def fuse_runs(recipe: Recipe, runs: Sequence[Run], *, out: Path) -> Run:
     readable = Readable(first.benchmark, cast(CropMode, first.card.crop), first.boxes, digests)
     boxes = tuple(_boxes(runs, query) for query in range(len(ranked)))
     return written(readable, card, Ranked(Ranking(ranked.astype(np.int64), scores), boxes), out)
+
+
+def _evidence(layer: LayerRecipe, scores: Scores) -> Scores:
+    """What they say beside other layers."""
+    if not isinstance(layer, WordsRecipe):
+        return of_similarities(scores)
+    return of_votes(scores) if layer.scoring.votes else of_matches(scores)
 
 
 def _scores(run: Run, query: int) -> NDArray[np.float64]:

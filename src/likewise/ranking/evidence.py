@@ -9,7 +9,7 @@ groups of three sets of photographs, and serve all.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -21,7 +21,7 @@ Verdict: TypeAlias = Literal["same", "alike", "nothing"]
 VERIFIED = 50
 """First hits that are verified."""
 
-SURE, DOUBTFUL = 0.05, 1.0
+SURE, DOUBTFUL = 0.05, 0.3
 """False hits to be expected: with fewer a verified picture shows the same thing, with fewer one is alike."""
 
 LEAST_FIT = 10.0
@@ -29,10 +29,12 @@ LEAST_FIT = 10.0
 
 _SLOPE = 2.0  # nats for each standard deviation by which a similarity lies above what is usual
 _VOTES = 1.5
+_MATCHES = 1000  # votes that a share of 1 counts as: a picture has about as many features
 _FITS, _FIT = (
     4.0,
     10.0,
 )  # keypoints of one fit lie on the same edges and repeated forms: they count less and less
+_DEPENDENT = 8.0  # keypoints of one fit that count as one when the fit has to speak for itself
 _USUAL = (0.45, 0.1)  # similarity of two photographs, and its deviation, where few pictures are there to tell
 _TAIL = (3.0, 1.4)  # evidence that 1 of 10 pictures of other things reaches; by how much 1 of e of these more
 _FEW = 10  # pictures that those figures count as
@@ -45,15 +47,22 @@ def of_similarities(similarities: Scores) -> Scores:
     A similarity says much where it is unusual for this query: it is measured in deviations from the median,
     by the median absolute deviation, which a few pictures of the same thing do not move.
     """
-    count = len(similarities)
-    middle = _shrunk(float(np.median(similarities)) if count else 0.0, _USUAL[0], count)
-    spread = 1.4826 * float(np.median(np.abs(similarities - middle))) if count else 0.0
+    similarities = np.asarray(similarities, np.float64)
+    known = similarities[np.isfinite(similarities)]
+    count = len(known)
+    middle = _shrunk(float(np.median(known)) if count else 0.0, _USUAL[0], count)
+    spread = 1.4826 * float(np.median(np.abs(known - middle))) if count else 0.0
     return _SLOPE * (similarities - middle) / max(_shrunk(spread, _USUAL[1], count), 1e-6)
 
 
 def of_votes(votes: Scores) -> Scores:
     """Evidence of the votes of keypoints, ``(n,)``; see `likewise.words.votes`."""
     return _VOTES * np.log1p(np.maximum(votes, 0.0))
+
+
+def of_matches(shares: Scores) -> Scores:
+    """Evidence of scores that are shares of what a picture gives itself, ``(n,)``: as of so many votes."""
+    return of_votes(_MATCHES * np.asarray(shares, np.float64))
 
 
 def of_fit(score: float) -> float:
@@ -96,20 +105,19 @@ def expected_false(total: Scores) -> Scores:
     return np.asarray(count * np.minimum(tail, 1.0))
 
 
+def false_fits(score: float, count: int) -> float:
+    """How many of so many pictures of other things are to be expected to fit as well.
+
+    By chance it would be ``exp(-score)`` of them; but keypoints of one fit are not independent.
+    """
+    return count * math.exp(-score / _DEPENDENT)
+
+
 def verdict(false: float, fit: float | None) -> Verdict:
     """What a hit is, by how many false ones are to be expected and, if it was verified, how well it fits."""
     if false < SURE and fit is not None and fit >= LEAST_FIT:
         return "same"
     return "alike" if false < DOUBTFUL else "nothing"
-
-
-def told(verdicts: Sequence[Verdict | None]) -> str:
-    """A line such as ``1 same, 7 alike, then nothing``."""
-    counts: Mapping[str, int] = {name: verdicts.count(name) for name in ("same", "alike")}
-    said = [f"{count} {name}" for name, count in counts.items() if count]
-    if not said:
-        return "nothing found"
-    return ", ".join(said) + (", then nothing" if "nothing" in verdicts else "")
 
 
 def _shrunk(measured: float, usual: float, count: int) -> float:

@@ -176,6 +176,10 @@ def _shown(served: Served, hits: Sequence[Hit]) -> list[dict[str, Any]]:
             "rank": hit.rank,
             "score": hit.score,
             "box": hit.box and [hit.box.x1, hit.box.y1, hit.box.x2, hit.box.y2],
+            "outline": hit.outline and [list(corner) for corner in hit.outline],
+            "inliers": hit.inliers,
+            "expected_false": hit.expected_false,
+            "verdict": hit.verdict,
         }
         for hit in hits
         if hit.id in found  # unless it was removed a moment ago

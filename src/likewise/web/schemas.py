@@ -250,11 +250,19 @@ class Failures(Told):
 
 
 class Hit(Picture):
-    """A found picture; ``box`` is where in it the query was found, if that was looked for."""
+    """A found picture; ``box`` and ``outline`` are where in it the query was found, if that was looked for.
+
+    ``outline`` are x and y of four corners; ``verdict`` is ``same``, ``alike`` or ``nothing``, and
+    ``expected_false`` how many pictures of other things are to be expected that score as high.
+    """
 
     rank: int
     score: float
     box: Corners | None = None
+    outline: list[list[float]] | None = None
+    inliers: int | None = None
+    expected_false: float | None = None
+    verdict: str | None = None
 
 
 class Hits(Told):

@@ -18,7 +18,7 @@ from likewise.words.matching import Matches, match
 from likewise.words.recipe import WordsRecipe
 from likewise.words.sketch import Sketch
 from likewise.words.verification import verify
-from likewise.words.votes import votes
+from likewise.words.votes import Neighbours, votes
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,6 +139,20 @@ class Layers:
             held = sketch.words[layer][:, : self.recipe.stored]
             weight = float(self._match(sketch, sketch, layer, number).weight.sum(dtype=np.float64))
             total += self._scale(layer) * weight / self._norm(held, layer)
+        return total
+
+    def votes_for(self, question: Sequence[Asked], sketch: Sketch) -> float:
+        """What `scores` would give a picture that is none of theirs, beside them."""
+        total = 0.0
+        for one, factor in zip(question, self._factors(question), strict=True):
+            for number, layer in enumerate(self.layers):
+                words, codes = _copies(one.sketch, layer, self.recipe.asked)
+                near, compared = self.indexes[layer].neighbours(words, codes)
+                pairs = self._match(one.sketch, sketch, layer, number)
+                count = len(self.pictures)
+                held = Neighbours(pairs.query, np.full(len(pairs), count), pairs.distance)
+                found = votes(Neighbours.joined([near, held]), compared, count + 1, 64 * codes.shape[2])
+                total += factor * self._scale(layer) * float(found[-1])
         return total
 
     def look(self, question: Sequence[Asked], sketch: Sketch, size: tuple[int, int]) -> Found:

@@ -97,10 +97,10 @@ def near(words: Words, codes: Codes, lists: Callable[[int], tuple[Rows, Codes]],
     """
     flat = words.ravel()
     order = np.argsort(flat, kind="stable")
-    asked, starts = np.unique(flat[order], return_index=True)
-    parts, feature = codes.reshape(len(flat), -1)[order], order // words.shape[1]
+    asked, starts, counts = np.unique(flat[order], return_index=True, return_counts=True)
+    parts, feature = codes.reshape(len(flat), codes.shape[2])[order], order // words.shape[1]
     found = [Neighbours.none()]
-    for word, begin, end in zip(asked.tolist(), starts, np.append(starts[1:], len(flat)), strict=True):
+    for word, begin, end in zip(asked.tolist(), starts, starts + counts, strict=True):
         rows, held = lists(word)
         away = np.zeros((end - begin, len(rows)), np.uint8)
         for place, part in enumerate(held):

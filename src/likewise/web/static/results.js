@@ -2,7 +2,7 @@
 
 import { at, change, current, readQuery, write } from "./address.js";
 import { inside, post } from "./api.js";
-import { button, h, icon, put, typing } from "./dom.js";
+import { button, h, icon, put, svg, typing } from "./dom.js";
 import { duration, score } from "./format.js";
 import { grid } from "./grid.js";
 import { empty, problem, working } from "./notices.js";
@@ -79,7 +79,7 @@ export function results() {
       eager: hit.rank <= 12,
       label: T.search.hit(hit.rank, hit.name, score(hit.score)),
       over: [
-        hit.box && found(hit),
+        hit.outline && hit.verdict === "same" ? outlined(hit) : hit.box && !hit.outline && found(hit),
         h(
           "div",
           { class: "acts" },
@@ -95,7 +95,12 @@ export function results() {
             h("span", { class: "unseen" }, T.search[marks[0]]),
           ),
       ],
-      under: h("span", { class: "score" }, score(hit.score)),
+      under: h(
+        "span",
+        { class: "score" },
+        score(hit.score),
+        T.search.verdict[hit.verdict] && ` · ${T.search.verdict[hit.verdict]}`,
+      ),
     });
     return element;
   };
@@ -174,6 +179,16 @@ export function results() {
 }
 
 /** Where `localise` found the query, drawn over the tile. */
+/** The query's corners in a hit that was verified. */
+function outlined({ outline, width, height }) {
+  const points = outline.map((corner) => corner.join(",")).join(" ");
+  return svg(
+    "svg",
+    { class: "lines", viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: "none", "aria-hidden": "true" },
+    svg("polygon", { class: "outlined", points }),
+  );
+}
+
 function found({ box: [x1, y1, x2, y2], width, height }) {
   const frame = h("span", { class: "found" });
   frame.style.left = `${(100 * x1) / width}%`;

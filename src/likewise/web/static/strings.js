@@ -134,6 +134,7 @@ export const T = {
     loadingMore: "Loading more…",
     results: "Results",
     hit: (rank, name, score) => `${rank}. ${name}, score ${score}: see why`,
+    verdict: { same: "same thing", alike: "alike" },
     yes: "Like this",
     no: "Not like this",
     yesList: "Like these",

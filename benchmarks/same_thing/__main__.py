@@ -1,0 +1,106 @@
+"""The same thing, found: recipes of likewise beside the script that one would write with OpenCV.
+
+    python -m benchmarks.same_thing run [SET ...]     # every system on every set that can be had here
+    python -m benchmarks.same_thing table
+
+A run leaves the score of each picture of the gallery for each query, so that `table` measures nothing again.
+Sets are those of `benchmarks.sets`; the queries of `clutter` are rendered by `benchmarks.clutter` first.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+from benchmarks.same_thing.script import Script
+from benchmarks.same_thing.sets import Asked, load
+from benchmarks.sets import markdown
+from numpy.typing import NDArray
+
+from likewise.collection.collection import Collection
+
+FOLDER = Path("benchmarks/results/same_thing")
+RECIPES = ("default", "quick", "sift")
+SCRIPT = "OpenCV script"
+
+
+def run(names: Sequence[str]) -> None:
+    """Ask every query of every system that was not asked yet."""
+    for asked in load(names):
+        for system in (*RECIPES, SCRIPT):
+            file = FOLDER / f"{asked.name}-{system.replace(' ', '-')}.npz"
+            if file.exists():
+                continue
+            begin = time.process_time()
+            search, size = (_script if system == SCRIPT else _recipe)(asked, system)
+            indexed = (time.process_time() - begin) / len(asked.gallery)
+            begin = time.process_time()
+            found = [search(query) for query in asked.queries]
+            query = (time.process_time() - begin) / len(asked.queries)
+            scores, verdicts = (np.stack(part) for part in zip(*found, strict=True))
+            costs = {"indexed": indexed, "query": query, "bytes": size / len(asked.gallery)}
+            np.savez(file, scores=scores, verdicts=verdicts, costs=json.dumps(costs))
+            print(f"{asked.name}, {system}: {asked.measured(scores)}", flush=True)
+
+
+Answers = tuple[NDArray[np.float64], NDArray[np.bool_]]
+"""A score for each picture of the gallery, and whether it was said to be the same thing."""
+
+
+def _recipe(asked: Asked, name: str) -> tuple[Callable[[Path], Answers], int]:
+    folder = FOLDER / f"{asked.name}-{name}.likewise"
+    collection = Collection.open(folder, recipe=name)
+    collection.add(*asked.gallery)
+    paths = {picture: path for picture, path in collection.paths()}
+    place = {path.resolve(): number for number, path in enumerate(asked.gallery)}
+    places = {picture: place[path.resolve()] for picture, path in paths.items()}
+
+    def search(query: Path) -> Answers:
+        scores, same = np.full(len(asked.gallery), -np.inf), np.zeros(len(asked.gallery), bool)
+        for hit in collection.search(query, k=len(asked.gallery), box=asked.boxes.get(query)):
+            scores[places[hit.id]], same[places[hit.id]] = hit.score, hit.verdict == "same"
+        return scores, same
+
+    return search, sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+
+
+def _script(asked: Asked, _: str) -> tuple[Callable[[Path], Answers], int]:
+    script = Script(asked.gallery, apart=asked.measure == "map" and not asked.boxes)
+
+    def search(query: Path) -> Answers:
+        scores = script.scores(query, asked.boxes.get(query))
+        return scores, scores >= Script.SAME
+
+    return search, script.bytes
+
+
+def table(names: Sequence[str]) -> None:
+    """Print scores, then costs, then what is said of queries whose thing is not there."""
+    rows: dict[str, list[str | float]] = {}
+    costs: list[list[str | float]] = []
+    opened: list[list[str | float]] = []
+    sets = list(load(names))
+    for system in (*RECIPES, SCRIPT):
+        row: list[str | float] = [system]
+        for asked in sets:
+            file = FOLDER / f"{asked.name}-{system.replace(' ', '-')}.npz"
+            if not file.exists():
+                row.append("-")
+                continue
+            kept = np.load(file)
+            row.append(asked.measured(kept["scores"]))
+            cost = json.loads(str(kept["costs"]))
+            costs.append([system, asked.name, cost["indexed"], cost["query"], f"{cost['bytes']:,.0f}"])
+            opened.append([system, asked.name, *asked.told(kept["verdicts"])])
+        rows[system] = row
+    print(markdown(["", *(asked.name for asked in sets)], rows.values()), "\n")
+    print(markdown(["", "set", "s a picture", "s a query", "bytes a picture"], costs), "\n")
+    print(markdown(["", "set", "false alarms", "misses"], opened))
+
+
+if __name__ == "__main__":
+    {"run": run, "table": table}[sys.argv[1]](sys.argv[2:])

@@ -1,0 +1,106 @@
+"""Galleries, queries and what is right for them, by the files of pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from benchmarks.sets import DISTRACTORS, Groups, Oxford, UKBench, load_sets
+from numpy.typing import NDArray
+
+from likewise.evaluation import metrics
+from likewise.types import Box
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A gallery and its queries.
+
+    Attributes
+    ----------
+    right
+        For each query the places of the pictures that show the same thing.
+    out
+        For each query the places that are not ranked: its own, or junk.
+    measure
+        mAP (trapezoid), N-S, or the share of right first hits.
+    """
+
+    name: str
+    gallery: Sequence[Path]
+    queries: Sequence[Path]
+    right: Sequence[Sequence[int]]
+    out: Sequence[Sequence[int]]
+    measure: Literal["map", "n-s", "first"] = "map"
+    boxes: Mapping[Path, Box] = field(default_factory=dict)
+
+    def measured(self, scores: NDArray[np.float64]) -> float:
+        """Of scores ``(queries, gallery)``."""
+        total = 0.0
+        asked = 0
+        for row, right, out in zip(scores, self.right, self.out, strict=True):
+            if not right:
+                continue
+            asked += 1
+            order = np.argsort(-row, kind="stable")
+            left = order[~np.isin(order, out)]
+            if self.measure == "map":
+                total += metrics.average_precision(left, right)
+            else:
+                total += float(np.isin(left[: 4 if self.measure == "n-s" else 1], right).sum())
+        return total / asked
+
+    def told(self, same: NDArray[np.bool_]) -> tuple[float, float]:
+        """False alarms and misses at the default cut.
+
+        A false alarm is a query of which, were its thing taken out of the gallery, some picture would be said
+        to show the same thing; a miss one for which no picture that does is said to.
+        """
+        alarms, misses = [], []
+        for row, right, out in zip(same, self.right, self.out, strict=True):
+            if right:
+                others = np.delete(row, [*right, *out])
+                alarms.append(bool(others.any()))
+                misses.append(not row[[place for place in right if place not in out]].any())
+        return float(np.mean(alarms)), float(np.mean(misses))
+
+
+def load(names: Sequence[str]) -> Iterator[Asked]:
+    """Those of these names, or all that can be had here."""
+    sets = {one.name: one for one in load_sets()}
+    distractors = _files(sets[DISTRACTORS]) if DISTRACTORS in sets else []
+    for name, one in sets.items():
+        if names and name not in names:
+            continue
+        match one:
+            case Groups():
+                files = _files(one)
+                right = [_like(one.labels, number) for number in range(len(files))]
+                yield Asked(name, files, files, right, [[number] for number in range(len(files))])
+            case UKBench():
+                files = _files(one)
+                right = [[*_like(one.labels, number), number] for number in range(len(files))]
+                yield Asked(name, [*files, *distractors], files, right, [[] for _ in files], "n-s")
+            case Oxford():
+                files = _files(one)[: -len(one.questions)]
+                asked = [files[question.picture] for question in one.questions]
+                boxes = {file: box.box for file, box in zip(asked, one.boxes, strict=True) if box.box}
+                right = [list(question.positives) for question in one.questions]
+                junk = [list(question.junk) for question in one.questions]
+                yield Asked(name, [*files, *distractors], asked, right, junk, boxes=boxes)
+
+
+def _files(one: object) -> list[Path]:
+    return [Path(picture.source) for picture in one.pictures]  # type: ignore[attr-defined]
+
+
+def _like(labels: Sequence[str | None], number: int) -> list[int]:
+    label = labels[number]
+    return [
+        place
+        for place, other in enumerate(labels)
+        if label is not None and other == label and place != number
+    ]
