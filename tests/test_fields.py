@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
+from likewise.engines.torch_module import build
 from likewise.errors import UsageError
 from likewise.inspection.fields import Field, located, measure, measured
 from likewise.inspection.inspection import inspect
 from likewise.inspection.maps import Cell
-from likewise.inspection.network import CardNetwork, ModuleNetwork
+from likewise.inspection.modules import ModuleNetwork
+from likewise.inspection.network import CardNetwork
 from likewise.networks.vgg import VGG16
+from likewise.types import FloatArray
 from tests.zoo import photo
 
 
@@ -46,19 +50,32 @@ def test_the_fields_of_vgg_are_those_of_its_card(tap: str) -> None:
 @pytest.mark.parametrize("tap", ["stem", "block1", "block5"])
 def test_uneven_padding_and_residual_blocks(tap: str) -> None:
     network = CardNetwork("efficientnet-lite0")
-    assert measured(network, tap) == network.card.taps[tap]
+    chain = build(network.card, network._tensors, [tap])
+
+    def probe(x: FloatArray) -> FloatArray:
+        found: FloatArray = chain(torch.from_numpy(x))[0].numpy()
+        return found
+
+    card = network.card.taps[tap]
+    assert measure(probe) == Field(card.stride, card.field, card.offset)
+    assert measured(network, tap) == card
+
+
+def run(module: nn.Module) -> Callable[[FloatArray], FloatArray]:
+    """A module from array to array."""
+    return lambda x: np.asarray(module(torch.from_numpy(x)).detach())
 
 
 def test_fields_with_holes_and_without_padding_by_hand() -> None:
     dilated = nn.Conv2d(3, 1, 3, stride=2, dilation=4)
-    assert measure(dilated) == Field(stride=2, side=9, offset=4)
+    assert measure(run(dilated)) == Field(stride=2, side=9, offset=4)
     wide = nn.Conv2d(3, 1, (3, 7), padding=(1, 3))
-    assert (measure(wide, 2).side, measure(wide, 3).side) == (3, 7)
+    assert (measure(run(wide), 2).side, measure(run(wide), 3).side) == (3, 7)
 
 
 def test_what_sees_everything_has_no_field() -> None:
     everywhere = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.GroupNorm(1, 4))
-    assert measure(everywhere) == Field(1, 0, 0.0)
+    assert measure(run(everywhere)) == Field(1, 0, 0.0)
 
 
 def test_cells_are_located_or_refused() -> None:

@@ -16,7 +16,8 @@ from likewise.engines.torch_module import build
 from likewise.errors import BadPicture, UnknownName, UsageError, WeightsMissing
 from likewise.inspection.alignment import align
 from likewise.inspection.classes import answer, class_names, read_names
-from likewise.inspection.network import CardNetwork, ModuleNetwork, open_network, walk
+from likewise.inspection.modules import ModuleNetwork
+from likewise.inspection.network import CardNetwork, open_network, walk
 from likewise.networks import NETWORKS
 from likewise.networks.card import Preprocessing, Tap
 from likewise.networks.cifar import CLASSES

@@ -11,7 +11,6 @@ from collections.abc import Callable
 from statistics import median
 
 import numpy as np
-import torch
 import typer
 from benchmarks.sets import RESULTS, markdown
 
@@ -45,7 +44,7 @@ def one(name: str) -> None:
     """Time one network and print the figures as JSON."""
     network, bare_network, pixels = CardNetwork(name), CardNetwork(name), picture()
     taps = network.names(None, SIDE)
-    x = torch.from_numpy(pixels.astype(np.float32)).permute(2, 0, 1)[None]
+    x = pixels.astype(np.float32).transpose(2, 0, 1)[None].copy()
     last = next(tap for tap in reversed(taps) if network.card.taps[tap].stride)
 
     def alone() -> None:

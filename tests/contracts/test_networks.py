@@ -12,8 +12,9 @@ import pytest
 import torch
 
 from likewise.engines import Program, open_engine
+from likewise.engines.openvino_walk import Walk
 from likewise.engines.ops import as_they_are
-from likewise.engines.torch_module import Part
+from likewise.engines.torch_module import Part, build
 from likewise.networks import NETWORKS
 from likewise.networks.card import Card, Layer, Preprocessing, needed, wired
 from likewise.networks.formats import Tensors, expected
@@ -115,6 +116,18 @@ def test_maps_of_any_size_agree(name: str) -> None:
         assert np.abs(found - wanted.numpy()).max() <= 1e-4 * float(wanted.abs().max())
 
 
+@pytest.mark.parametrize("name", ["efficientnet-lite0", "cnn-m-128", "branching"])
+def test_from_tap_to_tap_is_what_one_graph_gives(name: str) -> None:
+    card = CARDS[name]
+    side = card.input_size or 64
+    x = np.random.default_rng(2).normal(size=(1, 3, side, side)).astype(np.float32)
+    module = build(card, tensors(card), list(card.taps))
+    steps = list(Walk(card.chain, tensors(card), list(card.taps)).run(x))
+    assert [tap for tap, _ in steps] == list(card.taps)
+    for (tap, found), wanted in zip(steps, module(torch.from_numpy(x)), strict=True):
+        assert np.abs(found - wanted.numpy()).max() <= 1e-4 * float(wanted.abs().max()), tap
+
+
 def test_what_is_not_needed_is_left_out() -> None:
     names = [layer.name for layer in needed(BRANCHING.chain, ["points"])]
     assert names == ["grey", "norm", "cells", "points"]
@@ -158,6 +171,8 @@ one = Extractor()
 assert np.isfinite(one.describe([one.prepare(picture)])).all()
 many = PatchExtractor(Patches("efficientnet-lite0", ("block4",), size=64, resize=Resize("full")))
 assert np.isfinite(many.describe(many.prepare(picture)).vectors["block4"]).all()
+import likewise as lw
+assert len(lw.inspect("efficientnet-lite0", picture, ["stem", "head", "probabilities"], size=64).views) == 3
 """
     done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -128,7 +128,7 @@ def _run(arguments: Sequence[str] | None) -> int:
     except ModuleNotFoundError as error:
         if os.environ.get(DEBUG) or error.name != "torch":
             raise
-        return _fail(MissingExtra("this command, which trains a network or looks into one,", "torch"))
+        return _fail(MissingExtra("this command, which trains a network,", "torch"))
     if code == INTERRUPTED:
         typer.echo("likewise: interrupted; what was finished is kept", err=True)
     return code

@@ -10,16 +10,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-import torch
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 
 from likewise.errors import UnknownName, UsageError
 from likewise.inspection.inspection import Inspection
 from likewise.inspection.maps import Cell
 from likewise.inspection.network import Network
 from likewise.networks.card import Tap
+from likewise.types import FloatArray
 
-Probe = Callable[[Tensor], Tensor]
+Probe = Callable[[FloatArray], FloatArray]
 """From ``(n, 3, h, w)`` to a map ``(n, c, h', w')``."""
 
 _STRIP = 64  # pixels across; a field is measured along one axis at a time
@@ -61,17 +62,19 @@ def measured(network: Network, tap: str) -> Tap:
     if network.resize([name], 0).policy == "square":
         raise UsageError(f"{tap} of {network.name} needs pictures of one size: its field cannot be measured")
 
-    def probe(x: Tensor) -> Tensor:
+    def probe(x: FloatArray) -> FloatArray:
         for _, output in network.outputs(x, [name]):
             return output
         raise UnknownName(f"{tap} of {network.name} did not run")
 
-    first = probe(torch.zeros(1, 3, _LENGTHS[0], _LENGTHS[0]))
+    first = probe(np.zeros((1, 3, _LENGTHS[0], _LENGTHS[0]), np.float32))
     if first.ndim != 4:
         raise UsageError(f"{tap} of {network.name} is a vector: it sees the whole picture")
+    known = network.tap(name, first, _LENGTHS[0])
+    if known.field:  # it follows from the layers of a card
+        return known
     fields = [measure(probe, axis) for axis in (2, 3)]
     widest = min(fields, key=lambda field: (field.side != 0, -field.side))
-    known = network.tap(name, first, _LENGTHS[0])
     return replace(known, stride=widest.stride, field=widest.side, offset=widest.offset)
 
 
@@ -135,21 +138,22 @@ class _Line:
     def begun(self, row: int) -> int:
         """The last cell whose field begins at or above a row, -1 when there is none."""
         touched = self._touched(0, row + 1)
-        return int(touched.nonzero()[-1]) if touched.any() else -1
+        return int(np.flatnonzero(touched)[-1]) if touched.any() else -1
 
     def ended(self, row: int) -> int:
         """The first cell whose field ends at or below a row, the number of cells when there is none."""
         touched = self._touched(row, self.length)
-        return int(touched.nonzero()[0]) if touched.any() else self.cells
+        return int(np.flatnonzero(touched)[0]) if touched.any() else self.cells
 
-    def _touched(self, begin: int, end: int) -> Tensor:
+    def _touched(self, begin: int, end: int) -> NDArray[np.bool_]:
         x = _strip(self.length, self.axis)
-        x.narrow(self.axis, begin, end - begin).fill_(torch.nan)
-        return self.probe(x)[0].isnan().any(dim=0).any(dim=3 - self.axis)
+        np.moveaxis(x, self.axis, 0)[begin:end] = np.nan
+        found: NDArray[np.bool_] = np.isnan(self.probe(x)[0]).any(axis=0).any(axis=3 - self.axis)
+        return found
 
 
-def _strip(length: int, axis: int) -> Tensor:
-    return torch.zeros((1, 3, length, _STRIP) if axis == 2 else (1, 3, _STRIP, length))
+def _strip(length: int, axis: int) -> FloatArray:
+    return np.zeros((1, 3, length, _STRIP) if axis == 2 else (1, 3, _STRIP, length), np.float32)
 
 
 def _bisect(holds: Callable[[int], bool], low: int, high: int) -> int:

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Query, Response
 from PIL import Image
 
-from likewise.errors import LikewiseError, UsageError, needing
+from likewise.errors import LikewiseError, UsageError
 from likewise.networks import NETWORKS
 from likewise.networks.card import Card
 from likewise.networks.weights import locate
@@ -121,8 +121,8 @@ def _is_ready(card: Card) -> bool:
 
 
 def _looking() -> Any:
-    with needing("looking into networks", package="torch", extra="torch"):
-        from likewise.web import looking  # brings torch, which searching does without
+    from likewise.web import looking  # brings openvino, which `likewise serve --help` does without
+
     return looking
 
 
