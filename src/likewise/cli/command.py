@@ -60,9 +60,7 @@ class Command(TyperCommand):
         try:
             rest: list[str] = super().parse_args(ctx, [*spelled])
         except typer.BadParameter as error:
-            given = _given(spelled, error.param)
-            if given is not None and given not in error.message:
-                error.message = f"{error.message.rstrip('.')}, not {given!r}"
+            _name_value(error, spelled)
             raise
         return rest
 
@@ -90,7 +88,11 @@ class Group(TyperGroup):
                 if "--in" in args:
                     raise UsageError(f"give one collection, not both {words[0]} and --in")
                 args = [*args[: len(args) - len(words)], "--in", *words]
-        rest: list[str] = super().parse_args(ctx, args)
+        try:
+            rest: list[str] = super().parse_args(ctx, [*args])
+        except typer.BadParameter as error:
+            _name_value(error, args)
+            raise
         return rest
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
@@ -140,6 +142,13 @@ def _spelled(args: Sequence[str], known: set[str], *, aloud: bool) -> Iterator[s
             yield from (new, value)
         else:
             yield new + equals + value
+
+
+def _name_value(error: typer.BadParameter, words: Sequence[str]) -> None:
+    """Let an error tell the value that it is about."""
+    given = _given(words, error.param)
+    if given is not None and given not in error.message:
+        error.message = f"{error.message.rstrip('.')}, not {given!r}"
 
 
 def _given(words: Sequence[str], parameter: Any) -> str | None:
