@@ -7,6 +7,7 @@ import os
 import pickle
 from pathlib import Path
 from typing import Any
+from unicodedata import normalize
 
 import numpy as np
 import pytest
@@ -475,6 +476,36 @@ def test_a_table_in_part(tmp_path: Path) -> None:
     assert found["a.jpg"].effect == "1 of 2 positives present: AP is over the 1"
     assert found["x.jpg"].left_out
     assert found["y.jpg"].effect == "its picture is not there: left out"
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        ("file,group\r\na.jpg,1\r\nx/b.jpg,1\r\n,\r\n\r\n , \r\n", "utf-8"),  # rows below the table
+        ("file;group\na.jpg;1\nx/b.jpg;1\n", "utf-8"),
+        ("file\tgroup\na.jpg\t1\nx/b.jpg\t1\n", "utf-16"),
+        ("File, GROUP\na.jpg,1\nx/b.jpg,1\n", "utf-8-sig"),
+        ("file,group\na.jpg,1\nx\\b.jpg,1\n", "utf-8"),
+    ],
+)
+def test_tables_as_spreadsheets_write_them(tmp_path: Path, text: str, encoding: str) -> None:
+    touch(tmp_path, "a.jpg", "x/b.jpg")
+    (tmp_path / "groups.csv").write_bytes(text.encode(encoding))
+    benchmark = load("csv", tmp_path)
+    assert [path.relative_to(tmp_path).as_posix() for path in benchmark.gallery.values()] == [
+        "a.jpg",
+        "x/b.jpg",
+    ]
+    assert (len(benchmark.queries), benchmark.missing, benchmark.surplus) == (2, (), ())
+
+
+@pytest.mark.parametrize(("on_disk", "in_table"), [("NFD", "NFC"), ("NFC", "NFD")])
+def test_accents_in_a_table_may_be_written_in_two_ways(tmp_path: Path, on_disk: Any, in_table: Any) -> None:
+    names = ["Café/Größe.jpg", "Café/Übung.jpg"]
+    touch(tmp_path, *(normalize(on_disk, name) for name in names))
+    lines = "".join(f"{normalize(in_table, name)},1\n" for name in names)
+    (tmp_path / "groups.csv").write_text("file,group\n" + lines)
+    assert (len(load("csv", tmp_path).queries), load("csv", tmp_path).missing) == (2, ())
 
 
 @pytest.mark.parametrize(

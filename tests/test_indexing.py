@@ -45,7 +45,7 @@ def workers() -> list[str]:
 
 
 def counts(report: AddReport) -> dict[str, int]:
-    fields = {name: value for name, value in vars(report).items() if name != "seconds"}
+    fields = {name: value for name, value in vars(report).items() if name not in ("seconds", "passed_over")}
     return {name: value for name, value in fields.items() if value}
 
 
@@ -167,7 +167,7 @@ class TestWhatBecomesOfAFile:
     def test_files_that_are_gone_are_forgotten_on_request(self, collection: Collection, photos: Path) -> None:
         collection.add(photos)
         (photos / "0003.png").unlink()
-        assert counts(collection.add(photos)) == {"unchanged": 11}
+        assert counts(collection.add(photos)) == {"unchanged": 11, "gone": 1}
         assert len(collection) == 12
         assert counts(collection.add(photos, prune=True)) == {"unchanged": 11, "forgotten": 1}
         assert "0003.png" not in ids(collection)
@@ -179,6 +179,19 @@ class TestWhatBecomesOfAFile:
         assert counts(collection.add(photos, prune=True)) == {"unchanged": 12}
         assert counts(collection.add(tmp_path / "other", prune=True)) == {"away": 1}  # it was the only one
         assert counts(collection.add(tmp_path / "other", prune="all")) == {"forgotten": 1}
+
+    def test_what_is_left_out_is_remembered_and_told(self, collection: Collection, photos: Path) -> None:
+        make_pictures(photos / "tmp", 2, first=40)
+        (photos / "raw.CR2").write_bytes(b"raw")
+        report = collection.add(photos)
+        assert (report.added, report.passed_over) == (14, {".cr2": 1})
+        report = collection.add(photos, exclude=["tmp"], prune=True)
+        assert (report.unchanged, report.forgotten) == (12, 2)
+        assert collection.add(photos).unchanged == 12
+        assert collection.info().excludes[-1] == "tmp" and "@eaDir" in collection.info().excludes
+        assert collection.add(photos, include=["tmp"]).added == 2
+        with pytest.raises(UsageError, match="not left out"):
+            collection.add(photos, include=["tmp"])
 
     def test_a_file_renamed_in_letter_case_keeps_its_id(
         self, collection: Collection, photos: Path, monkeypatch: pytest.MonkeyPatch

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
+from unicodedata import normalize
 
 import pytest
 
@@ -58,3 +60,11 @@ def test_as_seen_from_the_working_folder(tmp_path: Path, monkeypatch: pytest.Mon
 def test_what_names_nothing_is_not_the_working_folder(where: str) -> None:
     with pytest.raises(UsageError, match="names no picture"):
         Selection(where)
+
+
+@pytest.mark.parametrize(("stored", "asked"), [("NFD", "NFC"), ("NFC", "NFD")])
+@pytest.mark.parametrize("where", ["/photos/Café", "Café", "*/Größe.jpg", "Café/Größe.jpg"])
+def test_an_accent_is_the_same_in_both_ways_of_writing_it(stored: Any, asked: Any, where: str) -> None:
+    below = normalize(stored, "Café/Größe.jpg")
+    assert Selection(normalize(asked, where)).holds(f"/photos/{below}", below)
+    assert not Selection(normalize(asked, where)).holds("/photos/Cafe/Grosse.jpg", "Cafe/Grosse.jpg")

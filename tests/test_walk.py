@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from likewise.collection.excludes import Excludes
 from likewise.collection.walk import Stamp, is_gone, look, real_path, resolve, walk
 from likewise.errors import UsageError
 
@@ -73,6 +76,59 @@ def test_a_folder_that_does_not_open_is_one_problem(tmp_path: Path, monkeypatch:
 def test_a_folder_named_like_a_picture_is_a_folder(tmp_path: Path) -> None:
     touch(tmp_path / "album.jpg/a.jpg")
     assert names(tmp_path) == ["album.jpg/a.jpg"]
+
+
+def test_what_cannot_be_looked_at_is_a_problem_and_not_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    touch(tmp_path / "a.jpg", tmp_path / "sick/b.jpg", tmp_path / "notes.txt")
+    (tmp_path / "nowhere").symlink_to("none")
+    status = os.stat
+
+    def fail(path: str, **options: Any) -> os.stat_result:
+        if path.endswith("sick"):
+            raise OSError(5, "Input/output error", path)
+        return status(path, **options)
+
+    monkeypatch.setattr(os, "stat", fail)
+    found = {os.path.basename(one.path): one.problem for one in walk(str(tmp_path))}
+    assert list(found) == ["a.jpg", "sick"]
+    assert found["sick"] and found["sick"].reason == "unreadable" and "Input/output" in str(found["sick"])
+
+
+def test_a_path_that_is_too_long_is_a_problem(tmp_path: Path) -> None:
+    here = os.getcwd()
+    try:
+        os.chdir(tmp_path)
+        for _ in range(25):
+            os.mkdir("x" * 200)
+            os.chdir("x" * 200)
+        Path("low.jpg").write_bytes(b"x")
+    finally:
+        os.chdir(here)
+    [found] = walk(str(tmp_path))
+    assert found.problem and found.problem.reason == "unreadable" and "too long" in str(found.problem)
+
+
+def test_what_is_passed_over_is_counted_by_kind(tmp_path: Path) -> None:
+    names = ["a.jpg", "b.CR2", "c.cr2", "d/e.psd", "README", ".hidden.psd", "@eaDir/a.jpg/thumb.jpg"]
+    touch(*(tmp_path / name for name in (*names, "#recycle/x.jpg", "Thumbs.db")))
+    passed = Counter[str]()
+    assert [os.path.basename(found.path) for found in walk(str(tmp_path), passed=passed)] == ["a.jpg"]
+    assert passed == {".cr2": 2, ".psd": 1, "": 1}
+
+
+def test_excludes_by_name_and_by_path(tmp_path: Path) -> None:
+    touch(*(tmp_path / name for name in ("a.jpg", "raw/b.jpg", "scans/raw/c.jpg", ".d.jpg", "tmp-e.jpg")))
+    excludes = Excludes().changed(["scans/raw", "tmp-*"], [".*"])
+    found = [os.path.relpath(one.path, tmp_path) for one in walk(str(tmp_path), excludes=excludes)]
+    assert found == [".d.jpg", "a.jpg", "raw/b.jpg"]
+    assert excludes.hold(f"{tmp_path}/scans/raw/c.jpg", str(tmp_path))
+    assert not excludes.hold(f"{tmp_path}/raw/b.jpg", str(tmp_path))
+    with pytest.raises(UsageError, match="@eaDir"):
+        excludes.changed([], ["nothing"])
+    with pytest.raises(UsageError, match="empty pattern"):
+        excludes.changed([""], [])
 
 
 def test_the_stamp_is_that_of_the_file(tmp_path: Path) -> None:

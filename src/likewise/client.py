@@ -75,7 +75,7 @@ class Job:
     total: int
     failed: int
     remaining: float | None
-    report: dict[str, float] | None
+    report: dict[str, Any] | None
     error: dict[str, str] | None
 
     @property

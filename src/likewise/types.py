@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -185,3 +186,8 @@ class Progress:
 
 
 ProgressCallback: TypeAlias = Callable[[Progress], None]
+
+
+def plain(name: str) -> str:
+    """Give the one form (NFC) of a name whose accents may be written in two ways, as on disks of a Mac."""
+    return unicodedata.normalize("NFC", name)

@@ -78,6 +78,19 @@ def index(
         bool,
         typer.Option("--checksum", help="Compare contents even where size and times say nothing changed."),
     ] = False,
+    exclude: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--exclude",
+            metavar="PATTERN",
+            help="Leave out files and folders of such names, such as '*.tmp' or 'scans/raw'; remembered, and "
+            "shown by `info`. May be repeated.",
+        ),
+    ] = None,
+    include: Annotated[
+        list[str] | None,
+        typer.Option("--include", metavar="PATTERN", help="Take a pattern back that is left out."),
+    ] = None,
     max_pixels: MaxPixels = None,
     as_json: Json = False,
 ) -> None:
@@ -108,13 +121,15 @@ def index(
                 checksum=checksum,
                 progress=callback,
                 max_pixels=max_pixels,
+                exclude=exclude or (),
+                include=include or (),
             )
         total, away = len(collection), collection.info().away if report.away else []
     show(report, [*_index_lines(report, path, total), *map(_away_line, away)], as_json=as_json)
 
 
 def _index_lines(report: AddReport, path: Path, total: int) -> list[str]:
-    apart = ("seconds", "gone")
+    apart = ("seconds", "gone", "passed_over")
     counts = {name: number for name, number in vars(report).items() if name not in apart and number}
     did = ", ".join(f"{number} {name}" for name, number in counts.items()) or "no pictures found"
     lines = [f"{did} in {report.seconds:.1f} s", f"{printable(path)}: {total} pictures"]
@@ -122,7 +137,14 @@ def _index_lines(report: AddReport, path: Path, total: int) -> list[str]:
         lines.append(f"{report.gone} gone; --prune forgets them")
     if report.failed:
         lines.append("what failed and why: likewise failures")
+    if report.passed_over:
+        kinds = [f"{count} {kind or 'without suffix'}" for kind, count in report.passed_over.items()]
+        more = [f"{len(kinds) - _KINDS} kinds more"] if len(kinds) > _KINDS else []
+        lines.append(f"not read: {', '.join(printable(kind) for kind in kinds[:_KINDS] + more)}")
     return lines
+
+
+_KINDS = 8
 
 
 def _away_line(folder: Path) -> str:
@@ -148,6 +170,7 @@ def _info_lines(found: Info) -> list[str]:
         f"pictures    {found.pictures}, {found.failures} failed",
         *(f"folder      {printable(root)}" for root in found.roots),
         *(f"away        {printable(folder)}: none of its pictures can be found" for folder in found.away),
+        f"left out    {printable(', '.join(found.excludes))}",
         *_made(found),
         f"on disk     {found.bytes / 1e6:.1f} MB",
         f"changed     {changed:%Y-%m-%d %H:%M:%S %z} (generation {found.generation})",

@@ -88,6 +88,8 @@ class Collection(OpenedCollection):
         progress: ProgressCallback | None = None,
         max_pixels: int | None = None,
         inside: Sequence[str | os.PathLike[str]] = (),
+        exclude: Sequence[str] = (),
+        include: Sequence[str] = (),
     ) -> AddReport:
         """Index the pictures in folders, or single files; only what changed since is worked on.
 
@@ -111,6 +113,9 @@ class Collection(OpenedCollection):
         inside
             Folders, if any, that the sources have to lie in and no link may lead out of: what really lies
             elsewhere fails.
+        exclude, include
+            Patterns of names to be left out from now on (see `likewise.collection.excludes.Excludes`), and of
+            those to be left out no longer. Both are remembered; ``prune`` forgets what was indexed before.
 
         Raises
         ------
@@ -138,6 +143,8 @@ class Collection(OpenedCollection):
                 options=Options(prune, retry, checksum, max_pixels, bounds),
                 threads=threads,
                 progress=progress,
+                exclude=exclude,
+                include=include,
             )
             return run.run()
 

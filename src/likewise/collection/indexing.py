@@ -23,6 +23,7 @@ from likewise.collection.catalogue import Catalogue, Content, storable
 from likewise.collection.layer import Layer
 from likewise.collection.pace import Pace
 from likewise.collection.reach import concerned, note_reach, out_of_reach
+from likewise.collection.remembering import kept_excludes
 from likewise.collection.reports import AddReport
 from likewise.collection.tasks import (
     Lacking,
@@ -88,6 +89,8 @@ class Indexing:
         Real absolute paths of folders and files; those that are gone are only forgotten.
     threads
         How many read, and how many describe, at once.
+    exclude, include
+        Patterns to be left out from now on, and those to be left out no longer.
     """
 
     def __init__(
@@ -100,7 +103,10 @@ class Indexing:
         options: Options,
         threads: int,
         progress: ProgressCallback | None = None,
+        exclude: Sequence[str] = (),
+        include: Sequence[str] = (),
     ) -> None:
+        self._exclude, self._include = exclude, include
         self._catalogue, self._path = catalogue, path
         self._layers = {layer.id: layer for layer in layers}
         self._anew = any(layer.follows_ids for layer in layers)
@@ -123,6 +129,9 @@ class Indexing:
         """Work until all is committed; what was committed before an error stays."""
         begin = time.monotonic()
         with self._catalogue.change():
+            self._options = replace(
+                self._options, excludes=kept_excludes(self._catalogue, self._exclude, self._include)
+            )
             for source in self._present:
                 self._catalogue.add_root(source if os.path.isdir(source) else os.path.dirname(source))
             away = out_of_reach(self._catalogue) if self._options.prune != "all" else {}
@@ -130,13 +139,14 @@ class Indexing:
             for place in overcome(self._catalogue, self._sources, away):
                 self._catalogue.forgive(place)
         self._lacking = lacking(self._catalogue, list(self._layers.values()))
-        counts = Counter(verdict for verdict, _ in self._plan(self._catalogue))
+        passed = Counter[str]()
+        counts = Counter(verdict for verdict, _ in self._plan(self._catalogue, passed))
         self._total = counts.pop("todo", 0)
         self._counts.update(counts)
         if self._total:
             self._work()
         with self._catalogue.change():
-            lost = gone(self._catalogue, self._sources, away)
+            lost = gone(self._catalogue, self._sources, away, self._options.excludes)
             if self._options.prune:
                 self._counts["forgotten"] = self._catalogue.delete(lost)
             else:
@@ -145,10 +155,13 @@ class Indexing:
         self._counts["away"] = concerned(away, self._sources)
         for layer in self._layers.values():
             layer.index(self._catalogue)
-        return AddReport(**self._counts, seconds=time.monotonic() - begin)
+        by_kind = dict(passed.most_common())
+        return AddReport(**self._counts, passed_over=by_kind, seconds=time.monotonic() - begin)
 
-    def _plan(self, catalogue: Catalogue) -> Iterator[tuple[Verdict, Task]]:
-        return plan(catalogue, self._present, self._options, self._lacking)
+    def _plan(
+        self, catalogue: Catalogue, passed: Counter[str] | None = None
+    ) -> Iterator[tuple[Verdict, Task]]:
+        return plan(catalogue, self._present, self._options, self._lacking, passed)
 
     def _work(self) -> None:
         for layer in self._layers.values():

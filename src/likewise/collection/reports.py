@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from likewise.collection.catalogue import Catalogue
 from likewise.collection.reach import out_of_reach
+from likewise.collection.remembering import excludes_of
 from likewise.descriptors.manifest import Manifest
 from likewise.ranking.exact import Metric
 from likewise.types import FloatArray, IntArray
@@ -44,6 +45,8 @@ class AddReport:
         disk may not be mounted.
     gone
         Pictures whose files are gone and which are kept, for want of ``prune``.
+    passed_over
+        Files that are no pictures by their name, by suffix in lower case, the most frequent first.
     seconds
         Wall time.
     """
@@ -58,6 +61,7 @@ class AddReport:
     forgotten: int = 0
     away: int = 0
     gone: int = 0
+    passed_over: dict[str, int] = field(default_factory=dict)
     seconds: float = 0.0
 
 
@@ -96,6 +100,8 @@ class Info:
         The same of each layer, by its name.
     away
         Folders that hold none of their pictures now, as when a disk is not mounted.
+    excludes
+        Patterns of what is left out.
     """
 
     path: Path
@@ -108,6 +114,7 @@ class Info:
     failures: int
     roots: list[Path]
     away: list[Path]
+    excludes: list[str]
     bytes: int
     generation: int
     changed: float
@@ -126,6 +133,7 @@ class Info:
             failures=catalogue.failure_count(),
             roots=[Path(root) for root in sorted(catalogue.roots().values())],
             away=[Path(folder) for folder in out_of_reach(catalogue)],
+            excludes=list(excludes_of(catalogue).patterns),
             bytes=sum(file.stat().st_size for file in path.rglob("*") if file.is_file()),
             generation=catalogue.generation,
             changed=catalogue.changed,

@@ -11,6 +11,7 @@ from likewise.collection.catalogue import Catalogue, Place
 from likewise.collection.query import whole
 from likewise.errors import UsageError
 from likewise.reading import within
+from likewise.types import plain
 
 
 class Selection:
@@ -20,7 +21,8 @@ class Selection:
     ----------
     where
         Absolute, or as seen from the working folder, or as seen from the folder that was indexed. In a glob
-        ``*`` also stands for ``/``, so that ``*.png`` finds them at any depth.
+        ``*`` also stands for ``/``, so that ``*.png`` finds them at any depth. An accent is the same whether
+        it is written as one character with its letter or as one of its own.
 
     Raises
     ------
@@ -36,12 +38,13 @@ class Selection:
                 f"{where!r} names no picture: give a path, a folder or a glob; '.' for this folder"
             )
         here = os.path.abspath(text)
-        self._folders = {here, os.path.realpath(here)}
-        self._below = os.path.normpath(text)
-        self._globs = [re.compile(translate(pattern)) for pattern in (text, here)]
+        self._folders = {plain(here), plain(os.path.realpath(here))}
+        self._below = plain(os.path.normpath(text))
+        self._globs = [re.compile(translate(plain(pattern))) for pattern in (text, here)]
 
     def holds(self, path: str, below: str) -> bool:
         """Whether a picture belongs to it, by its absolute path and the path below its root."""
+        path, below = plain(path), plain(below)
         return (
             any(within(path, folder) for folder in self._folders)
             or within(below, self._below)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from likewise.collection.catalogue import Catalogue, Content, Picture, Place, relative
+from likewise.collection.excludes import NOTHING, USUAL, Excludes
 from likewise.collection.layer import Layer
 from likewise.collection.reach import lies_in
 from likewise.collection.walk import Found, Stamp, is_gone, is_respelt, look, opens, walk
@@ -29,6 +31,7 @@ class Options:
     checksum: bool = False
     max_pixels: int | None = None
     inside: tuple[str, ...] = ()
+    excludes: Excludes = USUAL
 
 
 @dataclass(frozen=True)
@@ -81,17 +84,24 @@ def lacking(catalogue: Catalogue, layers: Sequence[Layer]) -> Lacking:
 
 
 def plan(
-    catalogue: Catalogue, sources: Sequence[str], options: Options, lacks: Lacking
+    catalogue: Catalogue,
+    sources: Sequence[str],
+    options: Options,
+    lacks: Lacking,
+    passed: Counter[str] | None = None,
 ) -> Iterator[tuple[Verdict, Task]]:
     """Walk the sources, whose roots the catalogue has, and say of each file what is to be done with it.
 
-    Pictures elsewhere that a layer lacks follow, as far as their files are there.
+    Pictures elsewhere that a layer lacks follow, as far as their files are there. Files that are passed over
+    are counted in ``passed``, by suffix.
     """
     roots = catalogue.roots()
     for source in sources:
         root, folder = next((root, folder) for root, folder in roots.items() if within(source, folder))
         for found in (
-            walk(source, options.inside) if os.path.isdir(source) else [look(source, options.inside)]
+            walk(source, options.inside, excludes=options.excludes, passed=passed)
+            if os.path.isdir(source)
+            else [look(source, options.inside)]
         ):
             place = Place(root, os.fsencode(relative(found.path, folder)))
             yield _judge(catalogue, found, place, options, lacks)
@@ -126,12 +136,19 @@ def overcome(catalogue: Catalogue, sources: Sequence[str], away: Iterable[str]) 
     return [place for path in stale if (place := catalogue.place(path))]
 
 
-def gone(catalogue: Catalogue, sources: Sequence[str], away: Iterable[str]) -> list[int]:
-    """Ids of the pictures below the sources whose files are no longer there; none in what is ``away``."""
+def gone(
+    catalogue: Catalogue, sources: Sequence[str], away: Iterable[str], excludes: Excludes = NOTHING
+) -> list[int]:
+    """Ids of the pictures below the sources whose files are no longer there, or are left out by now.
+
+    What lies in one of the folders that are ``away`` is not among them.
+    """
     return [
         row
-        for row, path, _ in catalogue.paths()
-        if lies_in(path, sources) and not lies_in(path, away) and is_gone(path)
+        for row, path, below in catalogue.paths()
+        if lies_in(path, sources)
+        and not lies_in(path, away)
+        and (is_gone(path) or excludes.hold(path, path[: len(path) - len(below)]))
     ]
 
 

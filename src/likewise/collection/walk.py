@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import stat
-import unicodedata
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
+from likewise.collection.excludes import USUAL, Excludes
 from likewise.errors import BadPicture, UsageError
 from likewise.pictures import SUFFIXES
 from likewise.reading import unreadable, within
+from likewise.types import plain
 
 
 @dataclass(frozen=True)
@@ -56,13 +59,26 @@ def _below(source: str) -> Iterator[Found]:
     return walk(source) if os.path.isdir(source) else iter([look(source)])
 
 
-def walk(folder: str, inside: Sequence[str] = ()) -> Iterator[Found]:
+def walk(
+    folder: str,
+    inside: Sequence[str] = (),
+    *,
+    excludes: Excludes = USUAL,
+    passed: Counter[str] | None = None,
+) -> Iterator[Found]:
     """Yield the picture files below a folder, in the order of their names.
 
-    Taken are regular files whose suffix is one of `SUFFIXES`; whatever else bears such a suffix, and a
-    folder that cannot be opened, comes with its problem. Hidden files and folders and collections
-    (``*.likewise``) are passed over. Links are followed, but each real folder is entered once, so a loop of
-    links ends. What really lies in none of the folders ``inside``, if there are any, comes with a problem.
+    Taken are regular files whose suffix is one of `SUFFIXES`; whatever else bears such a suffix, and what
+    cannot be looked at or opened, comes with its problem. Links are followed, but each real folder is entered
+    once, so a loop of links ends. What really lies in none of the folders ``inside``, if there are any, comes
+    with a problem.
+
+    Parameters
+    ----------
+    excludes
+        What is left out.
+    passed
+        Counts the files that are passed over, by their suffix in lower case.
     """
     entered: set[tuple[int, int]] = set()
     ahead = [folder]
@@ -72,21 +88,44 @@ def walk(folder: str, inside: Sequence[str] = ()) -> Iterator[Found]:
             yield Found(here, _stamp_of_link(here), problem)
             continue
         try:
-            status = os.stat(here)
-            if (status.st_dev, status.st_ino) in entered:
-                continue
-            entered.add((status.st_dev, status.st_ino))
-            names = sorted(os.listdir(here))
+            names = _entered(here, entered)
         except OSError as error:
             yield Found(here, NO_STAMP, unreadable(here, error))
             continue
         folders = []
-        for path in (os.path.join(here, name) for name in names if not name.startswith(".")):
-            if _is_picture_name(path) and not os.path.isdir(path):
-                yield look(path, inside)
-            elif not path.endswith(".likewise") and os.path.isdir(path):
+        for path in (os.path.join(here, name) for name in names):
+            if excludes.leave_out(path):
+                continue
+            kind = _kind(path)
+            if kind == "folder":
                 folders.append(path)
+            elif _is_picture_name(path):
+                yield look(path, inside)
+            elif isinstance(kind, OSError):
+                yield Found(path, NO_STAMP, unreadable(path, kind))
+            elif passed is not None and kind == "file":
+                passed[os.path.splitext(path)[1].lower()] += 1
         ahead.extend(reversed(folders))
+
+
+def _entered(folder: str, before: set[tuple[int, int]]) -> list[str]:
+    """Names in a folder, sorted; none if it was entered before."""
+    status = os.stat(folder)
+    if (status.st_dev, status.st_ino) in before:
+        return []
+    before.add((status.st_dev, status.st_ino))
+    return sorted(os.listdir(folder))
+
+
+def _kind(path: str) -> Literal["folder", "file", "other"] | OSError:
+    """What a path is, or what keeps that from being known; a link that leads nowhere is something else."""
+    try:
+        mode = os.stat(path).st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return "other"
+    except OSError as error:
+        return error
+    return "folder" if stat.S_ISDIR(mode) else "file" if stat.S_ISREG(mode) else "other"
 
 
 def look(path: str, inside: Sequence[str] = ()) -> Found:
@@ -139,11 +178,6 @@ def _is_listed(path: str) -> bool:
     """Whether each folder on the way to a path lists the next name just so."""
     folder, name = os.path.split(path)
     return not name or (name in os.listdir(folder) and _is_listed(folder))
-
-
-def plain(name: str) -> str:
-    """Give the one form (NFC) of a name whose accents may be written in two ways, as on disks of a Mac."""
-    return unicodedata.normalize("NFC", name)
 
 
 def opens(folder: str) -> bool:

@@ -58,7 +58,7 @@ class JpegPicture(PillowPicture):
         try:
             return _decoded(self._file, factor)
         except OSError:
-            data = self.stream.at(0, self.stream.length)
+            data = self.stream.at(0, self.stream.length).rstrip(_END[:1])
             start = max((at for _, at in _segments(self.stream)), default=0)
             if data.endswith((_END, bytes(_TAIL))) or not all(_is_whole(data, start, self._file)):
                 raise
@@ -93,7 +93,7 @@ class JpegPicture(PillowPicture):
 
 
 _END = b"\xff\xd9"
-_TAIL = 64
+_TAIL = 8
 """So many zeros at the end were never written: a card that lost them gives them back."""
 
 _BLOCK = 1 << 20

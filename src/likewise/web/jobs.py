@@ -70,7 +70,7 @@ class Job:
     note: str = ""
     started: float = 0.0
     ended: float | None = None
-    report: dict[str, float] | None = None
+    report: dict[str, Any] | None = None
     error: dict[str, str] | None = None
 
     def told(self) -> dict[str, Any]:

@@ -513,7 +513,7 @@ class Job(Told):
     note: str
     started: float
     ended: float | None
-    report: dict[str, float] | None
+    report: dict[str, float | dict[str, int]] | None
     error: Fault | None
 
 

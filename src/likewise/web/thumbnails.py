@@ -84,7 +84,7 @@ def headers_of(digest: str, size: int, form: Form) -> dict[str, str]:
     """What tells a browser that it has the thumbnail already."""
     return {
         "etag": f'"{digest[:24]}-{size}-{form.suffix}"',
-        "cache-control": "private, max-age=86400",
+        "cache-control": "private, no-cache",  # the address outlives the content: it is asked for each time
         "vary": "Accept, Cookie, Authorization",
     }
 

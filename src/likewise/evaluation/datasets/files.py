@@ -111,8 +111,11 @@ def find_one(folder: Path, *patterns: str, what: str) -> Path:
     raise UsageError(f"no {what} ({' or '.join(patterns)}) lies below {folder}: say where it is")
 
 
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+
+
 def read_text(file: Path, what: str) -> str:
-    """Text of a ground truth file, any line ends, with or without a byte order mark.
+    """Text of a ground truth file in UTF-8, with or without a byte order mark, or in UTF-16 with one.
 
     Raises
     ------
@@ -120,7 +123,8 @@ def read_text(file: Path, what: str) -> str:
         When it is not there, cannot be read or is no text.
     """
     try:
-        return file.read_text(encoding="utf-8-sig")
+        data = file.read_bytes()
+        return data.decode("utf-16" if data[:2] in _UTF_16 else "utf-8-sig")
     except FileNotFoundError:
         raise UsageError(f"{what} {file} is not there") from None
     except (OSError, UnicodeDecodeError) as error:

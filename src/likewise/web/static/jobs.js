@@ -15,9 +15,9 @@ const subject = (job) => job.subject || T.jobs.kinds[job.kind] || job.kind;
 /** What a finished job did, in words: 90 added, 3 known already, in 12 s. */
 export function summary({ report }) {
   if (!report) return "";
-  const parts = Object.entries(T.jobs.report).flatMap(([name, words]) =>
-    report[name] ? [words(report[name])] : [],
-  );
+  const parts = Object.entries(T.jobs.report)
+    .map(([name, words]) => report[name] && words(report[name]))
+    .filter(Boolean);
   return [...(parts.length ? parts : [T.jobs.nothing]), T.jobs.took(duration(report.seconds))].join(", ");
 }
 

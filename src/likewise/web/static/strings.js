@@ -350,6 +350,12 @@ export const T = {
       unchanged: (count) => `${count} known already`,
       failed: (count) => `${count} could not be read`,
       forgotten: (count) => `${count} forgotten`,
+      passed_over: (kinds) =>
+        Object.keys(kinds).length > 0 &&
+        `not read: ${Object.entries(kinds)
+          .slice(0, 8)
+          .map(([kind, count]) => `${count} ${kind || "without suffix"}`)
+          .join(", ")}`,
       away: (count) => `${count} out of reach, and kept`,
     },
     nothing: "nothing new",
