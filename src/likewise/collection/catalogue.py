@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
@@ -220,7 +221,7 @@ class Catalogue:
         """Absolute folders that relative paths begin at, by id; none lies in another."""
         rows = self._database.rows("SELECT id, path FROM roots")
         with translated(self._database.path):
-            return {root: os.fsdecode(_bytes(path)) for root, path in rows}
+            return {root: _folder(os.fsdecode(_bytes(path))) for root, path in rows}
 
     def add_root(self, folder: str) -> int:
         """Give the id of the root that holds a folder; a new one takes up those that lie in it."""
@@ -311,7 +312,7 @@ class Catalogue:
             When the root is unknown, or the path is none.
         """
         with translated(self._database.path):
-            return os.path.join(roots[root], os.fsdecode(_bytes(path)))
+            return os.path.join(roots[root], os.fsdecode(_below_root(path)))
 
     def has(self, picture: int) -> bool:
         """Whether there is such a picture, wherever it lies."""
@@ -533,6 +534,20 @@ def _is_id(number: int) -> bool:
 def _bytes(path: object) -> bytes:
     if not isinstance(path, bytes) or b"\0" in path:
         raise ValueError(f"{path!r} is no path")
+    return path
+
+
+def _below_root(path: object) -> bytes:
+    """A path below a root: one that leads nowhere else, whatever the catalogue's writer wanted."""
+    found = _bytes(path)
+    if os.path.isabs(found) or b".." in re.split(rb"[/\\]" if os.name == "nt" else rb"/", found):
+        raise ValueError(f"{found!r} leads out of its root")
+    return found
+
+
+def _folder(path: str) -> str:
+    if not os.path.isabs(path) or os.path.normpath(path) != path:
+        raise ValueError(f"{path!r} is no absolute folder")
     return path
 
 

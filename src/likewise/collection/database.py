@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 import zlib
 from collections.abc import Iterator
@@ -102,6 +103,32 @@ UPGRADE = (
 """From version 1; nothing is described again."""
 
 
+def _bare(statement: object) -> str:
+    """How a table or index is made, whatever the spaces and whether it is strict."""
+    text = re.sub(r"\s+", " ", str(statement)).strip()
+    return re.sub(r",? ?STRICT$", "", text)
+
+
+def _known(name: str) -> set[str]:
+    """All that ever made a table or index of a name, as `_bare` gives it."""
+    made = [
+        text for text in (*TABLES, *SCHEMA) if re.match(rf"CREATE (TABLE|INDEX) {re.escape(name)} ", text)
+    ]
+    layer = re.fullmatch(r"vectors(?:_(\d{1,9}))?", name)
+    if layer:
+        made.append(layer_schema(int(layer[1] or 1)))
+    if name == "vectors":
+        made += [_BEFORE, _BEFORE.replace(" NOT NULL)", " NOT NULL, checksum INTEGER)")]
+    return {_bare(text) for text in made}
+
+
+_BEFORE = (
+    "CREATE TABLE vectors "
+    "( picture INTEGER PRIMARY KEY REFERENCES pictures (id) ON DELETE CASCADE, code BLOB NOT NULL)"
+)
+"""The table of version 1, to which `UPGRADE` adds a column."""
+
+
 class Database:
     """A connection whose errors name the file and the remedy; threads may share and close it."""
 
@@ -182,7 +209,24 @@ class Database:
                 f"{self.path.parent} was written by a newer likewise (format {version}, this one reads "
                 f"{VERSION}): upgrade likewise"
             )
+        if version < 1:
+            raise CollectionDamaged(f"{self.path} is of the format {version}, which there never was")
+        self._check_schema()
         return "ready" if version == VERSION else "old"
+
+    def _check_schema(self) -> None:
+        """Refuse tables, views and triggers that are not ours, before any of them is read.
+
+        A catalogue from somebody else could answer from a view that never ends, or act by triggers.
+        """
+        for kind, name, text in self.rows("SELECT type, name, sql FROM sqlite_master"):
+            if str(name).startswith("sqlite_") and (kind == "index" or name == "sqlite_sequence"):
+                continue
+            if kind not in ("table", "index") or _bare(text) not in _known(str(name)):
+                raise CollectionDamaged(
+                    f"{self.path} has a {kind} {name!r} that likewise did not make: restore it from a copy, "
+                    "or delete it and index again"
+                )
 
     @property
     def version(self) -> int:

@@ -261,7 +261,7 @@ class Segments:
 def _listed(text: str | None) -> list[str]:
     try:
         names = json.loads(text or "[]")
-    except ValueError:
+    except (ValueError, RecursionError):
         return []
     sound = isinstance(names, list) and all(isinstance(name, str) and name.isdecimal() for name in names)
     return names if sound and len(set(names)) == len(names) else []

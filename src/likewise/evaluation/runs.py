@@ -12,15 +12,16 @@ from __future__ import annotations
 
 import json
 import re
-import zipfile
 from collections.abc import Mapping
 from dataclasses import asdict, astuple, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from likewise.arrays import read_arrays
 from likewise.assets import replacing
 from likewise.errors import BadPicture, StorageError, UsageError
 from likewise.evaluation.benchmark import Benchmark, Missing, Query
@@ -146,16 +147,32 @@ def read_run(path: Path) -> Run:
         benchmark = _benchmark(told["benchmark"])
         boxes = tuple(box and Box(*box) for box in told["boxes"])
         digests = {str(path): str(digest) for path, digest in told.get("digests", {}).items()}
-        with np.load(path.with_suffix(".npz"), allow_pickle=False) as arrays:
-            ranked, scores = arrays["ranked"], arrays["scores"]
-            found = arrays["found"] if "found" in arrays else None
+        check = partial(_check, path, len(benchmark.queries), len(benchmark.gallery))
+        arrays = read_arrays(path.with_suffix(".npz"), ("ranked", "scores", "found"), check)
+        ranked, scores, found = arrays["ranked"], arrays["scores"], arrays.get("found")
     except OSError as error:
         raise UsageError(f"run {path} cannot be read: {error.filename}: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError, OverflowError) as error:
         raise UsageError(f"{path} is not the file of a run, RUN.json, or its RUN.npz is damaged") from error
-    if ranked.shape != scores.shape or not len(ranked) == len(boxes) == len(benchmark.queries):
+    within = not ranked.size or (ranked.min() >= 0 and ranked.max() < len(benchmark.gallery))
+    if ranked.shape != scores.shape or len(ranked) != len(boxes) or not within:
         raise UsageError(f"{path} and its .npz file do not belong together: run it again")
     return Run(path, card, benchmark, boxes, ranked, scores, found, digests)
+
+
+def _check(
+    path: Path, queries: int, gallery: int, name: str, shape: tuple[int, ...], kind: np.dtype[Any]
+) -> None:
+    """Refuse an array that cannot be one of a run, by its header."""
+    wanted = {"ranked": ("int32", 2), "scores": ("float32", 2), "found": ("float32", 3)}[name]
+    if (
+        (kind.name, len(shape)) != wanted
+        or shape[0] != queries
+        or shape[1] > gallery
+        or shape[2:] not in ((), (4,))
+    ):
+        what = f"{name} is of the type {kind.name} and the shape {shape}"
+        raise UsageError(f"{path} and its .npz file do not belong together ({what}): run it again")
 
 
 def plain_name(name: str) -> str:

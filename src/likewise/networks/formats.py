@@ -20,6 +20,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
+from likewise.arrays import read_arrays
 from likewise.errors import BadWeights, MissingExtra
 from likewise.networks import timm
 from likewise.networks.card import Card, Layer, needed, reaches
@@ -322,10 +323,15 @@ def _npz(path: Path, card: Card) -> Tensors:
     caffemodels put axes of length 1 before.
     """
     try:
-        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
-            wanted = expected(card)
-            return {name: _filled(_floats(file[name]), wanted[name]) for name in wanted if name in file}
-    except (zipfile.BadZipFile, zlib.error, *MALFORMED) as error:
+        wanted = expected(card)
+
+        def check(name: str, shape: tuple[int, ...], kind: np.dtype[Any]) -> None:
+            if kind.kind != "f" or math.prod(shape) != math.prod(wanted[name]):
+                raise BadWeights(f"{name} has the shape {shape} of {kind} where {wanted[name]} is needed")
+
+        found = read_arrays(path, wanted, check)
+        return {name: _filled(_floats(array), wanted[name]) for name, array in found.items()}
+    except MALFORMED as error:
         raise BadWeights(f"not an .npz of nothing but arrays of floats: {error}") from error
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Sequence
 from functools import lru_cache
@@ -21,6 +22,7 @@ from likewise.web.pictures import IMAGE, Pixels, small
 from likewise.web.problems import not_found
 from likewise.web.services import Services, Serving
 
+log = logging.getLogger("likewise.web")
 router = APIRouter(prefix="/runs", tags=["evaluation"])
 Number = schemas.Id
 T = TypeVar("T")
@@ -157,6 +159,9 @@ def _scored(path: Path) -> Report | None:
     try:
         return _read(path, path.stat().st_mtime_ns)
     except (LikewiseError, OSError):
+        return None
+    except Exception as error:  # what scoring makes of a strange file is that file's matter, not the list's
+        log.warning("%s cannot be scored (%s)", path.name, type(error).__name__)
         return None
 
 

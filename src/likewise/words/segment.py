@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -313,9 +314,14 @@ def _written(extent: Extent, digests: dict[str, str]) -> bytes:
 
 def _header(path: Path) -> tuple[Extent, dict[str, str]]:
     try:
+        status = path.lstat()
+        if not (
+            stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)
+        ):  # a pipe would be waited for, and a link leads elsewhere
+            raise _damaged(path, "it is no regular file")
         with path.open("rb") as file:
             content = file.read(HEADER)
-        size = path.stat().st_size
+        size = status.st_size
     except FileNotFoundError as error:
         raise _damaged(path, "it is gone") from error
     except OSError as error:
@@ -325,7 +331,7 @@ def _header(path: Path) -> tuple[Extent, dict[str, str]]:
         words, pictures, postings = (int(header[name]) for name in ("words", "pictures", "postings"))
         extent = Extent(words, pictures, postings, int(header["halves"]) if "halves" in header else 2)
         digests = {name: str(header["sha256"][name]) for name in extent.columns}
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise _damaged(path, f"its first {HEADER} bytes are not the header of one") from error
     if content != _written(extent, digests):
         raise _damaged(path, f"its header is not one of the format {FORMAT!r}")

@@ -122,7 +122,7 @@ def _pickle(file: Path) -> object:
 def _json(file: Path) -> object:
     try:
         return json.loads(read_text(file, "ground truth"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"{file} is not JSON: {error}") from error
 
 

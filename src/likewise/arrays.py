@@ -1,0 +1,67 @@
+"""Reading some arrays of an .npz file, each only once its header says what it should.
+
+A few bytes of a zip archive can become any number of bytes of zeros: what an array would take is told by its
+header, and compared with what is wanted, before any of it is unpacked.
+"""
+
+from __future__ import annotations
+
+import math
+import zipfile
+import zlib
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import IO, Any, TypeAlias
+
+import numpy as np
+from numpy.lib import format as npy
+from numpy.typing import NDArray
+
+Check: TypeAlias = Callable[[str, tuple[int, ...], "np.dtype[Any]"], None]
+"""Told the name, the shape and the type of an array; raises what is to be raised where they are wrong."""
+
+
+def read_arrays(path: Path, names: Iterable[str], check: Check) -> dict[str, NDArray[Any]]:
+    """Those of some arrays that a file has.
+
+    Raises
+    ------
+    ValueError
+        When the file or one of the arrays is damaged, or is one of Python objects.
+    OSError
+        When the file cannot be read.
+    """
+    found: dict[str, NDArray[Any]] = {}
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = frozenset(archive.namelist())
+            for name in names:
+                if f"{name}.npy" in members:
+                    with archive.open(f"{name}.npy") as stream:
+                        found[name] = _read(stream, name, check)
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        EOFError,
+        NotImplementedError,
+        RuntimeError,
+        LookupError,
+    ) as error:
+        raise ValueError(f"{path.name} is no archive of arrays, or a damaged one: {error}") from error
+    return found
+
+
+def _read(stream: IO[bytes], name: str, check: Check) -> NDArray[Any]:
+    version = npy.read_magic(stream)
+    if version not in ((1, 0), (2, 0)):
+        raise ValueError(f"{name} is of the version {version}")
+    read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+    shape, in_columns, kind = read(stream)
+    if kind.hasobject:
+        raise ValueError(f"{name} is made of Python objects")
+    check(name, shape, kind)
+    size = math.prod(shape) * kind.itemsize
+    content = stream.read(size)
+    if len(content) != size:
+        raise ValueError(f"{name} is cut short")
+    return np.frombuffer(content, kind).reshape(shape, order="F" if in_columns else "C").copy()

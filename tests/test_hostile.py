@@ -1,0 +1,219 @@
+"""Catalogues, segments, runs and arrays that somebody else has made: refused, each in one error."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import sqlite3
+import tracemalloc
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from likewise.arrays import read_arrays
+from likewise.collection import Collection
+from likewise.collection.catalogue import Catalogue
+from likewise.errors import CollectionDamaged, CollectionError, UsageError
+from likewise.evaluation.runs import read_run
+from likewise.words.segment import HEADER, Segment
+from tests.fakes import RECIPE, FakeFactory, make_pictures
+from tests.test_runs import run
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Path:
+    make_pictures(tmp_path / "root", 3)
+    with Collection.open(tmp_path / "c", recipe=RECIPE, extractor_factory=FakeFactory()) as collection:
+        collection.add(tmp_path / "root")
+    return tmp_path / "c"
+
+
+def changed(collection: Path, *statements: str) -> None:
+    connection = sqlite3.connect(collection / "catalogue.sqlite", isolation_level=None)
+    for statement in statements:
+        connection.execute(statement)
+    connection.close()
+
+
+ENDLESS = (
+    "CREATE VIEW pictures AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) "
+    "SELECT i AS id, 1 AS root, x'00' AS path FROM n"
+)
+
+
+class TestSchema:
+    @pytest.mark.parametrize(
+        "statements",
+        [
+            ["CREATE TRIGGER t AFTER DELETE ON pictures BEGIN DELETE FROM meta; END"],
+            ["CREATE VIEW v AS SELECT 1"],
+            ["PRAGMA foreign_keys = OFF", "ALTER TABLE pictures RENAME TO was", ENDLESS],
+            ["CREATE TABLE more (x)"],
+            ["ALTER TABLE pictures ADD COLUMN more INTEGER"],
+            ["ALTER TABLE pictures ADD COLUMN more INTEGER AS (abs(id)) VIRTUAL"],
+            ["DROP INDEX pictures_by_content", "CREATE INDEX pictures_by_content ON pictures (size)"],
+        ],
+    )
+    def test_what_is_not_ours_is_refused(self, made: Path, statements: list[str]) -> None:
+        changed(made, *statements)
+        acts: list[Callable[[], object]] = [
+            lambda: Collection.open(made),
+            lambda: Catalogue.writer(made / "catalogue.sqlite"),
+        ]
+        for act in acts:
+            with pytest.raises(CollectionDamaged, match="did not make"):
+                act()
+
+    @pytest.mark.parametrize("number", [0, -5])
+    def test_formats_that_there_never_were(self, made: Path, number: int) -> None:
+        changed(made, f"PRAGMA user_version = {number}")
+        with pytest.raises(CollectionDamaged, match="never was"):
+            Collection.open(made)
+
+    def test_a_newer_one_may_have_other_tables(self, made: Path) -> None:
+        changed(made, "CREATE TABLE more (x)", "PRAGMA user_version = 99")
+        with pytest.raises(CollectionError, match="newer likewise"):
+            Collection.open(made)
+
+
+class TestPaths:
+    @pytest.mark.parametrize("path", ["/etc/passwd", "../../etc/hostname", "a/../../b", ".."])
+    def test_a_path_lies_below_its_root(self, made: Path, path: str) -> None:
+        changed(made, f"UPDATE pictures SET path = CAST('{path}' AS BLOB) WHERE id = 1")
+        with Collection.open(made, extractor_factory=FakeFactory()) as collection:
+            assert "path-damaged" in {fault.kind for fault in collection.verify().faults}
+            with pytest.raises(CollectionDamaged):
+                collection.read(1)
+            with pytest.raises(CollectionDamaged):
+                collection.path_of(1)
+            assert collection.read(2)
+
+    @pytest.mark.parametrize("root", ["relative", "/a/../b", ""])
+    def test_a_root_is_absolute(self, made: Path, root: str) -> None:
+        changed(made, f"UPDATE roots SET path = CAST('{root}' AS BLOB)")
+        with Collection.open(made, extractor_factory=FakeFactory()) as collection:
+            assert collection.verify().faults
+            with pytest.raises(CollectionDamaged):
+                collection.roots()
+
+
+class TestSegments:
+    @pytest.mark.parametrize(
+        "header",
+        [
+            b"[" * HEADER,
+            b'{"words": 1, "pictures": 1, "postings": Infinity, "sha256": {}}',
+            b'{"words": 1e400, "pictures": 1, "postings": 1, "sha256": {}}',
+            b'{"words": NaN, "pictures": 1, "postings": 1, "sha256": {}}',
+            b"null",
+        ],
+    )
+    def test_headers(self, tmp_path: Path, header: bytes) -> None:
+        (tmp_path / "1").write_bytes(header.ljust(HEADER))
+        with pytest.raises(CollectionDamaged, match="can be made again"):
+            Segment.open(tmp_path / "1")
+
+    def test_what_is_no_file(self, tmp_path: Path) -> None:
+        os.mkfifo(tmp_path / "pipe")
+        (tmp_path / "folder").mkdir()
+        (tmp_path / "link").symlink_to(tmp_path / "folder")
+        for name in ("pipe", "link"):
+            with pytest.raises(CollectionDamaged, match="no regular file"):
+                Segment.open(tmp_path / name)
+
+
+def archive(path: Path, **members: bytes) -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as opened:
+        for name, content in members.items():
+            opened.writestr(f"{name}.npy", content)
+    return path
+
+
+def written(array: NDArray[Any]) -> bytes:
+    stream = io.BytesIO()
+    np.save(stream, array)
+    return stream.getvalue()
+
+
+def anything(name: str, shape: tuple[int, ...], kind: np.dtype[Any]) -> None:
+    """Every array is wanted."""
+
+
+class TestArrays:
+    def test_what_numpy_wrote(self, tmp_path: Path) -> None:
+        array = np.arange(6, dtype=np.float32).reshape(2, 3)
+        path = archive(tmp_path / "a.npz", a=written(array), b=written(np.asfortranarray(array)))
+        found = read_arrays(path, ("a", "b", "c"), anything)
+        assert found.keys() == {"a", "b"}
+        np.testing.assert_array_equal(found["a"], array, strict=True)
+        np.testing.assert_array_equal(found["b"], array, strict=True)
+
+    def test_zeros_that_are_many_are_not_unpacked(self, tmp_path: Path) -> None:
+        path = archive(tmp_path / "a.npz", a=written(np.zeros(8_000_000)))
+
+        def check(name: str, shape: tuple[int, ...], kind: np.dtype[Any]) -> None:
+            raise ValueError(f"{name} {shape}")
+
+        tracemalloc.start()
+        try:
+            with pytest.raises(ValueError, match="8000000"):
+                read_arrays(path, ("a",), check)
+            _, most = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert most < 4 << 20
+
+    @pytest.mark.parametrize(
+        "content",
+        [b"", b"no array", written(np.array([{}], object)), written(np.arange(9))[:-5], b"\x93NUMPY\x09\x00"],
+    )
+    def test_damage(self, tmp_path: Path, content: bytes) -> None:
+        path = archive(tmp_path / "a.npz", a=content)
+        with pytest.raises(ValueError, match=r"."):
+            read_arrays(path, ("a",), anything)
+
+    def test_no_archive(self, tmp_path: Path) -> None:
+        (tmp_path / "a.npz").write_bytes(b"PK\x03\x04 and no more")
+        with pytest.raises(ValueError, match="no archive"):
+            read_arrays(tmp_path / "a.npz", ("a",), anything)
+
+
+class TestRuns:
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {"ranked": np.zeros((), np.int32)},
+            {"ranked": np.zeros((2, 3, 4), np.int32)},
+            {"ranked": np.zeros((2, 8), np.float32)},
+            {"ranked": np.full((2, 8), 99, np.int32)},
+            {"ranked": np.full((2, 8), -1, np.int32)},
+            {"found": np.zeros((2, 3), np.float32)},
+            {"found": np.zeros((2, 3, 5), np.float32)},
+        ],
+    )
+    def test_arrays_of_the_wrong_dimensions(self, tmp_path: Path, change: dict[str, Any]) -> None:
+        made = run(tmp_path)
+        arrays: dict[str, Any] = {"ranked": made.ranked, "scores": made.scores, **change}
+        np.savez(made.path.with_suffix(".npz"), **arrays)
+        with pytest.raises(UsageError):
+            read_run(made.path)
+
+    @pytest.mark.parametrize("text", ["[" * 100_000, "{}", "null", '{"format": 1, "card": 3}'])
+    def test_files_that_are_no_runs(self, tmp_path: Path, text: str) -> None:
+        made = run(tmp_path)
+        made.path.write_text(text)
+        with pytest.raises(UsageError):
+            read_run(made.path)
+
+    def test_a_deep_benchmark(self, tmp_path: Path) -> None:
+        made = run(tmp_path)
+        told = json.dumps(json.loads(made.path.read_text()) | {"boxes": 0})
+        made.path.write_text(told.replace('"boxes": 0', '"boxes": ' + "[" * 100_000 + "]" * 100_000))
+        with pytest.raises(UsageError):
+            read_run(made.path)
