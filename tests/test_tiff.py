@@ -314,6 +314,8 @@ def test_lossless_codecs_of_libtiff(
     plain, out = tmp_path / "plain.tif", tmp_path / "out.tif"
     stored = DEEP[depth](make())
     if planar == "separate" and stored.ndim == 3:
+        if depth == "uint16" and "-t" in form:
+            pytest.skip("tiffcp makes no tiles of planes of 16 bits; tifffile does, in test_rgb and test_cmyk")
         options = options | {"planarconfig": "separate"}
         stored = np.ascontiguousarray(np.moveaxis(stored, 2, 0))
     plain.write_bytes(written(stored, **options))
