@@ -315,7 +315,7 @@ def test_lossless_codecs_of_libtiff(
     stored = DEEP[depth](make())
     if planar == "separate" and stored.ndim == 3:
         if depth == "uint16" and "-t" in form:
-            pytest.skip("tiffcp makes no tiles of planes of 16 bits; tifffile does, in test_rgb and test_cmyk")
+            pytest.skip("tiffcp makes no tiles of planes of 16 bits; test_rgb and test_cmyk have them")
         options = options | {"planarconfig": "separate"}
         stored = np.ascontiguousarray(np.moveaxis(stored, 2, 0))
     plain.write_bytes(written(stored, **options))
