@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import shutil
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -271,3 +273,37 @@ def test_two_pictures_compare_as_they_are_found(keypoints: Collection) -> None:
     compared = keypoints.compare(part, textured(2))
     assert compared.rank <= 2
     assert compared.similarity > keypoints.compare(part, textured(3)).similarity + 3
+
+
+CHILD = """
+import sys
+from pathlib import Path
+from likewise.collection import Collection
+from likewise.descriptors import patches
+from likewise.recipes.recipe import Recipe
+from tests import fake_words, fakes
+patches.PatchExtractor = fake_words.FakePatches
+path, words, photos = map(Path, sys.argv[1:])
+recipe = Recipe("both", (fakes.RECIPE, fake_words.RECIPE.with_vocabulary(words)))
+with Collection.open(path, recipe=recipe, extractor_factory=fakes.FakeFactory()) as opened:
+    opened.add(photos, progress=lambda progress: print(progress.done, flush=True))
+"""
+
+
+def test_a_kill_leaves_every_layer_of_a_picture_or_none(tmp_path: Path, words: Path, both: Recipe) -> None:
+    many = make_pictures(tmp_path / "many", 60)[0].parent
+    arguments = [str(tmp_path / "c"), str(words), str(many)]
+    for _ in range(2):
+        child = subprocess.Popen([sys.executable, "-c", CHILD, *arguments], stdout=subprocess.PIPE)
+        assert child.stdout
+        child.stdout.readline()  # the first commit
+        child.kill()
+        child.communicate()
+    with Collection.open(tmp_path / "c", recipe=both, extractor_factory=FakeFactory()) as opened:
+        held = len(opened)
+        assert held > 0
+        assert [fault.kind for fault in opened.verify().faults if fault.kind != "segment-damaged"] == []
+        report = opened.add(many)
+        assert (report.added, report.completed, report.unchanged) == (60 - held, 0, held)
+        assert opened.verify().faults == []
+        assert len(opened.search(picture(3), k=100)) == 60

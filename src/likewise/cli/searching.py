@@ -112,6 +112,7 @@ def search(
 ) -> None:
     """Find the pictures that look most like a query, best first."""
     from likewise.collection.collection import Collection
+    from likewise.collection.query import Query
     from likewise.pictures import size_of
     from likewise.types import Box
 
@@ -121,15 +122,10 @@ def search(
         if sheet is not None:
             _check_sheet(sheet, [query, *chain(*more.values())], opened)
         hits = opened.search(
-            query,
+            Query(query, region, crop, **more),
             k=k,
-            box=region,
-            crop=crop,
             under=under,
             then=then or (),
-            also=more["also"],
-            yes=more["yes"],
-            no=more["no"],
             scoring=scoring_options(scoring, layers),
             max_pixels=max_pixels,
         )

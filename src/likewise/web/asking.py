@@ -6,13 +6,14 @@ import base64
 import hashlib
 import time
 from collections import OrderedDict
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from pathlib import Path
 from threading import Lock
 from typing import Any, Generic, TypeVar
 
 import numpy as np
 
+from likewise.collection.query import Query, QueryPicture
 from likewise.errors import UsageError
 from likewise.ranking.stages import Stage
 from likewise.types import Box, FloatArray, Hit
@@ -130,36 +131,34 @@ class Asking:
         held = self._rankings.get(key)
         if held is not None and (len(held) >= k or len(held) >= len(served.collection)):
             return held
-        under = served.folder(asked.folder) if asked.folder else None
-        if served.collection.recipe.words:
-            return self._rankings.put(key, self._words(served, asked, stages, k))
-        first, *others = (self.vector(served, query) for query in asked.queries)
-        yes, no = ([self.vector(served, query) for query in judged] for judged in (asked.yes, asked.no))
         hits = served.collection.search(
-            *(first,), k=max(k, AT_LEAST), also=others, yes=yes, no=no, under=under, then=stages
+            self._query(served, asked),
+            k=max(k, AT_LEAST),
+            under=served.folder(asked.folder) if asked.folder else None,
+            then=stages,
+            max_pixels=self._limits.upload_pixels if asked.queries[0].upload is not None else None,
         )
         return self._rankings.put(key, hits)
 
-    def _words(self, served: Served, asked: schemas.Search, stages: Sequence[Stage], k: int) -> list[Hit]:
-        """Visual words have no vectors: the pictures themselves are asked; a box is for the first of them."""
+    def _query(self, served: Served, asked: schemas.Search) -> Query:
+        """What is asked for, as one value.
+
+        Where all layers make vectors, those that were described a moment ago are taken. Visual words have
+        none: the pictures themselves are asked, and a box is for the first of them.
+        """
         first, *others = asked.queries
-        if any(query.box is not None for query in (*others, *asked.yes, *asked.no)):
-            raise UsageError(
-                "in a collection of visual words only the first picture of a query can have a box"
-            )
-        also, yes, no = ([self.source(served, one) for one in some] for some in (others, asked.yes, asked.no))
-        return served.collection.search(
-            self.source(served, first),
-            k=max(k, AT_LEAST),
-            box=box_of(first),
-            crop=first.crop,
-            also=also,
-            yes=yes,
-            no=no,
-            under=served.folder(asked.folder) if asked.folder else None,
-            then=stages,
-            max_pixels=self._limits.upload_pixels if first.upload is not None else None,
-        )
+        judged = (*others, *asked.yes, *asked.no)
+        ask: Callable[[Served, schemas.Query], QueryPicture] = self.vector
+        box, crop = None, first.crop
+        if served.collection.recipe.words:
+            if any(query.box is not None for query in judged):
+                raise UsageError(
+                    "in a collection of visual words only the first picture of a query can have a box"
+                )
+            ask, box = self.source, box_of(first)
+        picture, also = ask(served, first), [ask(served, one) for one in others]
+        yes, no = ([ask(served, one) for one in some] for some in (asked.yes, asked.no))
+        return Query(picture, box, crop, also, yes, no)
 
 
 def box_of(query: schemas.Query) -> Box | None:
