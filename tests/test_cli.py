@@ -39,7 +39,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.setenv("LIKEWISE_CACHE", str(here / "cache"))
         patch.chdir(here)
         with pytest.raises(SystemExit) as end:
-            cli.main(["index", "photos"])
+            cli.main(["index", "photos", "--recipe", "quick"])
         assert end.value.code == 0
     yield here
 
@@ -462,7 +462,9 @@ def watch(event, arguments):
         raise ConnectionRefusedError("no connections here")
 sys.addaudithook(watch)
 from likewise.cli import main
-for line in (["index", "photos", "--into", sys.argv[1]], ["search", "photos/one.png", "--in", sys.argv[1]]):
+where = sys.argv[1]
+make = ["index", "photos", "--recipe", "quick", "--into", where]
+for line in (make, ["search", "photos/one.png", "--in", where]):
     try:
         main(line)
     except SystemExit as end:

@@ -72,7 +72,7 @@ def test_a_single_layer_is_written_and_hashed_as_it_always_was() -> None:
     for layer in layers:
         assert Recipe.of(layer).to_toml() == layer.to_toml()
         assert Recipe.of(layer).hash == layer.hash
-    assert load_recipe("default").layers == (load_vector("default"),)
+    assert load_recipe("quick").layers == (load_vector("quick"),)
 
 
 def test_the_hash_is_of_what_is_stored() -> None:

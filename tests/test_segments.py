@@ -249,7 +249,7 @@ def test_another_recipe_is_refused(collection: Collection, words: Path, tmp_path
     with pytest.raises(ManifestMismatch, match=r"another recipe \(vocabulary"):
         open_fake(collection.path, tmp_path / "other.words")
     with pytest.raises(ManifestMismatch, match="of which one is of visual words"):
-        Collection.open(collection.path, recipe="default")
+        Collection.open(collection.path, recipe="quick")
     with pytest.raises(ManifestMismatch, match=r"patches\.size"):
         Collection.open(collection.path, recipe="mof-lite0")
     with Collection.open(collection.path, recipe=RECIPE) as opened:  # its words are the collection's

@@ -32,7 +32,16 @@ resize = { policy = "full" }
 """
 
 
-@pytest.mark.parametrize("name", words_recipe_names())
+def test_the_layers_of_default_and_best_are_those_of_recipes_of_their_own() -> None:
+    alone = [load_recipe(name).layers[0] for name in ("quick", "sift", "xfeat")]
+    for name, count in (("default", 2), ("best", 3)):
+        recipe = load_recipe(name)
+        assert [layer.hash for layer in recipe.layers] == [layer.hash for layer in alone[:count]]
+        assert [layer.scoring for layer in recipe.words] == [layer.scoring for layer in alone[1:count]]  # type: ignore[union-attr]
+        assert parse_recipe(recipe.to_toml()) == recipe
+
+
+@pytest.mark.parametrize("name", sorted({*words_recipe_names()} - {"default", "best"}))
 def test_shipped_recipes_round_trip_and_are_named_as_their_files(name: str) -> None:
     (recipe,) = load_recipe(name).layers
     assert isinstance(recipe, WordsRecipe)

@@ -90,7 +90,8 @@ class Segments:
             for layer, size in self.sizes.items()
         }
         held = _covered({str(number): tail for number, tail in enumerate(tails)}, self.sizes)
-        return generation, indexes, len(np.setdiff1d(left, held, assume_unique=True))
+        bare = np.setdiff1d(left, held, assume_unique=True).tolist()  # without any feature, or damaged
+        return generation, indexes, sum(catalogue.code_of(self.layer, one) is None for one in bare)
 
     def _tails(self, catalogue: Catalogue, pictures: IntArray) -> list[dict[str, Segment]]:
         """Segments that only this process sees: their files have no name once they are open."""

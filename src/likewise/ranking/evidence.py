@@ -100,9 +100,10 @@ def expected_false(total: Scores) -> Scores:
         return np.empty(0)
     middle, high = np.quantile(total, _QUANTILES)
     slope = (high - middle) / math.log((1 - _QUANTILES[0]) / (1 - _QUANTILES[1]))
-    high, slope = _shrunk(float(high), _TAIL[0], count), _shrunk(float(slope), _TAIL[1], count)
+    high = max(float(high), _shrunk(float(high), _TAIL[0], count))
+    slope = _shrunk(float(slope), _TAIL[1], count)
     tail = (1 - _QUANTILES[1]) * np.exp(-(total - high) / max(slope, 1e-6))
-    return np.asarray(count * np.minimum(tail, 1.0))
+    return np.asarray(max(count, _FEW) * np.minimum(tail, 1.0))
 
 
 def false_fits(score: float, count: int) -> float:
