@@ -54,7 +54,7 @@ class Script:
                     picture = int(self.owner[row])
                     votes[picture] += (last - distance) / last
                     pairs.setdefault(picture, []).append((feature, row - self.first[picture]))
-        scores = votes / (1 + votes.max(initial=0.0))
+        scores: NDArray[np.float64] = votes / (1 + votes.max(initial=0.0))
         for picture in np.argsort(-votes, kind="stable")[:VERIFIED].tolist():
             matched = pairs.get(picture, [])
             if len(matched) >= 4:
@@ -67,13 +67,13 @@ class Script:
 
 def features(path: Path, box: Box | None = None) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Places ``(n, 2)`` and RootSIFT ``(n, 128)`` of a picture, or a box of it."""
-    grey = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+    grey: NDArray[np.uint8] = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)  # type: ignore[assignment]
     if box is not None:
         left, top, right, bottom = box.clip(grey.shape[1], grey.shape[0])
         grey = grey[top:bottom, left:right]
     scale = min(1.0, SIZE / max(grey.shape))
     grey = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    found, vectors = cv2.SIFT_create(FEATURES).detectAndCompute(grey, None)
+    found, vectors = cv2.SIFT.create(FEATURES).detectAndCompute(grey, None)
     if vectors is None:
         return np.empty((0, 2), np.float32), np.empty((0, 128), np.float32)
     rooted = np.sqrt(vectors / np.maximum(vectors.sum(axis=1, keepdims=True), 1e-9))
