@@ -1,4 +1,4 @@
-# Not built yet where this was written: checked for syntax only.
+# Not built yet where this was written: read but not tried.
 #   docker build --tag likewise .
 #   docker run --rm --publish 8080:8080 --env LIKEWISE_TOKEN --volume ~/Pictures.likewise:/data/Pictures.likewise likewise
 # LIKEWISE_TOKEN is what clients have to know, 16 characters or more: the server listens to others than itself.

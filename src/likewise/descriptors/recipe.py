@@ -381,6 +381,8 @@ def parse_vector(text: str, *, origin: str = "recipe", folder: Path | None = Non
 def load_vector(name_or_path: str | Path) -> VectorRecipe:
     """The same by the name of a shipped recipe, or by the path of a ``.toml`` file.
 
+    Of a recipe of several layers it is the first that makes a vector, by the name of the recipe.
+
     Raises
     ------
     UnknownName
@@ -396,7 +398,8 @@ def _first(written: RecipeText) -> VectorRecipe:
         head, layers = written.layers()
         for layer in layers:
             if layer.get("kind", KIND) == KIND:
-                return read_vector(layer, written.folder or Path())
+                found = read_vector(layer, written.folder or Path())
+                return replace(found, name=head.get("name", found.name))
         name = head.get("name", layers[0].get("name", ""))
         raise BadRecipe(f"recipe {name!r} makes visual words, and this needs a recipe that makes a vector")
 

@@ -24,7 +24,7 @@ Rows: TypeAlias = NDArray[np.integer[Any]]
 
 CHANCE = {64: NormalDist(32.0, 6.5), 128: NormalDist(64.0, 10.2)}
 """In how many bits the codes of two RootSIFT features differ that share a word and nothing else, by how many
-they have: about 24 of 64 and 39 of 128 bear alone. Measured between photographs of different things."""
+they have: about 24 of 64 and 39 of 128 bear alone. Taken from other vocabularies than those that ship."""
 
 _WEAKEST = 20.0  # expected neighbours by chance from which on a vote (5 per cent of a nat) is not counted
 _SHARE = 0.1  # of the features of a word: those that are nearer are looked at
