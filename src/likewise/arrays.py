@@ -33,12 +33,11 @@ def read_arrays(path: Path, names: Iterable[str], check: Check) -> dict[str, NDA
     """
     found: dict[str, NDArray[Any]] = {}
     try:
-        with zipfile.ZipFile(path) as archive:
+        with path.open("rb") as file, zipfile.ZipFile(file) as archive:
             members = frozenset(archive.namelist())
             for name in names:
                 if f"{name}.npy" in members:
-                    with archive.open(f"{name}.npy") as stream:
-                        found[name] = _read(stream, name, check)
+                    found[name] = _opened(archive, name, check)
     except (
         zipfile.BadZipFile,
         zlib.error,
@@ -49,6 +48,14 @@ def read_arrays(path: Path, names: Iterable[str], check: Check) -> dict[str, NDA
     ) as error:
         raise ValueError(f"{path.name} is no archive of arrays, or a damaged one: {error}") from error
     return found
+
+
+def _opened(archive: zipfile.ZipFile, name: str, check: Check) -> NDArray[Any]:
+    try:
+        with archive.open(f"{name}.npy") as stream:
+            return _read(stream, name, check)
+    except OSError as error:  # a directory of members that points before the file's beginning
+        raise ValueError(f"{name} lies outside of the file") from error
 
 
 def _read(stream: IO[bytes], name: str, check: Check) -> NDArray[Any]:

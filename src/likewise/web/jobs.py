@@ -12,7 +12,6 @@ import logging
 import os
 import secrets
 import time
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, fields, replace
@@ -251,13 +250,13 @@ class _Working:
     def __init__(self, served: Served, job: Job, stopping: Event) -> None:
         self._served, self._job, self._stopping = served, job, stopping
         self._written = 0.0
-        self._report: Counter[str] = Counter()  # of all parts together; `Counter.update` adds
+        self._report: dict[str, Any] = {}  # of all parts together
 
     def run(self) -> None:
         """Add, as soon as nobody else is writing; of the jobs of this process one at a time tries to."""
         while not self._added():
             self._heed()
-        self.end("done", report=dict(self._report))
+        self.end("done", report=self._report)
 
     def _added(self) -> bool:
         self._heed()
@@ -297,7 +296,7 @@ class _Working:
             max_pixels=most,
             progress=self._on_progress,
         )
-        self._report.update(asdict(report))
+        self._report = _together(self._report, asdict(report))
         self._job = replace(self._job, before=self._job.done)
 
     def end(self, state: State, **facts: Any) -> None:
@@ -335,6 +334,14 @@ class _Working:
     def _set(self, **facts: Any) -> None:
         self._job = _write(self._served, replace(self._job, **facts))
         self._written = time.monotonic()
+
+
+def _together(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
+    """Two reports as one: counts added up, also those of kinds."""
+    return {
+        key: _together(first.get(key, {}), value) if isinstance(value, dict) else first.get(key, 0) + value
+        for key, value in second.items()
+    } | {key: value for key, value in first.items() if key not in second}
 
 
 def _room(served: Served) -> Path:
