@@ -18,7 +18,7 @@ home = $(patsubst ~/%,$(HOME)/%,$(1))
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-tools test-browser lint types docs wheel ci clean
+.PHONY: help demo test test-browser lint types docs wheel ci clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,9 +44,6 @@ demo: $(DEMO) ## index the demo pictures (or PHOTOS=folder), search (QUERY=pictu
 
 test: $(DEV) ## the whole default test run
 	$(BIN)/python -m pytest $(ARGS)
-
-test-tools: $(DEV) ## pictures against libtiff and ImageMagick (Debian: libtiff-tools imagemagick)
-	$(BIN)/python -m pytest -m tools $(ARGS)
 
 test-browser: $(BROWSER) ## the page in Chromium, which it installs where it may
 	$(BIN)/python -m pytest -m browser tests/browser $(ARGS)

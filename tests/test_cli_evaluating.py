@@ -107,16 +107,18 @@ def test_json_holds_card_scores_and_run(run: Run) -> None:
 
 
 def test_what_follows_the_search_is_asked_for_by_name(run: Run) -> None:
-    told = made(run, "--then", "augment:n=2", "--then", "expand:n=2,alpha=3", "--feedback", "2")
+    told = made(
+        run, "--recipe", "quick", "--then", "augment:n=2", "--then", "expand:n=2,alpha=3", "--feedback", "2"
+    )
     assert told["card"]["after"] == ["augment(n=2, alpha=0)", "expand(n=2, alpha=3)", "feedback(n=2)"]
-    assert told["run"] != made(run)["run"]
+    assert told["run"] != made(run, "--recipe", "quick")["run"]
     code, _, err = run("evaluate", "folder", "--data", "photos", "--then", "expnd")
     assert code == 2
     assert "expand" in err
 
 
 def test_examples_leave_an_answer_to_be_found(run: Run) -> None:
-    told = made(run, "--examples", "9")
+    told = made(run, "--recipe", "quick", "--examples", "9")
     assert [query["positives"] for query in told["queries"]] == [1] * 9
     assert told["card"]["after"] == ["examples(n=9)"]
 

@@ -128,7 +128,7 @@ def test_compare_explains(picture: Path, tmp_path: Path, capsys: pytest.CaptureF
     for seed in range(3):
         (photos / f"{seed}.png").write_bytes(encode(photo(seed), "PNG"))
     where, out = tmp_path / "photos.likewise", tmp_path / "why.png"
-    with Collection.open(where) as collection:
+    with Collection.open(where, recipe="quick") as collection:
         collection.add(photos)
         why = collection.explain(photos / "0.png", 2)
         assert why.similarity == pytest.approx(why.first.cells.sum(), abs=1e-9)
@@ -169,7 +169,7 @@ def test_what_has_no_places_is_not_explained(tmp_path: Path) -> None:
     from likewise.errors import UsageError
 
     (tmp_path / "a.png").write_bytes(encode(photo(1), "PNG"))
-    with Collection.open(tmp_path / "c", recipe="default") as collection:
+    with Collection.open(tmp_path / "c", recipe="quick") as collection:
         collection.add(tmp_path / "a.png")
         with pytest.raises(UsageError, match="a vector has no places"):
             collection.explain(np.zeros(1280, np.float32), tmp_path / "a.png")

@@ -148,7 +148,9 @@ def evaluate(
         benchmark = benchmark.with_distractors(*distractors)
     how = {"engine": engine, "device": device, "precision": precision}
     if found.words and (examples > 1 or feedback):
-        raise UsageError(f"--examples and --feedback are for vectors, and {found.name!r} makes words")
+        raise UsageError(
+            f"--examples and --feedback are for one vector, and {found.name!r} has words: take quick"
+        )
     if changes and not found.words:
         raise UsageError(f"--scoring and --layers are for visual words, and {found.name!r} makes a vector")
     found = found.scored(changes)
