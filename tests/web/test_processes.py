@@ -194,6 +194,8 @@ def not_answered() -> bool:
 
 def test_a_job_of_a_killed_server_can_be_gone_on_with(tmp_path: Path) -> None:
     make_pictures(tmp_path / "root" / "a", 60)
+    with Collection.open(tmp_path / "new.likewise", recipe="quick") as collection:
+        collection.add(tmp_path / "root" / "a" / "0000.png")
     words = [str(tmp_path / "new.likewise"), "--root", str(tmp_path / "root")]
     base = f"{API}/collections/new"
     with command(tmp_path, *words) as (process, address):

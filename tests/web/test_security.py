@@ -33,6 +33,8 @@ WRITES: dict[str, dict[str, Any]] = {
     f"{BASE}/update": {},
     f"{BASE}/remove": {"json": {"pictures": [1]}},
     f"{BASE}/undo": {"json": {"undo": "0" * 32}},
+    f"{BASE}/duplicates/trash": {"json": {"pictures": [1]}},
+    f"{BASE}/duplicates/dismiss": {"json": {"pictures": [1, 2]}},
     f"{API}/jobs/0/pause": {},
     f"{API}/jobs/0/resume": {},
     f"{API}/jobs/0/cancel": {},
