@@ -95,6 +95,7 @@ def test_help_lists_the_sections() -> None:
         ("likewise words learn d -o w --words 10", "likewise words learn d -o w --size 10"),
         ("likewise reproduce seed-002 --words 10", "likewise reproduce li-2016 --size 10"),
         ("likewise reproduce seed-000 --data d", "likewise reproduce capuano-2018 --data d"),
+        ("likewise reproduce seed-003 --data d", "likewise reproduce paula-2020 --data d"),
         ("likewise reproduce seed-001 --oxford d", "likewise reproduce aggregating-deep-features --oxford d"),
     ],
 )

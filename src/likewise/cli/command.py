@@ -35,6 +35,7 @@ OLD = {
     "seed-000": ("capuano-2018",),
     "seed-001": ("aggregating-deep-features",),
     "seed-002": ("li-2016",),
+    "seed-003": ("paula-2020",),
 }
 """Spellings of before; each means the first of its new ones that a command has."""
 
