@@ -52,7 +52,7 @@ def make_site(folder: Path) -> None:
             collection.add(folder / "photos")
     shutil.copytree(folder / "photos.likewise", folder / "album.likewise")
     (folder / "plain.toml").write_text(PLAIN.to_toml())
-    for words in (("default",), ("plain.toml",)):
+    for words in (("quick",), ("plain.toml",)):
         _likewise(folder, "evaluate", "folder", "--data", "groups", "--runs", "runs", "--recipe", *words)
 
 
