@@ -10,12 +10,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+import sklearn.cluster
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from sklearn.metrics import adjusted_rand_score
 
 from likewise.collection import Collection
+from likewise.downstream import clusters
 from likewise.downstream.clusters import cluster_rows, find_clusters, named, shortened, silhouettes
 from likewise.downstream.layout import find_layout, lay_out
 from likewise.downstream.sorting import check_target, sort_into
@@ -241,3 +243,20 @@ class TestSorting:
         (tmp_path / "empty").mkdir()
         assert sort_into(tmp_path / "empty", {"x": [one]}) == {}
         assert (tmp_path / "empty" / "x" / "0000.png").exists()
+
+
+def test_small_sets_get_the_best_of_many_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    starts = []
+
+    made = sklearn.cluster.KMeans
+
+    def counting(k: int, *, n_init: int, random_state: int) -> Any:
+        starts.append(n_init)
+        return made(k, n_init=n_init, random_state=random_state)
+
+    monkeypatch.setattr(sklearn.cluster, "KMeans", counting)
+    rows = np.random.default_rng(0).normal(size=(30, 4)).astype(np.float32)
+    cluster_rows(rows, k=3)
+    monkeypatch.setattr(clusters, "SAMPLE", 29)
+    cluster_rows(rows, k=3)
+    assert starts == [20, 4]

@@ -14,12 +14,13 @@ import pytest
 from likewise import cli
 from likewise.errors import UsageError
 from likewise.networks.weights import identity_of
+from likewise.study import figures
 from likewise.study.claims import judge
-from likewise.study.looking import Traits
+from likewise.study.looking import LAST, Seen, Traits
 from likewise.study.measures import likeness
 from likewise.study.repeating import repeat
 from likewise.study.report import summary
-from likewise.study.running import FROG, divide, stratified, train
+from likewise.study.running import FROG, Network, divide, stratified, train
 from likewise.study.study import study
 from likewise.training import cifar10
 from likewise.training.cifar10 import Cifar10
@@ -76,6 +77,13 @@ def test_seeds_give_mean_and_spread(tmp_path: Path) -> None:
     assert "were held out of the training set" in Path(written["reports"][0]).read_text("utf-8")
     with pytest.raises(UsageError, match="under 0 seeds"):
         repeat(data(), tmp_path, seeds=0)
+
+
+def test_figure_6_has_the_linear_axis_of_the_article_beside_a_logarithmic_one() -> None:
+    pytest.importorskip("matplotlib")
+    values = np.arange(18, dtype=np.float32).reshape(1, 2, 3, 3)
+    seen = Seen(Network(20, Path("weights"), ()), {LAST: values})
+    assert [axes.get_yscale() for axes in figures._last_values(seen, seen).axes] == ["linear", "log"]
 
 
 def test_without_a_frog_there_is_no_study() -> None:
