@@ -112,7 +112,7 @@ def test_what_a_recipe_lacks_is_said() -> None:
 
 
 def test_a_vector_is_found_among_layers() -> None:
-    assert parse_vector(TEXT).name == "vector"
+    assert parse_vector(TEXT) == replace(parse_recipe(TEXT).vector, name="both")
     words = TEXT[: TEXT.index("[[layers]]")] + TEXT[TEXT.rindex("[[layers]]") :]
     assert isinstance(parse_recipe(words).layers[0], WordsRecipe)
     with pytest.raises(BadRecipe, match=r"^here: recipe 'both' makes visual words"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import re
 import socket
 import threading
@@ -20,8 +21,10 @@ from fastapi.testclient import TestClient
 from likewise.collection import Collection
 from likewise.collection.lock import writing
 from likewise.pictures import Loaded
+from likewise.system import descriptor_of, locked
 from likewise.types import FloatArray
 from likewise.web.connections import Sparse, most_connections
+from likewise.web.jobs import _holding
 from likewise.web.library import Served
 from likewise.web.limits import FILES, limit_of
 from likewise.web.settings import Limits
@@ -325,6 +328,31 @@ class TestJobs:
         last = data(client.post(f"{BASE}/update"), 202)
         assert finished(client, last)["state"] == "done"
         assert len(data(client.get(f"{API}/jobs"))["jobs"]) == 3
+
+    def test_one_that_ends_while_it_is_looked_at_was_not_interrupted(
+        self, client: TestClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        job = data(client.post(f"{BASE}/update"), 202)["id"]
+        assert finished(client, {"id": job})["state"] == "done"
+        path = next(tmp_path.rglob(f"{job}.json"))
+        ended = path.read_text()
+        path.write_text(ended.replace('"done"', '"running"'))
+
+        def held(_: Path) -> bool:
+            path.write_text(ended)  # between the first look at the file and the one at the lock
+            return False
+
+        monkeypatch.setattr("likewise.web.jobs._is_held", held)
+        assert data(client.get(f"{API}/jobs/{job}"))["state"] == "done"
+
+    def test_who_looks_does_not_keep_a_job_from_its_lock(self, tmp_path: Path) -> None:
+        path = tmp_path / "1.lock"
+        path.touch()
+        looking = descriptor_of(path, os.O_RDONLY)
+        assert locked(looking, shared=True)
+        threading.Timer(0.1, os.close, [looking]).start()
+        with _holding(path) as is_ours, _holding(path) as again:
+            assert (is_ours, again) == (True, False)
 
     def test_waiting_opens_nothing(
         self, client: TestClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -34,11 +34,13 @@ log = logging.getLogger("likewise.web")
 State: TypeAlias = Literal["waiting", "running", "paused", "done", "failed", "cancelled", "interrupted"]
 
 ENDED: frozenset[State] = frozenset({"done", "failed", "cancelled", "interrupted"})
+_LIVE: frozenset[State] = frozenset({"waiting", "running"})
 KEPT = 100
 """Jobs of a collection that are remembered when they have ended."""
 
 _PATIENCE = 0.5
 _OFTEN = 0.2
+_MOMENT = 0.5
 
 
 @dataclass(frozen=True)
@@ -129,18 +131,15 @@ class Jobs:
 
     def indexing(self, served: Served) -> str | None:
         """Id of the job that is adding to a collection."""
-        return next((job.id for job in self.all(served) if job.state in ("running", "waiting")), None)
+        return next((job.id for job in self.all(served) if job.state in _LIVE), None)
 
     def _read(self, served: Served, id: str) -> Job | None:
         path = _room(served) / f"{id}.json"
-        try:
-            told = json.loads(path.read_text("utf-8"))
-            known = {key: value for key, value in told.items() if key in _FIELDS}
-            job = Job(**{**known, "sources": tuple(told["sources"])})
-        except (OSError, ValueError, TypeError, KeyError):
-            return None
-        if job.state in ("running", "waiting") and not _is_held(path.with_suffix(".lock")):
-            return replace(job, state="interrupted", remaining=None)
+        job = _told(path)
+        if job and job.state in _LIVE and not _is_held(path.with_suffix(".lock")):
+            job = _told(path)  # what it wrote before it let go of its lock
+            if job and job.state in _LIVE:
+                return replace(job, state="interrupted", remaining=None)
         return job
 
     # --- changing ---
@@ -344,6 +343,16 @@ def _together(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
     } | {key: value for key, value in first.items() if key not in second}
 
 
+def _told(path: Path) -> Job | None:
+    """A job as its file tells of it, if it can be read."""
+    try:
+        told = json.loads(path.read_text("utf-8"))
+        known = {key: value for key, value in told.items() if key in _FIELDS}
+        return Job(**{**known, "sources": tuple(told["sources"])})
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+
+
 def _room(served: Served) -> Path:
     return served.room / "jobs"
 
@@ -368,10 +377,13 @@ def _write(served: Served, job: Job) -> Job:
 
 @contextmanager
 def _holding(path: Path) -> Iterator[bool]:
-    """Hold a lock, if nobody else does."""
+    """Hold a lock, if nobody else does; one who only looks (`_is_held`) has it for a moment."""
     descriptor = descriptor_of(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        yield locked(descriptor)
+        until = time.monotonic() + _MOMENT
+        while not (is_ours := locked(descriptor)) and time.monotonic() < until:
+            time.sleep(_MOMENT / 20)
+        yield is_ours
     finally:
         os.close(descriptor)
 
