@@ -17,8 +17,10 @@ import pytest
 from numpy.typing import NDArray
 
 from likewise.arrays import read_arrays
-from likewise.collection import Collection
+from likewise.collection import Collection, database
 from likewise.collection.catalogue import Catalogue
+from likewise.collection.database import layer_schema, layer_table
+from likewise.downstream.duplicates.finding import find_duplicates
 from likewise.errors import CollectionDamaged, CollectionError, UsageError
 from likewise.evaluation.runs import read_run
 from likewise.words.segment import HEADER, Segment
@@ -80,6 +82,91 @@ class TestSchema:
         changed(made, "CREATE TABLE more (x)", "PRAGMA user_version = 99")
         with pytest.raises(CollectionError, match="newer likewise"):
             Collection.open(made)
+
+    def test_a_thousand_layers(self, made: Path) -> None:
+        changed(made, "PRAGMA writable_schema = ON", *_tables(1000))
+        with pytest.raises(CollectionDamaged, match="1000 tables"):
+            Collection.open(made)
+
+    def test_opening_ends(self, made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        changed(made, "PRAGMA writable_schema = ON", *_tables(3000))
+        monkeypatch.setattr(database, "OPENING", -1.0)
+        with pytest.raises(CollectionDamaged, match="to be opened"):
+            Collection.open(made)
+
+    def test_a_value_that_is_very_long_is_not_read(self, made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        changed(made, "UPDATE meta SET value = zeroblob(1000000) WHERE key = 'recipe'")
+        monkeypatch.setattr(database, "LONGEST", 100_000)
+        with pytest.raises(CollectionDamaged, match="too big"):
+            Collection.open(made)
+
+
+def _tables(count: int) -> list[str]:
+    """Statements that make so many tables of layers there are none of."""
+    made = (
+        f"'{layer_table(row)}', '{layer_table(row)}', 3, '{layer_schema(row)}'" for row in range(2, count)
+    )
+    return ["BEGIN", *(f"INSERT INTO sqlite_master VALUES ('table', {one})" for one in made), "COMMIT"]
+
+
+MOST = (1 << 63) - 1
+
+
+class TestRows:
+    @pytest.mark.parametrize(
+        "change",
+        [
+            "sha256 = x'00'",
+            "sha256 = zeroblob(32)",
+            "sha256 = zeroblob(100000)",
+            f"height = {MOST}",
+            f"width = {MOST}, height = {MOST}",
+            "width = -3",
+            "height = 0",
+            f"size = {MOST}",
+            f"size = -{MOST}",
+        ],
+    )
+    def test_what_no_picture_has_is_named_and_left_out(self, made: Path, change: str) -> None:
+        changed(made, f"UPDATE pictures SET {change} WHERE id = 2")
+        with Collection.open(made, extractor_factory=FakeFactory()) as collection:
+            assert [fault.kind for fault in collection.verify().faults] == ["row-damaged"]
+            assert collection.pictures().ids.tolist() == [1, 3]
+            assert collection.search(1)
+            find_duplicates(collection)
+            collection.remove(2)
+            assert not collection.verify().faults
+            assert collection.add(made.parent / "root").added == 1
+
+    @pytest.mark.parametrize("number", [-5, 0, MOST])
+    def test_ids_that_no_picture_is_given(self, made: Path, number: int) -> None:
+        changed(
+            made,
+            f"UPDATE pictures SET id = {number} WHERE id = 2",
+            f"UPDATE vectors SET picture = {number} WHERE picture = 2",
+        )
+        with Collection.open(made, extractor_factory=FakeFactory()) as collection:
+            [fault] = collection.verify().faults
+            assert (fault.kind, fault.subject) == ("row-damaged", f"id {number}")
+            assert collection.search(1)
+            collection.remove(number)
+            assert not collection.verify().faults
+
+    @pytest.mark.parametrize(
+        "statement",
+        [
+            f"UPDATE sqlite_sequence SET seq = {MOST}",
+            f"UPDATE meta SET value = {MOST} WHERE key = 'generation'",
+            "UPDATE meta SET value = -5 WHERE key = 'generation'",
+        ],
+    )
+    def test_counts_that_were_never_reached(self, made: Path, statement: str) -> None:
+        changed(made, statement)
+        with Collection.open(made, extractor_factory=FakeFactory()) as collection:
+            assert [fault.kind for fault in collection.verify().faults] == ["database"]
+            make_pictures(made.parent / "root", 4)
+            with pytest.raises(CollectionDamaged, match="cannot be read"):
+                collection.add(made.parent / "root")
 
 
 class TestPaths:

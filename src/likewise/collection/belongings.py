@@ -16,6 +16,9 @@ from likewise.errors import CollectionDamaged, StorageError
 
 CATALOGUE = "catalogue.sqlite"
 LOCK = "lock"
+COMMITTED = "committed"
+"""How far commits have come, told beside the catalogue."""
+
 UPLOADS = "uploads"
 """Where a server keeps pictures that were sent to be added."""
 
@@ -31,7 +34,7 @@ def vocabulary_of(layer: int) -> str:
 
 _VOCABULARIES = re.compile(r"vocabulary(-\d+)?\.safetensors", re.ASCII)
 
-_FILES = dict.fromkeys((LOCK, *(CATALOGUE + end for end in ("", "-wal", "-shm"))), stat.S_IFREG)
+_FILES = dict.fromkeys((LOCK, COMMITTED, *(CATALOGUE + end for end in ("", "-wal", "-shm"))), stat.S_IFREG)
 _KINDS = {**_FILES, **dict.fromkeys((UPLOADS, WORDS), stat.S_IFDIR)}
 
 

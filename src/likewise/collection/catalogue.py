@@ -5,19 +5,31 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from likewise.collection.database import Database, Rows, crc32, layer_schema, layer_table, translated
+from likewise.collection.committed import MOST, Committed
+from likewise.collection.database import (
+    MOST_TABLES,
+    Database,
+    Rows,
+    crc32,
+    layer_schema,
+    layer_table,
+    translated,
+)
 from likewise.collection.walk import Stamp
 from likewise.descriptors.manifest import Manifest
-from likewise.errors import BadPicture
+from likewise.errors import BadPicture, CollectionDamaged, LikewiseError
 from likewise.reading import within
 from likewise.types import IntArray
+
+_LOST = "lost"
+"""The note of what was committed and is not here any more."""
 
 
 @dataclass(frozen=True)
@@ -105,8 +117,31 @@ class Catalogue:
 
     @classmethod
     def writer(cls, path: Path) -> Catalogue:
-        """Open for writing, making it when it is not there; the caller holds the lock."""
-        return cls(Database.writer(path))
+        """Open for writing, making it when it is not there; the caller holds the lock.
+
+        That commits were lost is noted, and numbers that they gave are not given again.
+        """
+        told = Committed.read(path.parent)
+        catalogue = cls(Database.writer(path))
+        try:
+            catalogue.last_given()
+            if told and told.generation > catalogue.generation:
+                with catalogue.change():
+                    catalogue._admit(told)
+        except LikewiseError:
+            catalogue.close()
+            raise
+        return catalogue
+
+    def _admit(self, told: Committed) -> None:
+        self.note(_LOST, told.text)
+        self._database.run("INSERT OR REPLACE INTO meta VALUES ('generation', ?)", told.generation)
+        self._database.run("DELETE FROM sqlite_sequence WHERE name = 'pictures' AND seq < ?", told.last)
+        self._database.run(
+            "INSERT INTO sqlite_sequence SELECT 'pictures', ?1 "
+            "WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = 'pictures') AND ?1 > 0",
+            told.last,
+        )
 
     def close(self) -> None:
         """Close the file."""
@@ -115,10 +150,36 @@ class Catalogue:
     # --- as a whole ---
 
     @property
+    def folder(self) -> Path:
+        """The collection's."""
+        return self._database.path.parent
+
+    @property
+    def lost(self) -> Committed | None:
+        """What was committed last, where that is not here any more and was not all looked for again."""
+        told = Committed.read(self.folder)  # first: a writer may be going on
+        with suppress(CollectionDamaged):  # which is said when it is asked for
+            if told and told.generation > self.generation:
+                return told
+        return Committed.parsed(self.noted(_LOST) or "")
+
+    def looked_at(self, folders: Sequence[str]) -> None:
+        """Note, within a change, which folders were looked at since commits were lost."""
+        if lost := Committed.parsed(self.noted(_LOST) or ""):
+            left = lost.without(folders)
+            if left:
+                self.note(_LOST, left.text)
+            else:
+                self.forget(_LOST)
+
+    @property
     def generation(self) -> int:
         """How many changes were committed; a reader that holds vectors loads them again when it moves."""
         with translated(self._database.path):
-            return int(str(self._meta("generation") or 0))
+            generation = int(str(self._meta("generation") or 0))
+            if not 0 <= generation < MOST:
+                raise ValueError(f"{generation} changes were not made")
+            return generation
 
     @property
     def changed(self) -> float:
@@ -145,7 +206,7 @@ class Catalogue:
     def _manifests(self) -> Rows:
         if self._database.version == 1:
             return self._database.rows("SELECT 1, value FROM meta WHERE key = 'manifest'")
-        return self._database.rows("SELECT id, manifest FROM layers ORDER BY place, id")
+        return self._database.rows(f"SELECT id, manifest FROM layers ORDER BY place, id LIMIT {MOST_TABLES}")
 
     def add_layer(self, manifest: Manifest) -> int:
         """Add a layer behind the others, in which no picture is described yet; give its id."""
@@ -197,6 +258,13 @@ class Catalogue:
                 return
             for key, value in (("generation", self.generation + 1), ("changed", time.time())):
                 self._database.run("INSERT OR REPLACE INTO meta VALUES (?, ?)", key, value)
+            now = self._committed()
+        now.write(self.folder)
+
+    def _committed(self) -> Committed:
+        roots = self._database.rows("SELECT path FROM roots")
+        held = tuple(path for (path,) in roots if isinstance(path, bytes))
+        return Committed(self.generation, self.last_given(), held)
 
     def moment(self) -> AbstractContextManager[None]:
         """Hold the view of one moment for several questions, whatever a writer commits meanwhile."""
@@ -209,6 +277,21 @@ class Catalogue:
     def last_id(self) -> int:
         """The highest id of a picture, 0 if there is none."""
         return int(self._database.rows("SELECT coalesce(max(id), 0) FROM pictures")[0][0])
+
+    def last_given(self) -> int:
+        """The highest id that a picture was ever given.
+
+        Raises
+        ------
+        CollectionDamaged
+            When it is one that is never reached, and leaves none for the next picture.
+        """
+        rows = self._database.rows("SELECT seq FROM sqlite_sequence WHERE name = 'pictures'")
+        with translated(self._database.path):
+            last = int(rows[0][0]) if rows else 0
+            if not 0 <= last < MOST:
+                raise ValueError(f"{last} pictures were not counted")
+            return last
 
     def integrity(self) -> list[str]:
         """What SQLite finds wrong with the file; empty when it is sound."""
@@ -299,9 +382,15 @@ class Catalogue:
             yield from block
 
     def sizes(self) -> dict[int, tuple[int, int]]:
-        """Pixels and bytes of every picture, by id."""
-        blocks = self._database.blocks("SELECT id, width * height, size FROM pictures ORDER BY id")
+        """Pixels and bytes of every picture whose row is sound, by id."""
+        sound = f"SELECT id, width * height, size FROM pictures WHERE {_SOUND} ORDER BY id"
+        blocks = self._database.blocks(sound)
         return {row: (pixels, size) for block in blocks for row, pixels, size in block}
+
+    def unsound(self) -> list[object]:
+        """Ids of pictures whose rows hold what no picture has."""
+        rows = self._database.rows(f"SELECT id FROM pictures WHERE NOT coalesce({_SOUND}, 0) ORDER BY id")
+        return [row for (row,) in rows]
 
     def absolute(self, roots: dict[int, str], root: int, path: bytes) -> str:
         """Put a path below its root together.
@@ -501,6 +590,13 @@ class Catalogue:
         return rows[0][0] if rows else None
 
 
+_SOUND = (
+    f"(id BETWEEN 1 AND {MOST} AND typeof(sha256) = 'blob' AND length(sha256) = 32 AND sha256 != zeroblob(32)"
+    " AND typeof(size) = 'integer' AND size BETWEEN 0 AND 1 << 60 AND typeof(width) = 'integer'"
+    " AND typeof(height) = 'integer' AND width BETWEEN 1 AND 1 << 30 AND height BETWEEN 1 AND 1 << 30)"
+)
+"""The condition that a row can be one of a picture; no hash of anything is all zeros."""
+
 _ENTRY = "SELECT id, root, path, sha256, width, height, size, mtime_ns FROM pictures"
 
 
@@ -525,7 +621,7 @@ def relative(path: str, folder: str) -> str:
 
 
 def _is_id(number: int) -> bool:
-    return 0 <= number < 1 << 63  # SQLite takes no larger number
+    return -1 << 63 <= number < 1 << 63  # SQLite takes no other; damaged ones can be named to be removed
 
 
 # What is stored, as what it has to be. Tables from before they were strict, and damaged ones, hold anything.

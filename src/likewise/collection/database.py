@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sqlite3
+import time
 import zlib
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
@@ -30,6 +31,15 @@ VERSION = 2
 
 Version 1 had one layer, whose manifest was in ``meta`` and whose rows had no checksum.
 """
+
+OPENING = 20.0
+"""Seconds that telling what a catalogue is may take; it takes milliseconds."""
+
+LONGEST = 1 << 28
+"""Bytes of the longest value that is read."""
+
+MOST_TABLES = 1000
+"""So many layers nobody makes."""
 
 Rows: TypeAlias = list[tuple[Any, ...]]
 
@@ -156,7 +166,7 @@ class Database:
         database = cls(path, "ro")
         try:
             try:
-                state = database._state()
+                state = database.state()
             except StorageError:
                 # A log to read beside the catalogue needs a file that a read-only disk refuses. With no log
                 # left over, the catalogue alone is the whole truth.
@@ -164,7 +174,7 @@ class Database:
                     raise
                 database.close()
                 database = cls(path, "ro&immutable=1")
-                state = database._state()
+                state = database.state()
             if state == "new":
                 raise CollectionNotFound(f"{path.parent} is still empty: index a folder into it first")
         except LikewiseError:
@@ -186,7 +196,7 @@ class Database:
                 "wal_autocheckpoint = 256",  # a log of 16 MiB; the usual 1000 pages would be 64
             ):
                 database.rows(f"PRAGMA {pragma}")
-            statements = {"new": SCHEMA, "old": UPGRADE}.get(database._state(), ())
+            statements = {"new": SCHEMA, "old": UPGRADE}.get(database.state(), ())
             with database.transaction() if statements else nullcontext():
                 for statement in statements:
                     database.run(statement)
@@ -195,8 +205,16 @@ class Database:
             raise
         return database
 
+    def state(self) -> str:
+        """Tell ``ready`` from ``new`` and from ``old``, and refuse everything else, in a bounded time."""
+        end = time.monotonic() + OPENING
+        self._connection.set_progress_handler(lambda: time.monotonic() > end, 1000)
+        try:
+            return self._state()
+        finally:
+            self._connection.set_progress_handler(None, 0)
+
     def _state(self) -> str:
-        """Tell ``ready`` from ``new`` and from ``old``, and refuse everything else."""
         [(application,)] = self.rows("PRAGMA application_id")
         version = self.version
         [(tables,)] = self.rows("SELECT count(*) FROM sqlite_master")
@@ -219,7 +237,12 @@ class Database:
 
         A catalogue from somebody else could answer from a view that never ends, or act by triggers.
         """
-        for kind, name, text in self.rows("SELECT type, name, sql FROM sqlite_master"):
+        found = self.rows("SELECT type, name, sql FROM sqlite_master LIMIT ?", MOST_TABLES)
+        if len(found) == MOST_TABLES:
+            raise CollectionDamaged(
+                f"{self.path} has {MOST_TABLES} tables or more, which likewise did not make"
+            )
+        for kind, name, text in found:
             if str(name).startswith("sqlite_") and (kind == "index" or name == "sqlite_sequence"):
                 continue
             if kind not in ("table", "index") or _bare(text) not in _known(str(name)):
@@ -316,6 +339,7 @@ def _connect(path: Path, mode: str) -> sqlite3.Connection:
             isolation_level=None,  # transactions are begun by name
             check_same_thread=False,  # SQLite locks each connection by itself
         )
+        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LONGEST)
         connection.create_function("crc32", 1, crc32, deterministic=True)
         return connection
 
@@ -326,10 +350,11 @@ def _is_settled(path: Path) -> bool:
 
 
 def _see_that_it_is_whole(path: Path) -> None:
-    """Refuse a file that was emptied: SQLite would take it for a new one and throw away the log beside it."""
-    if path.is_file() and path.stat().st_size == 0 and not _is_settled(path):
+    """Refuse a file that was emptied or taken away from beside its log, which SQLite would throw away."""
+    if not (path.is_file() and path.stat().st_size) and not _is_settled(path):
+        what, other = ("is empty", "is not") if path.is_file() else ("is not there", "is")
         raise CollectionDamaged(
-            f"{path} is empty, but {path.name}-wal beside it is not: restore both from a copy, "
+            f"{path} {what}, but {path.name}-wal beside it {other}: restore both from a copy, "
             "or delete both and index again"
         )
 
@@ -366,6 +391,11 @@ def _meaning(path: Path, error: sqlite3.Error) -> LikewiseError:
             return StorageError(f"the disk that holds {folder} failed ({error}); check it, then run verify")
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
             return CollectionLocked(f"{folder} is in use by another process ({error}); try again")
+        case sqlite3.SQLITE_INTERRUPT:
+            return CollectionDamaged(
+                f"{path} takes more than {OPENING:.0f} seconds to be opened, which no catalogue does: "
+                "restore it from a copy, or delete it and index again"
+            )
         case _:
             return CollectionDamaged(
                 f"{path} cannot be read as a collection ({error}); restore it from a copy, or delete it and "

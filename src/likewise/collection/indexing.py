@@ -152,6 +152,7 @@ class Indexing:
             else:
                 self._counts["gone"] = len(lost)
             note_reach(self._catalogue, away, last)
+            self._catalogue.looked_at(self._sources)
         self._counts["away"] = concerned(away, self._sources)
         for layer in self._layers.values():
             layer.index(self._catalogue)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -11,8 +12,9 @@ from types import TracebackType
 from typing import Any, Self
 
 from likewise.collection import belongings
-from likewise.collection.belongings import CATALOGUE, LOCK, UPLOADS
+from likewise.collection.belongings import CATALOGUE, COMMITTED, LOCK, UPLOADS
 from likewise.collection.catalogue import Catalogue, Entry, Failure
+from likewise.collection.committed import Committed
 from likewise.collection.describing import Describers
 from likewise.collection.layer import Layer, Sources
 from likewise.collection.layers import LayerSet
@@ -25,6 +27,11 @@ from likewise.errors import CollectionNotFound, ManifestMismatch, StorageError, 
 from likewise.reading import as_indexed
 from likewise.recipes.recipe import Recipe, as_recipe
 from likewise.types import ProgressCallback
+
+log = logging.getLogger("likewise.collection")
+
+_BEFORE = {LOCK, UPLOADS, COMMITTED, CATALOGUE + "-wal", CATALOGUE + "-shm"}
+"""What may lie in a folder that has no catalogue yet, or none any more."""
 
 
 class OpenedCollection:
@@ -50,7 +57,10 @@ class OpenedCollection:
         self._catalogue: Catalogue | None = None
         self._loaded: dict[int, tuple[int, Any]] = {}
         self._lock = RLock()
+        told = Committed.read(path)  # before the catalogue: a writer may go on meanwhile
         self._attach()
+        if lost := self._catalogue.lost if self._catalogue else told:
+            log.warning("%s", lost.told(path))
 
     def close(self) -> None:
         """Let go of the catalogue and of the vectors in memory."""
@@ -240,7 +250,7 @@ class OpenedCollection:
         file = self.path / CATALOGUE
         belongings.check(self.path)
         try:
-            if not file.exists() and self.path.exists() and set(os.listdir(self.path)) - {LOCK, UPLOADS}:
+            if not file.exists() and self.path.exists() and set(os.listdir(self.path)) - _BEFORE:
                 raise UsageError(f"{self.path} holds other files: name a new folder for the collection")
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:

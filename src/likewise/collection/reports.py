@@ -176,9 +176,10 @@ class Fault:
     Attributes
     ----------
     kind
-        ``database``, ``manifest``, ``vector-missing``, ``vector-stray``, ``vector-length``,
-        ``vector-damaged``, ``vector-not-finite``, ``vector-not-normalised``, ``sketch-damaged``,
-        ``segment-damaged``, ``vocabulary``, ``path-damaged``, ``file-missing`` or ``folder-away``.
+        ``database``, ``commits-lost``, ``row-damaged``, ``manifest``, ``vector-missing``, ``vector-stray``,
+        ``vector-length``, ``vector-damaged``, ``vector-not-finite``, ``vector-not-normalised``,
+        ``sketch-damaged``, ``segment-damaged``, ``vocabulary``, ``path-damaged``, ``file-missing`` or
+        ``folder-away``.
     subject
         What it is about: a path, or the catalogue.
     message

@@ -22,6 +22,8 @@ def verify(
     faults: list[Fault] = []
     checks = (
         _integrity(catalogue),
+        _lost(catalogue),
+        _rows(catalogue),
         _values(catalogue),
         *(layer.verify(catalogue) for layer in layers),
         _files(catalogue, progress or (lambda _: None)),
@@ -43,12 +45,24 @@ def _integrity(catalogue: Catalogue) -> Iterator[Fault]:
         )
 
 
+def _lost(catalogue: Catalogue) -> Iterator[Fault]:
+    if lost := catalogue.lost:
+        yield Fault("commits-lost", "catalogue", lost.told(catalogue.folder))
+
+
+def _rows(catalogue: Catalogue) -> Iterator[Fault]:
+    for picture in catalogue.unsound():
+        what = f"picture {picture} has an id, a digest or sizes that no picture has"
+        yield Fault("row-damaged", f"id {picture}", f"{what}: remove it by its id, and index its file again")
+
+
 def _values(catalogue: Catalogue) -> Iterator[Fault]:
     for read in (
         lambda: catalogue.generation,
         lambda: catalogue.changed,
         catalogue.roots,
         catalogue.failures,
+        catalogue.last_given,
     ):
         try:
             read()
