@@ -114,7 +114,7 @@ def test_there_are_the_commands_of_the_design() -> None:
         )
     }
     single = "index search compare info failures verify remove extract demo evaluate report sweep serve "
-    single += "similar cluster map optimise inspect train"
+    single += "similar cluster map optimise inspect train annotate facts"
     nested = "networks list, networks show, networks fetch, networks import, recipes list, recipes show, "
     nested += (
         "whiten learn, whiten show, quantise learn, quantise show, reproduce capuano-2018, "

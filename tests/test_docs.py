@@ -39,7 +39,7 @@ def command_lines(page: Path) -> Iterator[str]:
     for code in [*blocks(page, "console", "sh"), *re.findall(r"^ {4}(likewise .*)$", text, re.MULTILINE)]:
         for line in code.splitlines():
             if line.startswith("likewise "):
-                yield re.split(r"\s+[#>]\s?", line)[0]
+                yield re.sub(r'("[^"]*")|\s+[#>]\s?.*', r"\1", line)
     for code in re.findall(r"`(likewise [^`]+)`", text):
         yield code
 

@@ -1,4 +1,7 @@
-"""Collections of the first format, which had one layer: read as they are, brought up by the next writer."""
+"""Collections of formats before, read as they are and brought up by the next writer.
+
+The first had one layer, the second knew nothing of what files say about their pictures.
+"""
 
 from __future__ import annotations
 
@@ -38,16 +41,21 @@ WORDS = [
 FOUND = {"vector": VECTOR, "words": WORDS}
 
 
-@pytest.fixture(params=["vector", "words"])
-def kind(request: pytest.FixtureRequest) -> str:
+@pytest.fixture(params=["1-vector", "1-words", "2-vector"])
+def made(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
 @pytest.fixture
-def old(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def kind(made: str) -> str:
+    return made[2:]
+
+
+@pytest.fixture
+def old(made: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of an old collection, whose pictures lie beside it."""
     monkeypatch.setattr(patches, "PatchExtractor", fake_words.FakePatches)
-    with zipfile.ZipFile(DATA / f"format1-{kind}.zip") as packed:
+    with zipfile.ZipFile(DATA / f"format{made}.zip") as packed:
         packed.extractall(tmp_path)
     catalogue = sqlite3.connect(tmp_path / "old.likewise" / "catalogue.sqlite")
     catalogue.execute("UPDATE roots SET path = ?", [os.fsencode(tmp_path / "pictures")])
@@ -83,12 +91,12 @@ def approximately(wanted: list[tuple[str, float]]) -> list[tuple[str, object]]:
     return [(name, pytest.approx(score, rel=1e-6)) for name, score in wanted]
 
 
-def test_it_is_searched_and_checked_as_it_is(opened: Collection, old: Path, kind: str) -> None:
+def test_it_is_searched_and_checked_as_it_is(opened: Collection, old: Path, kind: str, made: str) -> None:
     assert found(opened) == approximately(FOUND[kind])
     assert [layer.kind for layer in opened.recipe.layers] == [kind]
     assert opened.verify().faults == []
     assert opened.info().pictures == 6
-    assert version(old) == 1
+    assert version(old) == int(made[0])
 
 
 def test_a_disk_that_cannot_be_written_is_no_hindrance(opened: Collection, old: Path, kind: str) -> None:
@@ -114,9 +122,10 @@ def test_the_next_index_brings_it_up_and_describes_nothing(
         assert len(reader.entries(range(10))) == 6
         monkeypatch.setattr(fake_words.FakePatches, "describe", counted)
         report = collection.add(old.parent / "pictures")
-        assert (report.unchanged, report.completed, report.added, report.failed) == (6, 0, 0, 1)
+        assert (report.unchanged, report.completed, report.added, report.failed) == (0, 6, 0, 1)
         assert (described, factory.described) == (0, 0)
-        assert version(old) == 2
+        assert version(old) == 3
+        assert collection.add(old.parent / "pictures").unchanged == 6
         assert found(collection) == approximately(FOUND[kind])
         assert collection.verify().faults == []
         assert len(reader.entries(range(10))) == 6  # which was open all the while

@@ -20,6 +20,7 @@ from likewise.cli import (
     duplicates,
     evaluating,
     extract,
+    facts,
     indexing,
     inspecting,
     networks,
@@ -49,6 +50,7 @@ app = App(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 indexing.register(app)
+facts.register(app)
 searching.register(app)
 similar.register(app)
 clustering.register(app)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from likewise.cli.options import In, Json, Named, Under, find_collection, new_file
+from likewise.cli.options import In, Json, Named, Under, Where, find_collection, new_file
 from likewise.cli.output import printable, progress, show, table
 from likewise.errors import UsageError
 
@@ -50,6 +50,7 @@ def cluster(
         int, typer.Option("--least", min=2, help="Fewest pictures of a cluster of hdbscan.")
     ] = 5,
     under: Under = None,
+    where: Where = None,
     sheets: Annotated[
         Path | None,
         typer.Option(
@@ -87,7 +88,7 @@ def cluster(
         progress("clustering") as callback,
     ):
         found = find_clusters(
-            opened, method=method, k=k, least=least, under=under, seed=seed, progress=callback
+            opened, method=method, k=k, least=least, under=under, where=where, seed=seed, progress=callback
         )
         alone = [opened.path_of(row) for row in found.alone]
         groups = {name: one.paths for name, one in zip(names_of(found.clusters), found.clusters, strict=True)}
@@ -143,6 +144,7 @@ def map_(
         typer.Option("--method", help="pca at once; tsne and umap (an extra) keep neighbours together."),
     ] = "tsne",
     under: Under = None,
+    where: Where = None,
     most: Annotated[
         int, typer.Option("--most", min=1, help="Show at most so many pictures, spread evenly.")
     ] = 3000,
@@ -173,8 +175,8 @@ def map_(
     check_map(output)
     new_file(output, overwrite=overwrite)
     with Collection.open(find_collection(collection, named)) as opened, progress("mapping") as callback:
-        found = find_layout(opened, method=method, under=under, most=most, seed=seed)
-        groups = _groups(opened, found, colour, k=k, under=under, seed=seed)
+        found = find_layout(opened, method=method, under=under, where=where, most=most, seed=seed)
+        groups = _groups(opened, found, colour, k=k, under=under, where=where, seed=seed)
         total = len(opened)
         failures = map_page(
             found, output, groups=groups, title=opened.path.stem, progress=callback, read=opened.read
@@ -186,7 +188,14 @@ def map_(
 
 
 def _groups(
-    opened: Collection, found: Layout, colour: Colour, *, k: int | None, under: str | None, seed: int
+    opened: Collection,
+    found: Layout,
+    colour: Colour,
+    *,
+    k: int | None,
+    under: str | None,
+    where: str | None,
+    seed: int,
 ) -> list[str] | None:
     """What each picture of a map belongs to."""
     from likewise.downstream.clusters import find_clusters
@@ -194,6 +203,6 @@ def _groups(
     if colour == "folder":
         return [Path(name).parts[0] if len(Path(name).parts) > 1 else "" for name in found.names]
     if colour == "cluster":
-        labels = find_clusters(opened, k=k, under=under, seed=seed).labels
+        labels = find_clusters(opened, k=k, under=under, where=where, seed=seed).labels
         return [f"cluster {labels[row] + 1}" for row in found.ids.tolist()]
     return None

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from likewise.cli.command import App
-from likewise.cli.options import Device, Engine, In, Json, Under, find_collection
+from likewise.cli.options import Device, Engine, In, Json, Under, Where, find_collection
 from likewise.cli.output import printable, progress, show
 
 if TYPE_CHECKING:  # numpy stands behind them, and help must not wait for that
@@ -33,6 +33,7 @@ def duplicates(
         ),
     ] = None,
     under: Under = None,
+    where: Where = None,
     against: Annotated[
         str | None,
         typer.Option(
@@ -104,11 +105,12 @@ def duplicates(
         if sheet is not None:
             from likewise.drawing import check_sheet
 
-            check_sheet(sheet, *opened.pictures(under).paths)
+            check_sheet(sheet, *opened.pictures(under, where).paths)
         found = find_duplicates(
             opened,
             threshold=threshold,
             under=under,
+            where=where,
             against=against,
             turned=turned,
             keep=keep,

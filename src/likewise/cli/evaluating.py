@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -18,6 +19,7 @@ from likewise.cli.options import (
     RecipeName,
     Runs,
     ScoringText,
+    Where,
     Whiten,
     Words,
     described_by,
@@ -92,6 +94,7 @@ def evaluate(
             show_default=False,
         ),
     ] = None,
+    where: Where = None,
     recipe: RecipeName = None,
     whiten: Whiten = None,
     words: Words = None,
@@ -134,6 +137,7 @@ def evaluate(
     card that is printed with the score says how it was made. Vectors and sketches of visual words are kept
     in --runs: an evaluation that was interrupted goes on, and another crop or scoring takes seconds.
     """
+    from likewise.collection.loose import fulfilling
     from likewise.evaluation.datasets import load
     from likewise.evaluation.layered import fuse_runs
     from likewise.evaluation.report import report as scored
@@ -146,6 +150,11 @@ def evaluate(
     benchmark = load(dataset, data, gt=gt, group=group)
     if distractors:
         benchmark = benchmark.with_distractors(*distractors)
+    if where is not None:
+        files = {*benchmark.gallery.values(), *(query.picture for query in benchmark.queries)}
+        named = {os.path.relpath(file, data): file for file in files}
+        chosen = fulfilling(named, where)
+        benchmark = benchmark.among({named[name] for name in chosen}, f"where {where}")
     how = {"engine": engine, "device": device, "precision": precision}
     if found.words and (examples > 1 or feedback):
         raise UsageError(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from likewise.cli.options import Device, Engine, Json, MaxPixels, Precision, RecipeName, Whiten
+from likewise.cli.options import Device, Engine, Json, MaxPixels, Precision, RecipeName, Where, Whiten
 from likewise.cli.output import printable, progress, show
 
 if TYPE_CHECKING:
@@ -60,6 +60,7 @@ def extract(
     device: Device = "cpu",
     precision: Annotated[Precision, typer.Option(help="The numbers the network is run in.")] = "f32",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it exists.")] = False,
+    where: Where = None,
     max_pixels: MaxPixels = None,
     as_json: Json = False,
 ) -> None:
@@ -77,7 +78,13 @@ def extract(
     extractor = Extractor(how, engine=engine, device=device, precision=precision)
     with progress("extracting") as callback:
         done = extract_folder(
-            folder, to, extractor, overwrite=overwrite, max_pixels=max_pixels, progress=callback
+            folder,
+            to,
+            extractor,
+            overwrite=overwrite,
+            where=where,
+            max_pixels=max_pixels,
+            progress=callback,
         )
     lines = [f"{printable(done.path)}: {done.rows} x {done.dimensions} in {done.seconds:.1f} s"]
     if done.resumed:

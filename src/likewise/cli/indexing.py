@@ -171,6 +171,7 @@ def _info_lines(found: Info) -> list[str]:
         *(f"folder      {printable(root)}" for root in found.roots),
         *(f"away        {printable(folder)}: none of its pictures can be found" for folder in found.away),
         f"left out    {printable(', '.join(found.excludes))}",
+        *(f"column      {printable(name)}, of {count} pictures" for name, count in found.columns.items()),
         *_made(found),
         f"on disk     {found.bytes / 1e6:.1f} MB",
         f"changed     {changed:%Y-%m-%d %H:%M:%S %z} (generation {found.generation})",

@@ -106,6 +106,16 @@ Under = Annotated[
         "--under", metavar="FOLDER|GLOB", help="Only the pictures of these paths.", show_default=False
     ),
 ]
+Where = Annotated[
+    str | None,
+    typer.Option(
+        "--where",
+        metavar="FILTER",
+        help="Only pictures of which this is true, such as \"taken >= 2019-06 and camera like '%canon%' and "
+        'size > 2MP".',
+        show_default=False,
+    ),
+]
 BoxText = Annotated[
     str | None,
     typer.Option(

@@ -22,6 +22,7 @@ from likewise.cli.options import (
     MaxPixels,
     RecipeName,
     ScoringText,
+    Where,
     find_collection,
     scoring_options,
 )
@@ -94,6 +95,7 @@ def search(
         str | None,
         typer.Option("--under", metavar="FOLDER|GLOB", help="Search only these paths.", show_default=False),
     ] = None,
+    where: Where = None,
     then: Then = None,
     also: Also = None,
     yes: Yes = None,
@@ -125,6 +127,7 @@ def search(
             Query(query, region, crop, **more),
             k=k,
             under=under,
+            where=where,
             then=then or (),
             scoring=scoring_options(scoring, layers),
             max_pixels=max_pixels,

@@ -22,9 +22,11 @@ from likewise.collection.database import (
     layer_table,
     translated,
 )
+from likewise.collection.facts import FactTables
 from likewise.collection.walk import Stamp
 from likewise.descriptors.manifest import Manifest
 from likewise.errors import BadPicture, CollectionDamaged, LikewiseError
+from likewise.pictures.facts import Facts
 from likewise.reading import within
 from likewise.types import IntArray
 
@@ -42,12 +44,13 @@ class Place:
 
 @dataclass(frozen=True)
 class Content:
-    """What a file holds, and what layers keep of it, by their ids."""
+    """What a file holds, what layers keep of it, by their ids, and what it says of its picture, once read."""
 
     sha256: bytes
     width: int
     height: int
     codes: Mapping[int, bytes]
+    facts: Facts | None = None
 
 
 @dataclass(frozen=True)
@@ -109,6 +112,7 @@ class Catalogue:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self.facts = FactTables(database)
 
     @classmethod
     def reader(cls, path: Path) -> Catalogue:
@@ -360,7 +364,7 @@ class Catalogue:
             if sound := [code for code, checksum in held if intact(code, checksum)]:
                 codes[layer] = sound[0]
         [(width, height)] = rows
-        return Content(sha256, width, height, codes)
+        return Content(sha256, width, height, codes, self.facts.of_content(sha256))
 
     def holders(self, sha256: bytes) -> list[tuple[int, str]]:
         """Ids and absolute paths of the first 256 pictures with a content."""
@@ -465,6 +469,9 @@ class Catalogue:
             *(stamp.size, stamp.mtime_ns, stamp.ctime_ns, content.width, content.height),
         )
         self.store(picture, content.codes)
+        if content.facts:
+            self.facts.keep(picture, content.facts)
+            self.facts.arrived(picture)
         return picture
 
     def store(self, picture: int, codes: Mapping[int, bytes]) -> None:
@@ -481,6 +488,8 @@ class Catalogue:
             *(content.sha256, content.width, content.height, picture),
         )
         self.store(picture, content.codes)
+        if content.facts:
+            self.facts.keep(picture, content.facts)
         self.touch(picture, stamp)
 
     def touch(self, picture: int, stamp: Stamp) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
+from likewise.collection.annotating import Annotated, Table, annotate
 from likewise.collection.belongings import CATALOGUE
 from likewise.collection.catalogue import Catalogue, Place
 from likewise.collection.describing import DescriberFactory, Describers, open_extractor, open_words
@@ -197,6 +198,24 @@ class Collection(OpenedCollection):
                 writer.forgive(place)
             return writer.delete(chosen) + len(failed)
 
+    def annotate(self, table: str | os.PathLike[str]) -> Annotated:
+        """Note columns of one's own, for filters to ask for: a CSV file with a column ``file`` and others.
+
+        An empty cell takes back what was said of a picture. What is said stays with a picture whose file is
+        moved, renamed or edited.
+
+        Raises
+        ------
+        UsageError
+            When it is no such table.
+        CollectionLocked
+            When another process is writing.
+        """
+        read = Table.read(Path(table))
+        self._ready()
+        with self._writing() as catalogue, catalogue.change():
+            return annotate(catalogue, read)
+
     def optimise(self, progress: ProgressCallback | None = None) -> None:
         """Make what layers are searched by anew where that is faster, or where it is damaged.
 
@@ -243,6 +262,7 @@ class Collection(OpenedCollection):
         box: Corners | None = None,
         crop: CropScale = "whole",
         under: str | os.PathLike[str] | None = None,
+        where: str | None = None,
         then: Sequence[Stage | str] = (),
         also: Sequence[QueryPicture] = (),
         yes: Sequence[QueryPicture] = (),
@@ -261,6 +281,9 @@ class Collection(OpenedCollection):
             The other parts of a `Query`, where only its picture was given.
         under
             Search only in a folder, or where the path matches a glob (see `Selection`).
+        where
+            Search only pictures of which a filter is true, such as ``taken >= 2019-06 and size > 2MP`` (see
+            `likewise.collection.filters`). Their order is the one that they have among all.
         then
             What follows the search, in this order: kinds of `likewise.ranking.stages`, with options where
             others than the defaults are wanted, such as ``["expand:n=5", "localise"]``. Each layer runs those
@@ -284,7 +307,8 @@ class Collection(OpenedCollection):
         """
         asked = Query.of(query, box=box, crop=crop, also=also, yes=yes, no=no)
         asker = self.asker(max_pixels, scoring)
-        return asker.search(asked, k=whole(k, "k"), under=under, stages=staged(then))
+        among = asker.sources.chosen(under, where)
+        return asker.search(asked, k=whole(k, "k"), among=among, stages=staged(then))
 
     def describe(
         self,
@@ -361,16 +385,17 @@ class Collection(OpenedCollection):
         snapshot = self._vector_index().snapshot
         return snapshot.ids, snapshot.vectors
 
-    def pictures(self, under: str | os.PathLike[str] | None = None) -> Pictures:
-        """All pictures with their vectors, paths and sizes, or those in a folder or matching a glob.
+    def pictures(self, under: str | os.PathLike[str] | None = None, where: str | None = None) -> Pictures:
+        """All pictures with their vectors, paths and sizes, or some, by ``under`` and ``where`` of `search`.
 
         Raises
         ------
         UsageError
-            When ``under`` names none.
+            When there are none of those.
         """
         index = self._vector_index()
-        return pictures(index if under is None else index.only(index.sources.under(under)))
+        among = index.sources.chosen(under, where)
+        return pictures(index if among is None else index.only(among))
 
     # --- within ---
 

@@ -22,14 +22,16 @@ from likewise.errors import (
     LikewiseError,
     StorageError,
 )
+from likewise.types import plain
 
 APPLICATION = 0x6C696B65
 """``like``: SQLite's application_id, which tells a catalogue from other files."""
 
-VERSION = 2
+VERSION = 3
 """SQLite's user_version: of the tables below.
 
-Version 1 had one layer, whose manifest was in ``meta`` and whose rows had no checksum.
+Version 1 had one layer, whose manifest was in ``meta`` and whose rows had no checksum. Version 2 kept nothing
+of what files and people say about pictures.
 """
 
 OPENING = 20.0
@@ -69,6 +71,16 @@ TABLES = (
         reason TEXT NOT NULL, message TEXT NOT NULL,
         size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, ctime_ns INTEGER NOT NULL, at REAL NOT NULL,
         PRIMARY KEY (root, path)) WITHOUT ROWID""",
+    # What a file says about its picture. Words are a list in JSON; the checksum is of all but ``added``.
+    """CREATE TABLE facts (
+        picture INTEGER PRIMARY KEY REFERENCES pictures (id) ON DELETE CASCADE,
+        added TEXT, taken TEXT, camera TEXT, lens TEXT, orientation INTEGER NOT NULL, rating INTEGER,
+        latitude REAL, longitude REAL, keywords TEXT NOT NULL, checksum INTEGER NOT NULL)""",
+    # Columns of one's own; the number is what the text stands for, if it is one.
+    """CREATE TABLE annotations (
+        picture INTEGER NOT NULL REFERENCES pictures (id) ON DELETE CASCADE,
+        name TEXT NOT NULL, text TEXT NOT NULL, number REAL,
+        PRIMARY KEY (picture, name)) WITHOUT ROWID""",
 )
 
 
@@ -101,16 +113,23 @@ SCHEMA = (
     f"PRAGMA user_version = {VERSION}",
 )
 
-UPGRADE = (
-    _strict(next(table for table in TABLES if table.startswith("CREATE TABLE layers"))),
-    "INSERT INTO layers (id, place, manifest) SELECT 1, 0, value FROM meta WHERE key = 'manifest'",
-    "DELETE FROM meta WHERE key = 'manifest'",
-    # Not "NOT NULL": a damaged row is something else than bytes, and has no checksum.
-    "ALTER TABLE vectors ADD COLUMN checksum INTEGER",
-    "UPDATE vectors SET checksum = crc32(code)",
-    f"PRAGMA user_version = {VERSION}",
-)
-"""From version 1; nothing is described again."""
+
+def _made(table: str) -> str:
+    return _strict(next(text for text in TABLES if text.startswith(f"CREATE TABLE {table} ")))
+
+
+UPGRADES = {
+    1: (
+        _made("layers"),
+        "INSERT INTO layers (id, place, manifest) SELECT 1, 0, value FROM meta WHERE key = 'manifest'",
+        "DELETE FROM meta WHERE key = 'manifest'",
+        # Not "NOT NULL": a damaged row is something else than bytes, and has no checksum.
+        "ALTER TABLE vectors ADD COLUMN checksum INTEGER",
+        "UPDATE vectors SET checksum = crc32(code)",
+    ),
+    2: (_made("facts"), _made("annotations")),
+}
+"""From each version to the next; nothing is described again."""
 
 
 def _bare(statement: object) -> str:
@@ -136,7 +155,7 @@ _BEFORE = (
     "CREATE TABLE vectors "
     "( picture INTEGER PRIMARY KEY REFERENCES pictures (id) ON DELETE CASCADE, code BLOB NOT NULL)"
 )
-"""The table of version 1, to which `UPGRADE` adds a column."""
+"""The table of version 1, to which `UPGRADES` adds a column."""
 
 
 class Database:
@@ -196,7 +215,7 @@ class Database:
                 "wal_autocheckpoint = 256",  # a log of 16 MiB; the usual 1000 pages would be 64
             ):
                 database.rows(f"PRAGMA {pragma}")
-            statements = {"new": SCHEMA, "old": UPGRADE}.get(database.state(), ())
+            statements = database._missing()
             with database.transaction() if statements else nullcontext():
                 for statement in statements:
                     database.run(statement)
@@ -204,6 +223,13 @@ class Database:
             database.close()
             raise
         return database
+
+    def _missing(self) -> tuple[str, ...]:
+        """What has to be done before it is as this version wants it."""
+        if self.state() == "new":
+            return SCHEMA
+        steps = [step for version in range(self.version, VERSION) for step in UPGRADES[version]]
+        return (*steps, f"PRAGMA user_version = {VERSION}") if steps else ()
 
     def state(self) -> str:
         """Tell ``ready`` from ``new`` and from ``old``, and refuse everything else, in a bounded time."""
@@ -341,7 +367,34 @@ def _connect(path: Path, mode: str) -> sqlite3.Connection:
         )
         connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LONGEST)
         connection.create_function("crc32", 1, crc32, deterministic=True)
+        for name, function in (
+            ("folded", folded),
+            ("folder", _folder),
+            ("file_name", _name),
+            ("shown", _shown),
+        ):
+            connection.create_function(name, 1, function, deterministic=True)
         return connection
+
+
+def folded(text: object) -> str | None:
+    """Text by which names and words are compared: whatever the case of letters and the form of accents."""
+    return plain(plain(text).casefold()) if isinstance(text, str) else None
+
+
+def _shown(path: object) -> str | None:
+    """A path below its root as text, which it need not be."""
+    if not isinstance(path, bytes):
+        return None
+    return os.fsdecode(path).encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _folder(path: object) -> str | None:
+    return None if (text := _shown(path)) is None else text.rpartition("/")[0]
+
+
+def _name(path: object) -> str | None:
+    return None if (text := _shown(path)) is None else text.rpartition("/")[2]
 
 
 def _is_settled(path: Path) -> bool:

@@ -41,6 +41,7 @@ from likewise.collection.walk import Stamp
 from likewise.errors import BadPicture
 from likewise.pictures import Loaded
 from likewise.pictures.decode import GIVEN, opened
+from likewise.pictures.facts import Facts
 from likewise.reading import digested, regular, unreadable
 from likewise.types import Progress, ProgressCallback
 
@@ -238,27 +239,36 @@ class Indexing:
         content = self._new(task, catalogue)
         if content is None:
             return
+        layers = [layer for layer in self._layers if layer not in content.codes]
         try:
-            loaded = self._prepared(source, [layer for layer in self._layers if layer not in content.codes])
+            facts, loaded = self._prepared(source, layers)
         except BadPicture as problem:
             # It was decoded from bytes that were hashed before, and so knows no name.
             message = str(problem).replace(GIVEN, repr(task.path), 1)
             self._outcomes.put([Outcome(task, BadPicture(message, problem.reason))])
             return
+        content = replace(content, facts=facts)
+        if not loaded:
+            self._outcomes.put([Outcome(task, content)])
+            return
         pixels = [(layer, one) for layer, prepared in loaded.items() for one in prepared.pixels]
         kind = tuple((layer, one.shape) for layer, one in pixels)
         self._jobs.put(_Job(task, content, loaded), kind=kind, cost=sum(one.nbytes for _, one in pixels))
 
-    def _prepared(self, source: bytes | str, layers: Sequence[int]) -> dict[int, Loaded]:
-        """The picture as each of the layers takes it; what they decode alike is decoded once."""
+    def _prepared(self, source: bytes | str, layers: Sequence[int]) -> tuple[Facts, dict[int, Loaded]]:
+        """What the file says, and the picture as each of the layers takes it.
+
+        What they decode alike is decoded once.
+        """
         limit = self._options.max_pixels
         with opened(source) as picture:
-            return {
+            facts = picture.facts
+            return facts, {
                 layer: self._layers[layer].describer(1).prepare(picture, max_pixels=limit) for layer in layers
             }
 
     def _new(self, task: Task, catalogue: Catalogue) -> Content | None:
-        """What is known of a content that a layer has yet to see, which may be nothing.
+        """What is known of a content that a layer, or the facts of which, have yet to be seen; maybe nothing.
 
         None when there is none, and when that content is on its way already and is waited for.
         """
@@ -271,7 +281,7 @@ class Indexing:
                 layer: code for layer, code in known.codes.items() if not self._layers[layer].fault(code)
             }
             content = replace(known, codes=sound)
-            if sound.keys() != self._layers.keys():
+            if sound.keys() != self._layers.keys() or content.facts is None:
                 self._flying[task.sha256] = []
                 return content
         self._outcomes.put([Outcome(task, content)])
@@ -337,7 +347,7 @@ def _outcome(job: _Job, found: Mapping[int, bytes | BadPicture]) -> Outcome:
             return Outcome(job.task, code)
         codes[layer] = code
     size = next(iter(job.loaded.values()))
-    return Outcome(job.task, Content(job.task.sha256, size.width, size.height, codes))
+    return Outcome(job.task, replace(job.content, width=size.width, height=size.height, codes=codes))
 
 
 def _encoded(encode: Encode, loaded: list[Loaded]) -> list[bytes | BadPicture]:

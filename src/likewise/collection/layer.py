@@ -264,18 +264,37 @@ class Sources:
             raise CollectionDamaged(f"picture {picture} of {self.path} was removed a moment ago")
         return size
 
-    def under(self, where: str | os.PathLike[str]) -> IntArray:
-        """Ids of the pictures in a folder or matching a glob, rising, int64 ``(n,)``.
+    def chosen(self, under: str | os.PathLike[str] | None, where: str | None) -> IntArray | None:
+        """Ids of the pictures in a folder or matching a glob, of which a filter is true; None for all.
+
+        Returns
+        -------
+        array
+            Int64 ``(n,)``, rising.
 
         Raises
         ------
         UsageError
             When there are none.
+        BadFilter
+            When the filter cannot be understood.
         """
-        chosen = np.fromiter(Selection(where).ids(self.catalogue), np.int64)
-        if not len(chosen):
-            raise UsageError(f"nothing in {self.path} lies under {os.fspath(where)!r}")
-        return chosen
+        found = self.among(under, where)
+        if found is None or len(found):
+            return found
+        told = [f"lies under {os.fspath(under)!r}"] if under is not None else []
+        told += [f"is such that {where}"] if where is not None else []
+        raise UsageError(f"nothing in {self.path} {' and '.join(told)}")
+
+    def among(self, under: str | os.PathLike[str] | None, where: str | None) -> IntArray | None:
+        """The same, where there may be none."""
+        found: IntArray | None = None
+        if under is not None:
+            found = np.fromiter(Selection(under).ids(self.catalogue), np.int64)
+        if where is not None:
+            wanted = self.catalogue.facts.chosen(self.catalogue.facts.filter(where))
+            found = wanted if found is None else np.intersect1d(found, wanted)
+        return found
 
     def own(self, picture: QueryPicture) -> int | None:
         """Id of a picture that the collection holds."""

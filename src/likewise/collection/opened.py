@@ -16,6 +16,7 @@ from likewise.collection.belongings import CATALOGUE, COMMITTED, LOCK, UPLOADS
 from likewise.collection.catalogue import Catalogue, Entry, Failure
 from likewise.collection.committed import Committed
 from likewise.collection.describing import Describers
+from likewise.collection.known import Facet, Known, facets
 from likewise.collection.layer import Layer, Sources
 from likewise.collection.layers import LayerSet
 from likewise.collection.lock import writing
@@ -154,6 +155,47 @@ class OpenedCollection:
         """Give the collection in a few numbers."""
         layers = self._layers()
         return Info.of(self.path, self._ready(), layers.recipe.name, layers.layers)
+
+    def known(self, picture: int) -> Known:
+        """What is said of a picture: by its file, and by columns of one's own.
+
+        Raises
+        ------
+        UsageError
+            When no picture has that id.
+        """
+        self.path_of(picture)
+        return Known.of(self._ready(), picture)
+
+    def facets(self, where: str | None = None) -> list[Facet]:
+        """How many pictures there are of each year, camera, lens, rating and folder.
+
+        Parameters
+        ----------
+        where
+            Count only those of which a filter is true.
+
+        Raises
+        ------
+        BadFilter
+            When it cannot be understood.
+        """
+        return facets(self._ready().facts, where)
+
+    def count(self, under: str | os.PathLike[str] | None = None, where: str | None = None) -> int:
+        """How many pictures lie in a folder or match a glob, and have a filter true of them.
+
+        Raises
+        ------
+        BadFilter
+            When it cannot be understood.
+        """
+        among = Sources(self.path, self._ready()).among(under, where)
+        return len(self) if among is None else len(among)
+
+    def columns(self) -> dict[str, int]:
+        """Columns of one's own, and of how many pictures each says something."""
+        return self._ready().facts.columns()
 
     def failures(self) -> list[Failure]:
         """Files that could not be indexed, and why."""

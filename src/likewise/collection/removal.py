@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import base64
 import os
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from likewise.collection.catalogue import Catalogue, Content
 from likewise.collection.walk import Stamp
 from likewise.errors import UsageError
+from likewise.pictures.facts import Facts
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,7 @@ class Removed:
     path: str
     stamp: Stamp
     content: Content
+    annotations: Mapping[str, str] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         """The same as what JSON knows; bytes in base64."""
@@ -32,6 +34,8 @@ class Removed:
             "sha256": _text(content.sha256),
             "size": [content.width, content.height],
             "codes": {str(layer): _text(code) for layer, code in content.codes.items()},
+            "facts": content.facts and asdict(content.facts),
+            "annotations": dict(self.annotations),
         }
 
     @classmethod
@@ -49,9 +53,11 @@ class Removed:
                 told["codes"] if "codes" in told else {"1": told["code"]}
             )  # of version 1 there was one layer
             codes = {int(layer): _bytes(code) for layer, code in held.items()}
-            content = Content(_bytes(told["sha256"]), int(width), int(height), codes)
-            path = os.fsdecode(_bytes(told["path"]))
-            return cls(int(told["id"]), path, Stamp(*map(int, told["stamp"])), content)
+            said = told.get("facts")
+            facts = Facts(**{**said, "keywords": tuple(said["keywords"])}) if said else None
+            content = Content(_bytes(told["sha256"]), int(width), int(height), codes, facts)
+            path, own = os.fsdecode(_bytes(told["path"])), dict(told.get("annotations", {}))
+            return cls(int(told["id"]), path, Stamp(*map(int, told["stamp"])), content, own)
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise UsageError(f"this is no picture that was taken out: {error!r}") from error
 
@@ -60,7 +66,7 @@ def take_out(catalogue: Catalogue, pictures: Iterable[int]) -> list[Removed]:
     """Forget those of the pictures that there are."""
     layers = [layer.id for layer in catalogue.layers()]
     found = [
-        Removed(entry.id, str(entry.path), picture.stamp, content)
+        Removed(entry.id, str(entry.path), picture.stamp, content, catalogue.facts.annotations(entry.id))
         for entry in catalogue.entries(dict.fromkeys(pictures))
         if (place := catalogue.place(str(entry.path)))
         and (picture := catalogue.picture(place))
@@ -83,6 +89,7 @@ def put_back(catalogue: Catalogue, removed: Iterable[Removed]) -> int:
             catalogue.forgive(place)
             codes = {layer: code for layer, code in one.content.codes.items() if layer in layers}
             catalogue.insert(place, one.stamp, replace(one.content, codes=codes), id=one.id)
+            catalogue.facts.annotate(one.id, one.annotations)
             count += 1
     return count
 

@@ -33,7 +33,8 @@ class AddReport:
     moved
         Known content that lies elsewhere now and no longer where it was.
     completed
-        As before, but described for layers that were added, or again where what was kept was damaged.
+        As before, but described for layers that were added, or again where what was kept was damaged; or what
+        their files say was read for the first time.
     unchanged
         As before.
     failed
@@ -102,6 +103,8 @@ class Info:
         Folders that hold none of their pictures now, as when a disk is not mounted.
     excludes
         Patterns of what is left out.
+    columns
+        Columns of one's own, and of how many pictures each says something.
     """
 
     path: Path
@@ -115,6 +118,7 @@ class Info:
     roots: list[Path]
     away: list[Path]
     excludes: list[str]
+    columns: dict[str, int]
     bytes: int
     generation: int
     changed: float
@@ -134,6 +138,7 @@ class Info:
             roots=[Path(root) for root in sorted(catalogue.roots().values())],
             away=[Path(folder) for folder in out_of_reach(catalogue)],
             excludes=list(excludes_of(catalogue).patterns),
+            columns=catalogue.facts.columns(),
             bytes=sum(file.stat().st_size for file in path.rglob("*") if file.is_file()),
             generation=catalogue.generation,
             changed=catalogue.changed,
@@ -178,8 +183,8 @@ class Fault:
     kind
         ``database``, ``commits-lost``, ``row-damaged``, ``manifest``, ``vector-missing``, ``vector-stray``,
         ``vector-length``, ``vector-damaged``, ``vector-not-finite``, ``vector-not-normalised``,
-        ``sketch-damaged``, ``segment-damaged``, ``vocabulary``, ``path-damaged``, ``file-missing`` or
-        ``folder-away``.
+        ``sketch-damaged``, ``segment-damaged``, ``vocabulary``, ``facts-damaged``, ``path-damaged``,
+        ``file-missing`` or ``folder-away``.
     subject
         What it is about: a path, or the catalogue.
     message

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -48,30 +47,40 @@ class Searcher:
     sources: Sources
     indexes: tuple[LayerIndex, ...]
 
-    def search(
-        self, query: Query, *, k: int, under: str | os.PathLike[str] | None, stages: Sequence[Stage]
-    ) -> Hits:
-        """The ``k`` best, best first; see `likewise.collection.collection.Collection.search`."""
+    def search(self, query: Query, *, k: int, among: IntArray | None, stages: Sequence[Stage]) -> Hits:
+        """The ``k`` best, best first, among pictures of some ids, or of all.
+
+        See `likewise.collection.collection.Collection.search`.
+        """
         asked = self._for(query)
         work = asked.stages(stages)
         questions = [index.ask(query) for index in asked.indexes]
-        asked = asked if under is None else asked.under(under)
-        if len(asked.indexes) == 1 and not asked.indexes[0].verifies:
+        alone = len(asked.indexes) == 1 and not asked.indexes[0].verifies
+        if among is not None and (alone or stages):
+            asked, among = asked._only(among), None
+        if alone:
             return asked._hits(asked.indexes[0].search(questions[0], k, work[0]))
-        return asked._weighed(questions, work, k)
+        return asked._weighed(questions, work, k, among)
 
-    def _weighed(self, questions: Sequence[Any], work: Sequence[Sequence[Stage]], k: int) -> Hits:
-        """Hits by the evidence of all layers together, the first of them verified."""
+    def _weighed(
+        self, questions: Sequence[Any], work: Sequence[Sequence[Stage]], k: int, among: IntArray | None
+    ) -> Hits:
+        """Hits by the evidence of all layers together, the first of them verified.
+
+        What is usual for the query is measured on all pictures, whichever of them it is searched among: the
+        order and the evidence of some are those that they have among all.
+        """
         answers = self._answers(questions, work)
         parts = self._evidence(answers)
         total = together(parts)
-        fits = self._fits(questions, candidates(total, parts))
+        some = np.arange(len(total)) if among is None else np.flatnonzero(np.isin(self.ids, among))
+        fits = self._fits(questions, some[candidates(total[some], [part[some] for part in parts])])
         for place, fit in fits.items():
             total[place] += of_fit(fit.score)
         false = expected_false(total)
         for place, fit in fits.items():
             false[place] = min(false[place], false_fits(fit.score, len(total)))
-        best = np.argsort(-total, kind="stable")[:k]
+        best = some[np.argsort(-total[some], kind="stable")[:k]]
         boxes = {picture: box for answer in reversed(answers) for picture, box in answer.boxes.items()}
         known = [self._aligned(answer.ids, answer.scores) for answer in answers]
         hits = self._hits(Answer(self.ids[best], total[best], boxes))
@@ -174,15 +183,8 @@ class Searcher:
                 return ask(index)
         return ask(last)
 
-    def under(self, where: str | os.PathLike[str]) -> Searcher:
-        """The same for the pictures in a folder or matching a glob.
-
-        Raises
-        ------
-        UsageError
-            When there are none.
-        """
-        chosen = self.sources.under(where)
+    def _only(self, chosen: IntArray) -> Searcher:
+        """The same for pictures of some ids."""
         return replace(self, indexes=tuple(index.only(chosen) for index in self.indexes))
 
     def stages(self, stages: Sequence[Stage]) -> list[list[Stage]]:

@@ -10,6 +10,7 @@ from typing import Literal, TypeAlias
 
 from likewise.collection.catalogue import Catalogue, Content, Picture, Place, relative
 from likewise.collection.excludes import NOTHING, USUAL, Excludes
+from likewise.collection.facts import FACTS
 from likewise.collection.layer import Layer
 from likewise.collection.reach import lies_in
 from likewise.collection.walk import Found, Stamp, is_gone, is_respelt, look, opens, walk
@@ -43,7 +44,8 @@ class Task:
     problem
         What keeps it from being read.
     lacking
-        The layers that keep nothing of the picture that was there, or something damaged.
+        The layers that keep nothing of the picture that was there, or something damaged; `FACTS` where those
+        are to be read.
     sha256
         Of its content, once it was read.
     """
@@ -65,11 +67,11 @@ class Outcome:
 
 
 Lacking: TypeAlias = Mapping[int, frozenset[int]]
-"""Ids of pictures to the layers that keep nothing of them, or something damaged."""
+"""Ids of pictures to the layers, or `FACTS`, that keep nothing of them, or something damaged."""
 
 
 def lacking(catalogue: Catalogue, layers: Sequence[Layer]) -> Lacking:
-    """The pictures that have to be described again, every stored row being looked at."""
+    """The pictures that have to be looked at again, every stored row being read."""
     found: dict[int, frozenset[int]] = {}
     for layer in layers:
         damaged = [
@@ -80,6 +82,8 @@ def lacking(catalogue: Catalogue, layers: Sequence[Layer]) -> Lacking:
         ]
         for picture in (*catalogue.unpaired(layer.id)[0], *damaged):
             found[picture] = found.get(picture, frozenset()) | {layer.id}
+    for picture in catalogue.facts.lacking():
+        found[picture] = found.get(picture, frozenset()) | {FACTS}
     return found
 
 
@@ -173,8 +177,9 @@ def settle(catalogue: Catalogue, outcome: Outcome, *, anew: bool = False) -> str
         return "failed"
     catalogue.forgive(place)
     if known and anew and known.sha256 != content.sha256:
+        said = catalogue.facts.annotations(known.id)
         catalogue.delete([known.id])
-        catalogue.insert(place, stamp, content)
+        catalogue.facts.annotate(catalogue.insert(place, stamp, content), said)
         return "changed"
     if known:
         return _renew(catalogue, known, outcome.task, content)
@@ -194,6 +199,8 @@ def _renew(catalogue: Catalogue, known: Picture, task: Task, content: Content) -
     if known.stamp != task.stamp:
         catalogue.touch(known.id, task.stamp)
     if task.lacking:
-        catalogue.store(known.id, {layer: content.codes[layer] for layer in task.lacking})
+        catalogue.store(known.id, {layer: content.codes[layer] for layer in task.lacking - {FACTS}})
+        if content.facts and FACTS in task.lacking:
+            catalogue.facts.keep(known.id, content.facts)
         return "completed"
     return "unchanged"

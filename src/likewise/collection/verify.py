@@ -26,6 +26,7 @@ def verify(
         _rows(catalogue),
         _values(catalogue),
         *(layer.verify(catalogue) for layer in layers),
+        _facts(catalogue),
         _files(catalogue, progress or (lambda _: None)),
     )
     checked = 0
@@ -68,6 +69,14 @@ def _values(catalogue: Catalogue) -> Iterator[Fault]:
             read()
         except CollectionDamaged as error:
             yield Fault("database", "catalogue", str(error))
+
+
+def _facts(catalogue: Catalogue) -> Iterator[Fault]:
+    """Only what is damaged: what a picture lacks the next indexing reads."""
+    for picture in catalogue.facts.damaged():
+        file = catalogue.where([picture]).get(picture, f"id {picture}")
+        message = f"what {file} says of its picture is not what was read: index its folder again"
+        yield Fault("facts-damaged", file, message)
 
 
 def _files(catalogue: Catalogue, progress: ProgressCallback) -> Iterator[Fault]:

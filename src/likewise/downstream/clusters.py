@@ -89,6 +89,7 @@ def find_clusters(
     k: int | None = None,
     least: int = 5,
     under: str | os.PathLike[str] | None = None,
+    where: str | None = None,
     seed: int = 0,
     progress: ProgressCallback | None = None,
 ) -> Clusters:
@@ -105,6 +106,8 @@ def find_clusters(
         Fewest pictures of a cluster of HDBSCAN.
     under
         Only pictures in a folder, or whose path matches a glob.
+    where
+        Only pictures of which a filter is true, see `likewise.collection.filters`.
     seed
         Of the random start of k-means.
 
@@ -114,7 +117,7 @@ def find_clusters(
         When there are fewer different pictures than clusters, too few to choose ``k`` by, or ``k`` is given
         with HDBSCAN.
     """
-    pictures = collection.pictures(under)
+    pictures = collection.pictures(under, where)
     labels, tried = cluster_rows(
         pictures.vectors, method=method, k=k, least=least, seed=seed, progress=progress
     )

@@ -58,6 +58,7 @@ def find_layout(
     *,
     method: LayoutMethod = "tsne",
     under: str | os.PathLike[str] | None = None,
+    where: str | None = None,
     most: int | None = None,
     seed: int = 0,
 ) -> Layout:
@@ -71,6 +72,8 @@ def find_layout(
         nothing about what lies far apart.
     under
         Only pictures in a folder, or whose path matches a glob.
+    where
+        Only pictures of which a filter is true, see `likewise.collection.filters`.
     most
         At most so many pictures, spread evenly over the ids.
     seed
@@ -83,7 +86,7 @@ def find_layout(
     MissingExtra
         When UMAP is asked for and not installed.
     """
-    pictures = collection.pictures(under)
+    pictures = collection.pictures(under, where)
     count = min(len(pictures.ids), most or len(pictures.ids))
     rows = np.arange(count) * len(pictures.ids) // max(1, count)
     positions, used = lay_out(pictures.vectors[rows], method=method, seed=seed)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -162,6 +162,26 @@ class Benchmark:
                 gallery[f"{stem}/{file.relative_to(folder).as_posix()}"] = file
         added = len(gallery) - len(self.gallery)
         return replace(self, gallery=gallery, distractors=self.distractors + added)
+
+    def among(self, files: Collection[Path], note: str) -> Benchmark:
+        """The same with some of the pictures, in the gallery and as queries.
+
+        A query that has no right answer left is not asked. The note goes on the protocol card.
+        """
+        kept = {name: file for name, file in self.gallery.items() if file in files}
+        queries = (
+            replace(query, positives=query.positives & kept.keys(), junk=query.junk & kept.keys())
+            for query in self.queries
+            if query.picture in files
+        )
+        last = list(self.gallery)[len(self.gallery) - self.distractors :]
+        return replace(
+            self,
+            gallery=kept,
+            queries=tuple(query for query in queries if query.positives),
+            distractors=sum(name in kept for name in last),
+            notes=(*self.notes, note),
+        )
 
 
 def pictures_below(folder: Path) -> list[Path]:

@@ -17,6 +17,7 @@ from typing import Literal, TypeAlias
 
 from likewise.assets import replacing
 from likewise.collection.describing import Describer
+from likewise.collection.loose import fulfilling
 from likewise.collection.pace import Pace
 from likewise.collection.walk import Found, walk
 from likewise.descriptors.batches import described
@@ -95,6 +96,7 @@ def extract(
     extractor: Describer,
     *,
     overwrite: bool = False,
+    where: str | None = None,
     max_pixels: int | None = None,
     progress: ProgressCallback | None = None,
 ) -> Extraction:
@@ -111,9 +113,13 @@ def extract(
         What describes a picture, a `likewise.Extractor`.
     overwrite
         Replace the file if it exists.
+    where
+        Only pictures of which a filter is true, see `likewise.collection.filters`.
 
     Raises
     ------
+    BadFilter
+        When the filter cannot be understood.
     UsageError
         When the suffix is another one, the file exists, there is no such folder, or it holds no picture that
         can be read.
@@ -132,7 +138,7 @@ def extract(
     write = writer(target, overwrite=overwrite)
     with Shards(Path(f"{target}.parts")) as shards:
         shards.resume(extractor.manifest, root)
-        files = {os.path.relpath(found.path, root): found for found in walk(root)}
+        files = _files(root, where)
         todo = [(name, found) for name, found in sorted(files.items()) if not shards.has(name, found.stamp)]
         report = _Reporter(len(todo), progress)
         for batch in _described(todo, extractor, max_pixels):
@@ -151,6 +157,17 @@ def extract(
         raise UsageError(f"{folder} holds no picture that could be read ({len(failed)} failed)")
     seconds = time.monotonic() - start
     return Extraction(target, len(rows), extractor.dimensions, len(files) - len(todo), len(failed), seconds)
+
+
+def _files(root: str, where: str | None) -> dict[str, Found]:
+    """Pictures below a folder by their paths from there."""
+    files = {os.path.relpath(found.path, root): found for found in walk(root)}
+    if where is None:
+        return files
+    chosen = fulfilling({name: Path(found.path) for name, found in files.items()}, where)
+    if not chosen:
+        raise UsageError(f"of no picture in {root} it is true that {where}")
+    return {name: found for name, found in files.items() if name in chosen}
 
 
 def _described(

@@ -13,7 +13,7 @@ import re
 import stat
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import IO, Any, TypeAlias
 
@@ -23,6 +23,7 @@ from PIL import Image
 
 from likewise.errors import BadPicture, LikewiseError
 from likewise.pictures.colour import to_srgb
+from likewise.pictures.facts import Facts, facts_of
 from likewise.pictures.formats import identify
 from likewise.pictures.stored import Factor, PillowPicture, Stored
 from likewise.pictures.stream import Stream
@@ -66,6 +67,13 @@ class Opened:
         """Ask a picture how it lies."""
         size, orientation = stored.size, stored.orientation
         return cls(name, stored, orientation, size if orientation < 5 else size[::-1], stream)
+
+    @property
+    def facts(self) -> Facts:
+        """What the file says about the picture: nothing, where that is damaged."""
+        with suppress(Exception):  # a picture is worth more than what is said about it
+            return facts_of(self.stored.said, self.orientation)
+        return Facts(orientation=self.orientation)
 
     def cost(self, factor: Factor = 1) -> int:
         """Bytes of memory that `decode` takes at most."""
@@ -197,3 +205,9 @@ _LACKING = re.compile("[Uu]nsupported|cannot handle|unknown (pixel )?mode")
 def _text(error: BaseException) -> str:
     """What an error says, without the file name that `OSError` repeats."""
     return getattr(error, "strerror", None) or str(error) or type(error).__name__
+
+
+def facts_in(source: Source) -> Facts:
+    """What a file says about its picture; raises `BadPicture` as `opened` does."""
+    with opened(source) as picture:
+        return picture.facts

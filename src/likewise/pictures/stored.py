@@ -8,7 +8,8 @@ from typing import Literal, Protocol, TypeAlias
 from PIL import Image
 
 from likewise.pictures.colour import to_eight_bits
-from likewise.pictures.tags import orientation_of
+from likewise.pictures.said import IPTC, Said
+from likewise.pictures.tags import of_exif, orientation_of
 
 Factor: TypeAlias = Literal[1, 2, 4, 8]
 """How many times smaller a picture is decoded."""
@@ -32,6 +33,10 @@ class Stored(Protocol):
     @property
     def profile(self) -> bytes:
         """Its ICC profile, empty if it has none."""
+
+    @property
+    def said(self) -> Said:
+        """What it says of the picture besides."""
 
     def cost(self, factor: Factor) -> int:
         """Bytes of memory that `decode` takes at most."""
@@ -64,6 +69,18 @@ class PillowPicture:
         """EXIF orientation, 1 to 8."""
         exif = self.image.info.get("exif")
         return orientation_of(exif) if isinstance(exif, bytes) else 1
+
+    @property
+    def said(self) -> Said:
+        """EXIF, XMP and IPTC, as far as Pillow hands them out."""
+        info = self.image.info
+        exif, xmp, resources = info.get("exif"), info.get("xmp"), info.get("photoshop")
+        iptc = resources.get(IPTC) if isinstance(resources, dict) else None
+        return Said(
+            of_exif(exif) if isinstance(exif, bytes) else None,
+            xmp if isinstance(xmp, bytes) else b"",
+            iptc if isinstance(iptc, bytes) else b"",
+        )
 
     @property
     def profile(self) -> bytes:

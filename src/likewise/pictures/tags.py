@@ -155,7 +155,8 @@ def pages(read: Read) -> Iterator[Directory]:
         one = directory(read, one.order, at, wide=one.wide)
 
 
-ORIENTATION = 0x0112
+ORIENTATION, EXIF, GPS = 0x0112, 0x8769, 0x8825
+"""How a picture lies, and where the directories of the shot and of the place are."""
 
 
 def of_exif(block: bytes) -> Directory | None:

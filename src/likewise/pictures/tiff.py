@@ -20,8 +20,9 @@ from numpy.typing import NDArray
 from PIL import Image, JpegImagePlugin, TiffImagePlugin, WebPImagePlugin
 
 from likewise.pictures.numbers import Range, eight_bits, over_white
+from likewise.pictures.said import Said, iptc_of_resources
 from likewise.pictures.stored import Factor
-from likewise.pictures.tags import Directory, Read, orientation, pages
+from likewise.pictures.tags import EXIF, Directory, Read, orientation, pages
 from likewise.types import UInt8Array
 
 Samples: TypeAlias = NDArray[Any]
@@ -49,7 +50,7 @@ INKS, EXTRA, FORMAT, TABLES, JPEG_AT, JPEG_BYTES, SUBSAMPLING, BLACK_WHITE = (
     530,
     532,
 )
-ICC = 34675
+ICC, XMP, IPTC, RESOURCES = 34675, 700, 33723, 34377
 
 NONE, FAX, LZW, OLD_JPEG, JPEG, DEFLATE, WEBP = 1, (2, 3, 4), 5, 6, 7, (8, 32946), 50001
 BY_BYTES = {NONE, LZW, *DEFLATE, 32773, 34925, 50000}
@@ -256,6 +257,13 @@ class TiffPicture:
     def profile(self) -> bytes:
         """The ICC profile."""
         return self.page.blob(ICC)
+
+    @property
+    def said(self) -> Said:
+        """What the page says, or where it says nothing the first one."""
+        first = next(pages(self.read), self.page)
+        page = self.page if any(tag in self.page for tag in (EXIF, XMP, IPTC, RESOURCES)) else first
+        return Said(page, page.blob(XMP), page.blob(IPTC) or iptc_of_resources(page.blob(RESOURCES)))
 
     def cost(self, factor: Factor) -> int:
         """Bytes that decoding takes: the picture, a row of chunks, and some rows in all their forms."""

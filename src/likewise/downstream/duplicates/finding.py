@@ -37,6 +37,7 @@ def find_duplicates(
     *,
     threshold: float | None = None,
     under: str | os.PathLike[str] | None = None,
+    where: str | None = None,
     against: str | os.PathLike[str] | None = None,
     turned: bool = False,
     keep: str = DEFAULT,
@@ -59,6 +60,8 @@ def find_duplicates(
         collection, see `likewise.downstream.calibration.calibrate`, and pixels decide.
     under
         Only in a folder, or where the path matches a glob.
+    where
+        Only pictures of which a filter is true, see `likewise.collection.filters`.
     against
         Only what is a copy of a picture of this reference, a folder or glob of the same collection, or
         another collection that was made by the same recipe. Pictures of the reference are kept.
@@ -81,10 +84,10 @@ def find_duplicates(
         When there is no collection to look into.
     """
     keeping = Keeping.parse(keep)
-    pictures = collection.pictures(under)
+    pictures = collection.pictures(under, where)
     checked(pictures.vectors, 1, "finding duplicates")
     given = None if threshold is None else distance_of(threshold, pictures.metric)
-    files, vectors, left_out = _gathered(collection, under, against)
+    files, vectors, left_out = _gathered(collection, under, where, against)
     calibration = calibrate(collection, pictures=pictures, progress=progress)
     contents = _contents(files, keeping)
     first = [rows[0] for rows in contents]
@@ -111,23 +114,28 @@ def find_duplicates(
 
 
 def _gathered(
-    collection: Collection, under: str | os.PathLike[str] | None, against: str | os.PathLike[str] | None
+    collection: Collection,
+    under: str | os.PathLike[str] | None,
+    where: str | None,
+    against: str | os.PathLike[str] | None,
 ) -> tuple[list[File], FloatArray, LeftOut]:
     """The files that are there with their vectors ``(n, d)``, those of a reference among them."""
-    entries, vectors = _rows(collection, under)
+    entries, vectors = _rows(collection, under, where)
     in_reference = [False] * len(entries)
     if against is not None:
-        with _opened(collection, against) as (other, where):
-            more, theirs = _rows(other, where)
+        with _opened(collection, against) as (other, below):
+            more, theirs = _rows(other, below)
         in_reference += [True] * len(more)
         entries, vectors = [*entries, *more], np.concatenate([vectors, theirs])
     rows, files, left_out = present(entries, in_reference)
     return files, vectors[rows], left_out
 
 
-def _rows(collection: Collection, under: str | os.PathLike[str] | None) -> tuple[list[Entry], FloatArray]:
+def _rows(
+    collection: Collection, under: str | os.PathLike[str] | None, where: str | None = None
+) -> tuple[list[Entry], FloatArray]:
     """Pictures of a collection with their vectors; those that were removed a moment ago are passed over."""
-    pictures = collection.pictures(under)
+    pictures = collection.pictures(under, where)
     known = {entry.id: entry for entry in collection.entries(pictures.ids.tolist())}
     rows = [row for row, id in enumerate(pictures.ids.tolist()) if id in known]
     return [known[int(pictures.ids[row])] for row in rows], pictures.vectors[rows]

@@ -127,7 +127,7 @@ def read_rows(file: Path, *, group: str = "group") -> list[Row]:
 
 def _rows(file: Path, group: str) -> Iterator[Row]:
     lines = read_text(file, "CSV file").splitlines()
-    delimiter = _delimiter(lines[0] if lines else "")
+    delimiter = delimiter_of(lines[0] if lines else "")
     reader = csv.DictReader(lines, skipinitialspace=True, delimiter=delimiter)
     reader.fieldnames = _columns(reader.fieldnames or (), ("file", group, "role", "box"))
     absent = {"file", group} - set(reader.fieldnames)
@@ -148,7 +148,7 @@ def _rows(file: Path, group: str) -> Iterator[Row]:
         yield Row(reader.line_num, name, values[group], role, _box(values["box"], where))
 
 
-def _delimiter(head: str) -> str:
+def delimiter_of(head: str) -> str:
     """What stands between the columns: a comma, or what spreadsheets put there where commas are decimal."""
     return max(",;\t", key=head.count)
 

@@ -1,0 +1,188 @@
+"""What files and people say about pictures, in the catalogue, and the pictures of which a filter is true."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+
+from likewise.collection.database import Database, crc32, translated
+from likewise.collection.filters import CONDITION_TABLES, Filter
+from likewise.errors import UsageError
+from likewise.pictures.facts import Facts
+from likewise.types import IntArray
+
+FACTS = 0
+"""Stands beside the ids of layers, which begin with 1, for the facts of a picture."""
+
+_COLUMNS = "taken, camera, lens, orientation, rating, latitude, longitude, keywords"
+
+_AGAIN = "index its folders again, which reads them and describes nothing"
+
+
+class FactTables:
+    """Questions to and changes of the tables ``facts`` and ``annotations``."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @property
+    def are_there(self) -> bool:
+        """Whether there are such tables: versions 1 and 2 had none."""
+        return self._database.version >= 3
+
+    # --- of files ---
+
+    def keep(self, picture: int, facts: Facts) -> None:
+        """Note the facts of a picture, in place of what was noted before; when it came stays."""
+        values = _values(facts)
+        self._database.run(
+            f"INSERT INTO facts (picture, added, {_COLUMNS}, checksum) VALUES (?, NULL{', ?' * 9}) "
+            "ON CONFLICT (picture) DO UPDATE SET "
+            + ", ".join(f"{name} = excluded.{name}" for name in [*_COLUMNS.split(", "), "checksum"]),
+            *(picture, *values, _checksum(values)),
+        )
+
+    def arrived(self, picture: int) -> None:
+        """Note that a picture comes now, by the clock on the wall here; its facts are there."""
+        now = datetime.now().isoformat(timespec="seconds")
+        self._database.run("UPDATE facts SET added = ? WHERE picture = ?", now, picture)
+
+    def of(self, picture: int) -> Facts | None:
+        """The facts of a picture; None where they were not read, or are not what was written."""
+        if not self.are_there:
+            return None
+        rows = self._database.rows(f"SELECT {_COLUMNS}, checksum FROM facts WHERE picture = ?", picture)
+        return _facts(rows[0]) if rows and _intact(rows[0]) else None
+
+    def of_content(self, sha256: bytes) -> Facts | None:
+        """The facts of a content, wherever it lies."""
+        if not self.are_there:
+            return None
+        rows = self._database.rows(
+            f"SELECT {_COLUMNS}, checksum FROM facts JOIN pictures ON picture = id WHERE sha256 = ?", sha256
+        )
+        return next((_facts(row) for row in rows if _intact(row)), None)
+
+    def added(self, picture: int) -> str | None:
+        """When a picture came, as ``2019-06-03T14:05:09``."""
+        if not self.are_there:
+            return None
+        rows = self._database.rows("SELECT added FROM facts WHERE picture = ?", picture)
+        return str(rows[0][0]) if rows and rows[0][0] else None
+
+    def damaged(self) -> list[int]:
+        """Ids of the pictures whose facts are not what was written."""
+        if not self.are_there:
+            return []
+        blocks = self._database.blocks(f"SELECT {_COLUMNS}, checksum, picture FROM facts")
+        return [row[-1] for block in blocks for row in block if not _intact(row[:-1])]
+
+    def lacking(self) -> list[int]:
+        """Ids of the pictures whose facts were not read, or are damaged."""
+        bare = self._database.rows("SELECT id FROM pictures WHERE id NOT IN (SELECT picture FROM facts)")
+        return [row for (row,) in bare] + self.damaged()
+
+    # --- of people ---
+
+    def annotate(self, picture: int, said: Mapping[str, str]) -> None:
+        """Note what somebody says of a picture; an empty text takes it back."""
+        for name, text in said.items():
+            if text:
+                self._database.run(
+                    "INSERT OR REPLACE INTO annotations VALUES (?, ?, ?, ?)",
+                    picture,
+                    name,
+                    text,
+                    number(text),
+                )
+            else:
+                self._database.run("DELETE FROM annotations WHERE picture = ? AND name = ?", picture, name)
+
+    def annotations(self, picture: int) -> dict[str, str]:
+        """What somebody says of a picture, by name of the column."""
+        if not self.are_there:
+            return {}
+        rows = self._database.rows(
+            "SELECT name, text FROM annotations WHERE picture = ? ORDER BY name", picture
+        )
+        return {str(name): str(text) for name, text in rows}
+
+    def columns(self) -> dict[str, int]:
+        """Names of the columns of one's own, and of how many pictures each says something."""
+        if not self.are_there:
+            return {}
+        rows = self._database.rows("SELECT name, count(*) FROM annotations GROUP BY name ORDER BY name")
+        return {str(name): int(count) for name, count in rows}
+
+    # --- choosing ---
+
+    def filter(self, text: str) -> Filter:
+        """Read a filter, which may ask for columns of one's own; raises `BadFilter`."""
+        return Filter.parse(text, self.columns())
+
+    def chosen(self, where: Filter) -> IntArray:
+        """Ids of the pictures that a filter lets through, rising, int64 ``(n,)``.
+
+        Raises
+        ------
+        UsageError
+            When the collection was made before facts were kept, and was not indexed since.
+        """
+        condition, values = self._condition(where)
+        rows = self._database.rows(
+            f"SELECT id FROM {CONDITION_TABLES} WHERE {condition} ORDER BY id", *values
+        )
+        return np.fromiter((row for (row,) in rows), np.int64, len(rows))
+
+    def counts(self, expression: str, where: Filter | None, most: int) -> list[tuple[object, int]]:
+        """How often each value of an expression of ours is found, the most frequent first."""
+        condition, values = self._condition(where) if where else ("1", ())
+        rows = self._database.rows(
+            f"SELECT {expression} AS value, count(*) FROM {CONDITION_TABLES} WHERE {condition} "
+            "GROUP BY value ORDER BY count(*) DESC, value LIMIT ?",
+            *(*values, most),
+        )
+        with translated(self._database.path):
+            return [(value, int(count)) for value, count in rows]
+
+    def _condition(self, where: Filter) -> tuple[str, Iterable[object]]:
+        if not self.are_there:
+            raise UsageError(
+                f"{self._database.path.parent} was made before it kept what a filter asks for: {_AGAIN}"
+            )
+        return where.sql, where.values
+
+
+def number(text: str) -> float | None:
+    """The number that a text stands for, if it stands for one."""
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if math.isfinite(value) and not set(text) & set("_nN") else None
+
+
+def _values(facts: Facts) -> tuple[object, ...]:
+    words = json.dumps(facts.keywords, ensure_ascii=False)
+    return (
+        *(facts.taken, facts.camera, facts.lens, facts.orientation, facts.rating),
+        *(facts.latitude, facts.longitude, words),
+    )
+
+
+def _checksum(values: Iterable[object]) -> int | None:
+    return crc32(json.dumps(list(values), default=repr).encode())
+
+
+def _intact(row: tuple[object, ...]) -> bool:
+    return row[-1] == _checksum(row[:-1])
+
+
+def _facts(row: tuple[Any, ...]) -> Facts:
+    *values, words, _ = row
+    return Facts(*values, keywords=tuple(json.loads(words)))  # type: ignore[misc]

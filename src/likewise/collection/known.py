@@ -1,0 +1,81 @@
+"""What is known of pictures besides what they look like, as it is told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from likewise.collection.catalogue import Catalogue
+from likewise.collection.facts import FactTables
+from likewise.pictures.facts import Facts
+
+MOST = 20
+"""Values of a facet."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is known of one picture.
+
+    Attributes
+    ----------
+    facts
+        What its file says; None before it was read.
+    added
+        When it was indexed first, as ``2019-06-03T14:05:09``; None where that was before this was noted.
+    annotations
+        Columns of one's own.
+    """
+
+    facts: Facts | None
+    added: str | None
+    annotations: Mapping[str, str]
+
+    @classmethod
+    def of(cls, catalogue: Catalogue, picture: int) -> Known:
+        """Ask the catalogue."""
+        tables = catalogue.facts
+        return cls(tables.of(picture), tables.added(picture), tables.annotations(picture))
+
+
+_FACETS = {
+    "year": "substr(taken, 1, 4)",
+    "camera": "camera",
+    "lens": "lens",
+    "rating": "rating",
+    "folder": "folder(path)",
+}
+"""What pictures are counted by, in SQL."""
+
+
+@dataclass(frozen=True)
+class Facet:
+    """How many pictures have each value of something; None stands for those of which it is not known.
+
+    Attributes
+    ----------
+    counts
+        The most frequent `MOST` values, those first.
+    """
+
+    name: str
+    counts: tuple[tuple[str | int | None, int], ...]
+
+
+def facets(tables: FactTables, where: str | None = None) -> list[Facet]:
+    """Count the pictures, or those of which a filter is true, by what is often asked for.
+
+    Raises
+    ------
+    BadFilter
+        When the filter cannot be understood.
+    """
+    if not tables.are_there:
+        return []
+    wanted = None if where is None else tables.filter(where)
+    found = []
+    for name, expression in _FACETS.items():
+        counts = tables.counts(expression, wanted, MOST)
+        shown = tuple((v if isinstance(v, str | int) else None, count) for v, count in counts)
+        found.append(Facet(name, shown))
+    return found
