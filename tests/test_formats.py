@@ -17,13 +17,17 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.numpy import save_file
+from scipy.io import savemat
 
-from likewise.errors import BadWeights, UnknownName
+from likewise import apart
+from likewise.apart import read_apart
+from likewise.errors import BadWeights, ReaderFailed, UnknownName
 from likewise.networks import formats
 from likewise.networks.alexnet import ALEXNET
 from likewise.networks.card import Card, Layer
 from likewise.networks.vgg import VGG16
 from likewise.types import FloatArray
+from tests import readers
 
 Tensors = dict[str, FloatArray]
 CHANNELS = {"conv1": 2, "conv2": 3, "conv3": 4, "conv4": 2, "conv5": 3}
@@ -438,3 +442,58 @@ def test_keras_with_a_dataset_for_a_group(name: str, tmp_path: Path) -> None:
         file[name] = np.zeros(3)
     with pytest.raises(BadWeights, match=r"weights\.h5"):
         formats.read(path, "keras", TINY)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has neither signals nor limits")
+@pytest.mark.parametrize(
+    ("read", "told"),
+    [
+        (readers.dying, "crashed its reader"),
+        (readers.greedy, "more memory"),
+        (readers.wordy, "reader"),
+        (readers.puzzled, "what is this"),
+    ],
+)
+def test_what_a_reader_does_ends_with_it(read: Callable[..., Tensors], told: str, tmp_path: Path) -> None:
+    with pytest.raises(ReaderFailed, match=told):
+        read_apart(read, tmp_path, TINY, size=1000, expected=(BadWeights,))
+
+
+def test_a_reader_that_does_not_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(apart, "SECONDS", 0.01)
+    with pytest.raises(ReaderFailed, match=r"more than 0\.01 seconds"):
+        read_apart(readers.puzzled, tmp_path, TINY, size=1000, expected=())
+
+
+def test_an_h5_does_not_fetch_other_files(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_bytes(bytes(range(256)) * 100)
+    path = tmp_path / "weights.h5"
+    write_keras(path, names=flat_names)
+    with h5py.File(path, "r+") as file:
+        group = file[keras_name("conv1_1")]
+        name = next(name for name in group if group[name].ndim == 4)
+        shape = group[name].shape
+        del group[name]
+        group.create_dataset(name, shape, "f4", external=str(tmp_path / "secret"))
+    with pytest.raises(BadWeights, match="another file"):
+        formats.read(path, "keras", TINY)
+    write_keras(tmp_path / "other.h5", names=flat_names)
+    write_keras(path, names=flat_names)
+    with h5py.File(path, "r+") as file:
+        del file[keras_name("conv1_1")]
+        file[keras_name("conv1_1")] = h5py.ExternalLink("other.h5", keras_name("conv1_1"))
+    with pytest.raises(BadWeights, match="another file"):
+        formats.read(path, "keras", TINY)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_damaged_mat_ends_no_process(tmp_path: Path, seed: int) -> None:
+    path = tmp_path / "m.mat"
+    savemat(path, {"layers": np.array([[1.0, 2.0]]), "x": {"a": np.arange(9)}}, do_compression=bool(seed % 2))
+    content = bytearray(path.read_bytes())
+    chance = np.random.default_rng(seed)
+    for at in chance.integers(128, len(content), 40):
+        content[at] = chance.integers(256)
+    path.write_bytes(content)
+    with pytest.raises(BadWeights, match=r"m\.mat"):
+        formats.read(path, "matconvnet", TINY)

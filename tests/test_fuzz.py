@@ -34,6 +34,8 @@ from tests.zoo import encode, photo
 
 EXAMPLES = int(os.environ.get("LIKEWISE_FUZZ", "40"))
 
+pytestmark = [pytest.mark.timeout(0)] if "LIKEWISE_FUZZ" in os.environ else []
+
 fuzzed = settings(
     max_examples=EXAMPLES,
     deadline=None,

@@ -228,6 +228,10 @@ def written(array: NDArray[Any]) -> bytes:
     return stream.getvalue()
 
 
+UNCLOSED = written(np.arange(9)).replace(b"',", b"'{", 1)
+"""With a header that is no Python (found by fuzzing)."""
+
+
 def anything(name: str, shape: tuple[int, ...], kind: np.dtype[Any]) -> None:
     """Every array is wanted."""
 
@@ -258,7 +262,14 @@ class TestArrays:
 
     @pytest.mark.parametrize(
         "content",
-        [b"", b"no array", written(np.array([{}], object)), written(np.arange(9))[:-5], b"\x93NUMPY\x09\x00"],
+        [
+            b"",
+            b"no array",
+            written(np.array([{}], object)),
+            written(np.arange(9))[:-5],
+            b"\x93NUMPY\x09\x00",
+            UNCLOSED,
+        ],
     )
     def test_damage(self, tmp_path: Path, content: bytes) -> None:
         path = archive(tmp_path / "a.npz", a=content)

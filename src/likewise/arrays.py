@@ -7,6 +7,7 @@ header, and compared with what is wanted, before any of it is unpacked.
 from __future__ import annotations
 
 import math
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable
@@ -45,6 +46,8 @@ def read_arrays(path: Path, names: Iterable[str], check: Check) -> dict[str, NDA
         NotImplementedError,
         RuntimeError,
         LookupError,
+        SyntaxError,  # numpy tries to mend a header that is no Python
+        tokenize.TokenError,
     ) as error:
         raise ValueError(f"{path.name} is no archive of arrays, or a damaged one: {error}") from error
     return found

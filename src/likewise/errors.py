@@ -107,6 +107,10 @@ class BadWeights(WeightsError):
     """A file does not hold the weights of this network."""
 
 
+class ReaderFailed(WeightsError):
+    """A reader of somebody else's files crashed, or took too long or too much memory."""
+
+
 class FetchFailed(WeightsError):
     """Every source of an asset was tried, and none gave it."""
 

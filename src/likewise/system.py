@@ -74,6 +74,9 @@ if sys.platform == "win32":
         """How many files and connections this process may have open; Windows has no limit that is near."""
         return max(wanted, 1 << 14)
 
+    def bound(memory: int, seconds: int, written: int) -> None:
+        """Nothing: Windows has no limits that a process sets itself."""
+
     def flush(path: Path) -> None:
         """See that what was written is on the disk; of a folder Windows sees to that itself."""
         if path.is_file():
@@ -110,6 +113,23 @@ else:
                 resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
         soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         return 1 << 20 if soft == resource.RLIM_INFINITY else soft
+
+    def bound(memory: int, seconds: int, written: int) -> None:
+        """Let this process have no more bytes of addresses, seconds of the processor, and bytes in a file.
+
+        It leaves no core behind. macOS does not heed the first.
+        """
+        limits = {
+            resource.RLIMIT_AS: memory,
+            resource.RLIMIT_CPU: seconds,
+            resource.RLIMIT_FSIZE: written,
+            resource.RLIMIT_CORE: 0,
+        }
+        for kind, most in limits.items():
+            _, hard = resource.getrlimit(kind)
+            most = most if hard == resource.RLIM_INFINITY else min(most, hard)
+            with suppress(OSError, ValueError):
+                resource.setrlimit(kind, (most, most))
 
     def flush(path: Path) -> None:
         """See that what was written to a file, or which files a folder has, is on the disk."""

