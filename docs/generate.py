@@ -9,7 +9,7 @@ from typing import Any
 
 import typer
 
-from likewise.cli import app
+from likewise.cli import commands
 
 PAGE = Path(__file__).parent / "reference" / "cli.md"
 WIDTH = 100
@@ -32,7 +32,7 @@ def pages(command: Any, name: str, parent: typer.Context | None = None) -> Itera
 
 def reference() -> str:
     """The whole page."""
-    found = pages(typer.main.get_command(app), "likewise")
+    found = pages(commands(), "likewise")
     return HEAD + "".join(f"\n## {name}\n\n```text\n{text.strip()}\n```\n" for name, text in found)
 
 

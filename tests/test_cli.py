@@ -87,7 +87,7 @@ def commands(command: Any, *names: str) -> Iterator[tuple[str, Any]]:
         yield from commands(child, *names, name)
 
 
-COMMANDS = dict(commands(typer.main.get_command(cli.app), "likewise"))
+COMMANDS = dict(commands(cli.commands(), "likewise"))
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -619,7 +619,7 @@ def test_interrupted_outside_a_command(run: Run, monkeypatch: pytest.MonkeyPatch
     def interrupt(*_: object, **__: object) -> None:
         raise typer.Abort if error is EOFError else error
 
-    monkeypatch.setattr(cli, "app", interrupt)
+    monkeypatch.setattr(cli, "commands", lambda: interrupt)
     assert run("info")[0] == 130
 
 

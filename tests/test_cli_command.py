@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import typer
 
 from likewise import cli
 from likewise.cli import examples
@@ -17,7 +16,7 @@ from likewise.cli.command import ALSO, OLD
 from likewise.cli.examples import EXAMPLES, SECTIONS
 from tests.test_cli import COMMANDS
 
-ROOT: Any = typer.main.get_command(cli.app)
+ROOT: Any = cli.commands()
 
 
 def parsed(line: str) -> dict[str, Any]:

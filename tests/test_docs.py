@@ -18,7 +18,7 @@ import typer
 
 import likewise
 from likewise import errors
-from likewise.cli import app
+from likewise.cli import commands
 from likewise.descriptors.recipe import POOLS, STEPS
 from likewise.recipes.recipe import parse_recipe
 
@@ -52,7 +52,7 @@ PATTERNS = {"FOLDER", "FILE", "DIR", "COMMAND"}  # words that stand for what the
 
 def parse(line: str) -> None:
     """Parse a command line as the real one would, without running it."""
-    command: Any = typer.main.get_command(app)
+    command: Any = commands()
     words = shlex.split(line)[1:]
     context = command.make_context("likewise", [], resilient_parsing=True)
     while words and hasattr(command, "commands") and not words[0].startswith("-"):
@@ -63,7 +63,7 @@ def parse(line: str) -> None:
         command.make_context(command.name, words, parent=context)
 
 
-FIRST = {"--help", *(name for option in typer.main.get_command(app).params for name in option.opts)}
+FIRST = {"--help", *(name for option in commands().params for name in option.opts)}
 
 
 @pytest.mark.parametrize(("page", "line"), LINES, ids=[f"{p.name}: {line}" for p, line in LINES])

@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from typing import Annotated, NoReturn
+from functools import cache
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -115,7 +116,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 def _run(arguments: Sequence[str] | None) -> int:
     try:
-        code: int = app(arguments, prog_name="likewise", standalone_mode=False) or 0
+        code: int = commands()(arguments, prog_name="likewise", standalone_mode=False) or 0
         sys.stdout.flush()
     except (KeyboardInterrupt, typer.Abort):  # outside a command, where typer does not see it
         code = INTERRUPTED
@@ -134,6 +135,12 @@ def _run(arguments: Sequence[str] | None) -> int:
     if code == INTERRUPTED:
         typer.echo("likewise: interrupted; what was finished is kept", err=True)
     return code
+
+
+@cache
+def commands() -> Any:
+    """All commands; typer would read all signatures anew, for a tenth of a second, at each call of `main`."""
+    return typer.main.get_command(app)
 
 
 def _open_closed_streams() -> None:
