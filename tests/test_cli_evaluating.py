@@ -25,7 +25,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with photos/ in three groups, groups.csv with boxes, and a network that answers at once."""
     monkeypatch.delenv("LIKEWISE_DEBUG", raising=False)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(extractor, "Extractor", lambda recipe, **options: FakeExtractor())
+    monkeypatch.setattr(extractor, "Extractor", lambda recipe, **options: FakeExtractor(recipe))
     rows = [("file", "group", "box")]
     for number, group in enumerate(("one", "two", "three")):
         files = make_pictures(tmp_path / "photos" / group, 3, first=10 * number)

@@ -24,7 +24,7 @@ def test_similarities_count_in_deviations_from_what_is_usual_for_the_query() -> 
     random = np.random.default_rng(0)
     usual = random.normal(0.3, 0.05, 2000)
     found = of_similarities(np.append(usual, 0.55))
-    assert found[-1] == pytest.approx(2 * (0.55 - 0.3) / 0.05, rel=0.1)
+    assert found[-1] == pytest.approx(3.5 * (0.55 - 0.3) / 0.05, rel=0.1)
     assert abs(np.median(found)) < 0.1
 
 
@@ -76,6 +76,6 @@ def test_false_fits_fall_off_with_the_score() -> None:
 
 
 def test_verdicts() -> None:
-    assert verdict(0.001, 40.0) == "same"
-    assert verdict(0.001, None) == verdict(0.001, 3.0) == verdict(0.2, 40.0) == "alike"
-    assert verdict(2.0, 40.0) == "nothing"
+    assert verdict(0.001, verified=True) == "same"
+    assert verdict(0.001, verified=False) == verdict(0.2, verified=True) == "alike"
+    assert verdict(2.0, verified=True) == "nothing"

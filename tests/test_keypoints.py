@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,8 +13,11 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
 from likewise.collection import Collection
+from likewise.descriptors.extractor import Extractor
+from likewise.descriptors.interpolated import Interpolated, around
 from likewise.descriptors.keypoints import Keypoints
 from likewise.descriptors.local import squares
+from likewise.descriptors.recipe import Part, VectorRecipe
 from likewise.descriptors.sift import rooted, sift
 from likewise.descriptors.spread import CELLS, spread
 from likewise.errors import BadRecipe, UnknownName, UsageError
@@ -181,3 +185,52 @@ def test_sift_finds_a_turned_part_without_learning_anything(
         assert collection.verify().faults == []
     (layer,) = load_recipe("sift").words
     assert layer.vocabulary["sha256"]
+
+
+def test_quarters_are_as_large_and_as_turned_as_their_keypoint() -> None:
+    upright, turned = around(np.array([(10, 20, 2, 0), (10, 20, 1, math.pi / 2)], np.float32))
+    np.testing.assert_allclose(upright, [(4, 14), (16, 14), (4, 26), (16, 26)], atol=1e-5)
+    np.testing.assert_allclose(turned, [(13, 17), (13, 23), (7, 17), (7, 23)], atol=1e-5)
+
+
+class OneSpot:
+    """Finds what it was given, smaller than a cell of any map."""
+
+    grid, minimum, identity = 1, 1, "one spot"
+
+    def __init__(self, x: float, y: float) -> None:
+        self.spot = np.array([(x, y, 1e-6, 0)], np.float32)
+
+    def find(self, pixels: UInt8Array, number: int) -> tuple[FloatArray, FloatArray]:
+        return self.spot, np.empty((1, 0), np.float32)
+
+
+def test_activations_are_those_of_the_map_there() -> None:
+    """In the middle of a cell they are that cell's, half-way to the next one the mean of both."""
+    how: dict[str, Any] = {"engine": "openvino", "device": "cpu", "precision": "f32", "streams": 1}
+    extractor = Extractor(VectorRecipe("maps", "efficientnet-lite0", (Part("block4"),), Resize("full")))
+    pixels = noise(5, (64, 96))
+    maps = extractor.maps([extractor.prepare(pixels)])[0][0]
+    assert maps.shape == (40, 8, 12)
+    for x, y, wanted in (
+        (3.5 + 8 * 2, 3.5 + 8 * 3, maps[:, 3, 2]),
+        (23.5, 27.5, maps[:, 3, 2:4].mean(axis=1)),
+    ):
+        found = Interpolated(OneSpot(x, y), "efficientnet-lite0", "block4", **how).find(pixels, 1)[1]
+        assert found.shape == (1, 160)
+        np.testing.assert_allclose(found[0], np.tile(wanted / np.linalg.norm(wanted), 4) / 2, atol=1e-5)
+
+
+def test_a_recipe_may_name_a_network_that_describes_keypoints() -> None:
+    described = TEXT.replace("number = 50", 'number = 50\ndescriber = "efficientnet-lite0"\ntap = "block4"')
+    recipe = parse_recipe(described)
+    assert parse_recipe(recipe.to_toml()) == recipe
+    assert recipe.hash != parse_recipe(TEXT).hash
+    (layer,) = recipe.words
+    assert (layer.network, layer.features.taps) == ("efficientnet-lite0", ("block4",))
+    with pytest.raises(UsageError, match="give a network and its tap"):
+        Keypoints(tap="block4")
+
+
+def test_hashes_of_keypoints_are_those_of_before_a_network_could_describe_them() -> None:
+    assert load_recipe("sift").words[0].hash.startswith("a6b4716b379d")

@@ -172,7 +172,7 @@ def test_scoring_that_cannot_be(collection: Collection) -> None:
 def test_what_is_for_vectors_only(collection: Collection) -> None:
     with pytest.raises(UsageError, match="which has no vectors"):
         collection.vectors()
-    with pytest.raises(UsageError, match="has no vectors: give a picture"):
+    with pytest.raises(UsageError, match="holds visual words: give a picture"):
         collection.search(np.zeros(48, np.float32))
     for stage in ("augment", "reciprocal", "diffuse"):
         with pytest.raises(UsageError, match="works on vectors"):

@@ -87,3 +87,14 @@ def test_votes_equal_the_slow_version_in_any_order(rows: list[tuple[int, int, in
     shuffled = list(rows)
     random.shuffle(shuffled)  # type: ignore[attr-defined]
     np.testing.assert_allclose(votes(neighbours(*shuffled), compared, 5, 128), slow, rtol=1e-12)
+
+
+def test_the_own_picture_says_nothing_against_the_others() -> None:
+    """As near as a copy is, the others have the votes that they would have without it."""
+    compared = np.array([1000])
+    found = votes(neighbours((0, 0, 0), (0, 1, 40), (0, 2, 42)), compared, 3, 128, own=0)
+    without = votes(neighbours((0, 1, 40), (0, 2, 42)), compared, 3, 128)
+    assert found[1:].tolist() == without[1:].tolist()
+    assert found[0] == votes(neighbours((0, 0, 0)), compared, 3, 128)[0]
+    counted = votes(neighbours((0, 0, 0), (0, 1, 40), (0, 2, 42)), compared, 3, 128)
+    assert (counted[1:] < found[1:]).all()

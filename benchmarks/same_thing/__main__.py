@@ -4,7 +4,7 @@
     python -m benchmarks.same_thing table
 
 A run leaves the score of each picture of the gallery for each query, so that `table` measures nothing again.
-Sets are those of `benchmarks.sets`; the queries of `clutter` are rendered by `benchmarks.clutter` first.
+Sets are those of `benchmarks.sets`, and `clutter`, the queries of `benchmarks.clutter`.
 """
 
 from __future__ import annotations
@@ -18,25 +18,27 @@ from pathlib import Path
 import numpy as np
 from benchmarks.same_thing.script import Script
 from benchmarks.same_thing.sets import Asked, load
+from benchmarks.same_thing.vise import Vise
 from benchmarks.sets import markdown
 from numpy.typing import NDArray
 
 from likewise.collection.collection import Collection
 
 FOLDER = Path("benchmarks/results/same_thing")
-RECIPES = ("default", "quick", "sift")
-SCRIPT = "OpenCV script"
+RECIPES = ("default", "quick", "sift", "best")
+SCRIPTS: dict[str, type[Script] | type[Vise]] = {"OpenCV script": Script, "VISE's way": Vise}
+SYSTEMS = (*RECIPES, *SCRIPTS)
 
 
 def run(names: Sequence[str]) -> None:
     """Ask every query of every system that was not asked yet."""
     for asked in load(names):
-        for system in (*RECIPES, SCRIPT):
-            file = FOLDER / f"{asked.name}-{system.replace(' ', '-')}.npz"
+        for system in SYSTEMS:
+            file = _file(asked, system)
             if file.exists():
                 continue
             begin = time.process_time()
-            search, size = (_script if system == SCRIPT else _recipe)(asked, system)
+            search, size = (_script if system in SCRIPTS else _recipe)(asked, system)
             indexed = (time.process_time() - begin) / len(asked.gallery)
             begin = time.process_time()
             found = [search(query) for query in asked.queries]
@@ -45,6 +47,10 @@ def run(names: Sequence[str]) -> None:
             costs = {"indexed": indexed, "query": query, "bytes": size / len(asked.gallery)}
             np.savez(file, scores=scores, verdicts=verdicts, costs=json.dumps(costs))
             print(f"{asked.name}, {system}: {asked.measured(scores)}", flush=True)
+
+
+def _file(asked: Asked, system: str) -> Path:
+    return FOLDER / f"{asked.name}-{system.replace(' ', '-')}.npz"
 
 
 Answers = tuple[NDArray[np.float64], NDArray[np.bool_]]
@@ -68,12 +74,12 @@ def _recipe(asked: Asked, name: str) -> tuple[Callable[[Path], Answers], int]:
     return search, sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
 
 
-def _script(asked: Asked, _: str) -> tuple[Callable[[Path], Answers], int]:
-    script = Script(asked.gallery, apart=asked.measure == "map" and not asked.boxes)
+def _script(asked: Asked, name: str) -> tuple[Callable[[Path], Answers], int]:
+    script = SCRIPTS[name](asked.gallery, apart=asked.measure == "map" and not asked.boxes)
 
     def search(query: Path) -> Answers:
         scores = script.scores(query, asked.boxes.get(query))
-        return scores, scores >= Script.SAME
+        return scores, scores >= script.SAME
 
     return search, script.bytes
 
@@ -84,14 +90,13 @@ def table(names: Sequence[str]) -> None:
     costs: list[list[str | float]] = []
     opened: list[list[str | float]] = []
     sets = list(load(names))
-    for system in (*RECIPES, SCRIPT):
+    for system in SYSTEMS:
         row: list[str | float] = [system]
         for asked in sets:
-            file = FOLDER / f"{asked.name}-{system.replace(' ', '-')}.npz"
-            if not file.exists():
+            if not _file(asked, system).exists():
                 row.append("-")
                 continue
-            kept = np.load(file)
+            kept = np.load(_file(asked, system))
             row.append(asked.measured(kept["scores"]))
             cost = json.loads(str(kept["costs"]))
             costs.append([system, asked.name, cost["indexed"], cost["query"], f"{cost['bytes']:,.0f}"])

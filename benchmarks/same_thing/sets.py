@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+from benchmarks.clutter import queries as clutter
 from benchmarks.sets import DISTRACTORS, Groups, Oxford, UKBench, load_sets
 from numpy.typing import NDArray
 
@@ -91,6 +92,22 @@ def load(names: Sequence[str]) -> Iterator[Asked]:
                 right = [list(question.positives) for question in one.questions]
                 junk = [list(question.junk) for question in one.questions]
                 yield Asked(name, [*files, *distractors], asked, right, junk, boxes=boxes)
+    if not names or "clutter" in names:
+        yield _clutter()
+
+
+def _clutter() -> Asked:
+    """Things in other scenes; the picture that a query was made from is not ranked."""
+    clutter.render()
+    known = clutter.groups()
+    files = list(known)
+    queries = clutter.queries()
+    right, out = [], []
+    for thing in queries.values():
+        own = thing.file.resolve()
+        right.append([at for at, file in enumerate(files) if known[file] == thing.group and file != own])
+        out.append([files.index(own)])
+    return Asked("clutter", files, list(queries), right, out, "first")
 
 
 def _files(one: object) -> list[Path]:

@@ -79,6 +79,6 @@ def _lines(done: DemoReport) -> list[str]:
     if done.score is not None:
         score = done.score
         lines.append(
-            f"vector      mAP {score['map']:.3f} over {score['queries']} queries; {score['protocol']}"
+            f"its vector  mAP {score['map']:.3f} over {score['queries']} queries, alone; {score['protocol']}"
         )
     return lines

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -139,7 +139,7 @@ def evaluate(
     """
     from likewise.collection.loose import fulfilling
     from likewise.evaluation.datasets import load
-    from likewise.evaluation.layered import fuse_runs
+    from likewise.evaluation.layered import evaluate_layers
     from likewise.evaluation.report import report as scored
     from likewise.ranking.stages import Stage
     from likewise.recipes.recipe import load_recipe
@@ -160,22 +160,23 @@ def evaluate(
         raise UsageError(
             f"--examples and --feedback are for one vector, and {found.name!r} has words: take quick"
         )
+    several = len(found.layers) > 1
+    if several and stages:
+        raise UsageError(f"--then follows one layer, and {found.name!r} has several: take quick or sift")
     if changes and not found.words:
         raise UsageError(f"--scoring and --layers are for visual words, and {found.name!r} makes a vector")
     found = found.scored(changes)
-    by_layer: dict[str, Callable[..., Run]] = {
-        layer.name: partial(_by_vectors, layer, how, examples=examples, feedback=feedback)
-        for layer in found.vectors
-    }
-    by_layer |= {layer.name: partial(_by_words, layer, how) for layer in found.words}
+    if several:
+        ranked = partial(evaluate_layers, benchmark, found, **how)
+    elif found.vectors:
+        options = {"stages": stages, "examples": examples, "feedback": feedback}
+        ranked = partial(_by_vectors, found.vector, how, benchmark, **options)
+    else:
+        ranked = partial(_by_words, found.words[0], how, benchmark, stages=stages)
     for line in gap_lines(benchmark):
         typer.echo(line, err=True)
     with progress(f"{benchmark.name}") as callback:
-        runs = [
-            by_layer[layer.name](benchmark, crop=crop, out=out, stages=stages, progress=callback)
-            for layer in found.layers
-        ]
-    run = runs[0] if len(runs) == 1 else fuse_runs(found, runs, out=out)
+        run = ranked(crop=crop, out=out, progress=callback)
     for line in gap_lines(run.benchmark, known=len(benchmark.missing)):
         typer.echo(line, err=True)
     done = scored(run)

@@ -174,7 +174,10 @@ class LayerIndex(Protocol):
         """What its scores of all pictures say beside other layers; see `likewise.ranking.evidence`."""
 
     def fit(self, question: Any, picture: QueryPicture) -> Fit | None:
-        """Where the query lies in a picture; None where that cannot be told."""
+        """Where the query lies in a picture, and by how many nats more than pictures of other things fit.
+
+        None where it does not, or that cannot be told.
+        """
 
     def against(self, question: Any, picture: QueryPicture) -> float:
         """The score of one picture, which the collection need not hold."""

@@ -95,8 +95,13 @@ class OpenedCollection:
     @property
     def manifest(self) -> Manifest:
         """How its vectors were made, or its first layer where none makes a vector."""
-        layers = self._layers().layers
+        layers = self.layers
         return next((layer for layer in layers if layer.recipe in self.recipe.vectors), layers[0]).manifest
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """What it keeps of each picture, in the order of its recipe."""
+        return self._layers().layers
 
     @property
     def recipe(self) -> Recipe:

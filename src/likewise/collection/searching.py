@@ -18,7 +18,7 @@ from likewise.collection.reports import Comparison
 from likewise.errors import UsageError
 from likewise.inspection.explain import Explanation
 from likewise.ranking.evidence import (
-    LEAST_FIT,
+    VERIFIED,
     Scores,
     candidates,
     expected_false,
@@ -60,10 +60,16 @@ class Searcher:
             asked, among = asked._only(among), None
         if alone:
             return asked._hits(asked.indexes[0].search(questions[0], k, work[0]))
-        return asked._weighed(questions, work, k, among)
+        verified = max([VERIFIED, *(int(one.options["top"]) for one in stages if one.kind == "localise")])
+        return asked._weighed(questions, work, k, among, verified)
 
     def _weighed(
-        self, questions: Sequence[Any], work: Sequence[Sequence[Stage]], k: int, among: IntArray | None
+        self,
+        questions: Sequence[Any],
+        work: Sequence[Sequence[Stage]],
+        k: int,
+        among: IntArray | None,
+        verified: int,
     ) -> Hits:
         """Hits by the evidence of all layers together, the first of them verified.
 
@@ -74,13 +80,17 @@ class Searcher:
         parts = self._evidence(answers)
         total = together(parts)
         some = np.arange(len(total)) if among is None else np.flatnonzero(np.isin(self.ids, among))
-        fits = self._fits(questions, some[candidates(total[some], [part[some] for part in parts])])
+        first = candidates(total[some], [part[some] for part in parts], verified)
+        fits = self._fits(questions, some[first])
         for place, fit in fits.items():
             total[place] += of_fit(fit.score)
         false = expected_false(total)
         for place, fit in fits.items():
             false[place] = min(false[place], false_fits(fit.score, len(total)))
-        best = some[np.argsort(-total[some], kind="stable")[:k]]
+        order = some[np.argsort(-total[some], kind="stable")]
+        # above a hit are to be expected no more than above those below it
+        false[order] = np.minimum.accumulate(false[order][::-1])[::-1]
+        best = order[:k]
         boxes = {picture: box for answer in reversed(answers) for picture, box in answer.boxes.items()}
         known = [self._aligned(answer.ids, answer.scores) for answer in answers]
         hits = self._hits(Answer(self.ids[best], total[best], boxes))
@@ -122,7 +132,7 @@ class Searcher:
         for index, question in zip(self.indexes, questions, strict=True):
             for place in places.tolist() if index.verifies else ():
                 fit = index.fit(question, int(self.ids[place]))
-                if fit is not None and fit.score >= LEAST_FIT:
+                if fit is not None:
                     fits[place] = max(fit, fits.get(place, fit), key=lambda one: one.score)
         return fits
 
@@ -147,7 +157,7 @@ class Searcher:
         fits = [
             index.fit(question, picture) for index, question in zip(asked.indexes, questions, strict=True)
         ]
-        total[-1] += of_fit(max((fit.score for fit in fits if fit and fit.score >= LEAST_FIT), default=0.0))
+        total[-1] += of_fit(max((fit.score for fit in fits if fit), default=0.0))
         similarity = float(total[-1])
         own = [row for one in (query.picture, picture) if (row := self.sources.own(one)) is not None]
         others = total[:-1][~np.isin(asked.ids, own)]
@@ -190,6 +200,8 @@ class Searcher:
     def stages(self, stages: Sequence[Stage]) -> list[list[Stage]]:
         """For each layer those of the stages that it can run.
 
+        Where a layer verifies hits, it localises them too: then no other layer does.
+
         Raises
         ------
         UsageError
@@ -197,6 +209,8 @@ class Searcher:
         """
         work: list[list[Stage]] = [[] for _ in self.indexes]
         for stage in stages:
+            if stage.kind == "localise" and any(index.verifies for index in self.indexes):
+                continue
             refusals = []
             for index, steps in zip(self.indexes, work, strict=True):
                 try:
@@ -239,10 +253,10 @@ class Searcher:
 def _found(false: float, fit: Fit | None) -> dict[str, Any]:
     """What of a hit follows from whether it was found by a fit."""
     if fit is None:
-        return {"verdict": verdict(false, None)}
+        return {"verdict": verdict(false, verified=False)}
     outline = tuple((float(x), float(y)) for x, y in fit.outline)
     return {
-        "verdict": verdict(false, fit.score),
+        "verdict": verdict(false, verified=True),
         "box": fit.box,
         "inliers": fit.count,
         "outline": outline,

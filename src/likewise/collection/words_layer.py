@@ -210,11 +210,14 @@ class WordsIndex:
     def ask(self, query: Query) -> list[Asked]:
         """The pictures of a question, what was said yes to counting less, and no to against them."""
         first = self.sketch(query.picture, box=query.box, crop=query.crop)
-        wanted = [Asked(first, box=query.box)]
-        wanted += [Asked(self.sketch(one)) for one in query.also]
-        judged = [Asked(self.sketch(one), BETA / len(query.yes)) for one in query.yes]
-        judged += [Asked(self.sketch(one), -GAMMA / len(query.no)) for one in query.no]
+        wanted = [Asked(first, box=query.box, own=self.sources.own(query.picture))]
+        wanted += [self._asked(one) for one in query.also]
+        judged = [self._asked(one, BETA / len(query.yes)) for one in query.yes]
+        judged += [self._asked(one, -GAMMA / len(query.no)) for one in query.no]
         return wanted + judged
+
+    def _asked(self, picture: QueryPicture, weight: float = 1.0) -> Asked:
+        return Asked(self.sketch(picture), weight, own=self.sources.own(picture))
 
     def sketch(self, picture: QueryPicture, *, box: Box | None = None, crop: CropScale = "whole") -> Sketch:
         """A picture's features in the words that queries get.
@@ -231,7 +234,9 @@ class WordsIndex:
                     return self.kept(row)
                 raise
         if is_vector(picture):
-            raise UsageError("a collection of visual words has no vectors: give a picture as the query")
+            raise UsageError(
+                f"layer {self.name!r} of {self.sources.path} holds visual words: give a picture as the query"
+            )
         describer, limit = self.layer.describer(1), self.sources.max_pixels
         return describer.ask(as_picture(picture), box=box, crop=crop, max_pixels=limit)
 
@@ -261,11 +266,13 @@ class WordsIndex:
         return of_votes(scores) if self.layers.recipe.scoring.votes else of_matches(scores)
 
     def fit(self, question: Sequence[Asked], picture: QueryPicture) -> Fit | None:
-        """Where the question's first picture lies in another; None too where what is kept is damaged."""
+        """See `LayerIndex`; None too where what is kept is damaged."""
         try:
-            return self.layers.look(question, *self._held(picture)).fit
+            fit = self.layers.look(question, *self._held(picture)).fit
         except CollectionDamaged:
             return None
+        above = fit.score - self.layers.recipe.scoring.floor if fit else 0.0
+        return replace(fit, score=above) if fit and above > 0 else None
 
     def against(self, question: Sequence[Asked], picture: QueryPicture) -> float:
         """See `LayerIndex`."""
@@ -294,7 +301,9 @@ class WordsIndex:
 
     def explain(self, query: Query, picture: QueryPicture) -> Explanation:
         """It cannot: what it knows is which patches match."""
-        raise UsageError(f"{self.sources.path} is a collection of visual words: ask for its matches instead")
+        raise UsageError(
+            f"layer {self.name!r} of {self.sources.path} holds visual words: ask for its matches instead"
+        )
 
     def matches(self, query: Query, picture: QueryPicture) -> PatchMatches:
         """Which patches match."""

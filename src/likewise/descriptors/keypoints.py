@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from copy import copy
 from dataclasses import dataclass, replace
-from typing import Literal, Protocol, TypeAlias, get_args
+from typing import Any, Literal, Protocol, TypeAlias, get_args
 
 import numpy as np
 
+from likewise.descriptors.interpolated import Interpolated
 from likewise.descriptors.local import LocalFeatures, squares
 from likewise.descriptors.sift import Sift
 from likewise.descriptors.spread import CELLS
@@ -40,27 +41,36 @@ class Keypoints:
     upright
         Describe them as they stand: for things that are never turned. Each place then has one keypoint, of
         angle 0, as those of ``xfeat`` always have.
+    describer, tap
+        A network and a layer of it that describe them instead; see
+        `likewise.descriptors.interpolated.Interpolated`.
 
     Raises
     ------
     UnknownName, UsageError
-        When there is no such detector, or fewer than one keypoint is wanted.
+        When there is no such detector, fewer than one keypoint is wanted, or a network without its tap.
     """
 
     detector: Detector = "sift"
     number: int = 900
     upright: bool = False
     resize: Resize = SIZE
+    describer: str = ""
+    tap: str = ""
 
     def __post_init__(self) -> None:
         lookup("detector", self.detector, dict.fromkeys(get_args(Detector)))
         if self.number < 1:
             raise UsageError(f"{self.number} keypoints a picture: give at least 1")
+        if bool(self.describer) != bool(self.tap):
+            raise UsageError(
+                f"describer {self.describer!r} and tap {self.tap!r} of keypoints: give a network and its tap"
+            )
 
     @property
     def taps(self) -> tuple[str, ...]:
         """The one layer."""
-        return (self.detector,)
+        return (self.tap or self.detector,)
 
     @property
     def scales(self) -> tuple[float, ...]:
@@ -70,7 +80,7 @@ class Keypoints:
     @property
     def network(self) -> str:
         """What describes them."""
-        return self.detector
+        return self.describer or self.detector
 
     @property
     def bits(self) -> int:
@@ -85,12 +95,13 @@ class Keypoints:
     @property
     def parts(self) -> tuple[str, ...]:
         """Its layer in words, for the card of a score."""
-        return (f"{self.detector}{', upright' if self.upright else ''}",)
+        by = f", {self.tap} of {self.describer}" if self.tap else ""
+        return (f"{self.detector}{', upright' if self.upright else ''}{by}",)
 
     @property
     def transforms(self) -> tuple[str, ...]:
         """What is done to a descriptor."""
-        return ("l1", "root") if self.detector == "sift" else ("l2",)
+        return ("l1", "root") if self.network == "sift" else ("l2",)
 
     @property
     def told(self) -> dict[str, str]:
@@ -107,10 +118,11 @@ class Keypoints:
         WeightsMissing
             When it needs a network whose weights are not on this machine.
         """
-        if self.detector == "sift":
-            return KeypointExtractor(self, Sift(upright=self.upright))
-        network = XFeat(engine=engine, device=device, precision=precision, streams=streams)
-        return KeypointExtractor(self, network)
+        how: dict[str, Any] = {"engine": engine, "device": device, "precision": precision, "streams": streams}
+        detector: Finds = Sift(upright=self.upright) if self.detector == "sift" else XFeat(**how)
+        if self.tap:
+            detector = Interpolated(detector, self.describer, self.tap, **how)
+        return KeypointExtractor(self, detector)
 
 
 class Finds(Protocol):
@@ -185,4 +197,4 @@ class KeypointExtractor:
         points[:, :2] += 0.5  # the middle of the first pixel is at 0 for what finds them
         points *= np.array([across, down, math.sqrt(across * down), 1], np.float32)
         points += np.array([left, top, 0, 0], np.float32)
-        return LocalFeatures(squares(points), {self.keypoints.detector: vectors}, points)
+        return LocalFeatures(squares(points), {self.taps[0]: vectors}, points)

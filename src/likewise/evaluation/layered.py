@@ -1,95 +1,148 @@
-"""Evaluation of recipes of several layers: the runs of its layers as one."""
+"""Evaluation of recipes of several layers: a collection of the gallery is made and asked, as a user would."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import cast
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from likewise.assets import sha256_file
-from likewise.errors import UsageError
-from likewise.evaluation.crops import CropMode
-from likewise.evaluation.evaluate import Readable, written
+from likewise.collection.collection import Collection
+from likewise.collection.query import Query
+from likewise.errors import BadPicture, UsageError
+from likewise.evaluation.benchmark import Benchmark
+from likewise.evaluation.card import Card, make_card
+from likewise.evaluation.crops import CropMode, possible_crop, query_view
+from likewise.evaluation.evaluate import Readable, places_kept, written
 from likewise.evaluation.runs import Run
-from likewise.ranking.evidence import Scores, of_matches, of_similarities, of_votes, together
+from likewise.evaluation.unread import without_failures
+from likewise.evaluation.vectors import View
 from likewise.ranking.stages import Ranked
-from likewise.recipes.recipe import LayerRecipe, Recipe
-from likewise.types import Box, Ranking
-from likewise.words.recipe import WordsRecipe
+from likewise.recipes.recipe import Recipe
+from likewise.types import Hits, Progress, ProgressCallback, Ranking
 
 
-def fuse_runs(recipe: Recipe, runs: Sequence[Run], *, out: Path) -> Run:
-    """Put the runs of a recipe's layers together as a search does that verifies nothing; write that as a run.
+def evaluate_layers(
+    benchmark: Benchmark,
+    recipe: Recipe,
+    *,
+    crop: CropMode = "box",
+    out: Path,
+    progress: ProgressCallback | None = None,
+    **how: Any,
+) -> Run:
+    """Index the gallery into a collection below ``<out>/collections``, search for every query, write the run.
+
+    What is searched is all that a search does: layers are asked together and the first hits verified. An
+    interrupted evaluation goes on where it stopped. A query's own picture, where the protocol ignores it, is
+    searched with the others and not scored.
 
     Parameters
     ----------
-    runs
-        One for each layer, in their order, of one benchmark.
+    crop
+        What of a query picture is looked for; ``widened`` would be another for each layer.
+    how
+        Engine, device and precision, as for `likewise.collection.collection.Collection.open`.
 
     Raises
     ------
     UsageError
-        When a layer could not read what another could.
+        When the crop is ``widened`` or needs boxes and there are none, or nothing can be read.
+    BadBox
+        When a box lies outside its picture.
     StorageError
         When the folder cannot be written.
     """
-    first = runs[0]
-    if any(run.benchmark != first.benchmark for run in runs):
-        raise UsageError(
-            f"the layers of {recipe.name!r} could not read the same pictures of {first.benchmark.name}: take "
-            "those away that one of them cannot read"
-        )
-    ranked = np.empty_like(first.ranked)
-    scores = np.empty_like(first.scores)
-    for query in range(len(first.ranked)):
-        total = together(
-            [_evidence(layer, _scores(run, query)) for layer, run in zip(recipe.layers, runs, strict=True)]
-        )
-        best = np.argsort(-total, kind="stable")[: ranked.shape[1]]
-        ranked[query], scores[query] = best, total[best]
-    card = replace(
-        first.card,
+    crop = possible_crop(crop, benchmark)
+    if crop == "widened":
+        raise UsageError(f"crop 'widened' is for one layer, and {recipe.name!r} has several: use --crop box")
+    views = [query_view(query, crop, recipe.layers[0]) for query in benchmark.queries]
+    files = [file.absolute() for file in benchmark.gallery.values()]
+    with Collection.open(_folder(out, recipe, files), recipe=recipe, **how) as collection:
+        collection.add(*dict.fromkeys(files), progress=progress)
+        failures = _unread(collection, files, len(views))
+        found: list[Hits] = []
+        for number, view in enumerate(views):
+            if progress:
+                progress(Progress(number, len(views), note="searching"))
+            try:
+                found.append(collection.search(Query(view.picture, view.box), k=max(1, len(files))))
+            except BadPicture as problem:
+                failures[number] = problem
+                found.append(Hits([], 0))
+        readable = _readable(benchmark, crop, views, failures)
+        asked = [hits for number, hits in enumerate(found) if number not in failures]
+        if not asked or not readable.benchmark.gallery:
+            raise UsageError("no picture of the gallery, or no query, can be read")
+        ranked = _ranked(readable.benchmark, asked)
+        cards = [
+            make_card(
+                readable.benchmark,
+                layer.recipe,
+                layer.manifest,
+                crop=crop,
+                ranked=ranked.ranking.ids.shape[1],
+                pictures=readable.digests,
+            )
+            for layer in collection.layers
+        ]
+    return written(readable, _together(recipe, cards), ranked, out)
+
+
+def _folder(out: Path, recipe: Recipe, files: Sequence[Path]) -> Path:
+    gallery = hashlib.sha256("\n".join(map(str, files)).encode("utf-8", "surrogateescape")).hexdigest()
+    return out / "collections" / f"{recipe.hash[:12]}-{gallery[:12]}.likewise"
+
+
+def _unread(collection: Collection, files: Sequence[Path], before: int) -> dict[int, BadPicture]:
+    """Why pictures of the gallery are not in the collection, by number, behind so many queries."""
+    known = {
+        failure.path.resolve(): BadPicture(failure.message, failure.reason)
+        for failure in collection.failures()
+    }
+    return {
+        before + number: known[file] for number, file in enumerate(map(Path.resolve, files)) if file in known
+    }
+
+
+def _readable(
+    benchmark: Benchmark, crop: CropMode, views: Sequence[View], failures: Mapping[int, BadPicture]
+) -> Readable:
+    left = without_failures(benchmark, failures)
+    still = {query.name for query in left.queries}
+    boxes = [view.box for view, query in zip(views, benchmark.queries, strict=True) if query.name in still]
+    pictures = [*(query.picture for query in left.queries), *left.gallery.values()]
+    return Readable(left, crop, tuple(boxes), tuple(sha256_file(file) for file in pictures))
+
+
+def _ranked(benchmark: Benchmark, found: Sequence[Hits]) -> Ranked:
+    """Rankings of places in the gallery; of one file under two names each has its place."""
+    places: dict[Path, list[int]] = {}
+    for place, file in enumerate(benchmark.gallery.values()):
+        places.setdefault(file.resolve(), []).append(place)
+    kept = min(places_kept(benchmark), len(benchmark.gallery))
+    ids, scores, boxes = [], [], []
+    for hits in found:
+        at = [(place, hit) for hit in hits for place in places[hit.path.resolve()]][:kept]
+        ids.append([place for place, _ in at])
+        scores.append([hit.score for _, hit in at])
+        boxes.append({place: hit.box for place, hit in at if hit.box})
+    return Ranked(Ranking(np.array(ids, np.int64), np.array(scores, np.float32)), tuple(boxes))
+
+
+def _together(recipe: Recipe, cards: Sequence[Card]) -> Card:
+    """The card of all layers."""
+    layers = "; ".join(f"{layer.name} ({layer.hash[:12]})" for layer in recipe.layers)
+    return replace(
+        cards[0],
         recipe=recipe.name,
         recipe_hash=recipe.hash,
         network=recipe.network,
-        parts=tuple(f"{run.card.recipe}: {part}" for run in runs for part in run.card.parts),
-        warnings=tuple(dict.fromkeys(warning for run in runs for warning in run.card.warnings)),
-        words={
-            **{name: fact for run in runs for name, fact in run.card.words.items()},
-            "layers": "; ".join(f"{layer.name} ({layer.hash[:12]})" for layer in recipe.layers),
-        },
+        parts=tuple(f"{card.recipe}: {part}" for card in cards for part in card.parts),
+        warnings=tuple(dict.fromkeys(warning for card in cards for warning in card.warnings)),
+        words={name: fact for card in cards for name, fact in card.words.items()} | {"layers": layers},
     )
-    pictures = [query.picture for query in first.benchmark.queries]
-    digests = tuple(sha256_file(file) for file in (*pictures, *first.benchmark.gallery.values()))
-    readable = Readable(first.benchmark, cast(CropMode, first.card.crop), first.boxes, digests)
-    boxes = tuple(_boxes(runs, query) for query in range(len(ranked)))
-    return written(readable, card, Ranked(Ranking(ranked.astype(np.int64), scores), boxes), out)
-
-
-def _evidence(layer: LayerRecipe, scores: Scores) -> Scores:
-    """What they say beside other layers."""
-    if not isinstance(layer, WordsRecipe):
-        return of_similarities(scores)
-    return of_votes(scores) if layer.scoring.votes else of_matches(scores)
-
-
-def _scores(run: Run, query: int) -> NDArray[np.float64]:
-    """What a query gives every picture of the gallery; NaN for those whose places were not kept."""
-    scores = np.full(len(run.benchmark.gallery), np.nan)
-    scores[run.ranked[query]] = run.scores[query]
-    return scores
-
-
-def _boxes(runs: Sequence[Run], query: int) -> dict[int, Box]:
-    """Where a query was found, by places in the gallery; the first layer that looked for it says so."""
-    return {
-        place: box
-        for run in reversed(runs)
-        if run.found is not None
-        for rank, place in enumerate(run.ranked[query, : run.found.shape[1]].tolist())
-        if (box := run.box(query, rank))
-    }

@@ -16,7 +16,7 @@ import numpy as np
 from likewise.collection.query import Query, QueryPicture
 from likewise.errors import UsageError
 from likewise.ranking.stages import Stage
-from likewise.types import Box, FloatArray, Hit
+from likewise.types import Box, FloatArray, Hit, Hits
 from likewise.web import schemas
 from likewise.web.library import Served
 from likewise.web.problems import Problem
@@ -59,7 +59,7 @@ class Asking:
     def __init__(self, uploads: Uploads, limits: Limits) -> None:
         self._uploads, self._limits = uploads, limits
         self._vectors: Kept[FloatArray] = Kept(256)
-        self._rankings: Kept[list[Hit]] = Kept(64)
+        self._rankings: Kept[Hits] = Kept(64)
 
     def source(self, served: Served, query: schemas.Query) -> bytes | Path:
         """The picture of a query: what was sent, or what the file of a picture here holds.
@@ -117,6 +117,7 @@ class Asking:
             "generation": generation,
             "seconds": time.perf_counter() - begin,
             "then": [str(stage) for stage in stages],
+            "left_out": hits.left_out,
         }
 
     def _check(self, asked: schemas.Search) -> None:
@@ -126,7 +127,7 @@ class Asking:
 
     def _ranked(
         self, served: Served, asked: schemas.Search, stages: Sequence[Stage], k: int, key: Hashable
-    ) -> list[Hit]:
+    ) -> Hits:
         """The first ``k`` hits or more, unless there are fewer."""
         held = self._rankings.get(key)
         if held is not None and (len(held) >= k or len(held) >= len(served.collection)):

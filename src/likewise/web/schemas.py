@@ -266,7 +266,7 @@ class Hit(Picture):
 
 
 class Hits(Told):
-    """A page of found pictures, best first."""
+    """A page of found pictures, best first; ``left_out`` could not be asked, for what is kept is damaged."""
 
     hits: list[Hit]
     total: int
@@ -274,6 +274,7 @@ class Hits(Told):
     generation: int
     seconds: float
     then: list[str]
+    left_out: int = 0
     uploads: list[Upload] = []
 
 

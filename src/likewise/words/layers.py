@@ -34,11 +34,14 @@ class Asked:
         What its scores are multiplied by; below 0 for a picture that is not wanted.
     box
         What of the picture was asked for.
+    own
+        Its id among the pictures that are searched, if it is one of them.
     """
 
     sketch: Sketch
     weight: float = 1.0
     box: Box | None = None
+    own: int | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,22 +107,30 @@ class Layers:
         total = np.zeros(len(self.pictures))
         scales = {layer: self._scale(layer) for layer in self.layers}
         for one, factor in zip(question, self._factors(question), strict=True):
-            total += factor * self.recipe.fusion.fuse(self._of(one.sketch, threads), scales)
+            total += factor * self.recipe.fusion.fuse(self._of(one, threads), scales)
         return total
 
-    def _of(self, sketch: Sketch, threads: int) -> dict[str, Scores]:
+    def _of(self, asked: Asked, threads: int) -> dict[str, Scores]:
         """Scores of each layer that is asked (equation 8 of Li et al., 2016 before the sum over layers)."""
         found = {}
         for layer in self.layers:
-            words, codes = _copies(sketch, layer, self.recipe.asked)
+            words, codes = _copies(asked.sketch, layer, self.recipe.asked)
             if self.recipe.scoring.votes:
                 near, compared = self.indexes[layer].neighbours(words, codes)
-                found[layer] = votes(near, compared, len(self.pictures), 64 * codes.shape[2])
+                bits, own = 64 * codes.shape[2], self._place(asked.own)
+                found[layer] = votes(near, compared, len(self.pictures), bits, own)
                 continue
             found[layer] = self.indexes[layer].scores(
                 words.ravel(), codes.reshape(-1, codes.shape[2]), self.recipe.scoring, threads=threads
             )
         return found
+
+    def _place(self, picture: int | None) -> int | None:
+        """Where a picture stands in `pictures`, if it does."""
+        if picture is None:
+            return None
+        place = int(np.searchsorted(self.pictures, picture))
+        return place if place < len(self.pictures) and self.pictures[place] == picture else None
 
     def _factors(self, question: Sequence[Asked]) -> list[float]:
         """What the scores for each picture of a question are multiplied by."""
@@ -149,9 +160,10 @@ class Layers:
                 words, codes = _copies(one.sketch, layer, self.recipe.asked)
                 near, compared = self.indexes[layer].neighbours(words, codes)
                 pairs = self._match(one.sketch, sketch, layer, number)
-                count = len(self.pictures)
+                count, bits = len(self.pictures), 64 * codes.shape[2]
                 held = Neighbours(pairs.query, np.full(len(pairs), count), pairs.distance)
-                found = votes(Neighbours.joined([near, held]), compared, count + 1, 64 * codes.shape[2])
+                every = Neighbours.joined([near, held])
+                found = votes(every, compared, count + 1, bits, self._place(one.own))
                 total += factor * self._scale(layer) * float(found[-1])
         return total
 

@@ -36,6 +36,8 @@ Instead of patches, a table of keypoints takes the place of network, taps and al
     [keypoints]                    # see `likewise.descriptors.keypoints.Keypoints`
     detector = "sift"
     number = 900
+    describer = "efficientnet-lite0"   # and a tap: its activations there describe them
+    tap = "block4"
 """
 
 from __future__ import annotations
@@ -82,7 +84,13 @@ _PATCHES: dict[str, Option] = {
     "stride": 32,
     "mode": "shared",
 }
-_KEYPOINTS: dict[str, Option] = {"detector": "sift", "number": 900, "upright": False}
+_KEYPOINTS: dict[str, Option] = {
+    "detector": "sift",
+    "number": 900,
+    "upright": False,
+    "describer": "",
+    "tap": "",
+}
 _RESIZE: dict[str, Option] = {"policy": "longest", "size": 0, "enlarge": False}
 _SCORING: dict[str, Option] = {f.name: f.default for f in fields(Scoring)}  # type: ignore[misc]
 _FUSION: dict[str, Option] = {f.name: f.default for f in fields(Fusion) if f.name != "layers"}  # type: ignore[misc]
@@ -203,7 +211,7 @@ class WordsRecipe:
         """Write the recipe such that `parse_words_recipe` gives an equal one."""
         features = asdict(self.features)
         head = {key: getattr(self, key) for key in _HEAD if key != "kind"} | {"kind": KIND}
-        keypoints = {key: features[key] for key in _KEYPOINTS if key in features}
+        keypoints = {key: features[key] for key in _KEYPOINTS if features.get(key, "") != ""}
         if isinstance(self.features, Patches):
             head |= {key: features[key] for key in (*_PATCHES, "taps", "scales")}
         scoring = asdict(self.scoring) | asdict(self.fusion)
@@ -249,6 +257,9 @@ class WordsRecipe:
         what = "patches" if isinstance(self.features, Patches) else "keypoints"
         features = asdict(self.features)
         del features["resize"]["exact"]  # never set here, and hashes outlive later options
+        if not features.get("tap"):
+            features.pop("tap", None)
+            features.pop("describer", None)
         sha256 = str(self.vocabulary.get("sha256", ""))
         return {"kind": KIND, what: features, "stored": self.stored, "vocabulary": sha256}
 

@@ -44,6 +44,9 @@ class Scoring:
     votes
         Rank by `likewise.words.votes` instead, for keypoints: the rest then weighs only the matches that are
         verified and shown.
+    floor
+        With votes: nats of a fit (see `likewise.words.verification.verify`) that a hundredth of the pictures
+        of other things reach. What lies above is evidence.
 
     Raises
     ------
@@ -60,6 +63,7 @@ class Scoring:
     normalisation: Normalisation = "none"
     power: float = 2.0
     votes: bool = False
+    floor: float = 15.0
 
     def __post_init__(self) -> None:
         if not 1 <= self.threshold <= BITS + 1:
@@ -68,6 +72,8 @@ class Scoring:
             raise UsageError(f"sigma {self.sigma} must be a positive number of bits")
         if not 0 <= self.power <= 10:
             raise UsageError(f"power {self.power} of idf must be from 0 to 10")
+        if not 0 <= self.floor <= 10_000:
+            raise UsageError(f"floor {self.floor} of a fit must be from 0 to 10000 nats")
         lookup("burstiness", self.burstiness, dict.fromkeys(get_args(Burstiness)))
         lookup("normalisation", self.normalisation, dict.fromkeys(get_args(Normalisation)))
 

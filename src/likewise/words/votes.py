@@ -22,9 +22,12 @@ from likewise.words.hamming import Codes, Words
 
 Rows: TypeAlias = NDArray[np.integer[Any]]
 
-CHANCE = {64: NormalDist(32.0, 6.5), 128: NormalDist(64.0, 10.2)}
-"""In how many bits the codes of two RootSIFT features differ that share a word and nothing else, by how many
-they have: about 24 of 64 and 39 of 128 bear alone. Taken from other vocabularies than those that ship."""
+CHANCE = {64: NormalDist(31.0, 5.3), 128: NormalDist(64.0, 10.2)}
+"""In how many bits codes of features differ that share a word and nothing else, by how many they have.
+
+64 bits as `benchmarks.vocabularies chance` finds them for both vocabularies that ship; 128 of RootSIFT and a
+vocabulary that does not.
+"""
 
 _WEAKEST = 20.0  # expected neighbours by chance from which on a vote (5 per cent of a nat) is not counted
 _SHARE = 0.1  # of the features of a word: those that are nearer are looked at
@@ -111,7 +114,9 @@ def near(words: Words, codes: Codes, lists: Callable[[int], tuple[Rows, Codes]],
     return Neighbours.joined(found)
 
 
-def votes(neighbours: Neighbours, compared: IntArray, count: int, bits: int) -> NDArray[np.float64]:
+def votes(
+    neighbours: Neighbours, compared: IntArray, count: int, bits: int, own: int | None = None
+) -> NDArray[np.float64]:
     """The votes for each of ``count`` pictures, float64 ``(count,)``.
 
     A feature votes for a picture by its nearest neighbour there, ``log(1 + 1 / n)``: n is how many features
@@ -121,16 +126,20 @@ def votes(neighbours: Neighbours, compared: IntArray, count: int, bits: int) -> 
     ----------
     compared
         int64 ``(features,)``: with how many features each of the query's was compared.
+    own
+        Row of the query's own picture: what is as near there says nothing against the others.
     """
     order = np.lexsort((neighbours.distance, neighbours.row, neighbours.feature))
     feature, row = neighbours.feature[order], neighbours.row[order]
     first = np.ones(len(order), bool)
     first[1:] = (np.diff(feature) != 0) | (np.diff(row) != 0)
     order = order[first]
-    order = order[np.lexsort((neighbours.distance[order], neighbours.feature[order]))]
+    is_own = neighbours.row[order] == (-1 if own is None else own)
+    by_own = np.lexsort((neighbours.distance[order], is_own, neighbours.feature[order]))
+    order, is_own = order[by_own], is_own[by_own]  # of each feature its own picture last
     feature, away = neighbours.feature[order], neighbours.distance[order]
     begins = np.searchsorted(feature, feature)
-    nearer = _tied(np.arange(len(order)) - begins, feature, away)
+    nearer = np.where(is_own, 0, _tied(np.arange(len(order)) - begins, feature, away))
     expected = np.maximum(chances(bits)[away] * compared[feature], _FEWEST) + nearer
     return np.asarray(np.bincount(neighbours.row[order], np.log1p(1 / expected), count), np.float64)
 

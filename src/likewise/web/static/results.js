@@ -129,7 +129,8 @@ export function results() {
         tile: hitTile(held),
         ended: (count) => count > PAGE && shown?.foot(h("p", { class: "quiet" }, T.search.end)),
       });
-      put(status, T.search.found(first.total, duration(first.seconds)));
+      const told = T.search.found(first.total, duration(first.seconds));
+      put(status, told, first.left_out > 0 && h("p", { class: "quiet" }, T.search.leftOut(first.left_out)));
       put(body, first.items.length ? shown.element : empty(T.search.none, T.search.noneHint));
       const before = history.state?.scroll;
       if (before !== undefined) scrollTo(0, before);

@@ -128,6 +128,8 @@ export const T = {
     crop: "Size of the part",
     crops: { whole: "as it is in its picture", own: "as a picture of its own" },
     found: (total, seconds) => `${pictures(total)}, the most alike first · ${seconds}`,
+    leftOut: (count) =>
+      `${pictures(count)} could not be asked, for what is kept of them is damaged: likewise verify names them`,
     none: "Nothing was found",
     noneHint: "Choose another folder, or leave out what narrows the search.",
     end: "These are all.",
