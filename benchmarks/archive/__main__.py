@@ -56,12 +56,15 @@ app = typer.Typer(help=__doc__, add_completion=False)
 
 
 @app.command()
-def run(files: int = typer.Option(40_000, help="Files of the archive.")) -> None:
+def run(
+    files: int = typer.Option(40_000, help="Files of the archive."),
+    recipe: str = typer.Option("default", help="How pictures are described."),
+) -> None:
     """Render the archive, and go through all of it."""
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir(parents=True)
     planted = _make(FOLDER / "photos", files)
-    steps = {"index": _timed("index", "photos", "--into", "a.likewise")}
+    steps = {"index": _timed("index", "photos", "--into", "a.likewise", "--recipe", recipe)}
     steps["index again"] = _timed("index", "photos", "--into", "a.likewise")
     (FOLDER / "photos").rename(FOLDER / "archive")
     steps["index after the folder was renamed"] = _timed("index", "archive", "--into", "a.likewise")
@@ -76,6 +79,7 @@ def run(files: int = typer.Option(40_000, help="Files of the archive.")) -> None
     found = json.loads(steps["duplicates, with a plan"].pop("out"))
     figures = {
         "files": files,
+        "recipe": recipe,
         "steps": {name: {key: one[key] for key in ("processor", "peak")} for name, one in steps.items()},
         "said": {name: one.get("out", "").strip().splitlines()[-1:] for name, one in steps.items()},
         "moved": moved,
@@ -215,7 +219,7 @@ def table() -> None:
         [name, f"{one['processor']:.1f}", f"{one['peak'] / 2**20:.0f}"]
         for name, one in measured["steps"].items()
     ]
-    print(f"{measured['files']} files:\n")
+    print(f"{measured['files']} files, recipe {measured['recipe']}:\n")
     print(markdown(["step", "s of processor", "peak MiB"], rows))
     print()
     print(

@@ -136,6 +136,7 @@ class Client:
         no: Sequence[Picture] = (),
         then: Sequence[str] = (),
         folder: str | None = None,
+        where: str | None = None,
     ) -> list[Found]:
         """Find the pictures most like one or several; parameters as `Collection.search`.
 
@@ -152,6 +153,7 @@ class Client:
             "no": [self._query(query) for query in no],
             "then": list(then),
             "folder": folder,
+            "where": where,
         }
         if box is not None and asked["queries"]:
             asked["queries"][0]["box"] = list(box)

@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from PIL import Image
+
 from likewise.collection import Collection
 from likewise.descriptors.recipe import Part, load_vector
 from likewise.evaluation import minibench
@@ -43,6 +45,9 @@ def make_site(folder: Path) -> None:
         ("queries", later[:3]),
     ):
         _copy(folder, files, folder / part)
+    for year, camera in ((2019, "Canon EOS 5D"), (2023, "Leica M9")):
+        for file in sorted((folder / "photos" / str(year)).iterdir()):
+            _say(file, f"{year}:06:03 10:00:00", camera)
     cut = folder / "demo" / shown[0]
     (folder / "photos" / "2019" / "cut off.jpg").write_bytes(cut.read_bytes()[:4000])
     for subject in ASKED:
@@ -60,6 +65,15 @@ def _copy(folder: Path, files: list[str], to: Path) -> None:
     to.mkdir(parents=True, exist_ok=True)
     for file in files:
         shutil.copy2(folder / "demo" / file, to)
+
+
+def _say(file: Path, taken: str, camera: str) -> None:
+    """Write into a JPEG file when and with what it was taken; its pixels stay."""
+    block = Image.Exif()
+    block[0x0110] = camera
+    block.get_ifd(0x8769)[0x9003] = taken
+    said, data = block.tobytes(), file.read_bytes()
+    file.write_bytes(data[:2] + b"\xff\xe1" + (len(said) + 2).to_bytes(2, "big") + said + data[2:])
 
 
 def _likewise(folder: Path, *words: str) -> None:

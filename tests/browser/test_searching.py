@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -210,6 +211,33 @@ class TestResults:
             record_property(f"{name} ms after the answer", round(at[name] - at["answer"]))
             print(f"{name}: {at[name] - at['answer']:.0f} ms after the answer")  # noqa: T201
         assert at["answer"] < at["painted"] <= at["pictures"]
+
+
+class TestFilter:
+    def test_words_and_choices_keep_to_some(self, page: Page) -> None:
+        searching(page)
+        camera = page.get_by_role("combobox", name="Camera")
+        expect(camera.locator("option")).to_have_text(
+            ["any", re.compile("Canon EOS 5D"), re.compile("Leica M9")]
+        )
+        before, after = reordered(page, lambda: camera.select_option(index=2))
+        assert before != after
+        titles = page.eval_on_selector_all(".results .under", "all => all.map((one) => one.title)")
+        assert titles and all("/2023/" in title for title in titles)
+        assert asked(page)["camera"] == ["camera = 'Leica M9'"]
+        page.locator(".results .tile > a").first.click()
+        expect(page.locator(".known")).to_contain_text("2023-06-03 10:00:00 · Leica M9")
+        page.keyboard.press("Escape")
+        field = page.get_by_label("Only where")
+        field.fill("taken < 2020")
+        field.press("Enter")
+        expect(page.locator(".results")).to_contain_text("Nothing was found")
+        field = page.get_by_label("Only where")
+        field.fill("takn < 2020")
+        field.press("Enter")
+        expect(page.get_by_role("alert")).to_contain_text("did you mean taken")
+        page.get_by_role("button", name="New search").click()
+        assert not {"camera", "where"} & asked(page).keys()
 
 
 class TestRefining:

@@ -152,9 +152,7 @@ class FactTables:
 
     def _condition(self, where: Filter) -> tuple[str, Iterable[object]]:
         if not self.are_there:
-            raise UsageError(
-                f"{self._database.path.parent} was made before it kept what a filter asks for: {_AGAIN}"
-            )
+            raise UsageError(f"this collection was made before what a filter asks for was kept: {_AGAIN}")
         return where.sql, where.values
 
 

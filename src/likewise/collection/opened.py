@@ -16,6 +16,7 @@ from likewise.collection.belongings import CATALOGUE, COMMITTED, LOCK, UPLOADS
 from likewise.collection.catalogue import Catalogue, Entry, Failure
 from likewise.collection.committed import Committed
 from likewise.collection.describing import Describers
+from likewise.collection.filters import Filter
 from likewise.collection.known import Facet, Known, facets
 from likewise.collection.layer import Layer, Sources
 from likewise.collection.layers import LayerSet
@@ -171,6 +172,10 @@ class OpenedCollection:
         """
         self.path_of(picture)
         return Known.of(self._ready(), picture)
+
+    def filter(self, text: str) -> Filter:
+        """A filter over these pictures, read; raises `BadFilter`."""
+        return self._ready().facts.filter(text)
 
     def facets(self, where: str | None = None) -> list[Facet]:
         """How many pictures there are of each year, camera, lens, rating and folder.

@@ -107,8 +107,11 @@ class Asking:
         start = _place(asked.cursor, digest)
         stages = [Stage.parse(stage) for stage in asked.then]
         generation = served.generation
-        hits = self._ranked(served, asked, stages, start + count, (served.name, generation, digest))
-        total = served.folders()[asked.folder][1] if asked.folder else len(served.collection)
+        under = served.folder(asked.folder) if asked.folder else None
+        total = self._total(served, asked, under)
+        key = (served.name, generation, digest)
+        none = asked.where is not None and not total
+        hits = Hits() if none else self._ranked(served, asked, under, stages, start + count, key)
         more = start + count < min(total, len(hits)) or (len(hits) >= start + count and start + count < total)
         return {
             "hits": _shown(served, hits[start : start + count]),
@@ -120,13 +123,25 @@ class Asking:
             "left_out": hits.left_out,
         }
 
+    def _total(self, served: Served, asked: schemas.Search, under: Path | None) -> int:
+        """How many pictures are searched among."""
+        if asked.where is not None:
+            return served.collection.count(under, asked.where)
+        return served.folders()[asked.folder][1] if asked.folder else len(served.collection)
+
     def _check(self, asked: schemas.Search) -> None:
         pictures = len(asked.queries) + len(asked.yes) + len(asked.no)
         if pictures > 4 * self._limits.queries or len(asked.queries) > self._limits.queries:
             raise Problem(400, "bad-request", f"one query takes at most {self._limits.queries} pictures")
 
     def _ranked(
-        self, served: Served, asked: schemas.Search, stages: Sequence[Stage], k: int, key: Hashable
+        self,
+        served: Served,
+        asked: schemas.Search,
+        under: Path | None,
+        stages: Sequence[Stage],
+        k: int,
+        key: Hashable,
     ) -> Hits:
         """The first ``k`` hits or more, unless there are fewer."""
         held = self._rankings.get(key)
@@ -135,7 +150,8 @@ class Asking:
         hits = served.collection.search(
             self._query(served, asked),
             k=max(k, AT_LEAST),
-            under=served.folder(asked.folder) if asked.folder else None,
+            under=under,
+            where=asked.where,
             then=stages,
             max_pixels=self._limits.upload_pixels if asked.queries[0].upload is not None else None,
         )

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 Name = Annotated[str, Field(max_length=200)]
 Corners = Annotated[list[float], Field(min_length=4, max_length=4, examples=[[40, 30, 220, 180]])]
 Id = Annotated[int, Field(ge=0, lt=1 << 63)]
+Where = Annotated[str, Field(max_length=2000)]
 Cursor = Annotated[str, Field(max_length=100)]
 
 
@@ -58,6 +59,10 @@ class Search(Asked):
     )
     folder: Annotated[str, Field(max_length=4096)] | None = Field(
         None, description="As `GET .../folders` gives it."
+    )
+    where: Where | None = Field(
+        None,
+        description="A filter, such as `taken >= 2019-06 and size > 2MP`: only pictures of which it is true.",
     )
     k: int = Field(default=50, ge=1)
     cursor: Cursor | None = Field(default=None, description="`next` of the answer before.")
@@ -216,6 +221,46 @@ class Pictures(Told):
     total: int
     next: str | None
     generation: int
+
+
+class Said(Told):
+    """What is said of a picture: by its file, and by columns of the owner's own.
+
+    Positions are told only to a client on the server's own machine, or to one that may write.
+    """
+
+    taken: str | None = None
+    added: str | None = None
+    camera: str | None = None
+    lens: str | None = None
+    orientation: int | None = None
+    rating: int | None = None
+    keywords: list[str] = []
+    latitude: float | None = None
+    longitude: float | None = None
+    annotations: dict[str, str] = {}
+
+
+class Counted(Told):
+    """A value, null where it is not known, and how many pictures have it."""
+
+    value: str | int | None
+    pictures: int
+
+
+class Facet(Told):
+    """Something that pictures are counted by: the most frequent values, those first."""
+
+    name: str
+    values: list[Counted]
+
+
+class Facets(Told):
+    """What pictures can be counted and filtered by."""
+
+    facets: list[Facet]
+    fields: list[str]
+    columns: list[str]
 
 
 class Folder(Told):

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, File, Form, UploadFile
+from fastapi import APIRouter, File, Form, Request, UploadFile
 
 from likewise.ranking.stages import BOUNDS, STAGES
 from likewise.types import Box, FloatArray
 from likewise.web import schemas
+from likewise.web.known import see_filter
 from likewise.web.library import Served
 from likewise.web.problems import Problem
 from likewise.web.services import Services, Serving
@@ -19,8 +20,9 @@ router = APIRouter(tags=["search"])
 
 
 @router.post("/collections/{name}/search", response_model=schemas.Hits)
-async def search(name: str, asked: schemas.Search, services: Serving) -> dict[str, Any]:
+async def search(name: str, asked: schemas.Search, request: Request, services: Serving) -> dict[str, Any]:
     """Find the pictures most like one or several, best first."""
+    see_filter(request, services, services.library[name], asked.where)
     sent = any(query.upload is not None for query in (*asked.queries, *asked.yes, *asked.no))
     gate = services.describing_gate if sent else services.gate
     return await gate.run(services.asking.search, services.library[name], asked)
@@ -29,12 +31,14 @@ async def search(name: str, asked: schemas.Search, services: Serving) -> dict[st
 @router.post("/collections/{name}/search/upload", response_model=schemas.Hits)
 async def search_upload(
     name: str,
+    request: Request,
     services: Serving,
     picture: Annotated[list[UploadFile], File(description="What to search for; several are one query.")],
     box: Annotated[str | None, Form(max_length=200, description="x1,y1,x2,y2 in the first picture.")] = None,
     crop: Annotated[Literal["whole", "own"], Form()] = "whole",
     then: Annotated[list[schemas.Name], Form()] = [],  # noqa: B006
     folder: Annotated[str | None, Form(max_length=4096)] = None,
+    where: Annotated[str | None, Form(max_length=2000)] = None,
     k: Annotated[int, Form(ge=1)] = 50,
 ) -> dict[str, Any]:
     """Send a picture and find those most like it in one request."""
@@ -42,13 +46,14 @@ async def search_upload(
     if len(picture) > services.settings.limits.queries:
         raise Problem(400, "bad-request", "too many pictures for one query")
     corners = Box.parse(box) if box else None
+    see_filter(request, services, served, where)
 
     def work() -> dict[str, Any]:
         uploads = [keep(services, one) for one in picture]
         queries = [schemas.Query(upload=upload.id, crop=crop) for upload in uploads]
         if corners:
             queries[0].box = [corners.x1, corners.y1, corners.x2, corners.y2]
-        asked = schemas.Search(queries=queries, then=then, folder=folder, k=k)
+        asked = schemas.Search(queries=queries, then=then, folder=folder, where=where, k=k)
         return services.asking.search(served, asked) | {"uploads": uploads}
 
     return await services.describing_gate.run(work)

@@ -5,6 +5,7 @@ import { describe, get, inside, queryPicture } from "./api.js";
 import { boxEditor } from "./box.js";
 import { button, h, put } from "./dom.js";
 import { chooser } from "./files.js";
+import { counted, unfiltered } from "./filter.js";
 import { fail, problem } from "./notices.js";
 import { refineForm } from "./refine.js";
 import { session, stages } from "./session.js";
@@ -101,7 +102,8 @@ export function panel() {
         button(T.search.fresh, {
           name: "search",
           "data-focus": "fresh",
-          onclick: () => change({ q: [], yes: [], no: [], then: [], folder: null, hit: null, on: null }),
+          onclick: () =>
+            change({ q: [], yes: [], no: [], then: [], folder: null, ...unfiltered, hit: null, on: null }),
         }),
       ),
       h("div", { "data-sending": true }),
@@ -150,13 +152,15 @@ export function panel() {
       drawEditor(address, held);
       keepFocus(under, () => drawUnder(address, held));
       drawFeedback(address, held);
-      if (facts?.name !== held.name) {
-        facts = { name: held.name, known: Promise.all([get(inside(held.name, "/folders")), stages()]) };
+      const key = JSON.stringify([held.name, held.generation, address.where]);
+      if (facts?.key !== key) {
+        const asked = [get(inside(held.name, "/folders")), stages(), counted(held.name, address.where)];
+        facts = { key, known: Promise.all(asked) };
       }
       facts.known.then(
-        ([{ folders }, all]) =>
+        ([{ folders }, all, counts]) =>
           address === addressNow() &&
-          keepFocus(refine, () => put(refine, refineForm(address, held, { folders, stages: all }))),
+          keepFocus(refine, () => put(refine, refineForm(address, held, { folders, stages: all, counts }))),
         (error) => put(refine, problem(error)),
       );
     },

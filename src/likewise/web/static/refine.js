@@ -3,6 +3,7 @@
 import { change, readQuery, writeQuery } from "./address.js";
 import { describe, get, inside } from "./api.js";
 import { choice, h } from "./dom.js";
+import { filterFields } from "./filter.js";
 import { fail } from "./notices.js";
 import { collection } from "./session.js";
 import { T } from "./strings.js";
@@ -80,7 +81,7 @@ const focusable = (field, key) => {
 };
 
 /** The form for an address. */
-export function refineForm(address, held, { folders, stages }) {
+export function refineForm(address, held, { folders, stages, counts }) {
   const usable = stages.filter(({ name }) =>
     held.distance === "words" ? ["expand", "localise"].includes(name) : held.localise || name !== "localise",
   );
@@ -105,6 +106,7 @@ export function refineForm(address, held, { folders, stages }) {
         ),
         "folder",
       ),
+    filterFields(address, counts),
     ways.length > 1 &&
       focusable(
         choice(

@@ -4,6 +4,7 @@ import { at, change, current, readQuery, write } from "./address.js";
 import { inside, post } from "./api.js";
 import { button, h, icon, put, svg, typing } from "./dom.js";
 import { duration, score } from "./format.js";
+import { filterOf } from "./filter.js";
 import { grid } from "./grid.js";
 import { empty, problem, working } from "./notices.js";
 import { tile } from "./tile.js";
@@ -19,6 +20,7 @@ export function request(address) {
     ...lists,
     then: address.then,
     folder: address.folder || null,
+    where: filterOf(address),
     k: PAGE,
   };
 }

@@ -123,6 +123,13 @@ export const T = {
     refine: "Refine",
     folder: "Only in",
     everywhere: "every folder",
+    where: "Only where",
+    whereExample: "taken >= 2019-06 and size > 2MP",
+    whereHint: "By taken, camera, lens, keyword, rating, width, height, size, bytes, name, folder; like '%…%', in (…), is missing.",
+    columns: (names) => `Your columns: ${names.join(", ")}.`,
+    facet: { year: "Year", camera: "Camera", rating: "Rating" },
+    any: "any",
+    unknown: "unknown",
     recipe: "Way of describing",
     way: (recipe, name) => (recipe ? `${recipe} (${name})` : name),
     crop: "Size of the part",
@@ -131,7 +138,7 @@ export const T = {
     leftOut: (count) =>
       `${pictures(count)} could not be asked, for what is kept of them is damaged: likewise verify names them`,
     none: "Nothing was found",
-    noneHint: "Choose another folder, or leave out what narrows the search.",
+    noneHint: "Choose another folder or filter, or leave out what narrows the search.",
     end: "These are all.",
     loadingMore: "Loading more…",
     results: "Results",
@@ -160,6 +167,18 @@ export const T = {
   },
 
   why: {
+    known: ({ taken, camera, lens, rating, keywords, latitude, longitude, annotations }) =>
+      [
+        taken?.replace("T", " "),
+        camera,
+        lens,
+        rating > 0 && "★".repeat(rating),
+        keywords.join(", "),
+        latitude !== null && `${latitude}, ${longitude}`,
+        ...Object.entries(annotations).map(([name, said]) => `${name}: ${said}`),
+      ]
+        .filter(Boolean)
+        .join(" · "),
     title: (rank, name) => `${rank}. ${name}`,
     titleAlone: "Why it was found",
     previous: "The hit before",

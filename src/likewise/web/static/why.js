@@ -63,6 +63,7 @@ export function whyDialog(results, { closed }) {
   const title = h("span", {});
   const stage = h("div", { class: "stage" });
   const text = h("div", { class: "reason", "aria-live": "polite" });
+  const known = h("p", { class: "quiet known" });
   const judging = h("div", { class: "buttons" });
   const step = (by, label, name) => button(label, { name, shown: false, onclick: () => walk(by) });
   const warmth = h("input", {
@@ -85,7 +86,7 @@ export function whyDialog(results, { closed }) {
   const foot = h(
     "div",
     { class: "why-foot" },
-    text,
+    h("div", {}, text, known),
     h("label", { class: "check switch" }, warmth, h("span", {}, T.why.heat)),
     judging,
   );
@@ -168,6 +169,11 @@ export function whyDialog(results, { closed }) {
     const query = readQuery(address.q[Math.min(Number(address.on ?? 0) || 0, address.q.length - 1)]);
     const id = Number(address.hit);
     put(text, working(T.why.drawing));
+    put(known);
+    get(inside(held.name, `/pictures/${id}/said`)).then(
+      (told) => signal.aborted || put(known, T.why.known(told)),
+      () => undefined,
+    );
     try {
       const [asked, hit] = await Promise.all([
         describe(held.name, query),

@@ -1,0 +1,72 @@
+"""Routes that tell what is said of pictures, and whom a filter may ask for what."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+
+from likewise.collection.filters import FIELDS
+from likewise.web import schemas
+from likewise.web.library import Served
+from likewise.web.problems import Problem
+from likewise.web.services import Services, Serving
+
+router = APIRouter(prefix="/collections/{name}", tags=["pictures"])
+
+
+@router.get("/pictures/{picture}/said", response_model=schemas.Said)
+def said(name: str, picture: schemas.Id, request: Request, services: Serving) -> dict[str, Any]:
+    """What is said of a picture: by its file, and by columns of the owner's own."""
+    served = services.library[name]
+    known = served.collection.known(served.entry(picture).id)
+    told = {"added": known.added, "annotations": dict(known.annotations)}
+    told |= asdict(known.facts) if known.facts else {}
+    if not _sees_places(request, services):
+        told |= {"latitude": None, "longitude": None}
+    return told
+
+
+@router.get("/facets", response_model=schemas.Facets)
+async def facets(
+    name: str,
+    request: Request,
+    services: Serving,
+    where: Annotated[str | None, Query(max_length=2000, description="Count only these.")] = None,
+) -> dict[str, Any]:
+    """How many pictures there are of each year, camera, lens, rating and folder, and what filters ask for."""
+    served = services.library[name]
+    private = _sees_places(request, services)
+    fields = [field.name for field in FIELDS.values() if private or not field.private]
+    if not served.exists:
+        return {"facets": [], "fields": fields, "columns": []}
+    see_filter(request, services, served, where)
+    found = await services.gate.run(served.collection.facets, where)
+    told = [
+        {"name": one.name, "values": [{"value": value, "pictures": count} for value, count in one.counts]}
+        for one in found
+    ]
+    return {"facets": told, "fields": fields, "columns": list(served.collection.columns())}
+
+
+def see_filter(request: Request, services: Services, served: Served, where: str | None) -> None:
+    """Refuse a filter that asks where pictures were taken, of who may not see that.
+
+    Raises
+    ------
+    Problem
+        403.
+    BadFilter
+        When it cannot be understood.
+    """
+    if where is None or not served.exists or not served.collection.filter(where).is_private:
+        return
+    if not _sees_places(request, services):
+        raise Problem(403, "forbidden", "where pictures were taken is told only to who may write here")
+
+
+def _sees_places(request: Request, services: Services) -> bool:
+    """Whether a client is on this machine, where no token is asked for, or may write."""
+    settings = services.settings
+    return bool(request.state.writes) and (settings.token is None or not settings.read_only)
