@@ -155,7 +155,7 @@ def evaluate(
         named = {os.path.relpath(file, data): file for file in files}
         chosen = fulfilling(named, where)
         benchmark = benchmark.among({named[name] for name in chosen}, f"where {where}")
-    how = {"engine": engine, "device": device, "precision": precision}
+    how: dict[str, Any] = {"engine": engine, "device": device, "precision": precision}
     if found.words and (examples > 1 or feedback):
         raise UsageError(
             f"--examples and --feedback are for one vector, and {found.name!r} has words: take quick"
