@@ -16,6 +16,8 @@ from likewise.evaluation import minibench
 FOLDER = Path("benchmarks/results/clutter")
 SHARED = os.environ.get("LIKEWISE_SHARED", "")
 COVERS = Path(SHARED) / "data" / "cdcovers"
+SCENES, PHOTOGRAPHS = "queries", "photographs"
+"""What queries have behind the thing: scenes, as the gallery has, or photographs of which it has none."""
 COVER = (0.2, 0.12, 0.85, 0.92)  # where the cover lies on the photographs of CD covers
 
 
@@ -48,20 +50,27 @@ def groups() -> dict[Path, str]:
     return found | {file.resolve(): file.name[:2] for file in covers}
 
 
-def render() -> None:
+def render(behind: str = SCENES) -> None:
     """Write every query that is not there."""
-    pile = minibench.render_scenes(FOLDER / "scenes", 120)
+    pile = _pile(behind)
     for number, thing in enumerate(things()):
         with Image.open(thing.file) as opened:
             picture = ImageOps.exif_transpose(opened).convert("RGB")
         part = picture.crop(_pixels(thing.part, picture.size))
         for place, (kind, shot) in enumerate(KINDS.items()):
             chance = np.random.default_rng([2, number, place])
-            path = FOLDER / "queries" / thing.set / kind / f"{thing.group}.png"
+            path = FOLDER / behind / thing.set / kind / f"{thing.group}.png"
             if path.exists():
                 continue
             path.parent.mkdir(parents=True, exist_ok=True)
             finished(chance, shot(chance, part, pile)).save(path)
+
+
+def _pile(behind: str) -> list[Path]:
+    """What lies around a thing: scenes of the photographs that the demo set is made of too, or others."""
+    if behind == SCENES:
+        return minibench.render_scenes(FOLDER / "scenes", 120)
+    return sorted((Path(SHARED) / "data" / "training_photos").glob("*.jpg"))[1::2]
 
 
 def _pixels(part: tuple[float, float, float, float], size: tuple[int, int]) -> tuple[int, int, int, int]:
@@ -69,9 +78,9 @@ def _pixels(part: tuple[float, float, float, float], size: tuple[int, int]) -> t
     return int(left * width), int(top * height), int(right * width), int(bottom * height)
 
 
-def queries() -> dict[Path, Thing]:
+def queries(behind: str = SCENES) -> dict[Path, Thing]:
     """The rendered ones, and the thing in each."""
     known = {(thing.set, thing.group): thing for thing in things()}
-    rendered = sorted((FOLDER / "queries").rglob("*.png"))
+    rendered = sorted((FOLDER / behind).rglob("*.png"))
     named = {query: (query.parts[-3], query.stem) for query in rendered}
     return {query: known[name] for query, name in named.items() if name in known}

@@ -92,22 +92,23 @@ def load(names: Sequence[str]) -> Iterator[Asked]:
                 right = [list(question.positives) for question in one.questions]
                 junk = [list(question.junk) for question in one.questions]
                 yield Asked(name, [*files, *distractors], asked, right, junk, boxes=boxes)
-    if not names or "clutter" in names:
-        yield _clutter()
+    for name, behind in {"clutter": clutter.SCENES, "clutter, photographs": clutter.PHOTOGRAPHS}.items():
+        if not names or name in names:
+            yield _clutter(name, behind)
 
 
-def _clutter() -> Asked:
+def _clutter(name: str, behind: str) -> Asked:
     """Things in other scenes; the picture that a query was made from is not ranked."""
-    clutter.render()
+    clutter.render(behind)
     known = clutter.groups()
     files = list(known)
-    queries = clutter.queries()
+    queries = clutter.queries(behind)
     right, out = [], []
     for thing in queries.values():
         own = thing.file.resolve()
         right.append([at for at, file in enumerate(files) if known[file] == thing.group and file != own])
         out.append([files.index(own)])
-    return Asked("clutter", files, list(queries), right, out, "first")
+    return Asked(name, files, list(queries), right, out, "first")
 
 
 def _files(one: object) -> list[Path]:
