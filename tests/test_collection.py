@@ -497,3 +497,14 @@ class TestTelling:
         (tmp_path / "file").write_bytes(b"x")
         with pytest.raises(StorageError, match="cannot be made"):
             opened(tmp_path / "file" / "c", RECIPE).add(photos)
+
+
+@pytest.mark.parametrize("k", [1, 2, 3, 20])
+def test_a_picture_asked_by_its_id_comes_before_copies(collection: Collection, photos: Path, k: int) -> None:
+    for number in range(3):
+        (photos / f"copy-{number}.png").write_bytes((photos / "0002.png").read_bytes())
+    collection.add(photos)
+    for row, _ in collection.paths():
+        hits = collection.search(row, k=k)
+        assert hits[0].id == row
+        assert len({hit.id for hit in hits}) == len(hits) == min(k, len(collection))

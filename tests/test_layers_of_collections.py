@@ -307,3 +307,12 @@ def test_a_kill_leaves_every_layer_of_a_picture_or_none(tmp_path: Path, words: P
         assert (report.added, report.completed, report.unchanged) == (60 - held, 0, held)
         assert opened.verify().faults == []
         assert len(opened.search(picture(3), k=100)) == 60
+
+
+@pytest.mark.parametrize("k", [1, 2, 20])
+def test_a_picture_asked_by_its_id_comes_before_copies(collection: Collection, photos: Path, k: int) -> None:
+    for number in range(3):
+        shutil.copy(photos / "0005.png", photos / f"copy-{number}.png")
+    collection.add(photos)
+    for entry in collection.entries([1, 6, 9, 10, 11]):
+        assert collection.search(entry.id, k=k)[0].id == entry.id

@@ -25,9 +25,9 @@ from likewise.descriptors.recipe import (
 )
 from likewise.descriptors.shipped import recipe_names
 from likewise.descriptors.transforms import Origin, Whitening
-from likewise.errors import BadRecipe, CollectionDamaged, UnknownName
+from likewise.errors import BadRecipe, CollectionDamaged, NewerManifest, UnknownName
 from likewise.pictures import Resize
-from likewise.recipes.recipe import load_recipe
+from likewise.recipes.recipe import load_recipe, parse_recipe
 
 TEXT = """
 name = "mine"
@@ -248,8 +248,22 @@ def test_manifest_of_wrong_types_or_extra_fields() -> None:
     table = json.loads(manifest(parse_vector(TEXT)).to_json())
     with pytest.raises(CollectionDamaged, match="dimensions of the wrong type"):
         Manifest.from_json(json.dumps(table | {"dimensions": "512"}))
-    with pytest.raises(CollectionDamaged):
+    with pytest.raises(NewerManifest, match=r"'extra'.*newer"):
         Manifest.from_json(json.dumps(table | {"extra": 1}))
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("a" + ".a" * 50_000 + " = 1", "100 parts"),
+        ("[" + "a." * 50_000 + "a]", "100 parts"),
+        ("a = {" + "a." * 50_000 + "a = 1}", "100 parts"),
+        ("# " + "a" * 300_000, "262144 characters"),
+    ],
+)
+def test_what_takes_long_to_read_is_not_read(text: str, told: str) -> None:
+    with pytest.raises(BadRecipe, match=told):
+        parse_recipe(text)
 
 
 def test_manifest_difference() -> None:

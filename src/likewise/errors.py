@@ -89,6 +89,10 @@ class CollectionDamaged(CollectionError):
     """The catalogue, or a row in it, cannot be read."""
 
 
+class NewerManifest(CollectionDamaged):
+    """A collection was written by a newer likewise, which keeps more of how it was made."""
+
+
 class ManifestMismatch(CollectionError):
     """A query or an addition was made by another recipe, other weights or another precision."""
 

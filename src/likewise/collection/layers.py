@@ -156,7 +156,9 @@ def _own(catalogue: Catalogue, layers: Iterable[Layer]) -> Recipe:
             "name": recipes[0].name,
             "about": recipes[0].about,
         }
-        return Recipe(layers=recipes, name=str(head["name"]), about=str(head["about"]))
+        name, about = str(head["name"]), str(head["about"])
+        (name + about).encode()  # as in a manifest
+        return Recipe(layers=recipes, name=name, about=about)
     except (ValueError, TypeError, KeyError, UsageError) as error:
         raise CollectionDamaged(f"the recipe of the collection cannot be read: {error!r}") from error
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from likewise.collection.comparing import SHARES
 from likewise.collection.layer import Answer, LayerIndex, PatchMatches, Sources
-from likewise.collection.query import Query, QueryPicture
+from likewise.collection.query import Query, QueryPicture, is_number, whole
 from likewise.collection.reports import Comparison
 from likewise.errors import UsageError
 from likewise.inspection.explain import Explanation
@@ -58,10 +58,16 @@ class Searcher:
         alone = len(asked.indexes) == 1 and not asked.indexes[0].verifies
         if among is not None and (alone or stages):
             asked, among = asked._only(among), None
+        plain = not (query.also or query.yes or query.no or query.box or stages)
+        own = whole(query.picture, "an id") if plain and is_number(query.picture) else None
         if alone:
-            return asked._hits(asked.indexes[0].search(questions[0], k, work[0]))
+            [index] = asked.indexes
+            answer = index.search(questions[0], k, work[0])
+            if own is not None and own in index.ids:
+                answer = _itself_first(answer, own)
+            return asked._hits(answer)
         verified = max([VERIFIED, *(int(one.options["top"]) for one in stages if one.kind == "localise")])
-        return asked._weighed(questions, work, k, among, verified)
+        return asked._weighed(questions, work, k, among, verified, own)
 
     def _weighed(
         self,
@@ -70,6 +76,7 @@ class Searcher:
         k: int,
         among: IntArray | None,
         verified: int,
+        own: int | None,
     ) -> Hits:
         """Hits by the evidence of all layers together, the first of them verified.
 
@@ -87,7 +94,9 @@ class Searcher:
         false = expected_false(total)
         for place, fit in fits.items():
             false[place] = min(false[place], false_fits(fit.score, len(total)))
-        order = some[np.argsort(-total[some], kind="stable")]
+        itself = self.ids[some] == own
+        total[some[itself]] = total[some].max(initial=-np.inf)  # nothing is more surely the same thing
+        order = some[np.lexsort((~itself, -total[some]))]
         # above a hit are to be expected no more than above those below it
         false[order] = np.minimum.accumulate(false[order][::-1])[::-1]
         best = order[:k]
@@ -248,6 +257,28 @@ class Searcher:
             if picture in paths  # unless it was removed a moment ago
         ]
         return Hits(hits, max(index.left_out for index in self.indexes))
+
+
+_SAME = 1e-6
+"""Difference of two scores that is rounding, as a share of the higher one where that is above 1."""
+
+
+def _itself_first(answer: Answer, own: int) -> Answer:
+    """An answer in which the picture that was asked by its id comes before copies of it.
+
+    Copies have its score, up to rounding; where they are so many that it was cut off, it replaces the last.
+    """
+    ids, scores = answer.ids.tolist(), answer.scores.tolist()
+    ties = [row for row, score in enumerate(scores) if score >= scores[0] - _SAME * max(1.0, abs(scores[0]))]
+    if own not in ids and len(ties) < len(ids):
+        return answer
+    if own in ids and ids.index(own) not in ties:
+        return answer
+    row = ids.index(own) if own in ids else len(ids) - 1
+    order = [row, *(other for other in range(len(ids)) if other != row)]
+    found = answer.ids[order]
+    found[:1] = own
+    return replace(answer, ids=found, scores=answer.scores[order])
 
 
 def _found(false: float, fit: Fit | None) -> dict[str, Any]:

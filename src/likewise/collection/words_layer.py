@@ -231,7 +231,7 @@ class WordsIndex:
                 picture = self.sources.content(row)
             except BadPicture as problem:
                 if box is None and problem.reason in ("vanished", "changed"):
-                    return self.kept(row)
+                    return self._kept_of_one_there(row)
                 raise
         if is_vector(picture):
             raise UsageError(
@@ -254,6 +254,14 @@ class WordsIndex:
                 f"the sketch of picture {picture} of {self.sources.path} is gone or damaged: {AGAIN}"
             )
         return Sketch.from_bytes(written, {tap: index.words for tap, index in self.layers.indexes.items()})
+
+    def _kept_of_one_there(self, picture: int) -> Sketch:
+        try:
+            return self.kept(picture)
+        except CollectionDamaged as error:
+            if self.sources.catalogue.has(picture):
+                raise
+            raise UsageError(f"the picture {picture} was removed a moment ago") from error
 
     def search(self, question: Sequence[Asked], k: int, stages: Sequence[Stage]) -> Answer:
         """See `LayerIndex`."""

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import tomllib
 from dataclasses import asdict, dataclass, fields
 
-from likewise.descriptors.tables import difference, flat
-from likewise.errors import CollectionDamaged
+from likewise.descriptors.tables import difference, flat, read_toml
+from likewise.errors import CollectionDamaged, NewerManifest
 
 LONGEST = 1_000_000
 """Dimensions that a vector has at most."""
@@ -54,12 +53,20 @@ class Manifest:
 
         Raises
         ------
+        NewerManifest
+            When it has a field that is not known here.
         CollectionDamaged
-            When it is not JSON, or a field is missing, unknown, of another type or out of bounds.
+            When it is not JSON, or a field is missing, of another type or out of bounds.
         """
         try:
             table = json.loads(text)
             wrong = [key for key, kind in _MANIFEST.items() if type(table[key]) is not kind]
+            if more := sorted(table.keys() - _MANIFEST.keys()):
+                raise NewerManifest(
+                    f"the manifest has {', '.join(map(repr, more))[:200]}, which is not known here: it was "
+                    "written by a newer likewise; upgrade"
+                )
+            "".join(map(str, table.values())).encode()  # a half of a surrogate pair can be shown nowhere
             manifest = cls(**table)
         except (ValueError, TypeError, KeyError, RecursionError) as error:
             raise CollectionDamaged(f"the manifest cannot be read: {error!r}; {_REMEDY}") from error
@@ -99,7 +106,7 @@ _MANIFEST = {f.name: int if f.name == "dimensions" else str for f in fields(Mani
 def _difference(mine: str, theirs: str) -> str:
     """What differs between two recipes of any kind, as TOML; names and where files lie do not matter."""
     told = [
-        {key: value for key, value in flat(tomllib.loads(text)).items() if not _passed_over(key)}
+        {key: value for key, value in flat(read_toml(text)).items() if not _passed_over(key)}
         for text in (mine, theirs)
     ]
     return difference(*told)

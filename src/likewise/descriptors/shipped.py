@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
-from likewise.descriptors.tables import as_list, as_table, settle
+from likewise.descriptors.tables import as_list, as_table, read_toml, settle
 from likewise.errors import BadRecipe
 from likewise.registry import lookup
 
@@ -44,7 +43,7 @@ class RecipeText:
         BadRecipe
             When its head cannot be used.
         """
-        table = tomllib.loads(self.text)
+        table = read_toml(self.text)
         if "layers" not in table:
             return {}, [table]
         layers = [as_table(layer, "layers") for layer in as_list(table.pop("layers"), "layers")]

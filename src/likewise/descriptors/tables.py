@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import tomllib
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, TypeAlias
 
@@ -25,6 +27,28 @@ BOUNDS: dict[str, tuple[float, float]] = {
 """Smallest and largest value of the numbers in a recipe, wherever they stand."""
 
 _KINDS = {str: "a text", bool: "true or false", int: "a whole number", float: "a number"}
+
+
+LONGEST = 1 << 18
+"""Characters of a recipe at most; those that are shipped have a few hundred."""
+
+_PARTS = 100
+"""Parts of a key at most: the time that reading one takes grows with their square."""
+
+
+def read_toml(text: str) -> dict[str, Any]:
+    """What TOML says, in a time that is bounded.
+
+    Raises
+    ------
+    ValueError, OverflowError, RecursionError
+        When it is none, or is too long.
+    """
+    if len(text) > LONGEST:
+        raise ValueError(f"it has more than {LONGEST} characters")
+    if max(part.count(".") for part in re.split(r"[={,\n]", text)) > _PARTS:
+        raise ValueError(f"a key in it has more than {_PARTS} parts")
+    return tomllib.loads(text)
 
 
 def settle(

@@ -173,7 +173,10 @@ class Asking:
                     "in a collection of visual words only the first picture of a query can have a box"
                 )
             ask, box = self.source, box_of(first)
-        picture, also = ask(served, first), [ask(served, one) for one in others]
+        own = first.picture if first.box is None or box is not None else None
+        # a picture that is asked for by its id comes before copies of it
+        picture = ask(served, first) if own is None else served.entry(own).id
+        also = [ask(served, one) for one in others]
         yes, no = ([ask(served, one) for one in some] for some in (asked.yes, asked.no))
         return Query(picture, box, crop, also, yes, no)
 

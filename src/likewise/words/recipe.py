@@ -44,7 +44,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
@@ -62,6 +61,7 @@ from likewise.descriptors.tables import (
     choose,
     difference,
     known_keys,
+    read_toml,
     settle,
     toml_lines,
 )
@@ -266,7 +266,7 @@ class WordsRecipe:
 
 def parse_words_recipe(text: str, *, origin: str = "recipe", folder: Path | None = None) -> WordsRecipe:
     """Read a recipe of visual words from TOML text; parameters and errors as for `parse_vector`."""
-    return understood(origin, lambda: read_words(tomllib.loads(text), folder or Path()))
+    return understood(origin, lambda: read_words(read_toml(text), folder or Path()))
 
 
 def read_words(given: Mapping[str, Any], folder: Path) -> WordsRecipe:
