@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -82,7 +83,7 @@ class TestAdding:
         job = finished(client, data(client.post(f"{BASE}/add/files", files=sent), 202))
         assert (job["report"]["added"], job["report"]["copied"], job["report"]["failed"]) == (1, 1, 1)
         names = sorted(path.name for path in (made / "photos.likewise" / "uploads").iterdir())
-        assert [name.rpartition("-")[0] for name in names] == ["b", "evil_name", "same"]
+        assert [name.rpartition("-")[0] for name in names] == ["evil_name", "same"]  # the third is not kept
         found = data(client.post(f"{BASE}/search/upload", files={"picture": ("q.png", picture_bytes(500))}))
         assert {hit["folder"] for hit in found["hits"][:2]} == {"uploads"}
         reasons = {one["path"].partition("/")[0]: one["reason"] for one in failures(client)}
@@ -101,6 +102,41 @@ class TestAdding:
             job = data(client.post(f"{API}/collections/new/add/files", files=sent), 202)
             assert finished(client, job)["state"] == "done"
             assert data(client.get(f"{API}/collections/new"))["pictures"] == 1
+
+    def test_looking_again_after_the_first_pictures(self, made: Path) -> None:
+        with serving(made, made / "new.likewise", factory=FakeFactory()) as client:
+            base = f"{API}/collections/new"
+            sent = {"pictures": ("a.png", picture_bytes(1))}
+            finished(client, data(client.post(f"{base}/add/files", files=sent), 202))
+            job = finished(client, data(client.post(f"{base}/update"), 202))
+            assert (job["state"], job["report"]["unchanged"]) == ("done", 1)
+
+    def test_looking_again_without_a_root_says_what_is_missing(self, made: Path) -> None:
+        with serving(made) as client:
+            told = client.post(f"{BASE}/update")
+            assert fault(told, 404) == "not-found"
+            assert "--root" in told.json()["error"]["message"]
+
+    def test_a_collection_that_is_made_anew_is_the_one_that_is_served(self, made: Path) -> None:
+        with serving(made) as client:
+            query = {"queries": [{"picture": 1}], "k": 50}
+            before = data(client.post(f"{BASE}/search", json=query))["total"]
+            data(client.get(f"{BASE}/folders"))
+            shutil.rmtree(made / "photos.likewise")
+            assert fault(client.post(f"{BASE}/search", json=query), 404) == "not-found"
+            assert data(client.get(BASE))["pictures"] == 0
+            with Collection.open(
+                made / "photos.likewise", recipe=RECIPE, extractor_factory=FakeFactory()
+            ) as collection:
+                collection.add(made / "root")
+                count = len(collection)
+            assert count != before
+            told = data(client.post(f"{BASE}/search", json=query))
+            assert (told["total"], len(told["hits"])) == (count, count)
+            assert {folder["path"] for folder in data(client.get(f"{BASE}/folders"))["folders"]} >= {"root"}
+            sent = {"pictures": ("a.png", picture_bytes(900))}
+            finished(client, data(client.post(f"{BASE}/add/files", files=sent), 202))
+            assert data(client.get(BASE))["pictures"] == count + 1
 
     def test_retrying_what_failed(self, client: TestClient, made: Path) -> None:
         (failure,) = failures(client)

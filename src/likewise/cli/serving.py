@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -119,5 +121,29 @@ def serve(
         engine=engine,
         device=device,
     )
+    hint = "" if read_only else _hint(chosen, settings.roots)
     os.umask(0o077)  # what clients send is nobody else's
-    run(settings, workers=workers, announce=lambda address: typer.echo(f"{address}  (stop with Ctrl-C)"))
+
+    def announce(address: str) -> None:
+        typer.echo(f"{address}  (stop with Ctrl-C)")
+        if hint:
+            typer.echo(hint, err=True)
+
+    run(settings, workers=workers, announce=announce)
+
+
+def _hint(collections: Sequence[Path], roots: Sequence[Path]) -> str:
+    """What to start it with for the page to look again at the folders that were indexed."""
+    from likewise.collection.belongings import UPLOADS
+    from likewise.collection.collection import Collection
+    from likewise.reading import within
+
+    indexed = set[str]()
+    for path in collections:
+        with Collection.open(path) as collection:
+            uploads = os.path.realpath(path / UPLOADS)
+            indexed.update(str(root) for root in collection.roots() if str(root) != uploads)
+    left = [one for one in sorted(indexed) if not any(within(one, os.path.realpath(root)) for root in roots)]
+    if not left:
+        return ""
+    return f"the page can look again at its folders with {shlex.join(f'--root={root}' for root in left)}"

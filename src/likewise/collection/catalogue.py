@@ -154,6 +154,11 @@ class Catalogue:
     # --- as a whole ---
 
     @property
+    def is_there(self) -> bool:
+        """Whether the file that is open still lies where it lay."""
+        return self._database.is_there
+
+    @property
     def folder(self) -> Path:
         """The collection's."""
         return self._database.path.parent

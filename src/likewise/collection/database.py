@@ -168,6 +168,7 @@ class Database:
         self._closed = False
         self._writes = mode == "rwc"
         self._connection = _connect(path, mode)
+        self._identity = _identity(path)
 
     @classmethod
     def reader(cls, path: Path) -> Database:
@@ -276,6 +277,11 @@ class Database:
                     f"{self.path} has a {kind} {name!r} that likewise did not make: restore it from a copy, "
                     "or delete it and index again"
                 )
+
+    @property
+    def is_there(self) -> bool:
+        """Whether the path still leads to the file that is open; while it is, no other has its number."""
+        return _identity(self.path) in (self._identity, None)
 
     @property
     def version(self) -> int:
@@ -395,6 +401,17 @@ def _folder(path: object) -> str | None:
 
 def _name(path: object) -> str | None:
     return None if (text := _shown(path)) is None else text.rpartition("/")[2]
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """What tells a file from all others; (0, 0) when it is gone, None when that cannot be known for now."""
+    try:
+        status = os.stat(path)
+    except FileNotFoundError:
+        return 0, 0
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def _is_settled(path: Path) -> bool:

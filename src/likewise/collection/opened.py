@@ -58,6 +58,7 @@ class OpenedCollection:
         self._recipe, self._precision, self._describers = recipe, precision, describers
         self._catalogue: Catalogue | None = None
         self._loaded: dict[int, tuple[int, Any]] = {}
+        self._openings = 0
         self._lock = RLock()
         told = Committed.read(path)  # before the catalogue: a writer may go on meanwhile
         self._attach()
@@ -82,7 +83,7 @@ class OpenedCollection:
         self.close()
 
     def __len__(self) -> int:
-        catalogue = self._catalogue  # another thread may close it
+        catalogue = self._current()
         return catalogue.count() if catalogue else 0
 
     def __bool__(self) -> bool:
@@ -91,7 +92,7 @@ class OpenedCollection:
     @property
     def exists(self) -> bool:
         """Whether it is on the disk."""
-        return self._catalogue is not None
+        return self._current() is not None
 
     @property
     def manifest(self) -> Manifest:
@@ -148,9 +149,16 @@ class OpenedCollection:
         """How many changes were committed to it."""
         return self._ready().generation
 
+    @property
+    def moment(self) -> tuple[int, int]:
+        """What tells one state of it from every other in this process, also when it was made anew."""
+        with self._lock:
+            generation = self._ready().generation
+            return self._openings, generation
+
     def roots(self) -> list[Path]:
         """The folders that were indexed, by path; none before the collection is made."""
-        catalogue = self._catalogue
+        catalogue = self._current()
         return [Path(root) for root in sorted(catalogue.roots().values())] if catalogue else []
 
     def paths(self) -> Iterator[tuple[int, Path]]:
@@ -251,10 +259,21 @@ class OpenedCollection:
     # --- within ---
 
     def _attach(self) -> None:
-        """Open the catalogue for reading, if there is one, and see that it goes with the recipe wanted."""
+        """Open the catalogue for reading, if there is one, and see that it goes with the recipe wanted.
+
+        One that was deleted, or replaced by another file, is let go.
+        """
         with self._lock:
+            if self._catalogue and not self._catalogue.is_there:
+                self.close()
             if not self._catalogue:
                 self._open()
+
+    def _current(self) -> Catalogue | None:
+        """The catalogue, if there is one now; another thread may close it."""
+        with self._lock:
+            self._attach()
+            return self._catalogue
 
     def _open(self) -> None:
         belongings.check(self.path)
@@ -266,18 +285,19 @@ class OpenedCollection:
             catalogue.close()
             return
         self._catalogue = catalogue
+        self._openings += 1
         try:
-            self._layers()
+            LayerSet.of(catalogue, self.path, self._describers, self._recipe)
         except ManifestMismatch:
             self.close()
             raise
 
     def _ready(self) -> Catalogue:
         with self._lock:
-            self._attach()  # it may have been made since
-            if self._catalogue is None:
+            catalogue = self._current()  # it may have been made since
+            if catalogue is None:
                 raise CollectionNotFound(f"{self.path} holds no collection: index a folder into it first")
-            return self._catalogue
+            return catalogue
 
     def _layers(self) -> LayerSet:
         """The layers that are asked."""

@@ -112,7 +112,10 @@ def update(name: str, services: Serving, asked: schemas.Update | None = None) ->
     served = services.library[name]
     sources = served.indexed()
     if not sources:
-        raise not_found("indexed folder to look at below a --root of the server")
+        raise not_found(
+            "indexed folder that the server may look at: start it with --root FOLDER for each "
+            "(`likewise info` lists them)"
+        )
     return services.jobs.start(
         served, "update", served.name, sources, prune=asked.prune if asked else True
     ).told()

@@ -83,7 +83,7 @@ def create_app(settings: Settings, factory: DescriberFactory | None = None) -> F
     app.state.services = services
     problems.register(app)
     for router in ROUTERS:
-        app.include_router(router, prefix=API)
+        app.include_router(router, prefix=API, responses=problems.ANSWERS)
     page.mount(app)
     # the last one added is the first one asked
     app.add_middleware(Guard, settings=settings, attempts=services.attempts)

@@ -86,7 +86,7 @@ class Asking:
         if query.picture is not None and query.box is None:
             served.entry(query.picture)  # unknown ones are a 404
             return served.collection.describe(query.picture)
-        moment = served.generation if query.picture is not None else served.collection.manifest.recipe_hash
+        moment = served.moment if query.picture is not None else served.collection.manifest.recipe_hash
         key = (served.name, moment, query.model_dump_json())
         held = self._vectors.get(key)
         if held is None:
@@ -106,10 +106,10 @@ class Asking:
         digest = _digest(asked)
         start = _place(asked.cursor, digest)
         stages = [Stage.parse(stage) for stage in asked.then]
-        generation = served.generation
+        moment = served.moment
         under = served.folder(asked.folder) if asked.folder else None
         total = self._total(served, asked, under)
-        key = (served.name, generation, digest)
+        key = (served.name, moment, digest)
         none = asked.where is not None and not total
         hits = Hits() if none else self._ranked(served, asked, under, stages, start + count, key)
         more = start + count < min(total, len(hits)) or (len(hits) >= start + count and start + count < total)
@@ -117,7 +117,7 @@ class Asking:
             "hits": _shown(served, hits[start : start + count]),
             "total": total,
             "next": _cursor(start + count, digest) if more else None,
-            "generation": generation,
+            "generation": moment[1],
             "seconds": time.perf_counter() - begin,
             "then": [str(stage) for stage in stages],
             "left_out": hits.left_out,

@@ -38,6 +38,9 @@ _LIVE: frozenset[State] = frozenset({"waiting", "running"})
 KEPT = 100
 """Jobs of a collection that are remembered when they have ended."""
 
+_USELESS = frozenset({"not-a-picture", "broken", "truncated", "empty", "unsupported"})
+"""Reasons for which what was sent will fail whenever it is tried again."""
+
 _PATIENCE = 0.5
 _OFTEN = 0.2
 _MOMENT = 0.5
@@ -297,6 +300,10 @@ class _Working:
         )
         self._report = _together(self._report, asdict(report))
         self._job = replace(self._job, before=self._job.done)
+        for failure in collection.failures():
+            sent = str(failure.path)
+            if failure.reason in _USELESS and sent in sources and within(sent, str(self._served.uploads)):
+                failure.path.unlink(missing_ok=True)  # why it failed is remembered, what was sent is not kept
 
     def end(self, state: State, **facts: Any) -> None:
         """Note what became of it."""

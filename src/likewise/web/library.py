@@ -50,7 +50,7 @@ class Served:
     most_pixels: int | None = None
     turn: Lock = field(default_factory=Lock)
     _lock: Lock = field(default_factory=Lock)
-    _folders: tuple[int, dict[str, tuple[Path, int]]] = (-1, {})
+    _folders: tuple[tuple[int, int], dict[str, tuple[Path, int]]] = ((-1, -1), {})
 
     @cached_property
     def uploads(self) -> Path:
@@ -101,10 +101,15 @@ class Served:
     @property
     def generation(self) -> int:
         """How often it was changed; 0 before it is made."""
+        return self.moment[1]
+
+    @property
+    def moment(self) -> tuple[int, int]:
+        """What was found at one is not so at another; see `OpenedCollection.moment`."""
         try:
-            return self.collection.generation
+            return self.collection.moment
         except CollectionNotFound:
-            return 0
+            return 0, 0
 
     # --- paths as clients see them: the name of an indexed folder, then the way below it ---
 
@@ -141,9 +146,9 @@ class Served:
     def folders(self) -> dict[str, tuple[Path, int]]:
         """All folders with pictures, as clients see them, and how many lie in each and below it."""
         with self._lock:
-            generation = self.generation
-            if self._folders[0] != generation:
-                self._folders = (generation, dict(sorted(self._count().items())) if generation else {})
+            moment = self.moment
+            if self._folders[0] != moment:
+                self._folders = (moment, dict(sorted(self._count().items())) if moment[1] else {})
             return self._folders[1]
 
     def _count(self) -> dict[str, tuple[Path, int]]:

@@ -66,7 +66,7 @@ async def once(services: Services, served: Served, what: Hashable, find: Callabl
     """What is found in a collection, once for each of its generations."""
 
     def work() -> Any:
-        key = (served.name, served.generation, what)
+        key = (served.name, served.moment, what)
         held = services.overviews.get(key)  # another client may have waited for the same
         return services.overviews.put(key, find(served.collection)) if held is None else held
 

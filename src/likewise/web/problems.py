@@ -9,6 +9,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -149,6 +150,40 @@ class Faults:
             problem = Problem(500, "internal", "the server made a mistake; its log has the details")
             await problem.response()(scope, receive, send)
 
+
+class Told(BaseModel):
+    """What every error says."""
+
+    model_config = ConfigDict(extra="allow")
+
+    code: str
+    message: str
+
+
+class Refusal(BaseModel):
+    """The answer to what cannot be answered."""
+
+    error: Told
+
+
+ANSWERS: dict[int | str, dict[str, Any]] = {
+    status: {"model": Refusal, "description": description}
+    for status, description in {
+        400: "What was asked cannot be done as it was asked.",
+        401: "The server needs its token.",
+        403: "It may not be done by this client, or from another site.",
+        404: "There is no such thing.",
+        408: "The request took too long to arrive.",
+        409: "It is in use, or in a state in which this cannot be done.",
+        413: "Too many bytes or files were sent.",
+        421: "The server does not go by that host name.",
+        422: "The request is not of the documented form.",
+        429: "Too much at once: come back after `Retry-After`.",
+        500: "The server made a mistake.",
+        503: "The server cannot do this now.",
+    }.items()
+}
+"""What may become of any request."""
 
 _PLAIN = {
     404: ("not-found", "there is nothing at this address"),
