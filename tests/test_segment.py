@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from likewise.errors import CollectionDamaged, StorageError, UsageError
 from likewise.words import merging
+from likewise.words import segment as segment_module
 from likewise.words.inverted import InvertedIndex
 from likewise.words.kernel import Choice
 from likewise.words.merging import merge
@@ -193,3 +195,21 @@ def test_postings_that_are_none() -> None:
     with pytest.raises(UsageError, match="words -1 to 3"):
         Postings.of(1, np.array([-1, 3]), good.codes[:2])
     assert len(Postings.join([])) == 0
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows removes no open file")
+def test_a_file_that_is_swept_while_it_is_opened_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = small(tmp_path / "a")
+    header = segment_module._header
+
+    def sweeping(path: Path, *given: Any) -> Any:
+        found = header(path, *given)
+        path.unlink()
+        return found
+
+    monkeypatch.setattr(segment_module, "_header", sweeping)
+    assert Segment.open(tmp_path / "a").codes.tolist() == written.codes.tolist()
+    with pytest.raises(CollectionDamaged, match="gone"):
+        written.verify()

@@ -20,10 +20,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import stat
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from io import BufferedReader
 from pathlib import Path
 from typing import IO, Any, TypeAlias
 
@@ -32,6 +35,7 @@ from numpy.typing import NDArray
 
 from likewise.assets import replacing
 from likewise.errors import CollectionDamaged, StorageError, UsageError
+from likewise.system import NO_WAIT, descriptor_of
 from likewise.words.hamming import Codes
 from likewise.words.postings import Numbers, Postings
 
@@ -147,8 +151,9 @@ class Segment:
         StorageError
             When it cannot be read.
         """
-        extent, digests = _header(path)
-        content = np.memmap(path, np.uint8, "r").view(np.ndarray)
+        with _file(path) as file:  # which may lose its name meanwhile
+            extent, digests = _header(path, file)
+            content = np.memmap(file, np.uint8, "r").view(np.ndarray)
         views: dict[str, Any] = {
             name: content[begin : begin + count * int(kind[-1])].view(kind)
             for name, (begin, count, kind) in extent.columns.items()
@@ -164,7 +169,7 @@ class Segment:
     def verify(self) -> list[str]:
         """What is wrong with each damaged column, with the path; nothing when every byte is as written."""
         faults = []
-        with self.path.open("rb") as file:
+        with _file(self.path) as file:
             for name, (begin, count, kind) in self.extent.columns.items():
                 file.seek(begin)
                 if _digest(file, _filled(count * int(kind[-1]))) != self.digests[name]:
@@ -312,18 +317,28 @@ def _written(extent: Extent, digests: dict[str, str]) -> bytes:
     return json.dumps(header).encode().ljust(HEADER)
 
 
-def _header(path: Path) -> tuple[Extent, dict[str, str]]:
+@contextmanager
+def _file(path: Path) -> Iterator[BufferedReader]:
+    """A segment's file: a regular one, no pipe that would be waited for, and no link that leads elsewhere."""
     try:
-        status = path.lstat()
-        if not (
-            stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)
-        ):  # a pipe would be waited for, and a link leads elsewhere
+        mode = path.lstat().st_mode
+        if stat.S_ISDIR(mode):
+            raise StorageError(f"cannot read {path}: it is a folder")
+        if not stat.S_ISREG(mode):
             raise _damaged(path, "it is no regular file")
-        with path.open("rb") as file:
-            content = file.read(HEADER)
-        size = status.st_size
+        descriptor = descriptor_of(path, os.O_RDONLY | NO_WAIT, follow=False)
     except FileNotFoundError as error:
         raise _damaged(path, "it is gone") from error
+    except OSError as error:
+        raise StorageError(f"cannot read {path}: {error.strerror or error}") from error
+    with open(descriptor, "rb") as file:
+        yield file
+
+
+def _header(path: Path, file: BufferedReader) -> tuple[Extent, dict[str, str]]:
+    try:
+        content = file.read(HEADER)
+        size = os.fstat(file.fileno()).st_size
     except OSError as error:
         raise StorageError(f"cannot read {path}: {error.strerror or error}") from error
     try:
