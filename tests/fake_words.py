@@ -6,7 +6,6 @@ import math
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from functools import cache
 from itertools import product
 from pathlib import Path
@@ -47,9 +46,9 @@ class FakePatches:
     def __init__(self, patches: Patches, **options: object) -> None:
         self.patches, self.taps = patches, patches.taps
 
-    def sized(self, resize: Resize, scales: tuple[float, ...]) -> FakePatches:
-        """See `PatchExtractor.sized`; one scale only."""
-        return FakePatches(replace(self.patches, resize=resize))
+    def sized(self, features: Patches) -> FakePatches:
+        """See `PatchExtractor.sized`."""
+        return FakePatches(features)
 
     def prepare(
         self,

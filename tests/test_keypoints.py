@@ -234,3 +234,18 @@ def test_a_recipe_may_name_a_network_that_describes_keypoints() -> None:
 
 def test_hashes_of_keypoints_are_those_of_before_a_network_could_describe_them() -> None:
     assert load_recipe("sift").words[0].hash.startswith("a6b4716b379d")
+
+
+def test_a_query_has_more_keypoints_of_a_larger_picture_and_the_collection_keeps_fewer() -> None:
+    recipe = parse_recipe(TEXT + "[query]\nsize = 640\nnumber = 200\n")
+    (layer,) = recipe.words
+    assert isinstance(layer.asked_features, Keypoints)
+    assert (layer.asked_features.number, layer.asked_features.resize) == (200, Resize("longest", 640))
+    assert recipe.hash == parse_recipe(TEXT).hash
+    assert parse_recipe(recipe.to_toml()) == recipe
+    extractor = layer.features.open()
+    pixels = noise(9, (480, 640))
+    kept = extractor.describe(extractor.prepare(pixels))
+    asked = extractor.sized(layer.asked_features)
+    found = asked.describe(asked.prepare(pixels))
+    assert len(kept) == 50 and 150 < len(found) <= 200

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypeAlias, get_args
 
 import numpy as np
@@ -155,10 +155,10 @@ class KeypointExtractor:
         self.taps = keypoints.taps
         self.weights_hash = detector.identity
 
-    def sized(self, resize: Resize, scales: tuple[float, ...]) -> KeypointExtractor:
-        """The same keypoints of pictures brought to another size; ``scales`` is for patches."""
+    def sized(self, features: Keypoints) -> KeypointExtractor:
+        """The same keypoints of pictures of another size, or another number of them."""
         other = copy(self)
-        other.keypoints = replace(self.keypoints, resize=resize)
+        other.keypoints = features
         return other
 
     def prepare(

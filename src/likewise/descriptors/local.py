@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
-from likewise.pictures import Loaded, Resize, Source
+from likewise.pictures import Loaded, Source
 from likewise.types import Box, CropScale, FloatArray
 
 REACH = 6.0
@@ -52,8 +52,8 @@ class LocalExtractor(Protocol):
     taps: tuple[str, ...]
     weights_hash: str
 
-    def sized(self, resize: Resize, scales: tuple[float, ...]) -> LocalExtractor:
-        """The same of pictures brought to other sizes."""
+    def sized(self, features: Any) -> LocalExtractor:
+        """The same of another choice of sizes and number; it shares the network."""
 
     def prepare(
         self,

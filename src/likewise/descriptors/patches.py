@@ -13,7 +13,7 @@ import json
 import math
 from collections.abc import Sequence
 from copy import copy
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Literal, TypeAlias, get_args
 
@@ -170,10 +170,10 @@ class PatchExtractor:
             streams=streams,
         )
 
-    def sized(self, resize: Resize, scales: tuple[float, ...]) -> PatchExtractor:
+    def sized(self, features: Patches) -> PatchExtractor:
         """The same patches of pictures brought to other sizes; it shares the network."""
         other = copy(self)
-        other.patches = replace(self.patches, resize=resize, scales=scales)
+        other.patches = features
         return other
 
     def prepare(

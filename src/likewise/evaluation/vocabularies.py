@@ -187,7 +187,7 @@ def _scales(
     wanted, others = spread[::2], spread[1::2] or spread
     report(Progress(0, len(wanted), note="weighing the layers"))
     held = [extractor.describe(extractor.prepare(file)) for file in wanted]
-    asked = extractor.sized(recipe.asked_features.resize, recipe.asked_features.scales)
+    asked = extractor.sized(recipe.asked_features)
     views = [asked.describe(asked.prepare(view)) for view in _views(extractor, wanted, others)]
     tables = [_table(tap, held, views, recipe, vocabulary) for tap in vocabulary.layers]
     wrong = [_wrong(table).max(axis=1) for table in tables]

@@ -91,7 +91,7 @@ class WordsExtractor:
             return self
         other, recipe = copy(self), replace(self.recipe, features=self.recipe.asked_features, query=None)
         other.recipe = recipe
-        other._features = self._features.sized(recipe.features.resize, recipe.features.scales)
+        other._features = self._features.sized(recipe.features)
         other.manifest = replace(self.manifest, recipe=recipe.to_toml(), recipe_hash=recipe.hash)
         return other
 

@@ -95,6 +95,7 @@ _RESIZE: dict[str, Option] = {"policy": "longest", "size": 0, "enlarge": False}
 _SCORING: dict[str, Option] = {f.name: f.default for f in fields(Scoring)}  # type: ignore[misc]
 _FUSION: dict[str, Option] = {f.name: f.default for f in fields(Fusion) if f.name != "layers"}  # type: ignore[misc]
 _FILE: dict[str, Option] = {"file": "", "sha256": ""}
+_QUERY: dict[str, Option] = {"size": 1024, "number": 0}
 _NESTED = ("taps", "scales", "keypoints", "resize", "query", "scoring", "vocabulary")
 _BOUNDS = {key: value for key, value in BOUNDS.items() if key != "exponent"} | {
     "nearest": (1, 100),
@@ -108,10 +109,21 @@ Features: TypeAlias = Patches | Keypoints
 
 @dataclass(frozen=True)
 class QuerySize:
-    """How large pictures that are searched for are made, and at which scales patches of them are taken."""
+    """What is described of pictures that are searched for.
+
+    Attributes
+    ----------
+    size
+        How large they are: made for patches, at most for keypoints.
+    scales
+        At which scales patches of them are taken.
+    number
+        How many keypoints at most; 0 for as many as are stored.
+    """
 
     size: int
     scales: tuple[float, ...] = (1.0,)
+    number: int = 0
 
 
 @dataclass(frozen=True)
@@ -168,9 +180,10 @@ class WordsRecipe:
         """Which local features of a picture that is searched for."""
         if self.query is None:
             return self.features
-        resize = replace(self.features.resize, size=self.query.size, enlarge=True)
+        resize = replace(self.features.resize, size=self.query.size)
         if isinstance(self.features, Keypoints):
-            return replace(self.features, resize=resize)
+            return replace(self.features, resize=resize, number=self.query.number or self.features.number)
+        resize = replace(resize, enlarge=True)
         return replace(self.features, resize=resize, scales=self.query.scales)
 
     @property
@@ -317,10 +330,11 @@ def _resize(table: dict[str, Any]) -> Resize:
 
 def _query(given: Any) -> QuerySize:
     table = as_table(given, "query")
-    known_keys(table, ("size", "scales"), "[query]")
-    size = settle({key: table[key] for key in table if key == "size"}, {"size": 1024}, "[query]", _BOUNDS)
+    known_keys(table, (*_QUERY, "scales"), "[query]")
+    bounds = {**_BOUNDS, "number": (0, _BOUNDS["number"][1])}
+    told = settle({key: table[key] for key in table if key in _QUERY}, _QUERY, "[query]", bounds)
     scales = [settle({"scale": scale}, {"scale": 1.0}, "[query]") for scale in _scales(table)]
-    return QuerySize(size["size"], tuple(scale["scale"] for scale in scales))
+    return QuerySize(scales=tuple(scale["scale"] for scale in scales), **told)
 
 
 def _scales(table: dict[str, Any]) -> list[Any]:
