@@ -208,6 +208,18 @@ class TestKinds:
         assert link(file_of(original), broken, shots) is None
         assert shots.unreadable == {bad}
 
+    def test_what_was_swapped_since_is_not_looked_at(self, original: Path, tmp_path: Path) -> None:
+        other = tmp_path / "other.png"
+        other.write_bytes(original.read_bytes() + b"copy")
+        told = file_of(other)
+        secret = tmp_path / "secret.png"
+        secret.write_bytes(original.read_bytes())
+        other.unlink()
+        other.symlink_to(secret)
+        shots = Shots()
+        assert link(file_of(original), told, shots) is None
+        assert shots.unreadable == {other}
+
     def test_kinds_are_named(self) -> None:
         assert parse_kinds("resized, same bytes") == {"resized", "same bytes"}
         assert parse_kinds("") == frozenset()

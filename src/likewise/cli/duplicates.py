@@ -120,7 +120,8 @@ def duplicates(
         if sheet is not None and found.groups:
             from likewise.drawing_groups import duplicate_sheet
 
-            duplicate_sheet(found, sheet, read=opened.read if against is None else Path)
+            files = {member.file.path: member.file for group in found.groups for member in group.members}
+            duplicate_sheet(found, sheet, read=lambda path: files[path].read())
     if plan is not None:
         Plan.of(found).write(plan)
     show(found.as_json(), _lines(found, sheet, plan), as_json=as_json)

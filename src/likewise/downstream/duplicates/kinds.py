@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from likewise.downstream.duplicates import pixels
 from likewise.downstream.duplicates.files import File
 from likewise.downstream.duplicates.pixels import Overlay, Small, overlay
 from likewise.errors import BadPicture
-from likewise.pictures.decode import opened
+from likewise.pictures.decode import Source, opened
 from likewise.pictures.stored import PillowPicture
 from likewise.pictures.tags import directory, of_exif
 from likewise.registry import lookup
@@ -84,7 +83,10 @@ class Shot:
     @cached_property
     def taken(self) -> float | None:
         """When the camera says that it was taken, as seconds; None where it does not say."""
-        return taken(self.file.path)
+        try:
+            return taken(self.file.read())
+        except BadPicture:
+            return None
 
 
 class Shots:
@@ -101,7 +103,7 @@ class Shots:
         shot = self._kept.pop(file.path, None)
         if shot is None:
             try:
-                shot = Shot(file, Small.read(file.path))
+                shot = Shot(file, Small.read(file.read()))
             except BadPicture:
                 self.unreadable.add(file.path)
                 return None
@@ -165,7 +167,7 @@ def _copy(found: Overlay, a: File, b: File) -> Link:
 def _stored(a: File, b: File) -> Link:
     """The kind of a copy whose every part looks the same."""
     try:
-        altered = pixels.largest_difference(a.path, b.path) > pixels.ALTERED
+        altered = pixels.largest_difference(a.read(), b.read()) > pixels.ALTERED
     except BadPicture:  # more of it is decoded here for the first time
         altered = True
     if altered:
@@ -187,7 +189,7 @@ def _same(a: File, b: File) -> bool:
     if (a.width, a.height) != (b.width, b.height):
         return False
     try:
-        return pixels.same_pixels(a.path, b.path)
+        return pixels.same_pixels(a.read(), b.read())
     except BadPicture:  # the whole is decoded here for the first time
         return False
 
@@ -242,10 +244,10 @@ def _is_companion(a: Path, b: Path) -> bool:
     return a.parent == b.parent and a.stem == b.stem and bool(ends & _JPEG) and bool(ends & _MASTERS)
 
 
-def taken(path: str | os.PathLike[str]) -> float | None:
+def taken(source: Source) -> float | None:
     """When a photograph was taken by its EXIF block, as seconds of its own clock; None where none is told."""
     try:
-        with opened(path) as picture:
+        with opened(source) as picture:
             stored = picture.stored
             block = stored.image.info.get("exif") if isinstance(stored, PillowPicture) else None
     except BadPicture:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -11,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from likewise.pictures import Resize, load
+from likewise.pictures import Resize, Source, load
 from likewise.types import FloatArray, UInt8Array
 
 SIDE = 256
@@ -75,9 +74,9 @@ class Small:
     pixels: UInt8Array
 
     @classmethod
-    def read(cls, path: str | os.PathLike[str]) -> Small:
-        """Decode a file; raises `BadPicture` when it is none."""
-        found = load(path, [Resize("longest", SIDE)])
+    def read(cls, source: Source) -> Small:
+        """Decode a picture; raises `BadPicture` when it is none."""
+        found = load(source, [Resize("longest", SIDE)])
         return cls(found.width, found.height, found.pixels[0])
 
     @cached_property
@@ -169,7 +168,7 @@ def oriented(pixels: UInt8Array, orientation: int) -> UInt8Array:
     return np.ascontiguousarray(turned)
 
 
-def same_pixels(a: str | os.PathLike[str], b: str | os.PathLike[str]) -> bool:
+def same_pixels(a: Source, b: Source) -> bool:
     """Whether two files hold the same pixels, whatever else they hold; raises `BadPicture`."""
     first, second = (load(path, [Resize("full")]).pixels[0] for path in (a, b))
     return bool(np.array_equal(first, second))
@@ -348,7 +347,7 @@ def _tones(x: FloatArray, y: FloatArray) -> tuple[float, float]:
     return light, colour[0] - colour[1]
 
 
-def largest_difference(a: str | os.PathLike[str], b: str | os.PathLike[str]) -> float:
+def largest_difference(a: Source, b: Source) -> float:
     """Largest difference of lightness between two files of one shape, in levels, after a blur of 1.5 pixels.
 
     Compared at up to `FINE` pixels a side. What a JPEG of quality 15 or a smaller size does stays under
