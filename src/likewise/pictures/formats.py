@@ -18,6 +18,7 @@ from PIL import (
 from likewise.errors import BadPicture
 from likewise.pictures.jpeg import JpegFile, JpegPicture, check_frame
 from likewise.pictures.netpbm import is_netpbm, netpbm
+from likewise.pictures.png import png
 from likewise.pictures.stored import PillowPicture, Stored
 from likewise.pictures.stream import Stream
 from likewise.pictures.tiff import tiff
@@ -68,14 +69,20 @@ def identify(stream: Stream, name: str) -> Stored:
         if isinstance(accepted, str):
             raise BadPicture(f"{name} is {form}, which this build of Pillow cannot read", "unsupported")
         if accepted:
-            if form == "JPEG":
-                check_frame(stream)
-                stream.seek(0)
-            image = decoder(cast(IO[bytes], stream))
-            if isinstance(image, JpegFile):
-                return JpegPicture(image, form, name=name, stream=stream)
-            return PillowPicture(image, form)
+            return _stored(form, decoder, stream, name)
     raise BadPicture(f"{name} is no picture of a known format", "not-a-picture")
+
+
+def _stored(form: str, decoder: type[ImageFile.ImageFile], stream: Stream, name: str) -> Stored:
+    if form == "JPEG":
+        check_frame(stream)
+        stream.seek(0)
+    image = decoder(cast(IO[bytes], stream))
+    if isinstance(image, JpegFile):
+        return JpegPicture(image, form, name=name, stream=stream)
+    if isinstance(image, PngImagePlugin.PngImageFile):
+        return png(image)
+    return PillowPicture(image, form)
 
 
 def _heif(stream: Stream, name: str) -> Image.Image:
