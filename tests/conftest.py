@@ -1,8 +1,35 @@
-"""What holds for all tests: how long an example takes depends on the load, and says nothing."""
+"""What holds for all tests: how long an example takes says nothing, and neither does the order of tests."""
 
 from __future__ import annotations
 
+import os
+import random
+from collections import defaultdict
+
+import pytest
 from hypothesis import settings
 
 settings.register_profile("whatever the load", deadline=None)
 settings.load_profile("whatever the load")
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # Where each core has a worker, more threads of torch and BLAS spin while they wait for each other:
+    # of some modules that was most of the time. Read when those are imported, later, and by children.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--shuffle", type=int, metavar="SEED", help="files, and the tests of each, by chance")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Shuffle tests within their files, which share what is dear to make, and the files."""
+    if (seed := config.getoption("shuffle")) is None:
+        return
+    files = defaultdict(list)
+    for item in items:
+        files[item.path].append(item)
+    chance = random.Random(seed)
+    items.clear()
+    for file in chance.sample(sorted(files), len(files)):
+        items += chance.sample(files[file], len(files[file]))

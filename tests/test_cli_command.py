@@ -154,7 +154,7 @@ MODULES = sorted({*Path(cli.__file__).parent.glob("*.py")} - {Path(examples.__fi
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: path.stem)
 def test_keys_of_json_have_no_spaces(module: Path) -> None:
-    for node in ast.walk(ast.parse(module.read_text())):
+    for node in ast.walk(ast.parse(module.read_text("utf-8"))):
         if isinstance(node, ast.Dict):
             keys = [
                 key.value for key in node.keys if isinstance(key, ast.Constant) and isinstance(key.value, str)

@@ -28,14 +28,16 @@ PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "be
 
 def blocks(page: Path, *languages: str) -> Iterator[str]:
     """Fenced code of the given languages."""
-    for language, code in re.findall(r"^```(\w*)\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL):
+    for language, code in re.findall(
+        r"^```(\w*)\n(.*?)^```", page.read_text("utf-8"), re.MULTILINE | re.DOTALL
+    ):
         if language in languages:
             yield code
 
 
 def command_lines(page: Path) -> Iterator[str]:
     """Every `likewise ...` that a page tells the reader to type, without its comment."""
-    text = page.read_text()
+    text = page.read_text("utf-8")
     for code in [*blocks(page, "console", "sh"), *re.findall(r"^ {4}(likewise .*)$", text, re.MULTILINE)]:
         for line in code.splitlines():
             if line.startswith("likewise "):
@@ -84,11 +86,11 @@ def test_the_command_reference_is_what_the_commands_say() -> None:
     done = subprocess.run(
         [sys.executable, ROOT / "docs" / "generate.py", "--print"], capture_output=True, text=True, check=True
     )
-    assert (ROOT / "docs" / "reference" / "cli.md").read_text() == done.stdout, "run `make docs`"
+    assert (ROOT / "docs" / "reference" / "cli.md").read_text("utf-8") == done.stdout, "run `make docs`"
 
 
 def test_every_error_has_its_documented_exit_code() -> None:
-    page = (ROOT / "docs" / "reference" / "exit-codes.md").read_text()
+    page = (ROOT / "docs" / "reference" / "exit-codes.md").read_text("utf-8")
     rows = {int(code): rest for code, rest in re.findall(r"^\| (\d+) \|(.*)$", page, re.MULTILINE)}
     for name, thing in vars(errors).items():
         if inspect.isclass(thing) and issubclass(thing, Exception) and thing is not errors.LikewiseError:
@@ -96,13 +98,13 @@ def test_every_error_has_its_documented_exit_code() -> None:
 
 
 def test_public_names_are_documented() -> None:
-    page = (ROOT / "docs" / "reference" / "python.md").read_text()
+    page = (ROOT / "docs" / "reference" / "python.md").read_text("utf-8")
     for name in likewise.__all__:
         assert f"`{name}`" in page, name
 
 
 def test_poolings_and_transforms_are_documented() -> None:
-    page = (ROOT / "docs" / "reference" / "recipes.md").read_text()
+    page = (ROOT / "docs" / "reference" / "recipes.md").read_text("utf-8")
     for name, options in [*POOLS.items(), *STEPS.items()]:
         assert f"`{name}`" in page, name
         for option in options:
@@ -111,7 +113,7 @@ def test_poolings_and_transforms_are_documented() -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_lead_somewhere(page: Path) -> None:
-    for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text()):
+    for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text("utf-8")):
         if "://" not in target:
             assert (page.parent / target).exists(), target
 
@@ -130,13 +132,13 @@ def test_code_in_pages_is_code(page: Path) -> None:
 
 
 def test_the_version_is_written_once_and_repeated_rightly() -> None:
-    changelog = (ROOT / "CHANGELOG.md").read_text()
+    changelog = (ROOT / "CHANGELOG.md").read_text("utf-8")
     assert re.findall(r"^## \[(\d[^]]*)\]", changelog, re.MULTILINE)[0] == likewise.__version__
-    assert f"\nversion: {likewise.__version__}\n" in (ROOT / "CITATION.cff").read_text()
+    assert f"\nversion: {likewise.__version__}\n" in (ROOT / "CITATION.cff").read_text("utf-8")
 
 
 def test_make_has_ten_targets_at_most_and_each_says_what_it_does() -> None:
-    text = (ROOT / "Makefile").read_text()
+    text = (ROOT / "Makefile").read_text("utf-8")
     (phony,) = re.findall(r"^\.PHONY: (.*)$", text, re.MULTILINE)
     explained = re.findall(r"^([a-z-]+):.*## \S", text, re.MULTILINE)
     assert sorted(phony.split()) == sorted(explained)
@@ -146,9 +148,9 @@ def test_make_has_ten_targets_at_most_and_each_says_what_it_does() -> None:
 def test_what_is_installed_is_pinned() -> None:
     pins = {
         line.split("==")[0].lower().replace("_", "-")
-        for line in (ROOT / "constraints.txt").read_text().split()
+        for line in (ROOT / "constraints.txt").read_text("utf-8").split()
     }
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     wanted = [
         *project["dependencies"],
         *(w for extra in project["optional-dependencies"].values() for w in extra),

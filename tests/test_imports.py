@@ -51,12 +51,14 @@ def test_help_needs_typer_and_no_arrays() -> None:
 
 
 # optional extras, and packages that take a large part of a second to import
-ALLOWED = set("faiss h5py numba openvino pillow_heif pyarrow sklearn skimage timm torch torchvision".split())
+ALLOWED = set(
+    "faiss h5py numba openvino pillow_heif pyarrow scipy sklearn skimage timm torch torchvision".split()
+)
 
 
 def hidden_imports(path: Path) -> Iterator[str]:
     """Imports inside functions that neither are of an allowed package nor give their reason in a comment."""
-    lines = path.read_text().splitlines()
+    lines = path.read_text("utf-8").splitlines()
     for function in ast.walk(ast.parse("\n".join(lines))):
         if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
             for node in ast.walk(function):
@@ -75,7 +77,7 @@ def test_the_library_never_prints() -> None:
     for path in MODULES:
         calls = [
             node.lineno
-            for node in ast.walk(ast.parse(path.read_text()))
+            for node in ast.walk(ast.parse(path.read_text("utf-8")))
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
         ]
         assert calls == [], path

@@ -23,7 +23,7 @@ def test_names_are_sorted_and_all_there() -> None:
 
 
 def test_type_checkers_see_the_same_names() -> None:
-    (block,) = [node for node in ast.parse(SOURCE.read_text()).body if isinstance(node, ast.If)]
+    (block,) = [node for node in ast.parse(SOURCE.read_text("utf-8")).body if isinstance(node, ast.If)]
     seen = {alias.name for line in block.body if isinstance(line, ast.ImportFrom) for alias in line.names}
     assert seen == set(likewise.__all__) == set(likewise._HOMES)
 

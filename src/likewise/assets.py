@@ -48,7 +48,7 @@ __legacy__ = sys.modules[__name__]
 def prepare_metadata_for_build_wheel(metadata_directory, config_settings=None):
     folder = Path(metadata_directory, "{stem}.dist-info")
     folder.mkdir()
-    (folder / "METADATA").write_text("Metadata-Version: 2.1\\nName: {name}\\nVersion: {version}\\n")
+    (folder / "METADATA").write_text("Metadata-Version: 2.1\\nName: {name}\\nVersion: {version}\\n", "utf-8")
     return folder.name
 '''
 
@@ -372,7 +372,7 @@ def _pip_download(
     stem = f"{name.replace('-', '_')}-{version}"
     (backend / "__init__.py").touch()
     (backend / "build_meta.py").write_text(BACKEND.format(stem=stem, name=name, version=version))
-    (room / "requirements.txt").write_text(f"{requirement} --hash=sha256:{sha256}\n")
+    (room / "requirements.txt").write_text(f"{requirement} --hash=sha256:{sha256}\n", "utf-8")
     command = [sys.executable, "-m", "pip", "download", "--no-input", "--no-cache-dir", "--no-deps"]
     source = ["--no-binary", ":all:", "--no-build-isolation", "--use-pep517"]
     pattern = "*.whl" if built else "*.tar.gz"

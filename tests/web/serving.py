@@ -25,6 +25,7 @@ API = "/api/v1"
 BASE = f"{API}/collections/photos"
 HOME = "http://127.0.0.1:8080"
 HERE = ("127.0.0.1", 50_000)
+PATIENCE = 200.0  # seconds after which something will not happen: beside others on one core all is slow
 TOKEN = "a-token-of-some-length"
 
 
@@ -89,7 +90,7 @@ def fault(response: Response, status: int) -> str:
     return str(told["code"])
 
 
-def finished(client: TestClient, job: dict[str, Any], seconds: float = 20) -> dict[str, Any]:
+def finished(client: TestClient, job: dict[str, Any], seconds: float = PATIENCE) -> dict[str, Any]:
     """A job once it has ended."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:

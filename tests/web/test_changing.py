@@ -21,7 +21,7 @@ from likewise.pictures import Loaded
 from likewise.types import FloatArray
 from likewise.web.settings import Limits
 from tests.fakes import RECIPE, FakeExtractor, FakeFactory, make_pictures, picture_bytes
-from tests.web.serving import API, BASE, data, fault, finished, make_collection, serving
+from tests.web.serving import API, BASE, PATIENCE, data, fault, finished, make_collection, serving
 
 
 class Slow(FakeExtractor):
@@ -194,7 +194,7 @@ class TestJobs:
         return str(data(client.post(f"{BASE}/add/folder", json=asked), 202)["id"])
 
     def until(self, client: TestClient, job: str, done: int) -> None:
-        end = time.monotonic() + 10
+        end = time.monotonic() + PATIENCE
         while data(client.get(f"{API}/jobs/{job}"))["done"] < done:
             assert time.monotonic() < end
             time.sleep(0.02)
@@ -224,7 +224,7 @@ class TestJobs:
         job = self.start(client)
         self.until(client, job, 1)
         data(client.post(f"{API}/jobs/{job}/pause"))
-        end = time.monotonic() + 10
+        end = time.monotonic() + PATIENCE
         while (told := data(client.get(f"{API}/jobs/{job}")))["state"] != "paused":
             assert time.monotonic() < end
             time.sleep(0.02)

@@ -29,7 +29,18 @@ from likewise.web.library import Served
 from likewise.web.limits import FILES, limit_of
 from likewise.web.settings import Limits
 from tests.fakes import FakeExtractor, FakeFactory, picture_bytes
-from tests.web.serving import API, BASE, TOKEN, data, fault, finished, listening, make_collection, serving
+from tests.web.serving import (
+    API,
+    BASE,
+    PATIENCE,
+    TOKEN,
+    data,
+    fault,
+    finished,
+    listening,
+    make_collection,
+    serving,
+)
 
 HEALTH = f"{API}/health"
 ANSWERED = b"GET /api/v1/health HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
@@ -49,7 +60,7 @@ def sockets(address: str, count: int, first: bytes) -> Iterator[list[socket.sock
     with ExitStack() as stack:
         opened = []
         for _ in range(count):
-            one = socket.create_connection((parts.hostname or "", parts.port or 0), timeout=20)
+            one = socket.create_connection((parts.hostname or "", parts.port or 0), timeout=PATIENCE)
             opened.append(stack.enter_context(one))
             one.sendall(first)
         yield opened
@@ -67,7 +78,7 @@ def is_ended(one: socket.socket) -> bool:
 
 def healthy(address: str) -> bool:
     """Whether the server answers, to a client that comes again when it is told to."""
-    while (status := httpx2.get(address + HEALTH, timeout=20).status_code) == 503:
+    while (status := httpx2.get(address + HEALTH, timeout=PATIENCE).status_code) == 503:
         pass  # every connection is being answered just now
     return status == 200
 
@@ -131,11 +142,13 @@ class TestHolding:
             answers: list[int] = []
 
             def ask() -> None:
-                answers.append(httpx2.post(address + BASE + "/search", json=asked, timeout=20).status_code)
+                answers.append(
+                    httpx2.post(address + BASE + "/search", json=asked, timeout=PATIENCE).status_code
+                )
 
             thread = threading.Thread(target=ask)
             thread.start()
-            Held.begun.wait(20)
+            Held.begun.wait(PATIENCE)
             with sockets(address, 40, b"GET"):
                 assert healthy(address)
                 Held.may.set()
@@ -237,7 +250,7 @@ class Held(FakeExtractor):
 
     def describe(self, loaded: Sequence[Loaded]) -> FloatArray:
         self.begun.set()
-        self.may.wait(20)
+        self.may.wait(PATIENCE)
         return super().describe(loaded)
 
 
@@ -248,7 +261,7 @@ class TestStarving:
         def slow(*_: Any, threshold: float) -> None:
             begun.set()
             run.append(threshold)
-            may.wait(20)
+            may.wait(PATIENCE)
             raise AssertionError("of no use")
 
         monkeypatch.setattr("likewise.web.duplicates.find_duplicates", slow)
@@ -257,8 +270,8 @@ class TestStarving:
             with ExitStack() as stack:
                 for number in range(4):
                     stack.enter_context(sockets(address, 1, ask.format(number).encode()))
-                begun.wait(20)
-                client = httpx2.Client(base_url=address, timeout=20)
+                begun.wait(PATIENCE)
+                client = httpx2.Client(base_url=address, timeout=PATIENCE)
                 stack.enter_context(client)
                 while client.get(f"{BASE}/duplicates", params={"threshold": 0.9}).status_code != 429:
                     pass
@@ -273,7 +286,7 @@ class TestStarving:
         Held.begun.clear()
         limits = Limits(running=1, waiting=5, rate=1e6, burst=1000)
         with listening(made, limits=limits, factory=FakeFactory(kind=Held)) as address:
-            with httpx2.Client(base_url=address, timeout=20) as client:
+            with httpx2.Client(base_url=address, timeout=PATIENCE) as client:
                 for number in range(5):
                     asked = {"queries": [{"picture": 1, "box": [0, 0, 9, 9 + number]}]}
                     with pytest.raises(httpx2.TimeoutException):
@@ -286,7 +299,7 @@ class TestStarving:
         with listening(made, limits=Limits(streams=2)) as address:
             with writing(made / "photos.likewise" / "lock"), httpx2.Client(base_url=address) as client:
                 sent = {"pictures": ("a.png", picture_bytes(1))}
-                job = client.post(f"{BASE}/add/files", files=sent, timeout=20).json()["id"]
+                job = client.post(f"{BASE}/add/files", files=sent, timeout=PATIENCE).json()["id"]
                 follow = f"GET {API}/jobs/{job}/events HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode()
                 with sockets(address, 2, follow) as opened:
                     for one in opened:

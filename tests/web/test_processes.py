@@ -23,7 +23,7 @@ from likewise.cli import main
 from likewise.collection import Collection
 from tests.fakes import RECIPE, FakeFactory, make_pictures, picture_bytes
 from tests.test_crash import indexing
-from tests.web.serving import API, BASE, TOKEN, data, finished, make_collection, serving
+from tests.web.serving import API, BASE, PATIENCE, TOKEN, data, finished, make_collection, serving
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -55,11 +55,11 @@ def ask(address: str, path: str = BASE, body: object = None, **headers: str) -> 
     """The JSON of an answer."""
     content = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(address + path, content, {"content-type": "application/json", **headers})
-    with urllib.request.urlopen(request, timeout=20) as answer:
+    with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
         return json.load(answer)
 
 
-def wait_for(address: str, seconds: float = 90) -> None:
+def wait_for(address: str, seconds: float = PATIENCE) -> None:
     """Until the server answers."""
     end = time.monotonic() + seconds
     while True:
@@ -82,7 +82,7 @@ def workers(process: subprocess.Popen[str]) -> list[int]:
 def half_an_upload(address: str) -> socket.socket:
     """A connection whose request is half sent."""
     host, _, port = address.removeprefix("http://").partition(":")
-    connection = socket.create_connection((host, int(port)), timeout=20)
+    connection = socket.create_connection((host, int(port)), timeout=PATIENCE)
     head = (
         f"POST {API}/uploads HTTP/1.1\r\nHost: {host}\r\nContent-Length: 100000\r\n"
         "Content-Type: multipart/form-data; boundary=x\r\n\r\n"
@@ -106,7 +106,7 @@ def test_it_answers_and_stops_gracefully(made: Path) -> None:
         told = ask(address, f"{BASE}/search", {"queries": [{"picture": 3}], "k": 2})
         assert told["hits"][0]["id"] == 3
         process.send_signal(signal.SIGTERM)
-        assert process.wait(10) == 0
+        assert process.wait(PATIENCE) == 0
         assert process.stderr
         assert "Traceback" not in process.stderr.read()
 
@@ -121,7 +121,7 @@ def test_an_answer_on_its_way_is_finished_first(made: Path) -> None:
         head = b'--x\r\nContent-Disposition: form-data; name="picture"; filename="a.png"\r\n\r\nhalf'
         one.sendall(bytes(100_000 - len(head) - len(body)) + body)
         assert one.recv(100).startswith(b"HTTP/1.1 400 ")  # "half" and zeros are no picture, and it says so
-        assert process.wait(10) == 0
+        assert process.wait(PATIENCE) == 0
 
 
 def test_a_token_in_the_variable(made: Path) -> None:
@@ -184,7 +184,7 @@ def test_killing_a_worker_in_the_middle_of_a_request_loses_nothing(made: Path) -
         assert ask(address, f"{BASE}/search", {"queries": [{"picture": 1}], "k": 1})["hits"][0]["id"] == 1
         assert set(workers(process)).isdisjoint(before)
         process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == 0
+        assert process.wait(PATIENCE) == 0
 
 
 def not_answered() -> bool:

@@ -23,7 +23,7 @@ from likewise.web import security
 from likewise.web.limits import Buckets
 from likewise.web.settings import Limits, Settings
 from tests.fakes import FakeExtractor, FakeFactory, make_pictures, picture_bytes
-from tests.web.serving import API, BASE, TOKEN, data, fault, finished, make_collection, serving
+from tests.web.serving import API, BASE, PATIENCE, TOKEN, data, fault, finished, make_collection, serving
 from tests.zoo import bomb_png, encode, photo
 
 WRITES: dict[str, dict[str, Any]] = {
@@ -358,7 +358,7 @@ class Held(FakeExtractor):
     may = threading.Event()
 
     def describe(self, loaded: Any) -> Any:
-        self.may.wait(20)
+        self.may.wait(PATIENCE)
         return super().describe(loaded)
 
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import brentq
 
 from likewise.downstream.rows import canonical
 from likewise.types import FloatArray, IntArray
@@ -91,6 +90,8 @@ def _dimension(middle: float, most: float) -> tuple[float, float]:
     m is at least half of ``most``, which is that of an even spread: then nothing was learned of the cut, and
     the rate is that of a distribution without one.
     """
+    from scipy.optimize import brentq
+
     plain = math.log(2) / middle
     if not middle < 0.49 * most or plain * most > 700:
         return plain, 1.0

@@ -146,7 +146,7 @@ def _key(collection: Collection, pictures: Pictures, rows: np.ndarray[tuple[int]
 def _kept(path: Path) -> dict[str, list[float]] | None:
     """What an earlier call wrote; None when it is not there or not as it should be."""
     try:
-        found = json.loads(path.read_text())
+        found = json.loads(path.read_text("utf-8"))
         lists = {name: [float(one) for one in found[name]] for name in (*ALTERATIONS, *FURTHER)}
     except (OSError, ValueError, KeyError, TypeError):
         return None

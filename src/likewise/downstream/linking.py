@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import numpy as np
-from scipy.linalg import eigh
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from likewise.downstream.rows import distinct
 from likewise.errors import UsageError
@@ -139,6 +136,8 @@ def _too_many(radius: float) -> UsageError:
 
 def _shortened(vectors: FloatArray, places: IntArray) -> FloatArray:
     """The first numbers of some rows along the principal axes of a sample, about its mean."""
+    from scipy.linalg import eigh
+
     sample = vectors[places[:: -(-len(places) // SAMPLE)]]
     mean, width = sample.mean(axis=0, dtype=np.float64).astype(np.float32), vectors.shape[1]
     kept = np.eye(width, dtype=np.float32)
@@ -174,6 +173,9 @@ def _joined(
     groups: IntArray, vectors: FloatArray, places: IntArray, pairs: IntArray, radius: float
 ) -> IntArray:
     """The groups after those pairs were linked that are close; pairs within a group are not measured."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
     for start in range(0, len(pairs), CHUNK):
         chunk = pairs[start : start + CHUNK]
         chunk = chunk[groups[chunk[:, 0]] != groups[chunk[:, 1]]]

@@ -100,7 +100,7 @@ class Shards:
 
     def _check(self, origin: Path, manifest: Manifest, root: str) -> None:
         try:
-            kept = json.loads(origin.read_text())
+            kept = json.loads(origin.read_text("utf-8"))
             folder, before = kept["folder"], Manifest.from_json(json.dumps(kept["manifest"]))
         except (ValueError, KeyError, TypeError, CollectionDamaged) as error:
             raise CollectionDamaged(

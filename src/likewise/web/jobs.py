@@ -202,7 +202,7 @@ class Jobs:
             raise Problem(409, "conflict", f"the job is {job.state} already")
         if job.state == "paused":
             return _write(served, replace(job, state="cancelled", ended=time.time()))
-        _wish(served, id).write_text(wish)
+        _wish(served, id).write_text(wish, "utf-8")
         return job
 
     def close(self) -> None:
@@ -219,7 +219,7 @@ class Jobs:
             if sum(one.state not in ENDED for one in jobs) >= self._most:
                 raise Problem(429, "busy", "too many jobs have not ended: wait for some", retry_after=30)
             _forget(served, jobs)
-            _wish(served, job.id).write_text("run")
+            _wish(served, job.id).write_text("run", "utf-8")
             _write(served, job)
             ready = Event()
             thread = Thread(target=self._work, args=(served, job, ready), name=f"likewise job {job.id}")
@@ -331,7 +331,7 @@ class _Working:
         if self._stopping.is_set():
             raise Stopped("interrupted")
         with suppress(OSError):
-            match _wish(self._served, self._job.id).read_text():
+            match _wish(self._served, self._job.id).read_text("utf-8"):
                 case "pause":
                     raise Stopped("paused")
                 case "cancel":

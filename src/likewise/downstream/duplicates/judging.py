@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import reverse_cuthill_mckee
 
 from likewise.collection.pace import Pace
 from likewise.downstream.duplicates.dismissed import Dismissed
@@ -158,6 +156,9 @@ class Judge:
 
     def _by_neighbourhood(self, pairs: Sequence[Pair]) -> Iterator[Pair]:
         """The pairs so ordered that files which go together come together, and are decoded once."""
+        from scipy.sparse import coo_array
+        from scipy.sparse.csgraph import reverse_cuthill_mckee
+
         if not pairs:
             return iter(())
         ends = np.array([pair[:2] for pair in pairs])
