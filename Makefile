@@ -14,11 +14,11 @@ PHOTOS ?=
 QUERY ?=
 # not every shell expands ~ after =
 home = $(patsubst ~/%,$(HOME)/%,$(1))
-# make test ARGS='-k duplicates'
+# make test ARGS='-m slow'
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow test-browser lint types docs wheel ci clean
+.PHONY: help demo test test-browser lint types docs wheel ci clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,9 +44,6 @@ demo: $(DEMO) ## index the demo pictures (or PHOTOS=folder), search (QUERY=pictu
 
 test: $(DEV) ## the whole default test run
 	$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
-
-test-slow: $(DEV) ## the tests that take minutes: kills, full disks, the whole demo set
-	$(BIN)/python -m pytest -n auto --dist worksteal -m 'slow and not shared and not weights and not network' $(ARGS)
 
 test-browser: $(BROWSER) ## the page in Chromium, which it installs where it may
 	$(BIN)/python -m pytest -m browser tests/browser $(ARGS)

@@ -7,7 +7,16 @@ from __future__ import annotations
 
 SECTIONS = {
     "Find": ("demo", "search", "compare", "similar", "duplicates", "cluster", "map", "serve"),
-    "Look after a collection": ("index", "info", "failures", "verify", "optimise", "remove"),
+    "Look after a collection": (
+        "index",
+        "info",
+        "facts",
+        "annotate",
+        "failures",
+        "verify",
+        "optimise",
+        "remove",
+    ),
     "Describe pictures": ("networks", "recipes", "extract"),
     "Measure": ("evaluate", "report", "sweep", "reproduce"),
     "Learn": ("train", "whiten", "quantise", "words", "classify"),
@@ -49,6 +58,8 @@ EXAMPLES = {
     "map": ("likewise map -o map.html", "likewise map -o map.html --colour cluster --clusters 8"),
     "serve": ("likewise serve Pictures.likewise", "likewise serve --port 9000 --read-only"),
     "info": ("likewise info", "likewise info Pictures.likewise --json"),
+    "facts": ("likewise facts a.jpg", "likewise facts 12 --json"),
+    "annotate": ("likewise annotate columns.csv",),
     "failures": ("likewise failures",),
     "verify": ("likewise verify Pictures.likewise",),
     "optimise": ("likewise optimise Pictures.likewise",),
