@@ -17,8 +17,8 @@ _FEW, MOST_SCANS = 4, 1000
 MOST_SCANNED = 3_000_000_000
 """Pixels times scans of a JPEG: some tens of seconds at the worst."""
 
-MOST_READS = 4_000_000
-"""Times that a decoder may ask for bytes, once or more for each marker, chunk or run: a microsecond each."""
+MOST_READS = 1_000_000
+"""Times that a decoder may ask for bytes, some for each marker, chunk or run: some microseconds each."""
 
 
 class _Room:

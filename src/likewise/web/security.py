@@ -19,6 +19,9 @@ from likewise.web.settings import Settings, is_local
 COOKIE = "likewise"
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
+FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip", "via")
+"""Headers by which proxies say that they are some; nginx sends none unasked, but asks by HTTP 1.0."""
+
 POLICY = "; ".join(
     (
         "default-src 'none'",
@@ -145,8 +148,8 @@ class Guard:
         if self._token is not None:
             return signed_in
         # Behind a proxy every client would seem to be on this machine.
-        forwarded = any(name in headers for name in ("forwarded", "x-forwarded-for", "x-real-ip", "via"))
-        return is_local(client_of(scope)) and not forwarded
+        proxied = scope["http_version"] == "1.0" or any(name in headers for name in FORWARDED)
+        return is_local(client_of(scope)) and not proxied
 
 
 def same(given: str, right: str) -> bool:

@@ -19,7 +19,11 @@ def may_write(request: Request, services: Serving) -> None:
     if services.settings.read_only:
         raise Problem(403, "read-only", "this server only reads")
     if not request.state.writes:
-        raise Problem(403, "forbidden", "changing anything from another machine needs a server with a token")
+        raise Problem(
+            403,
+            "forbidden",
+            "changing anything from another machine, or through a proxy, needs a server with a token",
+        )
 
 
 WRITES = [Depends(may_write)]
