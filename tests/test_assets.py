@@ -317,3 +317,26 @@ def test_drafts_of_killed_writers_are_swept_and_those_of_others_are_not(tmp_path
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(["[f]", *names[1:]])
     assets.sweep(tmp_path / "[f]", older=0)
     assert not (tmp_path / names[1]).exists()
+
+
+def test_what_killed_processes_left_is_swept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    old, young, other = (tmp_path / f"likewise-{name}" for name in ("abcdefgh", "ijklmnop", "of-somebody"))
+    link = tmp_path / "likewise-qrstuvwx"
+    for folder in (old, young, other):
+        folder.mkdir()
+        (folder / "arrays").write_bytes(b"left")
+    link.symlink_to(other, target_is_directory=True)
+    for folder in (old, other):
+        os.utime(folder, (0, 0))
+    os.utime(link, (0, 0), follow_symlinks=False)
+    with assets.temporary() as room:
+        assert room.is_dir()
+        assert not old.exists()
+        assert (young / "arrays").exists()
+        assert (other / "arrays").exists()
+    assert not room.exists()
+    (tmp_path / "fetch-abcdefgh").mkdir()
+    os.utime(tmp_path / "fetch-abcdefgh", (0, 0))
+    with assets.scratch(tmp_path) as room:
+        assert [path.name for path in tmp_path.glob("fetch-*")] == [room.name]

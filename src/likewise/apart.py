@@ -13,7 +13,6 @@ import os
 import pickle
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
+from likewise.assets import temporary
 from likewise.errors import ReaderFailed
 from likewise.system import bound
 
@@ -60,8 +60,8 @@ def read_apart(
     ReaderFailed
         When it crashes, takes too much memory or too long, or gives no arrays.
     """
-    with tempfile.TemporaryDirectory(prefix="likewise-reading-") as room:
-        place = Path(room) / "arrays"
+    with temporary() as room:
+        place = room / "arrays"
         call = base64.b64encode(pickle.dumps((read, given, expected, os.fspath(place))))
         limits = [_FLOOR + 4 * size, SECONDS, size + (1 << 20)]
         asked = json.dumps({"path": sys.path, "limits": limits, "call": call.decode()})

@@ -12,6 +12,7 @@ import hashlib
 import importlib.util
 import os
 import shutil
+import stat
 import subprocess
 import sys
 import tarfile
@@ -118,6 +119,34 @@ def sweep(path: Path, *, older: float = DAY) -> None:
                 draft.unlink()
 
 
+def sweep_folders(folder: Path, prefix: str) -> None:
+    """Remove the temporary folders that killed processes left a day ago or longer, those of this user."""
+    for left in folder.glob(f"{prefix}????????"):
+        with suppress(OSError):  # somebody else's, or swept by somebody else
+            status = left.lstat()
+            mine = stat.S_ISDIR(status.st_mode) and status.st_uid == getattr(os, "getuid", lambda: 0)()
+            if mine and time.time() - status.st_mtime >= DAY:
+                shutil.rmtree(left)
+
+
+@contextmanager
+def temporary() -> Iterator[Path]:
+    """Give a folder among the system's temporary ones that is gone when the block ends.
+
+    Raises
+    ------
+    StorageError
+        When it cannot be made.
+    """
+    try:
+        sweep_folders(Path(tempfile.gettempdir()), "likewise-")
+        room = tempfile.TemporaryDirectory(prefix="likewise-")
+    except OSError as error:
+        raise StorageError(f"no temporary folder can be made ({error.strerror}): set TMPDIR") from error
+    with room as name:
+        yield Path(name)
+
+
 @contextmanager
 def scratch(folder: Path) -> Iterator[Path]:
     """Give a folder below ``folder`` that is gone when the block ends.
@@ -129,6 +158,7 @@ def scratch(folder: Path) -> Iterator[Path]:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        sweep_folders(folder, "fetch-")
         room = tempfile.TemporaryDirectory(prefix="fetch-", dir=folder)
     except OSError as error:
         raise _storage(folder, error) from error

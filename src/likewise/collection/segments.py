@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
+from likewise.assets import temporary
 from likewise.collection import belongings
 from likewise.collection.belongings import WORDS
 from likewise.collection.catalogue import Catalogue
@@ -97,13 +97,9 @@ class Segments:
         """Segments that only this process sees: their files have no name once they are open."""
         if not len(pictures):
             return []
-        try:
-            room = tempfile.TemporaryDirectory(prefix="likewise-")
-        except OSError as error:
-            raise StorageError(f"no temporary folder can be made ({error.strerror}): set TMPDIR") from error
-        with room as folder:
+        with temporary() as folder:
             return [
-                self._written(Path(folder), str(number), batch)
+                self._written(folder, str(number), batch)
                 for number, batch in enumerate(self._batches(catalogue, pictures))
             ]
 
