@@ -16,7 +16,7 @@ from likewise.collection import Collection
 from likewise.descriptors.extractor import Extractor
 from likewise.descriptors.interpolated import Interpolated, around
 from likewise.descriptors.keypoints import Keypoints
-from likewise.descriptors.local import squares
+from likewise.descriptors.local import LocalExtractor, squares
 from likewise.descriptors.recipe import Part, VectorRecipe
 from likewise.descriptors.sift import rooted, sift
 from likewise.descriptors.spread import CELLS, spread
@@ -243,7 +243,7 @@ def test_a_query_has_more_keypoints_of_a_larger_picture_and_the_collection_keeps
     assert (layer.asked_features.number, layer.asked_features.resize) == (200, Resize("longest", 640))
     assert recipe.hash == parse_recipe(TEXT).hash
     assert parse_recipe(recipe.to_toml()) == recipe
-    extractor = layer.features.open()
+    extractor: LocalExtractor = layer.features.open()
     pixels = noise(9, (480, 640))
     kept = extractor.describe(extractor.prepare(pixels))
     asked = extractor.sized(layer.asked_features)

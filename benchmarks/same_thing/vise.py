@@ -35,13 +35,15 @@ class Vise:
         self.points = [points for points, _ in found]
         vectors = np.concatenate([vectors for _, vectors in found])
         count = min(WORDS, max(256, len(vectors) // FEATURES_A_WORD))
-        kmeans = faiss.Kmeans(vectors.shape[1], count, niter=8, seed=1, max_points_per_centroid=20)
+        kmeans = faiss.Kmeans(
+            vectors.shape[1], count, niter=8, seed=1, max_points_per_centroid=20, min_points_per_centroid=1
+        )
         kmeans.train(vectors)
         self.words = kmeans.index
         assigned = self.words.search(vectors, 1)[1][:, 0]
         self.assigned = np.split(assigned, np.cumsum([len(points) for points in self.points])[:-1])
         held = sparse.vstack([self._counts(words) for words in self.assigned]).tocsr()
-        self.idf = np.log(len(gallery) / np.maximum(held.getnnz(axis=0), 1))
+        self.idf = np.log(len(gallery) / np.maximum(np.diff(held.tocsc().indptr), 1))
         self.rows = _unit(held.multiply(self.idf).tocsr())
         self.bytes = self.rows.data.nbytes + self.rows.indices.nbytes + sum(one.nbytes for one in self.points)
 

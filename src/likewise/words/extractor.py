@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 
 from likewise._version import __version__
-from likewise.descriptors.local import LocalFeatures
+from likewise.descriptors.local import LocalExtractor, LocalFeatures
 from likewise.descriptors.manifest import Manifest
 from likewise.errors import BadPicture
 from likewise.pictures import Loaded, Source
@@ -49,7 +49,7 @@ class WordsExtractor:
     ) -> None:
         self.recipe = recipe
         self.vocabulary = recipe_vocabulary(recipe)
-        self._features = recipe.features.open(
+        self._features: LocalExtractor = recipe.features.open(
             engine=engine, device=device, precision=precision, streams=streams
         )
         self.manifest = Manifest(
