@@ -65,6 +65,21 @@ class TestSheets:
         assert sizes[0][0] < sizes[1][0] == sizes[2][0]
         assert sizes[0][1] == sizes[1][1] < sizes[2][1]
 
+    @pytest.mark.parametrize("shape", [(900, 1600), (1600, 900)])
+    def test_upright_pictures_take_as_much_room_as_others(
+        self, tmp_path: Path, shape: tuple[int, int]
+    ) -> None:
+        paths = [tmp_path / f"{number}.png" for number in range(6)]
+        for path in paths:
+            Image.new("RGB", shape, (250, 0, 0)).save(path)
+        contact_sheet(paths, ["1"] * 6, tmp_path / "six.png", title="t")
+        duplicate_sheet(duplicates_of(group_of(tuple(paths), (1.0,) * 6)), tmp_path / "group.png")
+        for out in ("six.png", "group.png"):
+            with Image.open(tmp_path / out) as sheet:
+                red = (np.asarray(sheet.convert("RGB")) == (250, 0, 0)).all(axis=2)
+            assert red.sum() == pytest.approx(6 * 180 * 101, rel=0.03)
+            assert len(set(np.flatnonzero(red.any(axis=1)))) < 2 * 190  # pixels high: one row, or two
+
     def test_a_picture_that_is_gone_is_said_to_be(self, tmp_path: Path) -> None:
         here, gone = make_pictures(tmp_path / "p", 2)
         contact_sheet([here, gone], ["1", "2"], tmp_path / "both.png", title="t")

@@ -205,7 +205,7 @@ def _outline(
 
 def _tile(hit: Hit, right: bool | None, limit: int | None, read: Reader) -> Image.Image:
     """One hit with its caption."""
-    panel = _panel(hit, limit, read)
+    panel = _panel(hit.path, read, limit=limit, box=hit.box)
     wide, high = panel.size
     tile = Image.new("RGB", (wide, high + _CAPTION), _PAPER)
     tile.paste(panel)
@@ -219,10 +219,10 @@ def _tile(hit: Hit, right: bool | None, limit: int | None, read: Reader) -> Imag
     return tile
 
 
-def _panel(hit: Hit, limit: int | None, read: Reader) -> Image.Image:
-    """The picture of a hit on a panel as wide as itself, or why it cannot be shown."""
+def _panel(path: Path, read: Reader, *, limit: int | None = None, box: Box | None = None) -> Image.Image:
+    """A picture, with a box on it, on a panel as wide as itself, or why it cannot be shown."""
     try:
-        loaded = load(read(hit.path), [Resize("longest", _LONGEST, enlarge=True)], max_pixels=limit)
+        loaded = load(read(path), [Resize("longest", _LONGEST, enlarge=True)], max_pixels=limit)
     except BadPicture as error:
         panel = Image.new("RGB", _TILE, _PANEL)
         _write(panel, (12, _TILE[1] // 2 - 20), "cannot be shown:", 13, _TILE[0] - 24, _FAINT)
@@ -231,9 +231,9 @@ def _panel(hit: Hit, limit: int | None, read: Reader) -> Image.Image:
     picture = Image.fromarray(loaded.pixels[0]).resize(
         even(loaded.width, loaded.height), Image.Resampling.LANCZOS
     )
-    if hit.box:
+    if box:
         with suppress(BadBox):  # the file has changed since, and has become smaller
-            region = hit.box.clip(loaded.width, loaded.height)
+            region = box.clip(loaded.width, loaded.height)
             _outline(picture, region, picture.width / loaded.width, picture.height / loaded.height, 2)
     size = (max(picture.width + 8, _NARROWEST), max(picture.height + 8, _TILE[1]))
     panel = Image.new("RGB", size, _PANEL)

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 
 from PIL import Image, ImageDraw
 
 from likewise import drawing
-from likewise.downstream.duplicates import Duplicates
+from likewise.downstream.duplicates import Duplicates, Group
 from likewise.drawing import Reader
-from likewise.errors import BadPicture
 
-_TILE = (188, 160)
-_CAPTION = 48
+_CAPTION = 64  # two lines of text under a picture, and the space to the next row
 _MARGIN, _GAP, _HEADING = 28, 16, 42
-_COLUMNS = 6
-_INK, _FAINT, _PANEL, _KEEP = "#16191d", "#5d6670", "#eceef1", "#15803d"
+_ROW, _SHORTEST = 1208, 592
+_IN_A_ROW = 10  # at most, where all are upright
+_INK, _FAINT, _KEEP = "#16191d", "#5d6670", "#15803d"
 
 MOST_ROWS = 40
 """Rows of pictures on one sheet of duplicates."""
@@ -53,11 +53,11 @@ def contact_sheet(
         When the sheet cannot be written.
     """
     drawing.check_sheet(out, *paths)
-    columns = max(2, min(_COLUMNS, len(paths)))
-    sheet, top = _sheet(columns, -(-len(paths) // columns), title, subtitle)
-    for place, (path, caption) in enumerate(zip(paths, captions, strict=True)):
-        row, column = divmod(place, columns)
-        sheet.paste(_tile(path, caption, read), _corner(top, row, column))
+    tiles = [_tile(path, caption, read) for path, caption in zip(paths, captions, strict=True)]
+    corners, (across, down) = drawing.in_rows([tile.size for tile in tiles], _ROW)
+    sheet, top = _sheet(across, down, title, subtitle)
+    for tile, (x, y) in zip(tiles, corners, strict=True):
+        sheet.paste(tile, (_MARGIN + x, top + y))
     drawing._save(sheet, Path(out))
 
 
@@ -70,55 +70,55 @@ def duplicate_sheet(found: Duplicates, out: str | os.PathLike[str], *, read: Rea
         As `contact_sheet`.
     """
     drawing.check_sheet(out, *(path for group in found.groups for path in group.paths))
-    places: list[tuple[int, int, Path, str, bool]] = []
-    row = shown = 0
+    placed: list[tuple[Image.Image, int, int]] = []
+    rows = shown = across = down = 0
     for number, group in enumerate(found.groups, 1):
-        rows = -(-len(group.paths) // _COLUMNS)
-        if row and row + rows > MOST_ROWS:
+        tiles = _members(number, group, read)
+        corners, (wide, high) = drawing.in_rows([tile.size for tile in tiles], _ROW)
+        taken = len({y for _, y in corners})
+        if rows and rows + taken > MOST_ROWS:
             break
-        for place, (path, similarity) in enumerate(zip(group.paths, group.similarities, strict=True)):
-            down, column = divmod(place, _COLUMNS)
-            caption = f"{number}: keep" if place == 0 else f"{number}: {similarity:.3f}"
-            if row + down < MOST_ROWS:
-                places.append((row + down, column, path, caption, place == 0))
-        row, shown = row + rows, number
+        placed += [(tile, x, down + y) for tile, (x, y) in zip(tiles, corners, strict=True)]
+        rows, shown, across, down = rows + taken, number, max(across, wide), down + high
     title = f"{len(found.groups)} groups of near-duplicates among {found.pictures} pictures"
     left_out = f"; the first {shown} groups" if shown < len(found.groups) else ""
-    columns = max(3, max((column for _, column, *_ in places), default=0) + 1)
     subtitle = f"similarity to the first, at least {found.threshold:.3f} from one to the next{left_out}"
-    sheet, top = _sheet(columns, min(row, MOST_ROWS), title, subtitle)
-    for down, column, path, caption, keep in places:
-        sheet.paste(_tile(path, caption, read, keep=keep), _corner(top, down, column))
+    sheet, top = _sheet(across, down, title, subtitle)
+    for tile, x, y in placed:
+        sheet.paste(tile, (_MARGIN + x, top + y))
     drawing._save(sheet, Path(out))
 
 
-def _sheet(columns: int, rows: int, title: str, subtitle: str) -> tuple[Image.Image, int]:
-    """An empty sheet with its heading, and where the first row begins."""
+def _members(number: int, group: Group, read: Reader) -> list[Image.Image]:
+    """Tiles of a group, the one to keep first, as many as may fit on a sheet."""
+    members = zip(group.paths, group.similarities, strict=True)
+    tiles = [
+        _tile(path, f"{number}: {similarity:.3f}" if place else f"{number}: keep", read, keep=not place)
+        for place, (path, similarity) in enumerate(islice(members, MOST_ROWS * _IN_A_ROW))
+    ]
+    corners, _ = drawing.in_rows([tile.size for tile in tiles], _ROW)
+    last = sorted({y for _, y in corners})[:MOST_ROWS][-1]
+    return [tile for tile, (_, y) in zip(tiles, corners, strict=True) if y <= last]
+
+
+def _sheet(across: int, down: int, title: str, subtitle: str) -> tuple[Image.Image, int]:
+    """An empty sheet with its heading for rows of some size, and where the first begins."""
     top = _MARGIN + _HEADING + (26 if subtitle else 0)
-    width = 2 * _MARGIN + columns * (_TILE[0] + _GAP) - _GAP
-    sheet = Image.new("RGB", (width, top + rows * (_TILE[1] + _CAPTION + _GAP) + _MARGIN - _GAP), "white")
+    width = 2 * _MARGIN + max(across, _SHORTEST)
+    sheet = Image.new("RGB", (width, top + down + _MARGIN - _GAP), "white")
     drawing._write(sheet, (_MARGIN, _MARGIN), title, 20, width - 2 * _MARGIN)
     drawing._write(sheet, (_MARGIN, _MARGIN + 32), subtitle, 15, width - 2 * _MARGIN, _FAINT)
     return sheet, top
 
 
-def _corner(top: int, row: int, column: int) -> tuple[int, int]:
-    return _MARGIN + column * (_TILE[0] + _GAP), top + row * (_TILE[1] + _CAPTION + _GAP)
-
-
 def _tile(path: Path, caption: str, read: Reader, *, keep: bool = False) -> Image.Image:
     """A picture, its caption and its name."""
-    tile = Image.new("RGB", (_TILE[0], _TILE[1] + _CAPTION), "white")
-    draw = ImageDraw.Draw(tile)
-    draw.rectangle((0, 0, _TILE[0] - 1, _TILE[1] - 1), fill=_PANEL)
-    try:
-        picture = drawing._thumbnail(read(path), (_TILE[0] - 12, _TILE[1] - 12))
-        tile.paste(picture, ((_TILE[0] - picture.width) // 2, (_TILE[1] - picture.height) // 2))
-    except BadPicture as error:
-        drawing._write(tile, (16, _TILE[1] // 2 - 20), "cannot be shown:", 13, _TILE[0] - 32, _FAINT)
-        drawing._write(tile, (16, _TILE[1] // 2), error.reason, 15, _TILE[0] - 32, _FAINT)
+    panel = drawing._panel(path, read)
+    wide, high = panel.size
+    tile = Image.new("RGB", (wide, high + _CAPTION), "white")
+    tile.paste(panel)
     if keep:
-        draw.rectangle((0, 0, _TILE[0] - 1, _TILE[1] - 1), outline=_KEEP, width=4)
-    drawing._write(tile, (0, _TILE[1] + 4), caption, 15, _TILE[0], _KEEP if keep else _INK)
-    drawing._write(tile, (0, _TILE[1] + 26), drawing._name(path), 13, _TILE[0], _FAINT)
+        ImageDraw.Draw(tile).rectangle((0, 0, wide - 1, high - 1), outline=_KEEP, width=4)
+    drawing._write(tile, (0, high + 4), caption, 15, wide, _KEEP if keep else _INK)
+    drawing._write(tile, (0, high + 26), drawing._name(path), 13, wide, _FAINT)
     return tile

@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw
 from likewise import drawing
 from likewise.assets import replacing
 from likewise.drawing import Reader
-from likewise.errors import BadPicture, MissingExtra, StorageError, UsageError
+from likewise.errors import MissingExtra, StorageError, UsageError
 from likewise.evaluation.report import Answer, Report, Verdict, answers, chosen
 from likewise.evaluation.runs import plain_name
 from likewise.evaluation.scoring import QueryScore
@@ -25,6 +25,7 @@ if TYPE_CHECKING:  # scikit-learn stands behind it, which no sheet needs
 
 _COLUMNS = 5
 _TILE = (188, 160)
+_NARROWEST = 128  # room for "10, wrong" and a score
 _FRAME = 6
 _CAPTION = 58  # two lines of text under a tile, and the space to the next row
 _MARGIN, _GAP, _QUERY, _HEADING = 28, 16, 360, 74
@@ -69,19 +70,18 @@ def answer_sheet(
     """
     drawing.check_sheet(out, query, *(answer.hit.path for answer in answers))
     left, top = 2 * _MARGIN + _QUERY, _MARGIN + _HEADING
-    rows = -(-len(answers) // _COLUMNS)
+    row = _COLUMNS * (_TILE[0] + _GAP) - _GAP
+    tiles = [_tile(answer, read) for answer in answers]
+    corners, (_, down) = drawing.in_rows([tile.size for tile in tiles], row)
     shown = drawing._query(query, box)
-    width = left + _COLUMNS * (_TILE[0] + _GAP) - _GAP + _MARGIN
-    height = top + max(shown.height, rows * (_TILE[1] + _CAPTION)) + _MARGIN
+    width, height = left + row + _MARGIN, top + max(shown.height, down) + _MARGIN
     sheet = Image.new("RGB", (width, height), "white")
     drawing._write(sheet, (_MARGIN, _MARGIN), title, 20, width - 2 * _MARGIN)
     drawing._write(sheet, (_MARGIN, _MARGIN + 32), subtitle, 15, width - 2 * _MARGIN - 330, _FAINT)
     _legend(sheet, width - _MARGIN, _MARGIN + 32)
     sheet.paste(shown, (_MARGIN, top))
-    for place, answer in enumerate(answers):
-        row, column = divmod(place, _COLUMNS)
-        corner = (left + column * (_TILE[0] + _GAP), top + row * (_TILE[1] + _CAPTION))
-        sheet.paste(_tile(answer, read), corner)
+    for tile, (x, y) in zip(tiles, corners, strict=True):
+        sheet.paste(tile, (left + x, top + y))
     drawing._save(sheet, Path(out))
 
 
@@ -210,22 +210,18 @@ def _legend(sheet: Image.Image, right: int, top: int) -> None:
 def _tile(answer: Answer, read: Reader) -> Image.Image:
     """One picture with its frame and caption."""
     hit, colour = answer.hit, _COLOURS.get(answer.verdict)
-    tile = Image.new("RGB", (_TILE[0], _TILE[1] + _CAPTION), "white")
-    draw = ImageDraw.Draw(tile)
-    draw.rectangle((0, 0, _TILE[0] - 1, _TILE[1] - 1), fill=_PANEL, outline=colour, width=_FRAME)
-    try:
-        inner = (_TILE[0] - 2 * _FRAME - 4, _TILE[1] - 2 * _FRAME - 4)
-        picture = drawing._thumbnail(read(hit.path), inner, box=hit.box)
-        tile.paste(picture, ((_TILE[0] - picture.width) // 2, (_TILE[1] - picture.height) // 2))
-    except BadPicture as error:
-        drawing._write(tile, (16, _TILE[1] // 2 - 20), "cannot be shown:", 13, _TILE[0] - 32, _FAINT)
-        drawing._write(tile, (16, _TILE[1] // 2), error.reason, 15, _TILE[0] - 32, _FAINT)
+    panel = drawing._panel(hit.path, read, box=hit.box)
+    wide, high = max(panel.width, _NARROWEST) + _FRAME, panel.height + _FRAME
+    tile = Image.new("RGB", (wide, high + _CAPTION), "white")
+    ImageDraw.Draw(tile).rectangle((0, 0, wide - 1, high - 1), fill=_PANEL, outline=colour, width=_FRAME)
+    inside = panel.crop((3, 3, panel.width - 3, panel.height - 3))  # the rest of its rim is the frame's
+    tile.paste(inside, ((wide - inside.width) // 2, (high - inside.height) // 2))
     score = f"{hit.score:.3f}"
     rank = "junk" if answer.verdict == "junk" else f"{hit.rank}, wrong" if colour else str(hit.rank)
-    drawing._write(tile, (0, _TILE[1] + 6), rank, 16, 110)
-    right = _TILE[0] - int(drawing._font(15).getlength(score)) - 1
-    drawing._write(tile, (right, _TILE[1] + 6), score, 15, 80, _FAINT)
-    drawing._write(tile, (0, _TILE[1] + 29), drawing._name(hit.path), 13, _TILE[0])
+    right = wide - int(drawing._font(15).getlength(score)) - 1
+    drawing._write(tile, (0, high + 6), rank, 16, right - 6)
+    drawing._write(tile, (right, high + 6), score, 15, 80, _FAINT)
+    drawing._write(tile, (0, high + 29), drawing._name(hit.path), 13, wide)
     return tile
 
 
