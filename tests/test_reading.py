@@ -6,6 +6,8 @@ import hashlib
 import os
 import sqlite3
 from pathlib import Path
+from typing import Any
+from unicodedata import normalize
 
 import pytest
 
@@ -13,8 +15,25 @@ from likewise import reading
 from likewise.collection import Collection
 from likewise.drawing import result_sheet
 from likewise.errors import BadPicture, UsageError
-from likewise.reading import as_indexed, regular
+from likewise.reading import as_indexed, as_spelt, regular
 from tests.fakes import RECIPE, FakeFactory, make_pictures, picture_bytes
+
+
+@pytest.mark.parametrize(("on_disk", "asked"), [("NFD", "NFC"), ("NFC", "NFD"), ("NFC", "NFC")])
+def test_a_path_typed_with_other_accents(tmp_path: Path, on_disk: Any, asked: Any) -> None:
+    there = tmp_path / normalize(on_disk, "Café") / normalize(on_disk, "Größe.png")
+    there.parent.mkdir()
+    there.touch()
+    assert as_spelt(tmp_path / normalize(asked, "Café/Größe.png")) == there
+    for other in ("Cafe/Größe.png", "Café/Grösse.png", "Café/Größe.png/x"):
+        assert as_spelt(tmp_path / normalize(asked, other)) == tmp_path / normalize(asked, other)
+
+
+def test_of_two_names_that_are_one_none_is_guessed(tmp_path: Path) -> None:
+    for name in (normalize("NFC", "\u1e69.png"), normalize("NFD", "\u1e69.png")):
+        (tmp_path / name).touch()
+    half = "\u1e61\u0323.png"  # the same letter once more, in part composed
+    assert as_spelt(tmp_path / half) == tmp_path / half
 
 
 @pytest.fixture

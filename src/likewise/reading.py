@@ -17,6 +17,7 @@ from pathlib import Path
 
 from likewise.errors import BadPicture
 from likewise.system import NO_WAIT, descriptor_of
+from likewise.types import plain
 
 AT_ONCE = 256 << 20
 """Files above this many bytes are hashed in passing instead of being held in memory."""
@@ -93,6 +94,24 @@ def as_indexed(path: str, sha256: bytes, inside: Sequence[str] = ()) -> bytes | 
 def changed(path: str) -> BadPicture:
     """The problem of a file that holds something else by now."""
     return BadPicture(f"{path} is not what was indexed: index its folder again", "changed")
+
+
+def as_spelt(path: str | os.PathLike[str]) -> Path:
+    """A path as the disk spells it, where its accents are written in another way; else as it is."""
+    asked, found = Path(path), Path(Path(path).anchor)
+    if os.path.lexists(asked):
+        return asked
+    for part in asked.relative_to(found).parts:
+        if not os.path.lexists(found / part):
+            try:
+                same = [name for name in os.listdir(found) if plain(name) == plain(part)]
+            except OSError:
+                return asked
+            if len(same) != 1:
+                return asked
+            part = same[0]
+        found /= part
+    return found
 
 
 def within(path: str, folder: str) -> bool:

@@ -232,6 +232,7 @@ class TestFilter:
         field.fill("taken < 2020")
         field.press("Enter")
         expect(page.locator(".results")).to_contain_text("Nothing was found")
+        page.watch.expected = ["status of 400"]
         field = page.get_by_label("Only where")
         field.fill("takn < 2020")
         field.press("Enter")

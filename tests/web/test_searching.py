@@ -270,6 +270,23 @@ class TestThumbnails:
         )
         assert (other.status_code, other.headers["content-type"]) == (200, "image/webp")
 
+    def test_one_of_a_changed_file_is_a_new_one(self, tmp_path: Path) -> None:
+        path = make_collection(tmp_path, 8)
+        address = f"{BASE}/pictures/1/thumbnail"
+        with serving(tmp_path) as client:
+            first = client.get(address)
+            assert "no-cache" in first.headers["cache-control"]
+            [file] = [one for one in (tmp_path / "pictures").rglob("0000.png")]
+            file.write_bytes(picture_bytes(77))
+            with Collection.open(path, recipe=RECIPE, extractor_factory=FakeFactory()) as collection:
+                assert collection.path_of(1) == file
+                assert collection.add(tmp_path / "pictures").changed == 1
+            second = client.get(address, headers={"if-none-match": first.headers["etag"]})
+            assert second.status_code == 200 and second.headers["etag"] != first.headers["etag"]
+            shown = np.asarray(Image.open(io.BytesIO(second.content)).convert("RGB"), int)
+            wanted = np.asarray(Image.open(io.BytesIO(picture_bytes(77))).convert("RGB"), int)
+            assert np.abs(shown[2, 2] - wanted[2, 2]).max() < 20
+
     def test_they_are_kept_on_the_disk(self, tmp_path: Path) -> None:
         make_collection(tmp_path, 8)
         with serving(tmp_path) as client:

@@ -58,9 +58,10 @@ def facts_(
     """Show what a picture's file says of it, and what you have noted."""
     from likewise.collection.collection import Collection
     from likewise.collection.walk import real_path
+    from likewise.reading import as_spelt
 
     with Collection.open(find_collection(collection)) as opened:
-        entries = opened.at(real_path(picture))
+        entries = opened.at(real_path(as_spelt(picture)))
         if not entries and picture.isdecimal():
             entries = opened.entries([int(picture)])
         if not entries:

@@ -116,10 +116,12 @@ def search(
     from likewise.collection.collection import Collection
     from likewise.collection.query import Query
     from likewise.pictures import size_of
+    from likewise.reading import as_spelt
     from likewise.types import Box
 
+    query, also = as_spelt(query), [as_spelt(picture) for picture in also or ()]
     region = Box.parse(box, partial(size_of, query)) if box is not None else None
-    more: dict[str, Sequence[Path | int]] = {"also": also or (), "yes": _named(yes), "no": _named(no)}
+    more: dict[str, Sequence[Path | int]] = {"also": also, "yes": _named(yes), "no": _named(no)}
     with Collection.open(find_collection(collection), engine=engine, device=device) as opened:
         if sheet is not None:
             _check_sheet(sheet, [query, *chain(*more.values())], opened)
@@ -142,8 +144,11 @@ def search(
 
 def _named(pictures: list[str] | None) -> list[Path | int]:
     """Pictures by their files, or by their ids where no file is called so."""
+    from likewise.reading import as_spelt
+
     return [
-        int(name) if name.isdecimal() and not Path(name).exists() else Path(name) for name in pictures or ()
+        int(name) if name.isdecimal() and not Path(name).exists() else as_spelt(name)
+        for name in pictures or ()
     ]
 
 
@@ -188,7 +193,9 @@ def compare(
     collection: the similarity stands alone.
     """
     from likewise.collection.collection import Collection
+    from likewise.reading import as_spelt
 
+    first, second = as_spelt(first), as_spelt(second)
     if recipe is not None:
         if collection is not None:
             raise UsageError("a collection has its recipe: give --recipe without one")
