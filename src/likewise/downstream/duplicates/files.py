@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -49,7 +50,7 @@ class File:
     others: tuple[Path, ...] = ()
     in_reference: bool = False
 
-    def read(self) -> bytes | str:
+    def read(self) -> builtins.bytes | str:
         """What the file holds, or its path where that is very large; raises `BadPicture` where it changed."""
         return as_indexed(str(self.path), bytes.fromhex(self.sha256))
 
