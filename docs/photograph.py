@@ -24,6 +24,7 @@ from tests.browser.site import make_site, served  # noqa: E402
 from tests.browser.watching import CHROMIUM, FLAGS, PHONE, drag  # noqa: E402
 
 from likewise.evaluation.minibench import read_truth  # noqa: E402
+from likewise.recipes.recipe import load_recipe  # noqa: E402
 
 TO = ROOT / "docs" / "pictures"
 WIDE = {"viewport": {"width": 1280, "height": 800}}
@@ -124,7 +125,7 @@ def main() -> None:
     TO.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as place:
         site = Path(place)
-        make_site(site)
+        make_site(site, load_recipe("default"))
         words = (
             "photos.likewise",
             "photos-plain.likewise",

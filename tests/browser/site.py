@@ -17,8 +17,9 @@ from pathlib import Path
 from PIL import Image
 
 from likewise.collection import Collection
-from likewise.descriptors.recipe import Part, load_vector
+from likewise.descriptors.recipe import Part, VectorRecipe, load_vector
 from likewise.evaluation import minibench
+from likewise.recipes.recipe import Recipe
 
 REPOSITORY = Path(__file__).parents[2]
 SUBJECTS = ("pagoda", "dahlia", "cat", "rocket", "horse", "coffee", "front wheel", "lamp", "flag", "logo")
@@ -29,8 +30,8 @@ ASKED = ("pagoda", "cat", "lamp", "horse", "logo")
 PLAIN = replace(load_vector("default"), name="plain", about="", scales=(1.0,), parts=(Part("head", "mean"),))
 
 
-def make_site(folder: Path) -> None:
-    """Render, lay out and index all of it."""
+def make_site(folder: Path, recipe: Recipe | VectorRecipe | None = None) -> None:
+    """Render, lay out and index all of it, the photographs by a recipe or by one vector."""
     minibench.render(folder / "demo")
     truth = minibench.read_truth(folder / "demo")
     shown = [shot.file for shot in truth if shot.group in SUBJECTS]
@@ -52,8 +53,8 @@ def make_site(folder: Path) -> None:
     (folder / "photos" / "2019" / "cut off.jpg").write_bytes(cut.read_bytes()[:4000])
     for subject in ASKED:
         _copy(folder, [shot.file for shot in truth if shot.group == subject][:4], folder / "groups" / subject)
-    for name, recipe in (("photos", load_vector("default")), ("photos-plain", PLAIN)):
-        with Collection.open(folder / f"{name}.likewise", recipe=recipe) as collection:
+    for name, chosen in (("photos", recipe or load_vector("default")), ("photos-plain", PLAIN)):
+        with Collection.open(folder / f"{name}.likewise", recipe=chosen) as collection:
             collection.add(folder / "photos")
     shutil.copytree(folder / "photos.likewise", folder / "album.likewise")
     (folder / "plain.toml").write_text(PLAIN.to_toml())

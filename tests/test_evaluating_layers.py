@@ -1,0 +1,56 @@
+"""Evaluation of several layers: what is ranked is what a search of the same pictures finds."""
+
+from __future__ import annotations
+
+from dataclasses import astuple
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from likewise.collection import Collection
+from likewise.errors import UsageError
+from likewise.evaluation.datasets import load
+from likewise.evaluation.layered import evaluate_layers
+from likewise.recipes.recipe import load_recipe
+from tests.test_keypoints import noise
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two pictures of each of three things, the second one cut, and one file that is none."""
+    folder = tmp_path_factory.mktemp("layers") / "photos"
+    for number in range(3):
+        (folder / f"thing{number}").mkdir(parents=True)
+        picture = Image.fromarray(noise(number))
+        picture.save(folder / f"thing{number}" / "whole.png")
+        picture.crop((40, 30, 300, 230)).save(folder / f"thing{number}" / "cut.png")
+    (folder / "thing0" / "bad.png").write_bytes(b"\x89PNG\r\n\x1a\nnothing")
+    return folder
+
+
+def test_the_ranking_is_that_of_a_search(photos: Path, tmp_path: Path) -> None:
+    recipe = load_recipe("default")
+    run = evaluate_layers(load("folder", photos), recipe, out=tmp_path)
+    assert (run.card.recipe, run.card.recipe_hash) == ("default", recipe.hash)
+    assert [line.split(":")[0] for line in run.card.parts] == ["vector", "sift"]
+    files = list(run.benchmark.gallery.values())
+    assert len(files) == len(run.benchmark.queries) == 6
+    assert any("bad.png" in name for missing in run.benchmark.missing for name in missing.files)
+    with Collection.open(tmp_path / "own.likewise", recipe=recipe) as collection:
+        collection.add(*files)
+        for number, query in enumerate(run.benchmark.queries):
+            hits = collection.search(query.picture, k=6)
+            assert [files[place].resolve() for place in run.ranked[number]] == [hit.path for hit in hits]
+            np.testing.assert_allclose(run.scores[number], [hit.score for hit in hits], rtol=1e-5)
+            assert hits[1].path.parent.name == query.picture.parent.name
+            found, box = run.box(number, 1), hits[1].box
+            assert found is not None and box is not None
+            assert astuple(found) == pytest.approx(astuple(box), abs=0.01)
+
+
+def test_a_crop_that_differs_by_layer_is_refused(photos: Path, tmp_path: Path) -> None:
+    benchmark = load("folder", photos)
+    with pytest.raises(UsageError, match="needs query boxes"):
+        evaluate_layers(benchmark, load_recipe("default"), crop="widened", out=tmp_path)
