@@ -181,6 +181,14 @@ class TestCopies:
         assert calibrate(collection) == first
         assert json.loads(kept.read_text())
 
+    def test_a_cache_that_cannot_be_written_is_done_without(
+        self, collection: Collection, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        first = calibrate(collection)
+        (tmp_path / "file").touch()
+        monkeypatch.setenv("LIKEWISE_CACHE", str(tmp_path / "file" / "below"))
+        assert calibrate(collection) == first
+
     def test_pictures_that_are_gone_leave_chance(self, collection: Collection) -> None:
         for path in collection.pictures().paths:
             path.unlink()

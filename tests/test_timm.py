@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from unittest.mock import MagicMock
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import torch
 
 from likewise.errors import BadWeights, MissingExtra, UnknownName, WeightsMissing
 from likewise.networks import find, formats, timm, weights
+from likewise.networks.timm import _asking_once
 
 MODELS = ["test_resnet", "test_vit", "test_efficientnet", "test_convnext"]
 
@@ -143,3 +145,23 @@ def test_without_timm(monkeypatch: pytest.MonkeyPatch) -> None:
             find("timm/test_resnet")
     finally:
         timm._timm.cache_clear()
+
+
+@pytest.mark.parametrize("reached", [False, True])
+def test_a_server_out_of_reach_is_asked_once(monkeypatch: pytest.MonkeyPatch, reached: bool) -> None:
+    constants = pytest.importorskip("huggingface_hub.constants")
+    asked: list[object] = []
+
+    def connect(address: object, patience: float) -> MagicMock:
+        asked.append(address)
+        if not reached:
+            raise OSError("no route")
+        return MagicMock()
+
+    monkeypatch.setattr("likewise.networks.timm.socket.create_connection", connect)
+    monkeypatch.setattr("likewise.networks.timm.getproxies", dict)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    with _asking_once():
+        assert constants.HF_HUB_OFFLINE is not reached
+    assert len(asked) == 1
+    assert constants.HF_HUB_OFFLINE is False

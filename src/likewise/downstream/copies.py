@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from PIL import Image, ImageEnhance
 from likewise.assets import cache_dir, replacing
 from likewise.collection import Collection, Pictures
 from likewise.downstream.rows import canonical
-from likewise.errors import BadPicture, UsageError
+from likewise.errors import BadPicture, StorageError, UsageError
 from likewise.pictures import Resize, load
 from likewise.types import Progress, ProgressCallback
 
@@ -109,9 +110,10 @@ def measure_copies(
     found = _kept(kept)
     if found is None:
         found = _measured(collection, pictures, rows.tolist(), progress)
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(kept) as part:
-            part.write_text(json.dumps(found))
+        with suppress(OSError, StorageError):  # a cache that cannot be written is done without
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            with replacing(kept) as part:
+                part.write_text(json.dumps(found), "utf-8")
     count = len(next(iter(found.values())))
     return Copies(count, {name: tuple(one) for name, one in found.items()}) if count >= LEAST else None
 

@@ -7,10 +7,13 @@ card has taps but no chain. Importing this module imports neither timm nor torch
 from __future__ import annotations
 
 import logging
+import socket
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import cache
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies
 
 import numpy as np
 
@@ -21,6 +24,8 @@ from likewise.types import FloatArray
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
+
+PATIENCE = 10.0  # seconds in which a server answers
 
 PAPER = "Wightman, PyTorch Image Models, https://github.com/huggingface/pytorch-image-models"
 SEED = 0  # of the weights called "random"
@@ -86,7 +91,7 @@ def tensors(card: Card, *, pretrained: bool) -> dict[str, FloatArray]:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(SEED)
         try:
-            with _quiet():
+            with _quiet(), _asking_once() if pretrained else nullcontext():
                 built = _timm().create_model(_model(card), pretrained=pretrained, num_classes=0)
         except (OSError, RuntimeError) as error:  # whatever client timm fetches with, its errors are these
             reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
@@ -206,6 +211,26 @@ def _quiet() -> Iterator[None]:
         yield
     finally:
         logging.disable(before)
+
+
+@contextmanager
+def _asking_once() -> Iterator[None]:
+    """Let what fetches for timm look only into its cache where its server is out of reach.
+
+    It would ask for more than a minute, and take what it has in the end.
+    """
+    from huggingface_hub import constants  # comes with timm
+
+    place, before = urlsplit(constants.ENDPOINT), constants.HF_HUB_OFFLINE
+    try:
+        if not getproxies():
+            socket.create_connection((place.hostname or "", place.port or 443), PATIENCE).close()
+    except OSError:
+        constants.HF_HUB_OFFLINE = True
+    try:
+        yield
+    finally:
+        constants.HF_HUB_OFFLINE = before
 
 
 @cache
