@@ -176,3 +176,11 @@ def test_weights_of_patches_are_spread_over_what_they_cover() -> None:
     assert found.cells[15, 31] == pytest.approx(0.3 + 0.3 / 512)
     assert not found.cells[16:, :16].any()
     assert patch_shares(boxes, patches, weights, (300, 100)).cells.shape == (11, 32)
+
+
+def test_what_reaches_beyond_the_border_counts_within() -> None:
+    boxes = np.array([(-90, -90, -10, 20), (-20, 10, 30, 60), (90, 90, 170, 170)], np.float32)
+    shares = patch_shares(boxes, np.arange(3), np.array([1, 2, 4], np.float32), (100, 100))
+    assert np.isfinite(shares.cells).all()
+    assert shares.cells.sum() == pytest.approx(7)
+    assert shares.cells[:, 0].sum() > 0

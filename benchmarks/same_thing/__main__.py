@@ -1,6 +1,6 @@
 """The same thing, found: recipes of likewise beside the script that one would write with OpenCV.
 
-    python -m benchmarks.same_thing run [SET ...]     # every system on every set that can be had here
+    python -m benchmarks.same_thing run [SET ...] [SYSTEM ...]     # all of them unless some are named
     python -m benchmarks.same_thing table
 
 A run leaves the score of each picture of the gallery for each query, so that `table` measures nothing again.
@@ -32,8 +32,9 @@ SYSTEMS = (*RECIPES[:2], *SCRIPTS, *RECIPES[2:])
 
 def run(names: Sequence[str]) -> None:
     """Ask every query of every system that was not asked yet."""
-    for asked in load(names):
-        for system in SYSTEMS:
+    systems = [system for system in SYSTEMS if system in names] or SYSTEMS
+    for asked in load([name for name in names if name not in systems]):
+        for system in systems:
             file = _file(asked, system)
             if file.exists():
                 continue

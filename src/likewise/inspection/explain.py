@@ -204,7 +204,7 @@ def patch_shares(
     sums = np.bincount(patches, weights, minlength=len(boxes))
     scale = np.array([columns / width, rows / height] * 2)
     for patch in np.flatnonzero(sums).tolist():
-        left, top, right, bottom = boxes[patch] * scale
+        left, top, right, bottom = np.maximum(boxes[patch] * scale, 0)  # keypoints' squares reach beyond
         x, y = min(int(left), columns - 1), min(int(top), rows - 1)
         x2, y2 = max(x + 1, round(float(right))), max(y + 1, round(float(bottom)))
         part = cells[y:y2, x:x2]
