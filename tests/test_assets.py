@@ -335,6 +335,10 @@ def test_what_killed_processes_left_is_swept(tmp_path: Path, monkeypatch: pytest
         assert not old.exists()
         assert (young / "arrays").exists()
         assert (other / "arrays").exists()
+        os.utime(room, (0, 0))  # as a clock that jumps makes it look
+        with assets.temporary() as other_room:
+            assert room.is_dir()
+        assert not other_room.exists()
     assert not room.exists()
     (tmp_path / "fetch-abcdefgh").mkdir()
     os.utime(tmp_path / "fetch-abcdefgh", (0, 0))

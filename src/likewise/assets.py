@@ -31,7 +31,7 @@ from typing import IO
 
 from likewise._version import __version__
 from likewise.errors import FetchFailed, StorageError
-from likewise.system import flush
+from likewise.system import descriptor_of, flush, locked
 from likewise.types import Progress, ProgressCallback
 
 CHUNK = 1 << 20  # bytes
@@ -125,8 +125,40 @@ def sweep_folders(folder: Path, prefix: str) -> None:
         with suppress(OSError):  # somebody else's, or swept by somebody else
             status = left.lstat()
             mine = stat.S_ISDIR(status.st_mode) and status.st_uid == getattr(os, "getuid", lambda: 0)()
-            if mine and time.time() - status.st_mtime >= DAY:
+            if mine and time.time() - status.st_mtime >= DAY and not _is_held(left / _HELD):
                 shutil.rmtree(left)
+
+
+_HELD = ".held"
+"""Locked in a temporary folder for as long as it is used: by a clock that jumps it may look old."""
+
+
+def _is_held(path: Path) -> bool:
+    if not path.exists():
+        return False
+    descriptor = descriptor_of(path, os.O_RDWR, follow=False)
+    try:
+        return not locked(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+class _Room:
+    """A temporary folder that is gone when the block ends; making it raises `OSError`."""
+
+    def __init__(self, folder: Path, prefix: str) -> None:
+        sweep_folders(folder, prefix)
+        self._room = tempfile.TemporaryDirectory(prefix=prefix, dir=folder)
+        self._descriptor = descriptor_of(Path(self._room.name, _HELD), os.O_RDWR | os.O_CREAT, 0o600)
+        with suppress(OSError):  # where files cannot be locked
+            locked(self._descriptor)
+
+    def __enter__(self) -> Path:
+        return Path(self._room.name)
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._descriptor)
+        self._room.cleanup()
 
 
 @contextmanager
@@ -139,12 +171,11 @@ def temporary() -> Iterator[Path]:
         When it cannot be made.
     """
     try:
-        sweep_folders(Path(tempfile.gettempdir()), "likewise-")
-        room = tempfile.TemporaryDirectory(prefix="likewise-")
+        room = _Room(Path(tempfile.gettempdir()), "likewise-")
     except OSError as error:
         raise StorageError(f"no temporary folder can be made ({error.strerror}): set TMPDIR") from error
-    with room as name:
-        yield Path(name)
+    with room as path:
+        yield path
 
 
 @contextmanager
@@ -158,12 +189,11 @@ def scratch(folder: Path) -> Iterator[Path]:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        sweep_folders(folder, "fetch-")
-        room = tempfile.TemporaryDirectory(prefix="fetch-", dir=folder)
+        room = _Room(folder, "fetch-")
     except OSError as error:
         raise _storage(folder, error) from error
-    with room as name:
-        yield Path(name)
+    with room as path:
+        yield path
 
 
 def download(
