@@ -224,6 +224,19 @@ def test_what_is_damaged_is_found_and_read_again(plain: Collection, photos: Path
     ]
 
 
+def test_files_that_may_not_be_read_here_are_left_for_later(plain: Collection, photos: Path) -> None:
+    other = photos.parent / "other"
+    save(other / "far.png", 50, camera="Leica M9")
+    plain.add(other)
+    with sqlite3.connect(plain.path / "catalogue.sqlite") as database:
+        database.execute("DELETE FROM facts")
+    report = plain.add(photos, inside=[photos])  # as a server does that may read this folder alone
+    assert (report.completed, report.failed, plain.failures()) == (8, 0, [])
+    assert plain.known(row_of(plain, "far.png")).facts is None
+    assert plain.add(photos).completed == 1
+    assert plain.known(row_of(plain, "far.png")).facts == Facts(camera="Leica M9")
+
+
 def test_a_filter_needs_facts(plain: Collection) -> None:
     with sqlite3.connect(plain.path / "catalogue.sqlite") as database:
         database.executescript("DROP TABLE facts; DROP TABLE annotations; PRAGMA user_version = 2")

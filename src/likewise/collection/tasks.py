@@ -96,8 +96,8 @@ def plan(
 ) -> Iterator[tuple[Verdict, Task]]:
     """Walk the sources, whose roots the catalogue has, and say of each file what is to be done with it.
 
-    Pictures elsewhere that a layer lacks follow, as far as their files are there. Files that are passed over
-    are counted in ``passed``, by suffix.
+    Pictures elsewhere of which something is lacking follow, as far as their files are there and may be read.
+    Files that are passed over are counted in ``passed``, by suffix.
     """
     roots = catalogue.roots()
     for source in sources:
@@ -112,8 +112,9 @@ def plan(
     for entry in catalogue.entries(lacks):
         path = str(entry.path)
         place_there = None if lies_in(path, sources) or is_gone(path) else catalogue.place(path)
-        if place_there:
-            yield _judge(catalogue, look(path, options.inside), place_there, options, lacks)
+        found = look(path, options.inside)
+        if place_there and not found.problem:  # nobody asked for it here, so it is no failure either
+            yield _judge(catalogue, found, place_there, options, lacks)
 
 
 def _judge(
