@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
+from likewise.cli import serving as serving_command
 from likewise.collection import Collection
 from likewise.web.settings import Limits
 from tests.fakes import RECIPE, FakeFactory, make_pictures, picture_bytes
@@ -189,3 +190,12 @@ def test_a_run_shows_only_what_was_ranked(tmp_path: Path) -> None:
         told["benchmark"]["queries"][0]["picture"] = "/etc/passwd"
         made.path.write_text(json.dumps(told))
         assert fault(client.get(address.replace("gallery", "queries")), 404) == "not-found"
+
+
+def test_what_to_start_the_server_with_is_told(made: Path) -> None:
+    path = make_collection(made, 10)
+    indexed = made / "pictures"
+    assert str(made / "root") not in serving_command._hint([path], [])
+    assert f"--root={indexed}" in serving_command._hint([path], [])
+    assert serving_command._hint([path], [indexed]) == ""
+    assert serving_command._hint([path], [made]) == ""
