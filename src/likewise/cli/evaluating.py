@@ -138,8 +138,8 @@ def evaluate(
     in --runs: an evaluation that was interrupted goes on, and another crop or scoring takes seconds.
     """
     from likewise.collection.loose import fulfilling
+    from likewise.downstream.evaluating import evaluate_layers
     from likewise.evaluation.datasets import load
-    from likewise.evaluation.layered import evaluate_layers
     from likewise.evaluation.report import report as scored
     from likewise.ranking.stages import Stage
     from likewise.recipes.recipe import load_recipe
