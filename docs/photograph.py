@@ -79,7 +79,7 @@ def photograph(camera: Camera, ids: dict[str, int]) -> None:
     with camera.at(
         f"search?q=p{cat}&then=localise:top=20&yes=p{ids['cat zoom']}", color_scheme="dark"
     ) as page:
-        page.wait_for_selector(".results .found", timeout=120_000)
+        page.wait_for_selector(".results .outlined", state="attached", timeout=120_000)
         camera.keep(page, "refine")
     for name, path in (
         ("browse", "browse"),

@@ -181,7 +181,6 @@ export function results() {
   };
 }
 
-/** Where `localise` found the query, drawn over the tile. */
 /** The query's corners in a hit that was verified. */
 function outlined({ outline, width, height }) {
   const points = outline.map((corner) => corner.join(",")).join(" ");
@@ -192,6 +191,7 @@ function outlined({ outline, width, height }) {
   );
 }
 
+/** Where `localise` found the query, drawn over the tile. */
 function found({ box: [x1, y1, x2, y2], width, height }) {
   const frame = h("span", { class: "found" });
   frame.style.left = `${(100 * x1) / width}%`;
