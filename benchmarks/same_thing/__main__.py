@@ -1,7 +1,8 @@
 """The same thing, found: recipes of likewise beside the script that one would write with OpenCV.
 
     python -m benchmarks.same_thing run [SET ...] [SYSTEM ...]     # all of them unless some are named
-    python -m benchmarks.same_thing table
+    python -m benchmarks.same_thing table [SET ...]
+    python -m benchmarks.same_thing rules [SET ...]                # see benchmarks/same_thing/rules.py
 
 A run leaves the score of each picture of the gallery for each query, so that `table` measures nothing again.
 Sets are those of `benchmarks.sets`, and `clutter`, the queries of `benchmarks.clutter`.
@@ -13,9 +14,11 @@ import json
 import sys
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
+from benchmarks.same_thing.rules import rules
 from benchmarks.same_thing.script import Script
 from benchmarks.same_thing.sets import Asked, load
 from benchmarks.same_thing.vise import Vise
@@ -109,4 +112,4 @@ def table(names: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    {"run": run, "table": table}[sys.argv[1]](sys.argv[2:])
+    {"run": run, "table": table, "rules": partial(rules, folder=FOLDER)}[sys.argv[1]](sys.argv[2:])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -53,6 +53,12 @@ class Asked:
             else:
                 total += float(np.isin(left[: 4 if self.measure == "n-s" else 1], right).sum())
         return total / asked
+
+    def part(self, chosen: NDArray[np.bool_]) -> Asked:
+        """The same with some of the queries."""
+        some = np.flatnonzero(chosen).tolist()
+        queries, right, out = ([of[n] for n in some] for of in (self.queries, self.right, self.out))
+        return replace(self, queries=queries, right=right, out=out)
 
     def told(self, same: NDArray[np.bool_]) -> tuple[float, float]:
         """False alarms and misses at the default cut.

@@ -279,6 +279,28 @@ class TestRefining:
         page.wait_for_selector(".results .tile .found", timeout=60_000)
         assert page.locator(".results .tile .found").count() > 5
 
+    def test_an_outline_lies_in_the_picture_as_it_was_told(self, page: Page) -> None:
+        """The right lower quarter of the first hit, and beyond its border."""
+
+        def verified(route: Any) -> None:
+            answer = route.fetch()
+            told = answer.json()
+            first = told["hits"][0]
+            across, down = first["width"], first["height"]
+            corners = [[across / 2, down / 2], [2 * across, down / 2], [2 * across, down], [across / 2, down]]
+            first |= {"verdict": "same", "outline": corners, "box": None}
+            route.fulfill(response=answer, json=told)
+
+        page.route("**/search", verified)
+        searching(page)
+        tile = page.locator(".results .tile").first
+        lines = tile.locator("svg.lines").bounding_box()
+        picture = tile.locator("img").bounding_box()
+        assert lines is not None and picture is not None
+        for side in ("x", "y", "width", "height"):
+            assert lines[side] == pytest.approx(picture[side], abs=1.5)
+        assert tile.locator(".over").evaluate("(over) => getComputedStyle(over).overflow") == "hidden"
+
     def test_a_folder(self, page: Page) -> None:
         searching(page)
         reordered(page, lambda: page.get_by_label("Only in").select_option("photos/2023"))

@@ -184,11 +184,12 @@ export function results() {
 /** The query's corners in a hit that was verified. */
 function outlined({ outline, width, height }) {
   const points = outline.map((corner) => corner.join(",")).join(" ");
-  return svg(
+  const lines = svg(
     "svg",
     { class: "lines", viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: "none", "aria-hidden": "true" },
     svg("polygon", { class: "outlined", points }),
   );
+  return h("span", { class: "over" }, lines);
 }
 
 /** Where `localise` found the query, drawn over the tile. */
