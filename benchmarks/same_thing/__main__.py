@@ -112,4 +112,9 @@ def table(names: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    {"run": run, "table": table, "rules": partial(rules, folder=FOLDER)}[sys.argv[1]](sys.argv[2:])
+    commands: dict[str, Callable[[Sequence[str]], None]] = {
+        "run": run,
+        "table": table,
+        "rules": partial(rules, folder=FOLDER),
+    }
+    commands[sys.argv[1]](sys.argv[2:])

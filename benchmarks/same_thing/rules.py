@@ -39,7 +39,7 @@ class Found:
 def evidence(found: Found) -> Scores:
     """As a search does."""
     total = together([of_similarities(found.similar), of_votes(found.votes)])
-    return total + np.array([of_fit(nats) for nats in found.fit])
+    return np.asarray(total + np.array([of_fit(nats) for nats in found.fit]))
 
 
 def plain(weight: float) -> Callable[[Found], Scores]:

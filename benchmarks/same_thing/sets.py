@@ -57,8 +57,12 @@ class Asked:
     def part(self, chosen: NDArray[np.bool_]) -> Asked:
         """The same with some of the queries."""
         some = np.flatnonzero(chosen).tolist()
-        queries, right, out = ([of[n] for n in some] for of in (self.queries, self.right, self.out))
-        return replace(self, queries=queries, right=right, out=out)
+        return replace(
+            self,
+            queries=[self.queries[n] for n in some],
+            right=[self.right[n] for n in some],
+            out=[self.out[n] for n in some],
+        )
 
     def told(self, same: NDArray[np.bool_]) -> tuple[float, float]:
         """False alarms and misses at the default cut.
