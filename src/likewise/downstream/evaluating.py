@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import numpy as np
 from likewise.assets import sha256_file
 from likewise.collection.collection import Collection
 from likewise.collection.query import Query
-from likewise.errors import BadPicture, UsageError
+from likewise.errors import BadBox, BadPicture, UsageError
 from likewise.evaluation.benchmark import Benchmark
 from likewise.evaluation.card import Card, make_card
 from likewise.evaluation.crops import CropMode, possible_crop, query_view
@@ -21,6 +22,7 @@ from likewise.evaluation.evaluate import Readable, places_kept, written
 from likewise.evaluation.runs import Run
 from likewise.evaluation.unread import without_failures
 from likewise.evaluation.vectors import View
+from likewise.pictures import size_of
 from likewise.ranking.stages import Ranked
 from likewise.recipes.recipe import Recipe
 from likewise.types import Hits, Progress, ProgressCallback, Ranking
@@ -61,6 +63,7 @@ def evaluate_layers(
     if crop == "widened":
         raise UsageError(f"crop 'widened' is for one layer, and {recipe.name!r} has several: use --crop box")
     views = [query_view(query, crop, recipe.layers[0]) for query in benchmark.queries]
+    _check_boxes(views)
     files = [file.absolute() for file in benchmark.gallery.values()]
     with Collection.open(_folder(out, recipe, files), recipe=recipe, **how) as collection:
         collection.add(*dict.fromkeys(files), progress=progress)
@@ -91,6 +94,17 @@ def evaluate_layers(
             for layer in collection.layers
         ]
     return written(readable, _together(recipe, cards), ranked, out)
+
+
+def _check_boxes(views: Sequence[View]) -> None:
+    """Look before all is indexed whether boxes lie in their pictures; what cannot be read comes later."""
+    for view in views:
+        if view.box is not None:
+            with suppress(BadPicture):
+                try:
+                    view.box.clip(*size_of(view.picture))
+                except BadBox as problem:
+                    raise BadBox(f"{view.picture}: {problem}") from None
 
 
 def _folder(out: Path, recipe: Recipe, files: Sequence[Path]) -> Path:
