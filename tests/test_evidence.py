@@ -71,8 +71,8 @@ def test_a_higher_score_is_never_more_likely_false(scores: list[float]) -> None:
 
 
 def test_false_fits_fall_off_with_the_score() -> None:
-    assert false_fits(0.0, 50) == 50
-    assert false_fits(80.0, 1000) == pytest.approx(1000 * math.exp(-10))
+    assert false_fits(0.0, 50) == 0.5  # one in a hundred reaches the floor
+    assert false_fits(90.0, 1000) == pytest.approx(10 * math.exp(-5))
 
 
 def test_verdicts() -> None:

@@ -29,7 +29,7 @@ _SLOPE = 3.5  # nats for each standard deviation by which a similarity lies abov
 _VOTES = 1.5
 _MATCHES = 1000  # votes that a share of 1 counts as: a picture has about as many features
 _FITS, _FIT = 5.0, 10.0  # keypoints of one fit lie on the same edges and forms: they count less and less
-_DEPENDENT = 8.0  # keypoints of one fit that count as one when the fit has to speak for itself
+_REACH, _DEPENDENT = 0.01, 18.0  # share of other things that fit at all; nats by which 1 of e fit more
 _USUAL = (0.45, 0.1)  # similarity of two photographs, and its deviation, where few pictures are there to tell
 _TAIL = (3.0, 1.4)  # evidence that 1 of 10 pictures of other things reaches; by how much 1 of e of these more
 _FEW = 10  # pictures that those figures count as
@@ -104,9 +104,11 @@ def expected_false(total: Scores) -> Scores:
 def false_fits(score: float, count: int) -> float:
     """How many of so many pictures of other things are to be expected to fit as well.
 
-    By chance it would be ``exp(-score)`` of them; but keypoints of one fit are not independent.
+    One in a hundred reaches the floor of a layer, above which scores are counted, and fewer what lies higher:
+    by chance ``exp(-score)`` of those, but keypoints of one fit are not independent, and other buildings have
+    windows too.
     """
-    return count * math.exp(-score / _DEPENDENT)
+    return count * _REACH * math.exp(-score / _DEPENDENT)
 
 
 def verdict(false: float, verified: bool) -> Verdict:
