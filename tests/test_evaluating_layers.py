@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import astuple
 from pathlib import Path
 
@@ -54,3 +55,16 @@ def test_a_crop_that_differs_by_layer_is_refused(photos: Path, tmp_path: Path) -
     benchmark = load("folder", photos)
     with pytest.raises(UsageError, match="needs query boxes"):
         evaluate_layers(benchmark, load_recipe("default"), crop="widened", out=tmp_path)
+
+
+def test_a_picture_that_was_damaged_since_is_missing_from_the_next_run(photos: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "photos"
+    shutil.copytree(photos, folder)
+    first = evaluate_layers(load("folder", folder), load_recipe("default"), out=tmp_path / "runs")
+    (folder / "thing2" / "cut.png").write_bytes(b"\x89PNG\r\n\x1a\nnothing")
+    again = evaluate_layers(load("folder", folder), load_recipe("default"), out=tmp_path / "runs")
+    assert len(first.benchmark.gallery) - len(again.benchmark.gallery) == 1
+    assert again.ranked.shape == (len(again.benchmark.queries), 5) == (4, 5)  # one has no right answer left
+    for number, query in enumerate(again.benchmark.queries):
+        files = list(again.benchmark.gallery.values())
+        assert files[again.ranked[number, 0]] == query.picture

@@ -57,7 +57,7 @@ def timed(what: str, pictures: int, work: Callable[[], object]) -> Pass:
 def index(paths: Sequence[Path], into: Path) -> None:
     """Add the pictures' folder to a fresh collection, which opens its own extractor."""
     shutil.rmtree(into, ignore_errors=True)
-    with Collection.open(into) as collection:
+    with Collection.open(into, recipe="quick") as collection:
         report = collection.add(paths[0].parent)
     if report.added != len(paths):
         raise SystemExit(f"{into}: {report} is not {len(paths)} added pictures")

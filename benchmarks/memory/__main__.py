@@ -27,7 +27,7 @@ ONE = """
 import json, resource, sys, time
 from likewise.collection.collection import Collection
 
-with Collection.open(sys.argv[2]) as collection:
+with Collection.open(sys.argv[2], recipe="quick") as collection:
     report = collection.add(sys.argv[1])
 used = resource.getrusage(resource.RUSAGE_SELF)
 peak = used.ru_maxrss * (1 if sys.platform == "darwin" else 1024)

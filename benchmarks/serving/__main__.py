@@ -51,7 +51,7 @@ def run(
     """Measure the descriptor alone, then a server under load, its memory, and what slow clients do to it."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     collection = FOLDER / "pictures.likewise"
-    with Collection.open(collection) as opened:
+    with Collection.open(collection, recipe="quick") as opened:
         if len(opened) < pictures:
             opened.add(make_small(FOLDER / "pictures", pictures))
     contents = [

@@ -134,8 +134,9 @@ def evaluate(
     """Rank a benchmark, score it, and write the run to a file that `likewise report` reads.
 
     What the ground truth names and is not there is listed first, with its effect on the score. The protocol
-    card that is printed with the score says how it was made. Vectors and sketches of visual words are kept
-    in --runs: an evaluation that was interrupted goes on, and another crop or scoring takes seconds.
+    card that is printed with the score says how it was made. Vectors and sketches of visual words, and of
+    several layers a collection, are kept in --runs: an evaluation that was interrupted goes on, and another
+    crop or scoring takes no indexing.
     """
     from likewise.collection.loose import fulfilling
     from likewise.downstream.evaluating import evaluate_layers

@@ -78,7 +78,8 @@ def evaluate_layers(
                 failures[number] = problem
                 found.append(Hits([], 0))
         readable = _readable(benchmark, crop, views, failures)
-        asked = [hits for number, hits in enumerate(found) if number not in failures]
+        still = {query.name for query in readable.benchmark.queries}
+        asked = [hits for query, hits in zip(benchmark.queries, found, strict=True) if query.name in still]
         if not asked or not readable.benchmark.gallery:
             raise UsageError("no picture of the gallery, or no query, can be read")
         ranked = _ranked(readable.benchmark, asked)
@@ -141,7 +142,7 @@ def _ranked(benchmark: Benchmark, found: Sequence[Hits]) -> Ranked:
     kept = min(places_kept(benchmark), len(benchmark.gallery))
     ids, scores, boxes = [], [], []
     for hits in found:
-        at = [(place, hit) for hit in hits for place in places[hit.path.resolve()]][:kept]
+        at = [(place, hit) for hit in hits for place in places.get(hit.path.resolve(), ())][:kept]
         ids.append([place for place, _ in at])
         scores.append([hit.score for _, hit in at])
         boxes.append({place: hit.box for place, hit in at if hit.box})
