@@ -65,9 +65,9 @@ def test_segments_of_short_codes_are_smaller_and_merge(tmp_path: Path) -> None:
     ordered = one.sorted()
     np.testing.assert_array_equal(parts[0].members_codes(0, WORDS), ordered.codes)
     for word in range(WORDS):
-        rows, codes = parts[0].list_of(word)
-        np.testing.assert_array_equal(codes.T, parts[0].members_codes(word, word + 1))
-        assert len(rows) == codes.shape[1]
+        rows, codes = (some(word, word + 1) for some in (parts[0].members, parts[0].members_codes))
+        np.testing.assert_array_equal(codes, ordered.codes[ordered.words == word])
+        assert len(rows) == len(codes)
     longer = Segment.write(tmp_path / "long", lengthened(one), WORDS)
     assert longer.path.stat().st_size - parts[0].path.stat().st_size >= 8 * 150 - 64
 

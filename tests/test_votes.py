@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from likewise.words.postings import Postings
+from likewise.words.segment import Segment
 from likewise.words.votes import Neighbours, chances, near, reach, votes
 
 
@@ -41,17 +44,26 @@ def test_the_larger_the_lists_the_nearer_a_neighbour_must_be() -> None:
 
 
 @pytest.mark.parametrize("halves", [1, 2])
-def test_near_finds_what_comparing_all_finds(halves: int) -> None:
+@pytest.mark.parametrize("together", [1, 7, 1 << 16])
+def test_near_finds_what_comparing_all_finds(
+    halves: int, together: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("likewise.words.votes._PAIRS", together)
     random = np.random.default_rng(1)
     words = random.integers(0, 5, (30, 2))
     codes = random.integers(0, 1 << 63, (30, 2, halves)).astype(np.uint64)
     held = random.integers(0, 5, 80)
     kept = random.integers(0, 1 << 63, (80, halves)).astype(np.uint64)
-    rows = random.integers(0, 9, 80)
+    rows = random.integers(0, 9, 80).astype(np.uint32)
+    segment = Segment.write(tmp_path / "segment", Postings(held.astype(np.uint32), rows, kept), 6)
     below = 30 * halves
-    found = near(words, codes, lambda word: (rows[held == word], kept[held == word].T), below)
+    found = near(words, codes, segment, below)
     slow = [
-        (feature, int(rows[other]), int(np.bitwise_count(codes[feature, place] ^ kept[other]).sum()))
+        (
+            feature,
+            int(np.searchsorted(np.unique(rows), rows[other])),
+            int(np.bitwise_count(codes[feature, place] ^ kept[other]).sum()),
+        )
         for feature in range(30)
         for place in range(2)
         for other in range(80)
@@ -63,9 +75,10 @@ def test_near_finds_what_comparing_all_finds(halves: int) -> None:
     assert slow
 
 
-def test_a_picture_without_features_has_no_neighbours() -> None:
+def test_a_picture_without_features_has_no_neighbours(tmp_path: Path) -> None:
     words, codes = np.empty((0, 4), np.int64), np.empty((0, 4, 1), np.uint64)
-    found = near(words, codes, lambda word: (np.empty(0, np.int64), np.empty((1, 0), np.uint64)), 20)
+    nothing = Postings(np.empty(0, np.uint32), np.empty(0, np.uint32), codes[:, 0])
+    found = near(words, codes, Segment.write(tmp_path / "segment", nothing, 6), 20)
     assert len(found) == 0
     assert votes(found, np.empty(0, np.int64), 3, 64).tolist() == [0, 0, 0]
 

@@ -2,7 +2,7 @@
 
 Philbin et al., Object retrieval with large vocabularies and fast spatial matching (CVPR 2007), with RootSIFT
 (Arandjelovic and Zisserman, CVPR 2012), as the VGG Image Search Engine's documentation describes it. Its own
-program, with affine regions and an approximate k-means, was not run.
+program, with affine regions, was not run.
 """
 
 from __future__ import annotations
@@ -35,11 +35,10 @@ class Vise:
         self.points = [points for points, _ in found]
         vectors = np.concatenate([vectors for _, vectors in found])
         count = min(WORDS, max(256, len(vectors) // FEATURES_A_WORD))
-        kmeans = faiss.Kmeans(
-            vectors.shape[1], count, niter=8, seed=1, max_points_per_centroid=20, min_points_per_centroid=1
-        )
-        kmeans.train(vectors)
-        self.words = kmeans.index
+        kmeans = faiss.Clustering(vectors.shape[1], count)
+        kmeans.niter, kmeans.seed, kmeans.min_points_per_centroid = 6, 1, 1
+        self.words = faiss.IndexHNSWFlat(vectors.shape[1], 16)  # approximate, where the paper has random trees
+        kmeans.train(vectors, self.words)
         assigned = self.words.search(vectors, 1)[1][:, 0]
         self.assigned = np.split(assigned, np.cumsum([len(points) for points in self.points])[:-1])
         held = sparse.vstack([self._counts(words) for words in self.assigned]).tocsr()

@@ -170,8 +170,8 @@ class InvertedIndex:
         below = reach(float(compared.mean()), 64 * codes.shape[2]) if len(compared) else 0
         parts = [Neighbours.none()]
         for segment, places in zip(self.segments, self._places, strict=True):
-            found = near(words, codes, segment.list_of, below)
-            found = replace(found, row=places[found.row])
+            found = near(words, codes, segment, below)
+            found = replace(found, row=places[np.minimum(found.row, len(places) - 1)])  # if it is damaged
             parts.append(found.take(found.row >= 0))
         return Neighbours.joined(parts), compared
 

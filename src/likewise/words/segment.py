@@ -187,13 +187,6 @@ class Segment:
         begin, end = (halves * int(self.offsets[word]) for word in (first, last))
         return self.codes[begin:end][_places(self.sizes(first, last), halves)]
 
-    def list_of(self, word: int) -> tuple[Numbers, Codes]:
-        """Rows of a word's postings ``(n,)``, and their codes ``(halves, n)``."""
-        begin, end = int(self.offsets[word]), int(self.offsets[word + 1])
-        halves = self.extent.halves
-        codes = self.codes[halves * begin : halves * end].reshape(halves, end - begin)
-        return self.members(word, word + 1), codes
-
     def sizes(self, first: int = 0, last: int | None = None) -> NDArray[np.int64]:
         """How many postings each word has, of those from ``first`` to before ``last``."""
         end = self.extent.words if last is None else last

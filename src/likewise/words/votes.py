@@ -8,11 +8,11 @@ on either side counts little, as in Jegou, Douze and Schmid, On the burstiness o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from statistics import NormalDist
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,7 @@ vocabulary that does not.
 
 _WEAKEST = 20.0  # expected neighbours by chance from which on a vote (5 per cent of a nat) is not counted
 _SHARE = 0.1  # of the features of a word: those that are nearer are looked at
+_PAIRS = 1 << 16  # codes compared at a time
 _FEWEST = 0.1  # expected by chance at least: no feature says more than log 11, however near
 
 
@@ -70,6 +71,25 @@ class Neighbours:
         return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in _COLUMNS))
 
 
+class Lists(Protocol):
+    """Postings in the order of their words, as `likewise.words.segment.Segment` keeps them."""
+
+    @property
+    def offsets(self) -> Rows:
+        """Where the list of each word begins, and the last ends, ``(words + 1,)``."""
+
+    @property
+    def rows(self) -> Rows:
+        """Of the pictures, ``(p,)``."""
+
+    @property
+    def codes(self) -> Codes:
+        """uint64 ``(p * bits / 64,)``: of each word all first halves, then all second ones."""
+
+    def sizes(self) -> IntArray:
+        """How long the list of each word is, ``(words,)``."""
+
+
 _COLUMNS = ("feature", "row", "distance")
 
 
@@ -88,29 +108,38 @@ def reach(compared: float, bits: int) -> int:
     return int(np.searchsorted(shares, min(_SHARE, _WEAKEST / max(compared, 1.0))))
 
 
-def near(words: Words, codes: Codes, lists: Callable[[int], tuple[Rows, Codes]], below: int) -> Neighbours:
+def near(words: Words, codes: Codes, lists: Lists, below: int) -> Neighbours:
     """Neighbours of a query's features in the lists of their words: codes of under ``below`` bits.
 
     Parameters
     ----------
     words, codes
         Integers ``(n, m)`` and uint64 ``(n, m, bits / 64)``.
-    lists
-        Gives of a word the rows ``(p,)`` of pictures that have it, and codes ``(bits / 64, p)``.
     """
-    flat = words.ravel()
-    order = np.argsort(flat, kind="stable")
-    asked, starts, counts = np.unique(flat[order], return_index=True, return_counts=True)
-    parts, feature = codes.reshape(len(flat), codes.shape[2])[order], order // words.shape[1]
+    halves = codes.shape[2]
+    order = np.argsort(words.ravel(), kind="stable")
+    asked, feature = words.ravel()[order], order // words.shape[1]
+    parts = codes.reshape(len(order), halves)[order]
+    begins, sizes = lists.offsets[asked].astype(np.int64), lists.sizes()[asked]
+    ends = np.cumsum(sizes)
     found = [Neighbours.none()]
-    for word, begin, end in zip(asked.tolist(), starts, starts + counts, strict=True):
-        rows, held = lists(word)
-        away = np.zeros((end - begin, len(rows)), np.uint8)
-        for place, part in enumerate(held):
-            away += np.bitwise_count(parts[begin:end, place, None] ^ part)
-        which, at = np.nonzero(away < below)
-        columns = feature[begin:end][which], rows[at], away[which, at]
+    first = 0
+    while first < len(order):
+        done = int(ends[first - 1]) if first else 0
+        last = max(first + 1, int(np.searchsorted(ends, done + _PAIRS)))
+        counts, starts = sizes[first:last], ends[first:last] - sizes[first:last] - done
+        at = np.arange(int(ends[last - 1]) - done)
+        away = np.zeros(len(at), np.uint8)
+        for half in range(halves):  # codes lie half by half for each word
+            place = halves * begins[first:last] + half * counts - starts
+            held = lists.codes[at + np.repeat(place, counts)]
+            away += np.bitwise_count(np.repeat(parts[first:last, half], counts) ^ held)
+        pairs = np.flatnonzero(away < below)
+        which = np.searchsorted(starts + counts, pairs, "right")
+        rows = lists.rows[begins[first + which] + pairs - starts[which]]
+        columns = feature[first + which], rows, away[pairs]
         found.append(Neighbours(*(column.astype(np.int64) for column in columns)))
+        first = last
     return Neighbours.joined(found)
 
 
