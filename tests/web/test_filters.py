@@ -49,6 +49,14 @@ def client(made: Path) -> Iterator[TestClient]:
         yield client
 
 
+@pytest.fixture(scope="module")
+def first(client: TestClient) -> int:
+    """The id of ``0.png``."""
+    asked = {"queries": [{"picture": 1}], "where": "price = 7"}
+    [hit] = data(client.post(f"{BASE}/search", json=asked))["hits"]
+    return int(hit["id"])
+
+
 def names(client: TestClient, where: str, **more: object) -> list[str]:
     asked = {"queries": [{"picture": 1}], "where": where, **more}
     told = data(client.post(f"{BASE}/search", json=asked))
@@ -78,14 +86,14 @@ def test_pages_of_some(client: TestClient) -> None:
     assert client.post(f"{BASE}/search", json=other).status_code == 400
 
 
-def test_facets_and_what_is_said(client: TestClient) -> None:
+def test_facets_and_what_is_said(client: TestClient, first: int) -> None:
     told = data(client.get(f"{BASE}/facets", params={"where": "taken < 2014"}))
     counts = {one["name"]: {v["value"]: v["pictures"] for v in one["values"]} for one in told["facets"]}
     assert counts["camera"] == {"Canon EOS": 2, "Leica M9": 2}
     assert counts["year"] == {"2010": 1, "2011": 1, "2012": 1, "2013": 1}
     assert told["columns"] == ["price"] and {"taken", "gps", "lat"} <= {*told["fields"]}
     assert fault(client.get(f"{BASE}/facets", params={"where": "camra = x"}), 400) == "bad-request"
-    said = data(client.get(f"{BASE}/pictures/1/said"))
+    said = data(client.get(f"{BASE}/pictures/{first}/said"))
     assert (said["taken"], said["camera"]) == ("2010-06-03T10:00:00", "Leica M9")
     assert said["annotations"] == {"price": "7"} and (said["latitude"], said["longitude"]) == (
         48.8583333,
@@ -95,7 +103,7 @@ def test_facets_and_what_is_said(client: TestClient) -> None:
 
 
 @pytest.mark.parametrize("where", ["lat > 3", "gps is missing", "rating = 1 or not (lon < 0 and width > 1)"])
-def test_who_may_not_write_is_not_told_where(made: Path, where: str) -> None:
+def test_who_may_not_write_is_not_told_where(made: Path, where: str, first: int) -> None:
     signed = {"authorization": f"Bearer {TOKEN}"}
     with serving(made, client=AWAY) as far, serving(made, client=AWAY, token=TOKEN) as known:
         asked = {"queries": [{"picture": 1}], "where": where}
@@ -104,11 +112,11 @@ def test_who_may_not_write_is_not_told_where(made: Path, where: str) -> None:
         sent = {"picture": ("x.png", picture_bytes(3))}
         upload = far.post(f"{BASE}/search/upload", files=sent, data={"where": where})
         assert upload.status_code == 403
-        said = data(far.get(f"{BASE}/pictures/1/said"))
+        said = data(far.get(f"{BASE}/pictures/{first}/said"))
         assert (said["camera"], said["latitude"], said["longitude"]) == ("Leica M9", None, None)
         assert "lat" not in data(far.get(f"{BASE}/facets"))["fields"]
         assert known.post(f"{BASE}/search", json=asked, headers=signed).status_code == 200
-        assert data(known.get(f"{BASE}/pictures/1/said", headers=signed))["latitude"] == 48.8583333
+        assert data(known.get(f"{BASE}/pictures/{first}/said", headers=signed))["latitude"] == 48.8583333
     with serving(made, client=AWAY, token=TOKEN, read_only=True) as reader:
         assert reader.post(f"{BASE}/search", json=asked, headers=signed).status_code == 403
     with serving(made, read_only=True) as here:
