@@ -75,8 +75,9 @@ class TestPictures:
         [first, second] = fill(catalogue, root, "a", "b")
         later = Stamp(11, 21, 31)
         with catalogue.change():
-            catalogue.replace(first, later, content("new"))
-            catalogue.move(second, Place(root, b"c"), later)
+            catalogue.replace(first, Place(root, b"a"), later, content("new"))
+            catalogue.move(second, Place(root, b"c"), later, content("b"))
+        assert catalogue.unsound() == []
         changed, moved = catalogue.picture(Place(root, b"a")), catalogue.picture(Place(root, b"c"))
         assert changed
         assert moved
@@ -86,6 +87,14 @@ class TestPictures:
         with catalogue.change():
             assert catalogue.delete([first]) == 1
         assert list(catalogue.codes(1)) == [[(second, b"b", True)]]
+
+    def test_a_root_around_roots_leaves_rows_sound_and_damage_damaged(self, catalogue: Catalogue) -> None:
+        first, second, third = fill(catalogue, catalogue.add_root("/p/q"), "a", "b", "c")
+        catalogue._database.run("UPDATE pictures SET width = 9 WHERE id = ?", second)
+        with catalogue.change():
+            catalogue.add_root("/p")
+        assert catalogue.where([first, third]) == {first: "/p/q/a", third: "/p/q/c"}
+        assert catalogue.unsound() == [second]
 
     def test_an_id_is_never_given_twice(self, catalogue: Catalogue) -> None:
         root = catalogue.add_root("/p")

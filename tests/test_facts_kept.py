@@ -9,6 +9,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
+from zlib import crc32
 
 import numpy as np
 import pytest
@@ -239,7 +240,11 @@ def test_files_that_may_not_be_read_here_are_left_for_later(plain: Collection, p
 
 def test_a_filter_needs_facts(plain: Collection) -> None:
     with sqlite3.connect(plain.path / "catalogue.sqlite") as database:
-        database.executescript("DROP TABLE facts; DROP TABLE annotations; PRAGMA user_version = 2")
+        database.create_function("crc32", 1, crc32)
+        database.executescript(
+            "UPDATE vectors SET checksum = crc32(code); ALTER TABLE pictures DROP COLUMN checksum;"
+            "DROP TABLE facts; DROP TABLE annotations; PRAGMA user_version = 2"
+        )
     assert len(plain.search(picture(0))) == 8
     assert plain.facets() == [] and plain.columns() == {}
     with pytest.raises(UsageError, match="index its folders again, which reads them and describes nothing"):

@@ -17,6 +17,9 @@ from tests.fakes import DIMENSIONS, RECIPE, FakeFactory, make_pictures
 
 Change = Callable[..., None]
 
+THE_SAME = "5, added, taken, camera, lens, orientation, rating, latitude, longitude, keywords, checksum"
+"""Columns of ``facts`` under another id."""
+
 
 @pytest.fixture
 def collection(tmp_path: Path) -> Iterator[Collection]:
@@ -77,7 +80,7 @@ def test_a_sound_collection_has_no_fault(collection: Collection) -> None:
 def test_a_bad_vector_is_found_and_does_not_end_searching(
     collection: Collection, change: Change, code: bytes, kind: str
 ) -> None:
-    change("UPDATE vectors SET code = ?1, checksum = crc32(?1) WHERE picture = 3", code)
+    change("UPDATE vectors SET code = ?1, checksum = bound(crc32(?1), 3) WHERE picture = 3", code)
     [fault] = collection.verify().faults
     assert (fault.kind, fault.subject) == (kind, str(collection.path_of(3)))
     assert fault.message.endswith("remove it and index its file again")
@@ -86,7 +89,7 @@ def test_a_bad_vector_is_found_and_does_not_end_searching(
 
 
 def test_the_remedy_works(collection: Collection, change: Change, tmp_path: Path) -> None:
-    change("UPDATE vectors SET code = ?1, checksum = crc32(?1) WHERE picture = 3", written(np.nan))
+    change("UPDATE vectors SET code = ?1, checksum = bound(crc32(?1), 3) WHERE picture = 3", written(np.nan))
     collection.remove(3)
     assert kinds(collection) == []
     assert collection.add(tmp_path / "photos").added == 1
@@ -94,9 +97,94 @@ def test_the_remedy_works(collection: Collection, change: Change, tmp_path: Path
 
 
 def test_a_vector_of_zeros_is_a_picture_without_features(collection: Collection, change: Change) -> None:
-    change("UPDATE vectors SET code = ?1, checksum = crc32(?1) WHERE picture = 3", written(0))
+    change("UPDATE vectors SET code = ?1, checksum = bound(crc32(?1), 3) WHERE picture = 3", written(0))
     assert kinds(collection) == []
     assert collection.search(1, k=8)[-1].id == 3
+
+
+@pytest.mark.parametrize("checksum", ["checksum", "crc32(zeroblob(24))", "0"])
+def test_zeros_that_nobody_described_are_named_and_made_again(
+    collection: Collection, change: Change, tmp_path: Path, checksum: str
+) -> None:
+    before = collection.search(1, k=8)
+    change(f"UPDATE vectors SET code = zeroblob(length(code)), checksum = {checksum} WHERE picture = 3")
+    assert kinds(collection) == ["vector-damaged"]
+    assert collection.search(1, k=8).left_out == 1
+    assert collection.add(tmp_path / "photos").completed == 1
+    assert kinds(collection) == []
+    assert list(collection.search(1, k=8)) == list(before)
+
+
+@pytest.mark.parametrize("table", ["vectors", "facts"])
+def test_a_row_of_another_picture_is_named_and_made_again(
+    collection: Collection, change: Change, tmp_path: Path, table: str
+) -> None:
+    before = collection.search(1, k=8)
+    change(f"DELETE FROM {table} WHERE picture = 3")
+    change(f"UPDATE {table} SET picture = 3 WHERE picture = 4")
+    change(f"UPDATE {table} SET picture = 4 WHERE picture = 5")
+    change(
+        f"INSERT INTO {table} SELECT {'5, code, checksum' if table == 'vectors' else THE_SAME} FROM {table}"
+        " WHERE picture = 6"
+    )
+    damaged = {"vectors": "vector-damaged", "facts": "facts-damaged"}[table]
+    faults = collection.verify().faults
+    assert [(fault.kind, fault.subject) for fault in faults] == [
+        (damaged, str(collection.path_of(picture))) for picture in (3, 4, 5)
+    ]
+    assert collection.add(tmp_path / "photos").completed == 3
+    assert kinds(collection) == []
+    assert list(collection.search(1, k=8)) == list(before)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *("size = size + 1", "width = width + 1", "height = -height", "mtime_ns = mtime_ns + 1"),
+        *("sha256 = zeroblob(32)", "sha256 = (SELECT sha256 FROM pictures WHERE id = 4)", "checksum = NULL"),
+    ],
+)
+def test_a_row_that_was_not_written_is_named_and_written_again(
+    collection: Collection, change: Change, tmp_path: Path, value: str
+) -> None:
+    before, searched = collection.entries([3]), list(collection.search(1, k=8))
+    change(f"UPDATE pictures SET {value} WHERE id = 3")
+    [fault] = collection.verify().faults
+    assert (fault.kind, fault.subject) == ("row-damaged", "id 3")
+    report = collection.add(tmp_path / "photos")
+    assert (report.completed + report.changed, report.unchanged, report.failed) == (1, 7, 0)
+    assert kinds(collection) == []
+    assert collection.entries([3]) == before
+    assert list(collection.search(1, k=8)) == searched
+
+
+def test_a_path_of_another_file_is_followed_back(
+    collection: Collection, change: Change, tmp_path: Path
+) -> None:
+    before = collection.path_of(3)
+    change("UPDATE pictures SET path = x'61' WHERE id = 3")
+    assert "row-damaged" in kinds(collection)
+    report = collection.add(tmp_path / "photos")
+    assert (report.moved, report.unchanged) == (1, 7)
+    assert (kinds(collection), collection.path_of(3)) == ([], before)
+
+
+@pytest.mark.parametrize("number", [-5, 0])
+def test_an_id_that_no_picture_is_given_is_given_up(
+    collection: Collection, change: Change, tmp_path: Path, number: int
+) -> None:
+    change(f"UPDATE pictures SET id = {number} WHERE id = 3")
+    found = [(fault.kind, fault.subject) for fault in collection.verify().faults]
+    assert ("row-damaged", f"id {number}") in found
+    assert collection.add(tmp_path / "photos").changed == 1
+    assert "row-damaged" not in kinds(collection)
+    assert number not in [hit.id for hit in collection.search(1, k=9)]
+
+
+def test_a_damaged_row_can_be_taken_out(collection: Collection, change: Change) -> None:
+    change("UPDATE pictures SET height = 7 WHERE id = 3")
+    assert [one.id for one in collection.take_out(2, 3)] == [2]  # of the other nothing sound can come back
+    assert [row for row, _ in collection.paths()] == [1, 4, 5, 6, 7, 8]
 
 
 def test_rows_without_their_other_half(collection: Collection, change: Change) -> None:
@@ -156,6 +244,7 @@ def test_a_path_that_is_none_is_a_fault_and_can_be_removed(
     collection: Collection, change: Change, path: object
 ) -> None:
     change("UPDATE pictures SET path = ? WHERE id = 3", path)
+    change(f"UPDATE pictures SET checksum = checksum_of({database.PICTURE})")
     [fault] = collection.verify().faults
     assert (fault.kind, fault.subject) == ("path-damaged", "id 3")
     with pytest.raises(CollectionDamaged, match="verify names"):

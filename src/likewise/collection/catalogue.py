@@ -15,8 +15,12 @@ import numpy as np
 from likewise.collection.committed import MOST, Committed
 from likewise.collection.database import (
     MOST_TABLES,
+    PICTURE,
+    VERSION_READ,
     Database,
     Rows,
+    bound,
+    checksum_of,
     crc32,
     layer_schema,
     layer_table,
@@ -328,12 +332,15 @@ class Catalogue:
         return new
 
     def _merge(self, old: int, new: int, prefix: bytes) -> None:
-        for table in ("pictures", "failures"):
+        path = "CAST(?2 || path AS BLOB)"
+        sound = f"checksum = checksum_of({PICTURE})"  # what is damaged stays so
+        anew = f"checksum_of({PICTURE.replace('root, path', f'?1, {path}')})"
+        for table, more in (
+            ("pictures", f", checksum = CASE WHEN {sound} THEN {anew} END"),
+            ("failures", ""),
+        ):
             self._database.run(
-                f"UPDATE {table} SET root = ?, path = CAST(? || path AS BLOB) WHERE root = ?",
-                new,
-                prefix,
-                old,
+                f"UPDATE {table} SET root = ?1, path = {path}{more} WHERE root = ?3", new, prefix, old
             )
         self._database.run("DELETE FROM roots WHERE id = ?", old)
 
@@ -355,18 +362,21 @@ class Catalogue:
         return Picture(rows[0][0], rows[0][1], Stamp(*rows[0][2:])) if rows else None
 
     def content(self, sha256: bytes, layers: Iterable[int]) -> Content | None:
-        """Give what is known of a content, wherever it lies; of some layers that may be nothing."""
-        rows = self._database.rows("SELECT width, height FROM pictures WHERE sha256 = ? LIMIT 1", sha256)
+        """Give what is known of a content, wherever it lies; of some layers that may be nothing.
+
+        What rows say that are damaged is not known.
+        """
+        rows = self._database.rows(
+            f"SELECT width, height FROM pictures WHERE sha256 = ? AND {self._sound} LIMIT 1", sha256
+        )
         if not rows:
             return None
         codes = {}
         for layer in layers:
             held = self._database.rows(
-                f"SELECT code, checksum FROM pictures JOIN {layer_table(layer)} ON picture = id "
-                "WHERE sha256 = ?",
-                sha256,
+                f"{self._rows_of(layer)} JOIN pictures ON picture = id WHERE sha256 = ?", sha256
             )
-            if sound := [code for code, checksum in held if intact(code, checksum)]:
+            if sound := [row[1] for row in held if intact(*row)]:
                 codes[layer] = sound[0]
         [(width, height)] = rows
         return Content(sha256, width, height, codes, self.facts.of_content(sha256))
@@ -392,14 +402,23 @@ class Catalogue:
 
     def sizes(self) -> dict[int, tuple[int, int]]:
         """Pixels and bytes of every picture whose row is sound, by id."""
-        sound = f"SELECT id, width * height, size FROM pictures WHERE {_SOUND} ORDER BY id"
+        sound = f"SELECT id, width * height, size FROM pictures WHERE {self._sound} ORDER BY id"
         blocks = self._database.blocks(sound)
         return {row: (pixels, size) for block in blocks for row, pixels, size in block}
 
-    def unsound(self) -> list[object]:
-        """Ids of pictures whose rows hold what no picture has."""
-        rows = self._database.rows(f"SELECT id FROM pictures WHERE NOT coalesce({_SOUND}, 0) ORDER BY id")
+    def unsound(self) -> list[int]:
+        """Ids of pictures whose rows hold what no picture has, or not what was written."""
+        rows = self._database.rows(
+            f"SELECT id FROM pictures WHERE NOT coalesce({self._sound}, 0) ORDER BY id"
+        )
         return [row for (row,) in rows]
+
+    @property
+    def _sound(self) -> str:
+        """The condition that a row is one of a picture, and the one that was written."""
+        if self._database.version < 4:  # before, rows of pictures had no checksum
+            return _POSSIBLE
+        return f"({_POSSIBLE} AND checksum = checksum_of({PICTURE}))"
 
     def absolute(self, roots: dict[int, str], root: int, path: bytes) -> str:
         """Put a path below its root together.
@@ -467,11 +486,12 @@ class Catalogue:
 
     def insert(self, place: Place, stamp: Stamp, content: Content, *, id: int | None = None) -> int:
         """Add a picture and what layers keep of it; give its id, which is a new one if none is given."""
+        values = _values(place, stamp, content)
         picture = self._database.run(
-            "INSERT INTO pictures (id, root, path, sha256, size, mtime_ns, ctime_ns, width, height) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            *(id, place.root, place.path, content.sha256),
-            *(stamp.size, stamp.mtime_ns, stamp.ctime_ns, content.width, content.height),
+            f"INSERT INTO pictures ({PICTURE}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", id, *values
+        )
+        self._database.run(
+            "UPDATE pictures SET checksum = ? WHERE id = ?", checksum_of(picture, *values), picture
         )
         self.store(picture, content.codes)
         if content.facts:
@@ -483,33 +503,25 @@ class Catalogue:
         """Keep what layers have made of a picture, in place of what they had."""
         for layer, code in codes.items():
             self._database.run(
-                f"INSERT OR REPLACE INTO {layer_table(layer)} VALUES (?, ?, ?)", picture, code, crc32(code)
+                f"INSERT OR REPLACE INTO {layer_table(layer)} VALUES (?, ?, ?)",
+                *(picture, code, bound(crc32(code), picture)),
             )
 
-    def replace(self, picture: int, stamp: Stamp, content: Content) -> None:
+    def replace(self, picture: int, place: Place, stamp: Stamp, content: Content) -> None:
         """Give a picture, whose file changed, its new content."""
-        self._database.run(
-            "UPDATE pictures SET sha256 = ?, width = ?, height = ? WHERE id = ?",
-            *(content.sha256, content.width, content.height, picture),
-        )
+        self.move(picture, place, stamp, content)
         self.store(picture, content.codes)
         if content.facts:
             self.facts.keep(picture, content.facts)
-        self.touch(picture, stamp)
 
-    def touch(self, picture: int, stamp: Stamp) -> None:
-        """Note a new stamp for a file whose content is the same."""
+    def move(self, picture: int, place: Place, stamp: Stamp, content: Content) -> None:
+        """Note where the file of a picture lies now, and its stamp; what layers keep of it stays."""
+        values = _values(place, stamp, content)
+        marks = ", ".join(f"{column} = ?" for column in PICTURE.split(", ")[1:])
         self._database.run(
-            "UPDATE pictures SET size = ?, mtime_ns = ?, ctime_ns = ? WHERE id = ?",
-            *(stamp.size, stamp.mtime_ns, stamp.ctime_ns, picture),
+            f"UPDATE pictures SET {marks}, checksum = ? WHERE id = ?",
+            *(*values, checksum_of(picture, *values), picture),
         )
-
-    def move(self, picture: int, place: Place, stamp: Stamp) -> None:
-        """Note that a picture's file lies elsewhere now."""
-        self._database.run(
-            "UPDATE pictures SET root = ?, path = ? WHERE id = ?", place.root, place.path, picture
-        )
-        self.touch(picture, stamp)
 
     def delete(self, pictures: Collection[int]) -> int:
         """Forget pictures and what layers keep of them; give how many."""
@@ -524,21 +536,19 @@ class Catalogue:
 
         By id, in blocks that are all of one moment.
         """
-        rows = f"SELECT picture, code, {self._checksum} FROM {layer_table(layer)} ORDER BY picture"
-        for block in self._database.blocks(rows):
-            yield [(picture, code, intact(code, checksum)) for picture, code, checksum in block]
+        for block in self._database.blocks(f"{self._rows_of(layer)} ORDER BY picture"):
+            yield [(row[0], row[1], intact(*row)) for row in block]
 
     def code_of(self, layer: int, picture: int) -> bytes | None:
         """What a layer keeps of one picture; None where that is nothing, or not what was written."""
-        rows = self._database.rows(
-            f"SELECT code, {self._checksum} FROM {layer_table(layer)} WHERE picture = ?", picture
-        )
-        return rows[0][0] if rows and intact(*rows[0]) else None
+        rows = self._database.rows(f"{self._rows_of(layer)} WHERE picture = ?", picture)
+        return rows[0][1] if rows and intact(*rows[0]) else None
 
-    @property
-    def _checksum(self) -> str:
-        """The column, which version 1 had not."""
-        return "NULL" if self._database.version == 1 else "checksum"
+    def _rows_of(self, layer: int) -> str:
+        """Select what `intact` asks, all of one moment: a writer may bring up what is read."""
+        table = layer_table(layer)
+        checksum = "NULL" if self._database.version == 1 else f"{table}.checksum"  # version 1 had none
+        return f"SELECT picture, code, {checksum}, {VERSION_READ} FROM {table}"
 
     def size_of(self, picture: int) -> tuple[int, int] | None:
         """Width and height of one picture."""
@@ -604,7 +614,15 @@ class Catalogue:
         return rows[0][0] if rows else None
 
 
-_SOUND = (
+def _values(place: Place, stamp: Stamp, content: Content) -> tuple[object, ...]:
+    """The columns of a picture that are called `PICTURE`, but for its id."""
+    return (
+        *(place.root, place.path, content.sha256, stamp.size, stamp.mtime_ns, stamp.ctime_ns),
+        *(content.width, content.height),
+    )
+
+
+_POSSIBLE = (
     f"(id BETWEEN 1 AND {MOST} AND typeof(sha256) = 'blob' AND length(sha256) = 32 AND sha256 != zeroblob(32)"
     " AND typeof(size) = 'integer' AND size BETWEEN 0 AND 1 << 60 AND typeof(width) = 'integer'"
     " AND typeof(height) = 'integer' AND width BETWEEN 1 AND 1 << 30 AND height BETWEEN 1 AND 1 << 30)"
@@ -624,9 +642,16 @@ def _below(folder: Place | None) -> tuple[str, tuple[object, ...]]:
     return "WHERE root = ? AND path >= ? AND path < ?", (folder.root, first + b"/", first + b"0")
 
 
-def intact(code: object, checksum: int | None) -> bool:
-    """Whether what is stored is what was written, as far as that is known: version 1 kept no checksums."""
-    return isinstance(code, bytes) and checksum in (None, crc32(code))
+def intact(picture: int, code: object, checksum: int | None, version: int) -> bool:
+    """Whether what is stored of a picture is what was written, as far as a version of the tables knows.
+
+    Version 1 kept no checksums; up to version 3 they did not tell whose they were.
+    """
+    if not isinstance(code, bytes):
+        return False
+    if version < 4:
+        return checksum in (None, crc32(code))
+    return checksum is not None and checksum == bound(crc32(code), picture)
 
 
 def relative(path: str, folder: str) -> str:

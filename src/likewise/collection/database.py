@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import sqlite3
@@ -27,11 +28,12 @@ from likewise.types import plain
 APPLICATION = 0x6C696B65
 """``like``: SQLite's application_id, which tells a catalogue from other files."""
 
-VERSION = 3
+VERSION = 4
 """SQLite's user_version: of the tables below.
 
 Version 1 had one layer, whose manifest was in ``meta`` and whose rows had no checksum. Version 2 kept nothing
-of what files and people say about pictures.
+of what files and people say about pictures. Version 3 had no checksum of rows of pictures, and those of other
+rows did not tell whose they were.
 """
 
 OPENING = 20.0
@@ -62,7 +64,7 @@ TABLES = (
         root INTEGER NOT NULL REFERENCES roots (id), path BLOB NOT NULL,
         sha256 BLOB NOT NULL,
         size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, ctime_ns INTEGER NOT NULL,
-        width INTEGER NOT NULL, height INTEGER NOT NULL,
+        width INTEGER NOT NULL, height INTEGER NOT NULL, checksum INTEGER,
         UNIQUE (root, path))""",
     """CREATE TABLE layers (
         id INTEGER PRIMARY KEY AUTOINCREMENT, place INTEGER NOT NULL, manifest TEXT NOT NULL)""",
@@ -94,7 +96,7 @@ def layer_table(layer: int) -> str:
 
 
 def layer_schema(layer: int) -> str:
-    """How that table is made; the checksum is the CRC-32 of the code."""
+    """How that table is made; the checksum is the CRC-32 of the code, `bound` to the picture."""
     columns = "picture INTEGER PRIMARY KEY REFERENCES pictures (id) ON DELETE CASCADE"
     return _strict(
         f"CREATE TABLE {layer_table(layer)} ({columns}, code BLOB NOT NULL, checksum INTEGER NOT NULL)"
@@ -104,6 +106,28 @@ def layer_schema(layer: int) -> str:
 def crc32(code: object) -> int | None:
     """The checksum of what was stored; None of what is no blob."""
     return zlib.crc32(code) if isinstance(code, bytes) else None
+
+
+def bound(checksum: object, picture: object) -> int | None:
+    """The checksum of what is kept of a picture, going on over the id of that.
+
+    So a row that was copied from another picture is not taken for sound. None where either is none.
+    """
+    if not (type(checksum) is int and 0 <= checksum < 1 << 32 and type(picture) is int):
+        return None
+    return zlib.crc32(picture.to_bytes(8, "little", signed=True), checksum)
+
+
+def checksum_of(*values: object) -> int:
+    """The checksum of the columns of a row."""
+    return zlib.crc32(json.dumps(values, default=repr).encode())
+
+
+PICTURE = "id, root, path, sha256, size, mtime_ns, ctime_ns, width, height"
+"""The columns of a picture that its checksum is of."""
+
+VERSION_READ = "(SELECT user_version FROM pragma_user_version)"
+"""The version of the tables at the moment that a statement reads."""
 
 
 SCHEMA = (
@@ -128,8 +152,22 @@ UPGRADES = {
         "UPDATE vectors SET checksum = crc32(code)",
     ),
     2: (_made("facts"), _made("annotations")),
+    3: (
+        "ALTER TABLE pictures ADD COLUMN checksum INTEGER",
+        f"UPDATE pictures SET checksum = checksum_of({PICTURE})",
+        "UPDATE facts SET checksum = bound(checksum, picture)",
+    ),
 }
-"""From each version to the next; nothing is described again."""
+"""From each version to the next; nothing is described again, and what was damaged stays damaged."""
+
+
+def _bound_anew(layer: int) -> str:
+    """Tell whose each row of a layer is, as versions before 4 did not; what it holds need not be read."""
+    return f"UPDATE {layer_table(layer)} SET checksum = bound(checksum, picture)"
+
+
+_LAYER = re.compile(r"vectors(?:_(\d{1,9}))?", re.ASCII)
+"""What tables of layers are called."""
 
 
 def _bare(statement: object) -> str:
@@ -143,11 +181,12 @@ def _known(name: str) -> set[str]:
     made = [
         text for text in (*TABLES, *SCHEMA) if re.match(rf"CREATE (TABLE|INDEX) {re.escape(name)} ", text)
     ]
-    layer = re.fullmatch(r"vectors(?:_(\d{1,9}))?", name)
-    if layer:
+    if layer := _LAYER.fullmatch(name):
         made.append(layer_schema(int(layer[1] or 1)))
     if name == "vectors":
         made += [_BEFORE, _BEFORE.replace(" NOT NULL)", " NOT NULL, checksum INTEGER)")]
+    if name == "pictures":
+        made += [text.replace(" checksum INTEGER,", "") for text in made]
     return {_bare(text) for text in made}
 
 
@@ -229,8 +268,17 @@ class Database:
         """What has to be done before it is as this version wants it."""
         if self.state() == "new":
             return SCHEMA
-        steps = [step for version in range(self.version, VERSION) for step in UPGRADES[version]]
+        version = self.version
+        steps = [step for before in range(version, VERSION) for step in UPGRADES[before]]
+        if version < 4:
+            steps += map(_bound_anew, self._layers())
         return (*steps, f"PRAGMA user_version = {VERSION}") if steps else ()
+
+    def _layers(self) -> Iterator[int]:
+        """The layers that have a table."""
+        for (name,) in self.rows("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name"):
+            if found := _LAYER.fullmatch(str(name)):
+                yield int(found[1] or 1)
 
     def state(self) -> str:
         """Tell ``ready`` from ``new`` and from ``old``, and refuse everything else, in a bounded time."""
@@ -372,14 +420,8 @@ def _connect(path: Path, mode: str) -> sqlite3.Connection:
             check_same_thread=False,  # SQLite locks each connection by itself
         )
         connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LONGEST)
-        connection.create_function("crc32", 1, crc32, deterministic=True)
-        for name, function in (
-            ("folded", folded),
-            ("folder", _folder),
-            ("file_name", _name),
-            ("shown", _shown),
-        ):
-            connection.create_function(name, 1, function, deterministic=True)
+        for name, count, function in _FUNCTIONS:
+            connection.create_function(name, count, function, deterministic=True)
         return connection
 
 
@@ -401,6 +443,18 @@ def _folder(path: object) -> str | None:
 
 def _name(path: object) -> str | None:
     return None if (text := _shown(path)) is None else text.rpartition("/")[2]
+
+
+_FUNCTIONS: tuple[tuple[str, int, Any], ...] = (
+    ("crc32", 1, crc32),
+    ("bound", 2, bound),
+    ("checksum_of", -1, checksum_of),
+    ("folded", 1, folded),
+    ("folder", 1, _folder),
+    ("file_name", 1, _name),
+    ("shown", 1, _shown),
+)
+"""What statements may call: name, how many values it takes, and what it is."""
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from likewise.collection.database import Database, crc32, translated
+from likewise.collection.database import VERSION_READ, Database, bound, checksum_of, translated
 from likewise.collection.filters import CONDITION_TABLES, Filter
 from likewise.errors import UsageError
 from likewise.pictures.facts import Facts
@@ -20,6 +20,9 @@ FACTS = 0
 """Stands beside the ids of layers, which begin with 1, for the facts of a picture."""
 
 _COLUMNS = "taken, camera, lens, orientation, rating, latitude, longitude, keywords"
+
+_ROW = f"SELECT {_COLUMNS}, facts.checksum, picture, {VERSION_READ} FROM facts"
+"""What `_intact` asks, all of one moment: a writer may bring up what is read."""
 
 _AGAIN = "index its folders again, which reads them and describes nothing"
 
@@ -44,7 +47,7 @@ class FactTables:
             f"INSERT INTO facts (picture, added, {_COLUMNS}, checksum) VALUES (?, NULL{', ?' * 9}) "
             "ON CONFLICT (picture) DO UPDATE SET "
             + ", ".join(f"{name} = excluded.{name}" for name in [*_COLUMNS.split(", "), "checksum"]),
-            *(picture, *values, _checksum(values)),
+            *(picture, *values, bound(checksum_of(*values), picture)),
         )
 
     def arrived(self, picture: int) -> None:
@@ -56,16 +59,14 @@ class FactTables:
         """The facts of a picture; None where they were not read, or are not what was written."""
         if not self.are_there:
             return None
-        rows = self._database.rows(f"SELECT {_COLUMNS}, checksum FROM facts WHERE picture = ?", picture)
+        rows = self._database.rows(f"{_ROW} WHERE picture = ?", picture)
         return _facts(rows[0]) if rows and _intact(rows[0]) else None
 
     def of_content(self, sha256: bytes) -> Facts | None:
         """The facts of a content, wherever it lies."""
         if not self.are_there:
             return None
-        rows = self._database.rows(
-            f"SELECT {_COLUMNS}, checksum FROM facts JOIN pictures ON picture = id WHERE sha256 = ?", sha256
-        )
+        rows = self._database.rows(f"{_ROW} JOIN pictures ON picture = id WHERE sha256 = ?", sha256)
         return next((_facts(row) for row in rows if _intact(row)), None)
 
     def added(self, picture: int) -> str | None:
@@ -79,8 +80,7 @@ class FactTables:
         """Ids of the pictures whose facts are not what was written."""
         if not self.are_there:
             return []
-        blocks = self._database.blocks(f"SELECT {_COLUMNS}, checksum, picture FROM facts")
-        return [row[-1] for block in blocks for row in block if not _intact(row[:-1])]
+        return [row[-2] for block in self._database.blocks(_ROW) for row in block if not _intact(row)]
 
     def lacking(self) -> list[int]:
         """Ids of the pictures whose facts were not read, or are damaged."""
@@ -173,14 +173,13 @@ def _values(facts: Facts) -> tuple[object, ...]:
     )
 
 
-def _checksum(values: Iterable[object]) -> int | None:
-    return crc32(json.dumps(list(values), default=repr).encode())
-
-
-def _intact(row: tuple[object, ...]) -> bool:
-    return row[-1] == _checksum(row[:-1])
+def _intact(row: tuple[Any, ...]) -> bool:
+    """Whether a row is what was written of its picture; before version 4 it did not tell whose it was."""
+    *values, checksum, picture, version = row
+    written = checksum_of(*values)
+    return bool(checksum == (written if version < 4 else bound(written, picture)))
 
 
 def _facts(row: tuple[Any, ...]) -> Facts:
-    *values, words, _ = row
+    *values, words, _, _, _ = row
     return Facts(*values, keywords=tuple(json.loads(words)))  # type: ignore[misc]

@@ -63,16 +63,17 @@ class Removed:
 
 
 def take_out(catalogue: Catalogue, pictures: Iterable[int]) -> list[Removed]:
-    """Forget those of the pictures that there are."""
+    """Forget those of the pictures that there are; one whose row is damaged cannot be put back."""
     layers = [layer.id for layer in catalogue.layers()]
+    entries = catalogue.entries(dict.fromkeys(pictures))
     found = [
         Removed(entry.id, str(entry.path), picture.stamp, content, catalogue.facts.annotations(entry.id))
-        for entry in catalogue.entries(dict.fromkeys(pictures))
+        for entry in entries
         if (place := catalogue.place(str(entry.path)))
         and (picture := catalogue.picture(place))
         and (content := catalogue.content(picture.sha256, layers))
     ]
-    catalogue.delete([one.id for one in found])
+    catalogue.delete([entry.id for entry in entries])
     return found
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from likewise.collection.catalogue import Catalogue, Content, Picture, Place, relative
+from likewise.collection.committed import MOST
 from likewise.collection.excludes import NOTHING, USUAL, Excludes
 from likewise.collection.facts import FACTS
 from likewise.collection.layer import Layer
@@ -16,6 +17,9 @@ from likewise.collection.reach import lies_in
 from likewise.collection.walk import Found, Stamp, is_gone, is_respelt, look, opens, walk
 from likewise.errors import BadPicture
 from likewise.reading import within
+
+ROW = -1
+"""Stands beside the ids of layers, and `FACTS`, for the row of the picture itself."""
 
 Prune: TypeAlias = bool | Literal["all"]
 """Whether to forget what is gone; ``all``: also where a folder holds none of its pictures any more."""
@@ -45,7 +49,7 @@ class Task:
         What keeps it from being read.
     lacking
         The layers that keep nothing of the picture that was there, or something damaged; `FACTS` where those
-        are to be read.
+        are to be read, and `ROW` where the catalogue's row of it is damaged.
     sha256
         Of its content, once it was read.
     """
@@ -67,7 +71,7 @@ class Outcome:
 
 
 Lacking: TypeAlias = Mapping[int, frozenset[int]]
-"""Ids of pictures to the layers, or `FACTS`, that keep nothing of them, or something damaged."""
+"""Ids of pictures to the layers, `FACTS` or `ROW`, that keep nothing of them, or something damaged."""
 
 
 def lacking(catalogue: Catalogue, layers: Sequence[Layer]) -> Lacking:
@@ -84,6 +88,8 @@ def lacking(catalogue: Catalogue, layers: Sequence[Layer]) -> Lacking:
             found[picture] = found.get(picture, frozenset()) | {layer.id}
     for picture in catalogue.facts.lacking():
         found[picture] = found.get(picture, frozenset()) | {FACTS}
+    for picture in catalogue.unsound():
+        found[picture] = found.get(picture, frozenset()) | {ROW}
     return found
 
 
@@ -109,8 +115,7 @@ def plan(
         ):
             place = Place(root, os.fsencode(relative(found.path, folder)))
             yield _judge(catalogue, found, place, options, lacks)
-    for entry in catalogue.entries(lacks):
-        path = str(entry.path)
+    for path in catalogue.where(lacks).values():
         place_there = None if lies_in(path, sources) or is_gone(path) else catalogue.place(path)
         found = look(path, options.inside)
         if place_there and not found.problem:  # nobody asked for it here, so it is no failure either
@@ -177,7 +182,7 @@ def settle(catalogue: Catalogue, outcome: Outcome, *, anew: bool = False) -> str
             catalogue.delete([known.id])
         return "failed"
     catalogue.forgive(place)
-    if known and anew and known.sha256 != content.sha256:
+    if known and ((anew and known.sha256 != content.sha256) or not 1 <= known.id <= MOST):
         said = catalogue.facts.annotations(known.id)
         catalogue.delete([known.id])
         catalogue.facts.annotate(catalogue.insert(place, stamp, content), said)
@@ -187,18 +192,18 @@ def settle(catalogue: Catalogue, outcome: Outcome, *, anew: bool = False) -> str
     holders = catalogue.holders(content.sha256)
     for holder, path in holders:
         if is_gone(path) or is_respelt(path, outcome.task.path):
-            catalogue.move(holder, place, stamp)
+            catalogue.move(holder, place, stamp, content)
             return "moved"
     catalogue.insert(place, stamp, content)
     return "copied" if holders else "added"
 
 
 def _renew(catalogue: Catalogue, known: Picture, task: Task, content: Content) -> str:
-    if known.sha256 != content.sha256:
-        catalogue.replace(known.id, task.stamp, content)
-        return "changed"
+    if known.sha256 != content.sha256 or ROW in task.lacking:
+        catalogue.replace(known.id, task.place, task.stamp, content)
+        return "changed" if known.sha256 != content.sha256 else "completed"
     if known.stamp != task.stamp:
-        catalogue.touch(known.id, task.stamp)
+        catalogue.move(known.id, task.place, task.stamp, content)
     if task.lacking:
         catalogue.store(known.id, {layer: content.codes[layer] for layer in task.lacking - {FACTS}})
         if content.facts and FACTS in task.lacking:

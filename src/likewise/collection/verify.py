@@ -53,8 +53,8 @@ def _lost(catalogue: Catalogue) -> Iterator[Fault]:
 
 def _rows(catalogue: Catalogue) -> Iterator[Fault]:
     for picture in catalogue.unsound():
-        what = f"picture {picture} has an id, a digest or sizes that no picture has"
-        yield Fault("row-damaged", f"id {picture}", f"{what}: remove it by its id, and index its file again")
+        what = f"the row of picture {picture} is not what was written, or one that no picture has"
+        yield Fault("row-damaged", f"id {picture}", f"{what}: index its folder again, or remove it by its id")
 
 
 def _values(catalogue: Catalogue) -> Iterator[Fault]:
