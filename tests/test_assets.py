@@ -5,8 +5,11 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import subprocess
+import sys
 import tarfile
 import threading
+import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -344,3 +347,31 @@ def test_what_killed_processes_left_is_swept(tmp_path: Path, monkeypatch: pytest
     os.utime(tmp_path / "fetch-abcdefgh", (0, 0))
     with assets.scratch(tmp_path) as room:
         assert [path.name for path in tmp_path.glob("fetch-*")] == [room.name]
+
+
+def test_a_killed_process_is_told_from_one_that_lives(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    line = "from likewise.assets import temporary\nwith temporary() as room: print(room, flush=True), input()"
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    with subprocess.Popen(
+        [sys.executable, "-c", line],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment,
+    ) as process:
+        assert process.stdout
+        left = Path(process.stdout.readline().strip())
+        os.utime(left, (0, time.time() - 61))
+        with assets.temporary():
+            assert left.is_dir()
+        process.kill()
+    assert left.is_dir()
+    os.utime(left, (0, time.time() + 3600))  # so that it is young however slow this goes on
+    with assets.temporary():
+        assert left.is_dir()  # one that was made a moment ago may not be locked yet
+    os.utime(left, (0, time.time() - 61))
+    with assets.temporary():
+        assert not left.exists()

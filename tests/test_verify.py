@@ -11,7 +11,7 @@ import pytest
 
 from likewise.collection import Collection, database
 from likewise.collection.database import Database
-from likewise.errors import CollectionDamaged
+from likewise.errors import CollectionDamaged, UsageError
 from likewise.types import Progress
 from tests.fakes import DIMENSIONS, RECIPE, FakeFactory, make_pictures
 
@@ -263,12 +263,53 @@ def test_a_vector_that_is_none_is_a_fault(collection: Collection, change: Change
 
 def test_values_that_are_none_are_faults(collection: Collection, change: Change) -> None:
     change("UPDATE meta SET value = 'later' WHERE key = 'changed'")
-    change("INSERT INTO failures VALUES (99, x'61', 'empty', 'is empty', 0, 0, 0, 0)")
-    assert kinds(collection) == ["database", "database"]
+    assert kinds(collection) == ["database"]
     with pytest.raises(CollectionDamaged, match="later"):
         collection.info()
-    with pytest.raises(CollectionDamaged, match="99"):
-        collection.failures()
+
+
+@pytest.mark.parametrize(
+    ("row", "where"),
+    [
+        ("99, x'61', 'empty', 'is empty', 0, 0, 0, 0", "root 99, path b'a'"),
+        ("1, x'2e2e2f61', 'empty', 'is empty', 0, 0, 0, 0", "root 1, path b'../a'"),
+        ("1, x'61', 'empty', 'is empty', 0, 0, 0, 1e300", "root 1, path b'a'"),
+    ],
+)
+def test_a_failure_that_cannot_be_told_is_one_among_others(
+    collection: Collection, change: Change, tmp_path: Path, row: str, where: str
+) -> None:
+    (tmp_path / "photos" / "bad.png").write_bytes(b"no picture")
+    collection.add(tmp_path / "photos")
+    good = collection.failures()
+    change(f"INSERT INTO failures VALUES ({row})")
+    assert collection.failures() == good and len(good) == 1
+    faults = collection.verify().faults
+    assert [(fault.kind, fault.subject) for fault in faults] == [("failure-damaged", where)]
+    collection.add(tmp_path / "photos")
+    assert (kinds(collection), collection.failures()) == ([], good)
+
+
+def test_text_that_is_no_utf8_is_told_as_far_as_it_can_be(
+    collection: Collection, change: Change, tmp_path: Path
+) -> None:
+    for number in range(2):
+        (tmp_path / "photos" / f"bad{number}.png").write_bytes(b"no picture")
+    collection.add(tmp_path / "photos")
+    change("UPDATE failures SET message = CAST(x'61ff62' AS TEXT) WHERE path = CAST('bad0.png' AS BLOB)")
+    for column in ("camera", "keywords"):
+        change(f"UPDATE facts SET {column} = CAST(x'61ff62' AS TEXT) WHERE picture = 2")
+    change("INSERT INTO annotations VALUES (2, 'album', CAST(x'61ff62' AS TEXT), NULL)")
+    assert collection.failures()[0].message == "a\\xffb"
+    assert "no picture of a known format" in collection.failures()[1].message
+    assert collection.known(2).annotations == {"album": "a\\xffb"}
+    for where in ("camera like 'a%'", "album like 'a%'"):
+        assert [hit.id for hit in collection.search(1, where=where)] == [2]
+    with pytest.raises(UsageError, match="nothing"):
+        collection.search(1, where="keyword = 'x'")
+    assert kinds(collection) == ["facts-damaged"]
+    assert collection.add(tmp_path / "photos").completed == 1
+    assert kinds(collection) == []
 
 
 def test_a_damaged_file_is_a_fault(collection: Collection, tmp_path: Path) -> None:

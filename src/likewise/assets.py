@@ -35,7 +35,7 @@ from likewise.system import descriptor_of, flush, locked
 from likewise.types import Progress, ProgressCallback
 
 CHUNK = 1 << 20  # bytes
-DAY = 86_400.0  # seconds
+DAY, MINUTE = 86_400.0, 60.0  # seconds
 PATIENCE = 10.0  # seconds without a byte before a server counts as out of reach
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
@@ -120,17 +120,21 @@ def sweep(path: Path, *, older: float = DAY) -> None:
 
 
 def sweep_folders(folder: Path, prefix: str) -> None:
-    """Remove the temporary folders that killed processes left a day ago or longer, those of this user."""
+    """Remove the temporary folders of this user that killed processes left.
+
+    Those that can be told not to be in use any more, or that are of a day ago and cannot be told at all.
+    """
     for left in folder.glob(f"{prefix}????????"):
         with suppress(OSError):  # somebody else's, or swept by somebody else
             status = left.lstat()
             mine = stat.S_ISDIR(status.st_mode) and status.st_uid == getattr(os, "getuid", lambda: 0)()
-            if mine and time.time() - status.st_mtime >= DAY and not _is_held(left / _HELD):
+            age = MINUTE if (left / _HELD).exists() else DAY
+            if mine and time.time() - status.st_mtime >= age and not _is_held(left / _HELD):
                 shutil.rmtree(left)
 
 
 _HELD = ".held"
-"""Locked in a temporary folder for as long as it is used: by a clock that jumps it may look old."""
+"""Locked in a temporary folder for as long as it is used, but for a moment at first."""
 
 
 def _is_held(path: Path) -> bool:

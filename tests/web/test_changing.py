@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sqlite3
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -146,6 +147,13 @@ class TestAdding:
         assert failures(client) == []
         assert fault(client.post(f"{BASE}/failures/retry", json={}), 404) == "not-found"
         assert fault(client.post(f"{BASE}/failures/retry", json={"keys": ["0" * 16]}), 404) == "not-found"
+
+    def test_a_row_of_what_failed_that_is_damaged(self, client: TestClient, made: Path) -> None:
+        (before,) = failures(client)
+        with sqlite3.connect(made / "photos.likewise" / "catalogue.sqlite") as catalogue:
+            catalogue.execute("UPDATE failures SET message = CAST(x'ff' AS TEXT)")
+            catalogue.execute("INSERT INTO failures VALUES (99, x'61', 'empty', 'is empty', 0, 0, 0, 0)")
+        assert failures(client) == [{**before, "message": "\\xff"}]
 
     def test_updating_forgets_what_is_gone(self, client: TestClient, made: Path) -> None:
         (made / "pictures" / "0001.png").unlink()

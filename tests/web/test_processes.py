@@ -163,7 +163,10 @@ def started(made: Path, *words: str) -> object:
 
 
 def test_killing_a_worker_in_the_middle_of_a_request_loses_nothing(made: Path) -> None:
-    with command(made, str(made / "photos.likewise"), "--workers", "2") as (process, address):
+    (room := made / "temporary").mkdir()
+    line = [str(made / "photos.likewise"), "--workers", "2"]
+    with command(made, *line, TMPDIR=str(room)) as (process, address):
+        assert list(room.glob("likewise-????????"))  # as `likewise.assets.sweep_folders` knows them
         before = workers(process)
         assert len(before) == 2
         removed = ask(address, f"{BASE}/remove", {"pictures": [1]})
@@ -185,6 +188,7 @@ def test_killing_a_worker_in_the_middle_of_a_request_loses_nothing(made: Path) -
         assert set(workers(process)).isdisjoint(before)
         process.send_signal(signal.SIGTERM)
         assert process.wait(PATIENCE) == 0
+    assert not list(room.iterdir())
 
 
 def not_answered() -> bool:

@@ -595,15 +595,25 @@ class Catalogue:
         self._database.run("DELETE FROM failures WHERE root = ? AND path = ?", place.root, place.path)
 
     def failures(self) -> list[Failure]:
-        """All files that failed, by path."""
-        rows = self._database.rows("SELECT root, path, reason, message, at FROM failures")
-        with translated(self._database.path):
-            roots = self.roots()
-            found = [
-                Failure(Path(self.absolute(roots, root, path)), _text(reason), _text(message), _moment(at))
-                for root, path, reason, message, at in rows
-            ]
+        """All files that failed, by path, but for those whose rows cannot be read."""
+        found = [failure for _, failure in self._failures() if isinstance(failure, Failure)]
         return sorted(found, key=lambda failure: failure.path)
+
+    def unsound_failures(self) -> list[tuple[Place, CollectionDamaged]]:
+        """Places of failures whose rows cannot be read, as they are stored, and why."""
+        return [(place, error) for place, error in self._failures() if isinstance(error, CollectionDamaged)]
+
+    def _failures(self) -> Iterator[tuple[Place, Failure | CollectionDamaged]]:
+        roots = self.roots()
+        for root, path, reason, message, at in self._database.rows(
+            "SELECT root, path, reason, message, at FROM failures"
+        ):
+            try:
+                with translated(self._database.path):
+                    file = Path(self.absolute(roots, root, path))
+                    yield Place(root, path), Failure(file, _text(reason), _text(message), _moment(at))
+            except CollectionDamaged as error:
+                yield Place(root, path), error
 
     def failure_count(self) -> int:
         """How many files failed."""

@@ -420,14 +420,22 @@ def _connect(path: Path, mode: str) -> sqlite3.Connection:
             check_same_thread=False,  # SQLite locks each connection by itself
         )
         connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LONGEST)
+        connection.text_factory = _readable
         for name, count, function in _FUNCTIONS:
             connection.create_function(name, count, function, deterministic=True)
         return connection
 
 
 def folded(text: object) -> str | None:
-    """Text by which names and words are compared: whatever the case of letters and the form of accents."""
+    """Text, or its bytes, as names and words are compared: whatever the case and the form of accents."""
+    if isinstance(text, bytes):
+        text = _readable(text)
     return plain(plain(text).casefold()) if isinstance(text, str) else None
+
+
+def _readable(text: bytes) -> str:
+    """Text that SQLite keeps; where it is damaged so that it is no UTF-8 the rest can be read."""
+    return text.decode("utf-8", "backslashreplace")
 
 
 def _shown(path: object) -> str | None:

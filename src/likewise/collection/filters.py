@@ -233,7 +233,9 @@ def _missing(field: Field) -> tuple[str, tuple[Value, ...]]:
 
 
 _OWN = "EXISTS (SELECT 1 FROM annotations WHERE picture = pictures.id AND name = ? AND {})"
-_WORDS = "EXISTS (SELECT 1 FROM json_each(coalesce(keywords, '[]')) WHERE {})"
+_WORDS = (
+    "EXISTS (SELECT 1 FROM json_each(CASE WHEN json_valid(keywords) THEN keywords ELSE '[]' END) WHERE {})"
+)
 
 
 def _compared(one: Compare) -> tuple[str, tuple[Value, ...]]:
@@ -252,7 +254,7 @@ def _against(expression: str, one: Compare) -> str:
     if one.dated:
         expression = f"substr({expression}, 1, {len(str(one.value))})"
     elif isinstance(one.value, str):
-        expression = f"folded({expression})"
+        expression = f"folded(CAST({expression} AS BLOB))"  # SQLite gives functions no text that is no UTF-8
     return (
         f"{expression} LIKE ? ESCAPE '\\'" if one.operator == "like" else f"({expression}) {one.operator} ?"
     )

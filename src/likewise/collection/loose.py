@@ -6,8 +6,8 @@ import os
 from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
+from likewise.assets import temporary
 from likewise.collection.catalogue import Catalogue, Content, Place
 from likewise.collection.filters import Filter
 from likewise.collection.walk import Stamp
@@ -29,7 +29,7 @@ def fulfilling(files: Mapping[str, Path], where: str) -> set[str]:
         When the filter cannot be understood. There are no columns of one's own.
     """
     wanted = Filter.parse(where)
-    with TemporaryDirectory() as folder, closing(Catalogue.writer(Path(folder, "loose"))) as catalogue:
+    with temporary() as folder, closing(Catalogue.writer(folder / "loose")) as catalogue:
         with catalogue.change():
             root = catalogue.add_root(os.path.abspath(os.sep))
             rows = {

@@ -183,8 +183,8 @@ class Fault:
     kind
         ``database``, ``commits-lost``, ``row-damaged``, ``manifest``, ``vector-missing``, ``vector-stray``,
         ``vector-length``, ``vector-damaged``, ``vector-not-finite``, ``vector-not-normalised``,
-        ``sketch-damaged``, ``segment-damaged``, ``vocabulary``, ``facts-damaged``, ``path-damaged``,
-        ``file-missing`` or ``folder-away``.
+        ``sketch-damaged``, ``segment-damaged``, ``vocabulary``, ``facts-damaged``,
+        ``failure-damaged``, ``path-damaged``, ``file-missing`` or ``folder-away``.
     subject
         What it is about: a path, or the catalogue.
     message

@@ -138,12 +138,14 @@ def _judge(
 def overcome(catalogue: Catalogue, sources: Sequence[str], away: Iterable[str]) -> list[Place]:
     """Places of failures that stand no longer: the file is gone, or was a folder, which opens now.
 
+    Those whose rows are damaged are among them: a file that still fails will be noted again.
     Nothing is known of what lies in one of the folders that are ``away``.
     """
     paths = [str(failure.path) for failure in catalogue.failures()]
     asked = [path for path in paths if lies_in(path, sources) and not lies_in(path, away)]
     stale = [path for path in asked if is_gone(path) or opens(path)]
-    return [place for path in stale if (place := catalogue.place(path))]
+    damaged = [place for place, _ in catalogue.unsound_failures()]
+    return damaged + [place for path in stale if (place := catalogue.place(path))]
 
 
 def gone(

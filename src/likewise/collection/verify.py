@@ -25,6 +25,7 @@ def verify(
         _lost(catalogue),
         _rows(catalogue),
         _values(catalogue),
+        _failures(catalogue),
         *(layer.verify(catalogue) for layer in layers),
         _facts(catalogue),
         _files(catalogue, progress or (lambda _: None)),
@@ -62,13 +63,19 @@ def _values(catalogue: Catalogue) -> Iterator[Fault]:
         lambda: catalogue.generation,
         lambda: catalogue.changed,
         catalogue.roots,
-        catalogue.failures,
         catalogue.last_given,
     ):
         try:
             read()
         except CollectionDamaged as error:
             yield Fault("database", "catalogue", str(error))
+
+
+def _failures(catalogue: Catalogue) -> Iterator[Fault]:
+    for place, error in catalogue.unsound_failures():
+        where = f"root {place.root!r}, path {place.path!r}"
+        message = f"a file that failed cannot be told ({error.__cause__!r}): the next index forgets it"
+        yield Fault("failure-damaged", where, message)
 
 
 def _facts(catalogue: Catalogue) -> Iterator[Fault]:

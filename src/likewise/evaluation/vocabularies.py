@@ -8,12 +8,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations_with_replacement
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 from PIL import Image
 
-from likewise.assets import cache_dir, sha256_file
+from likewise.assets import cache_dir, sha256_file, temporary
 from likewise.descriptors.learned import Sample, fingerprint, known_by
 from likewise.descriptors.local import LocalExtractor, LocalFeatures
 from likewise.errors import BadPicture, UsageError
@@ -222,8 +221,8 @@ def _table(
     size = len(vocabulary.layers[tap].codebook)
     stored = [sketched(one, vocabulary, recipe.stored, (tap,)) for one in held]
     postings = [Postings.of(number, one.words[tap], one.codes[tap]) for number, one in enumerate(stored)]
-    with TemporaryDirectory(prefix="likewise-") as folder:
-        segment = Segment.write(Path(folder, "words"), Postings.join(postings), size)
+    with temporary() as folder:
+        segment = Segment.write(folder / "words", Postings.join(postings), size)
         index = InvertedIndex(size, [segment])
         asked = [sketched(one, vocabulary, recipe.asked, (tap,)) for one in views]
         rows = [

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 from numpy.typing import NDArray
 
+from likewise.assets import temporary
 from likewise.engines import cores
 from likewise.errors import MissingExtra
 from likewise.evaluation.benchmark import Benchmark
@@ -201,8 +201,8 @@ def _ranked(
     asked = [narrowed(one, recipe.asked) for one in sketched.queries]
     files = list(benchmark.gallery.values())
     own = own_places(benchmark) if benchmark.query_in_gallery == "ignored" else [None] * len(asked)
-    with TemporaryDirectory(prefix="likewise-") as folder:
-        segments = _segments(stored, recipe.fusion.chosen(tuple(vocabulary.sizes)), vocabulary, Path(folder))
+    with temporary() as folder:
+        segments = _segments(stored, recipe.fusion.chosen(tuple(vocabulary.sizes)), vocabulary, folder)
         indexed = _Indexed(segments, recipe, vocabulary, count)
         rows = []
         for number, (query, box, place) in enumerate(zip(asked, sketched.boxes, own, strict=True)):

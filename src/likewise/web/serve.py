@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import socket
-import tempfile
 from collections.abc import Callable
 from functools import partial
 
 import uvicorn
 from uvicorn.supervisors import Multiprocess
 
+from likewise.assets import temporary
 from likewise.errors import UsageError
 from likewise.system import descriptors
 from likewise.web.app import create_app
@@ -62,8 +62,8 @@ def serve(settings: Settings, *, workers: int = 1, announce: Callable[[str], Non
             uvicorn.Server(config).run(sockets=[listener])
             return
         create_app(settings).state.services.library.close()  # an error now rather than in every process
-        with tempfile.TemporaryDirectory(prefix="likewise-metrics-") as folder:
-            os.environ[SHARED] = folder
+        with temporary() as folder:
+            os.environ[SHARED] = str(folder)
             Multiprocess(config, sockets=[listener]).run()
             del os.environ[SHARED]
 
