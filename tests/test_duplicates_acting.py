@@ -95,6 +95,8 @@ class TestPlan:
             ({"sha256": "12"}, "no SHA-256"),
             ({"bytes": "many"}, "no whole number"),
             ({"group": ""}, "has no group"),
+            ({"width": float("inf")}, "no whole number"),
+            ({"file": "/a\ud800"}, "no absolute path"),
         ],
     )
     def test_what_is_wrong_is_named(
@@ -105,7 +107,7 @@ class TestPlan:
         with pytest.raises(UsageError, match=f"entry 1.*{message}"):
             Plan.read(path)
 
-    @pytest.mark.parametrize("text", ["", "[]", '{"plan": [1]}', "{"])
+    @pytest.mark.parametrize("text", ["", "[]", '{"plan": [1]}', "{", '{"plan": 5}', "[" * 99_999])
     def test_what_is_no_plan(self, text: str, tmp_path: Path) -> None:
         (tmp_path / "p.json").write_text(text)
         with pytest.raises(UsageError, match=r"no plan|no row"):
@@ -287,6 +289,14 @@ class TestUndo:
 
     def test_a_damaged_journal(self, journal: Journal) -> None:
         journal.path.write_text('{"way": "burn"}\n')
+        with pytest.raises(UsageError, match="line 1"):
+            undo(journal)
+        sound = vars(Step("move", "/a", "/b", "0" * 64, 5, 0o644, 7))
+        for change in ({"mtime_ns": 1 << 64}, {"mode": -1}, {"to": "b"}, {"file": "/a\ud800"}, {"sha256": 5}):
+            journal.path.write_text(json.dumps({**sound, **change}) + "\n")
+            with pytest.raises(UsageError, match="line 1"):
+                undo(journal)
+        journal.path.write_text("[" * 99_999 + "\n")
         with pytest.raises(UsageError, match="line 1"):
             undo(journal)
         journal.path.write_bytes(b"\xff\xfe")

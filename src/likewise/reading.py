@@ -114,6 +114,14 @@ def as_spelt(path: str | os.PathLike[str]) -> Path:
     return found
 
 
+def is_absolute(path: str) -> bool:
+    """Whether a text is an absolute path that a file can have here."""
+    try:
+        return os.path.isabs(path) and b"\0" not in os.fsencode(path)
+    except UnicodeEncodeError:  # half of a character that UTF-16 writes in two
+        return False
+
+
 def within(path: str, folder: str) -> bool:
     """Whether an absolute path is a folder or lies in it."""
     return path == folder or path.startswith(folder.rstrip("/") + "/")

@@ -11,6 +11,7 @@ from typing import Literal, TypeAlias
 
 from likewise.assets import replacing
 from likewise.errors import StorageError, UsageError
+from likewise.reading import is_absolute
 
 ENDING = ".undo"
 
@@ -107,11 +108,13 @@ class Journal:
     def _step(self, line: str, number: int) -> Step:
         try:
             step = Step(**json.loads(line))
-            texts, numbers = (step.file, step.to, step.sha256), (step.bytes, step.mode, step.mtime_ns)
-            sound = all(isinstance(one, str) for one in texts) and all(
-                isinstance(one, int) for one in numbers
+            limits = ((step.bytes, 1 << 63), (step.mode, 1 << 16), (abs(step.mtime_ns), 1 << 63))
+            sound = (
+                isinstance(step.sha256, str)
+                and all(isinstance(one, str) and is_absolute(one) for one in (step.file, step.to))
+                and all(isinstance(one, int) and 0 <= one < most for one, most in limits)
             )
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, RecursionError):
             sound = False
         if not sound or step.way not in ("move", "trash", "link"):
             raise UsageError(f"{self.path}, line {number} tells of nothing that was done")

@@ -14,6 +14,7 @@ from typing import Any, Literal, TypeAlias, get_args
 from likewise.assets import replacing
 from likewise.downstream.duplicates.groups import Duplicates
 from likewise.errors import StorageError, UsageError
+from likewise.reading import is_absolute
 
 Action: TypeAlias = Literal["keep", "go"]
 
@@ -158,8 +159,10 @@ def _ending(path: str | os.PathLike[str]) -> str:
 def _from_json(path: str | os.PathLike[str], data: bytes) -> Iterator[tuple[str, Mapping[str, Any]]]:
     try:
         rows = json.loads(data)["plan"]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise UsageError(f"{path} is no plan: {error!r}") from error
+    if not isinstance(rows, list):
+        raise UsageError(f"{path} is no plan: it has no list of rows")
     for number, cells in enumerate(rows, 1):
         if not isinstance(cells, dict):
             raise UsageError(f"{path}, entry {number} is no row of a plan")
@@ -192,7 +195,7 @@ def _row(cells: Mapping[str, Any], where: str) -> Row:
     if action not in get_args(Action):
         raise UsageError(f"{where}: no action is called {action!r}; use {' or '.join(get_args(Action))}")
     file, digest = str(cells["file"]), str(cells["sha256"]).strip().lower()
-    if not os.path.isabs(file) or "\0" in file:
+    if not is_absolute(file):
         raise UsageError(f"{where}: {file!r} is no absolute path")
     if len(digest) != 64 or not set(digest) <= set("0123456789abcdef"):
         raise UsageError(f"{where}: {digest!r} is no SHA-256")
@@ -214,7 +217,7 @@ def _row(cells: Mapping[str, Any], where: str) -> Row:
 def _whole(cells: Mapping[str, Any], name: str, where: str) -> int:
     try:
         return int(cells.get(name) or 0)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise UsageError(f"{where}: {name} {cells[name]!r} is no whole number") from None
 
 
