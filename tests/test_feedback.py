@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from likewise.errors import UsageError
-from likewise.ranking.feedback import combined, refined
+from likewise.ranking.feedback import combined, refined, shares
 
 NONE = np.empty((0, 2), np.float32)
 EAST, NORTH = np.array([1, 0], np.float32), np.array([0, 1], np.float32)
@@ -50,3 +50,22 @@ def test_it_moves_towards_yes_and_away_from_no() -> None:
 def test_weights_out_of_bounds_are_refused(weights: dict[str, float]) -> None:
     with pytest.raises(UsageError, match="beta must be"):
         refined(EAST, NONE, NONE, unit=True, **weights)
+
+
+@pytest.mark.parametrize(("wanted", "yes", "no"), [(1, 0, 0), (3, 0, 0), (1, 2, 1), (2, 0, 3), (2, 1, 0)])
+def test_shares_add_up_to_the_similarity_of_the_whole_query(wanted: int, yes: int, no: int) -> None:
+    chance = np.random.default_rng(wanted + 10 * yes + 100 * no)
+    vectors = chance.normal(size=(wanted + yes + no + 1, 8))
+    vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+    first, liked, disliked = np.split(vectors[:-1], [wanted, wanted + yes])
+    query = combined(first, unit=True) if wanted > 1 else first[0]
+    if yes or no:
+        query = refined(query, liked, disliked, unit=True)
+    given = shares(first, liked, disliked, vectors[-1])
+    assert given.shape == (wanted + yes + no,)
+    assert given.sum() == pytest.approx(float(query @ vectors[-1]), abs=1e-6)
+
+
+def test_shares_by_hand() -> None:
+    given = shares(np.stack([EAST, NORTH]), NONE, NONE, EAST)  # (1, 1) / sqrt 2 against (1, 0)
+    np.testing.assert_allclose(given, [0.5**0.5, 0], atol=1e-12)

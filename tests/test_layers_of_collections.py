@@ -115,6 +115,8 @@ def test_scores_are_fused_and_hits_say_what_each_layer_gave(collection: Collecti
     told = {name: np.array([(hit.scores or {})[name] for hit in hits]) for name in ("fake", "fake-words")}
     total = of_similarities(told["fake"]) + of_votes(1000 * told["fake-words"])
     assert [hit.score for hit in hits] == pytest.approx(total.tolist())
+    assert [sum((hit.evidence or {}).values()) for hit in hits] == pytest.approx(total.tolist())
+    assert all(set(hit.evidence or {}) == {"fake", "fake-words"} for hit in hits)
     assert [hit.score for hit in hits] == sorted(total.tolist(), reverse=True)
     for layer in both.layers:
         with Collection.open(collection.path, recipe=layer, extractor_factory=FakeFactory()) as one:

@@ -101,6 +101,9 @@ class Hit:
         Where in it the query was found, if that was looked for.
     scores
         What each layer gives it, by name, where several were asked.
+    evidence
+        What each layer gives to the score, by name, and ``fit``, where the query lies in it: where evidence
+        was added up, these add up to the score; see `likewise.ranking.evidence`.
     inliers
         Matches that one transform explains, if that was looked for.
     outline
@@ -118,6 +121,7 @@ class Hit:
     rank: int
     box: Box | None = None
     scores: Mapping[str, float] | None = None
+    evidence: Mapping[str, float] | None = None
     inliers: int | None = None
     outline: tuple[tuple[float, float], ...] | None = None
     expected_false: float | None = None

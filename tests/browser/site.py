@@ -1,4 +1,4 @@
-"""A site to look at: the demo set in folders, two collections of it, a folder to add from, and two runs."""
+"""A site to look at: the demo set in folders, collections of it, a folder to add from, and two runs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from PIL import Image
 from likewise.collection import Collection
 from likewise.descriptors.recipe import Part, VectorRecipe, load_vector
 from likewise.evaluation import minibench
-from likewise.recipes.recipe import Recipe
+from likewise.recipes.recipe import Recipe, load_recipe
 
 REPOSITORY = Path(__file__).parents[2]
 SUBJECTS = ("pagoda", "dahlia", "cat", "rocket", "horse", "coffee", "front wheel", "lamp", "flag", "logo")
@@ -56,6 +56,9 @@ def make_site(folder: Path, recipe: Recipe | VectorRecipe | None = None) -> None
     for name, chosen in (("photos", recipe or load_vector("default")), ("photos-plain", PLAIN)):
         with Collection.open(folder / f"{name}.likewise", recipe=chosen) as collection:
             collection.add(folder / "photos")
+    for name, layered in (("layers", "default"), ("words", "sift")):
+        with Collection.open(folder / f"{name}.likewise", recipe=load_recipe(layered)) as collection:
+            collection.add(folder / "photos" / "2023")
     shutil.copytree(folder / "photos.likewise", folder / "album.likewise")
     (folder / "plain.toml").write_text(PLAIN.to_toml())
     for words in (("quick",), ("plain.toml",)):

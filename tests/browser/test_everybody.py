@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.watching import PHONE, Opener, searching
+from tests.browser.watching import PHONE, Opener, order, searching
 
 pytestmark = pytest.mark.browser
 
@@ -70,6 +70,39 @@ def test_a_phone_shows_all_of_its_width(opened: Opener, view: str) -> None:
         assert page.get_by_role("navigation", name="Main").get_by_role("link").count() == 5
 
 
+def test_the_header_shows_all_of_itself_at_every_width(page: Page) -> None:
+    for width in (761, 820, 900, 960, 1016, 1080):
+        page.set_viewport_size({"width": width, "height": 700})
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        switch = page.get_by_role("button", name="Colours").bounding_box()
+        assert switch is not None and switch["x"] + switch["width"] <= width
+
+
+def test_an_address_that_there_is_not(opened: Opener) -> None:
+    page = opened()
+    page.watch.expected = ["404"]
+    page.goto(page.url + "nowhere")
+    expect(page.get_by_text("There is no such page")).to_be_visible()
+    page.get_by_role("main").get_by_role("link", name="Search").click()
+    expect(page.locator(".start .tile").first).to_be_visible()
+
+
+def test_without_the_server_and_back(opened: Opener) -> None:
+    page = opened()
+    page.watch.expected = ["ERR_INTERNET_DISCONNECTED"]
+    page.wait_for_selector(".start .tile")
+    page.wait_for_load_state("networkidle")
+    page.context.set_offline(True)
+    page.get_by_role("link", name="Browse").click()
+    expect(page.locator(".offline")).to_contain_text("The server does not answer")
+    expect(page.get_by_role("main").get_by_role("button", name="Try again")).to_be_visible()
+    drawn = "all => all.every((one) => document.querySelector(one.getAttribute('href')))"
+    assert page.eval_on_selector_all("svg.icon use", drawn)
+    page.context.set_offline(False)
+    expect(page.locator(".browse .tile").first).to_be_visible()
+    expect(page.locator(".offline")).to_be_hidden()
+
+
 def test_dark_by_the_system_and_by_the_switch(opened: Opener) -> None:
     paper = "getComputedStyle(document.body).backgroundColor"
     assert opened(color_scheme="dark").evaluate(paper) == "rgb(22, 22, 21)"
@@ -94,6 +127,27 @@ def test_the_first_key_skips_to_the_content(page: Page) -> None:
     expect(page.get_by_text("Skip to the content")).to_be_focused()
     page.keyboard.press("Enter")
     expect(page.locator("main")).to_be_focused()
+
+
+def test_the_keyboard_keeps_its_place(opened: Opener) -> None:
+    """From the results in two keys to the first hit; the list is one stop."""
+    page = opened("search?q=p1")
+    order(page)
+    page.locator(".skip").first.focus()
+    page.keyboard.press("Tab")
+    expect(page.get_by_text("Skip to the results")).to_be_focused()
+    page.keyboard.press("Enter")
+    for _ in range(3):  # past the two files of the list
+        page.keyboard.press("Tab")
+    expect(page.locator(".results .tile > a").first).to_be_focused()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Tab")
+    expect(page.locator(".results .tile > a").nth(1)).to_be_focused()
+    page.keyboard.press("Space")
+    expect(page.locator(".bar")).to_contain_text("1 picture selected")
+    page.keyboard.press("Escape")
+    expect(page.locator(".bar")).to_be_hidden()
 
 
 def test_keys_are_explained(page: Page) -> None:

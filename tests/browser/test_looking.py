@@ -29,6 +29,27 @@ class TestBrowse:
         page = opened("browse")
         for place in range(3):
             page.locator(".pick input").nth(place).check(force=True)
+        page.locator("[data-pick]").first.scroll_into_view_if_needed()
+        page.get_by_role("link", name="Search with these").click()
+        order(page)
+        page.go_back()
+        expect(page.locator(".bar")).to_contain_text("3 pictures selected")
+        page.locator(".pick input").nth(3).check(force=True)
+        page.locator(".pick input").nth(5).click(modifiers=["Shift"], force=True)
+        expect(page.locator(".bar")).to_contain_text("6 pictures selected")
+        page.keyboard.press("Escape")
+        expect(page.locator(".bar")).to_be_hidden()
+        page.keyboard.press("Control+a")
+        expect(page.locator(".bar")).to_contain_text("60 pictures selected")
+        expect(page.locator(".bar")).to_contain_text("At most 16 can be searched with at once")
+        with page.expect_download() as saved:
+            page.get_by_role("button", name="Save as CSV").click()
+        lines = saved.value.path().read_text("utf-8").splitlines()
+        assert lines[0] == "id,path,width,height,bytes"
+        assert len(lines) == 61
+        page.keyboard.press("Escape")
+        for place in range(3):
+            page.locator(".pick input").nth(place).check(force=True)
         page.get_by_role("link", name="Search with these").click()
         order(page)
         expect(page.get_by_role("list", name="Pictures searched for").get_by_role("listitem")).to_have_count(
@@ -43,7 +64,7 @@ class TestBrowse:
     def test_the_map(self, opened: Opener) -> None:
         page = opened("map")
         canvas = page.locator("canvas")
-        expect(canvas).to_be_visible()
+        expect(canvas).to_be_visible(timeout=120_000)
         page.wait_for_timeout(500)
         look = "document.querySelector('canvas').toDataURL()"
         far = page.evaluate(look)
@@ -67,6 +88,33 @@ class TestBrowse:
         expect(page.locator(".map-name")).to_contain_text("In the middle: photos/")
         page.keyboard.press("Enter")
         order(page)
+        page.wait_for_function("!document.title.startsWith('Search')")
+        middle = page.title().split(" · ")[0]
+        page.go_back()
+        page.locator("canvas").focus()
+        expect(page.locator(".map-name")).to_contain_text(middle)
+
+    def test_back_is_where_one_was(self, opened: Opener) -> None:
+        page = opened("browse", viewport={"width": 800, "height": 500})
+        link = page.locator(".tile > a").nth(45)
+        link.scroll_into_view_if_needed()
+        place = page.evaluate("scrollY")
+        assert place > 500
+        link.click()
+        order(page)
+        page.go_back()
+        page.wait_for_selector(".browse .tile")
+        expect(page.locator(".tile > a").nth(45)).to_be_focused()
+        assert page.evaluate("scrollY") == pytest.approx(place, abs=2)
+
+    def test_what_needs_vectors_says_so_in_a_collection_of_words(self, opened: Opener) -> None:
+        page = opened("map?c=words")
+        for tab in ("Map", "Near-duplicates", "Clusters"):
+            page.get_by_role("navigation", name="Ways to browse").get_by_role("link", name=tab).click()
+            expect(page.get_by_role("heading", name=f"{tab}: not in this collection")).to_be_visible()
+            expect(
+                page.get_by_text("likewise index with the recipe default adds the vectors")
+            ).to_be_visible()
 
     def test_near_duplicates(self, opened: Opener) -> None:
         page = opened("browse?show=duplicates&alike=0.8")

@@ -63,6 +63,14 @@ class TestGivingAPicture:
         order(page)
         assert asked(page)["q"][0].startswith("u")
 
+    def test_a_file_pasted_on_another_view(self, opened: Opener, site: Path) -> None:
+        page = opened("browse")
+        page.wait_for_selector(".tile")
+        give(page, "paste", sorted((site / "queries").iterdir())[0])
+        order(page)
+        assert asked(page)["q"][0].startswith("u")
+        expect(page.locator("#results")).to_be_focused()
+
     def test_the_camera_is_offered_on_a_phone(self, opened: Opener) -> None:
         page = opened(**PHONE)
         expect(page.get_by_text("Take a photograph")).to_be_visible()
@@ -251,8 +259,31 @@ class TestRefining:
         expect(page.get_by_role("heading", name="Like these", exact=True)).to_be_visible()
         page.locator(".results .tile > a").nth(3).focus()
         unwanted = order(page)[3]
-        reordered(page, lambda: page.keyboard.press("n"))
+        _, after = reordered(page, lambda: page.keyboard.press("n"))
         assert asked(page)["no"] == [f"p{unwanted}"]
+        assert unwanted not in after
+        assert page.evaluate("document.activeElement.closest('li').dataset.id") == after[3]
+        page.keyboard.press("Control+z")
+        page.wait_for_url(lambda url: "no=" not in url)
+        expect(page.locator(f".results .tile[data-id='{unwanted}']")).to_be_visible()
+
+    def test_nothing_moves_under_the_pointer(self, page: Page) -> None:
+        searching(page)
+        tile = page.locator(".results .tile").nth(2)
+        tile.hover()
+        before = order(page)
+        with page.expect_response(lambda answer: answer.url.endswith("/search")):
+            tile.get_by_role("button", name="Not like this").dblclick()
+            page.mouse.down()
+        assert asked(page)["no"] == [f"p{before[2]}"]
+        expect(page.get_by_role("status").filter(has_text="is out of sight")).to_be_visible()
+        ids = "all => all.map(e => e.dataset.id)"
+        assert page.eval_on_selector_all(".results .tile", ids) == before
+        assert tile.locator("> a").evaluate("one => getComputedStyle(one).opacity") == "0"
+        page.mouse.up()
+        expect(page.locator(f".results .tile[data-id='{before[2]}']")).to_have_count(0)
+        page.get_by_role("button", name="Undo").click()
+        expect(page.locator(f".results .tile[data-id='{before[2]}']")).to_be_visible()
 
     def test_yes_by_its_button(self, page: Page) -> None:
         searching(page)
@@ -341,7 +372,8 @@ class TestWhy:
             "dialog.why .heat", "all => all.map(e => e.clientWidth / e.parentElement.clientWidth)"
         )
         assert min(covered) > 0.5
-        expect(page.locator("dialog.why .found")).to_be_visible()
+        expect(page.locator("dialog.why .found")).to_have_count(0)  # the whole picture was asked for
+        assert page.title().startswith("2. ")
         expect(page.locator("dialog.why .sum")).to_contain_text("% of the pairs")
         shown = page.locator("dialog.why .sum .score").text_content()
         assert shown == page.locator(".results .tile .score").nth(1).text_content()
@@ -371,12 +403,38 @@ class TestWhy:
         page.wait_for_selector("dialog.why", state="detached")
         expect(page.locator(".panel .frame")).to_be_visible()
 
+    def test_it_adds_up_to_the_score_of_the_list(self, opened: Opener) -> None:
+        """By layers where there are several; by the pictures that are asked for together."""
+        for path in ("search?c=layers&q=p3", "search?q=p3&q=p4&yes=p9&no=p20"):
+            page = opened(path)
+            order(page)
+            listed = page.locator(".results .tile .score").nth(1).text_content()
+            page.locator(".results .tile > a").nth(1).click()
+            expect(page.locator("dialog.why .sum .score")).to_have_text(listed or "")
+            parts = page.locator("dialog.why .ledger dd").all_text_contents()
+            assert len(parts) > 1
+            total = sum(float(one.replace("−", "-")) for one in parts)
+            assert total == pytest.approx(float((listed or "").replace("−", "-")), abs=0.011 * len(parts))
+
+    def test_a_list_says_where_nothing_convincing_follows(self, opened: Opener) -> None:
+        page = opened("search?c=layers&q=p3")
+        order(page)
+        expect(page.locator(".results .status")).to_contain_text("of the same thing")
+        said = "e.className === 'cut' ? 'cut' : e.querySelector('.verdict')?.textContent ?? ''"
+        verdicts = page.eval_on_selector_all(
+            ".results .grid > li:not(.rest)", f"all => all.map((e) => {said})"
+        )
+        cut = verdicts.index("cut")
+        assert verdicts[0] == "same thing"
+        assert all(verdicts[:cut]) and not any(verdicts[cut + 1 :])
+
     def test_matching_patches_are_joined_by_lines(self, page: Page) -> None:
         """No recipe served here matches patches: the server's answer is given some."""
 
         def with_matches(route: Any) -> None:
             answer = route.fetch()
             told = answer.json()
+            told |= {"outline": [[0, 0], [90, 0], [90, 90], [0, 90]], "inliers": 2}
             told["matches"] = [
                 {"query": [10, 10, 60, 60], "hit": [20, 20, 70, 70], "weight": 0.4},
                 {"query": [90, 40, 140, 90], "hit": [60, 90, 110, 140], "weight": 0.1},
@@ -387,4 +445,4 @@ class TestWhy:
         searching(page)
         page.locator(".results .tile > a").nth(1).click()
         expect(page.locator("dialog.why .lines line")).to_have_count(2)
-        expect(page.locator("dialog.why .reason")).to_contain_text("2 lines join the places that match.")
+        expect(page.locator("dialog.why .reason")).to_contain_text("2 lines join the places that match")

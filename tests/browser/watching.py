@@ -33,7 +33,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def address(site: Path) -> Iterator[str]:
-    collections = ("photos.likewise", "photos-plain.likewise", "album.likewise")
+    names = ("photos", "photos-plain", "album", "layers", "words")
+    collections = [f"{name}.likewise" for name in names]
     with served(site, *collections, "--root", "inbox", "--root", "photos", "--state", "state") as address:
         yield address
 
@@ -115,10 +116,10 @@ def order(page: Page) -> list[str]:
 def reordered(page: Page, act: Callable[[], object]) -> tuple[list[str], list[str]]:
     """The order of the hits before and after something that asks again."""
     before = order(page)
+    page.evaluate("document.querySelector('.results .grid').dataset.old = ''")
     with page.expect_response(lambda answer: answer.url.endswith("/search")):
         act()
-    page.wait_for_function("first => document.querySelector('.results .tile') !== first", arg=None)
-    page.wait_for_timeout(150)
+    page.wait_for_selector(".results .grid[data-old]", state="detached")
     return before, order(page)
 
 

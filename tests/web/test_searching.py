@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -322,6 +323,21 @@ class TestExplain:
         assert pixels.shape[2] == 4
         assert len(np.unique(pixels[:, :, 3])) > 1
 
+    def test_the_score_of_the_list_is_taken_apart(self, client: TestClient) -> None:
+        search = {
+            "queries": [{"picture": 3}, {"picture": 4, "box": [0, 0, 12, 8]}],
+            "yes": [{"picture": 7}],
+            "no": [{"picture": 9}],
+        }
+        listed = data(client.post(f"{BASE}/search", json=search))["hits"][2]
+        asked = {"query": {"picture": 3}, "picture": listed["id"], "search": search}
+        told = data(client.post(f"{BASE}/explain", json=asked))
+        assert told["found"] == listed
+        assert len(told["shares"]) == 4
+        assert sum(told["shares"]) == pytest.approx(listed["score"], abs=1e-5)
+        elsewhere = asked | {"search": search | {"folder": "pictures/deep"}, "picture": 1}
+        assert data(client.post(f"{BASE}/explain", json=elsewhere))["found"] is None
+
     def test_a_vector_cannot_be_explained(self, client: TestClient) -> None:
         asked = {"query": {"vector": [1.0] * 12}, "picture": 5}
         assert fault(client.post(f"{BASE}/explain", json=asked), 400) == "bad-request"
@@ -340,6 +356,31 @@ def test_metrics_count_requests_by_route(made: Path) -> None:
     seconds = [key for key in lines if key.startswith("likewise_request_seconds_count") and route in key]
     assert float(lines[seconds[0]]) == 3
     assert "87654321" not in text
+
+
+def test_files_of_the_page_are_kept_and_compressed(client: TestClient) -> None:
+    index = client.get("/search")
+    found = re.search(r'src="(/static/[0-9a-f]{12})/main.js"', index.text)
+    assert found
+    plain = client.get(f"{found[1]}/main.js", headers={"accept-encoding": "identity"})
+    assert "immutable" in plain.headers["cache-control"]
+    assert "content-encoding" not in plain.headers
+    packed = client.get(f"{found[1]}/main.js", headers={"accept-encoding": "gzip"})
+    assert packed.headers["content-encoding"] == "gzip"
+    assert packed.content == plain.content
+    assert int(packed.headers["content-length"]) < len(plain.content) / 2
+    older = client.get("/static/0123456789ab/main.js")
+    assert (older.headers["cache-control"], older.content) == ("no-cache", plain.content)
+    known = {"if-none-match": plain.headers["etag"]}
+    assert client.get("/static/main.js", headers=known).status_code == 304
+    assert client.get(f"{found[1]}/nothing.js").status_code == 404
+
+
+def test_people_get_the_page_where_there_is_nothing(client: TestClient) -> None:
+    told = client.get("/nowhere", headers={"accept": "text/html"})
+    assert (told.status_code, told.text) == (404, client.get("/").text)
+    for path in ("/nowhere", "/api/v1/nowhere", "/static/nowhere"):
+        assert fault(client.get(path), 404) == "not-found"
 
 
 def test_health(client: TestClient) -> None:

@@ -336,6 +336,15 @@ class Collection(OpenedCollection):
         """
         return self.asker(max_pixels).compare(Query.of(a, box=box, crop=crop), b)
 
+    def shares(
+        self, query: Query, picture: QueryPicture, *, max_pixels: int | None = None
+    ) -> tuple[float, ...] | None:
+        """What each picture of a query gives to the score of one, before stages; None where that is no sum.
+
+        In the order of the query: its picture, ``also``, ``yes``, ``no``. They add up to the score.
+        """
+        return self.asker(max_pixels).shares(query, picture)
+
     def explain(
         self,
         a: QueryPicture,

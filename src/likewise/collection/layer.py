@@ -185,6 +185,9 @@ class LayerIndex(Protocol):
     def compare(self, query: Query, picture: QueryPicture) -> Comparison:
         """The score of two pictures, and how unusual it is here."""
 
+    def shares(self, query: Query, picture: QueryPicture) -> tuple[float, ...] | None:
+        """What each picture of a query gives to a score; None where that is no sum over them."""
+
     def explain(self, query: Query, picture: QueryPicture) -> Explanation:
         """Share the similarity of two pictures out among places; a `UsageError` where it cannot."""
 

@@ -21,6 +21,7 @@ from likewise.ranking.evidence import (
     VERIFIED,
     Scores,
     candidates,
+    completed,
     expected_false,
     false_fits,
     of_fit,
@@ -95,6 +96,7 @@ class Searcher:
         for place, fit in fits.items():
             false[place] = min(false[place], false_fits(fit.score, len(total)))
         itself = self.ids[some] == own
+        given = {name: completed(part) for name, part in zip(self._names, parts, strict=True)}
         total[some[itself]] = total[some].max(initial=-np.inf)  # nothing is more surely the same thing
         order = some[np.lexsort((~itself, -total[some]))]
         # above a hit are to be expected no more than above those below it
@@ -104,17 +106,21 @@ class Searcher:
         known = [self._aligned(answer.ids, answer.scores) for answer in answers]
         hits = self._hits(Answer(self.ids[best], total[best], boxes))
         rows = np.searchsorted(self.ids, [hit.id for hit in hits]).tolist()
-        names = [index.name for index in self.indexes]
         told = [
             replace(
                 hit,
-                scores={name: float(scores[row]) for name, scores in zip(names, known, strict=True)},
+                scores={name: float(scores[row]) for name, scores in zip(self._names, known, strict=True)},
+                evidence=_shares(hit.score, {name: float(part[row]) for name, part in given.items()}),
                 expected_false=float(false[row]),
                 **_found(false[row], fits.get(row)),
             )
             for hit, row in zip(hits, rows, strict=True)
         ]
         return Hits(told, hits.left_out)
+
+    @property
+    def _names(self) -> list[str]:
+        return [index.name for index in self.indexes]
 
     def _answers(self, questions: Sequence[Any], work: Sequence[Sequence[Stage]]) -> list[Answer]:
         """What each layer gives all pictures."""
@@ -176,6 +182,15 @@ class Searcher:
             100 * float(np.mean(others < similarity)) if len(others) else None,
             1 + int(np.count_nonzero(others > similarity)),
         )
+
+    def shares(self, query: Query, picture: QueryPicture) -> tuple[float, ...] | None:
+        """What each picture of a query gives to the score of one, before any stages.
+
+        In the order of the query: its picture, ``also``, ``yes``, ``no``. They add up to the score. None
+        where that is not the likeness of one vector.
+        """
+        asked = self._for(query)
+        return asked.indexes[0].shares(query, picture) if len(asked.indexes) == 1 else None
 
     def explain(self, query: Query, picture: QueryPicture, layer: str | None = None) -> Explanation:
         """Share the similarity of two pictures out among places, by one layer or the first that can.
@@ -279,6 +294,12 @@ def _itself_first(answer: Answer, own: int) -> Answer:
     found = answer.ids[order]
     found[:1] = own
     return replace(answer, ids=found, scores=answer.scores[order])
+
+
+def _shares(score: float, layers: dict[str, float]) -> dict[str, float]:
+    """What adds up to a score: what layers give, and the rest, which is the fit."""
+    fit = score - sum(layers.values())
+    return layers | ({"fit": fit} if fit > _SAME * max(1.0, abs(score)) else {})
 
 
 def _found(false: float, fit: Fit | None) -> dict[str, Any]:

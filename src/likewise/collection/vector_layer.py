@@ -26,7 +26,7 @@ from likewise.inspection.explain import Explanation, check, explain
 from likewise.pictures import Loaded
 from likewise.ranking.evidence import Scores, of_similarities
 from likewise.ranking.exact import Metric
-from likewise.ranking.feedback import combined, refined
+from likewise.ranking.feedback import combined, refined, shares
 from likewise.ranking.localise import Localiser
 from likewise.ranking.stages import Stage, rank
 from likewise.types import Box, CropScale, FloatArray, IntArray, ProgressCallback
@@ -230,6 +230,15 @@ class VectorIndex:
         vectors = self.ask(query), self.vector(picture)
         own = [row for one in (query.picture, picture) if (row := self.sources.own(one)) is not None]
         return compare(*vectors, self.snapshot, own=own)
+
+    def shares(self, query: Query, picture: QueryPicture) -> tuple[float, ...] | None:
+        """See `LayerIndex`; distances are no sums."""
+        if self.snapshot.metric != "dot":
+            return None
+        first = self.vector(query.picture, box=query.box, crop=query.crop)
+        wanted = np.stack([first, *map(self.vector, query.also)])
+        given = shares(wanted, self._stack(query.yes), self._stack(query.no), self.vector(picture))
+        return tuple(given.tolist())
 
     def explain(self, query: Query, picture: QueryPicture) -> Explanation:
         """See `LayerIndex`; errors as for `likewise.inspection.explain.explain`."""

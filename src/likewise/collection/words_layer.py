@@ -27,6 +27,7 @@ from likewise.errors import BadPicture, CollectionDamaged, UsageError, WeightsEr
 from likewise.inspection.explain import Explanation
 from likewise.pictures import Loaded
 from likewise.ranking.evidence import Scores, of_matches, of_votes
+from likewise.ranking.feedback import BETA, GAMMA
 from likewise.ranking.sketches import answer, check_stage
 from likewise.ranking.stages import Stage
 from likewise.types import Box, CropScale, IntArray, ProgressCallback
@@ -38,9 +39,6 @@ from likewise.words.vocabulary import Vocabulary, recipe_vocabulary
 
 if TYPE_CHECKING:
     from likewise.words.extractor import WordsExtractor
-
-BETA, GAMMA = 0.75, 0.15
-"""How much pictures that were said yes and no to count beside the query (Rocchio 1971)."""
 
 
 @dataclass(frozen=True)
@@ -306,6 +304,9 @@ class WordsIndex:
             100 * float(np.mean(others < similarity)) if len(others) else None,
             1 + int(np.count_nonzero(others > similarity)),
         )
+
+    def shares(self, query: Query, picture: QueryPicture) -> None:
+        """It cannot tell: votes of several pictures are counted together."""
 
     def explain(self, query: Query, picture: QueryPicture) -> Explanation:
         """It cannot: what it knows is which patches match."""

@@ -69,9 +69,14 @@ def together(layers: Sequence[Scores]) -> Scores:
     """The sum over layers, ``(n,)``; one that knows nothing of a picture, NaN, gives it its least."""
     total = np.zeros(len(layers[0]))
     for one in layers:
-        known = np.isfinite(one)
-        total += np.where(known, one, one[known].min(initial=np.inf) if known.any() else 0.0)
+        total += completed(one)
     return total
+
+
+def completed(layer: Scores) -> Scores:
+    """Evidence with the least that a layer gives in place of what it does not know, NaN, ``(n,)``."""
+    known = np.isfinite(layer)
+    return np.where(known, layer, layer[known].min(initial=np.inf) if known.any() else 0.0)
 
 
 def candidates(total: Scores, layers: Sequence[Scores], count: int = VERIFIED) -> NDArray[np.int64]:

@@ -8,6 +8,9 @@ from likewise.descriptors.transforms import l2
 from likewise.errors import UsageError
 from likewise.types import FloatArray
 
+BETA, GAMMA = 0.75, 0.15
+"""Weights of what was said yes and no to: those that text retrieval has settled on."""
+
 
 def combined(vectors: FloatArray, *, unit: bool) -> FloatArray:
     """One query for several pictures of one thing: their mean.
@@ -43,14 +46,14 @@ def refined(
     no: FloatArray,
     *,
     unit: bool,
-    beta: float = 0.75,
-    gamma: float = 0.15,
+    beta: float = BETA,
+    gamma: float = GAMMA,
 ) -> FloatArray:
     """Move a query towards what was said yes to and away from what was said no to.
 
     ``query + beta mean(yes) - gamma mean(no)``, where a mean of nothing is zero: Rocchio, Relevance feedback
-    in information retrieval (1971). The two weights are those that text retrieval has settled on: what is
-    wanted is like itself, and what is not wanted may be anything.
+    in information retrieval (1971). What is not wanted weighs less: what is wanted is like itself, and
+    what is not wanted may be anything.
 
     Parameters
     ----------
@@ -83,3 +86,36 @@ def refined(
             moved += weight * vectors.mean(axis=0, dtype=np.float64)
             weights += weight
     return l2(moved).astype(np.float32) if unit else (moved / weights).astype(np.float32)
+
+
+def shares(wanted: FloatArray, yes: FloatArray, no: FloatArray, other: FloatArray) -> FloatArray:
+    """What each picture of a query gives to its similarity with one.
+
+    A query of several pictures is a sum of their vectors, so its scalar product with another vector is one,
+    too: `combined` and `refined` written out, with unit vectors.
+
+    Parameters
+    ----------
+    wanted
+        Vectors of the pictures of the thing, shape ``(m, d)``, ``m`` at least 1.
+    yes, no
+        Shape ``(y, d)`` and ``(n, d)``; both may be empty.
+    other
+        Shape ``(d,)``.
+
+    Returns
+    -------
+    ndarray
+        float64, shape ``(m + y + n,)``, in that order; the sum is the similarity.
+    """
+    vectors = np.concatenate([wanted, yes, no]).astype(np.float64)
+    weights = np.zeros(len(vectors))
+    weights[: len(wanted)] = 1.0
+    if len(wanted) > 1:
+        weights /= np.linalg.norm(weights @ vectors)
+    if len(yes) or len(no):
+        weights[len(wanted) :] = np.repeat(
+            (BETA / max(1, len(yes)), -GAMMA / max(1, len(no))), (len(yes), len(no))
+        )
+        weights /= np.linalg.norm(weights @ vectors)
+    return np.asarray(weights * (vectors @ other.astype(np.float64)))

@@ -102,16 +102,10 @@ class Asking:
         """A page of hits, as `likewise.web.schemas.Hits`."""
         begin = time.perf_counter()
         count = min(asked.k, self._limits.page)
-        self._check(asked)
         digest = _digest(asked)
         start = _place(asked.cursor, digest)
-        stages = [Stage.parse(stage) for stage in asked.then]
         moment = served.moment
-        under = served.folder(asked.folder) if asked.folder else None
-        total = self._total(served, asked, under)
-        key = (served.name, moment, digest)
-        none = asked.where is not None and not total
-        hits = Hits() if none else self._ranked(served, asked, under, stages, start + count, key)
+        hits, total = self._found(served, asked, start + count)
         more = start + count < min(total, len(hits)) or (len(hits) >= start + count and start + count < total)
         return {
             "hits": _shown(served, hits[start : start + count]),
@@ -119,9 +113,29 @@ class Asking:
             "next": _cursor(start + count, digest) if more else None,
             "generation": moment[1],
             "seconds": time.perf_counter() - begin,
-            "then": [str(stage) for stage in stages],
+            "then": [str(Stage.parse(stage)) for stage in asked.then],
             "left_out": hits.left_out,
+            "verdicts": _verdicts(hits, total),
         }
+
+    def account(self, served: Served, asked: schemas.Search, picture: int) -> dict[str, Any]:
+        """What a search's list says of a picture, and what each picture of the query gives to that."""
+        hits, _ = self._found(served, asked, AT_LEAST)
+        found = _shown(served, [hit for hit in hits if hit.id == picture])
+        sums = None
+        if not served.collection.recipe.words:
+            sums = served.collection.shares(self._query(served, asked), picture)
+        return {"found": found[0] if found else None, "shares": sums}
+
+    def _found(self, served: Served, asked: schemas.Search, k: int) -> tuple[Hits, int]:
+        """The first ``k`` hits or more, and how many pictures are searched among."""
+        self._check(asked)
+        stages = [Stage.parse(stage) for stage in asked.then]
+        under = served.folder(asked.folder) if asked.folder else None
+        total = self._total(served, asked, under)
+        if asked.where is not None and not total:
+            return Hits(), total
+        return self._ranked(served, asked, under, stages, k), total
 
     def _total(self, served: Served, asked: schemas.Search, under: Path | None) -> int:
         """How many pictures are searched among."""
@@ -141,9 +155,9 @@ class Asking:
         under: Path | None,
         stages: Sequence[Stage],
         k: int,
-        key: Hashable,
     ) -> Hits:
         """The first ``k`` hits or more, unless there are fewer."""
+        key = (served.name, served.moment, _digest(asked))
         held = self._rankings.get(key)
         if held is not None and (len(held) >= k or len(held) >= len(served.collection)):
             return held
@@ -186,6 +200,17 @@ def box_of(query: schemas.Query) -> Box | None:
     return Box(*query.box) if query.box is not None else None
 
 
+def _verdicts(hits: Sequence[Hit], total: int) -> dict[str, int] | None:
+    """How many of what was searched among show the same thing, or are alike.
+
+    None where that is not said, or more may follow behind those that were ranked.
+    """
+    said = [hit.verdict for hit in hits]
+    if None in said or not ("nothing" in said or len(said) >= total > 0):
+        return None
+    return {verdict: said.count(verdict) for verdict in ("same", "alike")}
+
+
 def _shown(served: Served, hits: Sequence[Hit]) -> list[dict[str, Any]]:
     found = {entry.id: entry for entry in served.collection.entries([hit.id for hit in hits])}
     labels = served.labels()
@@ -196,6 +221,7 @@ def _shown(served: Served, hits: Sequence[Hit]) -> list[dict[str, Any]]:
             "score": hit.score,
             "box": hit.box and [hit.box.x1, hit.box.y1, hit.box.x2, hit.box.y2],
             "outline": hit.outline and [list(corner) for corner in hit.outline],
+            "evidence": hit.evidence,
             "inliers": hit.inliers,
             "expected_false": hit.expected_false,
             "verdict": hit.verdict,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +13,16 @@ from fastapi import APIRouter
 from PIL import Image
 
 from likewise.collection.layer import PatchMatches
-from likewise.errors import LikewiseError
-from likewise.inspection.explain import Contributions, patch_shares
+from likewise.errors import LikewiseError, UsageError
+from likewise.inspection.explain import Contributions, check, patch_shares
 from likewise.pictures import size_of
+from likewise.recipes.recipe import Recipe
 from likewise.types import Box
 from likewise.web import schemas
 from likewise.web.asking import box_of
 from likewise.web.library import Served
 from likewise.web.services import Services, Serving
+from likewise.words.recipe import WordsRecipe
 
 router = APIRouter(tags=["search"])
 
@@ -42,27 +45,71 @@ async def explain(name: str, asked: schemas.Explain, services: Serving) -> dict[
 def _explained(services: Services, served: Served, asked: schemas.Explain) -> dict[str, Any]:
     query = services.asking.source(served, asked.query)
     hit = served.source(served.entry(asked.picture))
+    told = _matched(served, query, hit, asked.query)
+    if told is None:
+        told = _shared(services, served, query, hit, asked)
+    if asked.search is not None:
+        told |= services.asking.account(served, asked.search, asked.picture)
+    return told
+
+
+def _shared(
+    services: Services, served: Served, query: bytes | Path, hit: bytes | Path, asked: schemas.Explain
+) -> dict[str, Any]:
+    """Why one vector is like another: what each place gives to that."""
     box = box_of(asked.query)
-    if served.collection.recipe.words:
-        return _matched(
-            query, hit, served.collection.matches(query, hit, box=box, crop=asked.query.crop), box
-        )
     found = served.collection.explain(query, hit, box=box, crop=asked.query.crop)
     top = max(float(np.abs(side.cells).max()) for side in (found.first, found.second))
-    located = _located(services, served, asked)
+    located = _located(services, served, asked) if box and not served.collection.recipe.words else None
     return {
+        "layer": served.collection.recipe.vector.name,
         "score": found.similarity,
         "constant": found.second.constant,
         "exact": True,
         "query": _side(query, found.first, box, top),
         "hit": _side(hit, found.second, located, top),
-        "matches": [],
     }
 
 
-def _matched(query: bytes | Path, hit: bytes | Path, found: PatchMatches, box: Box | None) -> dict[str, Any]:
-    """Why two pictures share visual words: the pairs of patches, and how much lies where."""
-    matches, fit = found.matches, found.fit
+def _matched(
+    served: Served, query: bytes | Path, hit: bytes | Path, asked: schemas.Query
+) -> dict[str, Any] | None:
+    """Why two pictures share visual words, by the layer whose matches fit best together.
+
+    None where none do, and a vector can say more.
+    """
+    recipe, box = served.collection.recipe, box_of(asked)
+    best: tuple[float, str, PatchMatches] | None = None
+    for layer in recipe.words:
+        found = served.collection.matches(query, hit, box=box, crop=asked.crop, layer=layer.name)
+        above = _above(found, layer)
+        if best is None or above > best[0]:
+            best = above, layer.name, found
+    if best is None or (best[0] <= 0 and _shares_out(recipe)):
+        return None
+    return _told(query, hit, best[1], best[2], box, fits=best[0] > 0)
+
+
+def _above(found: PatchMatches, layer: WordsRecipe) -> float:
+    """By how much matches fit better than those of other things do; at most 0 where they do not."""
+    if found.fit is None:
+        return 0.0
+    return found.fit.score - (layer.scoring.floor if layer.scoring.votes else 0.0)
+
+
+def _shares_out(recipe: Recipe) -> bool:
+    """Whether a vector's likeness can be shared out among places."""
+    with suppress(UsageError):
+        check(recipe.vector)
+        return True
+    return False
+
+
+def _told(
+    query: bytes | Path, hit: bytes | Path, layer: str, found: PatchMatches, box: Box | None, *, fits: bool
+) -> dict[str, Any]:
+    """The places that match, and how much lies where; as pairs only those that fit together."""
+    matches, fit = found.matches, found.fit if fits else None
     sides = [
         patch_shares(boxes, places, matches.weight, size_of(source))
         for source, boxes, places in (
@@ -71,14 +118,17 @@ def _matched(query: bytes | Path, hit: bytes | Path, found: PatchMatches, box: B
         )
     ]
     top = max(float(side.cells.max(initial=0)) for side in sides)
-    kept = fit.inliers if fit else np.ones(len(matches), bool)
+    kept = fit.inliers if fit else np.zeros(len(matches), bool)
     strongest = np.flatnonzero(kept)[np.argsort(-matches.weight[kept], kind="stable")[:_LINES]]
     return {
+        "layer": layer,
         "score": found.score,
         "constant": 0.0,
         "exact": True,
         "query": _side(query, sides[0], box, top),
         "hit": _side(hit, sides[1], fit.box if fit else None, top),
+        "outline": fit.outline.tolist() if fit else None,
+        "inliers": fit.count if fit else None,
         "matches": [
             {
                 "query": found.first[matches.query[row]].tolist(),

@@ -2,36 +2,89 @@
 
 from __future__ import annotations
 
+import gzip
+import hashlib
+import mimetypes
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import RedirectResponse
-from fastapi.staticfiles import StaticFiles
 from fastapi.templating import Jinja2Templates
-from starlette.types import Scope
 
 from likewise._version import __version__
+from likewise.web.limits import API
+from likewise.web.problems import not_found
 
 HERE = Path(__file__).parent
 VIEWS = ("", "search", "browse", "map", "add", "inspect", "evaluate")
 """Addresses of the page."""
 
+_FOREVER, _EACH_TIME = "public, max-age=31536000, immutable", "no-cache"
 
-class Files(StaticFiles):
-    """Files that browsers keep, and ask each time whether they are still the same."""
 
-    async def get_response(self, path: str, scope: Scope) -> Response:
-        """Answer with a file, or that it has not changed."""
-        response = await super().get_response(path, scope)
-        response.headers["cache-control"] = "no-cache"
-        return response
+@dataclass(frozen=True)
+class File:
+    """A file of the page, and the same compressed."""
+
+    kind: str
+    plain: bytes
+    packed: bytes
+    etag: str
+
+    @classmethod
+    def read(cls, path: Path) -> File:
+        """Read and compress one."""
+        plain = path.read_bytes()
+        kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+        etag = f'"{hashlib.sha256(plain).hexdigest()[:20]}"'
+        return cls(
+            "text/javascript" if path.suffix == ".js" else kind, plain, gzip.compress(plain, 9, mtime=0), etag
+        )
+
+    def answer(self, request: Request, keeping: str) -> Response:
+        """Give it, compressed to who takes that, and not again to who has it."""
+        headers = {"cache-control": keeping, "etag": self.etag, "vary": "accept-encoding"}
+        if request.headers.get("if-none-match") == self.etag:
+            return Response(status_code=304, headers=headers)
+        content = self.plain
+        if "gzip" in request.headers.get("accept-encoding", ""):
+            content, headers["content-encoding"] = self.packed, "gzip"
+        return Response(content, media_type=self.kind, headers=headers)
+
+
+class Files:
+    """The files of the page under addresses that change when any of them does, so that browsers keep them.
+
+    Scripts name each other by relative addresses: one name for all of them is theirs, too.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._files = {path.name: File.read(path) for path in sorted(folder.iterdir())}
+        contents = "".join(name + file.etag for name, file in self._files.items())
+        self.digest = hashlib.sha256(contents.encode()).hexdigest()[:12]
+
+    async def current(self, digest: str, name: str, request: Request) -> Response:
+        """A file by the digest of all; under an older one it is as it is now, and not kept."""
+        return self._answer(name, request, _FOREVER if digest == self.digest else _EACH_TIME)
+
+    async def named(self, name: str, request: Request) -> Response:
+        """A file by its name only: browsers ask each time whether it is still the same."""
+        return self._answer(name, request, _EACH_TIME)
+
+    def _answer(self, name: str, request: Request, keeping: str) -> Response:
+        if name not in self._files:
+            raise not_found("file of that name")
+        return self._files[name].answer(request, keeping)
 
 
 def mount(app: FastAPI) -> None:
     """Add the page to an application."""
     templates = Jinja2Templates(HERE / "templates")
-    app.mount("/static", Files(directory=HERE / "static"), name="static")
+    files = Files(HERE / "static")
+    app.add_api_route("/static/{digest}/{name}", files.current, include_in_schema=False)
+    app.add_api_route("/static/{name}", files.named, include_in_schema=False)
 
     async def api(request: Request) -> Response:
         return templates.TemplateResponse(request, "api.html", _reference(app))
@@ -41,11 +94,24 @@ def mount(app: FastAPI) -> None:
         app.add_api_route("/", lambda: RedirectResponse("/api"), include_in_schema=False)
         return
 
-    async def index(request: Request) -> Response:
-        return templates.TemplateResponse(request, "index.html", {"version": __version__})
+    def index(request: Request, status: int = 200) -> Response:
+        told = {"files": f"/static/{files.digest}"}
+        return templates.TemplateResponse(request, "index.html", told, status_code=status)
 
-    for view in VIEWS:
-        app.add_api_route(f"/{view}", index, include_in_schema=False)
+    async def view(request: Request) -> Response:
+        return index(request)
+
+    async def elsewhere(path: str, request: Request) -> Response:
+        """An address that there is not: people get the page, which says so."""
+        if f"/{path}".startswith((f"{API}/", "/static/")) or "text/html" not in request.headers.get(
+            "accept", ""
+        ):
+            raise not_found("such address")
+        return index(request, 404)
+
+    for name in VIEWS:
+        app.add_api_route(f"/{name}", view, include_in_schema=False)
+    app.add_api_route("/{path:path}", elsewhere, include_in_schema=False)
 
 
 def _reference(app: FastAPI) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Name = Annotated[str, Field(max_length=200)]
 Corners = Annotated[list[float], Field(min_length=4, max_length=4, examples=[[40, 30, 220, 180]])]
+Outline = Annotated[list[list[float]], Field(min_length=4, max_length=4)]
 Id = Annotated[int, Field(ge=0, lt=1 << 63)]
 Where = Annotated[str, Field(max_length=2000)]
 Cursor = Annotated[str, Field(max_length=100)]
@@ -76,10 +77,14 @@ class Compare(Asked):
 
 
 class Explain(Asked):
-    """A query and a picture that it found."""
+    """A picture of a query and one that it found, and the whole search by which it did."""
 
     query: Query
     picture: Id
+    search: Search | None = Field(
+        default=None,
+        description="What the list was asked for: its score of the picture is told and taken apart.",
+    )
 
 
 class AddFolder(Asked):
@@ -297,21 +302,33 @@ class Failures(Told):
 class Hit(Picture):
     """A found picture; ``box`` and ``outline`` are where in it the query was found, if that was looked for.
 
-    ``outline`` are x and y of four corners; ``verdict`` is ``same``, ``alike`` or ``nothing``, and
-    ``expected_false`` how many pictures of other things are to be expected that score as high.
+    ``outline`` are x and y of four corners; ``evidence`` is what each layer, and ``fit``, give to the score
+    where it is a sum of them; ``verdict`` is ``same``, ``alike`` or ``nothing``, and ``expected_false`` how
+    many pictures of other things are to be expected that score as high.
     """
 
     rank: int
     score: float
     box: Corners | None = None
-    outline: list[list[float]] | None = None
+    outline: Outline | None = None
+    evidence: dict[str, float] | None = None
     inliers: int | None = None
     expected_false: float | None = None
     verdict: str | None = None
 
 
+class Verdicts(Told):
+    """How many pictures show the same thing, and how many more are alike."""
+
+    same: int
+    alike: int
+
+
 class Hits(Told):
-    """A page of found pictures, best first; ``left_out`` could not be asked, for what is kept is damaged."""
+    """A page of found pictures, best first; ``left_out`` could not be asked, for what is kept is damaged.
+
+    ``verdicts`` are counts of the whole list, null where hits have no verdicts.
+    """
 
     hits: list[Hit]
     total: int
@@ -320,6 +337,7 @@ class Hits(Told):
     seconds: float
     then: list[str]
     left_out: int = 0
+    verdicts: Verdicts | None = None
     uploads: list[Upload] = []
 
 
@@ -387,14 +405,25 @@ class Match(Told):
 
 
 class Explanation(Told):
-    """Why two pictures are alike: the cells of either side, and the constant, add up to the score."""
+    """Why two pictures are alike: the cells of either side, and the constant, add up to the score.
 
+    That is the score of the two by one ``layer``. ``found`` is the hit as the search lists it, null where it
+    is not among those ranked; ``shares`` are what its pictures (queries, yes, no) give to the score before
+    any stages, null where that is no sum. ``outline`` and ``inliers`` tell where the query was verified
+    to lie, ``matches`` by which places.
+    """
+
+    layer: str
     score: float
     constant: float
     exact: bool
     query: Side
     hit: Side
     matches: list[Match] = []
+    outline: Outline | None = None
+    inliers: int | None = None
+    found: Hit | None = None
+    shares: list[float] | None = None
 
 
 class Point(Told):

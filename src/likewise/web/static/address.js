@@ -51,13 +51,30 @@ export const at = (view, state = {}) => write({ view, c: current().c, ...state }
 
 export const current = () => read(window.location);
 
+const keepers = new Map();
+/** Have something kept with a step of the history when it is left: `tell` answers what, in plain values. */
+export const keep = (name, tell) => (tell ? keepers.set(name, tell) : keepers.delete(name));
+/** What was kept with the step that one is at; undefined on a step that is new. */
+export const kept = (name) => history.state?.[name];
+
+const leaving = () =>
+  history.replaceState(
+    {
+      ...history.state,
+      scroll: window.scrollY,
+      ...Object.fromEntries([...keepers].map(([name, tell]) => [name, tell()])),
+    },
+    "",
+  );
+addEventListener("pagehide", leaving);
+
 const listeners = new Set();
 export const onMove = (listener) => listeners.add(listener);
 const tell = () => listeners.forEach((listener) => listener(current()));
 
 /** Go to an address as a step that Back undoes; `replace` for what is no step of its own. A mark is kept with the step. */
 export function go(url, { replace = false, mark = null } = {}) {
-  history.replaceState({ ...history.state, scroll: window.scrollY }, "");
+  leaving();
   if (replace) history.replaceState(history.state, "", url);
   else history.pushState({ mark }, "", url);
   tell();
@@ -67,6 +84,14 @@ export function go(url, { replace = false, mark = null } = {}) {
 export function leave(mark, state) {
   if (history.state?.mark === mark) history.back();
   else change(state, { replace: true });
+}
+
+const UNDONE = new Set(["judged", "boxed"]);
+/** Take back the last box or judgement, if that was the last step. */
+export function undo() {
+  const undone = UNDONE.has(history.state?.mark);
+  if (undone) history.back();
+  return undone;
 }
 
 /** Change part of the state. */

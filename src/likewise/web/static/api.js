@@ -1,5 +1,6 @@
 // The one door to the server. Every failure is an ApiError whose message is a sentence for a person.
 
+import { lost } from "./offline.js";
 import { T } from "./strings.js";
 
 const ROOT = "/api/v1";
@@ -38,6 +39,7 @@ async function send(path, options) {
     return await fetch(ROOT + path, { credentials: "same-origin", ...options });
   } catch (error) {
     if (error.name === "AbortError") throw error;
+    lost();
     throw new ApiError("unreachable", T.errors.unreachable);
   }
 }

@@ -1,18 +1,28 @@
 // The browse view: its tabs, and the section that the address names.
 
-import { at, change, write } from "./address.js";
+import { at } from "./address.js";
+import * as clusters from "./clusters.js";
 import { h, icon, put } from "./dom.js";
-import { problem } from "./notices.js";
+import * as duplicates from "./duplicates.js";
+import * as facts from "./facts.js";
+import * as failures from "./failures.js";
+import * as map from "./map.js";
+import { empty } from "./notices.js";
+import * as pictures from "./pictures.js";
+import { session } from "./session.js";
 import { T } from "./strings.js";
 
+
 const SECTIONS = {
-  pictures: () => import("./pictures.js"),
-  map: () => import("./map.js"),
-  duplicates: () => import("./duplicates.js"),
-  clusters: () => import("./clusters.js"),
-  failures: () => import("./failures.js"),
-  facts: () => import("./facts.js"),
+  pictures: pictures.section,
+  map: map.section,
+  duplicates: duplicates.section,
+  clusters: clusters.section,
+  failures: failures.section,
+  facts: facts.section,
 };
+/** What is made of a vector of each picture. */
+const OF_VECTORS = ["map", "duplicates", "clusters"];
 const ICONS = {
   pictures: "browse",
   map: "map",
@@ -41,7 +51,12 @@ export function open(main, address, held) {
       Object.keys(SECTIONS).map((name) =>
         h(
           "a",
-          { href: link(name), "aria-current": name === active && "page" },
+          {
+            href: link(name),
+            "aria-current": name === active && "page",
+            class: missing(name) && "off",
+            title: missing(name) && T.browse.noVector,
+          },
           icon(ICONS[name]),
           h("span", {}, T.browse.tabs[name]),
           count(name),
@@ -50,7 +65,28 @@ export function open(main, address, held) {
     );
   }
 
-  async function update(next, collection) {
+  /** Whether a section is not to be had in this collection. */
+  const missing = (name) => OF_VECTORS.includes(name) && held.distance === "words";
+
+  /** What stands there instead of a section that there is not. */
+  function instead(name) {
+    if (missing(name))
+      return empty(
+        T.browse.noSection(T.browse.tabs[name]),
+        T.browse.noVectorHint(held.recipe),
+        h("a", { class: "button", href: at("browse") }, icon("browse"), T.browse.tabs.pictures),
+      );
+    if (OF_VECTORS.includes(name) && held.pictures === 0)
+      return empty(
+        T.browse.empty,
+        T.browse.emptyHint,
+        session.can_write &&
+          h("a", { class: "button strong", href: at("add") }, icon("add"), T.search.addSome),
+      );
+    return null;
+  }
+
+  function update(next, collection) {
     address = next;
     held = collection;
     const name = named(address);
@@ -58,17 +94,11 @@ export function open(main, address, held) {
     drawTabs(name);
     if (key === shown.key) return shown.part?.update(address, held);
     shown.part?.close?.();
-    shown = { key, part: null };
-    try {
-      const { section } = await SECTIONS[name]();
-      if (shown.key !== key) return;
-      shown.part = section(body, address, held);
-    } catch (error) {
-      put(
-        body,
-        problem(error, () => change({})),
-      );
-    }
+    document.title = T.titled(T.browse.tabs[name]);
+    const other = instead(name);
+    if (other) put(body, other);
+    shown = { key, part: other ? null : SECTIONS[name](body, address, held) };
+    tabs.querySelector("[aria-current]").scrollIntoView({ block: "nearest", inline: "center" });
   }
 
   update(address, held);

@@ -134,7 +134,7 @@ export function column(which, { source, picture, src, networks, usual }) {
         ),
       );
     } catch (error) {
-      if (key === asked) put(body, problem(error));
+      if (key === asked) put(body, problem(error, () => draw({ network, tap })));
     }
   }
 

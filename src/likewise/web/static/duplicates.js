@@ -5,7 +5,7 @@ import { get, inside, post } from "./api.js";
 import { button, h, put } from "./dom.js";
 import { score } from "./format.js";
 import { empty, fail, notice, problem, working } from "./notices.js";
-import { selection } from "./pictures.js";
+import { selection } from "./selection.js";
 import { onChange, throwAway } from "./remove.js";
 import { session } from "./session.js";
 import { tile } from "./tile.js";
@@ -127,5 +127,5 @@ export function section(body, address, held) {
     draw();
   };
   update(address, held);
-  return { update, close: stop };
+  return { update, close: () => (stop(), chosen.close()) };
 }

@@ -85,13 +85,15 @@ export function folders(take) {
     );
   }
 
-  get("/roots")
-    .then((answer) => {
-      roots = answer.roots;
-      if (roots.length === 0) put(body, h("p", { class: "quiet" }, T.add.noRoots));
-      else if (roots.length === 1) draw(roots[0].name, "");
-      else drawRoots();
-    })
-    .catch((error) => put(body, problem(error)));
+  const begin = () =>
+    get("/roots")
+      .then((answer) => {
+        roots = answer.roots;
+        if (roots.length === 0) put(body, h("p", { class: "quiet" }, T.add.noRoots));
+        else if (roots.length === 1) draw(roots[0].name, "");
+        else drawRoots();
+      })
+      .catch((error) => put(body, problem(error, begin)));
+  begin();
   return body;
 }

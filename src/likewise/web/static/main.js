@@ -1,11 +1,14 @@
 // The shell: header, navigation, and the view that the address names.
 
-import { at, change, current, onMove } from "./address.js";
+import { at, change, current, onMove, undo } from "./address.js";
+import { ApiError } from "./api.js";
 import { button, choice, h, icon, put, typing } from "./dom.js";
 import { showKeys } from "./dialogs.js";
 import { onFiles } from "./files.js";
 import { empty, mount, problem } from "./notices.js";
+import { lost } from "./offline.js";
 import { collection, collections, session, start } from "./session.js";
+import { searchWith } from "./start.js";
 import { T } from "./strings.js";
 import { themeSwitch } from "./switch.js";
 
@@ -24,15 +27,27 @@ const nav = h("nav", { "aria-label": T.nav.label, class: "tabs" });
 const chooserPlace = h("div", { class: "which" });
 let shown = { name: null, view: null };
 
+/** A link for the keyboard only, to what `there` answers. */
+const skip = (text, there) =>
+  h(
+    "a",
+    {
+      class: "skip",
+      href: "#content",
+      onclick: (event) => {
+        event.preventDefault();
+        (there() ?? main).focus();
+      },
+    },
+    text,
+  );
+
 function header() {
   return h(
     "header",
     { class: "top" },
-    h(
-      "a",
-      { class: "skip", href: "#content", onclick: (event) => (event.preventDefault(), main.focus()) },
-      T.skip,
-    ),
+    skip(T.skip, () => main),
+    skip(T.skipResults, () => document.getElementById("results")),
     h("a", { class: "mark", href: "/search" }, icon("mark"), h("span", {}, T.name)),
     nav,
     chooserPlace,
@@ -70,27 +85,44 @@ function drawNav(address) {
 
 async function show(address) {
   drawNav(address);
+  document.title = T.titled(T.nav[address.view] ?? T.name);
+  if (!(address.view in VIEWS)) return close(nowhere());
   const key = address.view === "map" ? "browse" : address.view;
   const held = collection(address.c);
   if (!held && address.view !== "evaluate") return close(empty(T.errors.noCollection));
   if (shown.name === key) return shown.view.update(address, held);
   close();
   shown.name = key;
-  const { open } = await (VIEWS[address.view] ?? VIEWS.search)();
+  const { open } = await VIEWS[address.view]();
   if (shown.name !== key) return;
-  document.title = T.titled(T.nav[key] ?? T.name);
   shown.view = open(main, address, held);
   scrollTo(0, 0);
 }
 
+const nowhere = () =>
+  empty(
+    T.errors.nowhere,
+    null,
+    h("a", { class: "button strong", href: at("search") }, icon("search"), T.nav.search),
+  );
+
+/** A view could not be opened: what is not the server's word is a script that could not be fetched. */
+function broken(error) {
+  if (error.code) return close(problem(error, () => show(current()).catch(broken)));
+  lost();
+  close(problem(new ApiError("unreachable", T.errors.unreachable), () => location.reload()));
+}
+
 function close(instead) {
-  onFiles(null);
+  onFiles((files) => searchWith(files));
   shown.view?.close?.();
   shown = { name: null, view: { update: () => undefined } };
   put(main, instead);
 }
 
 addEventListener("keydown", (event) => {
+  const z = (event.ctrlKey || event.metaKey) && !event.shiftKey && event.key.toLowerCase() === "z";
+  if (z && !typing(event.target) && undo()) event.preventDefault();
   if (
     typing(event.target) ||
     event.ctrlKey ||
@@ -110,7 +142,7 @@ async function begin() {
   document.body.append(header(), main);
   mount();
   history.scrollRestoration = "manual";
-  onMove((address) => show(address).catch((error) => close(problem(error))));
+  onMove((address) => show(address).catch(broken));
   try {
     await start();
   } catch (error) {
@@ -120,7 +152,11 @@ async function begin() {
     );
   }
   document.documentElement.classList.toggle("readonly", !session.can_write);
-  await show(current());
+  await show(current()).catch(broken);
+  // views that are not open yet: with them a server that stops takes none away
+  (window.requestIdleCallback ?? setTimeout)(() =>
+    Object.values(VIEWS).forEach((load) => load().catch(() => undefined)),
+  );
 }
 
 begin();

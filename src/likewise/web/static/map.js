@@ -1,6 +1,6 @@
 // The collection as a map on a canvas: dots from afar, pictures from close by.
 
-import { at, go } from "./address.js";
+import { at, go, keep, kept } from "./address.js";
 import { describe, get, inside, thumbnail } from "./api.js";
 import { button, h, put } from "./dom.js";
 import { empty, problem, say, working } from "./notices.js";
@@ -37,7 +37,8 @@ export function section(body, address, held) {
   const cache = new Map();
   const pointers = new Map();
   let points = [];
-  let eye = { ...FAR };
+  let eye = kept("eye") ?? { ...FAR };
+  keep("eye", () => eye);
   let near = null;
   let moved = false;
   let queued = false;
@@ -254,6 +255,7 @@ export function section(body, address, held) {
     update: () => undefined,
     close() {
       closed = true;
+      keep("eye", null);
       watcher.disconnect();
       dark.removeEventListener("change", redraw);
     },

@@ -1,6 +1,7 @@
 // Short messages at the foot of the page, and the live region that screen readers hear.
 
 import { button, h } from "./dom.js";
+import { onReturn } from "./offline.js";
 import { T } from "./strings.js";
 
 const list = h("div", { class: "notices" });
@@ -30,9 +31,12 @@ export function notice(text, { action, label, kind = "" } = {}) {
   setTimeout(close, action ? 60000 : 6000);
 }
 
+/** The server's messages begin as the command line's do, in small letters. */
+const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1);
+
 export const fail = (error) => {
   if (error.name === "AbortError") return;
-  notice(error.code ? error.message : T.errors.unknown, { kind: "wrong" });
+  notice(sentence(error.code ? error.message : T.errors.unknown), { kind: "wrong" });
   if (!error.code) console.error(error);
 };
 
@@ -49,13 +53,20 @@ export const empty = (title, text, ...actions) =>
 export const working = (text) =>
   h("p", { class: "working", role: "status" }, h("span", { class: "spinner", "aria-hidden": "true" }), text);
 
-/** An error where content would be, with a way to try again. */
+/** True where the same request may go well another time. */
+const passing = ({ code, status }) => !code || !status || status === 429 || status >= 500;
+
+/** An error where content would be, with a way to try again where that may help; by itself once the server is back. */
 export function problem(error, again) {
   if (!error.code) console.error(error);
-  return h(
+  const element = h(
     "div",
     { class: "empty", role: "alert" },
-    h("p", {}, error.code ? error.message : T.errors.unknown),
-    again && h("div", { class: "buttons" }, button(T.errors.retry, { name: "retry", onclick: again })),
+    h("p", {}, sentence(error.code ? error.message : T.errors.unknown)),
+    again &&
+      passing(error) &&
+      h("div", { class: "buttons" }, button(T.errors.retry, { name: "retry", onclick: again })),
   );
+  if (again && error.code === "unreachable") onReturn(() => element.isConnected && again());
+  return element;
 }

@@ -61,7 +61,12 @@ export function panel() {
       });
       put(editorPlace, editor.element);
     } catch (error) {
-      if (shown === key) put(editorPlace, problem(error));
+      if (shown !== key) return;
+      shown = null;
+      put(
+        editorPlace,
+        problem(error, () => drawEditor(address, held)),
+      );
     }
   }
 
@@ -134,7 +139,7 @@ export function panel() {
     const q = [...address.q];
     const query = readQuery(q[active(address)]);
     q[active(address)] = writeQuery({ ...query, box, crop: box ? query.crop : undefined });
-    change({ q, hit: null });
+    change({ q, hit: null }, { mark: "boxed" });
   }
 
   function drop(at) {
@@ -145,6 +150,27 @@ export function panel() {
   let addressNow = () => null;
   let facts = null;
 
+  function drawRefine(address, held) {
+    const key = JSON.stringify([held.name, held.generation, address.where]);
+    if (facts?.key !== key) {
+      const asked = [get(inside(held.name, "/folders")), stages(), counted(held.name, address.where)];
+      facts = { key, known: Promise.all(asked) };
+    }
+    facts.known.then(
+      ([{ folders }, all, counts]) =>
+        address === addressNow() &&
+        keepFocus(refine, () => put(refine, refineForm(address, held, { folders, stages: all, counts }))),
+      (error) => {
+        if (address !== addressNow()) return;
+        facts = null;
+        put(
+          refine,
+          problem(error, () => drawRefine(address, held)),
+        );
+      },
+    );
+  }
+
   return {
     element,
     update(address, held) {
@@ -152,17 +178,7 @@ export function panel() {
       drawEditor(address, held);
       keepFocus(under, () => drawUnder(address, held));
       drawFeedback(address, held);
-      const key = JSON.stringify([held.name, held.generation, address.where]);
-      if (facts?.key !== key) {
-        const asked = [get(inside(held.name, "/folders")), stages(), counted(held.name, address.where)];
-        facts = { key, known: Promise.all(asked) };
-      }
-      facts.known.then(
-        ([{ folders }, all, counts]) =>
-          address === addressNow() &&
-          keepFocus(refine, () => put(refine, refineForm(address, held, { folders, stages: all, counts }))),
-        (error) => put(refine, problem(error)),
-      );
+      drawRefine(address, held);
     },
   };
 }

@@ -2,71 +2,16 @@
 
 import { at, change } from "./address.js";
 import { get, inside } from "./api.js";
-import { button, choice, h, icon, put } from "./dom.js";
-import { grid } from "./grid.js";
+import { choice, h, icon, put } from "./dom.js";
+import { back, begin, grid } from "./grid.js";
 import { empty, fail, problem, working } from "./notices.js";
-import { onChange, removePictures } from "./remove.js";
+import { onChange } from "./remove.js";
+import { selection } from "./selection.js";
 import { session } from "./session.js";
 import { tile } from "./tile.js";
 import { T } from "./strings.js";
 
-/** What is selected, with the bar that acts on it. `picks` makes the check box of a tile; `more` further buttons. */
-export function selection(held, more = () => null) {
-  const chosen = new Map();
-  const bar = h("div", { class: "bar", hidden: true, role: "region", "aria-label": T.browse.select });
-  const most = () => session.limits.queries ?? 16;
-
-  const draw = () => {
-    bar.hidden = chosen.size === 0;
-    const ids = [...chosen.keys()];
-    put(
-      bar,
-      h("b", { role: "status" }, T.browse.chosen(chosen.size)),
-      ids.length <= most() &&
-        h(
-          "a",
-          { class: "button", href: at("search", { q: ids.map((id) => `p${id}`) }) },
-          icon("search"),
-          T.browse.searchThese,
-        ),
-      session.can_write &&
-        button(T.browse.remove, {
-          name: "remove",
-          onclick: () =>
-            removePictures(held.name, ids)
-              .then((done) => done && clear())
-              .catch(fail),
-        }),
-      session.can_write && more(ids, clear),
-      button(T.browse.selectNone, { name: "close", shown: false, onclick: clear }),
-    );
-  };
-
-  const pick = (picture, on) => {
-    if (on) chosen.set(picture.id, picture);
-    else chosen.delete(picture.id);
-    draw();
-  };
-
-  function clear() {
-    chosen.clear();
-    document.querySelectorAll(".pick input").forEach((one) => (one.checked = false));
-    draw();
-  }
-
-  const picks = (picture) => {
-    const input = h("input", {
-      type: "checkbox",
-      "aria-label": T.browse.pick(picture.name),
-      "data-pick": picture.id,
-      onchange: () => pick(picture, input.checked),
-    });
-    input.checked = chosen.has(picture.id);
-    return h("label", { class: "pick" }, input);
-  };
-
-  return { bar, picks, pick, clear };
-}
+const PAGE = 60;
 
 export function section(body, address, held) {
   const tools = h("div", { class: "tools-row" });
@@ -98,9 +43,9 @@ export function section(body, address, held) {
     );
   }
 
-  const load = async (cursor) => {
+  const load = async (cursor, k = PAGE) => {
     const page = await get(inside(held.name, "/pictures"), {
-      k: 60,
+      k,
       cursor,
       folder: address.folder,
       order: address.order ?? "path",
@@ -112,7 +57,7 @@ export function section(body, address, held) {
     put(list, working(T.loading));
     shown?.close();
     try {
-      const first = await load(null);
+      const first = await begin(load, PAGE);
       if (first.total === 0)
         return put(
           list,
@@ -135,6 +80,7 @@ export function section(body, address, held) {
           }),
       });
       put(list, h("p", { class: "status", role: "status" }, T.pictures(first.total)), shown.element);
+      back(shown.list);
     } catch (error) {
       put(list, problem(error, drawList));
     }
@@ -151,5 +97,5 @@ export function section(body, address, held) {
     drawList();
   };
   update(address, held);
-  return { update, close: () => (stop(), shown?.close()) };
+  return { update, close: () => (stop(), chosen.close(), shown?.close()) };
 }

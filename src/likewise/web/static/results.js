@@ -1,14 +1,17 @@
 // The hits: a search for what the address says, page by page.
 
-import { at, change, current, readQuery, write } from "./address.js";
+import { at, change, current, kept, readQuery, write } from "./address.js";
 import { inside, post } from "./api.js";
-import { button, h, icon, put, svg, typing } from "./dom.js";
+import { button, h, icon, put, typing } from "./dom.js";
 import { duration, score } from "./format.js";
 import { filterOf } from "./filter.js";
-import { grid } from "./grid.js";
-import { empty, problem, working } from "./notices.js";
-import { tile } from "./tile.js";
+import { back, begin, focused, grid, refocus } from "./grid.js";
+import { empty, fail, notice, problem, working } from "./notices.js";
+import { selection } from "./selection.js";
+import { still } from "./still.js";
 import { T } from "./strings.js";
+import { saveJson, saveTable } from "./taking.js";
+import { drawn, tile } from "./tile.js";
 
 const PAGE = 40;
 
@@ -25,16 +28,24 @@ export function request(address) {
   };
 }
 
-/** Put a hit among the likes or dislikes, or take it out again. */
-export function judge(list, id) {
+/** Take a hit from the likes or dislikes again. */
+const acquit = (list, word) =>
+  change({ [list]: current()[list].filter((one) => one !== word) }, { mark: "judged" });
+
+/** Put a hit among the likes or dislikes, or take it out again. What is not liked goes out of sight. */
+export function judge(list, id, name) {
   const address = current();
   const word = `p${id}`;
   const other = list === "yes" ? "no" : "yes";
-  const held = address[list].includes(word);
-  change({
-    [list]: held ? address[list].filter((one) => one !== word) : [...address[list], word],
-    [other]: address[other].filter((one) => one !== word),
-  });
+  if (address[list].includes(word)) return acquit(list, word);
+  if (list === "no") {
+    document.querySelector(`.results .tile[data-id="${id}"]`)?.classList.add("gone");
+    notice(T.search.rejected(name), { label: T.remove.undo, action: () => acquit("no", word) });
+  }
+  change(
+    { [list]: [...address[list], word], [other]: address[other].filter((one) => one !== word) },
+    { mark: "judged" },
+  );
 }
 
 export const searchFor = (id, box = null) =>
@@ -62,58 +73,80 @@ async function measure(list) {
   performance.mark("likewise:pictures");
 }
 
-export function results() {
+/** What was found, in a sentence: how many surely, how many by likeness only. */
+const found = ({ total, verdicts, seconds }) =>
+  verdicts ? T.search.judged(verdicts, total, duration(seconds)) : T.search.found(total, duration(seconds));
+
+export function results({ drawn: told = () => undefined }) {
+  const heading = h("h1", { class: "unseen", tabindex: "-1", id: "results" }, T.search.results);
   const status = h("p", { class: "status", role: "status" });
+  const tools = h("div", { class: "buttons" });
   const body = h("div", {});
-  const element = h("section", { class: "results", "aria-label": T.search.results }, status, body);
+  const element = h(
+    "section",
+    { class: "results", "aria-label": T.search.results },
+    heading,
+    h("div", { class: "row over-list" }, status, tools),
+    body,
+  );
   let asked = null;
   let shown = null;
   let control = null;
+  let chosen = null;
+  let pending = null; // the tile that had the focus before the list was asked for anew
 
   const hitTile = (held) => (hit) => {
     const address = current();
     const act = (text, name, onclick) =>
       button(text, { name, shown: false, kind: "round", tabindex: "-1", onclick });
-    const marks = ["yes", "no"].filter((list) => address[list].includes(`p${hit.id}`));
+    const liked = address.yes.includes(`p${hit.id}`);
+    const verdict = T.search.verdict[hit.verdict];
     const element = tile(held.name, hit, {
       href: write({ ...address, hit: hit.id }),
       mark: "hit",
       eager: hit.rank <= 12,
-      label: T.search.hit(hit.rank, hit.name, score(hit.score)),
+      label: T.search.hit(hit.rank, hit.name, score(hit.score), verdict),
       over: [
-        hit.outline && hit.verdict === "same" ? outlined(hit) : hit.box && !hit.outline && found(hit),
+        hit.outline && hit.verdict === "same"
+          ? drawn(hit, hit.outline, "outlined")
+          : hit.box && !hit.outline && drawn(hit, corners(hit.box), "found"),
+        chosen.picks(hit),
         h(
           "div",
           { class: "acts" },
-          act(T.search.yes, "yes", () => judge("yes", hit.id)),
-          act(T.search.no, "no", () => judge("no", hit.id)),
+          act(T.search.yes, "yes", () => judge("yes", hit.id, hit.name)),
+          act(T.search.no, "no", () => judge("no", hit.id, hit.name)),
           act(T.search.withThis, "search", () => searchFor(hit.id)),
         ),
-        marks.length > 0 &&
-          h(
-            "span",
-            { class: `judged ${marks[0]}` },
-            icon(marks[0]),
-            h("span", { class: "unseen" }, T.search[marks[0]]),
-          ),
+        liked && h("span", { class: "judged yes" }, icon("yes"), h("span", { class: "unseen" }, T.search.yes)),
       ],
-      under: h(
-        "span",
-        { class: "score" },
-        score(hit.score),
-        T.search.verdict[hit.verdict] && ` · ${T.search.verdict[hit.verdict]}`,
-      ),
+      under: verdict
+        ? [h("span", { class: "verdict" }, verdict), h("span", { class: "score quiet" }, score(hit.score))]
+        : h("span", { class: "score" }, score(hit.score)),
     });
-    return element;
+    return hit.cut ? [h("li", { class: "rest" }), h("li", { class: "cut" }, T.search.cut), element] : element;
   };
 
-  const page = async (address, held, cursor) => {
-    const answer = await post(inside(held.name, "/search"), { ...request(address), cursor }, control.signal);
-    if (!cursor) performance.mark("likewise:answer");
-    return { ...answer, items: answer.hits };
-  };
+  /** The search's pages: without what was rejected, and with a mark on the first hit that is not convincing. */
+  function pages(address, held, signal) {
+    const rejected = new Set(address.no);
+    let rank = 0;
+    let convinced = false;
+    return async (cursor, k = PAGE) => {
+      const asked = { ...request(address), k, cursor };
+      const answer = await post(inside(held.name, "/search"), asked, signal);
+      if (!cursor) performance.mark("likewise:answer");
+      const items = answer.hits.filter((hit) => !rejected.has(`p${hit.id}`));
+      for (const hit of items) {
+        hit.rank = rank += 1;
+        hit.cut = convinced && hit.verdict === "nothing";
+        convinced = ["same", "alike"].includes(hit.verdict);
+      }
+      return { ...answer, items };
+    };
+  }
 
-  async function run(address, held) {
+  async function run(address, held, judged) {
     control?.abort();
     control = new AbortController();
     const { signal } = control;
@@ -122,29 +155,23 @@ export function results() {
       150,
     );
     try {
-      const first = await page(address, held, null);
-      shown?.close();
-      shown = grid({
-        label: T.search.results,
-        first,
-        load: (cursor) => page(address, held, cursor),
-        tile: hitTile(held),
-        ended: (count) => count > PAGE && shown?.foot(h("p", { class: "quiet" }, T.search.end)),
-      });
-      const told = T.search.found(first.total, duration(first.seconds));
-      put(status, told, first.left_out > 0 && h("p", { class: "quiet" }, T.search.leftOut(first.left_out)));
-      put(body, first.items.length ? shown.element : empty(T.search.none, T.search.noneHint));
-      const before = history.state?.scroll;
-      if (before !== undefined) scrollTo(0, before);
-      else if (element.getBoundingClientRect().top < 0) element.scrollIntoView();
-      measure(shown.list);
+      const load = pages(address, held, signal);
+      const first = await begin(load, judged ? (shown?.items.length ?? PAGE) : PAGE);
+      if (judged && shown) {
+        clearTimeout(late);
+        element.classList.remove("stale");
+        await still(body);
+      }
+      if (signal.aborted) return;
+      draw(first, load, held, judged);
     } catch (error) {
       if (signal.aborted) return;
       shown = null;
       put(status);
+      put(tools);
       put(
         body,
-        problem(error, () => run(address, held)),
+        problem(error, () => run(address, held, judged)),
       );
     } finally {
       clearTimeout(late);
@@ -152,52 +179,80 @@ export function results() {
     }
   }
 
+  function draw(first, load, held, judged) {
+    const lost = (shown && focused(shown.list)) ?? pending;
+    pending = null;
+    const place = scrollY;
+    shown?.close();
+    chosen?.close();
+    chosen = selection(held);
+    shown = grid({
+      label: T.search.results,
+      first,
+      load,
+      tile: hitTile(held),
+      ended: (count) => count > PAGE && shown?.foot(h("p", { class: "quiet" }, T.search.end)),
+    });
+    put(status, found(first), first.left_out > 0 && h("p", { class: "quiet" }, T.search.leftOut(first.left_out)));
+    put(tools, first.items.length > 0 && taking(held, load));
+    put(body, first.items.length ? [shown.element, chosen.bar] : empty(T.search.none, T.search.noneHint));
+    if (judged && kept("scroll") === undefined) scrollTo(0, place);
+    else if (!back(shown.list) && element.getBoundingClientRect().top < 0) element.scrollIntoView();
+    if (lost) refocus(shown.list, judged ? lost : { place: 0 });
+    else if (document.activeElement === document.body) heading.focus({ preventScroll: true });
+    told();
+    measure(shown.list);
+  }
+
+  /** The whole list as a file: all pages of it, up to what the server ranks at once. */
+  function taking(held, load) {
+    const all = async (save) => {
+      while (shown.items.length < T.take.most && (await shown.more())?.next);
+      save(held.name, shown.items.map(({ cut, ...hit }) => hit));
+    };
+    return [
+      button(T.take.csv, { kind: "link", onclick: () => all(saveTable).catch(fail) }),
+      button(T.take.json, { kind: "link", onclick: () => all(saveJson).catch(fail) }),
+    ];
+  }
+
   element.addEventListener("keydown", (event) => {
-    const id = event.target.closest("li")?.dataset.id;
-    if (!id || typing(event.target) || event.ctrlKey || event.metaKey || event.altKey) return;
+    const item = event.target.closest("li.tile");
+    if (!item || typing(event.target) || event.ctrlKey || event.metaKey || event.altKey) return;
+    const hit = shown.items.find((one) => String(one.id) === item.dataset.id);
     const key = event.key.toLowerCase();
-    if (key === "y") judge("yes", id);
-    else if (key === "n") judge("no", id);
-    else if (key === "s") searchFor(id);
+    if (key === "y" || key === "n") judge(key === "y" ? "yes" : "no", hit.id, hit.name);
+    else if (key === "s") searchFor(hit.id);
   });
 
   return {
     element,
     update(address, held) {
-      const key = JSON.stringify([held.name, request(address)]);
-      if (key !== asked) run(address, held);
-      asked = key;
+      const { yes, no, ...rest } = request(address);
+      const key = JSON.stringify([held.name, rest]);
+      const judged = JSON.stringify([yes, no]);
+      if (asked?.key !== key || asked.judged !== judged) {
+        pending = (shown && focused(shown.list)) ?? pending;
+        run(address, held, asked?.key === key);
+      }
+      asked = { key, judged };
     },
     close() {
       control?.abort();
       shown?.close();
+      chosen?.close();
     },
     /** The hits there are, for walking through them. */
     get hits() {
       return shown?.items ?? [];
     },
-    total: () => shown?.items.length ?? 0,
     more: () => shown?.more(),
   };
 }
 
-/** The query's corners in a hit that was verified. */
-function outlined({ outline, width, height }) {
-  const points = outline.map((corner) => corner.join(",")).join(" ");
-  const lines = svg(
-    "svg",
-    { class: "lines", viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: "none", "aria-hidden": "true" },
-    svg("polygon", { class: "outlined", points }),
-  );
-  return h("span", { class: "over" }, lines);
-}
-
-/** Where `localise` found the query, drawn over the tile. */
-function found({ box: [x1, y1, x2, y2], width, height }) {
-  const frame = h("span", { class: "found" });
-  frame.style.left = `${(100 * x1) / width}%`;
-  frame.style.top = `${(100 * y1) / height}%`;
-  frame.style.width = `${(100 * (x2 - x1)) / width}%`;
-  frame.style.height = `${(100 * (y2 - y1)) / height}%`;
-  return h("span", { class: "over" }, frame);
-}
+const corners = ([x1, y1, x2, y2]) => [
+  [x1, y1],
+  [x2, y1],
+  [x2, y2],
+  [x1, y2],
+];

@@ -1,11 +1,13 @@
 // The search view: start screen, or panel and results, and Why over them.
 
-import { leave } from "./address.js";
+import { leave, readQuery } from "./address.js";
+import { describe } from "./api.js";
 import { h, put } from "./dom.js";
 import { onFiles } from "./files.js";
 import { panel } from "./panel.js";
 import { results } from "./results.js";
 import { searchWith, startScreen } from "./start.js";
+import { T } from "./strings.js";
 import { whyDialog } from "./why.js";
 
 export function open(main, address, held) {
@@ -28,7 +30,7 @@ export function open(main, address, held) {
     start?.close();
     start = null;
     if (parts) return;
-    parts = { panel: panel(), results: results() };
+    parts = { panel: panel(), results: results({ drawn: () => why?.update(address, held) }) };
     put(main, h("div", { class: "search" }, parts.panel.element, parts.results.element));
     scrollTo(0, 0);
   }
@@ -47,6 +49,13 @@ export function open(main, address, held) {
     why.update(address, held);
   }
 
+  /** The tab is named by what is searched for, and by the hit that is looked at. */
+  async function entitle() {
+    const about = address;
+    const picture = await describe(held.name, readQuery(address.q[0])).catch(() => null);
+    if (about === address && !address.hit) document.title = T.titled(picture?.name ?? T.search.panel);
+  }
+
   function update(next, collection) {
     address = next;
     held = collection;
@@ -56,6 +65,7 @@ export function open(main, address, held) {
       parts.panel.update(address, held);
       parts.results.update(address, held);
       showWhy();
+      entitle();
     }
     on = held.name;
   }

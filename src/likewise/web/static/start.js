@@ -4,7 +4,7 @@ import { at, change } from "./address.js";
 import { get, inside, uploadQueries } from "./api.js";
 import { h, icon, put } from "./dom.js";
 import { chooser, pictures } from "./files.js";
-import { grid } from "./grid.js";
+import { back, grid } from "./grid.js";
 import { empty, fail, problem, working } from "./notices.js";
 import { session } from "./session.js";
 import { T } from "./strings.js";
@@ -49,24 +49,29 @@ function dropZone() {
   );
 }
 
+const nothingYet = () =>
+  empty(
+    T.search.nothingYet,
+    T.search.nothingYetHint,
+    h("a", { class: "button strong", href: at("add") }, icon("add"), T.search.addSome),
+  );
+
 export function startScreen(held) {
   const below = h("div", {}, working(T.loading));
   let shown = null;
-  const load = () => get(inside(held.name, "/pictures"), { k: 24, order: "newest" });
-  load()
-    .then((page) => {
-      if (page.pictures.length === 0)
-        return put(
-          below,
-          empty(
-            T.search.nothingYet,
-            T.search.nothingYetHint,
-            h("a", { class: "button strong", href: at("add") }, icon("add"), T.search.addSome),
-          ),
-        );
+  const load = () =>
+    get(inside(held.name, "/pictures"), { k: 24, order: "newest" }).then((page) => ({
+      items: page.pictures,
+      next: null,
+    }));
+
+  async function draw() {
+    try {
+      const first = await load();
+      if (first.items.length === 0) return put(below, nothingYet());
       shown = grid({
         label: T.search.orCollection,
-        first: { items: page.pictures, next: null },
+        first,
         load,
         tile: (picture) =>
           tile(held.name, picture, {
@@ -84,8 +89,12 @@ export function startScreen(held) {
         ),
         shown.element,
       );
-    })
-    .catch((error) => put(below, problem(error)));
+      back(shown.list);
+    } catch (error) {
+      put(below, problem(error, draw));
+    }
+  }
+  draw();
   const element = h("div", { class: "start" }, h("h1", {}, T.search.heading), dropZone(), below);
   return { element, close: () => shown?.close() };
 }

@@ -6,6 +6,7 @@ const pictures = (count) => s(count, "picture");
 export const T = {
   name: "likewise",
   skip: "Skip to the content",
+  skipResults: "Skip to the results",
   nav: {
     label: "Main",
     search: "Search",
@@ -25,6 +26,8 @@ export const T = {
   errors: {
     unreachable: "The server does not answer; check that likewise serve still runs, then try again.",
     status: (status) => `The server answered ${status} and gave no reason.`,
+    offline: "The server does not answer. What is shown stays; the rest follows as soon as it answers again.",
+    nowhere: "There is no such page",
     unknown: "Something went wrong on this page; load it again.",
     noCollection: "This server holds no collection of that name.",
     notPictures: "None of these files is a picture.",
@@ -51,8 +54,9 @@ export const T = {
         [
           ["/", "search with a new picture"],
           ["Ctrl V", "search with the picture that was copied"],
+          ["Ctrl Z", "take back the last box or judgement"],
           ["?", "this list"],
-          ["Esc", "close"],
+          ["Esc", "close; select nothing"],
         ],
       ],
       [
@@ -62,6 +66,9 @@ export const T = {
           ["Enter", "see why it was found"],
           ["Y / N", "this yes / this no"],
           ["S", "search with it"],
+          ["Space", "select it"],
+          ["Shift click", "select all up to it"],
+          ["Ctrl A", "select all that is shown"],
         ],
       ],
       [
@@ -79,6 +86,7 @@ export const T = {
         [
           ["← →", "the hit before, the hit after"],
           ["H", "heat on and off"],
+          ["L", "lines and outline on and off"],
         ],
       ],
       [
@@ -135,6 +143,16 @@ export const T = {
     crop: "Size of the part",
     crops: { whole: "as it is in its picture", own: "as a picture of its own" },
     found: (total, seconds) => `${pictures(total)}, the most alike first · ${seconds}`,
+    judged: ({ same, alike }, total, seconds) =>
+      [
+        same > 0 ? `${pictures(same)} of the same thing` : "Nothing that is surely the same thing",
+        alike > 0 && `${same > 0 ? `${alike} more` : pictures(alike)} alike`,
+        total > same + alike && `${total - same - alike} by likeness only`,
+      ]
+        .filter(Boolean)
+        .join(", ") + ` · ${seconds}`,
+    cut: "Nothing convincing follows: the rest is only the most alike.",
+    rejected: (name) => `${name} is out of sight, and counts against pictures like it`,
     leftOut: (count) =>
       `${pictures(count)} could not be asked, for what is kept of them is damaged: likewise verify names them`,
     none: "Nothing was found",
@@ -142,7 +160,8 @@ export const T = {
     end: "These are all.",
     loadingMore: "Loading more…",
     results: "Results",
-    hit: (rank, name, score) => `${rank}. ${name}, score ${score}: see why`,
+    hit: (rank, name, score, verdict) =>
+      `${rank}. ${name}, ${verdict ? `${verdict}, ` : ""}score ${score}: see why`,
     verdict: { same: "same thing", alike: "alike" },
     yes: "Like this",
     no: "Not like this",
@@ -186,18 +205,46 @@ export const T = {
     query: "What you look for",
     hit: "The hit",
     exact: "Orange places give to the score, blue ones take from it; all of them add up to it exactly.",
-    rough: "Orange places have to do with the match; they do not add up to the score here.",
-    lines: (count) => `${s(count, "line")} join the places that match.`,
-    region: "The frame is where it was found.",
+    exactPart: (value, layer, part) =>
+      `The heat is of ${part ? `${part} and this picture` : "the two pictures"} alone: orange places give to the ${value} that ${layer} finds them alike, blue ones take from it.`,
+    fits: (inliers, shown) =>
+      `${s(inliers, "place")} fit together as one thing; ${s(shown, "line")} join the places that match, and the outline is where what you look for lies.`,
+    loose: "No places fit together as one thing.",
+    sum: "The score adds up what speaks for the same thing:",
+    one: "The score is what speaks for the same thing:",
+    layer: (name) => `by ${name}`,
+    fit: "by places that fit together",
+    pictures: "The score adds up what the pictures give:",
+    together: "The score is for all of these together:",
+    liked: (number) => `Like this, ${number}`,
+    disliked: (number) => `Not like this, ${number}`,
+    draw: "Drawn:",
+    staged: (names, before) =>
+      `The score is the one after “${names.join("”, “")}”${before ? `; before that it was ${before}, of which what follows tells` : "; what follows is of the two pictures alone"}.`,
+    unlisted: "not among the first hits: the score of the two pictures alone",
+    falseOnes: (count) =>
+      count < 0.01
+        ? "fewer than 0.01 wrong hits are to be expected above it"
+        : `${count < 10 ? Number(count.toPrecision(2)) : Math.round(count)} wrong hits are to be expected above it`,
     heat: "Heat",
+    drawn: "Lines",
+    gives: "gives",
+    takes: "takes",
     boxHint: "Draw a box on the hit to search with that part.",
     score: "Score",
     percentile: (value) => `closer than ${value} of the pairs in this collection`,
-    none: "No explanation",
-    size: (width, height) => `${width} × ${height}`,
     searchPart: "Search with this part",
     original: "Open the original",
     drawing: "Finding out why…",
+  },
+
+  take: {
+    most: 10_000,
+    csv: "Save as CSV",
+    json: "Save as JSON",
+    paths: "Copy paths",
+    path: "Copy the path",
+    copied: (count) => (count === 1 ? "The path is copied" : `${count} paths are copied`),
   },
 
   browse: {
@@ -216,7 +263,13 @@ export const T = {
     folder: "Folder",
     everywhere: "every folder",
     select: "Select",
-    selectNone: "Done",
+    selectNone: "Select nothing",
+    selectAll: "Select all shown",
+    searchMost: (most) => `At most ${most} can be searched with at once`,
+    noVector: "Not in this collection: it keeps no vector of each picture",
+    noSection: (name) => `${name}: not in this collection`,
+    noVectorHint: (recipe) =>
+      `The map, near-duplicates and clusters are made of a vector of each picture, and the recipe ${recipe} keeps visual words only. likewise index with the recipe default adds the vectors.`,
     pick: (name) => `Select ${name}`,
     open: (name) => `Search with ${name}`,
     hint: "Click a picture to search with it.",

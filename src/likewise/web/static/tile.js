@@ -1,8 +1,8 @@
 // One picture in a grid, and small pictures in a strip.
 
 import { queryPicture, thumbnail } from "./api.js";
-import { button, h } from "./dom.js";
-import { shape, side } from "./grid.js";
+import { button, h, svg } from "./dom.js";
+import { extreme, shape, side } from "./grid.js";
 
 /** A picture as a list item: a link with what lies over and under it. */
 export const tile = (
@@ -12,7 +12,11 @@ export const tile = (
 ) =>
   h(
     "li",
-    { class: "tile", vars: shape(picture), "data-id": picture.id },
+    {
+      class: extreme(picture) ? "tile extreme" : "tile",
+      vars: shape(picture),
+      "data-id": picture.id,
+    },
     h(
       "a",
       { href, "aria-label": label, "data-mark": mark, draggable: "false" },
@@ -33,6 +37,23 @@ export const tile = (
       h("span", { class: "folder" }, picture.folder),
     ),
   );
+
+/** Corners in a picture's own pixels as a line over its tile, which shows all of a picture of extreme shape. */
+export function drawn(picture, corners, kind) {
+  const { width, height } = picture;
+  const points = corners.map((corner) => corner.join(",")).join(" ");
+  const lines = svg(
+    "svg",
+    {
+      class: "lines",
+      viewBox: `0 0 ${width} ${height}`,
+      preserveAspectRatio: extreme(picture) ? "xMidYMid meet" : "none",
+      "aria-hidden": "true",
+    },
+    svg("polygon", { class: kind, points }),
+  );
+  return h("span", { class: "over" }, lines);
+}
 
 function lost(event) {
   event.target.closest("li, .small")?.classList.add("lost");

@@ -1,15 +1,17 @@
 // Why a hit was found: both pictures side by side, with heat, matching places joined, and the found region.
 
+import { account, isPlain } from "./account.js";
 import { change, current, readQuery } from "./address.js";
 import { describe, get, inside, post, queryPicture, raw } from "./api.js";
 import { boxEditor } from "./box.js";
 import { button, h, icon, put, svg, typing } from "./dom.js";
 import { dialog } from "./dialogs.js";
-import { percent, score } from "./format.js";
-import { problem, working } from "./notices.js";
-import { judge, searchFor } from "./results.js";
+import { percent } from "./format.js";
+import { fail, problem, working } from "./notices.js";
+import { judge, request, searchFor } from "./results.js";
 import { session } from "./session.js";
 import { T } from "./strings.js";
+import { copyPaths } from "./taking.js";
 
 const SIDE = 700;
 const LINES = 60; // the heaviest; more cannot be told apart
@@ -25,6 +27,14 @@ function over(kind, [x1, y1, x2, y2], { width, height }, props = {}, tag = "div"
 }
 
 const heat = (side) => over("heat", side.region, side, { src: side.png, alt: "" }, "img");
+
+/** The corners of what is looked for, where it was verified to lie. */
+const outline = ({ outline, hit: { width, height } }) =>
+  svg(
+    "svg",
+    { class: "lines", viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: "none", "aria-hidden": "true" },
+    svg("polygon", { class: "outlined", points: outline.map((corner) => corner.join(",")).join(" ") }),
+  );
 
 /** Lines between the middles of matching places, drawn over both panes. */
 function lines(stage, panes, answer) {
@@ -66,11 +76,16 @@ export function whyDialog(results, { closed }) {
   const known = h("p", { class: "quiet known" });
   const judging = h("div", { class: "buttons" });
   const step = (by, label, name) => button(label, { name, shown: false, onclick: () => walk(by) });
-  const warmth = h("input", {
-    type: "checkbox",
-    checked: true,
-    onchange: () => stage.classList.toggle("cold", !warmth.checked),
-  });
+  const toggle = (kind) => {
+    const box = h("input", {
+      type: "checkbox",
+      checked: true,
+      onchange: () => stage.classList.toggle(kind, !box.checked),
+    });
+    return box;
+  };
+  const warmth = toggle("cold");
+  const joined = toggle("bare");
   const head = h(
     "div",
     { class: "why-head" },
@@ -87,13 +102,25 @@ export function whyDialog(results, { closed }) {
     "div",
     { class: "why-foot" },
     h("div", {}, text, known),
-    h("label", { class: "check switch" }, warmth, h("span", {}, T.why.heat)),
+    h(
+      "div",
+      { class: "switches" },
+      h("label", { class: "check switch" }, warmth, h("span", {}, T.why.heat)),
+      h("label", { class: "check switch" }, joined, h("span", {}, T.why.drawn)),
+      h(
+        "p",
+        { class: "quiet legend" },
+        h("span", { class: "more" }, T.why.gives),
+        h("span", { class: "less" }, T.why.takes),
+      ),
+    ),
     judging,
   );
   const box = dialog(head, [stage, foot], { kind: "why", done: () => (stop(), closed()) });
   let control = null;
   let drawn = null;
   let shown = null;
+  let panes = null;
   let picture = null;
   let part = null;
 
@@ -102,24 +129,35 @@ export function whyDialog(results, { closed }) {
     drawn?.close();
   };
 
+  let last = 0; // where the hit stands, or stood before it was rejected
   const place = () => results.hits.findIndex((hit) => String(hit.id) === current().hit);
 
   async function walk(by) {
-    const there = place() + by;
+    const here = place();
+    const there = here < 0 ? last + Math.min(by, 0) : here + by;
     if (there >= results.hits.length) await results.more();
     const hit = results.hits[there];
     if (hit) change({ hit: hit.id }, { replace: true });
   }
 
+  async function entitle(at, address, held) {
+    const { hit } = address;
+    const { name } = results.hits[at] ?? (await describe(held.name, { picture: hit }).catch(() => ({})));
+    if (current().hit !== hit) return;
+    const named = at < 0 ? (name ?? T.why.titleAlone) : T.why.title(at + 1, name);
+    put(title, named);
+    document.title = T.titled(named);
+  }
+
   function drawButtons(address, held) {
     const id = Number(address.hit);
-    const toggle = (list, label) =>
+    const judgement = (list, label) =>
       button(label, {
         name: list,
         kind: address[list].includes(`p${id}`) ? "chosen" : "",
         "aria-pressed": String(address[list].includes(`p${id}`)),
         "data-focus": list,
-        onclick: () => judge(list, id),
+        onclick: () => judge(list, id, picture?.name),
       });
     const at = document.activeElement?.dataset.focus;
     part = button(T.why.searchPart, {
@@ -130,8 +168,8 @@ export function whyDialog(results, { closed }) {
     });
     put(
       judging,
-      toggle("yes", T.search.yes),
-      toggle("no", T.search.no),
+      judgement("yes", T.search.yes),
+      judgement("no", T.search.no),
       !address.q.includes(`p${id}`) &&
         button(T.search.also, {
           name: "add",
@@ -149,6 +187,13 @@ export function whyDialog(results, { closed }) {
           T.why.original,
         ),
       button(T.search.withThis, { name: "search", onclick: () => searchFor(id) }),
+      button(T.take.path, {
+        name: "copies",
+        onclick: () =>
+          describe(held.name, { picture: id })
+            .then((one) => copyPaths([one]))
+            .catch(fail),
+      }),
       part,
     );
     if (at && box.contains(judging)) judging.querySelector(`[data-focus="${at}"]`)?.focus();
@@ -162,88 +207,87 @@ export function whyDialog(results, { closed }) {
       h("figcaption", {}, h("b", {}, name), h("span", { class: "path" }, side.path ?? side.name ?? "")),
     );
 
-  async function draw(address, held) {
-    stop();
+  /** Both pictures, and the layers to draw on them. */
+  function drawPanes(held, query, asked, hit) {
+    picture = { ...hit, drawn: null };
+    const layers = [h("div", { class: "layer" }), h("div", { class: "layer" })];
+    const left = h(
+      "div",
+      { class: "plain", vars: { shape: `${asked.width} / ${asked.height}` } },
+      h("img", {
+        src: queryPicture(held.name, query, SIDE),
+        alt: asked.name ?? T.why.query,
+        width: asked.width,
+        height: asked.height,
+      }),
+      layers[0],
+    );
+    const right = boxEditor({
+      src: queryPicture(held.name, { picture: hit.id }, SIDE),
+      ...hit,
+      box: null,
+      over: layers[1],
+      onbox: (drawnBox) => {
+        picture.drawn = drawnBox;
+        part.hidden = drawnBox === null;
+      },
+    });
+    put(stage, pane(T.why.query, asked, left), pane(T.why.hit, hit, right.element));
+    if (query.box) layers[0].append(over("found asked", query.box, asked));
+    panes = { layers, places: [left, right.element] };
+  }
+
+  /** Heat, lines and the outline of what was verified; else the frame, if a part was looked for. */
+  function drawAnswer(answer, hit) {
+    const { layers, places } = panes;
+    layers[0].append(heat(answer.query));
+    layers[1].append(heat(answer.hit));
+    const where = answer.hit.box ?? hit.box;
+    if (answer.outline) layers[1].append(outline(answer));
+    else if (where) layers[1].append(over("found", where, hit));
+    if (!answer.matches.length) return;
+    drawn = lines(stage, places, answer);
+    stage.append(drawn.layer);
+  }
+
+  async function draw(address, held, { again = false } = {}) {
+    if (!again) stop();
+    control?.abort();
     control = new AbortController();
     const { signal } = control;
-    const query = readQuery(address.q[Math.min(Number(address.on ?? 0) || 0, address.q.length - 1)]);
+    const place = Math.min(Number(address.on ?? 0) || 0, address.q.length - 1);
+    const query = readQuery(address.q[place]);
     const id = Number(address.hit);
     put(text, working(T.why.drawing));
-    put(known);
-    get(inside(held.name, `/pictures/${id}/said`)).then(
-      (told) => signal.aborted || put(known, T.why.known(told)),
-      () => undefined,
-    );
+    if (!again) {
+      put(known);
+      get(inside(held.name, `/pictures/${id}/said`)).then(
+        (told) => signal.aborted || put(known, T.why.known(told)),
+        () => undefined,
+      );
+    }
     try {
       const [asked, hit] = await Promise.all([
         describe(held.name, query),
         results.hits.find((one) => one.id === id) ?? describe(held.name, { picture: id }),
       ]);
       if (signal.aborted) return;
-      picture = { ...hit, drawn: null };
-      const layers = [h("div", { class: "layer" }), h("div", { class: "layer" })];
-      const left = h(
-        "div",
-        { class: "plain", vars: { shape: `${asked.width} / ${asked.height}` } },
-        h("img", {
-          src: queryPicture(held.name, query, SIDE),
-          alt: asked.name ?? T.why.query,
-          width: asked.width,
-          height: asked.height,
-        }),
-        layers[0],
-      );
-      const right = boxEditor({
-        src: queryPicture(held.name, { picture: id }, SIDE),
-        ...hit,
-        box: null,
-        over: layers[1],
-        onbox: (drawnBox) => {
-          picture.drawn = drawnBox;
-          part.hidden = drawnBox === null;
-        },
-      });
-      put(stage, pane(T.why.query, asked, left), pane(T.why.hit, hit, right.element));
-      if (query.box) layers[0].append(over("found asked", query.box, asked));
-      const answer = await post(inside(held.name, "/explain"), { query, picture: id }, signal);
-      layers[0].append(heat(answer.query));
-      layers[1].append(heat(answer.hit));
-      const where = answer.hit.box ?? hit.box;
-      if (where) layers[1].append(over("found", where, hit));
-      if (answer.matches.length) {
-        drawn = lines(stage, [left, right.element], answer);
-        stage.append(drawn.layer);
-      }
-      explainInWords(answer, where);
-      compareInWords(held, query, id, signal);
+      if (!again) drawPanes(held, query, asked, hit);
+      const { k, ...search } = request(address);
+      const answer = await post(inside(held.name, "/explain"), { query, picture: id, search }, signal);
+      if (!again) drawAnswer(answer, hit);
+      put(text, account(answer, address, { place, shown: Math.min(LINES, answer.matches.length) }));
+      if (answer.found && results.hits.every((one) => one.id !== id))
+        put(title, T.why.title(answer.found.rank, answer.found.name));
+      if (isPlain(address) && !answer.found?.verdict && held.distance !== "words")
+        compareInWords(held, query, id, signal);
     } catch (error) {
-      if (!signal.aborted)
-        put(text, problem(error, error.code === "unreachable" && (() => draw(address, held))));
+      if (signal.aborted) return;
+      put(
+        text,
+        problem(error, () => draw(address, held)),
+      );
     }
-  }
-
-  function explainInWords(answer, where) {
-    put(
-      text,
-      h(
-        "p",
-        { class: "sum" },
-        h("b", { class: "score" }, score(answer.score)),
-        h("span", { class: "quiet", "data-rank": true }),
-      ),
-      h(
-        "p",
-        {},
-        [
-          answer.exact ? T.why.exact : T.why.rough,
-          answer.matches.length ? T.why.lines(Math.min(LINES, answer.matches.length)) : "",
-          where ? T.why.region : "",
-        ]
-          .filter(Boolean)
-          .join(" "),
-      ),
-      h("p", { class: "quiet" }, T.why.boxHint),
-    );
   }
 
   /** How unusual the score is; left out when the server cannot say. */
@@ -265,8 +309,9 @@ export function whyDialog(results, { closed }) {
     if (event.key === "ArrowLeft" && !inBox) walk(-1);
     else if (event.key === "ArrowRight" && !inBox) walk(1);
     else if (event.key.toLowerCase() === "h") warmth.click();
-    else if (event.key.toLowerCase() === "y") judge("yes", current().hit);
-    else if (event.key.toLowerCase() === "n") judge("no", current().hit);
+    else if (event.key.toLowerCase() === "l") joined.click();
+    else if (event.key.toLowerCase() === "y") judge("yes", current().hit, picture?.name);
+    else if (event.key.toLowerCase() === "n") judge("no", current().hit, picture?.name);
     else return;
     event.preventDefault();
   });
@@ -274,11 +319,14 @@ export function whyDialog(results, { closed }) {
   return {
     update(address, held) {
       const at = place();
-      put(title, at < 0 ? T.why.titleAlone : T.why.title(at + 1, results.hits[at].name));
+      if (at >= 0) last = at;
+      entitle(at, address, held);
       drawButtons(address, held);
-      const key = `${held.name} ${address.q[Number(address.on ?? 0) || 0] ?? address.q[0]} ${address.hit}`;
-      if (key !== shown) draw(address, held);
-      shown = key;
+      const pair = `${held.name} ${address.q[Number(address.on ?? 0) || 0] ?? address.q[0]} ${address.hit}`;
+      const search = JSON.stringify(request(address));
+      if (pair !== shown?.pair) draw(address, held);
+      else if (search !== shown.search) draw(address, held, { again: true });
+      shown = { pair, search };
     },
     close() {
       box.close();

@@ -1,0 +1,129 @@
+// What is selected in a list of pictures, and the bar that acts on it.
+
+import { at, keep, kept } from "./address.js";
+import { button, h, icon, put, typing } from "./dom.js";
+import { fail } from "./notices.js";
+import { removePictures } from "./remove.js";
+import { session } from "./session.js";
+import { T } from "./strings.js";
+import { copyPaths, saveJson, saveTable } from "./taking.js";
+
+/**
+ * A selection, kept with the step of the history. `picks` makes the check box of a tile, `more` further buttons;
+ * `close` ends it.
+ */
+export function selection(held, more = () => null) {
+  const chosen = new Map((kept("chosen") ?? []).map((one) => [one.id, one]));
+  const known = new Map();
+  const bar = h("div", { class: "bar", hidden: true, role: "region", "aria-label": T.browse.select });
+  const most = () => session.limits.queries ?? 16;
+  let last = null;
+
+  const search = (ids) =>
+    ids.length <= most()
+      ? h(
+          "a",
+          { class: "button", href: at("search", { q: ids.map((id) => `p${id}`) }) },
+          icon("search"),
+          T.browse.searchThese,
+        )
+      : h("p", { class: "quiet" }, T.browse.searchMost(most()));
+
+  const draw = () => {
+    bar.hidden = chosen.size === 0;
+    const ids = [...chosen.keys()];
+    const pictures = [...chosen.values()];
+    put(
+      bar,
+      h("b", { role: "status" }, T.browse.chosen(chosen.size)),
+      search(ids),
+      session.can_write &&
+        button(T.browse.remove, {
+          name: "remove",
+          onclick: () =>
+            removePictures(held.name, ids)
+              .then((done) => done && clear())
+              .catch(fail),
+        }),
+      session.can_write && more(ids, clear),
+      button(T.take.paths, { name: "copies", onclick: () => copyPaths(pictures).catch(fail) }),
+      button(T.take.csv, { kind: "link", onclick: () => saveTable(held.name, pictures) }),
+      button(T.take.json, { kind: "link", onclick: () => saveJson(held.name, pictures) }),
+      button(T.browse.selectAll, { kind: "link", onclick: all }),
+      button(T.browse.selectNone, { name: "close", shown: false, onclick: clear }),
+    );
+  };
+
+  const boxes = () => [...document.querySelectorAll("main [data-pick]")];
+  const set = (box, on) => {
+    const id = Number(box.dataset.pick);
+    box.checked = on;
+    if (on) chosen.set(id, known.get(id));
+    else chosen.delete(id);
+  };
+
+  const pick = (picture, on) => {
+    if (on) chosen.set(picture.id, picture);
+    else chosen.delete(picture.id);
+    draw();
+  };
+
+  /** Everything from the one that was clicked before to this one, as this one is. */
+  function range(box) {
+    const shown = boxes();
+    const [from, to] = [shown.indexOf(last), shown.indexOf(box)].sort((a, b) => a - b);
+    for (const one of shown.slice(Math.max(0, from), to + 1)) set(one, box.checked);
+  }
+
+  function all() {
+    boxes().forEach((box) => set(box, true));
+    draw();
+  }
+
+  function clear() {
+    chosen.clear();
+    boxes().forEach((box) => (box.checked = false));
+    draw();
+  }
+
+  function keys(event) {
+    if (typing(event.target) || event.altKey || document.querySelector("dialog[open]")) return;
+    if (event.key === "Escape" && chosen.size) clear();
+    else if ((event.ctrlKey || event.metaKey) && event.key === "a" && boxes().length) {
+      event.preventDefault();
+      all();
+    }
+  }
+  addEventListener("keydown", keys);
+  keep("chosen", () => [...chosen.values()]);
+
+  const picks = (picture) => {
+    known.set(picture.id, picture);
+    const input = h("input", {
+      type: "checkbox",
+      tabindex: "-1",
+      "aria-label": T.browse.pick(picture.name),
+      "data-pick": picture.id,
+      onclick: (event) => {
+        if (event.shiftKey && last?.isConnected) range(input);
+        else set(input, input.checked);
+        last = input;
+        draw();
+      },
+    });
+    input.checked = chosen.has(picture.id);
+    return h("label", { class: "pick" }, input);
+  };
+
+  draw();
+  return {
+    bar,
+    picks,
+    pick,
+    clear,
+    close() {
+      removeEventListener("keydown", keys);
+      keep("chosen", null);
+    },
+  };
+}
