@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 import venv
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -46,8 +47,33 @@ def render(folder: Path) -> None:
         Image.fromarray(coarse).resize(SIDES, Image.Resampling.BICUBIC).save(folder / f"{number}.jpg")
 
 
+LOADED = """
+import contextlib, io, sys
+from likewise.cli import main
+sys.argv[0] = "likewise"
+with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):
+    main()
+print(*sorted({name.split(".")[0] for name in sys.modules} & {*sys.stdin.read().split()}), sep=", ")
+"""
+
+
+def sizes(site: Path) -> dict[str, int]:
+    """Megabytes of the largest packages, by the names under which they are imported."""
+    folders = {path.name: megabytes(path) for path in site.iterdir() if path.is_dir()}
+    return {name: round(size) for name, size in sorted(folders.items(), key=lambda one: -one[1]) if size > 9}
+
+
+def loaded(python: Path, packages: dict[str, int], *command: str | Path, **more: str) -> str:
+    """Which of the packages a command loads."""
+    asked = [python, "-c", LOADED, *command]
+    names = " ".join(packages)
+    return subprocess.run(
+        asked, check=True, input=names, capture_output=True, text=True, env={**os.environ, **more}
+    ).stdout.strip()
+
+
 def main() -> None:
-    """Print one row of the table."""
+    """Print one row of the table, what is in it, and what commands load of that."""
     extras = f"[{','.join(sys.argv[1:])}]" if sys.argv[1:] else ""
     with tempfile.TemporaryDirectory() as name:
         place = Path(name)
@@ -62,15 +88,27 @@ def main() -> None:
         )
         size = megabytes(place / "env")
         render(place / "photos")
-        indexed = timed(
-            binaries / "likewise",
-            "index",
-            place / "photos",
-            PYTHONPATH="",
-            LIKEWISE_CACHE=str(place / "cache"),
-        )
+        alone = {"PYTHONPATH": "", "LIKEWISE_CACHE": str(place / "cache")}
+        kept = place / "photos.likewise"
+        index = ["index", place / "photos", "--into", kept]
+        indexed = timed(binaries / "likewise", *index, **alone)
+        commands: dict[str, Sequence[str | Path]] = {
+            "info": ["info", kept],
+            "index": index,
+            "search": ["search", place / "photos" / "0.jpg", "--in", kept],
+            "duplicates": ["duplicates", "--in", kept],
+            "cluster": ["cluster", "--in", kept],
+        }
+        (site,) = {Path(path) for path in (place / "env").rglob("site-packages")}
+        packages = sizes(site)
+        lines = [
+            f"| `likewise {name}` | {loaded(binaries / 'python', packages, *command, **alone)} |"
+            for name, command in commands.items()
+        ]
     seconds = " | ".join(f"{clock:.0f} ({processor:.0f})" for clock, processor in (installed, indexed))
-    print(f"| likewise{extras} | {size:.0f} | {seconds} |")
+    print(f"| likewise{extras} | {size:.0f} | {seconds} |\n")
+    print(", ".join(f"{name} {size}" for name, size in packages.items()), "\n")
+    print("\n".join(lines))
 
 
 if __name__ == "__main__":

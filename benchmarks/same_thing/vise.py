@@ -37,7 +37,9 @@ class Vise:
         count = min(WORDS, max(256, len(vectors) // FEATURES_A_WORD))
         kmeans = faiss.Clustering(vectors.shape[1], count)
         kmeans.niter, kmeans.seed, kmeans.min_points_per_centroid = 6, 1, 1
-        self.words = faiss.IndexHNSWFlat(vectors.shape[1], 16)  # approximate, where the paper has random trees
+        self.words = faiss.IndexHNSWFlat(
+            vectors.shape[1], 16
+        )  # approximate, where the paper has random trees
         kmeans.train(vectors, self.words)
         assigned = self.words.search(vectors, 1)[1][:, 0]
         self.assigned = np.split(assigned, np.cumsum([len(points) for points in self.points])[:-1])

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
 
 from tests.browser.site import make_site, served
 
@@ -85,6 +85,7 @@ def opened(chromium: Browser, address: str) -> Iterator[Opener]:
     def opener(path: str = "", *, home: str = address, **options: Any) -> Page:
         context = chromium.new_context(**({"viewport": {"width": 1280, "height": 860}} | options))
         context.set_default_timeout(30_000)
+        expect.set_options(timeout=30_000)  # however busy the machine
         page = context.new_page()
         watch = Watch(page, home)
         made.append((context, watch))

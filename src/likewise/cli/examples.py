@@ -17,7 +17,7 @@ SECTIONS = {
         "optimise",
         "remove",
     ),
-    "Describe pictures": ("networks", "recipes", "extract"),
+    "Describe pictures": ("networks", "recipes", "extract", "ingest"),
     "Measure": ("evaluate", "report", "sweep", "reproduce"),
     "Learn": ("train", "whiten", "quantise", "words", "classify"),
     "Look inside networks": ("inspect", "study"),
@@ -75,7 +75,10 @@ EXAMPLES = {
     "extract": (
         "likewise extract photos -o vectors.npy --recipe default",
         "likewise extract photos -o maps.npy --network vgg16 --tap pool5 --pool mean",
+        "likewise extract photos -o photos.shards --workers 4",
+        "likewise extract photos -o photos.shards --part 2/3 --runner ray --device cuda",
     ),
+    "ingest": ("likewise ingest photos.shards", "likewise ingest photos.shards --into archive.likewise"),
     "evaluate": (
         "likewise evaluate folder --data photos-by-building",
         "likewise evaluate oxford5k --data ~/oxford5k --recipe spoc --then expand:n=10",

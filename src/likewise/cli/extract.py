@@ -1,13 +1,25 @@
-"""``likewise extract``: the vectors of a folder for other programs."""
+"""``likewise extract`` and ``ingest``: the vectors of a folder for other programs, and shards."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from likewise.cli.options import Device, Engine, Json, MaxPixels, Precision, RecipeName, Where, Whiten
+from likewise.cli.indexing import index_lines
+from likewise.cli.options import (
+    SUFFIX,
+    Device,
+    Engine,
+    Json,
+    MaxPixels,
+    Precision,
+    RecipeName,
+    Where,
+    Whiten,
+    described_by,
+)
 from likewise.cli.output import printable, progress, show
 
 if TYPE_CHECKING:
@@ -19,15 +31,22 @@ Pool = Literal["none", "mean", "sum", "max", "gem"]
 
 
 def register(app: typer.Typer) -> None:
-    """Add the command of this module."""
+    """Add the commands of this module."""
     app.command()(extract)
+    app.command()(ingest)
 
 
 def extract(
     folder: Annotated[Path, typer.Argument(help="A folder of pictures.")],
     to: Annotated[
         Path,
-        typer.Option("-o", "--output", metavar="FILE", help="What to write: .npy, .safetensors or .parquet."),
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="FILE",
+            help="What to write: .npy, .safetensors or .parquet; or a folder of shards, .shards, for a "
+            "collection that many processes or machines make together.",
+        ),
     ],
     network: Annotated[
         str | None, typer.Option("--network", help="A name of `likewise networks`.", show_default=False)
@@ -61,14 +80,44 @@ def extract(
     precision: Annotated[Precision, typer.Option(help="The numbers the network is run in.")] = "f32",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it exists.")] = False,
     where: Where = None,
+    runner: Annotated[
+        Literal["processes", "ray"], typer.Option("--runner", help="What describes shards.")
+    ] = "processes",
+    workers: Annotated[
+        int, typer.Option("--workers", min=1, help="How many shards are described at once.")
+    ] = 1,
+    part: Annotated[
+        str,
+        typer.Option("--part", metavar="N/M", help="Only the shards of one of so many parts, such as 1/4."),
+    ] = "1/1",
     max_pixels: MaxPixels = None,
     as_json: Json = False,
 ) -> None:
-    """Write the vectors of a folder of pictures to a file.
+    """Write the vectors of a folder of pictures to a file, or what a recipe keeps of them to shards.
 
     Give a network and a tap for its bare activations, or a recipe for finished descriptors. A run that was
-    interrupted is carried on by the same command.
+    interrupted is carried on by the same command. Shards may be worked on from several machines that see the
+    same files; `likewise ingest` makes a collection of them.
     """
+    if to.suffix == ".shards":
+        if network or tap or weights or where:
+            raise typer.BadParameter(
+                "shards are of a recipe, and of all pictures: leave the other options out"
+            )
+        numbers: dict[str, Any] = {"engine": engine, "device": device, "precision": precision}
+        _to_shards(
+            folder,
+            to,
+            recipe,
+            whiten,
+            part,
+            runner=runner,
+            workers=workers,
+            max_pixels=max_pixels,
+            as_json=as_json,
+            **numbers,
+        )
+        return
     from likewise.descriptors.extractor import Extractor
     from likewise.export.extraction import extract as extract_folder
 
@@ -92,6 +141,63 @@ def extract(
     if done.failed:
         lines.append(f"{done.failed} failed: {printable(done.path)}.failures.json says why")
     show(done, lines, as_json=as_json)
+
+
+def _to_shards(
+    source: Path, to: Path, recipe: str | None, whiten: Path | None, part: str, *, as_json: bool, **how: Any
+) -> None:
+    from likewise.recipes.recipe import load_recipe
+    from likewise.scale.extraction import extract_shards
+
+    try:
+        number, count = map(int, part.split("/"))
+    except ValueError:
+        raise typer.BadParameter(f"--part {part!r} is not like 1/4") from None
+    wanted = described_by(recipe, whiten) or load_recipe("default")
+    with progress("extracting") as callback:
+        done = extract_shards(source, to, wanted, part=(number, count), progress=callback, **how)
+    lines = [
+        f"{printable(done.folder)}: {done.shards} shards, {done.files} files in {done.seconds:.1f} s",
+        f"likewise ingest {printable(to)} makes a collection of them",
+    ]
+    if done.before:
+        lines.insert(1, f"{done.before} shards were there before")
+    if done.elsewhere:
+        lines.insert(1, f"others are at {done.elsewhere} shards")
+    if done.failed:
+        lines.insert(1, f"{done.failed} files failed: the collection made of the shards says why")
+    show(done, lines, as_json=as_json)
+
+
+def ingest(
+    shards: Annotated[
+        list[Path], typer.Argument(metavar="SHARDS", help="Folders of shards, or single ones.")
+    ],
+    into: Annotated[
+        Path | None,
+        typer.Option(
+            "--in",
+            "--into",
+            metavar="DIR",
+            help=f"The collection to make or add to. Without it: ./<name of the first>{SUFFIX}.",
+            show_default=False,
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Make a collection of shards, or add them to one; no picture is read.
+
+    `likewise index` of the same folder goes on from there with what has changed since.
+    """
+    from likewise.collection.collection import Collection
+    from likewise.scale.ingesting import ingest as take
+
+    path = into or Path(shards[0].stem + SUFFIX)
+    with progress("ingesting") as callback:
+        report = take(shards, path, progress=callback)
+    with Collection.open(path) as collection:
+        total = len(collection)
+    show(report, index_lines(report, path, total), as_json=as_json)
 
 
 def _recipe(

@@ -125,10 +125,11 @@ def index(
                 include=include or (),
             )
         total, away = len(collection), collection.info().away if report.away else []
-    show(report, [*_index_lines(report, path, total), *map(_away_line, away)], as_json=as_json)
+    show(report, [*index_lines(report, path, total), *map(_away_line, away)], as_json=as_json)
 
 
-def _index_lines(report: AddReport, path: Path, total: int) -> list[str]:
+def index_lines(report: AddReport, path: Path, total: int) -> list[str]:
+    """What adding did, in words."""
     apart = ("seconds", "gone", "passed_over")
     counts = {name: number for name, number in vars(report).items() if name not in apart and number}
     did = ", ".join(f"{number} {name}" for name, number in counts.items()) or "no pictures found"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from likewise.collection.describing import DescriberFactory, Describers, open_ex
 from likewise.collection.indexing import Indexing
 from likewise.collection.layer import Layer, PatchMatches, Sources
 from likewise.collection.layers import LayerSet, fit, ready, vector_layer
+from likewise.collection.moving import Row, rows, take_over
 from likewise.collection.opened import OpenedCollection
 from likewise.collection.query import Corners, Query, QueryPicture, whole
 from likewise.collection.removal import Removed, put_back, take_out
@@ -23,6 +24,7 @@ from likewise.collection.selecting import named
 from likewise.collection.tasks import Options, Prune
 from likewise.collection.vector_layer import VectorIndex, pictures
 from likewise.collection.walk import resolve
+from likewise.descriptors.manifest import Manifest
 from likewise.engines import cores
 from likewise.errors import ManifestMismatch, UsageError
 from likewise.inspection.explain import Explanation
@@ -168,6 +170,40 @@ class Collection(OpenedCollection):
                     "leave the precision out to use its own, or index into a new collection"
                 )
         return layers
+
+    def rows(self) -> Iterator[Row]:
+        """All files that it knows and what it keeps of them, for `take_over` of another one."""
+        return rows(self._ready(), self.layers)
+
+    def take_over(
+        self,
+        given: Iterable[Row],
+        manifests: Sequence[Manifest],
+        *,
+        roots: Sequence[str] = (),
+        progress: ProgressCallback | None = None,
+    ) -> AddReport:
+        """Take rows of another collection: nothing is read or described; what is known already stays.
+
+        Parameters
+        ----------
+        manifests
+            How the rows were made, layer by layer.
+        roots
+            Folders below which their paths are kept.
+
+        Raises
+        ------
+        ManifestMismatch
+            When they were made otherwise than this collection is.
+        CollectionDamaged
+            When a row is none that such a collection has; what was committed before stays.
+        CollectionLocked, StorageError
+            As for `add`.
+        """
+        with self._writing() as catalogue:
+            layers = self._fitted(catalogue, self.recipe)
+            return take_over(catalogue, layers, given, manifests, roots=roots, progress=progress)
 
     def remove(self, *pictures: int | str | os.PathLike[str]) -> int:
         """Forget pictures, by id, path, folder or glob; their files stay, and indexing would add them again.

@@ -1,9 +1,10 @@
 """Votes of neighbours: how much a feature's likeness to one picture says, beside its likeness to the others.
 
-Seed 002 weighs a match by the bits in which the codes differ, the same in every collection. A vote asks
-instead how many features of other things are as near: those that are expected by chance, and those that were
-seen. It is the local contrast of Lowe's ratio test (IJCV 2004, section 7.1), and a burst of equal features
-on either side counts little, as in Jegou, Douze and Schmid, On the burstiness of visual elements, CVPR 2009.
+Li et al. (Multi-layer Orderless Fusion, 2016) weigh a match by the bits in which the codes differ, the same
+in every collection. A vote asks instead how many features of other things are as near: those that are
+expected by chance, and those that were seen. It is the local contrast of Lowe's ratio test (IJCV 2004,
+section 7.1), and a burst of equal features on either side counts little, as in Jegou, Douze and Schmid, On
+the burstiness of visual elements, CVPR 2009.
 """
 
 from __future__ import annotations

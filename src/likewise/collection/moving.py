@@ -1,0 +1,143 @@
+"""What a collection knows of files, as rows that another one takes without reading or describing anything."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import Any
+
+from likewise.collection.catalogue import Catalogue, Content, Place, relative
+from likewise.collection.layer import Layer
+from likewise.collection.reports import AddReport
+from likewise.collection.tasks import Outcome, Task, settle
+from likewise.collection.walk import NO_STAMP, Stamp
+from likewise.descriptors.manifest import Manifest
+from likewise.errors import BadPicture, CollectionDamaged, ManifestMismatch
+from likewise.reading import within
+from likewise.types import Progress, ProgressCallback
+
+TOGETHER = 1000
+"""Rows that are committed at once."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A file, and what came of it.
+
+    Attributes
+    ----------
+    path
+        Absolute.
+    content
+        The ``codes`` of which stand in the order of the layers; or why there is nothing.
+    """
+
+    path: str
+    stamp: Stamp
+    content: Content | BadPicture
+
+
+def rows(catalogue: Catalogue, layers: Sequence[Layer]) -> Iterator[Row]:
+    """All files that a catalogue knows, and what it keeps of them: pictures by id, then failures.
+
+    A picture of which a layer keeps nothing sound is left out, as if it had not been indexed yet.
+    """
+    roots = catalogue.roots()
+    for row, root, path in catalogue.places():
+        picture, size = catalogue.picture(Place(root, path)), catalogue.size_of(row)
+        kept = [catalogue.code_of(layer.id, row) for layer in layers]
+        codes = {
+            place: code
+            for place, (layer, code) in enumerate(zip(layers, kept, strict=True))
+            if code is not None and not layer.fault(code)
+        }
+        if picture and size and len(codes) == len(layers):
+            content = Content(picture.sha256, *size, codes, catalogue.facts.of(row))
+            yield Row(catalogue.absolute(roots, root, path), picture.stamp, content)
+    for failure in catalogue.failures():
+        place_there = catalogue.place(str(failure.path))
+        stamp = catalogue.failed(place_there) if place_there else None
+        yield Row(str(failure.path), stamp or NO_STAMP, BadPicture(failure.message, failure.reason))
+
+
+def take_over(
+    catalogue: Catalogue,
+    layers: Sequence[Layer],
+    given: Iterable[Row],
+    manifests: Sequence[Manifest],
+    *,
+    roots: Iterable[str] = (),
+    progress: ProgressCallback | None = None,
+) -> AddReport:
+    """Write rows of another collection; the caller holds the lock.
+
+    Parameters
+    ----------
+    manifests
+        How they were made, layer by layer.
+    roots
+        Folders, if any, below which paths are kept; what lies in none is kept below its own folder.
+
+    Raises
+    ------
+    ManifestMismatch
+        When they were made otherwise than the layers are.
+    CollectionDamaged
+        When a row is none that such a collection has. What was committed before stays.
+    """
+    own = [layer.manifest for layer in layers]
+    differences = [one.difference(other) for one, other in zip(own, manifests, strict=False)]
+    if len(own) != len(manifests) or any(differences):
+        told = "; ".join(filter(None, differences)) or f"{len(manifests)} layers against {len(own)}"
+        raise ManifestMismatch(f"{catalogue.folder} was made otherwise than what it is given: {told}")
+    begin, counts = time.monotonic(), Counter[str]()
+    with catalogue.change():
+        for root in roots:
+            catalogue.add_root(root)
+    left = iter(given)
+    while block := list(islice(left, TOGETHER)):
+        with catalogue.change():
+            places = _Places(catalogue)
+            counts.update(
+                settle(catalogue, _outcome(places, layers, row), anew=any(one.follows_ids for one in layers))
+                for row in block
+            )
+        if progress:
+            progress(Progress(counts.total(), 0, counts["failed"]))
+    for layer in layers:
+        layer.index(catalogue)
+    by_kind: dict[str, Any] = dict(counts)
+    return AddReport(**by_kind, seconds=time.monotonic() - begin)
+
+
+class _Places:
+    """Where paths lie, without asking the catalogue for its roots each time."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self._catalogue, self._roots = catalogue, catalogue.roots()
+
+    def of(self, path: str) -> Place:
+        folder, name = os.path.split(path)
+        if not os.path.isabs(path) or os.path.normpath(path) != path or not name:
+            raise CollectionDamaged(f"{path!r} is no absolute path of a file: extract this shard again")
+        if not any(within(folder, root) for root in self._roots.values()):
+            self._catalogue.add_root(folder)  # which may take up others
+            self._roots = self._catalogue.roots()
+        root, held = next((root, held) for root, held in self._roots.items() if within(folder, held))
+        return Place(root, os.fsencode(relative(path, held)))
+
+
+def _outcome(places: _Places, layers: Sequence[Layer], row: Row) -> Outcome:
+    place = places.of(row.path)
+    if isinstance(row.content, BadPicture):
+        return Outcome(Task(row.path, place, row.stamp, row.content), row.content)
+    codes: Mapping[int, bytes] = {layer.id: row.content.codes[number] for number, layer in enumerate(layers)}
+    for layer in layers:
+        if fault := layer.fault(codes[layer.id]):
+            raise CollectionDamaged(f"{row.path} has {fault}: extract this shard again")
+    content = replace(row.content, codes=codes)
+    return Outcome(Task(row.path, place, row.stamp, sha256=content.sha256), content)

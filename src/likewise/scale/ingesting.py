@@ -1,0 +1,76 @@
+"""From described shards to a collection, at the speed of the disk: no picture is read."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from itertools import chain
+from pathlib import Path
+
+from likewise.collection.collection import Collection
+from likewise.collection.reports import AddReport
+from likewise.errors import ManifestMismatch, UsageError
+from likewise.recipes.recipe import parse_recipe
+from likewise.scale.files import Head, read, read_head
+from likewise.types import ProgressCallback
+
+
+def ingest(
+    shards: Sequence[str | os.PathLike[str]],
+    into: str | os.PathLike[str],
+    *,
+    progress: ProgressCallback | None = None,
+) -> AddReport:
+    """Take described shards into a collection, which is made if there is none.
+
+    What it has already stays as it is; run again, or after it was killed, it takes what is new. Pictures keep
+    the paths under which they were described. Shards are read as they are: take them from whom you trust.
+
+    Parameters
+    ----------
+    shards
+        Folders of shards, or single files.
+
+    Raises
+    ------
+    UsageError
+        When there are none.
+    ManifestMismatch
+        When they, or the collection, were made in different ways.
+    CollectionDamaged
+        When a shard cannot be read; those before it stay in the collection.
+    CollectionLocked, StorageError
+        As for `likewise.collection.collection.Collection.add`.
+    """
+    files = [file for one in shards for file in _files(Path(one))]
+    heads = {file: read_head(file) for file in files}
+    first = _alike(heads)
+    recipe = parse_recipe(first.recipe, origin=f"the recipe of {files[0]}")
+    with Collection.open(into, recipe=recipe, precision=first.manifests[0].precision) as collection:
+        return collection.take_over(
+            chain.from_iterable(map(read, files)),
+            first.manifests,
+            roots=sorted({head.root for head in heads.values()}),
+            progress=progress,
+        )
+
+
+def _files(path: Path) -> Iterator[Path]:
+    found = sorted(path.rglob("*.parquet")) if path.is_dir() else [path]
+    if not found or not path.exists():
+        raise UsageError(
+            f"{path} is no shard and no folder of shards: `likewise extract -o NAME.shards` makes one"
+        )
+    yield from found
+
+
+def _alike(heads: dict[Path, Head]) -> Head:
+    """How all were made."""
+    (one, first), *others = heads.items()
+    for file, head in others:
+        pairs = zip(first.manifests, head.manifests, strict=False)
+        differences = [told for mine, other in pairs if (told := mine.difference(other))]
+        if len(head.manifests) != len(first.manifests) or head.codes != first.codes or differences:
+            why = "; ".join(differences) or "they have other layers"
+            raise ManifestMismatch(f"{one} and {file} were made in different ways: {why}; ingest them apart")
+    return first

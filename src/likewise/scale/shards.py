@@ -1,0 +1,84 @@
+"""Shards: files that are described together, few enough that one may be lost."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from likewise.collection.walk import Found, look, walk
+from likewise.errors import UsageError
+
+FILES = 1000
+"""In a shard, on average; four times as many at most."""
+
+
+@dataclass(frozen=True)
+class Shard:
+    """Files that are described together.
+
+    Attributes
+    ----------
+    id
+        24 hexadecimal digits, of the paths, sizes and times of its files: where one of them changes it is
+        another shard.
+    files
+        Absolute paths, in their order.
+    """
+
+    id: str
+    files: tuple[str, ...]
+
+
+def listed(source: str | os.PathLike[str]) -> tuple[str, list[Found]]:
+    """The folder below which files are, and all picture files in it, or all that a list names.
+
+    A list is a text file of one path a line, absolute or from where the list lies.
+
+    Raises
+    ------
+    UsageError
+        When there is no such folder or list, or it names nothing.
+    """
+    path = os.path.realpath(source)
+    if os.path.isdir(path):
+        return path, list(walk(path))
+    try:
+        with open(path, encoding="utf-8", errors="surrogateescape") as file:
+            names = [line.rstrip("\r\n") for line in file]
+    except OSError as error:
+        raise UsageError(
+            f"{os.fspath(source)!r} is no folder and no list that can be read: {error}"
+        ) from error
+    root = os.path.dirname(path)
+    found = [look(os.path.normpath(os.path.join(root, name))) for name in names if name]
+    if not found:
+        raise UsageError(f"{os.fspath(source)!r} names no file: give a folder, or a text file of paths")
+    return os.path.commonpath([os.path.dirname(one.path) for one in found]), found
+
+
+def cut(found: Iterable[Found], files: int = FILES) -> Iterator[Shard]:
+    """Cut files into shards of ``files`` on average, and four times as many at most.
+
+    A shard ends after a path whose checksum says so, so that one file more or less changes one shard, not all
+    that follow. Paths that come twice count once.
+    """
+    ends = list[Found]()
+    ordered = sorted({one.path: one for one in found}.values(), key=lambda one: os.fsencode(one.path))
+    for one in ordered:
+        ends.append(one)
+        if zlib.crc32(os.fsencode(one.path)) % files == 0 or len(ends) == 4 * files:
+            yield _shard(ends)
+            ends = []
+    if ends:
+        yield _shard(ends)
+
+
+def _shard(found: Iterable[Found]) -> Shard:
+    found = list(found)
+    told = hashlib.sha256()
+    for one in found:
+        told.update(b"%s\0%d %d\n" % (os.fsencode(one.path), one.stamp.size, one.stamp.mtime_ns))
+    return Shard(told.hexdigest()[:24], tuple(one.path for one in found))
