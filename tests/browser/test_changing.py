@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.site import served
 from tests.browser.watching import TOKEN, Opener
@@ -49,17 +49,22 @@ def test_a_folder_below_a_root_is_found_and_added(opened: Opener) -> None:
 
 def test_work_can_be_paused_gone_on_with_and_cancelled(opened: Opener) -> None:
     page = opened("add?c=album")
+    held: list[Route] = []
     page.get_by_role("button", name="inbox").click()
     page.get_by_role("button", name="scans").click()
     expect(page.get_by_text("33 pictures directly in it")).to_be_visible()
     page.get_by_role("button", name="Add this folder").click()
     job = page.locator(".job").first
     job.get_by_role("button", name="Pause").click()
-    expect(job.locator(".state")).to_have_text("paused")
+    expect(job.locator(".state")).to_have_text("paused", timeout=30_000)
     job.get_by_role("button", name="Go on").click()
     expect(job.get_by_role("button", name="Pause")).to_be_visible()
+    page.route("**/cancel", lambda route: held.append(route))
     job.get_by_role("button", name="Cancel").click()
+    expect(job.locator(".state")).to_have_text("cancelling…")  # before the server has answered
+    held[0].continue_()
     expect(job.locator(".state")).to_have_text("cancelled", timeout=30_000)
+    expect(job).to_contain_text(re.compile("what was read stays|nothing was read"))
 
 
 def test_removing_asks_once_and_can_be_undone(opened: Opener) -> None:

@@ -116,6 +116,18 @@ def test_dark_by_the_system_and_by_the_switch(opened: Opener) -> None:
     assert page.evaluate(paper) == "rgb(22, 22, 21)"
 
 
+def test_the_size_of_pictures_is_chosen_and_kept(page: Page) -> None:
+    searching(page)
+    heights = "all => all.reduce((sum, one) => sum + one.clientHeight, 0) / all.length"
+    before = page.eval_on_selector_all(".results .tile > a", heights)
+    page.get_by_role("button", name="Size of pictures: medium").click()
+    page.get_by_role("button", name="Size of pictures: large").click()
+    assert page.eval_on_selector_all(".results .tile > a", heights) < 0.8 * before
+    page.reload()
+    order(page)
+    assert page.eval_on_selector_all(".results .tile > a", heights) < 0.8 * before
+
+
 def test_nothing_moves_for_those_who_asked_for_that(opened: Opener) -> None:
     moving = "getComputedStyle(document.querySelector('.tabs a')).transitionDuration"
     assert opened(reduced_motion="reduce").evaluate(moving) == "0s"

@@ -128,6 +128,12 @@ class TestBrowse:
     def test_clusters(self, opened: Opener) -> None:
         page = opened("browse?show=clusters&groups=5")
         expect(page.get_by_role("heading", name="Group 5", exact=True)).to_be_visible(timeout=120_000)
+        first = page.locator(".group").first
+        shown = first.locator(".tile").count()
+        first.get_by_role("button", name="Show all").click()
+        size = int((first.locator(".row .quiet").text_content() or "").split()[0])
+        expect(first.locator(".tile")).to_have_count(size)
+        assert size > shown
         page.get_by_label("Number of groups").select_option("10")
         expect(page.get_by_role("heading", name="Group 10", exact=True)).to_be_visible()
         page.locator(".group .tile > a").first.click()

@@ -79,6 +79,10 @@ class TestGivingAPicture:
     def test_what_is_no_picture_is_refused_in_a_sentence(self, page: Page, site: Path) -> None:
         page.set_input_files(".chooser input", site / "plain.toml")
         expect(page.get_by_role("alert")).to_contain_text("None of these files is a picture.")
+        page.watch.expected = ["422", "400"]
+        page.set_input_files(".chooser input", site / "photos" / "2019" / "cut off.jpg")
+        expect(page.get_by_role("alert").last).to_contain_text("cut short")
+        assert not asked(page)  # it is not searched with
 
 
 class TestBox:

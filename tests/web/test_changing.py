@@ -82,11 +82,13 @@ class TestAdding:
             ("pictures", ("b.jpg", b"This is no picture.")),
         ]
         job = finished(client, data(client.post(f"{BASE}/add/files", files=sent), 202))
+        assert job["subject"] == "3 files"
         assert (job["report"]["added"], job["report"]["copied"], job["report"]["failed"]) == (1, 1, 1)
         names = sorted(path.name for path in (made / "photos.likewise" / "uploads").iterdir())
         assert [name.rpartition("-")[0] for name in names] == ["evil_name", "same"]  # the third is not kept
         found = data(client.post(f"{BASE}/search/upload", files={"picture": ("q.png", picture_bytes(500))}))
         assert {hit["folder"] for hit in found["hits"][:2]} == {"uploads"}
+        assert {hit["name"] for hit in found["hits"][:2]} == {"evil_name.png", "same.png"}
         reasons = {one["path"].partition("/")[0]: one["reason"] for one in failures(client)}
         assert reasons == {"pictures": "not-a-picture", "uploads": "not-a-picture"}
 

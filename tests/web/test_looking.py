@@ -60,6 +60,8 @@ class TestOverview:
         )
         for cluster in told["clusters"]:
             assert [picture["id"] for picture in cluster["pictures"]] == cluster["ids"][:12]
+        few = data(client.get(f"{BASE}/clusters", params={"count": 4, "shown": 2}))["clusters"]
+        assert all(len(cluster["pictures"]) == min(2, cluster["size"]) for cluster in few)
         assert fault(client.get(f"{BASE}/clusters", params={"count": 500}), 400) == "bad-request"
 
     def test_duplicates(self, made: Path, tmp_path: Path) -> None:

@@ -147,7 +147,15 @@ class TestSearch:
         assert client.post(f"{BASE}/search", json=asked).status_code == 400
 
     def test_bad_pictures_say_what_is_wrong(self, client: TestClient) -> None:
-        for content, reason in ((b"", "empty"), (b"text" * 30, "not-a-picture"), (bomb_png(), "too-large")):
+        chance = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+        cut = encode(Image.fromarray(chance), "JPEG")
+        bad = (
+            (b"", "empty"),
+            (b"text" * 30, "not-a-picture"),
+            (bomb_png(), "too-large"),
+            (cut[: len(cut) // 2], "truncated"),
+        )
+        for content, reason in bad:
             response = client.post(f"{API}/uploads", files={"picture": ("a.png", content)})
             assert data(response, 400)["error"]["reason"] == reason
 

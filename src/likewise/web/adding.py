@@ -82,7 +82,7 @@ async def add_files(
 
     def work() -> dict[str, Any]:
         sources = tuple(dict.fromkeys(_kept(services, served, file) for file in pictures))
-        return services.jobs.start(served, "files", f"{len(sources)} files", sources).told()
+        return services.jobs.start(served, "files", _files(len(sources)), sources).told()
 
     return await services.thumbnail_gate.run(work)
 
@@ -99,7 +99,7 @@ def retry(name: str, asked: schemas.Retry, services: Serving) -> dict[str, Any]:
     there = tuple(path for path in paths if os.path.lexists(path) and served.may_index(path))
     if unknown or not there:
         raise not_found("failure of that key" if unknown else "file below a --root that failed")
-    return services.jobs.start(served, "retry", f"{len(there)} files", there, retry=True).told()
+    return services.jobs.start(served, "retry", _files(len(there)), there, retry=True).told()
 
 
 @router.post("/collections/{name}/update", status_code=202, response_model=schemas.Job, dependencies=WRITES)
@@ -221,3 +221,7 @@ def sweep(served: Served, seconds: float) -> None:
         if time.time() - path.stat().st_mtime > seconds:
             path.unlink(missing_ok=True)
             Journal.beside(path).path.unlink(missing_ok=True)
+
+
+def _files(count: int) -> str:
+    return "1 file" if count == 1 else f"{count} files"

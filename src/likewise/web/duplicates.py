@@ -15,6 +15,7 @@ from likewise.downstream.duplicates import Duplicates, Group, find_duplicates
 from likewise.downstream.duplicates.acting import apply_plan, undo
 from likewise.downstream.duplicates.dismissed import Dismissed, dismiss
 from likewise.downstream.duplicates.journal import Journal
+from likewise.downstream.duplicates.kinds import KINDS
 from likewise.downstream.duplicates.plan import Plan
 from likewise.errors import LikewiseError
 from likewise.web import schemas
@@ -40,7 +41,7 @@ async def duplicates(
     served = services.library[name]
     found = await _found(services, served, threshold)
     return {
-        "groups": [_group(served, group) for group in found.groups],
+        "groups": [_group(served, group) for group in sorted(found.groups, key=_sureness)],
         "bursts": [_group(served, group) for group in found.bursts],
         "threshold": found.threshold,
         "reason": found.reason,
@@ -82,6 +83,11 @@ async def _found(services: Services, served: Served, threshold: float | None) ->
         lambda one: find_duplicates(one, threshold=threshold),
     )
     return found
+
+
+def _sureness(group: Group) -> int:
+    """How far down a group stands by what is surest in it: exact copies come before other photographs."""
+    return min((KINDS.index(member.kind) for member in group.members if member.kind), default=len(KINDS))
 
 
 def _group(served: Served, group: Group) -> dict[str, Any]:

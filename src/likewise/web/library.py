@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ from likewise.reading import as_indexed, within
 from likewise.web.problems import not_found
 from likewise.web.settings import Settings, named
 
+_DIGEST = re.compile(r"-[0-9a-f]{12}(?=\.\w+$)")  # what was sent is kept under its name and content
 SUFFIX = ".likewise"
 
 
@@ -165,10 +167,11 @@ class Served:
     def picture(self, entry: Entry, labels: dict[str, Path]) -> dict[str, Any]:
         """A picture as clients see it."""
         path = self.shown(entry.path, labels)
+        name = path.rpartition("/")[2]
         return {
             "id": entry.id,
             "path": path,
-            "name": path.rpartition("/")[2],
+            "name": _DIGEST.sub("", name) if entry.path.parent == self.uploads else name,
             "folder": path.rpartition("/")[0],
             "width": entry.width,
             "height": entry.height,

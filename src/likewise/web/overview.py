@@ -17,7 +17,7 @@ from likewise.web.services import Services, Serving
 router = APIRouter(prefix="/collections", tags=["overview"])
 
 SHOWN = 12
-"""Pictures of a cluster that are told in full."""
+"""Pictures of a cluster that are told in full, if it is not said how many."""
 
 
 @router.get("/{name}/map", response_model=schemas.Map)
@@ -43,6 +43,9 @@ async def clusters(
         int | None, Query(ge=1, le=1000, description="How many; chosen if it is not given.")
     ] = None,
     method: Annotated[Literal["kmeans", "hdbscan"], Query()] = "kmeans",
+    shown: Annotated[
+        int, Query(ge=1, le=1000, description="Pictures of each that are told in full.")
+    ] = SHOWN,
 ) -> dict[str, Any]:
     """Groups of pictures that are alike, the largest first, the most central picture of each first."""
     served = services.library[name]
@@ -52,7 +55,7 @@ async def clusters(
         "clusters": [
             {
                 "size": len(cluster.ids),
-                "pictures": told_pictures(served, cluster.ids[:SHOWN]),
+                "pictures": told_pictures(served, cluster.ids[:shown]),
                 "ids": list(cluster.ids),
             }
             for cluster in found.clusters

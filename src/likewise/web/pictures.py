@@ -18,7 +18,8 @@ from likewise.web.paging import Cursor, Size, page, place
 from likewise.web.problems import Problem, not_found
 from likewise.web.search import keep
 from likewise.web.services import Services, Serving
-from likewise.web.thumbnails import form_of, headers_of, is_known, step
+from likewise.web.thumbnails import WEBP, form_of, headers_of, is_known, step
+from likewise.web.uploads import Upload
 
 router = APIRouter(tags=["pictures"])
 
@@ -30,6 +31,10 @@ IMAGE: dict[int | str, dict[str, Any]] = {
     200: {"content": {"image/webp": {}, "image/jpeg": {}}, "description": "The thumbnail."},
     304: {"description": "The client has it already."},
 }
+
+
+FIRST = 480
+"""The size at which the page shows what was sent."""
 
 
 @router.get("/collections/{name}/pictures", response_model=schemas.Pictures)
@@ -102,10 +107,20 @@ def original(name: str, picture: PictureId, services: Serving) -> Response:
 
 @router.post("/uploads", status_code=201, response_model=schemas.Upload)
 async def send_picture(
-    services: Serving, picture: Annotated[UploadFile, File(description="A picture to search with.")]
+    services: Serving,
+    picture: Annotated[UploadFile, File(description="A picture to search with.")],
 ) -> dict[str, Any]:
-    """Send a picture to search with; it is named by its content and kept for a while."""
-    return asdict(await services.thumbnail_gate.run(keep, services, picture))
+    """Send a picture to search with; it is named by its content and kept for a while.
+
+    What cannot be decoded is refused here, and not when it is searched with.
+    """
+
+    def work() -> Upload:
+        upload = keep(services, picture)
+        services.thumbnails.get(lambda: services.uploads.read(upload.id), upload.id, FIRST, WEBP)
+        return upload
+
+    return asdict(await services.thumbnail_gate.run(work))
 
 
 @router.get("/uploads/{upload}", response_model=schemas.Upload)

@@ -2,8 +2,8 @@
 
 import { at, change } from "./address.js";
 import { get, inside } from "./api.js";
-import { choice, h, icon, put } from "./dom.js";
-import { empty, problem, working } from "./notices.js";
+import { button, choice, h, icon, put } from "./dom.js";
+import { empty, fail, problem, working } from "./notices.js";
 import { tile } from "./tile.js";
 import { T } from "./strings.js";
 
@@ -36,8 +36,24 @@ export function section(body, address, held) {
       label: T.browse.open(picture.name),
     });
 
-  const group = ({ size, pictures }, number) =>
-    h(
+  /** All of a group in place of its first pictures; the server tells at most so many. */
+  async function all(place, number) {
+    const asked = { count: count(), shown: 1000 };
+    const { clusters } = await get(inside(held.name, "/clusters"), asked);
+    put(place, clusters[number].pictures.map(link));
+    place.querySelector("li > a").focus();
+  }
+
+  const group = ({ size, pictures }, number) => {
+    const place = h("ol", { class: "grid short" }, pictures.slice(0, SHOWN).map(link));
+    const more = button(T.clusters.all(size), {
+      kind: "link",
+      onclick: () =>
+        all(place, number)
+          .then(() => more.remove())
+          .catch(fail),
+    });
+    return h(
       "section",
       { class: "group" },
       h(
@@ -54,9 +70,11 @@ export function section(body, address, held) {
           icon("search"),
           T.clusters.searchThese,
         ),
+        size > SHOWN && more,
       ),
-      h("ol", { class: "grid short" }, pictures.slice(0, SHOWN).map(link)),
+      place,
     );
+  };
 
   async function draw() {
     put(list, working(T.clusters.working));

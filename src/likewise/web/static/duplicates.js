@@ -3,7 +3,7 @@
 import { at, change } from "./address.js";
 import { get, inside, post } from "./api.js";
 import { button, h, put } from "./dom.js";
-import { score } from "./format.js";
+import { measures, score } from "./format.js";
 import { empty, fail, notice, problem, working } from "./notices.js";
 import { selection } from "./selection.js";
 import { onChange, throwAway } from "./remove.js";
@@ -18,15 +18,15 @@ const LEAST = 0.5;
 
 export function section(body, address, held) {
   const list = h("div", {});
-  const chosen = selection(held, (ids, clear) =>
+  const trash = (ids, clear) =>
     button(T.duplicates.trash, {
       name: "remove",
       onclick: () =>
         throwAway(held.name, ids, address.alike ? Number(address.alike) : null)
           .then((done) => done && clear())
           .catch(fail),
-    }),
-  );
+    });
+  const chosen = selection(held, { more: trash });
   const shown = h("output", {}, address.alike ?? "");
   const slider = h("input", {
     type: "range",
@@ -92,6 +92,7 @@ export function section(body, address, held) {
             label: T.browse.open(picture.name),
             under: h("span", { class: "kind" }, one.kinds[place] ?? T.duplicates.kept),
             over: chosen.picks(picture),
+            below: measures(picture),
           }),
         ),
       ),

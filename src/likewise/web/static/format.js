@@ -35,6 +35,10 @@ export function bytes(value, whole = null) {
   return `${whole || value >= 100 || unit === 0 ? Math.round(value) : value.toFixed(1)} ${units[unit]}`;
 }
 
+/** What to choose between copies by: 1600 × 1200, 2.1 MB, when the file was written. */
+export const measures = ({ width, height, bytes: size, modified }) =>
+  `${width} × ${height} · ${bytes(size)} · ${date(modified)}`;
+
 /** A stretch of time: 8 s, 3 min, 2 h 5 min. */
 export function duration(seconds) {
   if (seconds < 1) return `${Math.max(0, seconds).toFixed(2)} s`;

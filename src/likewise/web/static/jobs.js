@@ -8,6 +8,7 @@ import { changed } from "./remove.js";
 import { T } from "./strings.js";
 
 const OVER = new Set(["done", "failed", "cancelled", "interrupted"]);
+const MOVING = new Set(["running", "waiting"]);
 const KEPT = 8;
 
 const subject = (job) => job.subject || T.jobs.kinds[job.kind] || job.kind;
@@ -23,6 +24,7 @@ export function summary({ report }) {
 
 function row(job, act) {
   const over = OVER.has(job.state);
+  const wished = T.jobs.wished[!over && job.wish];
   const sure = job.total > 0;
   const words = [
     sure && T.jobs.progress(job.done, job.total),
@@ -41,19 +43,22 @@ function row(job, act) {
       "div",
       { class: "row" },
       h("b", { class: "grow path" }, subject(job)),
-      h("span", { class: `state ${job.state}` }, T.jobs.states[job.state] ?? job.state),
+      h("span", { class: `state ${job.state}` }, wished ?? T.jobs.states[job.state] ?? job.state),
     ),
     bar,
-    h("p", { class: "quiet numbers-line" }, over ? (job.error?.message ?? summary(job)) : words.join(" · ")),
+    h("p", { class: "quiet numbers-line" }, over ? (job.error?.message ?? (summary(job) || T.jobs.stopped(job.done, job.total))) : words.join(" · ")),
     !over && job.note && h("p", { class: "quiet note path" }, job.note),
     h(
       "div",
       { class: "buttons" },
-      (job.state === "running" || job.state === "waiting") &&
+      !wished &&
+        (job.state === "running" || job.state === "waiting") &&
         button(T.jobs.pause, { name: "pause", onclick: () => act(job, "pause") }),
       (job.state === "paused" || job.state === "interrupted") &&
         button(T.jobs.resume, { name: "play", onclick: () => act(job, "resume") }),
-      !over && button(T.jobs.cancel, { name: "no", onclick: () => act(job, "cancel") }),
+      !over &&
+        job.wish !== "cancel" &&
+        button(T.jobs.cancel, { name: "no", onclick: () => act(job, "cancel") }),
     ),
   ];
 }
@@ -66,12 +71,23 @@ export function jobs(held) {
   const rows = new Map();
   const streams = new Map();
 
-  const act = (job, verb) => post(`/jobs/${job.id}/${verb}`).then(show, fail);
+  const wishes = new Map(); // what was asked of a job and it has not come to yet
+
+  function act(job, verb) {
+    if (verb !== "resume") wishes.set(job.id, verb);
+    drawRow(job);
+    post(`/jobs/${job.id}/${verb}`).then(show, (error) => {
+      wishes.delete(job.id);
+      drawRow(job);
+      fail(error);
+    });
+  }
 
   function drawRow(job) {
     const place = rows.get(job.id);
+    if (!MOVING.has(job.state)) wishes.delete(job.id);
     const focus = place.contains(document.activeElement) ? document.activeElement.textContent : null;
-    put(place, row(job, act));
+    put(place, row({ ...job, wish: wishes.get(job.id) }, act));
     place.className = `job ${job.state}`;
     if (focus) [...place.querySelectorAll("button")].find((one) => one.textContent === focus)?.focus();
   }

@@ -10,7 +10,7 @@ import { lost } from "./offline.js";
 import { collection, collections, session, start } from "./session.js";
 import { searchWith } from "./start.js";
 import { T } from "./strings.js";
-import { themeSwitch } from "./switch.js";
+import { themeSwitch, tilesSwitch } from "./switch.js";
 
 const VIEWS = {
   search: () => import("./search.js"),
@@ -55,6 +55,7 @@ function header() {
       "div",
       { class: "tools" },
       button(T.keys.open, { name: "keys", shown: false, kind: "keysbutton", onclick: showKeys }),
+      tilesSwitch(),
       themeSwitch(),
     ),
   );

@@ -48,6 +48,20 @@ export function judge(list, id, name) {
   );
 }
 
+/** The same for several at once. */
+const judgeAll = (list, ids) => {
+  const address = current();
+  const words = ids.map((id) => `p${id}`);
+  const other = list === "yes" ? "no" : "yes";
+  change(
+    {
+      [list]: [...new Set([...address[list], ...words])],
+      [other]: address[other].filter((one) => !words.includes(one)),
+    },
+    { mark: "judged" },
+  );
+};
+
 export const searchFor = (id, box = null) =>
   change({
     view: "search",
@@ -185,7 +199,7 @@ export function results({ drawn: told = () => undefined }) {
     const place = scrollY;
     shown?.close();
     chosen?.close();
-    chosen = selection(held);
+    chosen = selection(held, { judge: judgeAll });
     shown = grid({
       label: T.search.results,
       first,

@@ -9,10 +9,10 @@ import { T } from "./strings.js";
 import { copyPaths, saveJson, saveTable } from "./taking.js";
 
 /**
- * A selection, kept with the step of the history. `picks` makes the check box of a tile, `more` further buttons;
- * `close` ends it.
+ * A selection, kept with the step of the history. `picks` makes the check box of a tile; `close` ends it. `more`
+ * makes further buttons for those who may write, `judge` is told which are liked or not.
  */
-export function selection(held, more = () => null) {
+export function selection(held, { more = () => null, judge = null } = {}) {
   const chosen = new Map((kept("chosen") ?? []).map((one) => [one.id, one]));
   const known = new Map();
   const bar = h("div", { class: "bar", hidden: true, role: "region", "aria-label": T.browse.select });
@@ -37,6 +37,16 @@ export function selection(held, more = () => null) {
       bar,
       h("b", { role: "status" }, T.browse.chosen(chosen.size)),
       search(ids),
+      judge &&
+        ["yes", "no"].map((list) =>
+          button(T.search[list], {
+            name: list,
+            onclick: () => {
+              clear();
+              judge(list, ids);
+            },
+          }),
+        ),
       session.can_write &&
         button(T.browse.remove, {
           name: "remove",

@@ -1,36 +1,36 @@
-// The switch between the system's colours, light and dark.
+// Two switches of how the page looks: its colours, and the size of pictures in lists. Both are kept in the browser.
 
 import { button, put, icon } from "./dom.js";
 import { T } from "./strings.js";
 
-const ORDER = ["system", "light", "dark"];
-
-function read() {
-  return document.documentElement.dataset.theme ?? "system";
-}
-
-function write(theme) {
-  if (theme === "system") delete document.documentElement.dataset.theme;
-  else document.documentElement.dataset.theme = theme;
-  try {
-    localStorage.setItem("likewise.theme", theme);
-  } catch {
-    // storage may be forbidden: the choice then lasts as long as the page
-  }
-}
-
-export function themeSwitch() {
-  const all = button("", { name: "system", shown: false });
+/** A button that goes through choices; the first is the usual one and stands in no attribute. */
+function cycle({ key, order, words, pictured }) {
+  const root = document.documentElement.dataset;
+  const read = () => root[key] ?? order[0];
+  const all = button("", { name: pictured(read()), shown: false });
   const draw = () => {
-    const label = `${T.theme.label}: ${T.theme[read()].toLowerCase()}`;
-    put(all, icon(read()));
+    const label = `${words.label}: ${words[read()].toLowerCase()}`;
+    put(all, icon(pictured(read())));
     all.title = label;
     all.setAttribute("aria-label", label);
   };
   all.addEventListener("click", () => {
-    write(ORDER[(ORDER.indexOf(read()) + 1) % ORDER.length]);
+    const next = order[(order.indexOf(read()) + 1) % order.length];
+    if (next === order[0]) delete root[key];
+    else root[key] = next;
+    try {
+      localStorage.setItem(`likewise.${key}`, next);
+    } catch {
+      // storage may be forbidden: the choice then lasts as long as the page
+    }
     draw();
   });
   draw();
   return all;
 }
+
+export const themeSwitch = () =>
+  cycle({ key: "theme", order: ["system", "light", "dark"], words: T.theme, pictured: (name) => name });
+
+export const tilesSwitch = () =>
+  cycle({ key: "tiles", order: ["medium", "large", "small"], words: T.tiles, pictured: () => "browse" });

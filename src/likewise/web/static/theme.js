@@ -1,10 +1,13 @@
-// Sets light or dark before the first paint; "system" leaves it to prefers-color-scheme.
+// Sets colours and the size of pictures before the first paint; what is not set is the system's, or the usual.
 (function () {
-  let chosen = null;
-  try {
-    chosen = localStorage.getItem("likewise.theme");
-  } catch {
-    // storage may be forbidden: the system's choice stays
+  const choices = { theme: ["light", "dark"], tiles: ["small", "large"] };
+  for (const [key, known] of Object.entries(choices)) {
+    let chosen = null;
+    try {
+      chosen = localStorage.getItem(`likewise.${key}`);
+    } catch {
+      // storage may be forbidden
+    }
+    if (known.includes(chosen)) document.documentElement.dataset[key] = chosen;
   }
-  if (chosen === "light" || chosen === "dark") document.documentElement.dataset.theme = chosen;
 })();

@@ -2,13 +2,14 @@
 
 import { queryPicture, thumbnail } from "./api.js";
 import { button, h, svg } from "./dom.js";
+import { measures } from "./format.js";
 import { extreme, shape, side } from "./grid.js";
 
 /** A picture as a list item: a link with what lies over and under it. */
 export const tile = (
   collection,
   picture,
-  { href, label, over = [], under = null, mark = null, eager = false },
+  { href, label, over = [], under = null, below = null, mark = null, eager = false },
 ) =>
   h(
     "li",
@@ -32,10 +33,11 @@ export const tile = (
     over,
     h(
       "p",
-      { class: "under", title: picture.path },
+      { class: "under", title: `${picture.path}\n${measures(picture)}` },
       h("span", { class: "main" }, under, h("span", { class: "name" }, picture.name)),
       h("span", { class: "folder" }, picture.folder),
     ),
+    below && h("p", { class: "below quiet" }, below),
   );
 
 /** Corners in a picture's own pixels as a line over its tile, which shows all of a picture of extreme shape. */

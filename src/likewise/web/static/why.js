@@ -143,7 +143,7 @@ export function whyDialog(results, { closed }) {
   async function entitle(at, address, held) {
     const { hit } = address;
     const { name } = results.hits[at] ?? (await describe(held.name, { picture: hit }).catch(() => ({})));
-    if (current().hit !== hit) return;
+    if (current().hit !== hit || (at < 0 && place() >= 0)) return;
     const named = at < 0 ? (name ?? T.why.titleAlone) : T.why.title(at + 1, name);
     put(title, named);
     document.title = T.titled(named);
