@@ -23,7 +23,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Shuffle tests within their files, which share what is dear to make, and the files."""
+    """Give slow tests time; shuffle tests within their files, which share what is dear to make, and the files."""
+    for item in items:
+        if item.get_closest_marker("slow"):
+            item.add_marker(pytest.mark.timeout(1800))  # minutes when idle, and more where much else runs
     if (seed := config.getoption("shuffle")) is None:
         return
     files = defaultdict(list)

@@ -14,6 +14,7 @@ from likewise.collection import Collection
 from likewise.downstream.evaluating import evaluate_layers
 from likewise.errors import UsageError
 from likewise.evaluation.datasets import load
+from likewise.ranking.stages import Stage
 from likewise.recipes.recipe import load_recipe
 from tests.test_keypoints import noise
 
@@ -49,6 +50,26 @@ def test_the_ranking_is_that_of_a_search(photos: Path, tmp_path: Path) -> None:
             found, box = run.box(number, 1), hits[1].box
             assert found is not None and box is not None
             assert astuple(found) == pytest.approx(astuple(box), abs=0.01)
+
+
+def test_stages_follow_as_if_the_query_were_not_there(photos: Path, tmp_path: Path) -> None:
+    recipe = load_recipe("default")
+    stages = [Stage.parse("expand:n=2")]
+    run = evaluate_layers(load("folder", photos), recipe, stages=stages, out=tmp_path)
+    assert any("expand(n=2" in step for step in run.card.after)
+    files = [file.resolve() for file in run.benchmark.gallery.values()]
+    for number, query in enumerate(run.benchmark.queries):
+        assert files[run.ranked[number][-1]] == query.picture.resolve()
+        with Collection.open(tmp_path / f"{number}.likewise", recipe=recipe) as others:
+            others.add(*(file for file in files if file != query.picture.resolve()))
+            hits = others.search(query.picture, k=6, then=stages)
+        scores = {hit.path: hit.score for hit in hits}
+        found = zip(run.ranked[number], run.scores[number], strict=True)
+        told = {files[place]: score for place, score in found}
+        del told[query.picture.resolve()]
+        # what is usual is told by all features of words, those of the query's own picture among them
+        assert told == pytest.approx(scores, rel=0.05)
+        break
 
 
 def test_a_crop_that_differs_by_layer_is_refused(photos: Path, tmp_path: Path) -> None:

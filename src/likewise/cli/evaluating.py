@@ -161,14 +161,11 @@ def evaluate(
         raise UsageError(
             f"--examples and --feedback are for one vector, and {found.name!r} has words: take quick"
         )
-    several = len(found.layers) > 1
-    if several and stages:
-        raise UsageError(f"--then follows one layer, and {found.name!r} has several: take quick or sift")
     if changes and not found.words:
         raise UsageError(f"--scoring and --layers are for visual words, and {found.name!r} makes a vector")
     found = found.scored(changes)
-    if several:
-        ranked = partial(evaluate_layers, benchmark, found, **how)
+    if len(found.layers) > 1:
+        ranked = partial(evaluate_layers, benchmark, found, stages=stages, **how)
     elif found.vectors:
         options = {"stages": stages, "examples": examples, "feedback": feedback}
         ranked = partial(_by_vectors, found.vector, how, benchmark, **options)

@@ -12,8 +12,10 @@ from typing import Any
 import numpy as np
 
 from likewise.assets import sha256_file
+from likewise.collection.catalogue import Entry
 from likewise.collection.collection import Collection
 from likewise.collection.query import Query
+from likewise.collection.searching import Searcher
 from likewise.errors import BadBox, BadPicture, UsageError
 from likewise.evaluation.benchmark import Benchmark
 from likewise.evaluation.card import Card, make_card
@@ -23,9 +25,9 @@ from likewise.evaluation.runs import Run
 from likewise.evaluation.unread import without_failures
 from likewise.evaluation.vectors import View
 from likewise.pictures import size_of
-from likewise.ranking.stages import Ranked
+from likewise.ranking.stages import Ranked, Stage
 from likewise.recipes.recipe import Recipe
-from likewise.types import Hits, Progress, ProgressCallback, Ranking
+from likewise.types import Hit, Hits, Progress, ProgressCallback, Ranking
 
 
 def evaluate_layers(
@@ -33,6 +35,7 @@ def evaluate_layers(
     recipe: Recipe,
     *,
     crop: CropMode = "box",
+    stages: Sequence[Stage] = (),
     out: Path,
     progress: ProgressCallback | None = None,
     **how: Any,
@@ -41,19 +44,22 @@ def evaluate_layers(
 
     What is searched is all that a search does: layers are asked together and the first hits verified. An
     interrupted evaluation goes on where it stopped. A query's own picture, where the protocol ignores it, is
-    searched with the others and not scored.
+    searched with the others and not scored; stages that follow the search work as if it were not there.
 
     Parameters
     ----------
     crop
         What of a query picture is looked for; ``widened`` would be another for each layer.
+    stages
+        What follows the search, see `likewise.collection.collection.Collection.search`.
     how
         Engine, device and precision, as for `likewise.collection.collection.Collection.open`.
 
     Raises
     ------
     UsageError
-        When the crop is ``widened`` or needs boxes and there are none, or nothing can be read.
+        When the crop is ``widened`` or needs boxes and there are none, nothing can be read, or there is a
+        stage that no layer can run.
     BadBox
         When a box lies outside its picture.
     StorageError
@@ -68,21 +74,23 @@ def evaluate_layers(
     with Collection.open(_folder(out, recipe, files), recipe=recipe, **how) as collection:
         collection.add(*dict.fromkeys(files), progress=progress)
         failures = _unread(collection, files, len(views))
-        found: list[Hits] = []
+        asker, found = collection.asker(), list[Hits]()
+        left_out = bool(stages) and benchmark.query_in_gallery == "ignored"
         for number, view in enumerate(views):
             if progress:
                 progress(Progress(number, len(views), note="searching"))
+            own = collection.at(view.picture.resolve()) if left_out else []
             try:
-                found.append(collection.search(Query(view.picture, view.box), k=max(1, len(files))))
+                found.append(_asked(asker, view, max(1, len(files)), stages, own))
             except BadPicture as problem:
                 failures[number] = problem
                 found.append(Hits([], 0))
         readable = _readable(benchmark, crop, views, failures)
         still = {query.name for query in readable.benchmark.queries}
-        asked = [hits for query, hits in zip(benchmark.queries, found, strict=True) if query.name in still]
-        if not asked or not readable.benchmark.gallery:
+        kept = [hits for query, hits in zip(benchmark.queries, found, strict=True) if query.name in still]
+        if not kept or not readable.benchmark.gallery:
             raise UsageError("no picture of the gallery, or no query, can be read")
-        ranked = _ranked(readable.benchmark, asked)
+        ranked = _ranked(readable.benchmark, kept)
         cards = [
             make_card(
                 readable.benchmark,
@@ -91,10 +99,22 @@ def evaluate_layers(
                 crop=crop,
                 ranked=ranked.ranking.ids.shape[1],
                 pictures=readable.digests,
+                after=tuple(map(str, stages)),
             )
             for layer in collection.layers
         ]
     return written(readable, _together(recipe, cards), ranked, out)
+
+
+def _asked(asker: Searcher, view: View, k: int, stages: Sequence[Stage], own: Sequence[Entry]) -> Hits:
+    """The hits of a query; its own picture, which the stages do not see, follows them."""
+    query = Query(view.picture, view.box)
+    if not own:
+        return asker.search(query, k=k, among=None, stages=stages)
+    others = np.setdiff1d(asker.ids, [entry.id for entry in own])
+    hits = asker.search(query, k=k, among=others, stages=stages)
+    last = hits[-1].score if hits else 0.0
+    return Hits([*hits, *(Hit(entry.id, entry.path, last, len(hits) + 1) for entry in own)], hits.left_out)
 
 
 def _check_boxes(views: Sequence[View]) -> None:
