@@ -23,7 +23,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Give slow tests time; shuffle tests within their files, which share what is dear to make, and the files."""
+    """Give slow tests time; shuffle the files, and tests within them, which share what is dear to make."""
     for item in items:
         if item.get_closest_marker("slow"):
             item.add_marker(pytest.mark.timeout(1800))  # minutes when idle, and more where much else runs
