@@ -183,9 +183,9 @@ class TestWhatBecomesOfAFile:
 
     def test_what_is_left_out_is_remembered_and_told(self, collection: Collection, photos: Path) -> None:
         make_pictures(photos / "tmp", 2, first=40)
-        (photos / "raw.CR2").write_bytes(b"raw")
+        (photos / "paint.XCF").write_bytes(b"xcf")
         report = collection.add(photos)
-        assert (report.added, report.passed_over) == (14, {".cr2": 1})
+        assert (report.added, report.passed_over) == (14, {".xcf": 1})
         report = collection.add(photos, exclude=["tmp"], prune=True)
         assert (report.unchanged, report.forgotten) == (12, 2)
         assert collection.add(photos).unchanged == 12

@@ -111,11 +111,11 @@ def test_a_path_that_is_too_long_is_a_problem(tmp_path: Path) -> None:
 
 
 def test_what_is_passed_over_is_counted_by_kind(tmp_path: Path) -> None:
-    names = ["a.jpg", "b.CR2", "c.cr2", "d/e.psd", "README", ".hidden.psd", "@eaDir/a.jpg/thumb.jpg"]
+    names = ["a.jpg", "b.XCF", "c.xcf", "d/e.psb", "README", ".hidden.psb", "@eaDir/a.jpg/thumb.jpg"]
     touch(*(tmp_path / name for name in (*names, "#recycle/x.jpg", "Thumbs.db")))
     passed = Counter[str]()
     assert [os.path.basename(found.path) for found in walk(str(tmp_path), passed=passed)] == ["a.jpg"]
-    assert passed == {".cr2": 2, ".psd": 1, "": 1}
+    assert passed == {".xcf": 2, ".psb": 1, "": 1}
 
 
 def test_excludes_by_name_and_by_path(tmp_path: Path) -> None:

@@ -130,6 +130,8 @@ def index(
 
 def index_lines(report: AddReport, path: Path, total: int) -> list[str]:
     """What adding did, in words."""
+    from likewise.pictures.formats import OPTIONAL
+
     apart = ("seconds", "gone", "passed_over")
     counts = {name: number for name, number in vars(report).items() if name not in apart and number}
     did = ", ".join(f"{number} {name}" for name, number in counts.items()) or "no pictures found"
@@ -142,6 +144,9 @@ def index_lines(report: AddReport, path: Path, total: int) -> list[str]:
         kinds = [f"{count} {kind or 'without suffix'}" for kind, count in report.passed_over.items()]
         more = [f"{len(kinds) - _KINDS} kinds more"] if len(kinds) > _KINDS else []
         lines.append(f"not read: {', '.join(printable(kind) for kind in kinds[:_KINDS] + more)}")
+        for extra, (_, suffixes) in OPTIONAL.items():
+            if found := sorted(suffixes & report.passed_over.keys()):
+                lines.append(f"to read {' '.join(found)}: pip install 'likewise[{extra}]'")
     return lines
 
 

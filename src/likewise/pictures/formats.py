@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import IO, cast
 
 from PIL import (
@@ -16,17 +17,26 @@ from PIL import (
 )
 
 from likewise.errors import BadPicture
+from likewise.pictures import jxl as jpeg_xl
+from likewise.pictures import raw as raws
 from likewise.pictures.jpeg import JpegFile, JpegPicture, check_frame
 from likewise.pictures.netpbm import is_netpbm, netpbm
+from likewise.pictures.photoshop import psd
 from likewise.pictures.png import png
 from likewise.pictures.stored import PillowPicture, Stored
 from likewise.pictures.stream import Stream
-from likewise.pictures.tiff import tiff
+from likewise.pictures.tiff import Unsupported, tiff
+
+OPTIONAL = {
+    "raw": ("rawpy", raws.SUFFIXES),
+    "jxl": ("pillow_jxl", frozenset({".jxl"})),
+}
+"""By extra the module that decodes some files, and their endings; without it a walk passes them over."""
 
 SUFFIXES: frozenset[str] = frozenset(
     ".jpg .jpeg .jpe .jfif .mpo .png .apng .gif .webp .avif .heic .heif .hif .tif .tiff .bmp .dib "
-    ".jp2 .j2k .jpx .jpf .ppm .pgm .pbm .pnm .pfm".split()
-)
+    ".jp2 .j2k .jpx .jpf .ppm .pgm .pbm .pnm .pfm .psd".split()
+).union(*(suffixes for module, suffixes in OPTIONAL.values() if find_spec(module)))
 """Lower-case endings by which a folder walk takes a file for a picture; its first bytes decide what it is."""
 
 _HEIF_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
@@ -57,12 +67,8 @@ def identify(stream: Stream, name: str) -> Stored:
     if not head:
         raise BadPicture(f"{name} is empty", "empty")
     stream.seek(0)
-    if head.startswith(_TIFF_MARKS):
-        return tiff(stream.expect, stream.length)
-    if is_netpbm(head):
-        return netpbm(stream.at)
-    if head[4:8] == b"ftyp" and head[8:12] in _HEIF_BRANDS and b"avif" not in head:
-        return PillowPicture(_heif(stream, name), "HEIF")
+    if own := _own(head, stream, name):
+        return own
     for form, decoder in _DECODERS.items():
         accepts = Image.OPEN[form][1]
         accepted = accepts is not None and accepts(head)
@@ -71,6 +77,35 @@ def identify(stream: Stream, name: str) -> Stored:
         if accepted:
             return _stored(form, decoder, stream, name)
     raise BadPicture(f"{name} is no picture of a known format", "not-a-picture")
+
+
+def _own(head: bytes, stream: Stream, name: str) -> Stored | None:
+    """One of the formats of which more than Pillow's decoder is needed."""
+    if raws.is_raw(head):
+        return raws.raw(stream, name, identify)
+    if head.startswith(_TIFF_MARKS):
+        return _tiff(stream, name)
+    if head.startswith((jpeg_xl.BARE, jpeg_xl.BOXED)):
+        return jpeg_xl.jxl(stream, name)
+    if head.startswith(b"8BPS"):
+        return psd(stream)
+    if is_netpbm(head):
+        return netpbm(stream.at)
+    if head[4:8] == b"ftyp" and head[8:12] in _HEIF_BRANDS and b"avif" not in head:
+        return PillowPicture(_heif(stream, name), "HEIF")
+    return None
+
+
+def _tiff(stream: Stream, name: str) -> Stored:
+    try:
+        return tiff(stream.expect, stream.length)
+    except Unsupported as why:
+        if not raws.holds_sensor(stream.at):
+            raise
+        try:
+            return raws.raw(stream, name, identify)
+        except Unsupported as error:  # it is of no camera that LibRaw knows, say
+            raise Unsupported(f"{why}; {error}") from error
 
 
 def _stored(form: str, decoder: type[ImageFile.ImageFile], stream: Stream, name: str) -> Stored:

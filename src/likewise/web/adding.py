@@ -207,7 +207,8 @@ def _suffix(content: bytes) -> str:
             kind = picture.stored.format
     except BadPicture:
         kind = "JPEG"
-    return {"JPEG": ".jpg", "TIFF": ".tif", "JPEG2000": ".jp2", "HEIF": ".heic"}.get(kind, f".{kind.lower()}")
+    endings = {"JPEG": ".jpg", "TIFF": ".tif", "JPEG2000": ".jp2", "HEIF": ".heic", "RAW": ".dng"}
+    return endings.get(kind, f".{kind.lower()}")
 
 
 def removals(served: Served) -> Path:

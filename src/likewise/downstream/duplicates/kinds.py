@@ -17,8 +17,8 @@ from likewise.downstream.duplicates.files import File
 from likewise.downstream.duplicates.pixels import Overlay, Small, overlay
 from likewise.errors import BadPicture
 from likewise.pictures.decode import Source, opened
-from likewise.pictures.stored import PillowPicture
-from likewise.pictures.tags import directory, of_exif
+from likewise.pictures.raw import SUFFIXES as RAW
+from likewise.pictures.tags import Directory, directory
 from likewise.registry import lookup
 
 Kind: TypeAlias = Literal[
@@ -33,7 +33,8 @@ Kind: TypeAlias = Literal[
     "burst",
     "alike",
 ]
-"""``turned``: also mirrored. ``companion``: a RAW, HEIC or TIFF file beside its JPEG, or the JPEG beside it.
+"""``turned``: also mirrored. ``companion``: a RAW, HEIC or TIFF file beside its JPEG, or the JPEG beside it;
+and a RAW file anywhere, of which only the preview was compared.
 ``burst``: photographs taken one after the other. ``alike``: linked by a similarity that was given, though the
 pixels differ."""
 
@@ -53,10 +54,7 @@ SMALL = 384
 
 _BY_NAME: dict[str, Kind] = {kind: kind for kind in KINDS}
 _JPEG = frozenset({".jpg", ".jpeg", ".jpe", ".jfif"})
-_MASTERS = frozenset(
-    ".heic .heif .hif .tif .tiff .psd .dng .cr2 .cr3 .crw .nef .nrw .arw .sr2 .srf .orf .raf .rw2 .pef .srw "
-    ".raw .rwl .3fr .iiq .x3f".split()
-)
+_MASTERS = RAW | {".raw", ".heic", ".heif", ".hif", ".tif", ".tiff", ".psd", ".jxl"}
 _EXIF, _TAKEN, _FRACTION = 0x8769, 0x9003, 0x9291
 
 
@@ -140,12 +138,15 @@ def link(a: File, b: File, shots: Shots, *, near: bool = True) -> Link | None:
     if first is None or second is None:
         return None
     found = overlay(first.small, second.small, cut=near)
+    is_whole = found is not None and found.whole and not found.orientation
+    if is_whole and (raw := [one.path for one in (b, a) if one.path.suffix.lower() in RAW]):
+        return Link("companion", _beside(a.path, b.path) or f"{raw[0].name} is RAW: its preview is the same")
     if np.array_equal(first.small.pixels, second.small.pixels) and _same(a, b):
         return Link("same pixels", "the same pixels in other bytes")
     if found is None or _two_shots(first, second):
         return _burst(_apart(first, second)) if near else None
-    if _is_companion(a.path, b.path) and found.whole and not found.orientation:
-        return Link("companion", f"a {b.path.suffix[1:].upper()} beside {a.path.name}")
+    if is_whole and (beside := _beside(a.path, b.path)):
+        return Link("companion", beside)
     return _copy(found, a, b)
 
 
@@ -238,21 +239,24 @@ def _numbered(a: Path, b: Path) -> bool:
     return (first[0], first[2]) == (second[0], second[2]) and abs(int(first[1]) - int(second[1])) <= NUMBERS
 
 
-def _is_companion(a: Path, b: Path) -> bool:
-    """Whether one is a JPEG and the other the master of the same name in the same folder."""
+def _beside(a: Path, b: Path) -> str:
+    """What a JPEG and the master of the same name in the same folder are to each other; empty for others."""
     ends = {path.suffix.lower() for path in (a, b)}
-    return a.parent == b.parent and a.stem == b.stem and bool(ends & _JPEG) and bool(ends & _MASTERS)
+    if a.parent == b.parent and a.stem == b.stem and ends & _JPEG and ends & _MASTERS:
+        return f"a {b.suffix[1:].upper()} beside {a.name}"
+    return ""
 
 
 def taken(source: Source) -> float | None:
     """When a photograph was taken by its EXIF block, as seconds of its own clock; None where none is told."""
     try:
         with opened(source) as picture:
-            stored = picture.stored
-            block = stored.image.info.get("exif") if isinstance(stored, PillowPicture) else None
+            return _moment(picture.stored.said.exif)
     except BadPicture:
         return None
-    first = of_exif(block) if isinstance(block, bytes) else None
+
+
+def _moment(first: Directory | None) -> float | None:
     at = first.number(_EXIF, 0) if first else 0
     found = directory(first.read, first.order, at) if first and at else None
     if found is None:
