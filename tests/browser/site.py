@@ -56,7 +56,7 @@ def make_site(folder: Path, recipe: Recipe | VectorRecipe | None = None) -> None
     for name, chosen in (("photos", recipe or load_vector("default")), ("photos-plain", PLAIN)):
         with Collection.open(folder / f"{name}.likewise", recipe=chosen) as collection:
             collection.add(folder / "photos")
-    for name, layered in (("layers", "default"), ("words", "sift")):
+    for name, layered in (("both", "default"), ("words", "sift")):
         with Collection.open(folder / f"{name}.likewise", recipe=load_recipe(layered)) as collection:
             collection.add(folder / "photos" / "2023")
     shutil.copytree(folder / "photos.likewise", folder / "album.likewise")

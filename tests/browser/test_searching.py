@@ -88,6 +88,15 @@ class TestGivingAPicture:
 class TestBox:
     def test_drawing_one_changes_the_ranking_and_back_undoes_it(self, page: Page) -> None:
         searching(page)
+        area = page.locator(".boxer").bounding_box()
+        assert area
+        page.mouse.move(area["x"] + 20, area["y"] + 20)
+        page.mouse.down()
+        page.mouse.move(area["x"] + 120, area["y"] + 120, steps=3)
+        expect(page.locator(".frame")).to_be_visible()
+        page.keyboard.press("Escape")
+        page.mouse.up()
+        expect(page.locator(".frame")).to_be_hidden()
         before, after = reordered(page, lambda: drag(page, ".boxer", (0.1, 0.15), (0.5, 0.55)))
         assert before != after
         assert len(box_of(page)) == 4
@@ -401,15 +410,25 @@ class TestWhy:
         hit = order(page)[2]
         page.locator(".results .tile > a").nth(2).click()
         page.wait_for_selector("dialog.why .sum")
+        share = "one.getBoundingClientRect().width / one.closest('.plain, .boxer').clientWidth"
+        widths = f"all => all.map((one) => {share})"
+        page.locator("dialog.why .boxer").dblclick()
+        seen = page.eval_on_selector_all("dialog.why .inner > img:first-child", widths)
+        assert seen[0] == pytest.approx(seen[1], rel=0.02) and seen[0] > 1.9  # both from close by
         drag(page, "dialog.why .boxer", (0.2, 0.2), (0.7, 0.7))
+        page.keyboard.press("0")
+        assert page.eval_on_selector_all("dialog.why .inner > img:first-child", widths) == pytest.approx([1, 1], rel=0.02)
+        natural = page.locator("dialog.why .boxer img").first.get_attribute("width")
         page.get_by_role("button", name="Search with this part").click()
         page.wait_for_url(f"**q=p{hit}@**")
+        left, _, right, _ = box_of(page)
+        assert right - left == pytest.approx(int(natural or 0) / 2 / seen[0], abs=3)
         page.wait_for_selector("dialog.why", state="detached")
         expect(page.locator(".panel .frame")).to_be_visible()
 
     def test_it_adds_up_to_the_score_of_the_list(self, opened: Opener) -> None:
         """By layers where there are several; by the pictures that are asked for together."""
-        for path in ("search?c=layers&q=p3", "search?q=p3&q=p4&yes=p9&no=p20"):
+        for path in ("search?c=both&q=p3", "search?q=p3&q=p4&yes=p9&no=p20"):
             page = opened(path)
             order(page)
             listed = page.locator(".results .tile .score").nth(1).text_content()
@@ -421,7 +440,7 @@ class TestWhy:
             assert total == pytest.approx(float((listed or "").replace("−", "-")), abs=0.011 * len(parts))
 
     def test_a_list_says_where_nothing_convincing_follows(self, opened: Opener) -> None:
-        page = opened("search?c=layers&q=p3")
+        page = opened("search?c=both&q=p3")
         order(page)
         expect(page.locator(".results .status")).to_contain_text("of the same thing")
         said = "e.className === 'cut' ? 'cut' : e.querySelector('.verdict')?.textContent ?? ''"

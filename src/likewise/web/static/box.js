@@ -56,6 +56,7 @@ export function boxEditor({
     HANDLES.map((edge) => h("span", { class: `handle ${edge}`, "data-hold": edge })),
   );
   const picture = h("img", { src, alt: "", draggable: "false", width, height });
+  const inner = h("div", { class: "inner" }, picture, over, frame);
   const element = h(
     "div",
     {
@@ -66,9 +67,7 @@ export function boxEditor({
       "aria-describedby": hint,
       vars: { shape: `${width} / ${height}`, ratio: width / height },
     },
-    picture,
-    over,
-    frame,
+    inner,
     h("span", { class: "unseen", id: hint }, T.search.boxKeys),
   );
   let drag = null;
@@ -105,7 +104,8 @@ export function boxEditor({
   };
 
   element.addEventListener("pointerdown", (event) => {
-    if (event.button !== 0 || drag) return;
+    if (drag) return drop(); // a second finger comes closer, and draws nothing
+    if (event.button !== 0) return;
     element.setPointerCapture(event.pointerId);
     const hold = event.target.dataset?.hold ?? (event.target === frame ? "move" : "new");
     drag = { id: event.pointerId, hold, start: place(event), before: box };
@@ -130,11 +130,12 @@ export function boxEditor({
     if (String(made.map(Math.round)) !== String(before)) finish(made);
   });
 
-  element.addEventListener("pointercancel", () => {
+  function drop() {
     if (drag) box = drag.before;
     drag = null;
     draw();
-  });
+  }
+  element.addEventListener("pointercancel", drop);
 
   const later = () => {
     clearTimeout(timer);
@@ -142,6 +143,11 @@ export function boxEditor({
   };
 
   element.addEventListener("keydown", (event) => {
+    if (event.key === "Escape" && drag) {
+      event.preventDefault();
+      event.stopPropagation();
+      return drop();
+    }
     const arrow = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
     if (event.key === "Enter" && !box) {
       event.preventDefault();
@@ -166,6 +172,7 @@ export function boxEditor({
   draw();
   return {
     element,
+    inner,
     set(made) {
       if (drag || String(made) === String(box)) return;
       box = made;

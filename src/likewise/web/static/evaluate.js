@@ -46,7 +46,7 @@ export function open(main, address) {
       return box;
     };
     const columns = [
-      { name: "", value: () => "", show: pick, fixed: true },
+      { name: T.browse.select, silent: true, value: () => "", show: pick, fixed: true },
       {
         name: T.evaluate.benchmark,
         value: (run) => run.benchmark,

@@ -31,7 +31,8 @@ export function section(body, address, held) {
     },
     { name: T.failures.when, value: (one) => one.at, show: (one) => date(one.at) },
     session.can_write && {
-      name: "",
+      name: T.failures.retry,
+      silent: true,
       value: () => "",
       show: (one) => button(T.failures.retry, { name: "retry", onclick: () => retry([one.key]) }),
       fixed: true,

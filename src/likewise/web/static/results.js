@@ -168,11 +168,16 @@ export function results({ drawn: told = () => undefined }) {
       () => (shown ? element.classList.add("stale") : put(body, working(T.search.searching))),
       150,
     );
+    const long = setTimeout(
+      () => shown && put(status, working(T.search.searching), cancelling()),
+      1000,
+    );
     try {
       const load = pages(address, held, signal);
       const first = await begin(load, judged ? (shown?.items.length ?? PAGE) : PAGE);
       if (judged && shown) {
         clearTimeout(late);
+        clearTimeout(long);
         element.classList.remove("stale");
         await still(body);
       }
@@ -189,9 +194,13 @@ export function results({ drawn: told = () => undefined }) {
       );
     } finally {
       clearTimeout(late);
+      clearTimeout(long);
       if (!signal.aborted) element.classList.remove("stale");
     }
   }
+
+  /** What asks for too long can be left: the step before had its list already. */
+  const cancelling = () => button(T.cancel, { kind: "link", onclick: () => history.back() });
 
   function draw(first, load, held, judged) {
     const lost = (shown && focused(shown.list)) ?? pending;

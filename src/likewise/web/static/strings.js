@@ -88,6 +88,9 @@ export const T = {
           ["← →", "the hit before, the hit after"],
           ["H", "heat on and off"],
           ["L", "lines and outline on and off"],
+          ["+ / −", "both pictures from closer, from farther"],
+          ["0", "the whole pictures"],
+          ["Double click", "from close by, and back"],
         ],
       ],
       [

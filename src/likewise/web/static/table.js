@@ -13,7 +13,7 @@ const compare = (a, b) => {
 };
 
 /**
- * Columns: { name, value(row), show(row, value), kind, fixed, key }. `sorted` names the column to begin with, with a
+ * Columns: { name, value(row), show(row, value), kind, fixed, silent, key }: a `silent` name is heard only. `sorted` names the column to begin with, with a
  * minus before it for the largest first; `onsort` is told of changes.
  */
 export function table({ label, columns, rows, sorted = "", onsort = () => undefined }) {
@@ -23,7 +23,7 @@ export function table({ label, columns, rows, sorted = "", onsort = () => undefi
       "th",
       { scope: "col", class: column.kind },
       column.fixed
-        ? h("span", { class: column.name ? "" : "unseen" }, column.name)
+        ? h("span", { class: column.silent && "unseen" }, column.name)
         : h(
             "button",
             { type: "button", title: T.evaluate.sort(column.name), onclick: () => press(column) },
@@ -32,7 +32,7 @@ export function table({ label, columns, rows, sorted = "", onsort = () => undefi
           ),
     ),
   );
-  let by = columns.find((column) => (column.key ?? column.name) === sorted.replace(/^-/, "")) ?? null;
+  let by = (sorted && columns.find((column) => (column.key ?? column.name) === sorted.replace(/^-/, ""))) || null;
   let down = sorted.startsWith("-");
 
   const cell = (column, row) => {

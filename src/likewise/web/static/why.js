@@ -12,8 +12,10 @@ import { judge, request, searchFor } from "./results.js";
 import { session } from "./session.js";
 import { T } from "./strings.js";
 import { copyPaths } from "./taking.js";
+import { zoomer } from "./zoom.js";
 
 const SIDE = 700;
+const LARGE = 1920;
 const LINES = 60; // the heaviest; more cannot be told apart
 
 /** An element laid over a region of a picture. */
@@ -43,17 +45,19 @@ function lines(stage, panes, answer) {
   const heaviest = best[0]?.weight || 1;
   const draw = () => {
     const base = stage.getBoundingClientRect();
-    const end = (pane, side, [x1, y1, x2, y2]) => {
-      const area = pane.getBoundingClientRect();
-      return [
-        area.left - base.left + ((x1 + x2) / 2 / side.width) * area.width,
-        area.top - base.top + ((y1 + y2) / 2 / side.height) * area.height,
-      ];
+    const end = ({ element, inner }, side, [x1, y1, x2, y2]) => {
+      const area = inner.getBoundingClientRect();
+      const seen = element.getBoundingClientRect();
+      const x = area.left + ((x1 + x2) / 2 / side.width) * area.width;
+      const y = area.top + ((y1 + y2) / 2 / side.height) * area.height;
+      const inside = x >= seen.left && x <= seen.right && y >= seen.top && y <= seen.bottom;
+      return inside ? [x - base.left, y - base.top] : null;
     };
     layer.replaceChildren(
       ...best.flatMap((match) => {
-        const [xa, ya] = end(panes[0], answer.query, match.query);
-        const [xb, yb] = end(panes[1], answer.hit, match.hit);
+        const ends = [end(panes[0], answer.query, match.query), end(panes[1], answer.hit, match.hit)];
+        if (ends.includes(null)) return [];
+        const [[xa, ya], [xb, yb]] = ends;
         const strength = (0.25 + (0.75 * match.weight) / heaviest).toFixed(2);
         return [
           svg("line", { x1: xa, y1: ya, x2: xb, y2: yb, opacity: strength }),
@@ -65,8 +69,8 @@ function lines(stage, panes, answer) {
   };
   const watcher = new ResizeObserver(draw);
   watcher.observe(stage);
-  panes.forEach((pane) => watcher.observe(pane));
-  return { layer, close: () => watcher.disconnect() };
+  panes.forEach(({ element }) => watcher.observe(element));
+  return { layer, draw, close: () => watcher.disconnect() };
 }
 
 export function whyDialog(results, { closed }) {
@@ -93,6 +97,8 @@ export function whyDialog(results, { closed }) {
     h(
       "div",
       { class: "buttons" },
+      button(T.map.closer, { name: "add", shown: false, onclick: () => near?.closer() }),
+      button(T.map.farther, { name: "minus", shown: false, onclick: () => near?.farther() }),
       step(-1, T.why.previous, "left"),
       step(1, T.why.next, "right"),
       button(T.close, { name: "close", shown: false, onclick: () => box.close() }),
@@ -121,6 +127,7 @@ export function whyDialog(results, { closed }) {
   let drawn = null;
   let shown = null;
   let panes = null;
+  let near = null;
   let picture = null;
   let part = null;
 
@@ -211,17 +218,19 @@ export function whyDialog(results, { closed }) {
   function drawPanes(held, query, asked, hit) {
     picture = { ...hit, drawn: null };
     const layers = [h("div", { class: "layer" }), h("div", { class: "layer" })];
-    const left = h(
+    const inner = h(
       "div",
-      { class: "plain", vars: { shape: `${asked.width} / ${asked.height}` } },
+      { class: "inner" },
       h("img", {
         src: queryPicture(held.name, query, SIDE),
         alt: asked.name ?? T.why.query,
         width: asked.width,
         height: asked.height,
+        draggable: "false",
       }),
       layers[0],
     );
+    const left = h("div", { class: "plain near", vars: { shape: `${asked.width} / ${asked.height}` } }, inner);
     const right = boxEditor({
       src: queryPicture(held.name, { picture: hit.id }, SIDE),
       ...hit,
@@ -234,12 +243,50 @@ export function whyDialog(results, { closed }) {
     });
     put(stage, pane(T.why.query, asked, left), pane(T.why.hit, hit, right.element));
     if (query.box) layers[0].append(over("found asked", query.box, asked));
-    panes = { layers, places: [left, right.element] };
+    panes = {
+      layers,
+      places: [
+        { element: left, inner, drags: true },
+        { element: right.element, inner: right.inner },
+      ],
+      matches: [],
+    };
+    near = zoomer(panes.places, { across, moved: (zoom) => zoomed(held, query, hit, zoom) });
+  }
+
+  /** What in the other picture matches a place of one best: where its nearest match lies; else the same place. */
+  function across(which, { x, y }) {
+    const sides = which === 0 ? ["query", "hit"] : ["hit", "query"];
+    const middle = (match, side) => ({
+      x: (match[side][0] + match[side][2]) / 2 / panes.sizes[side].width,
+      y: (match[side][1] + match[side][3]) / 2 / panes.sizes[side].height,
+    });
+    let best = { x, y };
+    let least = Infinity;
+    for (const match of panes.matches) {
+      const here = middle(match, sides[0]);
+      const away = Math.hypot(here.x - x, here.y - y);
+      if (away < least) [least, best] = [away, middle(match, sides[1])];
+    }
+    return best;
+  }
+
+  /** Lines follow, and from close by the pictures are larger ones. */
+  function zoomed(held, query, hit, zoom) {
+    drawn?.draw();
+    if (zoom <= 1 || panes.large) return;
+    panes.large = true;
+    [query, { picture: hit.id }].forEach((one, which) => {
+      const large = new Image();
+      large.onload = () => (panes.places[which].inner.querySelector("img").src = large.src);
+      large.src = queryPicture(held.name, one, LARGE);
+    });
   }
 
   /** Heat, lines and the outline of what was verified; else the frame, if a part was looked for. */
   function drawAnswer(answer, hit) {
     const { layers, places } = panes;
+    Object.assign(panes, { matches: answer.matches, sizes: { query: answer.query, hit: answer.hit } });
     layers[0].append(heat(answer.query));
     layers[1].append(heat(answer.hit));
     const where = answer.hit.box ?? hit.box;
@@ -310,6 +357,9 @@ export function whyDialog(results, { closed }) {
     else if (event.key === "ArrowRight" && !inBox) walk(1);
     else if (event.key.toLowerCase() === "h") warmth.click();
     else if (event.key.toLowerCase() === "l") joined.click();
+    else if (event.key === "+" || event.key === "=") near?.closer();
+    else if (event.key === "-") near?.farther();
+    else if (event.key === "0") near?.fit();
     else if (event.key.toLowerCase() === "y") judge("yes", current().hit, picture?.name);
     else if (event.key.toLowerCase() === "n") judge("no", current().hit, picture?.name);
     else return;
