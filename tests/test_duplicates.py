@@ -20,6 +20,7 @@ from likewise.downstream.duplicates.dismissed import Dismissed, dismiss
 from likewise.downstream.duplicates.files import File
 from likewise.downstream.duplicates.grouping import chained_groups, complete_groups
 from likewise.downstream.duplicates.keeping import Keeping
+from likewise.downstream.duplicates.plan import Plan
 from likewise.downstream.linking import close_pairs, nearest_pairs
 from likewise.errors import CollectionDamaged, ManifestMismatch, UnknownName, UsageError
 from tests.fakes import RECIPE, FakeFactory, coded, scene
@@ -76,6 +77,29 @@ class TestHowMany:
         for group in grouped:  # one original each, and it is kept
             assert not group.paths[0].name.startswith("copy")
             assert all(path.name.startswith("copy") for path in group.paths[1:])
+
+    def test_where_an_edit_is_kept_copies_of_the_first_can_go(self, photos: Path) -> None:
+        """The edit is heavier, and the first stays beside it."""
+        for seed in range(8):
+            save(photos, seed)
+        first = save(photos, 20, "first.jpg", quality=80)
+        save(photos, 20, "copy.jpg", quality=50)
+        save(photos, 20, "small.jpg", scale=2)
+        edit = photos / "edit.png"
+        Image.eval(scene(20, width=192, height=128), lambda level: level * 3 // 4).save(edit)
+        (group,) = look(photos).groups
+        assert group.paths[0] == edit
+        told = {
+            member.file.path.name: (member.kind, member.surplus, member.of) for member in group.members[1:]
+        }
+        assert told == {
+            "first.jpg": ("edited", False, edit),
+            "copy.jpg": ("recompressed", True, first),
+            "small.jpg": ("resized", True, first),
+        }
+        assert [
+            (row.of, row.action) for row in Plan.of(look(photos)).rows if row.file == os.fspath(first)
+        ] == [(os.fspath(edit), "keep")]
 
     def test_more_copies_than_neighbours_that_are_looked_at(self, photos: Path) -> None:
         for number in range(40):

@@ -124,6 +124,20 @@ class TestPlan:
 
 
 class TestApply:
+    def test_the_one_that_it_is_a_copy_of_has_to_be_sound(self, lib: Path, journal: Journal) -> None:
+        edit, first, copy = lib / "edit.jpg", lib / "a.jpg", lib / "sub" / "copy.jpg"
+        edit.write_bytes(b"an edit of it")
+        rows = (row(edit, action="keep"), row(first, action="keep"), replace(row(copy), of=os.fspath(first)))
+        Plan(rows).write(lib.parent / "of.csv")
+        plan = Plan.read(lib.parent / "of.csv")
+        assert plan.rows == rows
+        assert apply_plan(plan, journal, "link")[0].to == first
+        first.write_bytes(b"something else by now")
+        (left,) = apply_plan(plan, journal, "trash")
+        assert "nothing sound would be left" in left.why
+        both = Plan((rows[0], replace(rows[1], action="go"), rows[2]))
+        assert [one.done for one in apply_plan(both, journal, "trash")] == [False, True]
+
     def test_dry_nothing_is_changed(self, plan: Plan, journal: Journal, lib: Path) -> None:
         before = tree(lib.parent)
         for way in ("trash", "link"):

@@ -250,15 +250,17 @@ def _lines(found: Duplicates, sheet: Path | None, plan: Path | None) -> Iterator
 
 def _group_lines(group: Group) -> Iterator[str]:
     for member in group.members:
-        yield f"  {member.similarity:.4f}  {printable(member.file.path)}{_told(member)}"
+        yield f"  {member.similarity:.4f}  {printable(member.file.path)}{_told(member, group)}"
         yield from (f"          = {printable(path)}" for path in member.file.others)
 
 
-def _told(member: Member) -> str:
-    """What a picture is to the one that is kept."""
+def _told(member: Member, group: Group) -> str:
+    """What a picture is to the first of its group, or to another one that stays, which is named then."""
     if member.kind is None:
         return ""
-    return f"  {member.kind}: {member.why}" if member.why != f"the {member.kind}" else f"  {member.kind}"
+    told = f"  {member.kind}: {member.why}" if member.why != f"the {member.kind}" else f"  {member.kind}"
+    other = member.of is not None and member.of != group.paths[0]
+    return f"{told} (of {printable(member.of)})" if other else told
 
 
 def _explained(found: Duplicates) -> Iterator[str]:

@@ -144,13 +144,16 @@ def one_way(*, move: Path | None, link: bool, trash: bool) -> Way:
 
 
 class _Kept:
-    """The files of a group that are kept, of which one has to be sound before any other may go."""
+    """The files of a group that are kept, of which one has to be sound before any other may go.
+
+    Where the plan keeps the one that a file is a copy of, it has to be that one.
+    """
 
     def __init__(self, rows: Iterable[Row]) -> None:
         self._rows = list(rows)
         self._checked: dict[str, os.stat_result] = {}
 
-    def sound(self, going: os.stat_result) -> Row:
+    def sound(self, going: os.stat_result, of: str) -> Row:
         """A kept file, read and found to be what the plan says, that is not the one that goes.
 
         Raises
@@ -159,7 +162,7 @@ class _Kept:
             When there is none.
         """
         why = "the plan keeps no other file of its group"
-        for row in self._rows:
+        for row in [row for row in self._rows if row.file == of] or self._rows:
             try:
                 status = self._status(row)
             except (Left, OSError) as error:
@@ -182,7 +185,7 @@ def _outcome(row: Row, kept: _Kept, journal: Journal, way: Way, folder: Path | N
     file = Path(row.file)
     try:
         status = _checked(row)
-        keeper = kept.sound(status)
+        keeper = kept.sound(status, row.of)
         if way == "link" and keeper.sha256 != row.sha256:
             raise Left("it does not hold the same bytes as the one kept: a link would change it")
         to = Path(keeper.file) if way == "link" else _place(row, folder, dry=dry)

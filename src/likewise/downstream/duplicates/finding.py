@@ -31,6 +31,9 @@ from likewise.types import FloatArray, ProgressCallback
 ROUNDS = 4
 """How often groups are compared again as one picture each, where one has about as many as are looked at."""
 
+STAYING = 8
+"""Pictures of a group that stay and that each other one is compared with."""
+
 
 def find_duplicates(
     collection: Collection,
@@ -232,23 +235,43 @@ class _Told:
         best = min(rows, key=lambda row: self.keeping.order(self.contents[row][0]))
         kept = self.contents[best][0]
         vectors = self.judge.vectors
-        members = []
-        for row in rows:
-            similarity = score_of(float(np.linalg.norm(vectors[row] - vectors[best])), self.metric)
-            for file in self.contents[row][: 1 if shots else None]:
-                if file is not kept:
-                    members.append(self._member(kept, file, similarity, shots=shots))
+        others = [
+            (file, score_of(float(np.linalg.norm(vectors[row] - vectors[best])), self.metric))
+            for row in rows
+            for file in self.contents[row][: 1 if shots else None]
+            if file is not kept
+        ]
+        members, staying = [], [kept]
+        for file, similarity in sorted(others, key=lambda one: self.keeping.order(one[0])):
+            members.append(self._member(staying, file, similarity, shots=shots))
+            if not members[-1].surplus:
+                staying.append(file)
         members.sort(key=lambda member: (-round(member.similarity, 6), *self.keeping.order(member.file)))
         return Group((Member(kept, score_of(0.0, self.metric)), *members))
 
-    def _member(self, kept: File, file: File, similarity: float, *, shots: bool) -> Member:
-        """A file, what it is to the kept one, and whether it could go: if it is no other name of a file."""
+    def _member(self, staying: Sequence[File], file: File, similarity: float, *, shots: bool) -> Member:
+        """A file, what it is to one that stays, and whether it could go.
+
+        The kept one may be an edit: then others are copies of what was edited, which stays as well.
+        """
+        told = self._against(staying[0], file, similarity, shots=shots)
+        if told.surplus or shots or _is_held(file):
+            return told
+        more = (self._against(one, file, similarity) for one in staying[1:STAYING] if not one.is_link)
+        return next((one for one in more if one.surplus), told)
+
+    def _against(self, kept: File, file: File, similarity: float, *, shots: bool = False) -> Member:
         found = self.judge.told(kept, file)
         if shots and found.kind != "burst":  # its ends may be far apart
             found = Link("burst", "of the same burst")
-        held = file.in_reference or file.is_link or file.others or kept.is_link
         why = f"{found.why}; a file by {len(file.others) + 1} names" if file.others else found.why
-        return Member(file, similarity, found.kind, why, surplus=found.kind in self.kinds and not held)
+        surplus = found.kind in self.kinds and not _is_held(file) and not kept.is_link
+        return Member(file, similarity, found.kind, why, surplus, kept.path)
+
+
+def _is_held(file: File) -> bool:
+    """Whether it stays whatever it is a copy of: it is of the reference, or another name of a file."""
+    return file.in_reference or file.is_link or bool(file.others)
 
 
 def _found(calibration: Calibration, reach: Reach) -> dict[str, float]:

@@ -21,9 +21,11 @@ class Member:
     similarity
         To the kept one, which has 1, or 0 where distances are compared.
     kind, why
-        What it is to the kept one; None and an empty text for that one itself.
+        What it is to the one that it is a copy ``of``; None and an empty text for the kept one itself.
     surplus
-        Whether it could go: it holds nothing that the kept one lacks.
+        Whether it could go: it holds nothing that the one lacks that it is a copy of.
+    of
+        That one: the kept one, or another one of the group that could not go.
     """
 
     file: File
@@ -31,6 +33,7 @@ class Member:
     kind: Kind | None = None
     why: str = ""
     surplus: bool = False
+    of: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,10 @@ class Group:
     def as_json(self) -> dict[str, Any]:
         """The same as what JSON knows."""
         members = [
-            {**asdict(member.file), **{name: getattr(member, name) for name in ("kind", "why", "surplus")}}
+            {
+                **asdict(member.file),
+                **{name: getattr(member, name) for name in ("kind", "why", "surplus", "of")},
+            }
             for member in self.members
         ]
         return {
@@ -117,7 +123,7 @@ class Duplicates:
 
     @property
     def surplus(self) -> int:
-        """How many pictures could go if one of each group stays."""
+        """How many pictures could go if that stays which they are copies of."""
         return sum(member.surplus for group in self.groups for member in group.members)
 
     @property

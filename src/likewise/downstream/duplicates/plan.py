@@ -32,9 +32,9 @@ class Row:
     file
         Its absolute path.
     kind, why
-        What it is to the first of its group.
+        What it is to the one that it is a copy ``of``.
     similarity
-        To that one.
+        To the first of its group.
     width, height
         Of the upright picture.
     bytes
@@ -43,6 +43,8 @@ class Row:
         Of what it holds; a file that holds something else by now is left alone.
     folder
         The indexed folder that it lies in, whose inner paths are kept where files are moved.
+    of
+        The file that it resembles: the first of its group, or another one of it that stays.
     """
 
     group: int
@@ -56,6 +58,7 @@ class Row:
     bytes: int
     sha256: str
     folder: str
+    of: str = ""
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,7 @@ class Plan:
                 bytes=member.file.bytes,
                 sha256=member.file.sha256,
                 folder=os.fspath(member.file.root),
+                of=os.fspath(member.of or ""),
             )
             for number, group in groups
             for member in group.members
@@ -211,6 +215,7 @@ def _row(cells: Mapping[str, Any], where: str) -> Row:
         bytes=_whole(cells, "bytes", where),
         sha256=digest,
         folder=str(cells.get("folder") or ""),
+        of=str(cells.get("of") or ""),
     )
 
 
