@@ -3,6 +3,7 @@
     python -m benchmarks.same_thing run [SET ...] [SYSTEM ...]     # all of them unless some are named
     python -m benchmarks.same_thing table [SET ...]
     python -m benchmarks.same_thing rules [SET ...]                # see benchmarks/same_thing/rules.py
+    python -m benchmarks.same_thing sized SET [PICTURES]           # see benchmarks/same_thing/sized.py
 
 A run leaves the score of each picture of the gallery for each query, so that `table` measures nothing again.
 Sets are those of `benchmarks.sets`, and `clutter`, the queries of `benchmarks.clutter`.
@@ -21,6 +22,7 @@ import numpy as np
 from benchmarks.same_thing.rules import rules
 from benchmarks.same_thing.script import Script
 from benchmarks.same_thing.sets import Asked, load
+from benchmarks.same_thing.sized import sized
 from benchmarks.same_thing.vise import Vise
 from benchmarks.sets import markdown
 from numpy.typing import NDArray
@@ -111,10 +113,17 @@ def table(names: Sequence[str]) -> None:
     print(markdown(["", "set", "false alarms", "misses"], opened))
 
 
+def among(names: Sequence[str]) -> None:
+    """Print what a query costs among many pictures."""
+    (asked,) = load(names[:1])
+    sized(asked, FOLDER, int(names[1]) if names[1:] else 10_000)
+
+
 if __name__ == "__main__":
     commands: dict[str, Callable[[Sequence[str]], None]] = {
         "run": run,
         "table": table,
         "rules": partial(rules, folder=FOLDER),
+        "sized": among,
     }
     commands[sys.argv[1]](sys.argv[2:])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -247,7 +248,7 @@ class Searcher:
                 raise refusals[0]
         return work
 
-    @property
+    @cached_property
     def ids(self) -> IntArray:
         """All pictures that some layer can find, rising, int64 ``(n,)``."""
         found: IntArray = np.unique(np.concatenate([index.ids for index in self.indexes]))
