@@ -187,6 +187,12 @@ def test_a_damaged_row_can_be_taken_out(collection: Collection, change: Change) 
     assert [row for row, _ in collection.paths()] == [1, 4, 5, 6, 7, 8]
 
 
+def test_a_damaged_row_is_given_to_no_other_collection(collection: Collection, change: Change) -> None:
+    change("UPDATE pictures SET height = 7 WHERE id = 3")
+    path = str(collection.path_of(3))
+    assert len(list(collection.rows())) == 7 and path not in {row.path for row in collection.rows()}
+
+
 def test_rows_without_their_other_half(collection: Collection, change: Change) -> None:
     change("DELETE FROM vectors WHERE picture = 2")
     change("DELETE FROM pictures WHERE id = 4")

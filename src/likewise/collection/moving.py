@@ -44,10 +44,13 @@ class Row:
 def rows(catalogue: Catalogue, layers: Sequence[Layer]) -> Iterator[Row]:
     """All files that a catalogue knows, and what it keeps of them: pictures by id, then failures.
 
-    A picture of which a layer keeps nothing sound is left out, as if it had not been indexed yet.
+    A picture whose row is damaged, or of which a layer keeps nothing sound, is left out, as if it had not
+    been indexed yet.
     """
-    roots = catalogue.roots()
+    roots, unsound = catalogue.roots(), set(catalogue.unsound())
     for row, root, path in catalogue.places():
+        if row in unsound:
+            continue
         picture, size = catalogue.picture(Place(root, path)), catalogue.size_of(row)
         kept = [catalogue.code_of(layer.id, row) for layer in layers]
         codes = {
