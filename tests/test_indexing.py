@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ import pytest
 from likewise import reading
 from likewise.collection import AddReport, Collection, indexing
 from likewise.collection.database import Database
+from likewise.collection.layers import ready
 from likewise.collection.walk import Stamp
 from likewise.errors import BadPicture, CollectionLocked, StorageError, UsageError, WeightsError
 from likewise.pictures import Loaded
@@ -51,6 +54,20 @@ def counts(report: AddReport) -> dict[str, int]:
 
 def ids(collection: Collection) -> dict[str, int]:
     return {collection.path_of(int(row)).name: int(row) for row in collection.vectors()[0]}
+
+
+def test_the_time_told_is_the_time_passed(
+    collection: Collection, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learned, clock = [0.0], time.monotonic
+
+    def learning(*given: Any) -> Any:
+        learned[0] += 1000.0  # words are learned before anything is indexed
+        return ready(*given)
+
+    monkeypatch.setattr("likewise.collection.collection.ready", learning)
+    monkeypatch.setattr(time, "monotonic", lambda: clock() + learned[0])
+    assert collection.add(photos).seconds >= 1000
 
 
 class TestWhatBecomesOfAFile:

@@ -79,6 +79,8 @@ def test_the_header_shows_all_of_itself_at_every_width(page: Page) -> None:
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         switch = page.get_by_role("button", name="Colours").bounding_box()
         assert switch is not None and switch["x"] + switch["width"] <= width
+        chooser = page.locator(".which select").bounding_box()
+        assert chooser is not None and chooser["width"] > 70
 
 
 def test_an_address_that_there_is_not(opened: Opener) -> None:
@@ -87,6 +89,9 @@ def test_an_address_that_there_is_not(opened: Opener) -> None:
     page.goto(page.url + "nowhere")
     expect(page.get_by_text("There is no such page")).to_be_visible()
     page.get_by_role("main").get_by_role("link", name="Search").click()
+    expect(page.locator(".start .tile").first).to_be_visible()
+    page.goto(page.url.split("/search")[0] + "/browse?c=nosuch")
+    page.get_by_role("link", name="album").click()
     expect(page.locator(".start .tile").first).to_be_visible()
 
 

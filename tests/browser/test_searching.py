@@ -417,7 +417,9 @@ class TestWhy:
         assert seen[0] == pytest.approx(seen[1], rel=0.02) and seen[0] > 1.9  # both from close by
         drag(page, "dialog.why .boxer", (0.2, 0.2), (0.7, 0.7))
         page.keyboard.press("0")
-        assert page.eval_on_selector_all("dialog.why .inner > img:first-child", widths) == pytest.approx([1, 1], rel=0.02)
+        assert page.eval_on_selector_all("dialog.why .inner > img:first-child", widths) == pytest.approx(
+            [1, 1], rel=0.02
+        )
         natural = page.locator("dialog.why .boxer img").first.get_attribute("width")
         page.get_by_role("button", name="Search with this part").click()
         page.wait_for_url(f"**q=p{hit}@**")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -131,6 +133,7 @@ class Collection(OpenedCollection):
         StorageError
             When the disk is full or cannot be written.
         """
+        begin = time.monotonic()  # learning words of the pictures belongs to it
         bounds = tuple(os.path.realpath(folder) for folder in inside)
         paths = resolve(sources, known=self._knows if prune else None, inside=bounds)
         recipe, threads = ready(self.recipe, progress), cores()
@@ -149,7 +152,8 @@ class Collection(OpenedCollection):
                 exclude=exclude,
                 include=include,
             )
-            return run.run()
+            report = run.run()
+        return replace(report, seconds=time.monotonic() - begin)
 
     def _fitted(self, catalogue: Catalogue, recipe: Recipe) -> tuple[Layer, ...]:
         """The layers of a recipe, those added that are missing, and others dropped if it was asked for."""

@@ -9,7 +9,6 @@ bounded in bytes, so that memory does not grow with the number of files.
 from __future__ import annotations
 
 import os
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
@@ -128,7 +127,6 @@ class Indexing:
 
     def run(self) -> AddReport:
         """Work until all is committed; what was committed before an error stays."""
-        begin = time.monotonic()
         with self._catalogue.change():
             self._options = replace(
                 self._options, excludes=kept_excludes(self._catalogue, self._exclude, self._include)
@@ -158,7 +156,7 @@ class Indexing:
         for layer in self._layers.values():
             layer.index(self._catalogue)
         by_kind = dict(passed.most_common())
-        return AddReport(**self._counts, passed_over=by_kind, seconds=time.monotonic() - begin)
+        return AddReport(**self._counts, passed_over=by_kind)
 
     def _plan(
         self, catalogue: Catalogue, passed: Counter[str] | None = None

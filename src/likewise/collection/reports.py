@@ -49,7 +49,7 @@ class AddReport:
     passed_over
         Files that are no pictures by their name, by suffix in lower case, the most frequent first.
     seconds
-        Wall time.
+        Wall time of all of it, learning words included.
     """
 
     added: int = 0

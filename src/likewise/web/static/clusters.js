@@ -3,6 +3,7 @@
 import { at, change } from "./address.js";
 import { get, inside } from "./api.js";
 import { button, choice, h, icon, put } from "./dom.js";
+import { back } from "./grid.js";
 import { empty, fail, problem, working } from "./notices.js";
 import { tile } from "./tile.js";
 import { T } from "./strings.js";
@@ -81,6 +82,7 @@ export function section(body, address, held) {
     try {
       const { clusters } = await get(inside(held.name, "/clusters"), { count: count() });
       put(list, clusters.length ? clusters.map(group) : empty(T.clusters.none, T.clusters.noneHint));
+      back();
     } catch (error) {
       put(list, problem(error, draw));
     }

@@ -4,6 +4,7 @@ import { at, change } from "./address.js";
 import { get, inside, post } from "./api.js";
 import { button, h, put } from "./dom.js";
 import { measures, score } from "./format.js";
+import { back } from "./grid.js";
 import { empty, fail, notice, problem, working } from "./notices.js";
 import { selection } from "./selection.js";
 import { onChange, throwAway } from "./remove.js";
@@ -114,6 +115,7 @@ export function section(body, address, held) {
           groups.map((one, number) => group(one, number, T.duplicates.group)),
           bursts.map((one, number) => group(one, number, T.duplicates.burst)),
         );
+      back();
     } catch (error) {
       put(list, problem(error, draw));
     }

@@ -1,5 +1,6 @@
 // Work in progress: live over server-sent events, with remaining time, pause and cancel.
 
+import { at } from "./address.js";
 import { get, post, raw } from "./api.js";
 import { button, h, put } from "./dom.js";
 import { duration } from "./format.js";
@@ -47,6 +48,8 @@ function row(job, act) {
     ),
     bar,
     h("p", { class: "quiet numbers-line" }, over ? (job.error?.message ?? (summary(job) || T.jobs.stopped(job.done, job.total))) : words.join(" · ")),
+    job.report?.added > 0 &&
+      h("p", {}, h("a", { class: "link", href: at("browse", { order: "newest" }) }, T.jobs.see)),
     !over && job.note && h("p", { class: "quiet note path" }, job.note),
     h(
       "div",

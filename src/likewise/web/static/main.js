@@ -1,6 +1,6 @@
 // The shell: header, navigation, and the view that the address names.
 
-import { at, change, current, onMove, undo } from "./address.js";
+import { at, change, current, onMove, undo, write } from "./address.js";
 import { ApiError } from "./api.js";
 import { button, choice, h, icon, put, typing } from "./dom.js";
 import { showKeys } from "./dialogs.js";
@@ -90,7 +90,7 @@ async function show(address) {
   if (!(address.view in VIEWS)) return close(nowhere());
   const key = address.view === "map" ? "browse" : address.view;
   const held = collection(address.c);
-  if (!held && address.view !== "evaluate") return close(empty(T.errors.noCollection));
+  if (!held && address.view !== "evaluate") return close(elsewhere());
   if (shown.name === key) return shown.view.update(address, held);
   close();
   shown.name = key;
@@ -99,6 +99,13 @@ async function show(address) {
   shown.view = open(main, address, held);
   scrollTo(0, 0);
 }
+
+const elsewhere = () =>
+  empty(
+    T.errors.noCollection,
+    collections.length > 0 && T.errors.others,
+    ...collections.map(({ name }) => h("a", { class: "button", href: write({ view: "search", c: name }) }, name)),
+  );
 
 const nowhere = () =>
   empty(

@@ -124,7 +124,16 @@ export function section(body, address, held) {
       y: Math.min(1.2, Math.max(-0.2, next.y)),
       zoom: Math.min(CLOSEST, Math.max(0.5, next.zoom)),
     };
+    reach();
     redraw();
+  }
+
+  /** Where nothing would be in sight, go to the picture that is nearest to the middle. */
+  function reach() {
+    const { width, height } = size();
+    const seen = points.map(project).some(({ x, y }) => x > 0 && y > 0 && x < width && y < height);
+    const closest = seen ? null : nearest(width / 2, height / 2, Infinity);
+    if (closest) eye = { ...eye, x: closest.x, y: closest.y };
   }
 
   /** Zoom so that the map stays where it is under a place on the canvas. */
@@ -220,7 +229,7 @@ export function section(body, address, held) {
     else if (event.key === "+" || event.key === "=") scale(1.4);
     else if (event.key === "-") scale(1 / 1.4);
     else if (event.key === "0") move({ ...FAR });
-    else if (event.key === "Enter") return search(near);
+    else if (event.key === "Enter") return search(nearest(size().width / 2, size().height / 2, Infinity));
     else return;
     event.preventDefault();
     clearTimeout(pause);
@@ -232,6 +241,8 @@ export function section(body, address, held) {
   const watcher = new ResizeObserver(redraw);
   const dark = matchMedia("(prefers-color-scheme: dark)");
   dark.addEventListener("change", redraw);
+  const themed = new MutationObserver(redraw);
+  themed.observe(document.documentElement, { attributeFilter: ["data-theme"] });
   let closed = false;
 
   async function load() {
@@ -257,6 +268,7 @@ export function section(body, address, held) {
       closed = true;
       keep("eye", null);
       watcher.disconnect();
+      themed.disconnect();
       dark.removeEventListener("change", redraw);
     },
   };

@@ -40,7 +40,7 @@ export function judge(list, id, name) {
   if (address[list].includes(word)) return acquit(list, word);
   if (list === "no") {
     document.querySelector(`.results .tile[data-id="${id}"]`)?.classList.add("gone");
-    notice(T.search.rejected(name), { label: T.remove.undo, action: () => acquit("no", word) });
+    notice(T.search.rejected(name ?? T.why.hit), { label: T.remove.undo, action: () => acquit("no", word) });
   }
   change(
     { [list]: [...address[list], word], [other]: address[other].filter((one) => one !== word) },

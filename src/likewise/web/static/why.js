@@ -188,8 +188,7 @@ export function whyDialog(results, { closed }) {
           {
             class: "button",
             href: raw(inside(held.name, `/pictures/${id}/original`)),
-            target: "_blank",
-            rel: "noopener",
+            download: true,
           },
           T.why.original,
         ),
