@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import csv
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -173,6 +175,21 @@ class TestResults:
             page.wait_for_timeout(100)
         expect(page.locator(".results .tile")).to_have_count(60)
         expect(page.get_by_text("These are all.")).to_be_visible()
+
+    def test_the_list_is_saved(self, page: Page) -> None:
+        searching(page)
+        first = order(page)[:40]
+        with page.expect_download() as saved:
+            page.get_by_role("button", name="Save as JSON").click()
+        hits = json.loads(saved.value.path().read_text("utf-8"))
+        assert [str(hit["id"]) for hit in hits[:40]] == first
+        assert [hit["rank"] for hit in hits] == list(range(1, 61))
+        with page.expect_download() as saved:
+            page.get_by_role("button", name="Save as CSV").click()
+        rows = list(csv.DictReader(saved.value.path().read_text("utf-8").splitlines()))
+        assert [row["path"] for row in rows] == [hit["path"] for hit in hits]
+        assert [float(row["score"]) for row in rows] == [hit["score"] for hit in hits]
+        assert len(order(page)) == 40
 
     def test_rows_are_justified(self, page: Page) -> None:
         searching(page)
@@ -371,6 +388,10 @@ class TestRefining:
         assert len(asked(page)["q"]) == 2
         page.get_by_role("button", name="Leave out picture 2").click()
         page.wait_for_url(lambda url: url.count("q=") == 1)
+        dragged = order(page)[3]
+        page.locator(".results .tile > a").nth(3).drag_to(page.locator(".panel"))
+        page.wait_for_url(lambda url: url.count("q=") == 2)
+        assert asked(page)["q"][1] == f"p{dragged}"
 
 
 class TestWhy:

@@ -10,7 +10,7 @@ import { fail, problem } from "./notices.js";
 import { refineForm } from "./refine.js";
 import { session, stages } from "./session.js";
 import { searchWith } from "./start.js";
-import { strip } from "./tile.js";
+import { DRAGGED, strip } from "./tile.js";
 import { T } from "./strings.js";
 
 const bare = (word) => word.replace(/@.*/, "").replace(/~own$/, "");
@@ -41,6 +41,16 @@ export function panel() {
   );
   let editor = null;
   let shown = null;
+
+  const carries = (event) => event.dataTransfer.types.includes(DRAGGED);
+  element.addEventListener("dragover", (event) => carries(event) && event.preventDefault());
+  element.addEventListener("drop", (event) => {
+    if (!carries(event)) return;
+    event.preventDefault();
+    const { q } = addressNow();
+    const word = event.dataTransfer.getData(DRAGGED);
+    if (!q.includes(word) && q.length < (session.limits.queries ?? 16)) change({ q: [...q, word], hit: null });
+  });
 
   async function drawEditor(address, held) {
     const query = readQuery(address.q[active(address)]);

@@ -14,6 +14,8 @@ import { saveJson, saveTable } from "./taking.js";
 import { drawn, tile } from "./tile.js";
 
 const PAGE = 40;
+const PACK = 200; // hits that are asked for at once to be saved
+const MOST = 1000; // of a list that is saved
 
 /** The body of a search request for an address. */
 export function request(address) {
@@ -118,6 +120,7 @@ export function results({ drawn: told = () => undefined }) {
     const element = tile(held.name, hit, {
       href: write({ ...address, hit: hit.id }),
       mark: "hit",
+      word: `p${hit.id}`,
       eager: hit.rank <= 12,
       label: T.search.hit(hit.rank, hit.name, score(hit.score), verdict),
       over: [
@@ -217,7 +220,7 @@ export function results({ drawn: told = () => undefined }) {
       ended: (count) => count > PAGE && shown?.foot(h("p", { class: "quiet" }, T.search.end)),
     });
     put(status, found(first), first.left_out > 0 && h("p", { class: "quiet" }, T.search.leftOut(first.left_out)));
-    put(tools, first.items.length > 0 && taking(held, load));
+    put(tools, first.items.length > 0 && taking(held));
     put(body, first.items.length ? [shown.element, chosen.bar] : empty(T.search.none, T.search.noneHint));
     if (judged && kept("scroll") === undefined) scrollTo(0, place);
     else if (!back(shown.list) && element.getBoundingClientRect().top < 0) element.scrollIntoView();
@@ -227,11 +230,17 @@ export function results({ drawn: told = () => undefined }) {
     measure(shown.list);
   }
 
-  /** The whole list as a file: all pages of it, up to what the server ranks at once. */
-  function taking(held, load) {
+  /** The list as a file, as far as it is asked for: nothing of it is shown. */
+  function taking(held) {
     const all = async (save) => {
-      while (shown.items.length < T.take.most && (await shown.more())?.next);
-      save(held.name, shown.items.map(({ cut, ...hit }) => hit));
+      const load = pages(current(), held, control.signal);
+      const hits = [];
+      for (let next = null; next !== undefined && hits.length < MOST; ) {
+        const page = await load(next, PACK);
+        hits.push(...page.items.map(({ cut, ...hit }) => hit));
+        next = page.next ?? undefined;
+      }
+      save(held.name, hits);
     };
     return [
       button(T.take.csv, { kind: "link", onclick: () => all(saveTable).catch(fail) }),

@@ -244,7 +244,6 @@ export const T = {
   },
 
   take: {
-    most: 10_000,
     csv: "Save as CSV",
     json: "Save as JSON",
     paths: "Copy paths",

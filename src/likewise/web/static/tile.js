@@ -5,11 +5,14 @@ import { button, h, svg } from "./dom.js";
 import { measures } from "./format.js";
 import { extreme, shape, side } from "./grid.js";
 
-/** A picture as a list item: a link with what lies over and under it. */
+/** The kind of data that a dragged picture is: its word in the address. */
+export const DRAGGED = "application/x-likewise";
+
+/** A picture as a list item: a link with what lies over and under it; with a `word` it can be dragged. */
 export const tile = (
   collection,
   picture,
-  { href, label, over = [], under = null, below = null, mark = null, eager = false },
+  { href, label, over = [], under = null, below = null, mark = null, eager = false, word = null },
 ) =>
   h(
     "li",
@@ -20,7 +23,13 @@ export const tile = (
     },
     h(
       "a",
-      { href, "aria-label": label, "data-mark": mark, draggable: "false" },
+      {
+        href,
+        "aria-label": label,
+        "data-mark": mark,
+        draggable: String(word !== null),
+        ondragstart: (event) => word && event.dataTransfer.setData(DRAGGED, word),
+      },
       h("img", {
         src: thumbnail(collection, picture.id, side(picture)),
         alt: "",

@@ -6,7 +6,7 @@ import { describe, get, inside, post, queryPicture, raw } from "./api.js";
 import { boxEditor } from "./box.js";
 import { button, h, icon, put, svg, typing } from "./dom.js";
 import { dialog } from "./dialogs.js";
-import { percent } from "./format.js";
+import { measures, percent } from "./format.js";
 import { fail, problem, working } from "./notices.js";
 import { judge, request, searchFor } from "./results.js";
 import { session } from "./session.js";
@@ -210,7 +210,13 @@ export function whyDialog(results, { closed }) {
       "figure",
       { class: "pane", vars: { ratio: side.width / side.height } },
       content,
-      h("figcaption", {}, h("b", {}, name), h("span", { class: "path" }, side.path ?? side.name ?? "")),
+      h(
+        "figcaption",
+        {},
+        h("b", {}, name),
+        h("span", { class: "path" }, side.path ?? side.name ?? ""),
+        side.bytes && h("span", { class: "quiet" }, measures(side)),
+      ),
     );
 
   /** Both pictures, and the layers to draw on them. */
