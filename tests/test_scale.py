@@ -103,7 +103,7 @@ NAMES = st.lists(st.text("abc/0123456789", min_size=1, max_size=9), max_size=60)
 @settings(deadline=None)
 @given(NAMES, st.integers(1, 9))
 def test_each_file_is_in_one_shard(names: list[str], files: int) -> None:
-    shards = list(cut(found(names), files))
+    shards = list(cut("/photos", found(names), files))
     every = [path for shard in shards for path in shard.files]
     assert every == sorted({f"/photos/{name}" for name in names}, key=os.fsencode)
     assert all(1 <= len(shard.files) <= 4 * files for shard in shards)
@@ -112,16 +112,16 @@ def test_each_file_is_in_one_shard(names: list[str], files: int) -> None:
 
 def test_one_file_more_leaves_the_other_shards_as_they_are() -> None:
     names = [f"{number:04}.jpg" for number in range(500)]
-    before = {shard.id for shard in cut(found(names), 10)}
-    after = {shard.id for shard in cut(found([*names, "0250b.jpg"]), 10)}
+    before = {shard.id for shard in cut("/photos", found(names), 10)}
+    after = {shard.id for shard in cut("/photos", found([*names, "0250b.jpg"]), 10)}
     assert len(before) > 25 and len(before - after) <= 2
 
 
 def test_another_time_or_size_is_another_shard() -> None:
-    [one] = cut([Found("/a", Stamp(1, 2, 3))])
-    assert list(cut([Found("/a", Stamp(1, 2, 9))])) == [one]
+    [one] = cut("/", [Found("/a", Stamp(1, 2, 3))])
+    assert list(cut("/", [Found("/a", Stamp(1, 2, 9))])) == [one]
     for stamp in (Stamp(2, 2, 3), Stamp(1, 3, 3)):
-        assert next(cut([Found("/a", stamp)])).id != one.id
+        assert next(cut("/", [Found("/a", stamp)])).id != one.id
 
 
 def test_a_list_names_files_from_where_it_lies(photos: Path) -> None:
@@ -245,7 +245,7 @@ def test_parts_share_the_shards_out(photos: Path, indexed: Path, tmp_path: Path)
 
 
 def test_what_another_is_at_is_left_to_it(photos: Path, tmp_path: Path) -> None:
-    shards = list(cut(listed(photos)[1], 3))
+    shards = list(cut(*listed(photos), 3))
     work = Work(tmp_path, str(photos), load_recipe(RECIPE))
     place = work.file(shards[0]).with_suffix(".likewise")
     place.mkdir()
@@ -259,7 +259,7 @@ def test_what_another_is_at_is_left_to_it(photos: Path, tmp_path: Path) -> None:
 def test_a_killed_run_goes_on_in_its_shard(
     photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    [shard] = cut(listed(photos)[1], 100)
+    [shard] = cut(*listed(photos), 10**6)
     work = Work(tmp_path, str(photos), load_recipe(RECIPE))
     with Collection.open(work.file(shard).with_suffix(".likewise"), recipe=RECIPE) as begun:
         begun.add(*shard.files[:4])
@@ -303,7 +303,7 @@ def test_a_recipe_that_would_learn_is_refused(photos: Path, tmp_path: Path) -> N
 
 def test_shards_of_two_recipes_do_not_become_one_collection(photos: Path, tmp_path: Path) -> None:
     extracted(photos, tmp_path / "x.shards")
-    [shard] = cut(listed(photos)[1][:2], 100)
+    [shard] = cut(str(photos), listed(photos)[1][:2], 10**6)
     other = replace(load_recipe(RECIPE).words[0], nearest=3)
     folder = tmp_path / "x.shards" / "other"
     folder.mkdir()

@@ -96,7 +96,7 @@ def extract_shards(
     if not 1 <= number <= count:
         raise UsageError(f"part {number}/{count} is none: give 1/{count} to {count}/{count}")
     root, found = listed(source)
-    every = list(cut(found, files))
+    every = list(cut(root, found, files))
     shards = [shard for shard in every if int(shard.id[:8], 16) % count == number - 1]
     if not every:
         raise UsageError(f"{os.fspath(source)!r} holds no picture")

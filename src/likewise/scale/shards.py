@@ -59,17 +59,17 @@ def listed(source: str | os.PathLike[str]) -> tuple[str, list[Found]]:
     return os.path.commonpath([os.path.dirname(one.path) for one in found]), found
 
 
-def cut(found: Iterable[Found], files: int = FILES) -> Iterator[Shard]:
-    """Cut files into shards of ``files`` on average, and four times as many at most.
+def cut(root: str, found: Iterable[Found], files: int = FILES) -> Iterator[Shard]:
+    """Cut files below a folder into shards of ``files`` on average, and four times as many at most.
 
-    A shard ends after a path whose checksum says so, so that one file more or less changes one shard, not all
-    that follow. Paths that come twice count once.
+    A shard ends after a path whose checksum, as seen from the folder, says so: one file more or less changes
+    one shard, not all that follow. Paths that come twice count once.
     """
     ends = list[Found]()
     ordered = sorted({one.path: one for one in found}.values(), key=lambda one: os.fsencode(one.path))
     for one in ordered:
         ends.append(one)
-        if zlib.crc32(os.fsencode(one.path)) % files == 0 or len(ends) == 4 * files:
+        if zlib.crc32(os.fsencode(os.path.relpath(one.path, root))) % files == 0 or len(ends) == 4 * files:
             yield _shard(ends)
             ends = []
     if ends:
