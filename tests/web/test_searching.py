@@ -382,6 +382,7 @@ def test_files_of_the_page_are_kept_and_compressed(client: TestClient) -> None:
     known = {"if-none-match": plain.headers["etag"]}
     assert client.get("/static/main.js", headers=known).status_code == 304
     assert client.get(f"{found[1]}/nothing.js").status_code == 404
+    assert client.head(f"{found[1]}/main.js").headers["etag"] == plain.headers["etag"]
 
 
 def test_people_get_the_page_where_there_is_nothing(client: TestClient) -> None:
@@ -389,6 +390,9 @@ def test_people_get_the_page_where_there_is_nothing(client: TestClient) -> None:
     assert (told.status_code, told.text) == (404, client.get("/").text)
     for path in ("/nowhere", "/api/v1/nowhere", "/static/nowhere"):
         assert fault(client.get(path), 404) == "not-found"
+    html = {"accept": "text/html"}
+    assert client.get(f"{BASE}/search", headers=html).status_code == 405  # which is there, for another verb
+    assert client.post("/nowhere", headers={"accept": "application/json"}).status_code == 404
 
 
 def test_health(client: TestClient) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import RedirectResponse
 from fastapi.templating import Jinja2Templates
+from starlette.types import Receive, Scope, Send
 
 from likewise._version import __version__
 from likewise.web.limits import API
@@ -83,8 +84,8 @@ def mount(app: FastAPI) -> None:
     """Add the page to an application."""
     templates = Jinja2Templates(HERE / "templates")
     files = Files(HERE / "static")
-    app.add_api_route("/static/{digest}/{name}", files.current, include_in_schema=False)
-    app.add_api_route("/static/{name}", files.named, include_in_schema=False)
+    for path, answer in (("/static/{digest}/{name}", files.current), ("/static/{name}", files.named)):
+        app.add_api_route(path, answer, methods=["GET", "HEAD"], include_in_schema=False)
 
     async def api(request: Request) -> Response:
         return templates.TemplateResponse(request, "api.html", _reference(app))
@@ -101,17 +102,19 @@ def mount(app: FastAPI) -> None:
     async def view(request: Request) -> Response:
         return index(request)
 
-    async def elsewhere(path: str, request: Request) -> Response:
-        """An address that there is not: people get the page, which says so."""
-        if f"/{path}".startswith((f"{API}/", "/static/")) or "text/html" not in request.headers.get(
-            "accept", ""
-        ):
-            raise not_found("such address")
-        return index(request, 404)
+    nothing = app.router.default
 
+    async def elsewhere(scope: Scope, receive: Receive, send: Send) -> None:
+        """An address that there is not: people get the page, which says so."""
+        asked = Request(scope) if scope["type"] == "http" else None
+        foreign = asked is None or asked.url.path.startswith((f"{API}/", "/static/"))
+        if asked is None or foreign or "text/html" not in asked.headers.get("accept", ""):
+            return await nothing(scope, receive, send)
+        await index(asked, 404)(scope, receive, send)
+
+    app.router.default = elsewhere
     for name in VIEWS:
         app.add_api_route(f"/{name}", view, include_in_schema=False)
-    app.add_api_route("/{path:path}", elsewhere, include_in_schema=False)
 
 
 def _reference(app: FastAPI) -> dict[str, Any]:
