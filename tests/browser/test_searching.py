@@ -309,7 +309,7 @@ class TestRefining:
         expect(page.get_by_role("status").filter(has_text="is out of sight")).to_be_visible()
         ids = "all => all.map(e => e.dataset.id)"
         assert page.eval_on_selector_all(".results .tile", ids) == before
-        assert tile.locator("> a").evaluate("one => getComputedStyle(one).opacity") == "0"
+        expect(tile.locator("> a")).to_have_css("opacity", "0")
         page.mouse.up()
         expect(page.locator(f".results .tile[data-id='{before[2]}']")).to_have_count(0)
         page.get_by_role("button", name="Undo").click()

@@ -183,12 +183,14 @@ export function panel() {
 
   return {
     element,
+    /** Answers when the picture stands there, which has the list below it on a small screen. */
     update(address, held) {
       addressNow = () => address;
-      drawEditor(address, held);
+      const drawn = drawEditor(address, held);
       keepFocus(under, () => drawUnder(address, held));
       drawFeedback(address, held);
       drawRefine(address, held);
+      return drawn;
     },
   };
 }

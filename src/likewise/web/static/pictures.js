@@ -19,6 +19,7 @@ export function section(body, address, held) {
   const chosen = selection(held);
   let shown = null;
   let asked = null;
+  let above = null;
   put(body, tools, list, chosen.bar);
 
   async function drawTools() {
@@ -80,6 +81,7 @@ export function section(body, address, held) {
           }),
       });
       put(list, h("p", { class: "status", role: "status" }, T.pictures(first.total)), shown.element);
+      await above; // what stands above moves the list
       back(shown.list);
     } catch (error) {
       put(list, problem(error, drawList));
@@ -93,7 +95,7 @@ export function section(body, address, held) {
     const key = JSON.stringify([address.folder, address.order]);
     if (key === asked) return;
     asked = key;
-    drawTools().catch(fail);
+    above = drawTools().catch(fail);
     drawList();
   };
   update(address, held);

@@ -163,7 +163,7 @@ export function results({ drawn: told = () => undefined }) {
     };
   }
 
-  async function run(address, held, judged) {
+  async function run(address, held, judged, above = null) {
     control?.abort();
     control = new AbortController();
     const { signal } = control;
@@ -184,6 +184,7 @@ export function results({ drawn: told = () => undefined }) {
         element.classList.remove("stale");
         await still(body);
       }
+      if (kept("scroll") !== undefined) await above;
       if (signal.aborted) return;
       draw(first, load, held, judged);
     } catch (error) {
@@ -259,13 +260,13 @@ export function results({ drawn: told = () => undefined }) {
 
   return {
     element,
-    update(address, held) {
+    update(address, held, above) {
       const { yes, no, ...rest } = request(address);
       const key = JSON.stringify([held.name, rest]);
       const judged = JSON.stringify([yes, no]);
       if (asked?.key !== key || asked.judged !== judged) {
         pending = (shown && focused(shown.list)) ?? pending;
-        run(address, held, asked?.key === key);
+        run(address, held, asked?.key === key, above);
       }
       asked = { key, judged };
     },

@@ -62,8 +62,8 @@ export function open(main, address, held) {
     if (address.q.length === 0) showStart();
     else {
       showParts();
-      parts.panel.update(address, held);
-      parts.results.update(address, held);
+      const above = parts.panel.update(address, held);
+      parts.results.update(address, held, above);
       showWhy();
       entitle();
     }
