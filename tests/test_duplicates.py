@@ -23,7 +23,9 @@ from likewise.downstream.duplicates.keeping import Keeping
 from likewise.downstream.duplicates.plan import Plan
 from likewise.downstream.linking import close_pairs, nearest_pairs
 from likewise.errors import CollectionDamaged, ManifestMismatch, UnknownName, UsageError
+from likewise.recipes.recipe import Recipe, as_recipe
 from tests.fakes import RECIPE, FakeFactory, coded, scene
+from tests.test_layers_of_collections import textured
 
 opened = partial(Collection.open, recipe=RECIPE)
 
@@ -367,3 +369,29 @@ def test_a_file_that_opens_and_cannot_be_decoded_is_left_out(photos: Path) -> No
         found = find_duplicates(collection)
     assert found.groups == ()
     assert found.left_out.unreadable == (copy,)
+
+
+def coloured(seed: int) -> Image.Image:
+    """Blots over four quarters, each of a colour of its own."""
+    quarters = np.random.default_rng(seed).integers(0, 256, (2, 2, 3), dtype=np.uint8)
+    return Image.blend(
+        Image.fromarray(quarters).resize((320, 240), Image.Resampling.NEAREST), textured(seed), 0.4
+    )
+
+
+@pytest.mark.slow
+def test_keypoints_find_a_part_whose_vector_lies_far_away(photos: Path) -> None:
+    """The part is of one quarter, and the vectors are of the mean colours of four."""
+    for seed in range(12):
+        coloured(seed).save(photos / f"{seed:02}.png")
+    coloured(2).crop((165, 0, 320, 115)).save(photos / "part.png")
+    both = Recipe("both", (RECIPE, as_recipe("sift").layers[0]), "a vector and keypoints")
+    found = []
+    for name, recipe in (("vector", RECIPE), ("both", both)):
+        with Collection.open(photos.parent / name, recipe=recipe, extractor_factory=FakeFactory()) as one:
+            one.add(photos)
+            found.append(find_duplicates(one))
+    assert names(found[0]) == []
+    [group] = found[1].groups
+    assert [path.name for path in group.paths] == ["02.png", "part.png"]
+    assert (group.members[1].kind, found[1].surplus) == ("cropped", 0)

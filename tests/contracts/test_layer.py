@@ -20,7 +20,7 @@ from likewise.collection.describing import Describers
 from likewise.collection.layer import Layer, LayerIndex, Sources
 from likewise.collection.layers import LayerSet
 from likewise.descriptors import patches
-from likewise.errors import BadPicture, UsageError
+from likewise.errors import BadPicture, CollectionDamaged, UsageError
 from likewise.recipes.recipe import LayerRecipe
 from tests import fake_words
 from tests.fakes import RECIPE as VECTOR
@@ -135,6 +135,19 @@ def test_a_picture_finds_itself_and_scores_fall(
             assert (found.ids[0], len(found.ids)) == (row, COUNT)
             assert bool(np.all(np.diff(found.scores) <= 0))
     assert len(index.search(index.ask(Query(1)), 2, []).ids) == 2
+
+
+def test_what_is_kept_is_a_question_that_needs_no_file(
+    index: LayerIndex, catalogue: Catalogue, collection: Collection
+) -> None:
+    for number, row in enumerate(index.ids.tolist()):
+        asked = index.search(index.ask(Query(row)), 3, [])
+        if number == 0:
+            collection.path_of(row).unlink()
+        found = index.search(index.question_of(row), 3, [])
+        assert found.ids[0] == asked.ids[0] == row
+    with pytest.raises((UsageError, CollectionDamaged)):
+        index.question_of(999)
 
 
 def test_some_of_the_pictures(index: LayerIndex) -> None:

@@ -167,6 +167,12 @@ class LayerIndex(Protocol):
     def ask(self, query: Query) -> Any:
         """A question to `search`, described; raises `BadPicture`, `BadBox` or `UsageError`."""
 
+    def question_of(self, picture: int) -> Any:
+        """A question to `search` by what is kept of a picture: its file is not looked at.
+
+        Raises `CollectionDamaged` or `UsageError` where nothing sound is.
+        """
+
     def search(self, question: Any, k: int, stages: Sequence[Stage]) -> Answer:
         """The ``k`` best after all stages."""
 

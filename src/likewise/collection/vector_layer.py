@@ -203,6 +203,10 @@ class VectorIndex:
         vectors = [self.vector(picture) for picture in pictures]
         return np.stack(vectors) if vectors else np.empty((0, self.snapshot.vectors.shape[1]), np.float32)
 
+    def question_of(self, picture: int) -> FloatArray:
+        """See `LayerIndex`."""
+        return self.snapshot.vector(picture)
+
     def search(self, question: FloatArray, k: int, stages: Sequence[Stage]) -> Answer:
         """See `LayerIndex`."""
         queries, localiser = question[np.newaxis], None

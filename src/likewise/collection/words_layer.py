@@ -261,6 +261,10 @@ class WordsIndex:
                 raise
             raise UsageError(f"the picture {picture} was removed a moment ago") from error
 
+    def question_of(self, picture: int) -> list[Asked]:
+        """See `LayerIndex`."""
+        return [Asked(self.kept(picture), own=picture)]
+
     def search(self, question: Sequence[Asked], k: int, stages: Sequence[Stage]) -> Answer:
         """See `LayerIndex`."""
         among, size = self.chosen, self.sources.size

@@ -20,13 +20,14 @@ from likewise.downstream.duplicates.dismissed import Dismissed
 from likewise.downstream.duplicates.files import File, LeftOut, present
 from likewise.downstream.duplicates.grouping import chained_groups, complete_groups
 from likewise.downstream.duplicates.groups import Duplicates, Group, Member
-from likewise.downstream.duplicates.judging import NEAREST, Judge, Pair, Reach
+from likewise.downstream.duplicates.judging import NEAREST, Judge, Pair, Reach, reporter
 from likewise.downstream.duplicates.keeping import DEFAULT, Keeping
 from likewise.downstream.duplicates.kinds import DISPENSABLE, Kind, Link
+from likewise.downstream.duplicates.matching import matching_pairs
 from likewise.downstream.rows import checked
 from likewise.errors import ManifestMismatch
 from likewise.ranking.exact import Metric
-from likewise.types import FloatArray, ProgressCallback
+from likewise.types import FloatArray, IntArray, ProgressCallback
 
 ROUNDS = 4
 """How often groups are compared again as one picture each, where one has about as many as are looked at."""
@@ -50,7 +51,8 @@ def find_duplicates(
     """Group the pictures of a collection that are one picture, and say what each is to the one to keep.
 
     Vectors say which pictures may be copies: the nearest ones of each that are at least as similar as altered
-    copies of the collection's own pictures are. Then pixels decide, laid over each other
+    copies of the collection's own pictures are; and keypoints, where a layer keeps them
+    (`likewise.downstream.duplicates.matching`). Then pixels decide, laid over each other
     (`likewise.downstream.duplicates.pixels.overlay`), so that neither many copies nor many pictures that look
     alike mislead it. In a group each picture is a copy of each other one.
 
@@ -94,11 +96,13 @@ def find_duplicates(
     calibration = calibrate(collection, pictures=pictures, progress=progress)
     contents = _contents(files, keeping)
     first = [rows[0] for rows in contents]
+    firsts = [files[row] for row in first]
     judge = Judge(
-        files=[files[row] for row in first],
+        files=firsts,
         vectors=vectors[first],
         reach=_reach(calibration, given, vectors),
         dismissed=Dismissed.of(collection.path),
+        matching=_matching(collection, firsts, given, against, progress),
     )
     groups, bursts = _joined(judge, turned=turned, progress=progress)
     told = _Told(judge, [[files[row] for row in rows] for rows in contents], keeping, kinds, pictures.metric)
@@ -166,6 +170,19 @@ def _contents(files: Sequence[File], keeping: Keeping) -> list[list[int]]:
     return list(rows.values())
 
 
+def _matching(
+    collection: Collection,
+    files: Sequence[File],
+    given: float | None,
+    against: str | os.PathLike[str] | None,
+    progress: ProgressCallback | None,
+) -> IntArray:
+    """Pairs whose keypoints match; a threshold that is given is for vectors, ids are of one collection."""
+    if given is not None or against is not None:
+        return np.empty((0, 2), np.int64)
+    return matching_pairs(collection, files, reporter(progress, "comparing keypoints"))
+
+
 def _reach(calibration: Calibration, given: float | None, vectors: FloatArray) -> Reach:
     """How far apart vectors of copies may be: anything, where there are too few pictures to learn it from."""
     if given is not None:
@@ -184,7 +201,9 @@ def _joined(
     for again in range(ROUNDS):
         pairs = judge.candidates(among, turned=turned and not again, progress=progress)
         linked |= judge.look(pairs, progress)
-        copies = [pair[:2] for pair in sorted(linked, key=judge.order) if judge.joins(linked[pair])]
+        # parts come last: two of one picture need not be copies of each other, and would keep others out
+        order = sorted(linked, key=lambda pair: (linked[pair].kind == "cropped", judge.order(pair)))
+        copies = [pair[:2] for pair in order if judge.joins(linked[pair])]
         before, groups = groups, complete_groups(count, copies, judge.copies)
         if judge.reach.given or groups == before or max(map(len, groups), default=0) <= NEAREST // 2:
             break

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -63,6 +64,8 @@ class Judge:
         Of the contents, ``(n, d)``.
     dismissed
         What is no duplicate, as a person said.
+    matching
+        Pairs ``(p, 2)`` whose keypoints match: one may be a part of the other, wherever their vectors lie.
     refused
         Pairs that were found and had been dismissed.
     """
@@ -71,6 +74,7 @@ class Judge:
     vectors: FloatArray
     reach: Reach
     dismissed: Dismissed
+    matching: IntArray = field(default_factory=lambda: np.empty((0, 2), np.int64))
     shots: Shots = field(default_factory=Shots)
     refused: set[tuple[int, int]] = field(default_factory=set)
     _known: dict[tuple[int, int], Link | None] = field(default_factory=dict)
@@ -86,7 +90,7 @@ class Judge:
         """Pairs among some contents whose vectors let them be copies, the closest first."""
         if len(among) < 2:
             return []
-        vectors, report = self.vectors[among], _reporter(progress, "comparing")
+        vectors, report = self.vectors[among], reporter(progress, "comparing")
         if self.reach.given:
             pairs, distances = close_pairs(vectors, self.reach.near, report=report)
         else:
@@ -96,6 +100,8 @@ class Judge:
             for pair in _named(among[pairs], distances)
             if pair.distance <= self.reach.near or self._another_size(pair)
         }
+        some = self.matching[np.isin(self.matching, among).all(axis=1)]
+        found |= set(_named(some, apart(self.vectors, some)))
         if turned:
             places = among[turned_pairs([self.files[row] for row in among.tolist()], self.shots)]
             found |= set(_named(places, apart(self.vectors, places)))
@@ -103,7 +109,7 @@ class Judge:
 
     def look(self, pairs: Sequence[Pair], progress: ProgressCallback | None = None) -> dict[Pair, Link]:
         """The pairs that are linked, with what the second is to the first."""
-        report, found = _reporter(progress, "looking at pixels"), dict[Pair, Link]()
+        report, found = reporter(progress, "looking at pixels"), dict[Pair, Link]()
         for done, pair in enumerate(self._by_neighbourhood(pairs), 1):
             if link := self._link(pair):
                 found[pair] = link
@@ -134,13 +140,18 @@ class Judge:
     def _linked(self, pair: Pair) -> Link | None:
         a, b = self.files[pair.first], self.files[pair.second]
         near = pair.distance <= self.reach.near
-        found = link(a, b, self.shots, near=near or not self._another_size(pair))
+        cut = near or pair[:2] in self._matching or not self._another_size(pair)
+        found = link(a, b, self.shots, near=cut)
         if found is None and self.reach.given and near:
             found = ALIKE
         if found is not None and (a.sha256, b.sha256) in self.dismissed:
             self.refused.add((pair.first, pair.second))
             return None
         return found
+
+    @cached_property
+    def _matching(self) -> set[tuple[int, int]]:
+        return {(first, second) for first, second in self.matching.tolist()}
 
     def _another_size(self, pair: Pair) -> bool:
         """Whether one may be the other at another size, though their vectors are far apart."""
@@ -175,7 +186,7 @@ def _named(pairs: IntArray, distances: FloatArray) -> Iterator[Pair]:
     return (Pair(first, second, distance) for (first, second), distance in rows)
 
 
-def _reporter(progress: ProgressCallback | None, note: str) -> Callable[[int, int], None] | None:
+def reporter(progress: ProgressCallback | None, note: str) -> Callable[[int, int], None] | None:
     """Tell how far something has come."""
     if progress is None:
         return None
