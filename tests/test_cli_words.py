@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -54,6 +55,8 @@ def run(place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixt
 
 
 def test_learn_index_search_and_look_after(run: Run, place: Path) -> None:
+    (place / "small.words").unlink(missing_ok=True)  # of a test that came before
+    shutil.rmtree(place / "c.likewise", ignore_errors=True)
     learn = ("words", "learn", "others", "--recipe", "small.toml", "--size", "10", "-o", "small.words")
     code, out, _ = run(*learn)
     assert code == 0

@@ -60,6 +60,7 @@ def test_the_whole_set_is_large_enough() -> None:
     assert len({subject.name for subject in SUBJECTS}) == len(SUBJECTS) >= 25
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_bytes(tmp_path: Path) -> None:
     first, second, other = (
         {path.name: path.read_bytes() for path in render(tmp_path / name, seed=seed)}
@@ -102,6 +103,7 @@ def test_some_pictures_lie_on_their_side(photos: Path) -> None:
     assert 0 < turned < 9
 
 
+@pytest.mark.slow
 def test_a_finished_set_is_left_alone_and_a_gap_is_filled(tmp_path: Path) -> None:
     calls: list[Progress] = []
     first = render(tmp_path, progress=calls.append)

@@ -78,7 +78,7 @@ parts = st.one_of(
     st.builds(Part, texts, st.sampled_from(["sum", "mean", "max", "crow", "none"])),
     st.builds(Part, texts, st.just("spoc"), options=st.fixed_dictionaries({"prior": st.booleans()})),
 )
-whitens = st.builds(lambda file: Step("whiten", {"file": "/" + file, "sha256": "ab" * 32}), texts)
+whitens = st.builds(lambda file: Step("whiten", {"file": str(Path("/", file)), "sha256": "ab" * 32}), texts)
 steps = st.lists(st.one_of(st.just(Step("root", {"exponent": 0.25})), whitens), max_size=3)
 recipes = st.builds(
     VectorRecipe,

@@ -74,6 +74,7 @@ def whole(world: Path) -> Table:
     return reproduced(world, world / "runs")
 
 
+@pytest.mark.slow
 def test_every_cell_of_the_figure_and_the_tables_is_there(whole: Table) -> None:
     cells = {cell.setting: cell for cell in whole.cells}
     counts = {where: sum(s[0] == where for s in cells) for where in ("figure 2", "table 1", "table 2")}
@@ -99,6 +100,7 @@ def test_published_numbers_are_those_of_the_paper() -> None:
     assert set(FIGURE_2.values()) == {0.8112, 3.41}
 
 
+@pytest.mark.slow
 def test_each_run_is_what_its_cell_says(whole: Table) -> None:
     for cell in whole.cells:
         if cell.run is None:
@@ -113,6 +115,7 @@ def test_each_run_is_what_its_cell_says(whole: Table) -> None:
         assert "others" in card.words["vocabulary"]
 
 
+@pytest.mark.slow
 def test_the_notes_say_what_is_missing_and_what_holds(whole: Table) -> None:
     text = "\n".join(whole.notes)
     assert "Holidays: queries asked:" in text
@@ -122,6 +125,7 @@ def test_the_notes_say_what_is_missing_and_what_holds(whole: Table) -> None:
     assert "UKBench: Hamming embedding beats words alone: in " in text
 
 
+@pytest.mark.slow
 def test_what_is_there_is_not_made_again(
     whole: Table, world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -131,6 +135,7 @@ def test_what_is_there_is_not_made_again(
     assert stamps == {path: path.stat().st_mtime_ns for path in stamps}
 
 
+@pytest.mark.slow
 def test_a_set_that_is_not_there_is_said(whole: Table, world: Path) -> None:
     benchmarks = {"Holidays": load("holidays", world / "holidays"), "UKBench": None}
     found = reproduced(world, world / "runs", benchmarks=benchmarks)
@@ -196,6 +201,7 @@ def call(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, s
     return end.value.code, out, err
 
 
+@pytest.mark.slow
 def test_the_command_prints_numbers_and_gaps(
     whole: Table, world: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

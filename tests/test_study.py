@@ -60,6 +60,7 @@ def test_training_pictures_may_be_held_out() -> None:
     assert sets.is_held_out and not divide(data()).is_held_out
 
 
+@pytest.mark.slow
 def test_seeds_give_mean_and_spread(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     found = repeat(data(), tmp_path, seeds=2, sizes=(40, 20), settings=TINY, held_out=20)

@@ -92,9 +92,10 @@ def half_an_upload(address: str) -> socket.socket:
     return connection
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("processes")
+@pytest.fixture
+def made(tmp_path: Path) -> Path:
+    """A folder with a collection of 12 pictures, for this test alone: some index and remove."""
+    (folder := tmp_path / "made").mkdir()
     make_collection(folder, 12)
     return folder
 
@@ -162,6 +163,7 @@ def started(made: Path, *words: str) -> object:
     return ended.value.code
 
 
+@pytest.mark.slow
 def test_killing_a_worker_in_the_middle_of_a_request_loses_nothing(made: Path) -> None:
     (room := made / "temporary").mkdir()
     line = [str(made / "photos.likewise"), "--workers", "2"]
@@ -196,6 +198,7 @@ def not_answered() -> bool:
     raise ConnectionResetError
 
 
+@pytest.mark.slow
 def test_a_job_of_a_killed_server_can_be_gone_on_with(tmp_path: Path) -> None:
     make_pictures(tmp_path / "root" / "a", 60)
     with Collection.open(tmp_path / "new.likewise", recipe="quick") as collection:
