@@ -90,7 +90,7 @@ def main() -> None:
         render(place / "photos")
         alone = {"PYTHONPATH": "", "LIKEWISE_CACHE": str(place / "cache")}
         kept = place / "photos.likewise"
-        index = ["index", place / "photos", "--into", kept]
+        index: list[str | Path] = ["index", place / "photos", "--into", kept]
         indexed = timed(binaries / "likewise", *index, **alone)
         commands: dict[str, Sequence[str | Path]] = {
             "info": ["info", kept],
