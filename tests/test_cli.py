@@ -555,7 +555,7 @@ def test_extracting_from_no_folder_says_so(run: Run, here: Path) -> None:
 
 @pytest.mark.parametrize("sheet", ["photos/one.png", "photos/two.png", "photos/../photos/sub/four.png"])
 def test_a_sheet_replaces_no_picture(run: Run, sheet: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delattr("likewise.collection.collection.Collection.search")  # refused before
+    monkeypatch.delattr("likewise.collection.asked.AskedCollection.search")  # refused before
     before = Path(sheet).read_bytes()
     code, _, err = run("search", "photos/one.png", "--sheet", sheet)
     assert (code, "would replace a picture" in err) == (2, True)
