@@ -235,6 +235,17 @@ def test_a_second_run_does_nothing_and_a_changed_file_is_done_again(photos: Path
     assert known(tmp_path / "made.likewise") == known(tmp_path / "usual.likewise")
 
 
+def test_what_a_list_names_and_is_not_there_is_a_failure(photos: Path, tmp_path: Path) -> None:
+    names = tmp_path / "list.txt"
+    names.write_text(f"{photos / '1.png'}\n{photos / 'nothing.png'}\n")
+    report = extracted(names, tmp_path / "x.shards")
+    assert (report.files, report.failed) == (2, 1)
+    ingest([tmp_path / "x.shards"], tmp_path / "made.likewise")
+    with Collection.open(tmp_path / "made.likewise") as made:
+        [failure] = made.failures()
+        assert (failure.path, failure.reason, len(made)) == (photos / "nothing.png", "vanished", 1)
+
+
 def test_parts_share_the_shards_out(photos: Path, indexed: Path, tmp_path: Path) -> None:
     reports = [extracted(photos, tmp_path / "x.shards", part=(number, 3)) for number in (1, 2, 3)]
     assert sum(report.files for report in reports) == 11

@@ -18,6 +18,7 @@ from likewise.cli.options import (
     RecipeName,
     Where,
     Whiten,
+    Words,
     described_by,
 )
 from likewise.cli.output import printable, progress, show
@@ -25,6 +26,7 @@ from likewise.cli.output import printable, progress, show
 if TYPE_CHECKING:
     from likewise.descriptors.recipe import VectorRecipe
     from likewise.pictures import Resize
+    from likewise.recipes.recipe import Recipe
 
 Policy = Literal["square", "longest", "shortest", "area", "full"]
 Pool = Literal["none", "mean", "sum", "max", "gem"]
@@ -75,6 +77,7 @@ def extract(
     ] = 0,
     recipe: RecipeName = None,
     whiten: Whiten = None,
+    words: Words = None,
     engine: Engine = "openvino",
     device: Device = "cpu",
     precision: Annotated[Precision, typer.Option(help="The numbers the network is run in.")] = "f32",
@@ -99,6 +102,8 @@ def extract(
     interrupted is carried on by the same command. Shards may be worked on from several machines that see the
     same files; `likewise ingest` makes a collection of them.
     """
+    if words and to.suffix != ".shards":
+        raise typer.BadParameter("--words is for shards: visual words are no vectors")
     if to.suffix == ".shards":
         if network or tap or weights or where:
             raise typer.BadParameter(
@@ -108,8 +113,7 @@ def extract(
         _to_shards(
             folder,
             to,
-            recipe,
-            whiten,
+            described_by(recipe, whiten, words=words),
             part,
             runner=runner,
             workers=workers,
@@ -144,18 +148,16 @@ def extract(
 
 
 def _to_shards(
-    source: Path, to: Path, recipe: str | None, whiten: Path | None, part: str, *, as_json: bool, **how: Any
+    source: Path, to: Path, recipe: Recipe | None, part: str, *, as_json: bool, **how: Any
 ) -> None:
-    from likewise.recipes.recipe import load_recipe
     from likewise.scale.extraction import extract_shards
 
     try:
         number, count = map(int, part.split("/"))
     except ValueError:
         raise typer.BadParameter(f"--part {part!r} is not like 1/4") from None
-    wanted = described_by(recipe, whiten) or load_recipe("default")
     with progress("extracting") as callback:
-        done = extract_shards(source, to, wanted, part=(number, count), progress=callback, **how)
+        done = extract_shards(source, to, recipe or "default", part=(number, count), progress=callback, **how)
     lines = [
         f"{printable(done.folder)}: {done.shards} shards, {done.files} files in {done.seconds:.1f} s",
         f"likewise ingest {printable(to)} makes a collection of them",

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from likewise.collection.collection import Collection
+from likewise.collection.moving import Row
+from likewise.collection.walk import NO_STAMP
 from likewise.errors import BadPicture, CollectionLocked, LikewiseError
 from likewise.recipes.recipe import Recipe
 from likewise.scale.files import Head, write
@@ -88,9 +90,13 @@ def _described(work: Work, shard: Shard, file: Path) -> Answer:
     )
     with opened as collection:
         collection.add(*there, max_pixels=work.max_pixels)
-        rows = list(collection.rows())
+        rows = [*collection.rows(), *map(_gone, sorted({*shard.files} - {*there}))]
         layers = collection.layers
         manifests, codes = tuple(one.manifest for one in layers), tuple(one.code for one in layers)
         write(file, Head(work.root, work.recipe.to_toml(), manifests, codes), rows)
     shutil.rmtree(place, ignore_errors=True)
     return Answer(shard.id, len(rows), sum(isinstance(row.content, BadPicture) for row in rows))
+
+
+def _gone(path: str) -> Row:
+    return Row(path, NO_STAMP, BadPicture(f"{path} is not there", "vanished"))
