@@ -86,7 +86,16 @@ def test_without_feedback_the_first_ranking_is_the_answer() -> None:
 def test_a_verdict_brings_up_what_is_like_the_right_answers() -> None:
     # a and b are right and nearly alike; e is as near to the query as a, and wrong
     gallery = np.array(
-        [[1, 0.5, 0], [0, 1, 0], [0.1, 0.1, -1], [0, 0, -1], [1, 0, 0.52], [0, 0, 1], [0, 0.5, 1], [0, 0, 1]],
+        [
+            [1, 0.5, 0],
+            [0, 1.5, 0],
+            [0.1, 0.1, -1],
+            [0, 0, -1],
+            [1, 0, 0.52],
+            [0, 0, 1],
+            [0, 0.5, 1],
+            [0, 0, 1],
+        ],
         np.float32,
     )
     query = np.array([[1, 0, 0]], np.float32)
