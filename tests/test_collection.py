@@ -359,7 +359,7 @@ class TestAfterTheSearch:
             return next(h.score for h in collection.search(1, k=15, **judged) if h.id == picture)  # type: ignore[arg-type]
 
         assert score(6, yes=[6]) > score(6) > score(6, no=[6])
-        assert score(6, yes=[6], no=[9]) > score(6)
+        assert score(6, yes=[6], no=[9]) > score(6, no=[9])
 
     def test_by_distance(self, tmp_path: Path, photos: Path) -> None:
         with opened(tmp_path / "c", BY_DISTANCE) as collection:
