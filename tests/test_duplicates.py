@@ -201,7 +201,7 @@ class TestFiles:
         save(photos, 1)
         (photos / "copy.jpg").write_bytes((photos / "001.jpg").read_bytes())
         found = look(photos)
-        assert names(found) == [["001.jpg", "copy.jpg"]]
+        assert [sorted(group) for group in names(found)] == [["001.jpg", "copy.jpg"]]  # either may be first
         assert found.groups[0].members[1].kind == "same bytes"
         assert found.kinds == {"same bytes": 1}
 

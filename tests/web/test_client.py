@@ -21,12 +21,23 @@ from tests.web.serving import TOKEN, listening, make_collection
 PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "serve.md"
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("client")
+def make(folder: Path) -> Path:
     make_collection(folder, 12)
     make_pictures(folder / "root" / "2024", 3, first=70)
     return folder
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """For tests that look."""
+    return make(tmp_path_factory.mktemp("client"))
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Path:
+    """For a test that changes it."""
+    (tmp_path / "own").mkdir()
+    return make(tmp_path / "own")
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +79,12 @@ def test_pictures_and_facts(client: Client) -> None:
     assert client.explain("photos", 1, 2)["exact"]
 
 
-def test_adding_removing_and_undoing(client: Client) -> None:
+def test_adding_removing_and_undoing(own: Path) -> None:
+    with listening(own, token=TOKEN, roots=(own / "root",)) as address:
+        changed_and_undone(Client(address, token=TOKEN))
+
+
+def changed_and_undone(client: Client) -> None:
     job = client.add("photos", picture_bytes(800), picture_bytes(801))
     last = list(client.follow(job.id))[-1]
     assert (last.state, last.ended, last.report and last.report["added"]) == ("done", True, 2)
@@ -105,14 +121,14 @@ def test_the_token_is_needed(made: Path, client: Client, monkeypatch: pytest.Mon
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl")
-def test_what_the_page_says_about_curl(made: Path, tmp_path: Path) -> None:
+def test_what_the_page_says_about_curl(own: Path, tmp_path: Path) -> None:
     """Every line with curl in the page is run, as it stands but for the port."""
     (tmp_path / "query.jpg").write_bytes(picture_bytes(3))
     (tmp_path / "new.jpg").write_bytes(picture_bytes(900))
     code = "\n".join(blocks(PAGE, "sh"))
     lines = [line for line in code.replace("\\\n", " ").splitlines() if line.startswith("curl")]
     assert len(lines) >= 8
-    with listening(made, token=TOKEN, roots=(made / "root",)) as address:
+    with listening(own, token=TOKEN, roots=(own / "root",)) as address:
         for line in lines:
             done = subprocess.run(
                 ["bash", "-c", "set -eo pipefail; " + line.replace("http://127.0.0.1:8080", address)],
