@@ -12,6 +12,7 @@ from likewise.cli.options import (
     SUFFIX,
     Device,
     Engine,
+    Into,
     Json,
     MaxPixels,
     Precision,
@@ -175,16 +176,7 @@ def ingest(
     shards: Annotated[
         list[Path], typer.Argument(metavar="SHARDS", help="Folders of shards, or single ones.")
     ],
-    into: Annotated[
-        Path | None,
-        typer.Option(
-            "--in",
-            "--into",
-            metavar="DIR",
-            help=f"The collection to make or add to. Without it: ./<name of the first>{SUFFIX}.",
-            show_default=False,
-        ),
-    ] = None,
+    into: Into = None,
     as_json: Json = False,
 ) -> None:
     """Make a collection of shards, or add them to one; no picture is read.

@@ -15,6 +15,7 @@ from likewise.cli.options import (
     Device,
     Engine,
     In,
+    Into,
     Json,
     MaxPixels,
     Named,
@@ -45,16 +46,7 @@ def index(
     folders: Annotated[
         list[Path], typer.Argument(metavar="FOLDER", help="Folders of pictures, or single pictures.")
     ],
-    into: Annotated[
-        Path | None,
-        typer.Option(
-            "--in",
-            "--into",
-            metavar="DIR",
-            help=f"The collection to make or add to. Without it: ./<folder name>{SUFFIX}.",
-            show_default=False,
-        ),
-    ] = None,
+    into: Into = None,
     recipe: RecipeName = None,
     whiten: Whiten = None,
     quantise: Quantise = None,

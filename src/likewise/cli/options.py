@@ -45,6 +45,16 @@ Engine = Annotated[EngineName, typer.Option("--engine", help="What runs the netw
 Device = Annotated[
     str, typer.Option("--device", help="What engine torch runs on: cpu, cuda, cuda:1, mps.", metavar="NAME")
 ]
+Into = Annotated[
+    Path | None,
+    typer.Option(
+        "--in",
+        "--into",
+        metavar="DIR",
+        help=f"The collection to make or add to. Without it: ./<folder name>{SUFFIX}.",
+        show_default=False,
+    ),
+]
 Numbers = Annotated[
     Precision | None,
     typer.Option(

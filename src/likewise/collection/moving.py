@@ -92,10 +92,7 @@ def take_over(
     CollectionDamaged
         When a row is none that such a collection has. What was committed before stays.
     """
-    own = [layer.manifest for layer in layers]
-    differences = [one.difference(other) for one, other in zip(own, manifests, strict=False)]
-    if len(own) != len(manifests) or any(differences):
-        told = "; ".join(filter(None, differences)) or f"{len(manifests)} layers against {len(own)}"
+    if told := difference([layer.manifest for layer in layers], manifests):
         raise ManifestMismatch(f"{catalogue.folder} was made otherwise than what it is given: {told}")
     begin, counts = time.monotonic(), Counter[str]()
     with catalogue.change():
@@ -115,6 +112,13 @@ def take_over(
         layer.index(catalogue)
     by_kind: dict[str, Any] = dict(counts)
     return AddReport(**by_kind, seconds=time.monotonic() - begin)
+
+
+def difference(ones: Sequence[Manifest], others: Sequence[Manifest]) -> str:
+    """Why rows made by some layers and by others are not of one kind; empty when they are."""
+    if len(ones) != len(others):
+        return f"{len(others)} layers against {len(ones)}"
+    return "; ".join(filter(None, (one.difference(other) for one, other in zip(ones, others, strict=True))))
 
 
 class _Places:

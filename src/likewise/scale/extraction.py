@@ -160,12 +160,11 @@ def _complete(recipe: Recipe) -> Recipe:
 
 
 def _tidy(work: Work, shards: Sequence[Shard]) -> None:
-    """Remove what is left of shards of this root that are none any more, and drafts of killed processes."""
+    """Remove shards of this root that are none any more, and drafts of killed processes."""
+    for shard in shards:
+        sweep(work.file(shard))
     known = {shard.id for shard in shards}
-    for path in [*work.folder.glob("*.parquet"), *work.folder.glob("*.likewise")]:
-        sweep(path)
-        if path.stem in known:
-            continue
+    for path in work.folder.glob("*.parquet"):
         with suppress(LikewiseError, OSError):
-            if path.suffix == ".parquet" and read_head(path).root == work.root:
+            if path.stem not in known and read_head(path).root == work.root:
                 path.unlink()

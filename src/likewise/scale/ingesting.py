@@ -1,4 +1,4 @@
-"""From described shards to a collection, at the speed of the disk: no picture is read."""
+"""From described shards to a collection: no picture is read."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from itertools import chain
 from pathlib import Path
 
 from likewise.collection.collection import Collection
+from likewise.collection.moving import difference
 from likewise.collection.reports import AddReport
 from likewise.errors import ManifestMismatch, UsageError
 from likewise.recipes.recipe import parse_recipe
@@ -68,9 +69,8 @@ def _alike(heads: dict[Path, Head]) -> Head:
     """How all were made."""
     (one, first), *others = heads.items()
     for file, head in others:
-        pairs = zip(first.manifests, head.manifests, strict=False)
-        differences = [told for mine, other in pairs if (told := mine.difference(other))]
-        if len(head.manifests) != len(first.manifests) or head.codes != first.codes or differences:
-            why = "; ".join(differences) or "they have other layers"
+        why = difference(first.manifests, head.manifests)
+        if why or head.codes != first.codes:
+            why = why or f"{', '.join(first.codes)} against {', '.join(head.codes)}"
             raise ManifestMismatch(f"{one} and {file} were made in different ways: {why}; ingest them apart")
     return first
