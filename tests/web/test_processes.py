@@ -13,7 +13,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -227,9 +227,12 @@ def test_a_collection_that_another_process_indexes_is_searchable_all_along(tmp_p
     with Collection.open(path, recipe=RECIPE, extractor_factory=FakeFactory()) as collection:
         collection.add(tmp_path / "photos" / "0000.png")
     seen = []
-    with serving(tmp_path) as client, indexing(path, tmp_path / "photos") as process:
+    upload = {"picture": ("a.png", picture_bytes(0))}
+    with ExitStack() as running:
+        client = running.enter_context(serving(tmp_path))
+        client.post(f"{BASE}/search/upload", files=upload)  # the first one loads what it needs
+        process = running.enter_context(indexing(path, tmp_path / "photos"))
         while process.poll() is None:
-            upload = {"picture": ("a.png", picture_bytes(0))}
             told = data(client.post(f"{BASE}/search/upload", files=upload, data={"k": "1"}))
             assert told["hits"][0]["name"] == "0000.png"
             assert told["hits"][0]["score"] == pytest.approx(1, abs=1e-3)
