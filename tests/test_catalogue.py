@@ -363,13 +363,13 @@ class TestStrictness:
 
     @pytest.mark.parametrize("value", ["text", "9" * 5000, b"\xff"])
     def test_a_generation_that_is_no_number_is_damage(self, catalogue: Catalogue, value: object) -> None:
-        catalogue._database.run("INSERT INTO meta VALUES ('generation', ?)", value)
+        catalogue._database.run("INSERT INTO meta (key, value) VALUES ('generation', ?)", value)
         with pytest.raises(CollectionDamaged, match="cannot be read"):
             _ = catalogue.generation
 
     @pytest.mark.parametrize("value", ["text", 1e30, float("inf"), -1])
     def test_a_time_that_no_calendar_has_is_damage(self, catalogue: Catalogue, value: object) -> None:
-        catalogue._database.run("INSERT INTO meta VALUES ('changed', ?)", value)
+        catalogue._database.run("INSERT INTO meta (key, value) VALUES ('changed', ?)", value)
         with pytest.raises(CollectionDamaged, match="cannot be read"):
             _ = catalogue.changed
 

@@ -23,6 +23,7 @@ from hypothesis import strategies as st
 from likewise.arrays import read_arrays
 from likewise.collection import Collection
 from likewise.collection.annotating import Table
+from likewise.collection.database import CHECKSUMS, checksum_of
 from likewise.downstream.duplicates.acting import apply_plan
 from likewise.downstream.duplicates.journal import Journal
 from likewise.downstream.duplicates.plan import Plan
@@ -309,11 +310,14 @@ def test_catalogues(tmp_path_factory: pytest.TempPathFactory, edits: Any) -> Non
 def test_values_in_a_catalogue(tmp_path_factory: pytest.TempPathFactory, value: Any, key: str) -> None:
     collection = _kept(tmp_path_factory, "values", _collection)
     connection = sqlite3.connect(collection / "catalogue.sqlite")
+    connection.create_function("checksum_of", -1, checksum_of)
     with connection:
         with suppress(UnicodeEncodeError):
             text = json.dumps(value)
-            connection.execute("INSERT OR REPLACE INTO meta VALUES ('segments', ?)", (text,))
+            connection.execute("INSERT OR REPLACE INTO meta (key, value) VALUES ('segments', ?)", (text,))
             connection.execute("UPDATE layers SET manifest = ?", (text,))
+            for table in ("meta", "layers"):
+                connection.execute(f"UPDATE {table} SET checksum = {CHECKSUMS[table]}")
     connection.close()
     with suppress(LikewiseError):
         with Collection.open(collection, extractor_factory=FakeFactory()) as opened:

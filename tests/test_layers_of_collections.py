@@ -17,6 +17,7 @@ import pytest
 from PIL import Image
 
 from likewise.collection import Collection, Query
+from likewise.collection.database import CHECKSUMS, checksum_of
 from likewise.collection.removal import Removed
 from likewise.descriptors import patches
 from likewise.errors import ManifestMismatch, UsageError
@@ -84,7 +85,9 @@ def spoil(collection: Collection, table: str, name: str) -> None:
         [(code,)] = database.execute(f"SELECT code FROM {table} WHERE picture = ?", [row])
         spoilt = bytes([*code[:-1], code[-1] ^ 1])
         database.execute(f"UPDATE {table} SET code = ? WHERE picture = ?", [spoilt, row])
+        database.create_function("checksum_of", -1, checksum_of)
         database.execute("UPDATE meta SET value = value + 1 WHERE key = 'generation'")
+        database.execute(f"UPDATE meta SET checksum = {CHECKSUMS['meta']} WHERE key = 'generation'")
 
 
 def test_its_layers_are_those_of_the_recipe(collection: Collection, both: Recipe) -> None:

@@ -21,6 +21,7 @@ import pytest
 from likewise.collection import Collection, indexing
 from likewise.collection import segments as module
 from likewise.collection.catalogue import Catalogue
+from likewise.collection.database import CHECKSUMS, checksum_of
 from likewise.descriptors import patches
 from likewise.descriptors.recipe import load_vector
 from likewise.errors import (
@@ -360,7 +361,9 @@ def test_adding_goes_on_beside_a_damaged_segment(
 @pytest.mark.parametrize("text", ["[broken", "5", "[5]", '["../000001"]', '["000001", "000001"]'])
 def test_a_list_that_cannot_be_read(collection: Collection, text: str) -> None:
     with sqlite3.connect(collection.path / "catalogue.sqlite") as database:
+        database.create_function("checksum_of", -1, checksum_of)
         database.execute("UPDATE meta SET value = ? WHERE key = 'segments'", [text])
+        database.execute(f"UPDATE meta SET checksum = {CHECKSUMS['meta']} WHERE key = 'segments'")
     with Collection.open(collection.path) as again:
         assert len(found(again, 1)) == 12
         assert [fault.kind for fault in again.verify().faults] == ["segment-damaged"]

@@ -17,6 +17,7 @@ from fastapi.testclient import TestClient
 from PIL import Image
 
 from likewise.collection import Collection
+from likewise.collection.database import CHECKSUMS, checksum_of
 from likewise.collection.lock import writing
 from likewise.pictures import Loaded
 from likewise.types import FloatArray
@@ -154,7 +155,10 @@ class TestAdding:
         (before,) = failures(client)
         with sqlite3.connect(made / "photos.likewise" / "catalogue.sqlite") as catalogue:
             catalogue.execute("UPDATE failures SET message = CAST(x'ff' AS TEXT)")
-            catalogue.execute("INSERT INTO failures VALUES (99, x'61', 'empty', 'is empty', 0, 0, 0, 0)")
+            row = "99, x'61', 'empty', 'is empty', 0, 0, 0, 0, NULL"
+            catalogue.execute(f"INSERT INTO failures VALUES ({row})")
+            catalogue.create_function("checksum_of", -1, checksum_of)
+            catalogue.execute(f"UPDATE failures SET checksum = {CHECKSUMS['failures']}")
         assert failures(client) == [{**before, "message": "\\xff"}]
 
     def test_updating_forgets_what_is_gone(self, client: TestClient, made: Path) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 
 from likewise.collection.committed import MOST, Committed
 from likewise.collection.database import (
+    CHECKSUMS,
     MOST_TABLES,
     PICTURE,
     VERSION_READ,
@@ -136,6 +137,7 @@ class Catalogue:
             if told and told.generation > catalogue.generation:
                 with catalogue.change():
                     catalogue._admit(told)
+            catalogue._mend(told)
         except LikewiseError:
             catalogue.close()
             raise
@@ -143,13 +145,46 @@ class Catalogue:
 
     def _admit(self, told: Committed) -> None:
         self.note(_LOST, told.text)
-        self._database.run("INSERT OR REPLACE INTO meta VALUES ('generation', ?)", told.generation)
+        self._keep("generation", told.generation)
         self._database.run("DELETE FROM sqlite_sequence WHERE name = 'pictures' AND seq < ?", told.last)
         self._database.run(
             "INSERT INTO sqlite_sequence SELECT 'pictures', ?1 "
             "WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = 'pictures') AND ?1 > 0",
             told.last,
         )
+
+    def _mend(self, told: Committed | None) -> None:
+        """Forget notes that are damaged, and put a root right of which is known what it was."""
+        if not any(table in ("meta", "roots") for table, _ in self.unwritten()):
+            return
+        with self.change():
+            keys = "'generation', 'changed'"  # which are numbers that can be, and are counted on from here
+            self._database.run(f"DELETE FROM meta WHERE key NOT IN ({keys}) AND NOT {self._written('meta')}")
+            self._sign("meta", f"NOT {self._written('meta')}")
+            rows = self._database.rows(f"SELECT id, path, {self._written('roots')} FROM roots")
+            damaged = [root for root, _, written in rows if not written]
+            missing = set(told.roots) - {path for _, path, written in rows if written} if told else set()
+            if len(damaged) == len(missing) == 1:
+                self._database.run("UPDATE roots SET path = ? WHERE id = ?", *missing, *damaged)
+                self._sign("roots", "id = ?", *damaged)
+
+    def _written(self, table: str) -> str:
+        """The condition that a row of a small table is the one that was written."""
+        return f"({table}.checksum IS {CHECKSUMS[table]})" if self._database.version >= 5 else "1"
+
+    def _sign(self, table: str, where: str = "1", *values: object) -> None:
+        """Give rows of a small table the checksum of what they hold."""
+        self._database.run(f"UPDATE {table} SET checksum = {CHECKSUMS[table]} WHERE {where}", *values)
+
+    def unwritten(self) -> list[tuple[str, str]]:
+        """Rows of small tables that are not what was written: the table, and what tells the row in it."""
+        if self._database.version < 5:  # before, nothing told
+            return []
+        found = []
+        for table, key in (("meta", "key"), ("roots", "id"), ("layers", "id")):
+            rows = self._database.rows(f"SELECT {key} FROM {table} WHERE NOT {self._written(table)}")
+            found += [(table, str(told)) for (told,) in rows]
+        return found
 
     def close(self) -> None:
         """Close the file."""
@@ -228,15 +263,18 @@ class Catalogue:
             manifest.to_json(),
         )
         self._database.run(layer_schema(layer))
+        self._sign("layers", "id = ?", layer)
         return layer
 
     def place_layer(self, layer: int, place: int, manifest: Manifest) -> None:
         """Give a layer its place among the others, and its manifest another name."""
         told = manifest.to_json()
         self._database.run(
-            "UPDATE layers SET place = ?1, manifest = ?2 WHERE id = ?3 AND (place != ?1 OR manifest != ?2)",
+            "UPDATE layers SET place = ?1, manifest = ?2, checksum = NULL "
+            "WHERE id = ?3 AND (place != ?1 OR manifest != ?2)",
             *(place, told, layer),
         )
+        self._sign("layers", "id = ? AND checksum IS NULL", layer)
 
     def drop_layer(self, layer: int) -> None:
         """Forget a layer and all that it keeps."""
@@ -245,12 +283,16 @@ class Catalogue:
 
     def note(self, key: str, text: str) -> None:
         """Keep a text under a name."""
-        self._database.run("INSERT OR REPLACE INTO meta VALUES (?, ?)", key, text)
+        self._keep(key, text)
+
+    def _keep(self, key: str, value: object) -> None:
+        self._database.run("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", key, value)
+        self._sign("meta", "key = ?", key)
 
     def noted(self, key: str) -> str | None:
-        """The text that was kept under a name."""
-        value = self._meta(key)
-        return value if isinstance(value, str) else None
+        """The text that was kept under a name; None where it is not what was written."""
+        rows = self._database.rows(f"SELECT value FROM meta WHERE key = ? AND {self._written('meta')}", key)
+        return rows[0][0] if rows and isinstance(rows[0][0], str) else None
 
     def forget(self, key: str) -> None:
         """Keep no text under a name any more."""
@@ -258,7 +300,10 @@ class Catalogue:
 
     def notes(self, prefix: str) -> list[str]:
         """All texts that are kept under names that begin so."""
-        rows = self._database.rows("SELECT value FROM meta WHERE substr(key, 1, ?) = ?", len(prefix), prefix)
+        rows = self._database.rows(
+            f"SELECT value FROM meta WHERE substr(key, 1, ?) = ? AND {self._written('meta')}",
+            *(len(prefix), prefix),
+        )
         return [value for (value,) in rows if isinstance(value, str)]
 
     @contextmanager
@@ -270,12 +315,12 @@ class Catalogue:
             if self._database.changes == before:
                 return
             for key, value in (("generation", self.generation + 1), ("changed", time.time())):
-                self._database.run("INSERT OR REPLACE INTO meta VALUES (?, ?)", key, value)
+                self._keep(key, value)
             now = self._committed()
         now.write(self.folder)
 
     def _committed(self) -> Committed:
-        roots = self._database.rows("SELECT path FROM roots")
+        roots = self._database.rows(f"SELECT path FROM roots WHERE {self._written('roots')}")
         held = tuple(path for (path,) in roots if isinstance(path, bytes))
         return Committed(self.generation, self.last_given(), held)
 
@@ -326,6 +371,7 @@ class Catalogue:
             if within(folder, path):
                 return root
         new = self._database.run("INSERT INTO roots (path) VALUES (?)", os.fsencode(folder))
+        self._sign("roots", "id = ?", new)
         for root, path in known.items():
             if within(path, folder):
                 self._merge(root, new, os.fsencode(relative(path, folder)) + b"/")
@@ -333,14 +379,15 @@ class Catalogue:
 
     def _merge(self, old: int, new: int, prefix: bytes) -> None:
         path = "CAST(?2 || path AS BLOB)"
-        sound = f"checksum = checksum_of({PICTURE})"  # what is damaged stays so
-        anew = f"checksum_of({PICTURE.replace('root, path', f'?1, {path}')})"
-        for table, more in (
-            ("pictures", f", checksum = CASE WHEN {sound} THEN {anew} END"),
-            ("failures", ""),
+        for table, checksum in (
+            ("pictures", f"checksum_of({PICTURE})"),
+            ("failures", CHECKSUMS["failures"]),
         ):
+            anew = checksum.replace("root, path", f"?1, {path}")
+            kept = f"CASE WHEN checksum = {checksum} THEN {anew} END"  # what is damaged stays so
             self._database.run(
-                f"UPDATE {table} SET root = ?1, path = {path}{more} WHERE root = ?3", new, prefix, old
+                f"UPDATE {table} SET root = ?1, path = {path}, checksum = {kept} WHERE root = ?3",
+                *(new, prefix, old),
             )
         self._database.run("DELETE FROM roots WHERE id = ?", old)
 
@@ -585,10 +632,11 @@ class Catalogue:
     def fail(self, place: Place, stamp: Stamp, problem: BadPicture) -> None:
         """Note that a file failed, in place of what was noted before."""
         self._database.run(
-            "INSERT OR REPLACE INTO failures VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO failures VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL)",
             *(place.root, place.path, problem.reason, storable(str(problem))),
             *(stamp.size, stamp.mtime_ns, stamp.ctime_ns, time.time()),
         )
+        self._sign("failures", "root = ? AND path = ?", place.root, place.path)
 
     def forgive(self, place: Place) -> None:
         """Forget that a file failed."""
@@ -605,11 +653,13 @@ class Catalogue:
 
     def _failures(self) -> Iterator[tuple[Place, Failure | CollectionDamaged]]:
         roots = self.roots()
-        for root, path, reason, message, at in self._database.rows(
-            "SELECT root, path, reason, message, at FROM failures"
+        for root, path, reason, message, at, written in self._database.rows(
+            f"SELECT root, path, reason, message, at, {self._written('failures')} FROM failures"
         ):
             try:
                 with translated(self._database.path):
+                    if not written:
+                        raise ValueError("not what was written")
                     file = Path(self.absolute(roots, root, path))
                     yield Place(root, path), Failure(file, _text(reason), _text(message), _moment(at))
             except CollectionDamaged as error:

@@ -28,12 +28,12 @@ from likewise.types import plain
 APPLICATION = 0x6C696B65
 """``like``: SQLite's application_id, which tells a catalogue from other files."""
 
-VERSION = 4
+VERSION = 5
 """SQLite's user_version: of the tables below.
 
 Version 1 had one layer, whose manifest was in ``meta`` and whose rows had no checksum. Version 2 kept nothing
 of what files and people say about pictures. Version 3 had no checksum of rows of pictures, and those of other
-rows did not tell whose they were.
+rows did not tell whose they were. Version 4 had none of what lies in the small tables.
 """
 
 OPENING = 20.0
@@ -56,8 +56,8 @@ def _strict(table: str) -> str:
 
 
 TABLES = (
-    "CREATE TABLE meta (key TEXT PRIMARY KEY, value ANY) WITHOUT ROWID",
-    "CREATE TABLE roots (id INTEGER PRIMARY KEY, path BLOB NOT NULL UNIQUE)",
+    "CREATE TABLE meta (key TEXT PRIMARY KEY, value ANY, checksum INTEGER) WITHOUT ROWID",
+    "CREATE TABLE roots (id INTEGER PRIMARY KEY, path BLOB NOT NULL UNIQUE, checksum INTEGER)",
     # Paths are bytes, as the system keeps them: a file name need not be text.
     """CREATE TABLE pictures (
         id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -67,11 +67,13 @@ TABLES = (
         width INTEGER NOT NULL, height INTEGER NOT NULL, checksum INTEGER,
         UNIQUE (root, path))""",
     """CREATE TABLE layers (
-        id INTEGER PRIMARY KEY AUTOINCREMENT, place INTEGER NOT NULL, manifest TEXT NOT NULL)""",
+        id INTEGER PRIMARY KEY AUTOINCREMENT, place INTEGER NOT NULL, manifest TEXT NOT NULL,
+        checksum INTEGER)""",
     """CREATE TABLE failures (
         root INTEGER NOT NULL REFERENCES roots (id), path BLOB NOT NULL,
         reason TEXT NOT NULL, message TEXT NOT NULL,
         size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, ctime_ns INTEGER NOT NULL, at REAL NOT NULL,
+        checksum INTEGER,
         PRIMARY KEY (root, path)) WITHOUT ROWID""",
     # What a file says about its picture. Words are a list in JSON; the checksum is of all but ``added``.
     """CREATE TABLE facts (
@@ -81,7 +83,7 @@ TABLES = (
     # Columns of one's own; the number is what the text stands for, if it is one.
     """CREATE TABLE annotations (
         picture INTEGER NOT NULL REFERENCES pictures (id) ON DELETE CASCADE,
-        name TEXT NOT NULL, text TEXT NOT NULL, number REAL,
+        name TEXT NOT NULL, text TEXT NOT NULL, number REAL, checksum INTEGER,
         PRIMARY KEY (picture, name)) WITHOUT ROWID""",
 )
 
@@ -126,6 +128,17 @@ def checksum_of(*values: object) -> int:
 PICTURE = "id, root, path, sha256, size, mtime_ns, ctime_ns, width, height"
 """The columns of a picture that its checksum is of."""
 
+CHECKSUMS = {
+    "meta": "checksum_of(CAST(key AS BLOB), "
+    "CASE typeof(value) WHEN 'text' THEN CAST(value AS BLOB) ELSE value END)",
+    "roots": "checksum_of(id, path)",
+    "layers": "checksum_of(id, place, CAST(manifest AS BLOB))",
+    "failures": "checksum_of(root, path, CAST(reason AS BLOB), CAST(message AS BLOB), "
+    "size, mtime_ns, ctime_ns, at)",
+    "annotations": "checksum_of(picture, CAST(name AS BLOB), CAST(text AS BLOB), number)",
+}
+"""By small table what the checksum of a row has to be; functions get no text that is no UTF-8."""
+
 VERSION_READ = "(SELECT user_version FROM pragma_user_version)"
 """The version of the tables at the moment that a statement reads."""
 
@@ -139,7 +152,13 @@ SCHEMA = (
 
 
 def _made(table: str) -> str:
-    return _strict(next(text for text in TABLES if text.startswith(f"CREATE TABLE {table} ")))
+    """How a table was made before version 5."""
+    return _strict(_unchecked(next(text for text in TABLES if text.startswith(f"CREATE TABLE {table} "))))
+
+
+def _unchecked(table: str) -> str:
+    """How a table was made before its rows had checksums."""
+    return re.sub(r",\s+checksum INTEGER(?! NOT NULL)", "", table)
 
 
 UPGRADES = {
@@ -156,6 +175,14 @@ UPGRADES = {
         "ALTER TABLE pictures ADD COLUMN checksum INTEGER",
         f"UPDATE pictures SET checksum = checksum_of({PICTURE})",
         "UPDATE facts SET checksum = bound(checksum, picture)",
+    ),
+    4: tuple(
+        step
+        for table, checksum in CHECKSUMS.items()
+        for step in (
+            f"ALTER TABLE {table} ADD COLUMN checksum INTEGER",
+            f"UPDATE {table} SET checksum = {checksum}",
+        )
     ),
 }
 """From each version to the next; nothing is described again, and what was damaged stays damaged."""
@@ -185,9 +212,7 @@ def _known(name: str) -> set[str]:
         made.append(layer_schema(int(layer[1] or 1)))
     if name == "vectors":
         made += [_BEFORE, _BEFORE.replace(" NOT NULL)", " NOT NULL, checksum INTEGER)")]
-    if name == "pictures":
-        made += [text.replace(" checksum INTEGER,", "") for text in made]
-    return {_bare(text) for text in made}
+    return {_bare(text) for one in made for text in (one, _unchecked(one))}
 
 
 _BEFORE = (

@@ -10,7 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from likewise.collection.database import VERSION_READ, Database, bound, checksum_of, translated
+from likewise.collection.database import (
+    CHECKSUMS,
+    VERSION_READ,
+    Database,
+    bound,
+    checksum_of,
+    translated,
+)
 from likewise.collection.filters import CONDITION_TABLES, Filter
 from likewise.errors import UsageError
 from likewise.pictures.facts import Facts
@@ -94,11 +101,13 @@ class FactTables:
         for name, text in said.items():
             if text:
                 self._database.run(
-                    "INSERT OR REPLACE INTO annotations VALUES (?, ?, ?, ?)",
-                    picture,
-                    name,
-                    text,
-                    number(text),
+                    "INSERT OR REPLACE INTO annotations VALUES (?, ?, ?, ?, NULL)",
+                    *(picture, name, text, number(text)),
+                )
+                self._database.run(
+                    f"UPDATE annotations SET checksum = {CHECKSUMS['annotations']} "
+                    "WHERE picture = ? AND name = ?",
+                    *(picture, name),
                 )
             else:
                 self._database.run("DELETE FROM annotations WHERE picture = ? AND name = ?", picture, name)
@@ -108,9 +117,23 @@ class FactTables:
         if not self.are_there:
             return {}
         rows = self._database.rows(
-            "SELECT name, text FROM annotations WHERE picture = ? ORDER BY name", picture
+            f"WITH {self._said} SELECT name, text FROM said WHERE picture = ? ORDER BY name", picture
         )
         return {str(name): str(text) for name, text in rows}
+
+    def unsaid(self) -> list[tuple[int, str]]:
+        """Pictures and columns of which is kept something that nobody said."""
+        if self._database.version < 5:  # before, nothing told
+            return []
+        return self._database.rows(
+            f"SELECT picture, name FROM annotations WHERE checksum IS NOT {CHECKSUMS['annotations']}"
+        )
+
+    @property
+    def _said(self) -> str:
+        """What filters call ``said``: annotations that are what was written."""
+        written = f"checksum = {CHECKSUMS['annotations']}" if self._database.version >= 5 else "1"
+        return f"said AS (SELECT picture, name, text, number FROM annotations WHERE {written})"
 
     def columns(self) -> dict[str, int]:
         """Names of the columns of one's own, and of how many pictures each says something."""
@@ -135,7 +158,7 @@ class FactTables:
         """
         condition, values = self._condition(where)
         rows = self._database.rows(
-            f"SELECT id FROM {CONDITION_TABLES} WHERE {condition} ORDER BY id", *values
+            f"WITH {self._said} SELECT id FROM {CONDITION_TABLES} WHERE {condition} ORDER BY id", *values
         )
         return np.fromiter((row for (row,) in rows), np.int64, len(rows))
 
@@ -143,8 +166,8 @@ class FactTables:
         """How often each value of an expression of ours is found, the most frequent first."""
         condition, values = self._condition(where) if where else ("1", ())
         rows = self._database.rows(
-            f"SELECT {expression} AS value, count(*) FROM {CONDITION_TABLES} WHERE {condition} "
-            "GROUP BY value ORDER BY count(*) DESC, value LIMIT ?",
+            f"WITH {self._said} SELECT {expression} AS value, count(*) FROM {CONDITION_TABLES} "
+            f"WHERE {condition} GROUP BY value ORDER BY count(*) DESC, value LIMIT ?",
             *(*values, most),
         )
         with translated(self._database.path):

@@ -26,6 +26,7 @@ DEEPEST = 40
 """Brackets within each other, and words ``not`` in a row."""
 
 CONDITION_TABLES = "pictures LEFT JOIN facts ON facts.picture = pictures.id"
+"""Beside them there is ``said``, a selection of the table ``annotations``."""
 
 Kind: TypeAlias = Literal["text", "words", "number", "date", "place", "own"]
 Operator: TypeAlias = Literal["=", "!=", "<", "<=", ">", ">=", "like"]
@@ -232,7 +233,7 @@ def _missing(field: Field) -> tuple[str, tuple[Value, ...]]:
     return f"({field.expression} IS NULL)", ()
 
 
-_OWN = "EXISTS (SELECT 1 FROM annotations WHERE picture = pictures.id AND name = ? AND {})"
+_OWN = "EXISTS (SELECT 1 FROM said WHERE picture = pictures.id AND name = ? AND {})"
 _WORDS = (
     "EXISTS (SELECT 1 FROM json_each(CASE WHEN json_valid(keywords) THEN keywords ELSE '[]' END) WHERE {})"
 )

@@ -28,6 +28,7 @@ def verify(
         _failures(catalogue),
         *(layer.verify(catalogue) for layer in layers),
         _facts(catalogue),
+        _annotations(catalogue),
         _files(catalogue, progress or (lambda _: None)),
     )
     checked = 0
@@ -59,16 +60,40 @@ def _rows(catalogue: Catalogue) -> Iterator[Fault]:
 
 
 def _values(catalogue: Catalogue) -> Iterator[Fault]:
-    for read in (
-        lambda: catalogue.generation,
-        lambda: catalogue.changed,
-        catalogue.roots,
-        catalogue.last_given,
+    """Values that cannot be, and rows of small tables that are not what was written."""
+    named = set()
+    for told, read in (
+        ("meta generation", lambda: catalogue.generation),
+        ("meta changed", lambda: catalogue.changed),
+        ("roots", catalogue.roots),
+        ("pictures", catalogue.last_given),
     ):
         try:
             read()
         except CollectionDamaged as error:
+            named.add(told)
             yield Fault("database", "catalogue", str(error))
+    for table, key in catalogue.unwritten():
+        if f"{table} {key}" not in named:
+            kind, what, remedy = _UNWRITTEN[table]
+            yield Fault(kind, f"{table} {key}", f"{what.format(key)} is not what was written: {remedy}")
+
+
+_UNWRITTEN = {
+    "meta": ("note-damaged", "what is noted as {}", "the next index does without it"),
+    "roots": (
+        "root-damaged",
+        "the path of folder {}",
+        "index a folder again, which puts it right if the file `committed` tells what it was; else restore "
+        "the collection from a copy",
+    ),
+    "layers": (
+        "layer-damaged",
+        "the manifest of layer {}",
+        "restore the collection from a copy, or index again elsewhere",
+    ),
+}
+"""By table: the kind of fault, what is meant, and the remedy."""
 
 
 def _failures(catalogue: Catalogue) -> Iterator[Fault]:
@@ -84,6 +109,13 @@ def _facts(catalogue: Catalogue) -> Iterator[Fault]:
         file = catalogue.where([picture]).get(picture, f"id {picture}")
         message = f"what {file} says of its picture is not what was read: index its folder again"
         yield Fault("facts-damaged", file, message)
+
+
+def _annotations(catalogue: Catalogue) -> Iterator[Fault]:
+    for picture, column in catalogue.facts.unsaid():
+        file = catalogue.where([picture]).get(picture, f"id {picture}")
+        message = f"what is said of {file} in column {column} is not what was written: annotate it again"
+        yield Fault("annotation-damaged", file, message)
 
 
 def _files(catalogue: Catalogue, progress: ProgressCallback) -> Iterator[Fault]:
