@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from likewise.collection import Collection
 from likewise.downstream.duplicates import Duplicates, find_duplicates
 from likewise.downstream.duplicates.dismissed import Dismissed, dismiss
 from likewise.downstream.duplicates.files import File
-from likewise.downstream.duplicates.grouping import chained_groups, complete_groups
+from likewise.downstream.duplicates.grouping import chained_groups, complete_groups, with_parts
 from likewise.downstream.duplicates.keeping import Keeping
 from likewise.downstream.duplicates.plan import Plan
 from likewise.downstream.linking import close_pairs, nearest_pairs
@@ -138,6 +139,30 @@ class TestHowMany:
         (group,) = look(photos).groups
         assert len(group.ids) == 2
         assert "all.png" in [path.name for path in group.paths]
+
+    def test_parts_of_a_picture_are_found_beside_its_mirrored_copy(self, photos: Path) -> None:
+        for seed in range(8):
+            textured(seed).save(photos / f"{seed}.png")
+        one = textured(9)  # whose quarters are of one colour: mirrored it has nearly the same vector
+        one.save(photos / "whole.png")
+        one.transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(photos / "mirrored.png")
+        one.crop((32, 24, 288, 216)).save(photos / "inner.png")
+        one.crop((0, 0, 240, 240)).save(photos / "left.png")
+        [group] = look(photos).groups
+        assert {path.name for path in group.paths} == {"whole.png", "mirrored.png", "inner.png", "left.png"}
+        kinds = {member.file.path.name: member.kind for member in group.members}
+        assert (kinds["inner.png"], kinds["left.png"]) == ("cropped", "cropped")
+
+    def test_a_part_that_is_none_stays_out_whoever_else_holds_it(self, photos: Path) -> None:
+        one = scene(5, width=384, height=256)
+        for name in ("whole.png", "whole.jpg"):
+            one.save(photos / name)
+        one.crop((38, 25, 346, 231)).save(photos / "inner.png")
+        assert len(look(photos).groups[0].ids) == 3
+        with opened(photos.parent / "c.likewise") as collection:
+            digests = {path.name: collection.entries([id])[0].sha256 for id, path in collection.paths()}
+            dismiss(collection.path, [digests["whole.jpg"], digests["inner.png"]])
+        assert names(look(photos)) in ([["whole.png", "whole.jpg"]], [["whole.jpg", "whole.png"]])
 
     def test_what_lies_on_its_side_is_looked_for_when_asked(self, photos: Path) -> None:
         for seed in range(8):
@@ -342,6 +367,69 @@ class TestGroups:
         assert not any(a in apart and b in apart for a, b in known)  # a pair that goes together is not left
 
 
+@dataclass
+class Known:
+    """Says what was written down: pairs ``(whole, part)``, pairs that overlap, and pairs to be kept apart."""
+
+    held: set[tuple[int, int]]
+    overlapping: set[tuple[int, int]] = field(default_factory=set)
+    apart: set[tuple[int, int]] = field(default_factory=set)
+
+    def holds(self, whole: int, part: int) -> bool:
+        return (whole, part) in self.held
+
+    def overlap(self, first: int, second: int) -> bool:
+        return tuple(sorted((first, second))) in self.overlapping
+
+    def keeps_apart(self, first: int, second: int) -> bool:
+        return tuple(sorted((first, second))) in self.apart
+
+
+class TestParts:
+    def test_a_part_needs_half_of_the_wholes(self) -> None:
+        pairs = [(0, 3), (0, 4)]
+        judge = Known({(0, 3), (1, 3), (0, 4)}, {(3, 4)})
+        assert with_parts([[0, 1, 2]], pairs, judge) == [[0, 1, 2, 3]]
+        judge.held.add((1, 4))
+        assert with_parts([[0, 1, 2]], pairs, judge) == [[0, 1, 2, 3, 4]]
+
+    def test_parts_that_share_too_little_are_not_joined(self) -> None:
+        assert with_parts([[0, 1]], [(0, 2), (0, 3)], Known({(0, 2), (0, 3)})) == [[0, 1, 2]]
+
+    def test_what_is_to_be_kept_apart_is(self) -> None:
+        judge = Known({(0, 2), (1, 2)}, apart={(1, 2)})
+        assert with_parts([[0, 1]], [(0, 2)], judge) == [[0, 1]]
+
+    def test_copies_of_a_part_come_along_and_parts_join_no_wholes(self) -> None:
+        judge = Known({(0, 4), (0, 5), (2, 4), (2, 5)})
+        assert with_parts([[0, 1], [2, 3], [4, 5]], [(0, 4), (2, 4)], judge) == [[0, 1, 4, 5], [2, 3]]
+
+    def test_a_part_of_a_part(self) -> None:
+        judge = Known({(0, 1), (1, 2), (0, 2)}, {(1, 2)})
+        assert with_parts([], [(1, 2), (0, 1)], judge) == [[0, 1, 2]]
+        assert with_parts([], [(1, 2), (0, 1)], Known({(0, 1), (1, 2)})) == [[1, 2]]
+
+    @given(st.integers(2, 8), st.data())
+    def test_a_group_has_wholes_and_parts_that_fit(self, count: int, data: st.DataObject) -> None:
+        every = [(a, b) for a in range(count) for b in range(count) if a != b]
+        some = st.lists(st.sampled_from(every), unique=True)
+        low = st.lists(st.sampled_from([pair for pair in every if pair[0] < pair[1]]), unique=True)
+        parts = data.draw(some)
+        judge = Known({*parts, *data.draw(some)}, set(data.draw(low)), set(data.draw(low)))
+        groups = with_parts([], parts, judge)
+        members = [row for group in groups for row in group]
+        assert len(members) == len(set(members))
+        for group in groups:  # one of them is the whole, and the others fit
+            assert any(
+                all(
+                    judge.holds(whole, row) and not judge.keeps_apart(whole, row)
+                    for row in group
+                    if row != whole
+                )
+                for whole in group
+            )
+
+
 class TestPairs:
     def test_are_those_of_all_pairs(self) -> None:
         rows = np.random.default_rng(0).standard_normal((300, 20)).astype(np.float32)
@@ -395,3 +483,28 @@ def test_keypoints_find_a_part_whose_vector_lies_far_away(photos: Path) -> None:
     [group] = found[1].groups
     assert [path.name for path in group.paths] == ["02.png", "part.png"]
     assert (group.members[1].kind, found[1].surplus) == ("cropped", 0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("way", ["threshold", "folder", "collection"])
+def test_keypoints_find_it_with_a_threshold_and_against_a_reference(photos: Path, way: str) -> None:
+    for seed in range(12):
+        (photos / "archive").mkdir(exist_ok=True)
+        coloured(seed).save(photos / "archive" / f"{seed:02}.png")
+    (photos / "card").mkdir()
+    coloured(20).save(photos / "card" / "new.png")
+    coloured(2).crop((165, 0, 320, 115)).save(photos / "card" / "part.png")
+    both = Recipe("both", (RECIPE, as_recipe("sift").layers[0]), "a vector and keypoints")
+    options: dict[str, object] = (
+        {"threshold": 0.9999} if way == "threshold" else {"against": photos / "archive"}
+    )
+    sources = [photos / "archive", photos / "card"]
+    if way == "collection":
+        other = photos.parent / "other"
+        with Collection.open(other, recipe=both, extractor_factory=FakeFactory()) as one:
+            one.add(sources.pop(0))
+        options = {"against": other}
+    with Collection.open(photos.parent / "c", recipe=both, extractor_factory=FakeFactory()) as one:
+        one.add(*sources)
+        found = find_duplicates(one, **options)  # type: ignore[arg-type]
+    assert names(found) == [["02.png", "part.png"]]

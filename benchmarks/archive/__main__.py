@@ -61,32 +61,38 @@ def run(
     recipe: str = typer.Option("default", help="How pictures are described."),
 ) -> None:
     """Render the archive, and go through all of it."""
-    index(files, recipe)
+    make(files)
+    index(recipe)
     act()
 
 
 @app.command()
-def index(
-    files: int = typer.Option(40_000, help="Files of the archive."),
-    recipe: str = typer.Option("default", help="How pictures are described."),
-) -> None:
-    """Render the archive and index it: the half that takes hours."""
+def make(files: int = typer.Option(40_000, help="Files of the archive.")) -> None:
+    """Render the archive."""
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir(parents=True)
-    PLANTED.write_text(json.dumps(_make(FOLDER / "photos", files)), encoding="utf-8")
+    planted = _make(FOLDER / "photos", files)
+    PLANTED.write_text(json.dumps({"files": files, "copies": planted}), encoding="utf-8")
+
+
+@app.command()
+def index(recipe: str = typer.Option("default", help="How pictures are described.")) -> None:
+    """Index what was rendered: what takes longest."""
+    shutil.rmtree(FOLDER / "a.likewise", ignore_errors=True)
+    (FOLDER / ("archive" if (FOLDER / "archive").exists() else "photos")).rename(FOLDER / "photos")
     steps = {"index": _timed("index", "photos", "--into", "a.likewise", "--recipe", recipe)}
     steps["index again"] = _timed("index", "photos", "--into", "a.likewise")
     (FOLDER / "photos").rename(FOLDER / "archive")
     steps["index after the folder was renamed"] = _timed("index", "archive", "--into", "a.likewise")
     steps["forget what is gone"] = _timed("index", "archive", "--into", "a.likewise", "--prune")
-    figures = {"files": files, "recipe": recipe, "steps": _kept(steps)}
+    figures = {"recipe": recipe, "steps": _kept(steps)}
     FIGURES.write_text(json.dumps(figures, indent=1), encoding="utf-8")
 
 
 @app.command()
 def act() -> None:
     """Find the duplicates of the archive that is indexed, and act on them, as often as you like."""
-    figures = json.loads(FIGURES.read_text(encoding="utf-8"))
+    figures, planted = (json.loads(path.read_text(encoding="utf-8")) for path in (FIGURES, PLANTED))
     steps = {"duplicates, with a plan": _timed("duplicates", "--plan", "plan.csv", "--json")}
     steps["duplicates again"] = _timed("duplicates", "--json")
     before = _tree()
@@ -95,10 +101,8 @@ def act() -> None:
     moved = len(before) - len(_tree())
     steps["undo"] = _timed("duplicates", "undo", "plan.csv")
     figures["steps"] |= _kept(steps)
-    figures |= {"moved": moved, "came_back": _tree() == before}
-    figures |= _counted(
-        json.loads(steps["duplicates, with a plan"]["out"]), json.loads(PLANTED.read_text(encoding="utf-8"))
-    )
+    figures |= {"files": planted["files"], "moved": moved, "came_back": _tree() == before}
+    figures |= _counted(json.loads(steps["duplicates, with a plan"]["out"]), planted["copies"])
     FIGURES.write_text(json.dumps(figures, indent=1), encoding="utf-8")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection as Sized
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,12 +18,12 @@ from likewise.downstream.calibration import FOUND, Calibration, calibrate, dista
 from likewise.downstream.copies import ALTERATIONS, HALVED
 from likewise.downstream.duplicates.dismissed import Dismissed
 from likewise.downstream.duplicates.files import File, LeftOut, present
-from likewise.downstream.duplicates.grouping import chained_groups, complete_groups
+from likewise.downstream.duplicates.grouping import chained_groups, complete_groups, with_parts
 from likewise.downstream.duplicates.groups import Duplicates, Group, Member
 from likewise.downstream.duplicates.judging import NEAREST, Judge, Pair, Reach, reporter
 from likewise.downstream.duplicates.keeping import DEFAULT, Keeping
 from likewise.downstream.duplicates.kinds import DISPENSABLE, Kind, Link
-from likewise.downstream.duplicates.matching import matching_pairs
+from likewise.downstream.duplicates.matching import Keypoints, matching_pairs
 from likewise.downstream.rows import checked
 from likewise.errors import ManifestMismatch
 from likewise.ranking.exact import Metric
@@ -54,7 +54,8 @@ def find_duplicates(
     copies of the collection's own pictures are; and keypoints, where a layer keeps them
     (`likewise.downstream.duplicates.matching`). Then pixels decide, laid over each other
     (`likewise.downstream.duplicates.pixels.overlay`), so that neither many copies nor many pictures that look
-    alike mislead it. In a group each picture is a copy of each other one.
+    alike mislead it. In a group each picture is a copy of each other one, but for parts: a crop is one of at
+    least half of those that show the whole, and shares half of what it shows with each other part.
 
     Links to one file are one picture. A file that is gone, or no longer what was indexed, is passed over.
 
@@ -62,7 +63,8 @@ def find_duplicates(
     ----------
     threshold
         Link pictures from this similarity on, whatever their pixels say. By default it is calibrated on the
-        collection, see `likewise.downstream.calibration.calibrate`, and pixels decide.
+        collection, see `likewise.downstream.calibration.calibrate`, and pixels decide; they also do where
+        keypoints match.
     under
         Only in a folder, or where the path matches a glob.
     where
@@ -102,7 +104,7 @@ def find_duplicates(
         vectors=vectors[first],
         reach=_reach(calibration, given, vectors),
         dismissed=Dismissed.of(collection.path),
-        matching=_matching(collection, firsts, given, against, progress),
+        matching=_matching(collection, firsts, against, progress),
     )
     groups, bursts = _joined(judge, turned=turned, progress=progress)
     told = _Told(judge, [[files[row] for row in rows] for rows in contents], keeping, kinds, pictures.metric)
@@ -173,14 +175,22 @@ def _contents(files: Sequence[File], keeping: Keeping) -> list[list[int]]:
 def _matching(
     collection: Collection,
     files: Sequence[File],
-    given: float | None,
     against: str | os.PathLike[str] | None,
     progress: ProgressCallback | None,
 ) -> IntArray:
-    """Pairs whose keypoints match; a threshold that is given is for vectors, ids are of one collection."""
-    if given is not None or against is not None:
-        return np.empty((0, 2), np.int64)
-    return matching_pairs(collection, files, reporter(progress, "comparing keypoints"))
+    """Pairs whose keypoints match; with a reference, of one of its files and another one."""
+    report = reporter(progress, "comparing keypoints")
+    if against is None:
+        kept = Keypoints.of(collection, files, range(len(files)))
+        return matching_pairs(kept, kept, report)
+    own, theirs = (
+        [place for place, file in enumerate(files) if file.in_reference is belongs]
+        for belongs in (False, True)
+    )
+    with _opened(collection, against) as (other, _):
+        sides = Keypoints.of(collection, files, own), Keypoints.of(other, files, theirs)
+        asking, asked = sorted(sides, key=lambda side: len(side.places))
+        return matching_pairs(asking, asked, report)
 
 
 def _reach(calibration: Calibration, given: float | None, vectors: FloatArray) -> Reach:
@@ -201,18 +211,28 @@ def _joined(
     for again in range(ROUNDS):
         pairs = judge.candidates(among, turned=turned and not again, progress=progress)
         linked |= judge.look(pairs, progress)
-        # parts come last: two of one picture need not be copies of each other, and would keep others out
-        order = sorted(linked, key=lambda pair: (linked[pair].kind == "cropped", judge.order(pair)))
-        copies = [pair[:2] for pair in order if judge.joins(linked[pair])]
-        before, groups = groups, complete_groups(count, copies, judge.copies)
+        before, groups = groups, _grouped(judge, linked)
         if judge.reach.given or groups == before or max(map(len, groups), default=0) <= NEAREST // 2:
             break
         # the neighbours of a picture with many copies are these: once more, with one picture of each group
-        among = np.setdiff1d(among, [row for group in groups for row in group[1:]])
+        stand = [max(group, key=lambda row: judge.files[row].pixels) for group in groups]
+        among = np.setdiff1d(among, np.setdiff1d([row for group in groups for row in group], stand))
     first = {row: group[0] for group in groups for row in group}
     shots = [pair for pair in sorted(linked, key=judge.order) if linked[pair].kind == "burst"]
     ends = [(first.get(pair.first, pair.first), first.get(pair.second, pair.second)) for pair in shots]
     return groups, chained_groups(count, ends)
+
+
+def _grouped(judge: Judge, linked: Mapping[Pair, Link]) -> list[list[int]]:
+    """Groups of contents along links: of those that show all of a scene, then parts, of the largest first."""
+    order = sorted((pair for pair in linked if judge.joins(linked[pair])), key=judge.order)
+    wholes = [pair[:2] for pair in order if linked[pair].kind != "cropped"]
+    parts = [
+        pair[1::-1] if linked[pair].larger else pair[:2] for pair in order if linked[pair].kind == "cropped"
+    ]
+    parts.sort(key=lambda pair: -judge.files[pair[0]].pixels)
+    groups = complete_groups(len(judge.files), wholes, judge.copies)
+    return with_parts(groups, parts, judge)
 
 
 def _spans(group: Group) -> bool:
@@ -277,7 +297,8 @@ class _Told:
         if told.surplus or shots or _is_held(file):
             return told
         more = (self._against(one, file, similarity) for one in staying[1:STAYING] if not one.is_link)
-        return next((one for one in more if one.surplus), told)
+        found = [told, *more]
+        return next((one for one in found if one.surplus), min(found, key=lambda one: one.kind == "alike"))
 
     def _against(self, kept: File, file: File, similarity: float, *, shots: bool = False) -> Member:
         found = self.judge.told(kept, file)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol
 
 
 def complete_groups(
@@ -34,6 +35,65 @@ def complete_groups(
         for member in groups[first]:
             owner[member] = first
     return [sorted(group) for group in groups.values() if len(group) > 1]
+
+
+def with_parts(
+    groups: Iterable[Sequence[int]],
+    parts: Iterable[tuple[int, int]],
+    judge: OfParts,
+) -> list[list[int]]:
+    """Add to groups those that are a part of what a group shows.
+
+    A part need not go with all of a group: it is none of its mirrored copy, and of two parts none need hold
+    the other. So it is added where at least half of those that show the whole hold it, and where it overlaps
+    each other part. What goes together already is added together.
+
+    Parameters
+    ----------
+    groups
+        Of those that show a whole.
+    parts
+        Of each pair the first may hold the second; what holds most comes first.
+    judge
+        Knows what holds what.
+
+    Returns
+    -------
+    list
+        Groups of at least two, each rising.
+    """
+    owner = {row: one for group in groups for one in [(list(group), list[int]())] for row in group}
+    for whole, part in parts:
+        wholes, held = owner.setdefault(whole, ([whole], []))
+        others = owner.setdefault(part, ([part], []))
+        some = [*others[0], *others[1]]
+        if whole in wholes and part not in wholes and part not in held and _fit(wholes, held, some, judge):
+            held += some
+            owner |= dict.fromkeys(some, (wholes, held))
+    found = {id(wholes): sorted(wholes + held) for wholes, held in owner.values()}
+    return [group for group in found.values() if len(group) > 1]
+
+
+class OfParts(Protocol):
+    """What is asked of two before one of them is added as a part."""
+
+    def holds(self, whole: int, part: int) -> bool:
+        """Whether the first holds the second as a part of it."""
+
+    def overlap(self, first: int, second: int) -> bool:
+        """Whether two parts show the same in most of what they show."""
+
+    def keeps_apart(self, first: int, second: int) -> bool:
+        """Whether they must not be in one group."""
+
+
+def _fit(wholes: Sequence[int], held: Sequence[int], some: Sequence[int], judge: OfParts) -> bool:
+    """Whether some can be added to a group as parts of it."""
+    if any(judge.keeps_apart(one, row) for one in (*wholes, *held) for row in some):
+        return False
+    if any(2 * sum(judge.holds(one, row) for one in wholes) < len(wholes) for row in some):
+        return False
+    return all(judge.overlap(one, row) for one in held for row in some)
 
 
 def chained_groups(count: int, pairs: Iterable[tuple[int, int]]) -> list[list[int]]:

@@ -81,8 +81,8 @@ class Duplicates:
     Attributes
     ----------
     groups
-        Of copies: each picture is a copy of each other one. The largest first, those of equal size by their
-        ids.
+        Of copies: each picture that shows the whole is a copy of each other one, and parts are of most of
+        them. The largest first, those of equal size by their ids.
     bursts
         Of photographs taken one after the other, for a person to choose from.
     pictures

@@ -13,7 +13,7 @@ from likewise.collection.pace import Pace
 from likewise.downstream.duplicates.dismissed import Dismissed
 from likewise.downstream.duplicates.files import File
 from likewise.downstream.duplicates.kinds import Link, Shots, link
-from likewise.downstream.duplicates.pixels import one_shape
+from likewise.downstream.duplicates.pixels import HALF, one_shape, overlay
 from likewise.downstream.duplicates.turned import turned_pairs
 from likewise.downstream.linking import apart, close_pairs, nearest_pairs
 from likewise.types import FloatArray, IntArray, Progress, ProgressCallback
@@ -23,6 +23,7 @@ NEAREST = 16
 
 
 ALIKE = Link("alike", "as similar as was asked for")
+OF_GROUP = Link("alike", "goes with others of the group")
 
 
 class Pair(NamedTuple):
@@ -78,6 +79,7 @@ class Judge:
     shots: Shots = field(default_factory=Shots)
     refused: set[tuple[int, int]] = field(default_factory=set)
     _known: dict[tuple[int, int], Link | None] = field(default_factory=dict)
+    _closer: dict[tuple[int, int], bool] = field(default_factory=dict)
 
     @property
     def looked_at(self) -> int:
@@ -127,9 +129,34 @@ class Judge:
         found = self._link(Pair(low, high, float(np.linalg.norm(self.vectors[low] - self.vectors[high]))))
         return found is not None and self.joins(found)
 
+    def holds(self, whole: int, part: int) -> bool:
+        """Whether the pixels of a content hold those of another one, wherever their vectors lie."""
+        if self.copies(whole, part):
+            return True
+        key = min(whole, part), max(whole, part)
+        if key not in self._closer:
+            found = link(self.files[key[0]], self.files[key[1]], self.shots)
+            self._closer[key] = found is not None and found.copies
+        return self._closer[key]
+
+    def overlap(self, first: int, second: int) -> bool:
+        """Whether two parts of one picture show the same in at least half of each, or one holds the other."""
+        if self.holds(first, second):
+            return True
+        shots = [self.shots.get(self.files[row]) for row in (first, second)]
+        if None in shots:
+            return False
+        a, b = (shot.small for shot in shots if shot)
+        return overlay(a, b, covered=HALF) is not None
+
+    def keeps_apart(self, first: int, second: int) -> bool:
+        """Whether a person said that two contents are no duplicates."""
+        return (self.files[first].sha256, self.files[second].sha256) in self.dismissed
+
     def told(self, kept: File, other: File) -> Link:
         """What a file is to the one that is kept of its group."""
-        return link(kept, other, self.shots) or link(other, kept, self.shots) or ALIKE
+        found = link(kept, other, self.shots) or link(other, kept, self.shots)
+        return found or (ALIKE if self.reach.given else OF_GROUP)
 
     def _link(self, pair: Pair) -> Link | None:
         key = pair.first, pair.second
@@ -142,6 +169,8 @@ class Judge:
         near = pair.distance <= self.reach.near
         cut = near or pair[:2] in self._matching or not self._another_size(pair)
         found = link(a, b, self.shots, near=cut)
+        if self.reach.given and not near and found is not None and not found.copies:
+            return None  # two shots that are less alike than was asked for
         if found is None and self.reach.given and near:
             found = ALIKE
         if found is not None and (a.sha256, b.sha256) in self.dismissed:

@@ -60,10 +60,11 @@ _EXIF, _TAKEN, _FRACTION = 0x8769, 0x9003, 0x9291
 
 @dataclass(frozen=True)
 class Link:
-    """What one picture is to another, and why, in a few words."""
+    """What one picture is to another, and why, in a few words; ``larger`` where it shows that and more."""
 
     kind: Kind
     why: str
+    larger: bool = False
 
     @property
     def copies(self) -> bool:
@@ -159,7 +160,8 @@ def _copy(found: Overlay, a: File, b: File) -> Link:
         shares = found.covered
         if shares[0] <= shares[1]:
             return Link("cropped", f"shows {100 * shares[0]:.0f} % of it{_retouched(found)}")
-        return Link("cropped", f"shows it and more: it is {100 * shares[1]:.0f} % of this{_retouched(found)}")
+        why = f"shows it and more: it is {100 * shares[1]:.0f} % of this{_retouched(found)}"
+        return Link("cropped", why, larger=True)
     if found.turned or found.stretched or not found.same_tones or found.agreed < 1:
         return Link("edited", _edit(found))
     return _stored(a, b)

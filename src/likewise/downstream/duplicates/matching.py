@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from likewise.collection import Collection
+from likewise.collection.layer import LayerIndex
 from likewise.downstream.duplicates.files import File
 from likewise.errors import CollectionDamaged, UsageError
 from likewise.types import IntArray
@@ -19,32 +21,58 @@ EVIDENCE = 6.0
 photographs 80 pairs of other things (benchmarks/duplicates), whose pixels are compared in vain."""
 
 
+@dataclass(frozen=True)
+class Keypoints:
+    """What a collection keeps of the keypoints of some files.
+
+    Attributes
+    ----------
+    index
+        Of a layer that verifies, and of these files only; None where there is none.
+    places
+        By id of a picture the place of its file among all that are compared.
+    """
+
+    index: LayerIndex | None
+    places: Mapping[int, int]
+
+    @classmethod
+    def of(cls, collection: Collection, files: Sequence[File], places: Sequence[int]) -> Keypoints:
+        """Those of the files at some places that a collection holds."""
+        index = next((index for index in collection.asker().indexes if index.verifies), None)
+        if index is None:
+            return cls(None, {})
+        known = {path: place for place in places for path in (files[place].path, *files[place].others)}
+        held = {id: known[path] for id, path in collection.paths() if path in known}
+        return cls(index.only(np.fromiter(held, np.int64, len(held))), held)
+
+
 def matching_pairs(
-    collection: Collection, files: Sequence[File], report: Callable[[int, int], None] | None = None
+    asking: Keypoints, asked: Keypoints, report: Callable[[int, int], None] | None = None
 ) -> IntArray:
-    """Places of files of a collection that may show one thing by the keypoints that it keeps of them.
+    """Places of files, one of each side, that may show one thing by the keypoints that are kept of them.
+
+    Both sides may be the same; each picture of the first is asked for among those of the second.
 
     Returns
     -------
     array
-        Int64 ``(p, 2)``, in each row the lower place first; none where no layer keeps keypoints.
+        Int64 ``(p, 2)``, in each row the lower place first.
     """
-    index = next((index for index in collection.asker().indexes if index.verifies), None)
-    places = {file.id: place for place, file in enumerate(files)}
     found: set[tuple[int, int]] = set()
-    if index is not None:
-        index = index.only(np.fromiter(places, np.int64, len(places)))
-        for place, file in enumerate(files):
-            try:
-                question = index.question_of(file.id)
-            except (CollectionDamaged, UsageError):  # nothing is kept of it
-                continue
-            answer = index.search(question, MATCHING + 1, ())
-            evidence = index.evidence(answer.scores)
-            for other in answer.ids[evidence >= EVIDENCE].tolist():
-                if other != file.id:
-                    low, high = sorted((place, places[other]))
-                    found.add((low, high))
-            if report and (place % 50 == 49 or place + 1 == len(files)):
-                report(place + 1, len(files))
+    if asking.index is None or asked.index is None or not asked.places:
+        return np.empty((0, 2), np.int64)
+    for done, (picture, place) in enumerate(asking.places.items(), 1):
+        try:
+            question = asking.index.question_of(picture)
+        except (CollectionDamaged, UsageError):  # nothing is kept of it
+            continue
+        answer = asked.index.search(question, MATCHING + 1, ())
+        evidence = asked.index.evidence(answer.scores)
+        for other in answer.ids[evidence >= EVIDENCE].tolist():
+            low, high = sorted((place, asked.places[other]))
+            if low != high:
+                found.add((low, high))
+        if report and (done % 50 == 0 or done == len(asking.places)):
+            report(done, len(asking.places))
     return np.array(sorted(found), np.int64).reshape(-1, 2)

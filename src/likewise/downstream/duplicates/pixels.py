@@ -41,6 +41,9 @@ SHAPE = 0.025
 CONTAINED = 0.97
 """Share of the smaller part of the scene that has to be in the other, for it to be a crop."""
 
+PART, HALF = (CONTAINED, 0.1), (0.5, 0.5)
+"""Shares of two pictures that have to be in the other: of a crop and its whole, and of two parts of one."""
+
 INLIERS = 10
 """Matches of keypoints that have to agree on how one picture lies in the other."""
 
@@ -133,7 +136,7 @@ class Overlay:
         return self.tone <= TONE and abs(self.colour) <= TONE
 
 
-def overlay(a: Small, b: Small, *, cut: bool = True) -> Overlay | None:
+def overlay(a: Small, b: Small, *, cut: bool = True, covered: tuple[float, float] = PART) -> Overlay | None:
     """Lay one picture over another so that they show the same, if that can be done.
 
     Pictures of one shape are laid over each other as they are, and in the seven other ways to turn and mirror
@@ -146,10 +149,12 @@ def overlay(a: Small, b: Small, *, cut: bool = True) -> Overlay | None:
     ----------
     cut
         Whether one may be a part of the other, or turned by any angle: the dearer look.
+    covered
+        Then, how much of the one that is covered more, and of the other, the two have to share.
     """
     found = _as_they_are(a, b)
     if found is None and cut:
-        found = _by_keypoints(a, b)
+        found = _by_keypoints(a, b, covered)
     return found
 
 
@@ -215,16 +220,16 @@ def _lightness(pixels: FloatArray) -> FloatArray:
     return np.asarray(pixels @ np.array([0.299, 0.587, 0.114], np.float32))
 
 
-def _by_keypoints(a: Small, b: Small) -> Overlay | None:
+def _by_keypoints(a: Small, b: Small, least: tuple[float, float]) -> Overlay | None:
     """Where matching keypoints put the second picture in the first, if blocks agree there too."""
     found = _transform(a, b)
     if found is None:
         return None
     transform, scale = found
     if scale > 1:  # the finer one is brought to the grid of the coarser
-        other = _laid_over(b, a, np.asarray(cv2.invertAffineTransform(transform)))
+        other = _laid_over(b, a, np.asarray(cv2.invertAffineTransform(transform)), least)
         return None if other is None else _swapped(other)
-    return _laid_over(a, b, transform)
+    return _laid_over(a, b, transform, least)
 
 
 def _swapped(found: Overlay) -> Overlay:
@@ -257,7 +262,9 @@ def _transform(a: Small, b: Small) -> tuple[NDArray[np.float64], float] | None:
     return (np.asarray(found, np.float64), scale) if 1 / 8 < scale < 8 else None
 
 
-def _laid_over(a: Small, b: Small, transform: NDArray[np.float64]) -> Overlay | None:
+def _laid_over(
+    a: Small, b: Small, transform: NDArray[np.float64], least: tuple[float, float]
+) -> Overlay | None:
     """The second picture on the grid of the first, which is the coarser one."""
     height, width = a.grey.shape
     scale = math.hypot(transform[0, 0], transform[1, 0])
@@ -271,7 +278,7 @@ def _laid_over(a: Small, b: Small, transform: NDArray[np.float64]) -> Overlay | 
         min(1.0, rim * shared / (height * width)),
         min(1.0, rim * shared / (b.grey.size * scale * scale)),
     )
-    if max(covered) < CONTAINED or min(covered) < 0.1:
+    if max(covered) < least[0] or min(covered) < least[1]:
         return None
     x = a.pixels.astype(np.float32)
     agreed = _agreement(_lightness(x), _lightness(y), there)
