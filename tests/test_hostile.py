@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from likewise.arrays import read_arrays
 from likewise.collection import Collection, database
 from likewise.collection.catalogue import Catalogue
-from likewise.collection.database import layer_schema, layer_table
+from likewise.collection.database import PICTURE, checksum_of, layer_schema, layer_table
 from likewise.downstream.duplicates.finding import find_duplicates
 from likewise.errors import CollectionDamaged, CollectionError, UsageError
 from likewise.evaluation.runs import read_run
@@ -38,6 +38,7 @@ def made(tmp_path: Path) -> Path:
 
 def changed(collection: Path, *statements: str) -> None:
     connection = sqlite3.connect(collection / "catalogue.sqlite", isolation_level=None)
+    connection.create_function("checksum_of", -1, checksum_of)
     for statement in statements:
         connection.execute(statement)
     connection.close()
@@ -180,6 +181,35 @@ class TestPaths:
             with pytest.raises(CollectionDamaged):
                 collection.path_of(1)
             assert collection.read(2)
+
+    @pytest.mark.parametrize("forged", [False, True])
+    @pytest.mark.parametrize("path", ["/etc/passwd", "../../etc/hostname"])
+    def test_one_that_leads_elsewhere_stops_nothing_else(self, made: Path, path: str, forged: bool) -> None:
+        changed(made, f"UPDATE pictures SET path = CAST('{path}' AS BLOB) WHERE id = 1")
+        if forged:
+            changed(made, f"UPDATE pictures SET checksum = checksum_of({PICTURE})")
+        with Collection.open(made, extractor_factory=FakeFactory()) as collection:
+            assert {hit.id for hit in collection.search(2)} == {2, 3}
+            assert {entry.id for entry in collection.page(0, 10)[0]} == {2, 3}
+            assert [picture for picture, _ in collection.paths()] == [2, 3]
+            find_duplicates(collection)
+            make_pictures(made.parent / "root", 4)
+            report = collection.add(made.parent / "root")
+            assert (report.added, report.moved, report.unchanged) == (1, 1, 2)  # its file is found again
+            assert collection.verify().faults == []
+            assert collection.path_of(1).parent == made.parent / "root"
+
+    def test_one_that_leads_elsewhere_and_has_no_file_is_named_until_it_is_forgotten(
+        self, made: Path
+    ) -> None:
+        with Collection.open(made, extractor_factory=FakeFactory()) as collection:
+            collection.path_of(1).unlink()
+            changed(made, "UPDATE pictures SET path = CAST('../x.png' AS BLOB) WHERE id = 1")
+            for _ in range(2):
+                assert collection.add(made.parent / "root").unchanged == 2
+                assert "path-damaged" in {fault.kind for fault in collection.verify().faults}
+            assert collection.add(made.parent / "root", prune=True).forgotten == 1
+            assert collection.verify().faults == []
 
     @pytest.mark.parametrize("root", ["relative", "/a/../b", ""])
     def test_a_root_is_absolute(self, made: Path, root: str) -> None:

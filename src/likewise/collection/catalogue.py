@@ -428,19 +428,36 @@ class Catalogue:
         [(width, height)] = rows
         return Content(sha256, width, height, codes, self.facts.of_content(sha256))
 
-    def holders(self, sha256: bytes) -> list[tuple[int, str]]:
-        """Ids and absolute paths of the first 256 pictures with a content."""
+    def holders(self, sha256: bytes) -> list[tuple[int, str | None]]:
+        """Ids and absolute paths of the first 256 pictures with a content; None for a path that is none."""
         roots = self.roots()
         rows = self._database.rows(
             "SELECT id, root, path FROM pictures WHERE sha256 = ? ORDER BY id LIMIT 256", sha256
         )
-        return [(row, self.absolute(roots, root, path)) for row, root, path in rows]
+        return [(row, self._placed(roots, root, path)) for row, root, path in rows]
 
-    def paths(self) -> Iterator[tuple[int, str, str]]:
-        """Id, absolute path and path below its root of every picture, by id."""
+    def paths(self, *, strict: bool = False) -> Iterator[tuple[int, str, str]]:
+        """Id, absolute path and path below its root of every picture, by id.
+
+        Those whose path is none or leads out of its root are passed over, unless that is to raise
+        `CollectionDamaged`.
+        """
         roots = self.roots()
+        absolute = self.absolute if strict else self._placed
         for row, root, path in self.places():
-            yield row, self.absolute(roots, root, path), os.fsdecode(path)
+            if (there := absolute(roots, root, path)) is not None:
+                yield row, there, os.fsdecode(path)
+
+    def misplaced(self) -> list[int]:
+        """Ids of the pictures whose path is none, or leads out of its root."""
+        roots = self.roots()
+        return [row for row, root, path in self.places() if self._placed(roots, root, path) is None]
+
+    def _placed(self, roots: dict[int, str], root: int, path: bytes) -> str | None:
+        try:
+            return self.absolute(roots, root, path)
+        except CollectionDamaged:
+            return None
 
     def places(self) -> Iterator[tuple[int, int, bytes]]:
         """Id, root and path below it of every picture, by id, as they are stored: damage and all."""
@@ -483,16 +500,17 @@ class Catalogue:
         return _is_id(picture) and bool(self._database.rows("SELECT 1 FROM pictures WHERE id = ?", picture))
 
     def where(self, pictures: Iterable[int]) -> dict[int, str]:
-        """Absolute paths of those of the pictures that there are."""
+        """Absolute paths of those of the pictures that there are, and have one."""
         roots = self.roots()
         found = {}
         for picture in filter(_is_id, map(int, pictures)):
             for row in self._database.rows("SELECT root, path FROM pictures WHERE id = ?", picture):
-                found[picture] = self.absolute(roots, *row)
+                if (path := self._placed(roots, *row)) is not None:
+                    found[picture] = path
         return found
 
     def entries(self, pictures: Iterable[int]) -> list[Entry]:
-        """Those of the pictures that there are, in the order given."""
+        """Those of the pictures that there are, and have a path, in the order given."""
         wanted = [picture for picture in map(int, pictures) if _is_id(picture)]
         found: dict[int, Entry] = {}
         for start in range(0, len(wanted), 500):  # SQLite takes no statement with very many values
@@ -506,6 +524,8 @@ class Catalogue:
         self, start: int, count: int, *, below: Place | None = None, newest: bool = False
     ) -> tuple[list[Entry], int]:
         """Some of the pictures, by path or the newest first, and how many there are in all.
+
+        Those without a path are counted and left out.
 
         Parameters
         ----------
@@ -525,10 +545,11 @@ class Catalogue:
         with translated(self._database.path):
             return [
                 Entry(
-                    *(row, Path(roots[root]), Path(self.absolute(roots, root, path)), sha256.hex()),
+                    *(row, Path(roots[root]), Path(there), sha256.hex()),
                     *(width, height, size, mtime_ns / 1e9),
                 )
                 for row, root, path, sha256, width, height, size, mtime_ns in rows
+                if (there := self._placed(roots, root, path)) is not None
             ]
 
     def insert(self, place: Place, stamp: Stamp, content: Content, *, id: int | None = None) -> int:

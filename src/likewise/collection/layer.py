@@ -21,7 +21,7 @@ from likewise.collection.reports import Comparison, Fault
 from likewise.collection.selecting import Selection
 from likewise.collection.walk import real_path
 from likewise.descriptors.manifest import Manifest
-from likewise.errors import BadPicture, CollectionDamaged, UsageError
+from likewise.errors import BadPicture, CollectionDamaged, LikewiseError, UsageError
 from likewise.inspection.explain import Explanation
 from likewise.pictures import Loaded, Source
 from likewise.ranking.evidence import Scores
@@ -244,7 +244,7 @@ class Sources:
         row = whole(picture, "an id")
         paths = self.catalogue.where([row])
         if not paths:
-            raise UsageError(f"no picture in {self.path} has the id {row}")
+            raise self._lacking(row)
         return Path(paths[row])
 
     def content(self, picture: int) -> bytes | str:
@@ -259,8 +259,14 @@ class Sources:
         """
         found = self.catalogue.entries([picture])
         if not found:
-            raise UsageError(f"no picture in {self.path} has the id {picture}")
+            raise self._lacking(picture)
         return as_indexed(str(found[0].path), bytes.fromhex(found[0].sha256))
+
+    def _lacking(self, picture: int) -> LikewiseError:
+        """Why there is no path of a picture."""
+        if self.catalogue.has(picture):
+            return CollectionDamaged(f"the picture {picture} of {self.path} has no path: verify tells more")
+        return UsageError(f"no picture in {self.path} has the id {picture}")
 
     def found(self, picture: int) -> bytes | str:
         """The same for a picture that was found a moment ago: one that is gone since is a `BadPicture`."""

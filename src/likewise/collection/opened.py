@@ -25,7 +25,7 @@ from likewise.collection.query import is_number, whole
 from likewise.collection.reports import Info, VerifyReport
 from likewise.collection.verify import verify
 from likewise.descriptors.manifest import Manifest
-from likewise.errors import CollectionNotFound, ManifestMismatch, StorageError, UsageError
+from likewise.errors import CollectionDamaged, CollectionNotFound, ManifestMismatch, StorageError, UsageError
 from likewise.reading import as_indexed
 from likewise.recipes.recipe import Recipe, as_recipe
 from likewise.types import ProgressCallback
@@ -252,6 +252,8 @@ class OpenedCollection:
             When the file cannot be read, is not what was indexed, or lies elsewhere.
         """
         found = self.entries([whole(picture, "an id")]) if is_number(picture) else self.at(str(picture))
+        if not found and is_number(picture) and self._ready().has(whole(picture, "an id")):
+            raise CollectionDamaged(f"the picture {picture} of {self.path} has no path: verify tells more")
         if not found:
             raise UsageError(f"no picture in {self.path} is called {picture}")
         return as_indexed(str(found[0].path), bytes.fromhex(found[0].sha256), inside)

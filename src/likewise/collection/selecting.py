@@ -53,7 +53,7 @@ class Selection:
 
     def ids(self, catalogue: Catalogue) -> Iterator[int]:
         """Ids of the pictures that belong to it, rising."""
-        return (picture for picture, path, below in catalogue.paths() if self.holds(path, below))
+        return (picture for picture, path, below in catalogue.paths(strict=True) if self.holds(path, below))
 
     def failures(self, catalogue: Catalogue) -> list[Place]:
         """Places of files that failed and belong to it."""

@@ -115,7 +115,7 @@ def plan(
         ):
             place = Place(root, os.fsencode(relative(found.path, folder)))
             yield _judge(catalogue, found, place, options, lacks)
-    for path in catalogue.where(lacks).values():
+    for path in catalogue.where(lacks.keys() - catalogue.misplaced()).values():
         place_there = None if lies_in(path, sources) or is_gone(path) else catalogue.place(path)
         found = look(path, options.inside)
         if place_there and not found.problem:  # nobody asked for it here, so it is no failure either
@@ -153,9 +153,10 @@ def gone(
 ) -> list[int]:
     """Ids of the pictures below the sources whose files are no longer there, or are left out by now.
 
-    What lies in one of the folders that are ``away`` is not among them.
+    What lies in one of the folders that are ``away`` is not among them. A picture without a path that could
+    be one is: no file is its own.
     """
-    return [
+    return catalogue.misplaced() + [
         row
         for row, path, below in catalogue.paths()
         if lies_in(path, sources)
@@ -193,7 +194,7 @@ def settle(catalogue: Catalogue, outcome: Outcome, *, anew: bool = False) -> str
         return _renew(catalogue, known, outcome.task, content)
     holders = catalogue.holders(content.sha256)
     for holder, path in holders:
-        if is_gone(path) or is_respelt(path, outcome.task.path):
+        if path is None or is_gone(path) or is_respelt(path, outcome.task.path):
             catalogue.move(holder, place, stamp, content)
             return "moved"
     catalogue.insert(place, stamp, content)

@@ -131,8 +131,9 @@ def _files(catalogue: Catalogue, progress: ProgressCallback) -> Iterator[Fault]:
         try:
             file = catalogue.absolute(roots, root, path)
         except CollectionDamaged as error:
-            what = f"picture {picture} has no path that can be read: remove it by its id"
-            yield Fault("path-damaged", f"id {picture}", f"{what} ({error.__cause__!r})")
+            what = f"picture {picture} has no path that can be read ({error.__cause__!r})"
+            remedy = "remove it by its id, or let `likewise index --prune` forget it"
+            yield Fault("path-damaged", f"id {picture}", f"{what}: {remedy}")
         else:
             if not lies_in(file, away) and is_gone(file):
                 again = f"`likewise index {shlex.quote(roots[root])} --prune`"
