@@ -12,6 +12,7 @@ import os
 import random
 import resource
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -19,7 +20,7 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from unittest.mock import patch
@@ -40,6 +41,7 @@ from tests.web.serving import listening
 
 READERS, FILES = 10, 80
 SERVED = "c"
+LAST = "(SELECT max(id) FROM pictures)"
 UNDONE = {404, 409, 429}
 """What a server may answer while others change what it serves."""
 
@@ -137,7 +139,7 @@ class Soak:
         weights: dict[Callable[[], object], float] = {
             self.write_new: 12, self.overwrite: 8, self.rename: 6, self.copy: 5, self.delete: 8,
             self.spoil: 2, self.index: 10, self.search: 16, self.remove: 3, self.serve: 20, self.optimise: 2,
-            self.verify: 2, self.jump: 2, self.kill: 1.2, self.fill: 0.6, self.lose: 0.6,
+            self.verify: 2, self.jump: 2, self.damage: 1, self.kill: 1.2, self.fill: 0.6, self.lose: 0.6,
         }  # fmt: skip
         for count in range(operations):
             [act] = self.chance.choices(list(weights), list(weights.values()))
@@ -296,6 +298,26 @@ class Soak:
         with self.opened() as collection:
             kinds = {fault.kind for fault in collection.verify().faults}
             assert kinds <= {"file-missing", "folder-away", "commits-lost"}, kinds
+
+    def damage(self) -> None:
+        """Change a row behind everybody's back; the next index puts it right."""
+        changes = [
+            f"UPDATE vectors SET code = zeroblob(length(code)) WHERE picture = {LAST}",
+            f"UPDATE vectors_2 SET checksum = 7 WHERE picture = {LAST}",
+            f"UPDATE pictures SET width = width + 1 WHERE id = {LAST}",
+            f"UPDATE pictures SET path = CAST('../x' AS BLOB) WHERE id = {LAST}",
+            "UPDATE failures SET message = message || '.'",
+            "UPDATE meta SET value = value || ' ' WHERE typeof(value) = 'text'",
+        ]
+        if self.alone:  # else a writer may be under way, and tell what it finds there as what was committed
+            changes.append("UPDATE roots SET path = CAST(path || 'x' AS BLOB)")
+        change = self.chance.choice(changes)
+        with closing(sqlite3.connect(self.path / "catalogue.sqlite", timeout=60)) as catalogue, catalogue:
+            catalogue.execute(change)
+        self.index()
+        with self.opened() as collection:
+            kinds = {fault.kind for fault in collection.verify().faults}
+        assert kinds <= {"file-missing", "folder-away"}, (change, kinds)
 
     def jump(self) -> None:
         """Index while the clock is years away."""
