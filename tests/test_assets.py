@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -16,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from likewise import assets
+from likewise import assets, system
 from likewise.errors import FetchFailed, StorageError
 from likewise.types import Progress
 
@@ -347,6 +348,42 @@ def test_what_killed_processes_left_is_swept(tmp_path: Path, monkeypatch: pytest
     os.utime(tmp_path / "fetch-abcdefgh", (0, 0))
     with assets.scratch(tmp_path) as room:
         assert [path.name for path in tmp_path.glob("fetch-*")] == [room.name]
+
+
+def test_a_folder_that_is_swept_as_it_is_made_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    real, asked = system.locked, list[int]()
+
+    def locked(descriptor: int) -> bool:
+        asked.append(descriptor)
+        if len(asked) == 1:
+            return False  # somebody looks whether it is in use
+        if len(asked) == 2:
+            shutil.rmtree(next(tmp_path.iterdir()))  # and removes it
+        return real(descriptor)
+
+    monkeypatch.setattr(assets, "locked", locked)
+    with assets.temporary() as room:
+        assert len(asked) == 3
+        assert [path.name for path in room.iterdir()] == [".held"]
+        with (room / ".held").open("rb+") as other:
+            assert not real(other.fileno())
+    monkeypatch.setattr(assets, "locked", lambda descriptor: False)
+    with pytest.raises(StorageError, match="no temporary folder"), assets.temporary():
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_clock_that_jumps_makes_no_folder_old(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    young = tmp_path / "likewise-abcdefgh"
+    young.mkdir()
+    real = time.time
+    monkeypatch.setattr("time.time", lambda: real() + 1e8)
+    with assets.temporary():
+        assert young.is_dir()
 
 
 def test_a_killed_process_is_told_from_one_that_lives(

@@ -6,6 +6,7 @@ so that a reader finds the whole file or none.
 
 from __future__ import annotations
 
+import errno
 import glob
 import gzip
 import hashlib
@@ -115,7 +116,7 @@ def sweep(path: Path, *, older: float = DAY) -> None:
     """
     for draft in path.parent.glob(f"{glob.escape(path.name)}.????????.part"):
         with suppress(FileNotFoundError):  # somebody else swept it
-            if time.time() - draft.stat().st_mtime >= older:
+            if _now(path.parent) - draft.stat().st_mtime >= older:
                 draft.unlink()
 
 
@@ -124,17 +125,27 @@ def sweep_folders(folder: Path, prefix: str) -> None:
 
     Those that can be told not to be in use any more, or that are of a day ago and cannot be told at all.
     """
+    now = _now(folder)
     for left in folder.glob(f"{prefix}????????"):
         with suppress(OSError):  # somebody else's, or swept by somebody else
             status = left.lstat()
             mine = stat.S_ISDIR(status.st_mode) and status.st_uid == getattr(os, "getuid", lambda: 0)()
             age = MINUTE if (left / _HELD).exists() else DAY
-            if mine and time.time() - status.st_mtime >= age and not _is_held(left / _HELD):
+            if mine and now - status.st_mtime >= age and not _is_held(left / _HELD):
                 shutil.rmtree(left)
+
+
+def _now(folder: Path) -> float:
+    """What time it is by the clock of a disk: by one that jumps, what was made this moment is old."""
+    with tempfile.TemporaryFile(dir=folder) as probe:
+        return os.fstat(probe.fileno()).st_mtime
 
 
 _HELD = ".held"
 """Locked in a temporary folder for as long as it is used, but for a moment at first."""
+
+_TRIES = 8
+"""Of making a temporary folder, which somebody who sweeps may take for a left one in that moment."""
 
 
 def _is_held(path: Path) -> bool:
@@ -147,15 +158,32 @@ def _is_held(path: Path) -> bool:
         os.close(descriptor)
 
 
+def _held(path: Path) -> int:
+    """Make a file and lock it; raises `FileNotFoundError` where its folder is being swept."""
+    descriptor = descriptor_of(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        if locked(descriptor) and path.exists():
+            return descriptor
+    except OSError:  # files cannot be locked there
+        return descriptor
+    os.close(descriptor)
+    raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
+
+
 class _Room:
     """A temporary folder that is gone when the block ends; making it raises `OSError`."""
 
     def __init__(self, folder: Path, prefix: str) -> None:
         sweep_folders(folder, prefix)
-        self._room = tempfile.TemporaryDirectory(prefix=prefix, dir=folder)
-        self._descriptor = descriptor_of(Path(self._room.name, _HELD), os.O_RDWR | os.O_CREAT, 0o600)
-        with suppress(OSError):  # where files cannot be locked
-            locked(self._descriptor)
+        for left in reversed(range(_TRIES)):
+            self._room = tempfile.TemporaryDirectory(prefix=prefix, dir=folder, ignore_cleanup_errors=True)
+            try:
+                self._descriptor = _held(Path(self._room.name, _HELD))
+                return
+            except FileNotFoundError:
+                self._room.cleanup()
+                if not left:
+                    raise
 
     def __enter__(self) -> Path:
         return Path(self._room.name)
