@@ -27,6 +27,7 @@ import typer
 from benchmarks.indexing.pictures import make as make_photos
 from benchmarks.indexing.pictures import photographs
 from benchmarks.memory.__main__ import make as make_small
+from benchmarks.robustness.costly import scans
 from benchmarks.sets import DEMO, RESULTS, markdown
 
 from likewise.collection.collection import Collection
@@ -36,7 +37,7 @@ from likewise.descriptors.recipe import load_vector
 FOLDER = RESULTS / "serving"
 FILE = FOLDER / "measured.json"
 API = "/api/v1"
-SEARCH = f"{API}/collections/pictures/search"
+SEARCH, FEW = (f"{API}/collections/{name}/search" for name in ("pictures", "few"))
 
 app = typer.Typer(help=__doc__, add_completion=False)
 
@@ -70,6 +71,59 @@ def run(
     told["workers"] = workers
     told["alone again"] = alone(contents, clients)
     FILE.write_text(json.dumps(told, indent=1), encoding="utf-8")
+
+
+@app.command()
+def uploads(
+    pictures: Annotated[int, typer.Option(help="Pictures in the collection.")] = 500,
+    asked: Annotated[int, typer.Option(help="Searches by id of each case.")] = 100,
+) -> None:
+    """Measure searches by id beside uploads that are costly to decode, and print them."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    collection = FOLDER / "few.likewise"
+    with Collection.open(collection, recipe="quick") as opened:
+        opened.add(make_small(FOLDER / "few", pictures))
+    rows = []
+    with server(collection) as (pid, port):
+        by_id(port, 10, FEW)
+        for name, content in {
+            "nobody else": None,
+            "4 clients who send a JPEG of 1.4 megapixels and 200 scans": scans(1200, 200),
+            "4 clients who send a JPEG of 2.9 megapixels and 990 scans": scans(1700, 990),
+            "nobody else, at the end": None,
+        }.items():
+            with sent(port, content) as counted:
+                before, times = processor(pid), by_id(port, asked, FEW)
+                work = processor(pid) - before
+            rows.append([name, *_load(times)[:-1], f"{work:.1f}", str(counted[0])])
+    head = ["searches by id, one client, beside", "asked", "errors", "a second", "median", "p95", "longest"]
+    print(markdown([*head, "s of processor in all", "uploads answered"], rows))
+
+
+@contextmanager
+def sent(port: int, content: bytes | None, clients: int = 4) -> Iterator[list[int]]:
+    """Let clients send a picture over and over, as another one each time; count the answers."""
+    stop, counted = threading.Event(), [0]
+
+    def client(number: int) -> None:
+        while content and not stop.is_set():
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
+            body, headers = _form(content, number)
+            connection.request("POST", f"{FEW}/upload", body, headers)
+            connection.getresponse().read()
+            connection.close()
+            counted[0] += 1
+
+    threads = [threading.Thread(target=client, args=(number,)) for number in range(clients)]
+    for thread in threads:
+        thread.start()
+    time.sleep(1)
+    try:
+        yield counted
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
 
 
 @app.command()
@@ -224,14 +278,14 @@ def disturbed(port: int, contents: Sequence[bytes], count: int = 200) -> dict[st
     return told
 
 
-def by_id(port: int, count: int) -> dict[str, float]:
+def by_id(port: int, count: int, path: str = SEARCH) -> dict[str, float]:
     """Times of searches that need no network, one after the other, each another picture."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     seconds, errors = [], 0
     for number in range(count):
         body = json.dumps({"queries": [{"picture": 1 + number}], "k": 1 + next(_IDS) % 50}).encode()
         begin = time.perf_counter()
-        if _ask(connection, "POST", SEARCH, body, {"content-type": "application/json"}):
+        if _ask(connection, "POST", path, body, {"content-type": "application/json"}):
             seconds.append(time.perf_counter() - begin)
         else:
             errors += 1
