@@ -137,7 +137,7 @@ def _gathered(
         in_reference += [True] * len(more)
         entries, vectors = [*entries, *more], np.concatenate([vectors, theirs])
     rows, files, left_out = present(entries, in_reference)
-    return files, vectors[rows], left_out
+    return files, _chosen(vectors, rows), left_out
 
 
 def _rows(
@@ -147,7 +147,12 @@ def _rows(
     pictures = collection.pictures(under, where)
     known = {entry.id: entry for entry in collection.entries(pictures.ids.tolist())}
     rows = [row for row, id in enumerate(pictures.ids.tolist()) if id in known]
-    return [known[int(pictures.ids[row])] for row in rows], pictures.vectors[rows]
+    return [known[int(pictures.ids[row])] for row in rows], _chosen(pictures.vectors, rows)
+
+
+def _chosen(vectors: FloatArray, rows: list[int]) -> FloatArray:
+    """Some of the rows ``(n, d)``; all of them are no copy, which would be as large again."""
+    return vectors if rows == list(range(len(vectors))) else vectors[rows]
 
 
 @contextmanager
