@@ -12,6 +12,7 @@ import gzip
 import hashlib
 import importlib.util
 import os
+import secrets
 import shutil
 import stat
 import subprocess
@@ -97,7 +98,6 @@ def replacing(path: Path) -> Iterator[Path]:
     try:
         part = _beside(path)
         yield part
-        part.chmod(0o644)  # mkstemp keeps others out; a shared cache lets them read
         flush(part)
         os.replace(part, path)
         flush(path.parent)
@@ -536,6 +536,6 @@ def _storage(path: Path, error: OSError) -> StorageError:
 def _beside(path: Path) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     sweep(path)
-    handle, name = tempfile.mkstemp(prefix=f"{path.name}.", suffix=".part", dir=path.parent)
-    os.close(handle)
-    return Path(name)
+    part = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
+    os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))  # less what the umask takes
+    return part

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import re
@@ -123,6 +124,25 @@ def test_an_answer_on_its_way_is_finished_first(made: Path) -> None:
         one.sendall(bytes(100_000 - len(head) - len(body)) + body)
         assert one.recv(100).startswith(b"HTTP/1.1 400 ")  # "half" and zeros are no picture, and it says so
         assert process.wait(PATIENCE) == 0
+
+
+def test_what_is_sent_is_nobody_elses(made: Path) -> None:
+    before = set(made.rglob("*"))
+    old = os.umask(0)  # whatever whoever starts it lets others do
+    try:
+        with command(made, str(made / "photos.likewise")) as (_, address):
+            host = address.removeprefix("http://")
+            form = b'--x\r\nContent-Disposition: form-data; name="picture"; filename="a.png"\r\n\r\n'
+            connection = http.client.HTTPConnection(host, timeout=PATIENCE)
+            headers = {"content-type": "multipart/form-data; boundary=x"}
+            connection.request("POST", f"{API}/uploads", form + picture_bytes(1) + b"\r\n--x--\r\n", headers)
+            assert connection.getresponse().status == 201
+            connection.close()
+            kept = set(made.rglob("*")) - before
+            assert any(path.read_bytes() == picture_bytes(1) for path in kept if path.is_file())
+            assert [path for path in kept if path.stat().st_mode & 0o077] == []
+    finally:
+        os.umask(old)
 
 
 def test_a_token_in_the_variable(made: Path) -> None:
