@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from contextlib import suppress
 from pathlib import Path
 
@@ -134,6 +135,12 @@ else:
     def flush(path: Path) -> None:
         """See that what was written to a file, or which files a folder has, is on the disk."""
         _flush(path, os.O_RDONLY)
+
+
+def give_way() -> None:
+    """Have the thread that calls this run only when nothing else wants to, where threads can."""
+    if sys.platform == "linux":  # elsewhere it would be the whole process
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)
 
 
 def _flush(path: Path, flags: int) -> None:

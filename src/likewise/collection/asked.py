@@ -14,8 +14,9 @@ from likewise.collection.searching import Searcher, staged
 from likewise.collection.vector_layer import VectorIndex, pictures
 from likewise.errors import UsageError
 from likewise.inspection.explain import Explanation
+from likewise.inspection.subjects import find_subjects
 from likewise.ranking.stages import Stage
-from likewise.types import CropScale, FloatArray, Hits, IntArray
+from likewise.types import Box, CropScale, FloatArray, Hits, IntArray
 
 
 class AskedCollection(OpenedCollection):
@@ -155,6 +156,12 @@ class AskedCollection(OpenedCollection):
         Parameters and errors as for `explain` and `search`.
         """
         return self.asker(max_pixels, scoring).matches(Query.of(a, box=box, crop=crop), b, layer)
+
+    def subjects(self, picture: QueryPicture, *, max_pixels: int | None = None) -> list[Box]:
+        """Parts of a picture that one may mean by it, the clearest first; errors as for `explain`."""
+        index = self._vector_index(max_pixels)
+        source = index.sources.source(picture)
+        return find_subjects(index.layer.describer(1), source, max_pixels=max_pixels)
 
     def vectors(self) -> tuple[IntArray, FloatArray]:
         """Ids ``(n,)`` and vectors ``(n, d)`` of all pictures, by id; read-only, for searches share them."""

@@ -28,6 +28,7 @@ from likewise.collection.database import (
     translated,
 )
 from likewise.collection.facts import FactTables
+from likewise.collection.filters import Filter
 from likewise.collection.walk import Stamp
 from likewise.descriptors.manifest import Manifest
 from likewise.errors import BadPicture, CollectionDamaged, LikewiseError
@@ -521,7 +522,13 @@ class Catalogue:
         return [found[picture] for picture in wanted if picture in found]
 
     def page(
-        self, start: int, count: int, *, below: Place | None = None, newest: bool = False
+        self,
+        start: int,
+        count: int,
+        *,
+        below: Place | None = None,
+        where: Filter | None = None,
+        newest: bool = False,
     ) -> tuple[list[Entry], int]:
         """Some of the pictures, by path or the newest first, and how many there are in all.
 
@@ -531,12 +538,18 @@ class Catalogue:
         ----------
         below
             Only those in this folder, at whatever depth; the path of a root's own place is empty.
+        where
+            Only those of which a filter is true.
         """
-        where, values = _below(below)
+        conditions = [_below(below)] if below else []
+        if where:
+            conditions.append(self.facts.true_of(where))
+        narrowed = " AND ".join(condition for condition, _ in conditions) or "1"
+        values = tuple(value for _, some in conditions for value in some)
         order = "mtime_ns DESC, id" if newest else "root, path"
-        [(total,)] = self._database.rows(f"SELECT count(*) FROM pictures {where}", *values)
+        [(total,)] = self._database.rows(f"SELECT count(*) FROM pictures WHERE {narrowed}", *values)
         rows = self._database.rows(
-            f"{_ENTRY} {where} ORDER BY {order} LIMIT ? OFFSET ?", *values, count, start
+            f"{_ENTRY} WHERE {narrowed} ORDER BY {order} LIMIT ? OFFSET ?", *values, count, start
         )
         return self._entries(rows), int(total)
 
@@ -713,14 +726,12 @@ _POSSIBLE = (
 _ENTRY = "SELECT id, root, path, sha256, width, height, size, mtime_ns FROM pictures"
 
 
-def _below(folder: Place | None) -> tuple[str, tuple[object, ...]]:
+def _below(folder: Place) -> tuple[str, tuple[object, ...]]:
     """The condition that a picture lies in a folder, and its values."""
-    if folder is None:
-        return "", ()
     if not folder.path:
-        return "WHERE root = ?", (folder.root,)
+        return "root = ?", (folder.root,)
     first = folder.path.rstrip(b"/")  # of the names that begin with it, 0 is what follows / in ASCII
-    return "WHERE root = ? AND path >= ? AND path < ?", (folder.root, first + b"/", first + b"0")
+    return "root = ? AND path >= ? AND path < ?", (folder.root, first + b"/", first + b"0")
 
 
 def intact(picture: int, code: object, checksum: int | None, version: int) -> bool:

@@ -162,6 +162,17 @@ class FactTables:
         )
         return np.fromiter((row for (row,) in rows), np.int64, len(rows))
 
+    def true_of(self, where: Filter) -> tuple[str, tuple[object, ...]]:
+        """The condition on a table of pictures that a filter is true of one, and its values.
+
+        Raises
+        ------
+        UsageError
+            As `chosen`.
+        """
+        condition, values = self._condition(where)
+        return f"id IN (SELECT id FROM {CONDITION_TABLES} WHERE {condition})", tuple(values)
+
     def counts(self, expression: str, where: Filter | None, most: int) -> list[tuple[object, int]]:
         """How often each value of an expression of ours is found, the most frequent first."""
         condition, values = self._condition(where) if where else ("1", ())

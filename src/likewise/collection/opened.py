@@ -129,6 +129,7 @@ class OpenedCollection:
         count: int = 100,
         *,
         folder: str | os.PathLike[str] | None = None,
+        where: str | None = None,
         newest: bool = False,
     ) -> tuple[list[Entry], int]:
         """Some of the pictures, by path or the newest first, and how many there are in all.
@@ -137,12 +138,20 @@ class OpenedCollection:
         ----------
         folder
             Only those in this folder, an absolute path.
+        where
+            Only those of which a filter is true.
+
+        Raises
+        ------
+        BadFilter
+            When it cannot be understood.
         """
         catalogue = self._ready()
+        chosen = None if where is None else catalogue.facts.filter(where)
         below = None if folder is None else catalogue.place(os.fspath(folder))
         if folder is not None and below is None:
             return [], 0
-        return catalogue.page(start, count, below=below, newest=newest)
+        return catalogue.page(start, count, below=below, where=chosen, newest=newest)
 
     @property
     def generation(self) -> int:
