@@ -103,12 +103,20 @@ def test_what_was_removed_can_be_brought_back_later(opened: Opener) -> None:
 
 def test_failures_are_listed_with_reasons_and_tried_again(opened: Opener) -> None:
     page = opened("browse?c=album&show=failures")
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     row = page.get_by_role("row", name="cut off.jpg")
+    row.get_by_role("button", name="Copy the path").click()
+    assert page.evaluate("navigator.clipboard.readText()") == "photos/2019/cut off.jpg"
+    with page.expect_download() as saved:
+        row.get_by_role("link", name="cut off.jpg").click()
+    assert saved.value.path().stat().st_size == 4000
     expect(row).to_contain_text("cut off")
     row.get_by_role("button", name="Try again").click()
     job = page.locator(".job").first
     expect(job.locator(".state")).to_have_text("done", timeout=60_000)
     expect(job).to_contain_text("1 could not be read")
+    job.get_by_role("link", name="See what could not be read").click()
+    expect(page.get_by_role("row", name="cut off.jpg")).to_be_visible()
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import os
 from pathlib import Path
 
@@ -157,7 +158,7 @@ def test_the_keyboard_keeps_its_place(opened: Opener) -> None:
     page.keyboard.press("Tab")
     expect(page.get_by_text("Skip to the results")).to_be_focused()
     page.keyboard.press("Enter")
-    for _ in range(3):  # past the two files of the list
+    for _ in range(4):  # past the three files of the list
         page.keyboard.press("Tab")
     expect(page.locator(".results .tile > a").first).to_be_focused()
     page.keyboard.press("ArrowRight")
@@ -168,6 +169,39 @@ def test_the_keyboard_keeps_its_place(opened: Opener) -> None:
     expect(page.locator(".bar")).to_contain_text("1 picture selected")
     page.keyboard.press("Escape")
     expect(page.locator(".bar")).to_be_hidden()
+
+
+def test_from_a_picture_to_a_saved_list_by_keys_alone(page: Page, site: Path) -> None:
+    """Nine presses: to the button, the file, a box around its middle, the results, the file of the list."""
+    page.wait_for_selector(".start .tile")
+    pressed = 0
+
+    def press(*keys: str) -> None:
+        nonlocal pressed
+        for key in keys:
+            page.keyboard.press(key)
+        pressed += len(keys)
+
+    press("Tab", "Enter", "Tab")
+    expect(page.get_by_role("button", name="Choose a picture")).to_be_focused()
+    with page.expect_file_chooser() as chooser:
+        press("Enter")
+    chooser.value.set_files(sorted((site / "queries").iterdir())[0])
+    whole = order(page)
+    press("b")
+    expect(page.locator(".panel .boxer")).to_be_focused()
+    page.evaluate("document.querySelector('.results .grid').dataset.old = ''")
+    press("Enter")
+    page.wait_for_selector(".results .grid[data-old]", state="detached")
+    boxed = order(page)
+    assert boxed != whole
+    press("r")
+    expect(page.locator("#results")).to_be_focused()
+    with page.expect_download() as saved:
+        press("Tab", "Enter")
+    rows = list(csv.DictReader(saved.value.path().read_text("utf-8").splitlines()))
+    assert [row["id"] for row in rows[: len(boxed)]] == boxed
+    assert pressed == 9
 
 
 def test_keys_are_explained(page: Page) -> None:

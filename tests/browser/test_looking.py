@@ -25,6 +25,27 @@ class TestBrowse:
         page.go_back()
         expect(page.get_by_text("60 pictures", exact=True)).to_be_visible()
 
+    def test_the_grid_by_name_and_camera(self, opened: Opener) -> None:
+        page = opened("browse")
+        expect(page.get_by_text("60 pictures", exact=True)).to_be_visible()
+        field = page.get_by_label("Name contains")
+        field.fill("100%_'")
+        field.press("Enter")
+        expect(page.get_by_text("Nothing was found")).to_be_visible()
+        field.fill("dsc04")
+        field.press("Enter")
+        expect(page.locator(".tile .name").first).to_contain_text("DSC04")
+        names = page.locator(".tile .name").all_text_contents()
+        assert 0 < len(names) < 60 and all("dsc04" in name.lower() for name in names)
+        expect(field).to_be_focused()
+        page.get_by_role("combobox", name="Camera").select_option(index=1)
+        page.wait_for_url("**camera=**")
+        expect(page.locator(".browse .status")).not_to_have_text(f"{len(names)} pictures")
+        folders = set(page.locator(".tile .folder").all_text_contents())
+        assert len(folders) == 1
+        page.go_back()
+        expect(page.locator(".browse .status")).to_have_text(f"{len(names)} pictures")
+
     def test_selected_ones_are_searched_for_together(self, opened: Opener) -> None:
         page = opened("browse")
         for place in range(3):
@@ -93,6 +114,72 @@ class TestBrowse:
         page.go_back()
         page.locator("canvas").focus()
         expect(page.locator(".map-name")).to_contain_text(middle)
+
+    def test_an_area_of_the_map_is_selected(self, opened: Opener) -> None:
+        page = opened("map")
+        canvas = page.locator("canvas")
+        expect(canvas).to_be_visible(timeout=120_000)
+        expect(page.locator(".spinner")).to_have_count(0, timeout=120_000)
+        page.wait_for_timeout(1000)  # until the points lie where they stay
+        points = page.evaluate(
+            "fetch('/api/v1/collections/photos/map?method=tsne').then((answer) => answer.json())"
+        )["points"]
+        left = {point["id"] for point in points if point["x"] < 0.5}
+        box = canvas.bounding_box()
+        assert box
+        page.get_by_role("button", name="Select an area").click()
+        expect(page.get_by_text("Draw a line around").first).to_be_visible()
+        middle = box["x"] + box["width"] / 2
+        left_edge, top, bottom = box["x"] + 15, box["y"] + 15, box["y"] + box["height"] - 15
+        corners = [(left_edge, top), (middle, top), (middle, bottom), (left_edge, bottom)]
+        page.mouse.move(*corners[0])
+        page.mouse.down()
+        for corner in corners[1:]:
+            page.mouse.move(*corner, steps=3)
+        page.mouse.up()
+        expect(page.locator(".bar")).to_contain_text(f"{len(left)} pictures selected")
+        chosen = page.eval_on_selector_all(".grid.short .tile", "all => all.map((e) => Number(e.dataset.id))")
+        assert set(chosen) == left
+        with page.expect_download() as saved:
+            page.get_by_role("button", name="Save as CSV").click()
+        assert len(saved.value.path().read_text("utf-8").splitlines()) == 1 + len(left)
+        page.locator(".grid.short .pick input").first.click(force=True)
+        expect(page.locator(".bar")).to_contain_text(f"{len(left) - 1} pictures selected")
+        page.keyboard.press("Escape")
+        expect(page.locator(".bar")).to_be_hidden()
+        canvas.focus()
+        page.keyboard.press("Space")
+        expect(page.locator(".bar")).to_contain_text("1 picture selected")
+
+    def test_a_large_map_has_colours_and_pictures(self, opened: Opener) -> None:
+        """Of 3 000 places, which the server's answer is given, one picture stands for those around it."""
+        told = [
+            {"id": 1 + number % 60, "x": number % 60 / 59, "y": number // 60 / 49, "group": number % 12}
+            for number in range(3000)
+        ]
+        page = opened()
+        answer = {"points": told, "method": "pca", "generation": 1}
+        page.route("**/map?*", lambda route: route.fulfill(json=answer))
+        page.goto(page.url + "map")
+        page.wait_for_load_state("networkidle")
+        page.wait_for_timeout(500)
+        asked = page.evaluate(
+            "performance.getEntriesByType('resource').filter((one) => one.name.includes('thumbnail')).length"
+        )
+        assert asked >= 8
+        colours = page.evaluate(
+            """() => {
+                const canvas = document.querySelector("canvas");
+                const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+                const seen = new Map();
+                for (let at = 0; at < data.length; at += 4) {
+                    const key = data.slice(at, at + 3).join();
+                    seen.set(key, (seen.get(key) ?? 0) + 1);
+                }
+                return [...seen.values()].filter((count) => count > 200).length;
+            }"""
+        )
+        assert colours >= 12
 
     def test_back_is_where_one_was(self, opened: Opener) -> None:
         page = opened("browse", viewport={"width": 800, "height": 500})

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import numpy as np
 import pytest
+from PIL import Image
 from playwright.sync_api import Page, expect
 
 from tests.browser.watching import PHONE, Opener, drag, order, reordered, searching
@@ -144,6 +146,30 @@ class TestBox:
         page.keyboard.press("Delete")
         page.wait_for_url(lambda url: "@" not in url)
 
+    def test_parts_that_stand_out_are_there_to_press(self, page: Page) -> None:
+        """The server's answer is given two: what stands out of these pictures is another test's."""
+        told = {"boxes": [[10, 10, 110, 90], [120, 20, 200, 100]]}
+        page.route("**/subjects?*", lambda route: route.fulfill(json=told))
+        searching(page)
+        dots = page.locator(".panel .dot")
+        expect(dots).to_have_count(2)
+        area, dot = page.locator(".panel .boxer").bounding_box(), dots.first.bounding_box()
+        assert area is not None and dot is not None
+        scale = area["width"] / int(page.locator(".panel .boxer img").get_attribute("width") or 0)
+        assert dot["x"] + dot["width"] / 2 - area["x"] == pytest.approx(60 * scale, abs=2)
+        assert dot["y"] + dot["height"] / 2 - area["y"] == pytest.approx(50 * scale, abs=2)
+        before, after = reordered(page, dots.nth(1).click)
+        assert before != after
+        assert box_of(page) == [120, 20, 200, 100]
+        expect(dots.first).to_be_hidden()
+        page.keyboard.press("Control+z")
+        page.wait_for_url(lambda url: "@" not in url)
+        expect(dots.first).to_be_visible()
+        dots.first.focus()
+        page.keyboard.press("Enter")
+        page.wait_for_url("**@**")
+        assert box_of(page) == [10, 10, 110, 90]
+
     def test_by_touch(self, opened: Opener) -> None:
         page = opened(**PHONE)
         searching(page)
@@ -190,6 +216,59 @@ class TestResults:
         assert [row["path"] for row in rows] == [hit["path"] for hit in hits]
         assert [float(row["score"]) for row in rows] == [hit["score"] for hit in hits]
         assert len(order(page)) == 40
+
+    def test_the_list_is_saved_as_a_contact_sheet(self, page: Page) -> None:
+        searching(page)
+        order(page)
+        with page.expect_download() as saved:
+            page.get_by_role("button", name="Contact sheet").click()
+        assert saved.value.suggested_filename == "photos.jpg"
+        with Image.open(saved.value.path()) as sheet:
+            assert sheet.size == (1970, 124 + 10 * 364)  # 60 pictures, six to a row
+            cells = [
+                np.asarray(sheet.crop((40 + 320 * x, 84 + 364 * y, 330 + 320 * x, 374 + 364 * y)))
+                for y in range(10)
+                for x in range(6)
+            ]
+        assert min(np.ptp(cell) for cell in cells) > 40
+
+    def test_a_part_of_a_hit_where_it_stands_in_the_list(self, page: Page) -> None:
+        searching(page)
+        hit = order(page)[4]
+        tile = page.locator(f".results .tile[data-id='{hit}']")
+        tile.hover()
+        tile.get_by_role("button", name="Search with a part of this").click()
+        page.keyboard.press("Escape")
+        expect(tile.locator(".boxer")).to_have_count(0)
+        expect(tile.locator("> a")).to_be_focused()
+        page.keyboard.press("b")
+        expect(tile.locator(".boxer")).to_be_focused()
+        shown, whole = tile.locator("img").last.bounding_box(), tile.locator("> a").bounding_box()
+        assert shown == pytest.approx(whole, abs=1.5)  # the picture lies on itself
+        page.evaluate("document.querySelector('.results .grid').dataset.old = ''")
+        drag(page, f".tile[data-id='{hit}'] .boxer", (0.25, 0.25), (0.75, 0.75))
+        page.wait_for_url(f"**q=p{hit}@**")
+        left, top, right, bottom = box_of(page)
+        natural = [
+            int(page.locator(".panel .boxer img").get_attribute(side) or 0) for side in ("width", "height")
+        ]
+        assert [right - left, bottom - top] == pytest.approx([side / 2 for side in natural], abs=4)
+
+    def test_forward_is_where_one_was(self, opened: Opener) -> None:
+        page = opened("browse", viewport={"width": 800, "height": 500})
+        page.locator(".tile > a").nth(2).click()
+        order(page)
+        link = page.locator(".results .tile > a").nth(31)
+        link.evaluate("one => one.scrollIntoView({ block: 'center' })")
+        link.focus()
+        place = page.evaluate("scrollY")
+        assert place > 500
+        page.go_back()
+        page.wait_for_selector(".browse .tile")
+        page.go_forward()
+        order(page)
+        expect(page.locator(".results .tile > a").nth(31)).to_be_focused()
+        assert page.evaluate("scrollY") == pytest.approx(place, abs=2)
 
     def test_rows_are_justified(self, page: Page) -> None:
         searching(page)
@@ -266,6 +345,12 @@ class TestFilter:
         page.locator(".results .tile > a").first.click()
         expect(page.locator(".known")).to_contain_text("2023-06-03 10:00:00 · Leica M9")
         page.keyboard.press("Escape")
+        page.get_by_label("Name contains").fill("DSC04")
+        reordered(page, lambda: page.keyboard.press("Enter"))
+        assert asked(page)["name"] == ["DSC04"]
+        names = page.locator(".results .name").all_text_contents()
+        assert names and all("DSC04" in name for name in names)
+        page.go_back()
         field = page.get_by_label("Only where")
         field.fill("taken < 2020")
         field.press("Enter")

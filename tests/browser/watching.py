@@ -35,7 +35,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def address(site: Path) -> Iterator[str]:
     names = ("photos", "photos-plain", "album", "both", "words")
     collections = [f"{name}.likewise" for name in names]
-    with served(site, *collections, "--root", "inbox", "--root", "photos", "--state", "state") as address:
+    with served(
+        site, *collections, "--root", "inbox", "--root", "photos", "--state", "state", "--originals"
+    ) as address:
         yield address
 
 

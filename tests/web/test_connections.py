@@ -258,7 +258,7 @@ class TestStarving:
     def test_overviews_leave_searches_their_place(self, made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         may, begun, run = threading.Event(), threading.Event(), []
 
-        def slow(*_: Any, threshold: float) -> None:
+        def slow(*_: Any, threshold: float, progress: Any) -> None:
             begun.set()
             run.append(threshold)
             may.wait(PATIENCE)

@@ -86,6 +86,26 @@ def test_pages_of_some(client: TestClient) -> None:
     assert client.post(f"{BASE}/search", json=other).status_code == 400
 
 
+def test_all_pictures_of_some(client: TestClient) -> None:
+    def listed(**asked: str) -> list[str]:
+        told = data(client.get(f"{BASE}/pictures", params=asked))
+        assert told["total"] == len(told["pictures"])
+        return [picture["name"] for picture in told["pictures"]]
+
+    assert listed(where="name like '%3%' or camera like 'leica%'") == ["0.png", "2.png", "3.png", "4.png"]
+    assert listed(where="taken > 2030") == []
+    assert listed(where="rating > 1 and rating < 4", folder="pictures") == ["2.png", "3.png"]
+    assert fault(client.get(f"{BASE}/pictures", params={"where": "takn > 3"}), 400) == "bad-request"
+    page = data(client.get(f"{BASE}/pictures", params={"where": "rating < 5", "k": 2}))
+    assert (page["total"], len(page["pictures"]), page["next"]) == (5, 2, "2")
+
+
+def test_pictures_by_their_ids(client: TestClient) -> None:
+    told = data(client.get(f"{BASE}/pictures", params={"id": [5, 2, 999]}))
+    assert [picture["id"] for picture in told["pictures"]] == [5, 2]
+    assert client.get(f"{BASE}/pictures", params={"id": list(range(201))}).status_code == 422
+
+
 def test_facets_and_what_is_said(client: TestClient, first: int) -> None:
     told = data(client.get(f"{BASE}/facets", params={"where": "taken < 2014"}))
     counts = {one["name"]: {v["value"]: v["pictures"] for v in one["values"]} for one in told["facets"]}

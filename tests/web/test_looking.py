@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import numpy as np
@@ -13,13 +14,15 @@ from fastapi.testclient import TestClient
 from PIL import Image
 
 from likewise.collection import Collection
+from likewise.downstream.layout import find_layout
 from likewise.evaluation.crops import CropMode
 from likewise.evaluation.report import report
 from likewise.evaluation.runs import read_run
 from likewise.networks import NETWORKS
-from tests.fakes import FakeFactory
+from likewise.web.settings import Limits
+from tests.fakes import FakeFactory, picture_bytes
 from tests.test_runs import run
-from tests.web.serving import API, BASE, data, fault, make_collection, serving
+from tests.web.serving import API, BASE, PATIENCE, data, fault, finished, make_collection, serving
 from tests.zoo import encode, photo
 
 CROPS: tuple[CropMode, ...] = ("box", "full")
@@ -51,6 +54,63 @@ class TestOverview:
         assert [point["id"] for point in told["points"]] == list(range(1, 21))
         assert all(0 <= point[axis] <= 1 for point in told["points"] for axis in "xy")
         assert told["method"] == "pca"
+        groups = [point["group"] for point in told["points"]]
+        assert sorted(set(groups)) == list(range(12))
+        clusters = data(client.get(f"{BASE}/clusters", params={"count": 12}))["clusters"]
+        assert groups == [
+            next(number for number, one in enumerate(clusters) if point["id"] in one["ids"])
+            for point in told["points"]
+        ]
+
+    def test_what_was_found_is_kept_until_the_collection_changes(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        make_collection(tmp_path, 8)
+        found: list[object] = []
+
+        def watched(*asked: Any, **options: Any) -> Any:
+            found.append(asked)
+            return find_layout(*asked, **options)
+
+        monkeypatch.setattr("likewise.web.overview.find_layout", watched)
+        for _ in range(2):  # the second server has it from the disk
+            with serving(tmp_path) as client:
+                told = [data(client.get(f"{BASE}/map")) for _ in range(2)]
+                assert told[0] == told[1] and len(told[0]["points"]) == 8
+        assert len(found) == 1
+        with Collection.open(tmp_path / "photos.likewise", extractor_factory=FakeFactory()) as collection:
+            collection.remove(3)
+        with serving(tmp_path) as client:
+            assert 3 not in [point["id"] for point in data(client.get(f"{BASE}/map"))["points"]]
+        assert len(found) == 2
+
+    def test_what_is_asked_first_is_found_when_pictures_were_added(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        make_collection(tmp_path, 8)
+        looked, done = [], Event()
+
+        def usual(overviews: Any, served: Any, progress: Any) -> None:
+            looked.append(len(served.collection))
+            done.set()
+
+        monkeypatch.setattr("likewise.web.foreseeing.usual_duplicates", usual)
+        with serving(tmp_path) as client:
+            sent = {"pictures": ("new.png", picture_bytes(77))}
+            job = data(client.post(f"{BASE}/add/files", files=sent), 202)
+            assert finished(client, job)["state"] == "done"
+            assert done.wait(PATIENCE) and looked == [9]
+            monkeypatch.setattr("likewise.web.overview.find_layout", None)
+            monkeypatch.setattr("likewise.web.overview.find_clusters", None)
+            for method in ("pca", "tsne"):
+                assert len(data(client.get(f"{BASE}/map", params={"method": method}))["points"]) == 9
+        with serving(tmp_path, limits=Limits(foreseen=8)) as client:
+            done.clear()
+            sent = {"pictures": ("newer.png", picture_bytes(78))}
+            assert (
+                finished(client, data(client.post(f"{BASE}/add/files", files=sent), 202))["state"] == "done"
+            )
+        assert looked == [9]
 
     def test_clusters_hold_every_picture_once(self, client: TestClient) -> None:
         told = data(client.get(f"{BASE}/clusters", params={"count": 4}))
@@ -75,11 +135,27 @@ class TestOverview:
         (group,) = told["groups"]
         assert {picture["name"] for picture in group["pictures"]} == {"0000.png", "copy.png"}
         assert told["surplus"] == 1
+        assert group["of"] == [None, group["pictures"][0]["id"]]
 
     def test_a_collection_that_is_not_there(self, made: Path, tmp_path: Path) -> None:
         with serving(made, tmp_path / "new.likewise") as client:
             for what in ("map", "clusters", "duplicates"):
                 assert fault(client.get(f"{API}/collections/new/{what}"), 404) == "not-found"
+
+
+class TestSubjects:
+    def test_a_part_that_stands_out(self, client: TestClient, tmp_path: Path) -> None:
+        picture = np.zeros((64, 96, 3), np.uint8)
+        picture[20:40, 50:80] = 250
+        sent = {"picture": ("a.png", encode(Image.fromarray(picture), "PNG"))}
+        upload = data(client.post(f"{API}/uploads", files=sent), 201)["id"]
+        [box] = data(client.get(f"{BASE}/subjects", params={"upload": upload}))["boxes"]
+        assert np.allclose(box, [50, 20, 80, 40], atol=5)
+
+    def test_of_which_picture_has_to_be_said(self, client: TestClient) -> None:
+        assert len(data(client.get(f"{BASE}/subjects", params={"picture": 3}))["boxes"]) <= 3
+        assert fault(client.get(f"{BASE}/subjects"), 400) == "bad-request"
+        assert fault(client.get(f"{BASE}/subjects", params={"picture": 999}), 404) == "not-found"
 
 
 class TestInspect:

@@ -98,6 +98,25 @@ class TestIndexing:
             assert (report["added"], report["failed"]) == (1, 3)
 
 
+class TestFailedFiles:
+    def test_only_from_below_a_root(self, client: TestClient, made: Path) -> None:
+        (made / "root" / "cut.png").write_bytes(b"cut off")
+        add(client, "add/folder", json={"root": "root"})
+        keys = {one["path"]: one["key"] for one in data(client.get(f"{NEW}/failures"))["failures"]}
+        files = {path: client.get(f"{NEW}/failures/{key}/file").status_code for path, key in keys.items()}
+        assert files.pop("root/cut.png") == 200
+        assert set(files.values()) == {404} and len(files) == 2
+        given = client.get(f"{NEW}/failures/{keys['root/cut.png']}/file")
+        assert given.content == b"cut off"
+        assert given.headers["content-disposition"].endswith("cut.png")
+        assert given.headers["content-type"] == "application/octet-stream"
+        assert client.get(f"{NEW}/failures/0000000000000000/file").status_code == 404
+
+    def test_not_where_files_are_not_given_out(self, made: Path) -> None:
+        with serving(made, made / "new.likewise", roots=(made / "root",)) as client:
+            assert fault(client.get(f"{NEW}/failures/0000000000000000/file"), 403) == "forbidden"
+
+
 class TestGivingOut:
     @pytest.fixture
     def served(self, client: TestClient, made: Path) -> TestClient:

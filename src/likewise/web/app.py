@@ -25,6 +25,7 @@ from likewise.web import (
     signing,
     working,
 )
+from likewise.web.foreseeing import Foresight
 from likewise.web.limits import API, Bounds
 from likewise.web.metrics import Measured
 from likewise.web.security import Guard, SecureHeaders
@@ -62,6 +63,8 @@ def create_app(settings: Settings, factory: DescriberFactory | None = None) -> F
         When a collection cannot be read, or the state cannot be written.
     """
     services = make_services(settings, factory)
+    foresight = Foresight(services)
+    services.jobs.onadded(foresight.look)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -69,6 +72,7 @@ def create_app(settings: Settings, factory: DescriberFactory | None = None) -> F
             yield
         services.stopping.set()
         services.jobs.close()
+        foresight.close()
         services.library.close()
 
     app = FastAPI(

@@ -60,6 +60,7 @@ class Asking:
         self._uploads, self._limits = uploads, limits
         self._vectors: Kept[FloatArray] = Kept(256)
         self._rankings: Kept[Hits] = Kept(64)
+        self._subjects: Kept[list[list[float]]] = Kept(256)
 
     def source(self, served: Served, query: schemas.Query) -> bytes | Path:
         """The picture of a query: what was sent, or what the file of a picture here holds.
@@ -97,6 +98,18 @@ class Asking:
         source = self.source(served, query)
         limit = self._limits.upload_pixels if query.upload is not None else None
         return served.collection.describe(source, box=box_of(query), crop=query.crop, max_pixels=limit)
+
+    def subjects(self, served: Served, query: schemas.Query) -> dict[str, Any]:
+        """Parts of a picture to search with, as `likewise.web.schemas.Subjects`."""
+        if not served.collection.recipe.vectors:
+            return {"boxes": []}
+        key = (served.name, served.moment, query.model_dump_json())
+        boxes = self._subjects.get(key)
+        if boxes is None:
+            limit = self._limits.upload_pixels if query.upload is not None else None
+            found = served.collection.subjects(self.source(served, query), max_pixels=limit)
+            boxes = self._subjects.put(key, [[box.x1, box.y1, box.x2, box.y2] for box in found])
+        return {"boxes": boxes}
 
     def search(self, served: Served, asked: schemas.Search) -> dict[str, Any]:
         """A page of hits, as `likewise.web.schemas.Hits`."""

@@ -18,10 +18,12 @@ from likewise.downstream.duplicates.journal import Journal
 from likewise.downstream.duplicates.kinds import KINDS
 from likewise.downstream.duplicates.plan import Plan
 from likewise.errors import LikewiseError
+from likewise.types import ProgressCallback
 from likewise.web import schemas
 from likewise.web.adding import removals, sweep
 from likewise.web.library import Served
-from likewise.web.overview import once, told_pictures
+from likewise.web.overview import told_pictures
+from likewise.web.overviews import Overviews
 from likewise.web.problems import not_found
 from likewise.web.services import Services, Serving
 from likewise.web.writing import WRITES
@@ -75,14 +77,29 @@ def dismiss_pictures(name: str, asked: schemas.Dismiss, services: Serving) -> di
 
 async def _found(services: Services, served: Served, threshold: float | None) -> Duplicates:
     """Duplicates, once for each generation and what was dismissed."""
-    known = Dismissed.of(served.collection.path) if served.exists else None
-    found: Duplicates = await once(
-        services,
-        served,
-        ("duplicates", threshold, known),
-        lambda one: find_duplicates(one, threshold=threshold),
-    )
+    found: Duplicates = await services.overview_gate.run(_looked, services.overviews, served, threshold)
     return found
+
+
+def _looked(
+    overviews: Overviews, served: Served, threshold: float | None, progress: ProgressCallback | None = None
+) -> Any:
+    known = Dismissed.of(served.collection.path) if served.exists else None
+    key = ("duplicates", threshold, known)
+    return overviews.get(
+        served, key, lambda one: find_duplicates(one, threshold=threshold, progress=progress)
+    )
+
+
+def usual_duplicates(overviews: Overviews, served: Served, progress: ProgressCallback) -> None:
+    """Find those that the page asks for first.
+
+    Raises
+    ------
+    UsageError
+        When the collection keeps no vectors.
+    """
+    _looked(overviews, served, None, progress)
 
 
 def _sureness(group: Group) -> int:
@@ -92,13 +109,15 @@ def _sureness(group: Group) -> int:
 
 def _group(served: Served, group: Group) -> dict[str, Any]:
     """A group as clients see it; what was removed a moment ago is left out of it."""
-    pictures = {picture["id"]: picture for picture in told_pictures(served, group.ids)}
+    pictures = {picture["id"]: picture for picture in told_pictures(served, list(group.ids))}
     members = [member for member in group.members if member.file.id in pictures]
+    ids = {member.file.path: member.file.id for member in members}
     return {
         "pictures": [pictures[member.file.id] for member in members],
         "similarities": [member.similarity for member in members],
         "kinds": [member.kind for member in members],
         "surplus": [member.surplus for member in members],
+        "of": [ids.get(member.of) if member.of else None for member in members],
     }
 
 

@@ -12,7 +12,7 @@ import logging
 import os
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
@@ -109,7 +109,12 @@ class Jobs:
     def __init__(self, library: Library, stopping: Event, most: int = 32) -> None:
         self._library, self._stopping, self._most = library, stopping, most
         self._threads: list[Thread] = []
+        self._added: Callable[[Served], None] = lambda _: None
         self._beginning = Lock()
+
+    def onadded(self, tell: Callable[[Served], None]) -> None:
+        """Have something told each collection that was added to, when a job of this process is done."""
+        self._added = tell
 
     # --- asking ---
 
@@ -235,6 +240,7 @@ class Jobs:
             working = _Working(served, job, self._stopping)
             try:
                 working.run()
+                self._added(served)
             except Stopped as stopped:
                 working.end(stopped.state)
             except LikewiseError as error:

@@ -2,37 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
-from typing import Annotated, Any, Literal
+from contextlib import suppress
+from functools import partial
+from typing import Annotated, Any, Literal, TypeAlias
 
 from fastapi import APIRouter, Query
 
 from likewise.collection.collection import Collection
 from likewise.downstream.clusters import find_clusters
 from likewise.downstream.layout import find_layout
+from likewise.errors import UsageError
 from likewise.web import schemas
 from likewise.web.library import Served
-from likewise.web.services import Services, Serving
+from likewise.web.overviews import Overviews
+from likewise.web.services import Serving
 
 router = APIRouter(prefix="/collections", tags=["overview"])
+
+MapMethod: TypeAlias = Literal["pca", "tsne"]
 
 SHOWN = 12
 """Pictures of a cluster that are told in full, if it is not said how many."""
 
+COLOURS = 12
+"""Groups in which a map is coloured."""
+
+NEIGHBOURS = 1000
+"""Pictures up to which a map by neighbours is drawn ahead of being asked for: it takes their square."""
+
+USUAL = 20
+"""Clusters that the page asks for first."""
+
 
 @router.get("/{name}/map", response_model=schemas.Map)
 async def layout(
-    name: str, services: Serving, method: Annotated[Literal["pca", "tsne"], Query()] = "pca"
+    name: str, services: Serving, method: Annotated[MapMethod, Query()] = "pca"
 ) -> dict[str, Any]:
-    """Where the pictures lie on a map on which what is alike lies together."""
+    """Where the pictures lie on a map on which what is alike lies together, and groups to colour it by."""
     served = services.library[name]
-    found = await once(services, served, ("map", method), lambda one: find_layout(one, method=method))
-    points = zip(found.ids.tolist(), found.positions.tolist(), strict=True)
-    return {
-        "points": [{"id": id, "x": x, "y": y} for id, (x, y) in points],
-        "method": found.method,
-        "generation": served.generation,
-    }
+    found: dict[str, Any] = await services.overview_gate.run(_map, services.overviews, served, method)
+    return found | {"generation": served.generation}
 
 
 @router.get("/{name}/clusters", response_model=schemas.Clusters)
@@ -49,33 +58,63 @@ async def clusters(
 ) -> dict[str, Any]:
     """Groups of pictures that are alike, the largest first, the most central picture of each first."""
     served = services.library[name]
-    key = ("clusters", method, count)
-    found = await once(services, served, key, lambda one: find_clusters(one, method=method, k=count))
+    found = await services.overview_gate.run(_clusters, services.overviews, served, count, method)
     return {
         "clusters": [
-            {
-                "size": len(cluster.ids),
-                "pictures": told_pictures(served, cluster.ids[:shown]),
-                "ids": list(cluster.ids),
-            }
-            for cluster in found.clusters
+            {"size": len(ids), "pictures": told_pictures(served, ids[:shown]), "ids": ids}
+            for ids in found["clusters"]
         ],
-        "alone": list(found.alone),
+        "alone": found["alone"],
         "generation": served.generation,
     }
 
 
-async def once(services: Services, served: Served, what: Hashable, find: Callable[[Collection], Any]) -> Any:
-    """What is found in a collection, once for each of its generations."""
+def look_ahead(overviews: Overviews, served: Served) -> None:
+    """Find what the page asks for first.
 
-    def work() -> Any:
-        key = (served.name, served.moment, what)
-        held = services.overviews.get(key)  # another client may have waited for the same
-        return services.overviews.put(key, find(served.collection)) if held is None else held
+    Raises
+    ------
+    UsageError
+        When the collection keeps no vectors.
+    """
+    _map(overviews, served, "pca")
+    if len(served.collection) <= NEIGHBOURS:
+        _map(overviews, served, "tsne")
+    _clusters(overviews, served, USUAL)
 
-    return await services.overview_gate.run(work)
+
+def _map(overviews: Overviews, served: Served, method: MapMethod) -> Any:
+    return overviews.kept(served, ("map", method), partial(_drawn, overviews, served, method))
 
 
-def told_pictures(served: Served, ids: tuple[int, ...]) -> list[dict[str, Any]]:
+def _drawn(overviews: Overviews, served: Served, method: MapMethod, collection: Collection) -> dict[str, Any]:
+    found = find_layout(collection, method=method)
+    groups: dict[int, int] = {}
+    with suppress(UsageError):  # there are fewer pictures than groups
+        coloured = _clusters(overviews, served, COLOURS)["clusters"]
+        groups = {id: number for number, ids in enumerate(coloured) for id in ids}
+    return {
+        "points": [
+            {"id": id, "x": x, "y": y, "group": groups.get(id, 0)}
+            for id, (x, y) in zip(found.ids.tolist(), found.positions.tolist(), strict=True)
+        ],
+        "method": found.method,
+    }
+
+
+def _clusters(
+    overviews: Overviews,
+    served: Served,
+    count: int | None,
+    method: Literal["kmeans", "hdbscan"] = "kmeans",
+) -> Any:
+    def find(collection: Collection) -> dict[str, Any]:
+        found = find_clusters(collection, method=method, k=count)
+        return {"clusters": [list(one.ids) for one in found.clusters], "alone": list(found.alone)}
+
+    return overviews.kept(served, ("clusters", method, count), find)
+
+
+def told_pictures(served: Served, ids: list[int]) -> list[dict[str, Any]]:
     """Pictures as clients see them."""
     return served.pictures(served.collection.entries(ids))

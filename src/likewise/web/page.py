@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import mimetypes
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,11 @@ HERE = Path(__file__).parent
 VIEWS = ("", "search", "browse", "map", "add", "inspect", "evaluate")
 """Addresses of the page."""
 
+FIRST = ("main.js", "search.js")
+"""Scripts that the page begins with: the browser is told at once of all that they need."""
+
+_IMPORTED = re.compile(r'^(?:import|export) [^;]*?from "\./([\w.]+)";$', re.MULTILINE)
+
 _FOREVER, _EACH_TIME = "public, max-age=31536000, immutable", "no-cache"
 
 
@@ -37,14 +43,16 @@ class File:
     @classmethod
     def read(cls, path: Path) -> File:
         """Read and compress one."""
-        plain = path.read_bytes()
         kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
-        etag = f'"{hashlib.sha256(plain).hexdigest()[:20]}"'
-        return cls(
-            "text/javascript" if path.suffix == ".js" else kind, plain, gzip.compress(plain, 9, mtime=0), etag
-        )
+        return cls.of(path.read_bytes(), "text/javascript" if path.suffix == ".js" else kind)
 
-    def answer(self, request: Request, keeping: str) -> Response:
+    @classmethod
+    def of(cls, plain: bytes, kind: str) -> File:
+        """Compress what would be in one."""
+        etag = f'"{hashlib.sha256(plain).hexdigest()[:20]}"'
+        return cls(kind, plain, gzip.compress(plain, 9, mtime=0), etag)
+
+    def answer(self, request: Request, keeping: str, status: int = 200) -> Response:
         """Give it, compressed to who takes that, and not again to who has it."""
         headers = {"cache-control": keeping, "etag": self.etag, "vary": "accept-encoding"}
         if request.headers.get("if-none-match") == self.etag:
@@ -52,7 +60,7 @@ class File:
         content = self.plain
         if "gzip" in request.headers.get("accept-encoding", ""):
             content, headers["content-encoding"] = self.packed, "gzip"
-        return Response(content, media_type=self.kind, headers=headers)
+        return Response(content, status, media_type=self.kind, headers=headers)
 
 
 class Files:
@@ -73,6 +81,17 @@ class Files:
     async def named(self, name: str, request: Request) -> Response:
         """A file by its name only: browsers ask each time whether it is still the same."""
         return self._answer(name, request, _EACH_TIME)
+
+    def modules(self, *names: str) -> list[str]:
+        """Scripts by their names, and all that these import at once, in the order in which they are met."""
+        met = dict.fromkeys(names)
+        waiting = list(names)
+        while waiting:
+            for found in _IMPORTED.findall(self._files[waiting.pop(0)].plain.decode()):
+                if found not in met:
+                    met[found] = None
+                    waiting.append(found)
+        return list(met)
 
     def _answer(self, name: str, request: Request, keeping: str) -> Response:
         if name not in self._files:
@@ -95,12 +114,11 @@ def mount(app: FastAPI) -> None:
         app.add_api_route("/", lambda: RedirectResponse("/api"), include_in_schema=False)
         return
 
-    def index(request: Request, status: int = 200) -> Response:
-        told = {"files": f"/static/{files.digest}"}
-        return templates.TemplateResponse(request, "index.html", told, status_code=status)
+    told = {"files": f"/static/{files.digest}", "modules": files.modules(*FIRST)}
+    index = File.of(templates.get_template("index.html").render(told).encode(), "text/html")
 
     async def view(request: Request) -> Response:
-        return index(request)
+        return index.answer(request, _EACH_TIME)
 
     nothing = app.router.default
 
@@ -110,7 +128,7 @@ def mount(app: FastAPI) -> None:
         foreign = asked is None or asked.url.path.startswith((f"{API}/", "/static/"))
         if asked is None or foreign or "text/html" not in asked.headers.get("accept", ""):
             return await nothing(scope, receive, send)
-        await index(asked, 404)(scope, receive, send)
+        await index.answer(asked, _EACH_TIME, 404)(scope, receive, send)
 
     app.router.default = elsewhere
     for name in VIEWS:

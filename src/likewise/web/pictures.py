@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -10,10 +11,13 @@ from typing import Annotated, Any, Literal
 from urllib.parse import quote
 
 from fastapi import APIRouter, File, Query, Request, Response, UploadFile
-from fastapi.responses import FileResponse
+from fastapi.responses import FileResponse, StreamingResponse
 
 from likewise.errors import BadPicture
+from likewise.reading import regular
 from likewise.web import schemas
+from likewise.web.known import see_filter
+from likewise.web.library import key_of
 from likewise.web.paging import Cursor, Size, page, place
 from likewise.web.problems import Problem, not_found
 from likewise.web.search import keep
@@ -36,27 +40,47 @@ IMAGE: dict[int | str, dict[str, Any]] = {
 FIRST = 480
 """The size at which the page shows what was sent."""
 
+FILE = "application/octet-stream"
+"""What a file is sent as: nothing that a browser would open by itself."""
+
+AT_ONCE = 1 << 20
+"""Bytes of a file that are read at once."""
+
+MOST_IDS = 200
+"""Pictures that can be asked for by their ids at once: an address has to hold them."""
+
 
 @router.get("/collections/{name}/pictures", response_model=schemas.Pictures)
 def pictures(
     name: str,
+    request: Request,
     services: Serving,
     k: Size = 100,
     cursor: Cursor = None,
     folder: Annotated[str | None, Query(max_length=4096)] = None,
     order: Literal["path", "newest"] = "path",
+    where: Annotated[
+        str | None, Query(max_length=2000, description="Only those of which a filter is true.")
+    ] = None,
     path: Annotated[str | None, Query(max_length=4096, description="Only the picture shown so.")] = None,
+    id: Annotated[
+        list[PictureId] | None, Query(max_length=MOST_IDS, description="Only these, as they are named.")
+    ] = None,
 ) -> dict[str, Any]:
     """The pictures of a collection, page by page."""
     served = services.library[name]
     if not served.exists:
         return {"pictures": [], "total": 0, "next": None, "generation": 0}
-    if path is not None:
-        found = served.pictures(served.at(path))
+    if path is not None or id is not None:
+        named = served.collection.entries(id or []) if path is None else served.at(path)
+        found = served.pictures(named)
         return {"pictures": found, "total": len(found), "next": None, "generation": served.generation}
+    see_filter(request, services, served, where)
     below = served.folder(folder) if folder else None
     most, start = services.settings.limits.page, place(cursor)
-    entries, total = served.collection.page(start, min(k, most), folder=below, newest=order == "newest")
+    entries, total = served.collection.page(
+        start, min(k, most), folder=below, where=where, newest=order == "newest"
+    )
     _, _, following = page(k, cursor, total, most)
     shown = served.pictures(entries)
     return {"pictures": shown, "total": total, "next": following, "generation": served.generation}
@@ -82,27 +106,63 @@ async def thumbnail(
 @router.get(
     "/collections/{name}/pictures/{picture}/original",
     response_class=Response,
-    responses={200: {"content": {"application/octet-stream": {}}, "description": "The file."}},
+    responses={200: {"content": {FILE: {}}, "description": "The file."}},
 )
 def original(name: str, picture: PictureId, services: Serving) -> Response:
     """The file itself, with all of its metadata; only where the server was started to give them out."""
-    if not services.settings.originals:
-        raise Problem(
-            403, "forbidden", "this server does not give out the files themselves (see --originals)"
-        )
+    _given_out(services)
     served = services.library[name]
     entry = served.entry(picture)
     try:
         content = served.source(entry)
     except BadPicture as problem:
         raise not_found("file of this picture any more as it was indexed") from problem
-    named = entry.path.name.encode("utf-8", "backslashreplace").decode()
     if isinstance(content, Path):
-        return FileResponse(content, media_type="application/octet-stream", filename=named)
-    disposition = f"attachment; filename*=utf-8''{quote(named)}"
-    return Response(
-        content, media_type="application/octet-stream", headers={"content-disposition": disposition}
-    )
+        return FileResponse(content, media_type=FILE, headers=_saved_as(entry.path))
+    return Response(content, media_type=FILE, headers=_saved_as(entry.path))
+
+
+@router.get(
+    "/collections/{name}/failures/{key}/file",
+    response_class=Response,
+    responses={200: {"content": {FILE: {}}, "description": "The file."}},
+)
+def failed_file(name: str, key: schemas.Name, services: Serving) -> Response:
+    """A file that could not be indexed, to look at why; given out as originals are, from below a root only.
+
+    Nobody knows what it should hold, so that a collection made by somebody else cannot name any other file.
+    """
+    _given_out(services)
+    served = services.library[name]
+    failures = served.collection.failures() if served.exists else []
+    path = next((failure.path for failure in failures if key_of(failure.path) == key), None)
+    if path is None:
+        raise not_found("failure of that key")
+    opened = ExitStack()
+    try:
+        file = opened.enter_context(regular(str(path), (*served.roots, str(served.uploads))))
+    except BadPicture as problem:
+        raise not_found("file of it below a --root") from problem
+
+    def parts() -> Iterator[bytes]:
+        with opened:
+            yield from iter(partial(file.read, AT_ONCE), b"")
+
+    return StreamingResponse(parts(), media_type=FILE, headers=_saved_as(path))
+
+
+def _given_out(services: Services) -> None:
+    """See that files are given out here."""
+    if not services.settings.originals:
+        raise Problem(
+            403, "forbidden", "this server does not give out the files themselves (see --originals)"
+        )
+
+
+def _saved_as(path: Path) -> dict[str, str]:
+    """What has browsers save a file under its name."""
+    named = path.name.encode("utf-8", "backslashreplace").decode()
+    return {"content-disposition": f"attachment; filename*=utf-8''{quote(named)}"}
 
 
 @router.post("/uploads", status_code=201, response_model=schemas.Upload)

@@ -363,6 +363,12 @@ class Stages(Told):
     stages: list[Stage]
 
 
+class Subjects(Told):
+    """Parts of a picture to search with, in pixels of the upright original, the clearest first."""
+
+    boxes: list[Corners]
+
+
 class Comparison(Told):
     """How alike two pictures are, and how unusual that is here."""
 
@@ -427,11 +433,12 @@ class Explanation(Told):
 
 
 class Point(Told):
-    """A picture on the map; both coordinates from 0 to 1."""
+    """A picture on the map; both coordinates from 0 to 1, and the number of the group it belongs to."""
 
     id: int
     x: float
     y: float
+    group: int
 
 
 class Map(Told):
@@ -443,12 +450,16 @@ class Map(Told):
 
 
 class Duplicate(Told):
-    """Pictures that are one: the one to keep first, then by their similarity to it; what each is to it."""
+    """Pictures that are one: the one to keep first, then by their similarity to it.
+
+    ``kinds`` are what each is to the one that it is a copy ``of``, by its id; both null for the one to keep.
+    """
 
     pictures: list[Picture]
     similarities: list[float]
     kinds: list[str | None]
     surplus: list[bool]
+    of: list[int | None]
 
 
 class Duplicates(Told):

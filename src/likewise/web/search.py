@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, File, Form, Request, UploadFile
+from fastapi import APIRouter, File, Form, Query, Request, UploadFile
 
 from likewise.ranking.stages import BOUNDS, STAGES
 from likewise.types import Box, FloatArray
@@ -57,6 +57,23 @@ async def search_upload(
         return services.asking.search(served, asked) | {"uploads": uploads}
 
     return await services.describing_gate.run(work)
+
+
+@router.get("/collections/{name}/subjects", response_model=schemas.Subjects)
+async def subjects(
+    name: str,
+    services: Serving,
+    picture: schemas.Id | None = None,
+    upload: Annotated[str | None, Query(max_length=40)] = None,
+) -> dict[str, Any]:
+    """Parts of a picture that one may mean by it: compact regions that stand out by their activations.
+
+    None in a collection of visual words, which keeps no maps to see them on.
+    """
+    if (picture is None) == (upload is None):
+        raise Problem(400, "bad-request", "name one of picture and upload")
+    query = schemas.Query(picture=picture, upload=upload)
+    return await services.describing_gate.run(services.asking.subjects, services.library[name], query)
 
 
 @router.post("/collections/{name}/compare", response_model=schemas.Comparison)

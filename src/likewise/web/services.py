@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from threading import Event
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import Depends, Request
 
 from likewise.collection.describing import DescriberFactory
-from likewise.web.asking import Asking, Kept
+from likewise.web.asking import Asking
 from likewise.web.jobs import Jobs
 from likewise.web.library import Library
 from likewise.web.limits import Gate
 from likewise.web.metrics import Metrics
+from likewise.web.overviews import Overviews
 from likewise.web.security import Attempts
 from likewise.web.settings import Settings
 from likewise.web.store import Store
@@ -48,7 +49,7 @@ class Services:
     metrics: Metrics
     asking: Asking
     jobs: Jobs
-    overviews: Kept[Any]
+    overviews: Overviews
     stopping: Event
     attempts: Attempts
 
@@ -78,7 +79,7 @@ def make_services(settings: Settings, factory: DescriberFactory | None) -> Servi
         metrics=Metrics(),
         asking=Asking(uploads, limits),
         jobs=Jobs(library, stopping, limits.jobs),
-        overviews=Kept(16),
+        overviews=Overviews(Store(settings.state / "overviews", limits.kept_overviews)),
         stopping=stopping,
         attempts=Attempts(),
     )

@@ -53,7 +53,9 @@ class Limits:
         That have not ended, of one collection.
     uploading
         Requests with files, or with more than 64 KiB, that are received at the same time.
-    kept_uploads, kept_thumbnails
+    foreseen
+        Pictures up to which overviews of a collection are found as soon as it was added to.
+    kept_uploads, kept_thumbnails, kept_overviews
         Bytes on the disk; the oldest go first.
     undo_seconds
         How long a removal can be undone.
@@ -81,8 +83,10 @@ class Limits:
     streams: int = 64
     jobs: int = 32
     uploading: int = 48
+    foreseen: int = 10_000
     kept_uploads: int = 1 << 30
     kept_thumbnails: int = 2 << 30
+    kept_overviews: int = 64 << 20
     undo_seconds: float = 86_400.0
 
 

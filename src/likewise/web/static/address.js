@@ -55,17 +55,22 @@ const keepers = new Map();
 /** Have something kept with a step of the history when it is left: `tell` answers what, in plain values. */
 export const keep = (name, tell) => (tell ? keepers.set(name, tell) : keepers.delete(name));
 /** What was kept with the step that one is at; undefined on a step that is new. */
-export const kept = (name) => history.state?.[name];
+export const kept = (name) => (left.get(here) ?? history.state)?.[name];
 
-const leaving = () =>
-  history.replaceState(
-    {
-      ...history.state,
-      scroll: window.scrollY,
-      ...Object.fromEntries([...keepers].map(([name, tell]) => [name, tell()])),
-    },
-    "",
-  );
+// A step that one comes from by Back or Forward is no longer at hand to be written to: it is kept here.
+const left = new Map();
+let here = history.state?.step;
+let steps = 0;
+
+const told = () => ({
+  scroll: window.scrollY,
+  ...Object.fromEntries([...keepers].map(([name, tell]) => [name, tell()])),
+});
+
+function leaving() {
+  left.set(here, told());
+  history.replaceState({ ...history.state, ...left.get(here) }, "");
+}
 addEventListener("pagehide", leaving);
 
 const listeners = new Set();
@@ -76,7 +81,10 @@ const tell = () => listeners.forEach((listener) => listener(current()));
 export function go(url, { replace = false, mark = null } = {}) {
   leaving();
   if (replace) history.replaceState(history.state, "", url);
-  else history.pushState({ mark }, "", url);
+  else {
+    here = `${performance.timeOrigin} ${(steps += 1)}`; // no other step of this tab has it
+    history.pushState({ mark, step: here }, "", url);
+  }
   tell();
 }
 
@@ -97,7 +105,11 @@ export function undo() {
 /** Change part of the state. */
 export const change = (state, options) => go(write({ ...current(), ...state }), options);
 
-addEventListener("popstate", tell);
+addEventListener("popstate", () => {
+  left.set(here, told());
+  here = history.state?.step;
+  tell();
+});
 
 addEventListener("click", (event) => {
   const link = event.target instanceof Element ? event.target.closest("a[href^='/']") : null;

@@ -169,10 +169,33 @@ export function boxEditor({
     later();
   });
 
+  /** A place to press for each part that may be meant; they are there while there is no box. */
+  const suggest = (parts) =>
+    element.append(
+      ...parts.map(([x1, y1, x2, y2], number) => {
+        const dot = h("button", {
+          type: "button",
+          class: "dot",
+          "aria-label": T.search.suggested(number + 1),
+          title: T.search.suggested(number + 1),
+          onclick: () => finish([x1, y1, x2, y2]),
+        });
+        const part = h("span", { class: "suggested" }, dot);
+        part.style.left = `${(100 * x1) / width}%`;
+        part.style.top = `${(100 * y1) / height}%`;
+        part.style.width = `${(100 * (x2 - x1)) / width}%`;
+        part.style.height = `${(100 * (y2 - y1)) / height}%`;
+        for (const kind of ["pointerdown", "keydown"])
+          dot.addEventListener(kind, (event) => event.key !== "Escape" && event.stopPropagation());
+        return part;
+      }),
+    );
+
   draw();
   return {
     element,
     inner,
+    suggest,
     set(made) {
       if (drag || String(made) === String(box)) return;
       box = made;

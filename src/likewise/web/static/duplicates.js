@@ -57,17 +57,26 @@ export function section(body, address, held) {
   );
 
   const others = ({ pictures, surplus }) =>
-    pictures.filter((_, place) => surplus[place]).forEach((picture) => {
-      const box = list.querySelector(`[data-pick="${picture.id}"]`);
-      box.checked = true;
-      chosen.pick(picture, true);
-    });
+    chosen.pick(
+      pictures.filter((picture, place) => {
+        if (surplus[place]) list.querySelector(`[data-pick="${picture.id}"]`).checked = true;
+        return surplus[place];
+      }),
+      true,
+    );
 
   const dismiss = ({ pictures }) =>
     post(inside(held.name, "/duplicates/dismiss"), { pictures: pictures.map(({ id }) => id) })
       .then(() => notice(T.duplicates.dismissed))
       .then(draw)
       .catch(fail);
+
+  /** What a picture is, and of which one where that is not the first of the group. */
+  const kindOf = ({ pictures, kinds, of }, place) => {
+    const other = pictures.findIndex(({ id }) => id === of[place]);
+    const whole = kinds[place] ?? T.duplicates.kept;
+    return other > 0 ? T.duplicates.kindOf(whole, pictures[other].name) : whole;
+  };
 
   const group = (one, number, title) =>
     h(
@@ -91,7 +100,7 @@ export function section(body, address, held) {
           tile(held.name, picture, {
             href: at("search", { q: [`p${picture.id}`] }),
             label: T.browse.open(picture.name),
-            under: h("span", { class: "kind" }, one.kinds[place] ?? T.duplicates.kept),
+            under: h("span", { class: "kind" }, kindOf(one, place)),
             over: chosen.picks(picture),
             below: measures(picture),
           }),

@@ -1,12 +1,13 @@
 // Files that could not be read, with the reason and a retry.
 
 import { at, go } from "./address.js";
-import { get, inside, post } from "./api.js";
+import { get, inside, post, raw } from "./api.js";
 import { button, h, put } from "./dom.js";
 import { date } from "./format.js";
 import { empty, fail, notice, problem, working } from "./notices.js";
 import { session } from "./session.js";
 import { table } from "./table.js";
+import { copyPaths } from "./taking.js";
 import { T } from "./strings.js";
 
 const PAGE = 200;
@@ -23,7 +24,22 @@ export function section(body, address, held) {
   };
 
   const columns = () => [
-    { name: T.failures.file, value: (one) => one.path, kind: "path" },
+    {
+      name: T.failures.file,
+      value: (one) => one.path,
+      kind: "path",
+      show: (one, path) => [
+        session.originals
+          ? h("a", { href: raw(inside(held.name, `/failures/${one.key}/file`)), download: true }, path)
+          : path,
+        button(T.take.path, {
+          name: "copies",
+          shown: false,
+          kind: "inline",
+          onclick: () => copyPaths([one]).catch(fail),
+        }),
+      ],
+    },
     {
       name: T.failures.reason,
       value: (one) => T.failures.reasons[one.reason] ?? one.reason,

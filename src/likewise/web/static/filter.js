@@ -13,23 +13,47 @@ const CHOICES = {
 };
 const NOTHING = { year: "taken is missing", camera: "camera is missing", rating: "rating is missing" };
 
+/** The condition that a file's name holds a text, whatever signs are in it. */
+const named = (text) =>
+  text && `name like '%${text.replace(/[\\%_]/g, "\\$&").replaceAll("'", "''")}%'`;
+
+/** Conditions that all have to be true, as one; null for none. */
+const all = (conditions) => conditions.filter(Boolean).join(" and ") || null;
+
+/** What an address says in words: a filter, and a part of the name. */
+const said = ({ where, name }) => {
+  const words = where?.trim();
+  return all([words && (name ? `(${words})` : words), named(name)]);
+};
+
 /** All that an address leaves out, as one filter; null for nothing. */
 export function filterOf(address) {
-  const chosen = Object.keys(CHOICES)
-    .map((name) => address[name])
-    .filter(Boolean);
-  const words = address.where?.trim();
-  if (!words) return chosen.join(" and ") || null;
-  return chosen.length ? `(${words}) and ${chosen.join(" and ")}` : words;
+  const chosen = Object.keys(CHOICES).map((name) => address[name]);
+  const words = said(address);
+  return all([words && chosen.some(Boolean) ? `(${words})` : words, ...chosen]);
 }
 
 /** No filter at all, for an address. */
-export const unfiltered = { where: null, year: null, camera: null, rating: null };
+export const unfiltered = { where: null, name: null, year: null, camera: null, rating: null };
 
-/** Counts of what is meant by the words of an address; of everything where these cannot be understood. */
-export async function counted(name, where) {
-  const all = (params) => get(inside(name, "/facets"), params);
-  return where ? all({ where }).catch(() => all({})) : all({});
+/** Counts of what an address says in words; of everything where that cannot be understood. */
+export async function counted(collection, address) {
+  const counts = (params) => get(inside(collection, "/facets"), params);
+  const where = said(address);
+  return where ? counts({ where }).catch(() => counts({})) : counts({});
+}
+
+/** A field for a part of the name. */
+export function nameField(address) {
+  const field = h("input", {
+    type: "search",
+    value: address.name ?? "",
+    spellcheck: "false",
+    autocomplete: "off",
+    "data-focus": "name",
+    onchange: () => change({ name: field.value.trim() || null, hit: null }),
+  });
+  return h("label", { class: "field" }, h("span", { class: "label" }, T.search.nameHas), field);
 }
 
 /** The fields for an address, by what `counted` gave. */
@@ -45,7 +69,18 @@ export function filterFields(address, { facets, columns }) {
     "data-focus": "where",
     onchange: () => change({ where: field.value.trim() || null, hit: null }),
   });
-  const choices = Object.keys(CHOICES).map((name) => {
+  const own = columns.length ? ` ${T.search.columns(columns)}` : "";
+  return [
+    nameField(address),
+    h("label", { class: "field" }, h("span", { class: "label" }, T.search.where), field),
+    h("p", { class: "quiet", id: hint }, T.search.whereHint + own),
+    ...choices(address, facets),
+  ];
+}
+
+/** A choice by each thing that pictures are counted by, where there is more than one value. */
+export const choices = (address, facets) =>
+  Object.keys(CHOICES).map((name) => {
     const values = facets.find((one) => one.name === name)?.values ?? [];
     if (!address[name] && values.every(({ value }) => value === null)) return null;
     const options = values.map(({ value, pictures }) => [
@@ -60,10 +95,3 @@ export function filterFields(address, { facets, columns }) {
     list.querySelector("select").dataset.focus = `filter-${name}`;
     return list;
   });
-  const own = columns.length ? ` ${T.search.columns(columns)}` : "";
-  return [
-    h("label", { class: "field" }, h("span", { class: "label" }, T.search.where), field),
-    h("p", { class: "quiet", id: hint }, T.search.whereHint + own),
-    ...choices,
-  ];
-}

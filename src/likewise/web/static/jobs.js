@@ -50,6 +50,8 @@ function row(job, act) {
     h("p", { class: "quiet numbers-line" }, over ? (job.error?.message ?? (summary(job) || T.jobs.stopped(job.done, job.total))) : words.join(" · ")),
     job.report?.added > 0 &&
       h("p", {}, h("a", { class: "link", href: at("browse", { order: "newest" }) }, T.jobs.see)),
+    job.failed > 0 &&
+      h("p", {}, h("a", { class: "link", href: at("browse", { show: "failures" }) }, T.jobs.seeFailed)),
     !over && job.note && h("p", { class: "quiet note path" }, job.note),
     h(
       "div",

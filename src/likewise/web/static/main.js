@@ -20,6 +20,7 @@ const VIEWS = {
   inspect: () => import("./inspect.js"),
   evaluate: () => import("./evaluate.js"),
 };
+const LATER = 3000; // milliseconds after the start, which they would only slow down
 const TABS = ["search", "browse", "add", "inspect", "evaluate"];
 
 const main = h("main", { id: "content", tabindex: "-1" });
@@ -147,6 +148,7 @@ addEventListener("keydown", (event) => {
 });
 
 async function begin() {
+  document.getElementById("shell").remove(); // it was there for the first paint
   document.body.append(header(), main);
   mount();
   history.scrollRestoration = "manual";
@@ -161,10 +163,13 @@ async function begin() {
   }
   document.documentElement.classList.toggle("readonly", !session.can_write);
   await show(current()).catch(broken);
-  // views that are not open yet: with them a server that stops takes none away
-  (window.requestIdleCallback ?? setTimeout)(() =>
-    Object.values(VIEWS).forEach((load) => load().catch(() => undefined)),
-  );
+  setTimeout(others, LATER);
 }
+
+/** Fetch what was not needed yet: with it a server that stops takes nothing away. */
+const others = () =>
+  [...Object.values(VIEWS), () => import("./why.js"), () => import("./sheet.js")].forEach((load) =>
+    load().catch(() => undefined),
+  );
 
 begin();

@@ -40,6 +40,7 @@ export function panel() {
     h("details", { class: "refine-box", open: innerWidth > 900 }, h("summary", {}, T.search.refine), refine),
   );
   let editor = null;
+  let editing = null;
   let shown = null;
 
   const carries = (event) => event.dataTransfer.types.includes(DRAGGED);
@@ -69,6 +70,7 @@ export function panel() {
         box: query.box ?? null,
         onbox: boxed,
       });
+      editing = { held, query };
       put(editorPlace, editor.element);
     } catch (error) {
       if (shown !== key) return;
@@ -157,13 +159,24 @@ export function panel() {
     change({ q: address.q.filter((_, one) => one !== at), on: null, hit: null });
   }
 
+  /** Places to press on the picture; asked for when the list stands there, and missing where that fails. */
+  async function suggest() {
+    const on = editor;
+    const { held, query } = editing ?? {};
+    if (!on || on.suggested) return;
+    on.suggested = true;
+    const asked = query.upload ? { upload: query.upload } : { picture: query.picture };
+    const { boxes } = await get(inside(held.name, "/subjects"), asked).catch(() => ({ boxes: [] }));
+    on.suggest(boxes);
+  }
+
   let addressNow = () => null;
   let facts = null;
 
   function drawRefine(address, held) {
-    const key = JSON.stringify([held.name, held.generation, address.where]);
+    const key = JSON.stringify([held.name, held.generation, address.where, address.name]);
     if (facts?.key !== key) {
-      const asked = [get(inside(held.name, "/folders")), stages(), counted(held.name, address.where)];
+      const asked = [get(inside(held.name, "/folders")), stages(), counted(held.name, address)];
       facts = { key, known: Promise.all(asked) };
     }
     facts.known.then(
@@ -183,6 +196,7 @@ export function panel() {
 
   return {
     element,
+    suggest,
     /** Answers when the picture stands there, which has the list below it on a small screen. */
     update(address, held) {
       addressNow = () => address;

@@ -3,6 +3,7 @@
 import { at, change } from "./address.js";
 import { get, inside } from "./api.js";
 import { choice, h, icon, put } from "./dom.js";
+import { choices, counted, filterOf, nameField } from "./filter.js";
 import { back, begin, grid } from "./grid.js";
 import { empty, fail, problem, working } from "./notices.js";
 import { onChange } from "./remove.js";
@@ -23,10 +24,15 @@ export function section(body, address, held) {
   put(body, tools, list, chosen.bar);
 
   async function drawTools() {
-    const { folders } = await get(inside(held.name, "/folders"));
+    const [{ folders }, { facets }] = await Promise.all([
+      get(inside(held.name, "/folders")),
+      counted(held.name, address),
+    ]);
     const orders = Object.entries(T.browse.orders);
+    const focus = tools.contains(document.activeElement) ? document.activeElement.dataset.focus : null;
     put(
       tools,
+      nameField(address),
       folders.length > 1 &&
         choice(
           T.browse.folder,
@@ -40,8 +46,10 @@ export function section(body, address, held) {
       choice(T.browse.order, orders, address.order ?? "path", (order) =>
         change({ order: order === "path" ? null : order }),
       ),
+      ...choices(address, facets),
       h("p", { class: "quiet grow" }, T.browse.hint),
     );
+    if (focus) tools.querySelector(`[data-focus="${focus}"]`)?.focus();
   }
 
   const load = async (cursor, k = PAGE) => {
@@ -49,6 +57,7 @@ export function section(body, address, held) {
       k,
       cursor,
       folder: address.folder,
+      where: filterOf(address),
       order: address.order ?? "path",
     });
     return { ...page, items: page.pictures };
@@ -59,6 +68,8 @@ export function section(body, address, held) {
     shown?.close();
     try {
       const first = await begin(load, PAGE);
+      if (first.total === 0 && filterOf(address))
+        return put(list, empty(T.search.none, T.browse.noneHint));
       if (first.total === 0)
         return put(
           list,
@@ -92,7 +103,7 @@ export function section(body, address, held) {
   const update = (next, collection) => {
     address = next;
     held = collection;
-    const key = JSON.stringify([address.folder, address.order]);
+    const key = JSON.stringify([address.folder, address.order, filterOf(address)]);
     if (key === asked) return;
     asked = key;
     above = drawTools().catch(fail);

@@ -1,16 +1,17 @@
 // The hits: a search for what the address says, page by page.
 
 import { at, change, current, kept, readQuery, write } from "./address.js";
-import { inside, post } from "./api.js";
+import { inside, post, thumbnail } from "./api.js";
+import { boxEditor } from "./box.js";
 import { button, h, icon, put, typing } from "./dom.js";
 import { duration, score } from "./format.js";
 import { filterOf } from "./filter.js";
-import { back, begin, focused, grid, refocus } from "./grid.js";
+import { back, begin, focused, grid, refocus, shape, side } from "./grid.js";
 import { empty, fail, notice, problem, working } from "./notices.js";
 import { selection } from "./selection.js";
 import { still } from "./still.js";
 import { T } from "./strings.js";
-import { saveJson, saveTable } from "./taking.js";
+import { savers } from "./taking.js";
 import { drawn, tile } from "./tile.js";
 
 const PAGE = 40;
@@ -74,6 +75,32 @@ export const searchFor = (id, box = null) =>
     on: null,
   });
 
+/** Have a box drawn on a hit where it stands in the list, and search with that part of it. */
+function boxOn(collection, hit, item) {
+  const { width, height } = hit;
+  const close = () => {
+    place.removeEventListener("focusout", close); // what is taken away loses the focus, too
+    place.remove();
+  };
+  const { element } = boxEditor({
+    src: thumbnail(collection, hit.id, side(hit)),
+    ...{ width, height, name: hit.name },
+    onbox: (box) => box && (close(), searchFor(hit.id, box)),
+  });
+  const place = h("div", { class: "parting" }, element, h("p", {}, T.search.boxHint));
+  element.style.width = `${100 * Math.min(1, width / height / shape(hit).ratio)}%`;
+  place.addEventListener("keydown", (event) => {
+    event.stopPropagation();
+    if (event.key !== "Escape") return;
+    event.preventDefault();
+    close();
+    item.querySelector("a").focus();
+  });
+  place.addEventListener("focusout", close);
+  item.append(place);
+  element.focus({ preventScroll: true });
+}
+
 /** Wait for the frame after the next one: by then what was put into the page is painted. */
 const painted = () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
 
@@ -109,6 +136,7 @@ export function results({ drawn: told = () => undefined }) {
   let shown = null;
   let control = null;
   let chosen = null;
+  let on = null; // the collection that is searched
   let pending = null; // the tile that had the focus before the list was asked for anew
 
   const hitTile = (held) => (hit) => {
@@ -134,6 +162,7 @@ export function results({ drawn: told = () => undefined }) {
           act(T.search.yes, "yes", () => judge("yes", hit.id, hit.name)),
           act(T.search.no, "no", () => judge("no", hit.id, hit.name)),
           act(T.search.withThis, "search", () => searchFor(hit.id)),
+          act(T.search.withPart, "box", (event) => boxOn(held.name, hit, event.target.closest("li"))),
         ),
         liked && h("span", { class: "judged yes" }, icon("yes"), h("span", { class: "unseen" }, T.search.yes)),
       ],
@@ -233,7 +262,7 @@ export function results({ drawn: told = () => undefined }) {
 
   /** The list as a file, as far as it is asked for: nothing of it is shown. */
   function taking(held) {
-    const all = async (save) => {
+    const all = async () => {
       const load = pages(current(), held, control.signal);
       const hits = [];
       for (let next = null; next !== undefined && hits.length < MOST; ) {
@@ -241,12 +270,9 @@ export function results({ drawn: told = () => undefined }) {
         hits.push(...page.items.map(({ cut, ...hit }) => hit));
         next = page.next ?? undefined;
       }
-      save(held.name, hits);
+      return hits;
     };
-    return [
-      button(T.take.csv, { kind: "link", onclick: () => all(saveTable).catch(fail) }),
-      button(T.take.json, { kind: "link", onclick: () => all(saveJson).catch(fail) }),
-    ];
+    return savers(held.name, all);
   }
 
   element.addEventListener("keydown", (event) => {
@@ -256,11 +282,16 @@ export function results({ drawn: told = () => undefined }) {
     const key = event.key.toLowerCase();
     if (key === "y" || key === "n") judge(key === "y" ? "yes" : "no", hit.id, hit.name);
     else if (key === "s") searchFor(hit.id);
+    else if (key === "b") {
+      event.preventDefault();
+      boxOn(on.name, hit, item);
+    }
   });
 
   return {
     element,
     update(address, held, above) {
+      on = held;
       const { yes, no, ...rest } = request(address);
       const key = JSON.stringify([held.name, rest]);
       const judged = JSON.stringify([yes, no]);

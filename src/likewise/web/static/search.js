@@ -2,13 +2,14 @@
 
 import { leave, readQuery } from "./address.js";
 import { describe } from "./api.js";
-import { h, put } from "./dom.js";
+import { h, put, typing } from "./dom.js";
 import { onFiles } from "./files.js";
+import { fail } from "./notices.js";
+import { lost } from "./offline.js";
 import { panel } from "./panel.js";
 import { results } from "./results.js";
 import { searchWith, startScreen } from "./start.js";
 import { T } from "./strings.js";
-import { whyDialog } from "./why.js";
 
 export function open(main, address, held) {
   let start = null;
@@ -30,9 +31,14 @@ export function open(main, address, held) {
     start?.close();
     start = null;
     if (parts) return;
-    parts = { panel: panel(), results: results({ drawn: () => why?.update(address, held) }) };
+    parts = { panel: panel(), results: results({ drawn }) };
     put(main, h("div", { class: "search" }, parts.panel.element, parts.results.element));
     scrollTo(0, 0);
+  }
+
+  function drawn() {
+    why?.update(address, held);
+    parts.panel.suggest();
   }
 
   function closeParts() {
@@ -41,8 +47,10 @@ export function open(main, address, held) {
     parts = why = null;
   }
 
-  function showWhy() {
+  async function showWhy() {
     if (!address.hit) return (why = why?.close() ?? null);
+    const { whyDialog } = await import("./why.js");
+    if (!address.hit || !parts) return;
     why ??= whyDialog(parts.results, {
       closed: () => ((why = null), address.hit && leave("hit", { hit: null })),
     });
@@ -56,6 +64,17 @@ export function open(main, address, held) {
     if (about === address && !address.hit) document.title = T.titled(picture?.name ?? T.search.panel);
   }
 
+  /** Two keys go to the picture searched for and to the list from wherever one is. */
+  function keys(event) {
+    if (!parts || event.defaultPrevented || typing(event.target) || document.querySelector("dialog[open]")) return;
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const there = { b: ".panel .boxer", r: "#results" }[event.key];
+    if (!there) return;
+    event.preventDefault();
+    main.querySelector(there)?.focus();
+  }
+  addEventListener("keydown", keys);
+
   function update(next, collection) {
     address = next;
     held = collection;
@@ -64,7 +83,7 @@ export function open(main, address, held) {
       showParts();
       const above = parts.panel.update(address, held);
       parts.results.update(address, held, above);
-      showWhy();
+      showWhy().catch((error) => (error.code ? fail(error) : lost())); // the script of Why could not be fetched
       entitle();
     }
     on = held.name;
@@ -74,6 +93,7 @@ export function open(main, address, held) {
   return {
     update,
     close() {
+      removeEventListener("keydown", keys);
       address = { ...address, hit: null };
       start?.close();
       closeParts();

@@ -6,13 +6,13 @@ import { fail } from "./notices.js";
 import { removePictures } from "./remove.js";
 import { session } from "./session.js";
 import { T } from "./strings.js";
-import { copyPaths, saveJson, saveTable } from "./taking.js";
+import { copyPaths, savers } from "./taking.js";
 
 /**
  * A selection, kept with the step of the history. `picks` makes the check box of a tile; `close` ends it. `more`
- * makes further buttons for those who may write, `judge` is told which are liked or not.
+ * makes further buttons for those who may write, `judge` is told which are liked or not, `changed` that others are chosen.
  */
-export function selection(held, { more = () => null, judge = null } = {}) {
+export function selection(held, { more = () => null, judge = null, changed = () => undefined } = {}) {
   const chosen = new Map((kept("chosen") ?? []).map((one) => [one.id, one]));
   const known = new Map();
   const bar = h("div", { class: "bar", hidden: true, role: "region", "aria-label": T.browse.select });
@@ -57,11 +57,11 @@ export function selection(held, { more = () => null, judge = null } = {}) {
         }),
       session.can_write && more(ids, clear),
       button(T.take.paths, { name: "copies", onclick: () => copyPaths(pictures).catch(fail) }),
-      button(T.take.csv, { kind: "link", onclick: () => saveTable(held.name, pictures) }),
-      button(T.take.json, { kind: "link", onclick: () => saveJson(held.name, pictures) }),
-      button(T.browse.selectAll, { kind: "link", onclick: all }),
+      savers(held.name, async () => pictures),
+      boxes().length > 0 && button(T.browse.selectAll, { kind: "link", onclick: all }),
       button(T.browse.selectNone, { name: "close", shown: false, onclick: clear }),
     );
+    changed();
   };
 
   const boxes = () => [...document.querySelectorAll("main [data-pick]")];
@@ -72,9 +72,11 @@ export function selection(held, { more = () => null, judge = null } = {}) {
     else chosen.delete(id);
   };
 
-  const pick = (picture, on) => {
-    if (on) chosen.set(picture.id, picture);
-    else chosen.delete(picture.id);
+  const pick = (pictures, on) => {
+    for (const picture of pictures) {
+      if (on) chosen.set(picture.id, picture);
+      else chosen.delete(picture.id);
+    }
     draw();
   };
 
@@ -128,6 +130,7 @@ export function selection(held, { more = () => null, judge = null } = {}) {
   draw();
   return {
     bar,
+    chosen,
     picks,
     pick,
     clear,

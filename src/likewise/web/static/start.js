@@ -10,6 +10,8 @@ import { session } from "./session.js";
 import { T } from "./strings.js";
 import { tile } from "./tile.js";
 
+const FIRST = 12; // pictures of the start: as many as are in sight
+
 /** Send pictures and search with them; with `also` they join the pictures there are. */
 export async function searchWith(files, also = []) {
   const most = (session.limits.queries ?? 16) - also.length;
@@ -60,7 +62,7 @@ export function startScreen(held) {
   const below = h("div", {}, working(T.loading));
   let shown = null;
   const load = () =>
-    get(inside(held.name, "/pictures"), { k: 24, order: "newest" }).then((page) => ({
+    get(inside(held.name, "/pictures"), { k: FIRST, order: "newest" }).then((page) => ({
       items: page.pictures,
       next: null,
     }));

@@ -1,6 +1,8 @@
-// Taking results away: paths to the clipboard, lists as files.
+// Taking results away: paths to the clipboard, lists as tables, as JSON and as a sheet of pictures.
 
-import { notice } from "./notices.js";
+import { button } from "./dom.js";
+import { fail, notice } from "./notices.js";
+import { save } from "./saving.js";
 import { T } from "./strings.js";
 
 const COLUMNS = ["rank", "id", "path", "score", "verdict", "expected_false", "width", "height", "bytes"];
@@ -24,14 +26,6 @@ export function csv(pictures) {
 /** Pictures as JSON, with their outlines. */
 export const json = (pictures) => `${JSON.stringify(pictures, null, 1)}\n`;
 
-/** Have the browser save a text as a file. */
-export function save(name, kind, text) {
-  const address = URL.createObjectURL(new Blob([text], { type: kind }));
-  const link = document.createElement("a");
-  Object.assign(link, { href: address, download: name });
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(address), 1000);
-}
 
 /** Where the browser gives pages no clipboard (http from another machine), a field that is selected does it. */
 async function copy(text) {
@@ -50,5 +44,24 @@ export async function copyPaths(pictures) {
   notice(T.take.copied(pictures.length));
 }
 
-export const saveTable = (name, pictures) => save(`${name}.csv`, "text/csv", csv(pictures));
-export const saveJson = (name, pictures) => save(`${name}.json`, "application/json", json(pictures));
+const saveTable = (name, pictures) => save(`${name}.csv`, new Blob([csv(pictures)], { type: "text/csv" }));
+const saveJson = (name, pictures) =>
+  save(`${name}.json`, new Blob([json(pictures)], { type: "application/json" }));
+
+const saveSheet = async (name, pictures) => (await import("./sheet.js")).saveSheet(name, pictures);
+
+/** Buttons that save pictures in each way; `all` answers which. Their ids are those of a collection. */
+export const savers = (collection, all) =>
+  [
+    [T.take.csv, saveTable],
+    [T.take.json, saveJson],
+    [T.take.sheet, saveSheet],
+  ].map(([text, keep]) =>
+    button(text, {
+      kind: "link",
+      onclick: () =>
+        all()
+          .then((pictures) => keep(collection, pictures))
+          .catch(fail),
+    }),
+  );

@@ -5,8 +5,13 @@ import { button, h, svg } from "./dom.js";
 import { measures } from "./format.js";
 import { extreme, shape, side } from "./grid.js";
 
+const LEAST = 100; // pixels of the longer side
+
 /** The kind of data that a dragged picture is: its word in the address. */
 export const DRAGGED = "application/x-likewise";
+
+/** True for an icon, which is shown as it is: enlarged it would be a blur. */
+const tiny = ({ width, height }) => Math.max(width, height) < LEAST;
 
 /** A picture as a list item: a link with what lies over and under it; with a `word` it can be dragged. */
 export const tile = (
@@ -17,7 +22,7 @@ export const tile = (
   h(
     "li",
     {
-      class: extreme(picture) ? "tile extreme" : "tile",
+      class: ["tile", extreme(picture) && "extreme", tiny(picture) && "tiny"].filter(Boolean).join(" "),
       vars: shape(picture),
       "data-id": picture.id,
     },
