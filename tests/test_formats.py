@@ -25,6 +25,7 @@ from likewise.errors import BadWeights, ReaderFailed, UnknownName
 from likewise.networks import formats
 from likewise.networks.alexnet import ALEXNET
 from likewise.networks.card import Card, Layer
+from likewise.networks.torch_files import read_torch_file
 from likewise.networks.vgg import VGG16
 from likewise.types import FloatArray
 from tests import readers
@@ -68,6 +69,19 @@ def assert_same(found: Tensors, wanted: Tensors) -> None:
 
 
 # --- torch
+
+
+def test_an_archive_whose_members_lie_before_its_beginning(tmp_path: Path) -> None:
+    """As fuzzing found it: the end of a zip file says that its directory lies further on than it does."""
+    path = tmp_path / "weights.pth"
+    torch.save({"a": torch.zeros(2, 3)}, path)
+    content = bytearray(path.read_bytes())
+    place = content.rindex(b"PK\x06\x06") + 48  # of the directory's beginning, in eight bytes (zip64)
+    begin = int.from_bytes(content[place : place + 8], "little")
+    content[place : place + 8] = (begin + 5000).to_bytes(8, "little")
+    path.write_bytes(content)
+    with pytest.raises(pickle.UnpicklingError):
+        read_torch_file(path)
 
 
 @pytest.mark.parametrize("modern", [True, False])

@@ -7,6 +7,7 @@ older kind.
 
 from __future__ import annotations
 
+import errno
 import math
 import pickle
 import zipfile
@@ -51,6 +52,10 @@ def read_torch_file(path: Path) -> object:
         return _read_zip(path) if zipfile.is_zipfile(path) else _read_old(path)
     except (zipfile.BadZipFile, *MALFORMED) as error:
         raise pickle.UnpicklingError(str(error) or type(error).__name__) from error
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+        raise pickle.UnpicklingError("a part of it lies before its beginning") from error
 
 
 class _Storage:
