@@ -84,6 +84,22 @@ def test_the_header_shows_all_of_itself_at_every_width(page: Page) -> None:
         assert chooser is not None and chooser["width"] > 70
 
 
+def test_a_start_is_small(opened: Opener, address: str) -> None:
+    """Bytes of all answers with their headers, as the browser counts them, until it asks nothing more."""
+    page = opened("evaluate")
+    page.goto("about:blank")
+    network = page.context.new_cdp_session(page)
+    network.send("Network.enable")
+    network.send("Network.clearBrowserCache")
+    sizes: list[float] = []
+    network.on("Network.loadingFinished", lambda event: sizes.append(event["encodedDataLength"]))
+    page.goto(address)
+    page.wait_for_selector(".start .tile")
+    page.wait_for_load_state("networkidle")
+    assert len(sizes) > 30
+    assert sum(sizes) <= 250_000
+
+
 def test_an_address_that_there_is_not(opened: Opener) -> None:
     page = opened()
     page.watch.expected = ["404"]
