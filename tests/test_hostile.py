@@ -20,10 +20,11 @@ from likewise.arrays import read_arrays
 from likewise.collection import Collection, database
 from likewise.collection.catalogue import Catalogue
 from likewise.collection.database import PICTURE, checksum_of, layer_schema, layer_table
+from likewise.columns import HEADER
 from likewise.downstream.duplicates.finding import find_duplicates
 from likewise.errors import CollectionDamaged, CollectionError, UsageError
 from likewise.evaluation.runs import read_run
-from likewise.words.segment import HEADER, Segment
+from likewise.words.segment import Segment
 from tests.fakes import RECIPE, FakeFactory, make_pictures
 from tests.test_runs import run
 

@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from likewise import columns
 from likewise.errors import CollectionDamaged, StorageError, UsageError
 from likewise.words import merging
-from likewise.words import segment as segment_module
 from likewise.words.inverted import InvertedIndex
 from likewise.words.kernel import Choice
 from likewise.words.merging import merge
@@ -58,7 +58,7 @@ def test_columns_by_hand(tmp_path: Path) -> None:
     assert segment.places(np.array([3, 900])).tolist() == [-1, 1]
     assert segment.verify() == []
     assert not segment.codes.flags.writeable
-    assert all(begin % 64 == 0 for begin, _, _ in segment.extent.columns.values())
+    assert all(begin % 64 == 0 for begin, _ in segment.extent.layout.places.values())
 
 
 @settings(deadline=None, max_examples=30)
@@ -100,7 +100,7 @@ def test_twenty_bytes_a_posting(tmp_path: Path) -> None:
 def test_a_flipped_byte_is_found_and_named(tmp_path: Path) -> None:
     segment = small(tmp_path / "a")
     content = (tmp_path / "a").read_bytes()
-    places = {name: begin for name, (begin, _, _) in segment.extent.columns.items()}
+    places = {name: begin for name, (begin, _) in segment.extent.layout.places.items()}
     assert list(places) == COLUMNS
     for at in range(0, len(content), 3):
         flipped = bytearray(content)
@@ -170,8 +170,8 @@ def test_a_damaged_row_reaches_no_other_memory(tmp_path: Path, kernel: Choice) -
         pytest.importorskip("numba")
     segment = small(tmp_path / "a")
     content = bytearray((tmp_path / "a").read_bytes())
-    begin, count, _ = segment.extent.columns["rows"]
-    content[begin : begin + 4 * count] = b"\xff" * 4 * count
+    begin, size = segment.extent.layout.places["rows"]
+    content[begin : begin + size] = b"\xff" * size
     (tmp_path / "a").write_bytes(content)
     damaged = Segment.open(tmp_path / "a")
     for live in (np.array([3, 70, 900, 901]), np.array([3, 70])):
@@ -202,14 +202,14 @@ def test_a_file_that_is_swept_while_it_is_opened_is_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     written = small(tmp_path / "a")
-    header = segment_module._header
+    header = columns._header
 
     def sweeping(path: Path, *given: Any) -> Any:
         found = header(path, *given)
         path.unlink()
         return found
 
-    monkeypatch.setattr(segment_module, "_header", sweeping)
+    monkeypatch.setattr(columns, "_header", sweeping)
     assert Segment.open(tmp_path / "a").codes.tolist() == written.codes.tolist()
     with pytest.raises(CollectionDamaged, match="gone"):
         written.verify()

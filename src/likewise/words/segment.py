@@ -1,7 +1,6 @@
 """One immutable file of an inverted index: postings by word, mapped into memory.
 
-The file is a header of `HEADER` bytes, JSON padded with spaces, and then the columns, each from a multiple of
-64 bytes on and filled up with zeros:
+A `likewise.columns` file of these columns:
 
 - ``pictures``: uint32, the ids of its pictures, rising
 - ``offsets``: uint32, where the list of each word begins, and the end of the last one
@@ -18,28 +17,20 @@ of a picture in a word lie side by side.
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
-import stat
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import cached_property
-from io import BufferedReader
 from pathlib import Path
-from typing import IO, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from likewise.assets import replacing
-from likewise.errors import CollectionDamaged, StorageError, UsageError
-from likewise.system import NO_WAIT, descriptor_of
+from likewise.columns import ColumnFile, Layout, writing
+from likewise.errors import UsageError
 from likewise.words.hamming import Codes
 from likewise.words.postings import Numbers, Postings
 
-HEADER = 1024
 FORMAT = "likewise words 1"
 PAD = 8
 """Numbers after the last code."""
@@ -49,9 +40,6 @@ CHUNK = 1 << 20
 
 Chunk: TypeAlias = tuple[int, int, Numbers, Codes]
 """Postings of the words from the first to before the second number: rows ``(n,)``, codes ``(n, halves)``."""
-
-_ALIGNED = 64  # bytes
-_BLOCK = 1 << 22  # bytes hashed at once
 
 
 @dataclass(frozen=True)
@@ -64,8 +52,9 @@ class Extent:
     halves: int = 2
 
     @cached_property
-    def columns(self) -> dict[str, tuple[int, int, str]]:
-        """First byte, count and type of each column, in the order of the file."""
+    def layout(self) -> Layout:
+        """Of the file; that codes have two halves is not told, as it was before they could have one."""
+        facts = {"words": self.words, "pictures": self.pictures, "postings": self.postings}
         counts = {
             "pictures": (self.pictures, "<u4"),
             "offsets": (self.words + 1, "<u4"),
@@ -73,17 +62,17 @@ class Extent:
             "rows": (self.postings, "<u4"),
             "codes": (self.halves * self.postings + PAD, "<u8"),
         }
-        begin, columns = HEADER, {}
-        for name, (count, kind) in counts.items():
-            columns[name] = (begin, count, kind)
-            begin += _filled(count * int(kind[-1]))
-        return columns
+        return Layout(
+            FORMAT,
+            facts | ({"halves": self.halves} if self.halves != 2 else {}),
+            {name: ((count,), kind) for name, (count, kind) in counts.items()},
+        )
 
-    @property
-    def bytes(self) -> int:
-        """Length of the file."""
-        begin, count, kind = self.columns["codes"]
-        return begin + _filled(count * int(kind[-1]))
+    @classmethod
+    def told(cls, facts: Mapping[str, Any]) -> Extent:
+        """Read from what a header says."""
+        words, pictures, postings = (int(facts[name]) for name in ("words", "pictures", "postings"))
+        return cls(words, pictures, postings, int(facts["halves"]) if "halves" in facts else 2)
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,14 +94,18 @@ class Segment:
         ``b + e``; only halves at ``b``.
     """
 
-    path: Path
+    file: ColumnFile
     extent: Extent
     pictures: Numbers
     offsets: Numbers
     frequencies: Numbers
     rows: Numbers
     codes: NDArray[np.uint64]
-    digests: dict[str, str]
+
+    @property
+    def path(self) -> Path:
+        """Of the file."""
+        return self.file.path
 
     @classmethod
     def write(cls, path: Path, postings: Postings, words: int) -> Segment:
@@ -151,30 +144,18 @@ class Segment:
         StorageError
             When it cannot be read.
         """
-        with _file(path) as file:  # which may lose its name meanwhile
-            extent, digests = _header(path, file)
-            content = np.memmap(file, np.uint8, "r").view(np.ndarray)
-        views: dict[str, Any] = {
-            name: content[begin : begin + count * int(kind[-1])].view(kind)
-            for name, (begin, count, kind) in extent.columns.items()
-        }
-        segment = cls(path, extent, **views, digests=digests)
+        file = ColumnFile.open(path, "segment of visual words", lambda facts: Extent.told(facts).layout)
+        segment = cls(file, Extent.told(file.layout.facts), **file.arrays)
         offsets = segment.offsets
-        if offsets[0] or offsets[-1] != extent.postings or (offsets[1:] < offsets[:-1]).any():
-            raise _damaged(path, "its offsets do not rise from 0 to the number of postings")
+        if offsets[0] or offsets[-1] != segment.extent.postings or (offsets[1:] < offsets[:-1]).any():
+            raise file.damaged("its offsets do not rise from 0 to the number of postings")
         if (segment.pictures[1:] <= segment.pictures[:-1]).any():
-            raise _damaged(path, "its pictures do not rise")
+            raise file.damaged("its pictures do not rise")
         return segment
 
     def verify(self) -> list[str]:
         """What is wrong with each damaged column, with the path; nothing when every byte is as written."""
-        faults = []
-        with _file(self.path) as file:
-            for name, (begin, count, kind) in self.extent.columns.items():
-                file.seek(begin)
-                if _digest(file, _filled(count * int(kind[-1]))) != self.digests[name]:
-                    faults.append(f"{self.path}: column {name} is damaged")
-        return faults
+        return self.file.faults()
 
     def members(self, first: int, last: int) -> Numbers:
         """Rows of the words from ``first`` to before ``last``; none of a damaged file points outside."""
@@ -228,8 +209,7 @@ def create(
     if extent.postings > (1 << 32) - PAD:
         raise UsageError(f"{extent.postings:,} postings are too many for one segment: write several")
     frequencies = np.zeros(len(counts), np.uint32)
-    with replacing(path) as draft, draft.open("wb") as file:
-        columns = _Columns(file, extent)
+    with writing(path, extent.layout) as columns:
         columns.put("pictures", pictures)
         columns.put("offsets", np.concatenate([[0], np.cumsum(counts)]))
         for first, last, rows, codes in chunks:
@@ -241,7 +221,6 @@ def create(
             columns.put("codes", parted)
         columns.put("frequencies", frequencies)
         columns.put("codes", np.zeros(PAD, np.uint64))
-        columns.finish()
     return Segment.open(path)
 
 
@@ -254,37 +233,6 @@ def ranges(sizes: NDArray[np.int64], most: int = CHUNK) -> Iterator[tuple[int, i
         last = max(first + 1, int(np.searchsorted(ends, full, side="right")))
         yield first, last
         first = last
-
-
-class _Columns:
-    """Columns that grow side by side in one file, and their digests."""
-
-    def __init__(self, file: IO[bytes], extent: Extent) -> None:
-        self._file, self._extent = file, extent
-        self._ends = {name: begin for name, (begin, _, _) in extent.columns.items()}
-        self._hashes = {name: hashlib.sha256() for name in extent.columns}
-
-    def put(self, name: str, values: NDArray[Any]) -> None:
-        self._append(name, values.astype(self._extent.columns[name][2], copy=False).tobytes())
-
-    def _append(self, name: str, content: bytes) -> None:
-        self._file.seek(self._ends[name])
-        self._file.write(content)
-        self._hashes[name].update(content)
-        self._ends[name] += len(content)
-
-    def finish(self) -> None:
-        for name, (begin, _, _) in self._extent.columns.items():
-            done = self._ends[name] - begin
-            self._append(name, bytes(_filled(done) - done))
-        self._file.seek(0)
-        self._file.write(
-            _written(self._extent, {name: one.hexdigest() for name, one in self._hashes.items()})
-        )
-
-
-def _filled(size: int) -> int:
-    return -(-size // _ALIGNED) * _ALIGNED
 
 
 def _places(sizes: NDArray[np.int64], halves: int) -> NDArray[np.int64]:
@@ -302,64 +250,3 @@ def _frequencies(rows: Numbers, sizes: NDArray[np.int64]) -> NDArray[np.int64]:
     fresh[ends] = True
     seen = np.concatenate([[0], np.cumsum(fresh[:-1])])
     return np.asarray(seen[ends[1:]] - seen[ends[:-1]])
-
-
-def _written(extent: Extent, digests: dict[str, str]) -> bytes:
-    facts = {name: value for name, value in asdict(extent).items() if (name, value) != ("halves", 2)}
-    header = {"format": FORMAT, **facts, "sha256": digests}
-    return json.dumps(header).encode().ljust(HEADER)
-
-
-@contextmanager
-def _file(path: Path) -> Iterator[BufferedReader]:
-    """A segment's file: a regular one, no pipe that would be waited for, and no link that leads elsewhere."""
-    try:
-        mode = path.lstat().st_mode
-        if stat.S_ISDIR(mode):
-            raise StorageError(f"cannot read {path}: it is a folder")
-        if not stat.S_ISREG(mode):
-            raise _damaged(path, "it is no regular file")
-        descriptor = descriptor_of(path, os.O_RDONLY | NO_WAIT, follow=False)
-    except FileNotFoundError as error:
-        raise _damaged(path, "it is gone") from error
-    except OSError as error:
-        raise StorageError(f"cannot read {path}: {error.strerror or error}") from error
-    with open(descriptor, "rb") as file:
-        yield file
-
-
-def _header(path: Path, file: BufferedReader) -> tuple[Extent, dict[str, str]]:
-    try:
-        content = file.read(HEADER)
-        size = os.fstat(file.fileno()).st_size
-    except OSError as error:
-        raise StorageError(f"cannot read {path}: {error.strerror or error}") from error
-    try:
-        header = json.loads(content)
-        words, pictures, postings = (int(header[name]) for name in ("words", "pictures", "postings"))
-        extent = Extent(words, pictures, postings, int(header["halves"]) if "halves" in header else 2)
-        digests = {name: str(header["sha256"][name]) for name in extent.columns}
-    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
-        raise _damaged(path, f"its first {HEADER} bytes are not the header of one") from error
-    if content != _written(extent, digests):
-        raise _damaged(path, f"its header is not one of the format {FORMAT!r}")
-    if size != extent.bytes:
-        raise _damaged(path, f"it has {size:,} bytes instead of {extent.bytes:,}")
-    return extent, digests
-
-
-def _damaged(path: Path, why: str) -> CollectionDamaged:
-    return CollectionDamaged(f"{path} is no segment of visual words: {why}; it can be made again")
-
-
-def _digest(file: IO[bytes], size: int) -> str:
-    digest = hashlib.sha256()
-    for block in _blocks(file, size):
-        digest.update(block)
-    return digest.hexdigest()
-
-
-def _blocks(file: IO[bytes], size: int) -> Iterator[bytes]:
-    while size > 0 and (block := file.read(min(size, _BLOCK))):
-        yield block
-        size -= len(block)
