@@ -15,7 +15,7 @@ VECTORS = np.array([[1, 0], [0.8, 0.6], [0, 1], [0.6, -0.8]], np.float32)
 def test_rows_are_kept_by_id() -> None:
     gallery = Gallery(VECTORS, ids=np.array([9, 2, 7, 4]))
     assert gallery.ids.tolist() == [2, 4, 7, 9]
-    assert gallery.vectors.tolist() == VECTORS[[1, 3, 2, 0]].tolist()
+    assert np.asarray(gallery.vectors).tolist() == VECTORS[[1, 3, 2, 0]].tolist()
 
 
 def test_each_vector_needs_an_id() -> None:

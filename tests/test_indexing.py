@@ -102,12 +102,14 @@ class TestWhatBecomesOfAFile:
         assert counts(collection.add(photos)) == {"unchanged": 12}
         assert (ids(collection), collection.info().generation) == (before, generation)
 
-    def test_a_changed_file_keeps_its_id(self, collection: Collection, photos: Path) -> None:
+    def test_a_changed_file_is_a_new_picture(self, collection: Collection, photos: Path) -> None:
         collection.add(photos)
         before = ids(collection)
         (photos / "0003.png").write_bytes(picture_bytes(99))
         assert counts(collection.add(photos)) == {"changed": 1, "unchanged": 11}
-        assert ids(collection) == before
+        after = ids(collection)
+        assert after.pop("0003.png") > max(before.values())
+        assert after == {name: row for name, row in before.items() if name != "0003.png"}
         [hit] = collection.search(photos / "0003.png", k=1)
         assert hit.path.name == "0003.png"
         assert hit.score == pytest.approx(1, abs=1e-5)

@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 
 from likewise.collection import Collection, indexing
-from likewise.collection import segments as module
+from likewise.collection import words_segments as module
 from likewise.collection.catalogue import Catalogue
 from likewise.collection.database import CHECKSUMS, checksum_of
 from likewise.descriptors import patches
@@ -107,7 +107,7 @@ def sketches(collection: Collection) -> dict[int, Sketch]:
     catalogue = Catalogue.reader(collection.path / "catalogue.sqlite")
     sizes = {"block10": WORDS, "pooled": WORDS}
     held = {}
-    for row in catalogue.described(1).tolist():
+    for row in catalogue.ids().tolist():
         held[row] = Sketch.from_bytes(catalogue.code_of(1, row) or b"", sizes)
     catalogue.close()
     return held
@@ -179,7 +179,7 @@ def test_scores_do_not_depend_on_order_or_segments(
     chance = random.Random(seed)
     order = sorted(photos.iterdir())
     chance.shuffle(order)
-    monkeypatch.setattr(module.Segments, "_merged", lambda self, catalogue, names: list(names))
+    monkeypatch.setattr(module.WordsSegments, "_merged", lambda self, catalogue, names: list(names))
     with open_fake(tmp_path / "c", words) as collection:
         while order:
             collection.add(*[order.pop() for _ in range(min(len(order), chance.randint(1, 4)))])
@@ -221,7 +221,7 @@ def test_pictures_in_no_segment_are_found(
     photos: Path, words: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "BATCH", 1)  # several indexes in memory
-    monkeypatch.setattr(module.Segments, "extend", lambda self, catalogue, **_: None)
+    monkeypatch.setattr(module.WordsSegments, "extend", lambda self, catalogue, **_: None)
     with open_fake(tmp_path / "c", words) as collection:
         collection.add(photos)
         assert not (collection.path / "words").exists()

@@ -135,11 +135,14 @@ class Hits(list[Hit]):
     ----------
     left_out
         How many pictures could not be asked, because what the collection keeps of them is damaged.
+    recall
+        What share of the nearest such a search finds, as measured on the collection, where not every picture
+        was compared; None where every one was.
     """
 
-    def __init__(self, hits: Iterable[Hit] = (), left_out: int = 0) -> None:
+    def __init__(self, hits: Iterable[Hit] = (), left_out: int = 0, recall: float | None = None) -> None:
         super().__init__(hits)
-        self.left_out = left_out
+        self.left_out, self.recall = left_out, recall
 
 
 @dataclass(frozen=True)

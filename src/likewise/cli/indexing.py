@@ -181,7 +181,8 @@ def _made(found: Info) -> Iterator[str]:
     several = len(found.layers) > 1
     digest = "" if several else f" ({found.manifest.recipe_hash[:12]})"
     yield f"recipe      {found.recipe}{digest}"
-    for (name, manifest), code in zip(found.layers.items(), found.codes.values(), strict=True):
+    for name, manifest in found.layers.items():
+        code = found.codes[name]
         if several:
             yield f"layer       {name} ({manifest.recipe_hash[:12]})"
         yield f"network     {manifest.network}, weights {manifest.weights_hash[:12]}"
@@ -191,6 +192,7 @@ def _made(found: Info) -> Iterator[str]:
             else f"vectors     {manifest.dimensions} x {code}"
         )
         yield f"{what}, by {manifest.engine} in {manifest.precision}"
+        yield f"search      {found.searched[name]}"
 
 
 def failures(named: Named = None, collection: In = None, as_json: Json = False) -> None:

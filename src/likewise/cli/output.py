@@ -127,8 +127,14 @@ def found(hits: Iterable[Hit]) -> list[str]:
     return [", ".join(said) + (", then nothing" if "nothing" in verdicts else "")]
 
 
-def left_out(hits: Hits) -> None:
-    """Say on the error output that damaged pictures were not searched."""
+def about(hits: Hits) -> None:
+    """Say on the error output that damaged pictures were not searched, or not every one was compared."""
+    if hits.recall is not None:
+        typer.echo(
+            f"not every picture was compared: such a search finds {hits.recall:.1%} of the nearest, as "
+            "measured here; --exact compares all",
+            err=True,
+        )
     if hits.left_out:
         typer.echo(
             f"{hits.left_out} pictures were left out, for what the collection keeps of them is damaged: "

@@ -26,7 +26,7 @@ from likewise.cli.options import (
     find_collection,
     scoring_options,
 )
-from likewise.cli.output import found, hit_table, left_out, show, wrote
+from likewise.cli.output import about, found, hit_table, show, wrote
 from likewise.errors import UsageError
 
 if TYPE_CHECKING:
@@ -102,6 +102,9 @@ def search(
     no: No = None,
     layers: Layers = None,
     scoring: ScoringText = None,
+    exact: Annotated[
+        bool, typer.Option("--exact", help="Compare every picture, however many there are.")
+    ] = False,
     sheet: Annotated[
         Path | None,
         typer.Option("--sheet", metavar="FILE", help="Draw query and hits to a picture.", show_default=False),
@@ -132,13 +135,14 @@ def search(
             where=where,
             then=then or (),
             scoring=scoring_options(scoring, layers),
+            exact=exact,
             max_pixels=max_pixels,
         )
         if sheet is not None:
             from likewise.drawing import result_sheet
 
             result_sheet(query, region, hits, sheet, k=k, max_pixels=max_pixels, read=opened.read)
-    left_out(hits)
+    about(hits)
     show(hits, [*hit_table(hits), *found(hits), *wrote(sheet=sheet)], as_json=as_json)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+
 from likewise.collection.layer import PatchMatches, Sources
 from likewise.collection.layers import vector_layer
 from likewise.collection.opened import OpenedCollection
@@ -36,9 +38,14 @@ class AskedCollection(OpenedCollection):
         yes: Sequence[QueryPicture] = (),
         no: Sequence[QueryPicture] = (),
         scoring: Mapping[str, object] | None = None,
+        exact: bool = False,
         max_pixels: int | None = None,
     ) -> Hits:
-        """Find the pictures most like a query, best first; every picture is compared.
+        """Find the pictures most like a query, best first.
+
+        Every picture is compared; of a collection of vectors only so many that a search takes long, but for
+        those that differ from the query in few bits: then the hits' ``recall`` tells how many such a search
+        finds.
 
         Parameters
         ----------
@@ -60,6 +67,8 @@ class AskedCollection(OpenedCollection):
             For layers of visual words: options of `likewise.words.scoring.Scoring` and
             `likewise.words.fusion.Fusion` that are others than the recipe's, such as
             ``{"hamming": False, "layers": ["pooled"]}``.
+        exact
+            Compare every picture, however many there are.
         max_pixels
             Largest picture accepted.
 
@@ -75,6 +84,8 @@ class AskedCollection(OpenedCollection):
         """
         asked = Query.of(query, box=box, crop=crop, also=also, yes=yes, no=no)
         asker = self.asker(max_pixels, scoring)
+        if exact:
+            asker = asker.exactly()
         among = asker.sources.chosen(under, where)
         return asker.search(asked, k=whole(k, "k"), among=among, stages=staged(then))
 
@@ -166,7 +177,7 @@ class AskedCollection(OpenedCollection):
     def vectors(self) -> tuple[IntArray, FloatArray]:
         """Ids ``(n,)`` and vectors ``(n, d)`` of all pictures, by id; read-only, for searches share them."""
         snapshot = self._vector_index().snapshot
-        return snapshot.ids, snapshot.vectors
+        return snapshot.ids, np.asarray(snapshot.vectors)
 
     def pictures(self, under: str | os.PathLike[str] | None = None, where: str | None = None) -> Pictures:
         """All pictures with their vectors, paths and sizes, or some, by ``under`` and ``where`` of `search`.

@@ -22,7 +22,9 @@ COMMITTED = "committed"
 UPLOADS = "uploads"
 """Where a server keeps pictures that were sent to be added."""
 
-WORDS = "words"
+WORDS, VECTORS = "words", "vectors"
+"""Files by which layers are searched, each made again from the catalogue at any time."""
+
 VOCABULARY = "vocabulary.safetensors"
 """The copy of a vocabulary that a collection keeps, so that nothing else is needed to search it."""
 
@@ -35,7 +37,7 @@ def vocabulary_of(layer: int) -> str:
 _VOCABULARIES = re.compile(r"vocabulary(-\d+)?\.safetensors", re.ASCII)
 
 _FILES = dict.fromkeys((LOCK, COMMITTED, *(CATALOGUE + end for end in ("", "-wal", "-shm"))), stat.S_IFREG)
-_KINDS = {**_FILES, **dict.fromkeys((UPLOADS, WORDS), stat.S_IFDIR)}
+_KINDS = {**_FILES, **dict.fromkeys((UPLOADS, WORDS, VECTORS), stat.S_IFDIR)}
 
 
 def check(folder: Path) -> None:

@@ -19,7 +19,7 @@ from likewise.descriptors.quantiser import Quantiser
 from likewise.descriptors.recipe import VectorRecipe
 from likewise.errors import CollectionDamaged, UsageError
 from likewise.registry import lookup
-from likewise.types import FloatArray
+from likewise.types import FloatArray, UInt8Array
 
 
 @dataclass(frozen=True)
@@ -97,25 +97,53 @@ class Code:
                 rows["numbers"] = vectors
         return [row.tobytes() for row in rows]
 
-    def decode(self, codes: Sequence[bytes]) -> FloatArray:
-        """Read strings of `width` bytes back into float32 ``(n, d)``.
+    def decode(self, codes: Sequence[bytes] | UInt8Array) -> FloatArray:
+        """Read vectors back into float32 ``(n, d)``.
+
+        Parameters
+        ----------
+        codes
+            Strings of `width` bytes, or uint8 ``(n, width)``.
 
         Raises
         ------
         CollectionDamaged
             When one of them has another length.
         """
-        joined = b"".join(codes)  # one copy and one conversion for all: reading 10 000 costs 30 ms
-        if len(joined) != len(codes) * self.width or any(len(code) != self.width for code in codes):
-            raise CollectionDamaged(f"a vector is not {self.width} bytes long, as {self.name} makes it")
-        rows: NDArray[Any] = np.frombuffer(joined, dtype=self._layout)
+        if not isinstance(codes, np.ndarray):
+            codes = self._joined(codes)
+        rows: NDArray[Any] = np.ascontiguousarray(codes).view(self._layout).reshape(len(codes))
         if self.quantiser:
             return self.quantiser.decode(rows["numbers"])
+        if self.name == "fp16":
+            return _widened(rows["numbers"])
         vectors: FloatArray = rows["numbers"].astype(np.float32)
         if self.name == "int8":
             with np.errstate(invalid="ignore"):  # nothing times infinity, in a row that is damaged
                 vectors *= rows["scale"]
         return vectors
+
+    def _joined(self, codes: Sequence[bytes]) -> UInt8Array:
+        joined = b"".join(codes)  # one copy and one conversion for all: reading 10 000 costs 30 ms
+        if len(joined) != len(codes) * self.width or any(len(code) != self.width for code in codes):
+            raise CollectionDamaged(f"a vector is not {self.width} bytes long, as {self.name} makes it")
+        return np.frombuffer(joined, np.uint8).reshape(len(codes), self.width)
+
+
+def _widened(halves: NDArray[np.float16]) -> FloatArray:
+    """float16 as float32, bit by bit, in a third of the time that numpy takes.
+
+    Sign and 15 bits go to their places, and the power of two makes up for the other bias of exponents; that
+    is right for numbers below the normal ones too, and wrong for what is not finite.
+    """
+    if ((halves.view(np.uint16) & 0x7FFF) >= 0x7C00).any():
+        return halves.astype(np.float32)
+    bits = halves.view(np.int16).astype(np.int32)  # the sign fills the upper half
+    bits <<= 13
+    bits &= np.int32(-0x70000001)
+    wide = bits.view(np.float32)
+    wide *= np.float32(2.0**112)
+    return wide
 
 
 _NUMBERS = {"fp32": "<f4", "fp16": "<f2", "int8": "i1", "pq": "u1"}

@@ -6,7 +6,7 @@ import numpy as np
 
 from likewise.collection.reports import Comparison
 from likewise.collection.snapshot import Snapshot
-from likewise.ranking.exact import Metric
+from likewise.ranking.exact import Metric, products_of
 from likewise.types import FloatArray, IntArray
 
 PAIRS = 10_000
@@ -28,14 +28,24 @@ def compare(a: FloatArray, b: FloatArray, snapshot: Snapshot, *, own: list[int])
     metric = snapshot.metric
     similarity = float(scores(a[np.newaxis], b[np.newaxis], metric)[0])
     pairs = _sample(snapshot)
-    against_all = snapshot.vectors @ a if metric == "dot" else scores(snapshot.vectors, a[np.newaxis], metric)
-    others = against_all[~np.isin(snapshot.ids, own)]
+    others = _against_all(snapshot, a)[~np.isin(snapshot.ids, own)]
     return Comparison(
         similarity,
         dict(zip(SHARES, np.quantile(pairs, SHARES).tolist(), strict=True)) if len(pairs) else {},
         100 * float(np.mean(pairs < similarity)) if len(pairs) else None,
         1 + int(np.count_nonzero(others > similarity)),
     )
+
+
+def _against_all(snapshot: Snapshot, vector: FloatArray) -> FloatArray:
+    vectors, step = snapshot.vectors, 1000
+    if snapshot.metric == "dot":
+        products: FloatArray = products_of(vectors, vector[np.newaxis])[0]
+        return products
+    found = np.empty(len(vectors), np.float32)
+    for at in range(0, len(found), step):
+        found[at : at + step] = scores(vectors[at : at + step], vector[np.newaxis], "l2")
+    return found
 
 
 def _sample(snapshot: Snapshot) -> FloatArray:

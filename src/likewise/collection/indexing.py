@@ -109,7 +109,6 @@ class Indexing:
         self._exclude, self._include = exclude, include
         self._catalogue, self._path = catalogue, path
         self._layers = {layer.id: layer for layer in layers}
-        self._anew = any(layer.follows_ids for layer in layers)
         self._lacking: Lacking = {}
         self._waiting = 0
         self._sources, self._options, self._threads = sources, options, threads
@@ -304,7 +303,7 @@ class Indexing:
 
     def _commit(self, outcomes: list[Outcome]) -> None:
         with self._catalogue.change():
-            kinds = [settle(self._catalogue, outcome, anew=self._anew) for outcome in outcomes]
+            kinds = [settle(self._catalogue, outcome) for outcome in outcomes]
         self._counts.update(kinds)
         self._waiting += len(outcomes)
         if self._waiting >= WAITING:

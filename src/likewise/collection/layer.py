@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from likewise.collection.catalogue import Catalogue
 from likewise.collection.query import Query, QueryPicture, as_picture, is_number, is_vector, whole
 from likewise.collection.reports import Comparison, Fault
+from likewise.collection.segments import Segments
 from likewise.collection.selecting import Selection
 from likewise.collection.walk import real_path
 from likewise.descriptors.manifest import Manifest
@@ -48,11 +49,14 @@ class Answer:
         Falling, ``(n,)``.
     boxes
         Where in them the query was found, by id, of those that were localised.
+    recall
+        As of `likewise.types.Hits`.
     """
 
     ids: IntArray
     scores: NDArray[Any]
     boxes: dict[int, Box] = field(default_factory=dict)
+    recall: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,10 +99,6 @@ class Layer(Protocol):
         """How it was made."""
 
     @property
-    def follows_ids(self) -> bool:
-        """Whether it has files that know pictures by their ids, so that another content needs a new one."""
-
-    @property
     def code(self) -> str:
         """How what it keeps is written, in a word."""
 
@@ -132,6 +132,9 @@ class Layer(Protocol):
     def open(self, loaded: Any, sources: Sources, recipe: Any) -> LayerIndex:
         """That moment, ready to be asked as a recipe says that may score otherwise than the layer's own."""
 
+    def searched(self, catalogue: Catalogue) -> str:
+        """How it is searched, in a few words."""
+
     def verify(self, catalogue: Catalogue) -> Iterator[Fault]:
         """Everything that is wrong with what it keeps."""
 
@@ -157,6 +160,9 @@ class LayerIndex(Protocol):
 
     def only(self, ids: IntArray) -> LayerIndex:
         """The same for some of the pictures."""
+
+    def exactly(self) -> LayerIndex:
+        """The same, in which every picture is compared."""
 
     def takes(self, query: Query) -> bool:
         """Whether it can be asked for this: a vector is one layer's own."""
@@ -350,3 +356,10 @@ def signed(manifest: Manifest, recipe: LayerRecipe) -> Iterator[Fault]:
             f"the recipe is not the one that made the vectors: {recipe.hash}, not {manifest.recipe_hash}"
         )
         yield Fault("manifest", "recipe", message)
+
+
+def segment_faults(segments: Segments[Any, Any], catalogue: Catalogue) -> Iterator[Fault]:
+    """Files by which a layer is searched that are damaged."""
+    for path, fault in segments.faults(catalogue):
+        message = f"{fault}; `likewise optimise` makes it again from the catalogue"
+        yield Fault("segment-damaged", str(path), message)

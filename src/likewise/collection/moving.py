@@ -102,10 +102,7 @@ def take_over(
     while block := list(islice(left, TOGETHER)):
         with catalogue.change():
             places = _Places(catalogue)
-            counts.update(
-                settle(catalogue, _outcome(places, layers, row), anew=any(one.follows_ids for one in layers))
-                for row in block
-            )
+            counts.update(settle(catalogue, _outcome(places, layers, row)) for row in block)
         if progress:
             progress(Progress(counts.total(), 0, counts["failed"]))
     for layer in layers:

@@ -97,8 +97,8 @@ class Info:
     ----------
     manifest, code
         How the first layer was made, and how what it keeps is written.
-    layers, codes
-        The same of each layer, by its name.
+    layers, codes, searched
+        The same of each layer, by its name, and how it is searched.
     away
         Folders that hold none of their pictures now, as when a disk is not mounted.
     excludes
@@ -113,6 +113,7 @@ class Info:
     code: str
     layers: dict[str, Manifest]
     codes: dict[str, str]
+    searched: dict[str, str]
     pictures: int
     failures: int
     roots: list[Path]
@@ -133,6 +134,7 @@ class Info:
             code=layers[0].code,
             layers={layer.recipe.name: layer.manifest for layer in layers},
             codes={layer.recipe.name: layer.code for layer in layers},
+            searched={layer.recipe.name: layer.searched(catalogue) for layer in layers},
             pictures=catalogue.count(),
             failures=catalogue.failure_count(),
             roots=[Path(root) for root in sorted(catalogue.roots().values())],

@@ -218,6 +218,10 @@ class Searcher:
                 return ask(index)
         return ask(last)
 
+    def exactly(self) -> Searcher:
+        """The same, in which every picture is compared."""
+        return replace(self, indexes=tuple(index.exactly() for index in self.indexes))
+
     def _only(self, chosen: IntArray) -> Searcher:
         """The same for pictures of some ids."""
         return replace(self, indexes=tuple(index.only(chosen) for index in self.indexes))
@@ -272,7 +276,7 @@ class Searcher:
             for rank, (picture, score) in enumerate(zip(ids, answer.scores.tolist(), strict=True), 1)
             if picture in paths  # unless it was removed a moment ago
         ]
-        return Hits(hits, max(index.left_out for index in self.indexes))
+        return Hits(hits, max(index.left_out for index in self.indexes), answer.recall)
 
 
 _SAME = 1e-6

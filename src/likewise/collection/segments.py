@@ -1,168 +1,207 @@
-"""The inverted indexes of a collection on the disk: which segments there are, and keeping them up to date.
+"""Files by which a layer is searched, beside the catalogue: which there are, and keeping them up to date.
 
-The catalogue holds the sketch of every picture and the list of segments; the files beside it, one for each
-segment and layer, can be made again from the sketches at any time. A picture that is gone from the catalogue
-is dead in the segments; one that no segment holds yet, or whose segment cannot be read, is asked from a small
-index that a reader makes for itself.
+The catalogue holds the truth, what the layer keeps of every picture, and the list of segments; the files can
+be made again from it at any time. A segment never changes once it is listed: what comes is written into
+another, small ones are merged, and only then does the list change. A picture that is gone from the catalogue
+is dead in the segments; one that no segment holds yet, or whose segment cannot be read, is read from the
+catalogue by whoever searches.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence, Sized
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar, Generic, TypeVar
 
 import numpy as np
 
-from likewise.assets import temporary
 from likewise.collection import belongings
-from likewise.collection.belongings import WORDS
 from likewise.collection.catalogue import Catalogue
 from likewise.errors import CollectionDamaged, StorageError
 from likewise.types import IntArray, Progress, ProgressCallback
-from likewise.words.inverted import InvertedIndex
-from likewise.words.merging import merge
-from likewise.words.postings import Postings
-from likewise.words.segment import Segment
-from likewise.words.sketch import Sketch, fault_of
 
-SUFFIX = ".words"
-_PREFIX = "segments"
+Segment = TypeVar("Segment")
+Batch = TypeVar("Batch", bound=Sized)
 
-BATCH = 64 << 20
-"""Bytes of sketches that become one segment at most; building one takes some six times as much memory."""
-
-_OURS = re.compile(rf"\d{{6,}}-\d+{re.escape(SUFFIX)}(\.\w{{8}}\.part)?", re.ASCII)
-"""Names of the files that we write: segments, and drafts that a killed writer left."""
-
-_TRIES = 3  # times that a reader asks for the list again when a writer has just replaced a file
+TRIES = 3
+"""Times that a reader asks for the list again when a writer has just replaced a file."""
 
 
 @dataclass(frozen=True)
-class Segments:
-    """The segments of one layer of a collection; here each of its taps is called a layer.
+class Segments(ABC, Generic[Segment, Batch]):
+    """The segments of one layer of a collection.
 
     Attributes
     ----------
     path
         The collection's folder.
-    sizes
-        For each tap, in the order of the recipe, the words in its codebook.
     layer
-        The layer of the collection that they belong to.
+        The layer that they belong to.
     """
 
+    FOLDER: ClassVar[str]
+    """Where the files lie, in the collection's folder; their names end so too."""
+
+    LIST: ClassVar[str]
+    """What the list of the first layer is called in the catalogue."""
+
+    NOTE: ClassVar[str]
+    """What extending them is, in a few words."""
+
     path: Path
-    sizes: Mapping[str, int]
-    layer: int = 1
+    layer: int
+
+    # --- what kinds differ in ---
+
+    @abstractmethod
+    def files(self, name: str) -> list[Path]:
+        """The files of a segment."""
+
+    @abstractmethod
+    def open(self, name: str) -> Segment:
+        """Open a segment; raises `CollectionDamaged`."""
+
+    @abstractmethod
+    def held(self, segment: Segment) -> IntArray:
+        """The pictures that it holds, int64 ``(n,)``, rising."""
+
+    @abstractmethod
+    def weight(self, segment: Segment) -> int:
+        """How large it is."""
+
+    @abstractmethod
+    def damage(self, name: str) -> list[tuple[Path, str]]:
+        """Its files that are damaged, and how."""
+
+    @abstractmethod
+    def batches(self, catalogue: Catalogue, pictures: IntArray) -> Iterator[Batch]:
+        """What the catalogue has of pictures, as much at once as goes into one segment; no damaged rows."""
+
+    @abstractmethod
+    def write(self, folder: Path, name: str, batch: Batch) -> Segment:
+        """Write a segment into a folder, and open it."""
+
+    @abstractmethod
+    def join(self, name: str, segments: Sequence[Segment], live: IntArray) -> None:
+        """Write several segments as one, without the pictures that are gone."""
+
+    @property
+    @abstractmethod
+    def most(self) -> int:
+        """How large a segment may become by merging."""
+
+    # --- reading ---
 
     @property
     def folder(self) -> Path:
         """Where the files lie."""
-        return self.path / WORDS
+        return self.path / self.FOLDER
 
-    def file(self, name: str, layer: str) -> Path:
-        """The file of a segment for a layer."""
-        return self.folder / f"{name}-{list(self.sizes).index(layer)}{SUFFIX}"
-
-    # --- reading ---
-
-    def load(self, catalogue: Catalogue) -> tuple[int, dict[str, InvertedIndex], int]:
-        """The generation of the catalogue, an index of all pictures for each layer, and what these lack.
-
-        That is the number of pictures that no segment holds and whose sketches are damaged.
-        """
-        for _ in range(_TRIES):
-            names = self._names(catalogue)
+    def opened(self, catalogue: Catalogue) -> dict[str, Segment]:
+        """The segments that can be opened, by name; asks again while a writer replaces some."""
+        opened: dict[str, Segment] = {}
+        for _ in range(TRIES):
+            names = self.names(catalogue)
             opened = self._opened(names)
             if len(opened) == len(names):
                 break
-        with catalogue.moment():
-            generation, live = catalogue.generation, catalogue.described(self.layer)
-            left = np.setdiff1d(live, _covered(opened, self.sizes), assume_unique=True)
-            tails = self._tails(catalogue, left)
-        indexes = {
-            layer: InvertedIndex(size, [one[layer] for one in (*opened.values(), *tails)], live)
-            for layer, size in self.sizes.items()
-        }
-        held = _covered({str(number): tail for number, tail in enumerate(tails)}, self.sizes)
-        bare = np.setdiff1d(left, held, assume_unique=True).tolist()  # without any feature, or damaged
-        return generation, indexes, sum(catalogue.code_of(self.layer, one) is None for one in bare)
+        return opened
 
-    def _tails(self, catalogue: Catalogue, pictures: IntArray) -> list[dict[str, Segment]]:
-        """Segments that only this process sees: their files have no name once they are open."""
-        if not len(pictures):
-            return []
-        with temporary() as folder:
-            return [
-                self._written(folder, str(number), batch)
-                for number, batch in enumerate(self._batches(catalogue, pictures))
-            ]
-
-    def _opened(self, names: Sequence[str]) -> dict[str, dict[str, Segment]]:
-        """The segments that can be opened."""
+    def _opened(self, names: Sequence[str]) -> dict[str, Segment]:
         opened = {}
         for name in names:
             with suppress(CollectionDamaged):
-                opened[name] = {layer: self._open(name, layer) for layer in self.sizes}
+                opened[name] = self.open(name)
         return opened
 
-    def _open(self, name: str, layer: str) -> Segment:
-        segment = Segment.open(self.file(name, layer))
-        if segment.extent.words != self.sizes[layer]:
-            raise CollectionDamaged(f"{segment.path} is of another codebook; it can be made again")
-        return segment
+    def covered(self, segments: Mapping[str, Segment]) -> IntArray:
+        """All pictures that some segments hold, rising."""
+        held = [self.held(segment) for segment in segments.values()]
+        return np.unique(np.concatenate([np.empty(0, np.int64), *held]))
+
+    def names(self, catalogue: Catalogue) -> list[str]:
+        """Names of the segments; none where the list cannot be read, which `optimise` writes anew."""
+        return _listed(catalogue.noted(self._list_name))
 
     # --- writing, by whoever holds the lock ---
 
-    def extend(self, catalogue: Catalogue, *, progress: ProgressCallback | None = None) -> None:
+    def extend(
+        self, catalogue: Catalogue, *, progress: ProgressCallback | None = None, least: int = 1
+    ) -> None:
         """Bring pictures into segments that none holds yet, and merge small segments.
 
         A segment that cannot be opened is dropped, and its pictures are brought into another.
+
+        Parameters
+        ----------
+        least
+            How many pictures are worth a segment.
         """
-        opened = self._opened(self._names(catalogue))
+        opened = self._opened(self.names(catalogue))
         names = list(opened)
-        left = np.setdiff1d(catalogue.described(self.layer), _covered(opened, self.sizes), assume_unique=True)
+        left = np.setdiff1d(catalogue.ids(), self.covered(opened), assume_unique=True)
+        left = left[:0] if len(left) < least else left
         done = 0
-        for batch in self._batches(catalogue, left):
+        for batch in self.batches(catalogue, left):
             name = self._next(catalogue, names)
             self._make_folder()
-            self._written(self.folder, name, batch)
+            self.write(self.folder, name, batch)
             names.append(name)
             self._list(catalogue, names)
             done += len(batch)
             if progress:
-                progress(Progress(done, len(left), note="indexing words"))
+                progress(Progress(done, len(left), note=self.NOTE))
         self._list(catalogue, self._merged(catalogue, names))
-        sweep(self.path, catalogue)
+        self.sweep(self.path, catalogue)
 
-    def optimise(self, catalogue: Catalogue, *, progress: ProgressCallback | None = None) -> None:
+    def optimise(
+        self, catalogue: Catalogue, *, progress: ProgressCallback | None = None, least: int = 1
+    ) -> None:
         """Make one segment of all, without the pictures that are gone; damaged ones are made again."""
-        sound = [
-            name
-            for name, layers in self._opened(self._names(catalogue)).items()
-            if not any(segment.verify() for segment in layers.values())
-        ]
-        self._list(catalogue, sound)
-        self.extend(catalogue, progress=progress)
-        names, live = self._names(catalogue), catalogue.described(self.layer)
-        dead = np.setdiff1d(_covered(self._opened(names), self.sizes), live, assume_unique=True)
+        opened = self._opened(self.names(catalogue))
+        self._list(catalogue, [name for name in opened if not self.damage(name)])
+        self.extend(catalogue, progress=progress, least=least)
+        names, live = self.names(catalogue), catalogue.ids()
+        dead = np.setdiff1d(self.covered(self._opened(names)), live, assume_unique=True)
         if len(names) > 1 or len(dead):
             self._list(catalogue, [self._merge(catalogue, names)] if len(live) else [])
-        sweep(self.path, catalogue)
+        self.sweep(self.path, catalogue)
+
+    def forget(self, catalogue: Catalogue) -> None:
+        """Drop the list, within a change; `sweep` removes the files."""
+        catalogue.forget(self._list_name)
+
+    @classmethod
+    def sweep(cls, path: Path, catalogue: Catalogue) -> None:
+        """Remove segments, and drafts of them, that no layer's list has; who has them open keeps them.
+
+        Whatever else somebody put into the folder stays.
+        """
+        belongings.check(path)
+        folder = path / cls.FOLDER
+        if not folder.is_dir():
+            return
+        wanted = {name for text in catalogue.notes(cls.LIST) for name in _listed(text)}
+        ours = re.compile(rf"\d{{6,}}-\d+\.{cls.FOLDER}(\.\w{{8}}\.part)?", re.ASCII)
+        for file in folder.iterdir():
+            draft = file.suffix == ".part"
+            if ours.fullmatch(file.name) and (draft or file.name.partition("-")[0] not in wanted):
+                with suppress(OSError):
+                    file.unlink()
 
     def _merged(self, catalogue: Catalogue, names: list[str]) -> list[str]:
         """Merge from the end what has no twice as large neighbour before it: few segments are left, and a
-        posting is written again only as often as the logarithm of their number.
+        row is written again only as often as the logarithm of their number.
         """
         names = list(names)
         while len(names) > 1:
-            before, last = (self._open(name, next(iter(self.sizes))).extent.postings for name in names[-2:])
-            if before >= 2 * last or before + last > 1 << 31:
+            before, last = (self.weight(self.open(name)) for name in names[-2:])
+            if before >= 2 * last or before + last > self.most:
                 break
             try:
                 names[-2:] = [self._merge(catalogue, names[-2:], among=names)]
@@ -171,10 +210,8 @@ class Segments:
         return names
 
     def _merge(self, catalogue: Catalogue, names: Sequence[str], among: Sequence[str] = ()) -> str:
-        new, live = self._next(catalogue, [*names, *among]), catalogue.described(self.layer)
-        for layer, size in self.sizes.items():
-            segments = [self._open(name, layer) for name in names]
-            merge(self.file(new, layer), size, segments, live)
+        new = self._next(catalogue, [*names, *among])
+        self.join(new, [self.open(name) for name in names], catalogue.ids())
         return new
 
     def _list(self, catalogue: Catalogue, names: Sequence[str]) -> None:
@@ -185,8 +222,8 @@ class Segments:
 
     def _next(self, catalogue: Catalogue, names: Sequence[str]) -> str:
         """A name that no segment of any layer has, nor a file that was left over."""
-        listed = [name for text in catalogue.notes(_PREFIX) for name in _listed(text)]
-        there = [file.name.partition("-")[0] for file in self.folder.glob(f"*{SUFFIX}")]
+        listed = [name for text in catalogue.notes(self.LIST) for name in _listed(text)]
+        there = [file.name.partition("-")[0] for file in self.folder.glob(f"*.{self.FOLDER}")]
         numbers = [int(name) for name in (*names, *listed, *there) if name.isdecimal()]
         return f"{max(numbers, default=0) + 1:06}"
 
@@ -196,63 +233,22 @@ class Segments:
         except OSError as error:
             raise StorageError(f"{self.folder} cannot be made ({error.strerror})") from error
 
-    def _batches(self, catalogue: Catalogue, pictures: IntArray) -> Iterator[list[tuple[int, Sketch]]]:
-        """Sketches of pictures, about `BATCH` bytes of them at once; damaged ones are passed over."""
-        batch: list[tuple[int, Sketch]] = []
-        size = 0
-        for picture in pictures.tolist():
-            written = catalogue.code_of(self.layer, picture)
-            if written is None or fault_of(written, self.sizes):
-                continue
-            batch.append((picture, Sketch.from_bytes(written, self.sizes)))
-            size += len(written)
-            if size >= BATCH:
-                yield batch
-                batch, size = [], 0
-        if batch:
-            yield batch
-
-    def _written(self, folder: Path, name: str, batch: Sequence[tuple[int, Sketch]]) -> dict[str, Segment]:
-        segments = {}
-        for layer, size in self.sizes.items():
-            postings = Postings.join(
-                [Postings.of(picture, one.words[layer], one.codes[layer]) for picture, one in batch]
-            )
-            path = folder / os.path.basename(self.file(name, layer))
-            segments[layer] = Segment.write(path, postings, size)
-        return segments
-
-    def forget(self, catalogue: Catalogue) -> None:
-        """Drop the list, within a change; `sweep` removes the files."""
-        catalogue.forget(self._list_name)
-
     # --- checking ---
 
     def faults(self, catalogue: Catalogue) -> Iterator[tuple[Path, str]]:
         """Files of segments that are damaged, and how; the folder where their list is."""
-        names = self._names(catalogue)
+        names = self.names(catalogue)
         if json.dumps(names) != (catalogue.noted(self._list_name) or "[]"):
             yield self.folder, "the list of segments cannot be read"
         for name in names:
-            for layer in self.sizes:
-                path = self.file(name, layer)
-                try:
-                    found = self._open(name, layer).verify()
-                except CollectionDamaged as error:
-                    found = [str(error)]
-                if found and name in self._names(catalogue):  # else a writer has just replaced it
-                    yield from ((path, fault) for fault in found)
-
-    # --- the list ---
+            found = self.damage(name)
+            if found and name in self.names(catalogue):  # else a writer has just replaced it
+                yield from found
 
     @property
     def _list_name(self) -> str:
         """What the list is called in the catalogue."""
-        return _PREFIX if self.layer == 1 else f"{_PREFIX}-{self.layer}"
-
-    def _names(self, catalogue: Catalogue) -> list[str]:
-        """Names of the segments; none where the list cannot be read, which `optimise` writes anew."""
-        return _listed(catalogue.noted(self._list_name))
+        return self.LIST if self.layer == 1 else f"{self.LIST}-{self.layer}"
 
 
 def _listed(text: str | None) -> list[str]:
@@ -262,26 +258,3 @@ def _listed(text: str | None) -> list[str]:
         return []
     sound = isinstance(names, list) and all(isinstance(name, str) and name.isdecimal() for name in names)
     return names if sound and len(set(names)) == len(names) else []
-
-
-def sweep(path: Path, catalogue: Catalogue) -> None:
-    """Remove segments, and drafts of them, that no layer's list has; who has them open keeps them.
-
-    Whatever else somebody put into the folder stays.
-    """
-    belongings.check(path)
-    folder = path / WORDS
-    if not folder.is_dir():
-        return
-    wanted = {name for text in catalogue.notes(_PREFIX) for name in _listed(text)}
-    for file in folder.iterdir():
-        draft = file.suffix == ".part"
-        if _OURS.fullmatch(file.name) and (draft or file.name.partition("-")[0] not in wanted):
-            with suppress(OSError):
-                file.unlink()
-
-
-def _covered(opened: Mapping[str, Mapping[str, Segment]], sizes: Mapping[str, int]) -> IntArray:
-    first = next(iter(sizes))
-    held = [layers[first].pictures.astype(np.int64) for layers in opened.values()]
-    return np.unique(np.concatenate([np.empty(0, np.int64), *held]))

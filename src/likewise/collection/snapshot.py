@@ -1,4 +1,4 @@
-"""All vectors of a collection at one moment, in memory."""
+"""All vectors of a collection at one moment: in memory, or where they lie when they are many."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from likewise.collection.catalogue import Catalogue
-from likewise.collection.codes import Code
+from likewise.collection.stored import Shortlist, StoredVectors
+from likewise.collection.vector_segments import BLOCK, TAIL, VectorSegments
 from likewise.descriptors.transforms import l2
 from likewise.errors import UsageError
-from likewise.ranking.exact import Metric
+from likewise.ranking.exact import Metric, Vectors
 from likewise.ranking.gallery import Gallery
 from likewise.types import FloatArray, IntArray
 
@@ -29,7 +30,8 @@ class Snapshot:
     ids
         int64, shape ``(n,)``, rising.
     vectors
-        Finite float32, shape ``(n, d)``; of length 1, or 0, when the metric is ``dot``.
+        Finite float32, shape ``(n, d)``, or what stands for it; of length 1, or 0, when the metric is
+        ``dot``.
     metric
         How they are compared.
     left_out
@@ -38,35 +40,35 @@ class Snapshot:
 
     generation: int
     ids: IntArray
-    vectors: FloatArray
+    vectors: Vectors
     metric: Metric
     left_out: int = 0
 
     def __post_init__(self) -> None:
         for array in (self.ids, self.vectors):
-            array.setflags(write=False)  # searches share them
+            if isinstance(array, np.ndarray):
+                array.setflags(write=False)  # searches share them
 
     @classmethod
-    def load(cls, catalogue: Catalogue, layer: int, code: Code, metric: Metric) -> Snapshot:
-        """Read them but for damaged rows: one of those must not end searching; verify names it."""
+    def load(cls, catalogue: Catalogue, segments: VectorSegments, shortlist: Shortlist | None) -> Snapshot:
+        """Map the segments, and read what none holds.
+
+        Damaged rows are left out: one of those must not end searching; verify names it.
+        """
+        opened = segments.opened(catalogue)
         with catalogue.moment():
-            generation, count, at = catalogue.generation, catalogue.code_count(layer), 0
-            ids, vectors = np.empty(count, np.int64), np.empty((count, code.dimensions), np.float32)
-            for block in catalogue.codes(layer):
-                sound = [(row, written) for row, written, intact in block if intact and code.fits(written)]
-                ids[at : at + len(sound)] = [picture for picture, _ in sound]
-                vectors[at : at + len(sound)] = code.decode([cast(bytes, written) for _, written in sound])
-                at += len(sound)
-        ids, vectors = ids[:at], vectors[:at]
-        with np.errstate(invalid="ignore", over="ignore"):
-            lengths = np.sqrt(np.einsum("nd,nd->n", vectors, vectors))
-            if (
-                metric == "dot"
-            ):  # storing has moved the lengths by some 1e-4: another picture might rank before itself
-                vectors /= np.where(lengths > 0, lengths, 1)[:, np.newaxis]
-        finite = np.isfinite(lengths)
-        found = cls(generation, ids, vectors, metric, count - int(np.count_nonzero(finite)))
-        return found if finite.all() else found.only(finite)
+            generation, live = catalogue.generation, catalogue.ids()
+            left = np.setdiff1d(live, segments.covered(opened), assume_unique=True)
+            (newer, codes), damaged = segments.sound(catalogue, left)
+        blocks = [segments.vectors(codes[at : at + BLOCK])[0] for at in range(0, len(codes), BLOCK)]
+        tail = np.concatenate([np.empty((0, segments.code.dimensions), np.float32), *blocks])
+        if not opened:
+            return cls(generation, newer, tail, segments.metric, damaged)
+        held = np.concatenate([*(one.ids for one in opened.values()), newer])
+        there = np.flatnonzero(np.isin(held, live))
+        there = there[np.argsort(held[there], kind="stable")]
+        vectors = StoredVectors(segments, list(opened.values()), tail, there, shortlist)
+        return cls(generation, held[there], vectors, segments.metric, damaged)
 
     @cached_property
     def gallery(self) -> Gallery:
@@ -74,8 +76,22 @@ class Snapshot:
         return Gallery(self.vectors, ids=self.ids, metric=self.metric)
 
     def only(self, keep: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Snapshot:
-        """Part of the rows, by a mask of shape ``(n,)``."""
-        return replace(self, ids=self.ids[keep], vectors=self.vectors[keep])
+        """Part of the rows, by a mask of shape ``(n,)``; few are read into memory."""
+        rows = np.flatnonzero(keep)
+        some = isinstance(self.vectors, StoredVectors) and len(rows) > TAIL
+        vectors = cast(StoredVectors, self.vectors).only(rows) if some else self.vectors[rows]
+        return replace(self, ids=self.ids[rows], vectors=vectors)
+
+    def exactly(self) -> Snapshot:
+        """The same, in which every row is compared."""
+        if isinstance(self.vectors, StoredVectors):
+            return replace(self, vectors=replace(self.vectors, shortlist=None))
+        return self
+
+    def recall(self, k: int) -> float | None:
+        """The share of the nearest that a search for ``k`` can be expected to find; None for all."""
+        stored = self.vectors if isinstance(self.vectors, StoredVectors) else None
+        return stored.shortlist.recall if stored and stored.shortlist and stored.approximates(k) else None
 
     def vector(self, picture: int) -> FloatArray:
         """Give the vector of one picture, shape ``(d,)``.

@@ -165,14 +165,10 @@ def gone(
     ]
 
 
-def settle(catalogue: Catalogue, outcome: Outcome, *, anew: bool = False) -> str:
+def settle(catalogue: Catalogue, outcome: Outcome) -> str:
     """Write what became of a file; give the word under which `AddReport` counts it.
 
-    Parameters
-    ----------
-    anew
-        Give a picture whose content changed a new id: the segments of an inverted index still hold what it
-        showed before under the old one.
+    A picture whose content changed gets a new id: segments hold what it showed before under the old one.
     """
     place, stamp, content = outcome.task.place, outcome.task.stamp, outcome.content
     known = catalogue.picture(place)
@@ -185,7 +181,7 @@ def settle(catalogue: Catalogue, outcome: Outcome, *, anew: bool = False) -> str
             catalogue.delete([known.id])
         return "failed"
     catalogue.forgive(place)
-    if known and ((anew and known.sha256 != content.sha256) or not 1 <= known.id <= MOST):
+    if known and (_is_another(catalogue, known, outcome.task, content) or not 1 <= known.id <= MOST):
         said = catalogue.facts.annotations(known.id)
         catalogue.delete([known.id])
         catalogue.facts.annotate(catalogue.insert(place, stamp, content), said)
@@ -201,10 +197,18 @@ def settle(catalogue: Catalogue, outcome: Outcome, *, anew: bool = False) -> str
     return "copied" if holders else "added"
 
 
+def _is_another(catalogue: Catalogue, known: Picture, task: Task, content: Content) -> bool:
+    """Whether a file shows something else than it did; a row that is damaged may only say so."""
+    if known.sha256 == content.sha256:
+        return False
+    kept = all(catalogue.code_of(layer, known.id) == code for layer, code in content.codes.items())
+    return ROW not in task.lacking or not kept
+
+
 def _renew(catalogue: Catalogue, known: Picture, task: Task, content: Content) -> str:
-    if known.sha256 != content.sha256 or ROW in task.lacking:
+    if ROW in task.lacking:
         catalogue.replace(known.id, task.place, task.stamp, content)
-        return "changed" if known.sha256 != content.sha256 else "completed"
+        return "completed"
     if known.stamp != task.stamp:
         catalogue.move(known.id, task.place, task.stamp, content)
     if task.lacking:

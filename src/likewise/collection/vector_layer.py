@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -15,10 +17,12 @@ from likewise.collection.catalogue import Catalogue
 from likewise.collection.codes import Code
 from likewise.collection.comparing import compare, scores
 from likewise.collection.describing import Describers, MapDescriber
-from likewise.collection.layer import Answer, PatchMatches, Sources, paired, row_fault, signed
+from likewise.collection.layer import Answer, PatchMatches, Sources, paired, row_fault, segment_faults, signed
 from likewise.collection.query import Query, QueryPicture, is_number, is_vector, whole
 from likewise.collection.reports import Comparison, Fault, Pictures
 from likewise.collection.snapshot import Snapshot
+from likewise.collection.stored import EXACT, Shortlist, StoredVectors, measured
+from likewise.collection.vector_segments import BITS, TAIL, VectorSegments
 from likewise.descriptors.manifest import Manifest
 from likewise.descriptors.recipe import VectorRecipe
 from likewise.errors import BadPicture, UsageError
@@ -44,8 +48,6 @@ class VectorLayer:
     manifest: Manifest
     folder: Path
     describers: Describers
-
-    follows_ids = False
 
     @classmethod
     def ready(cls, recipe: VectorRecipe, progress: ProgressCallback | None) -> VectorRecipe:
@@ -83,16 +85,67 @@ class VectorLayer:
         size = f"{len(code)} bytes" if isinstance(code, bytes) else f"type {type(code).__name__}"
         return f"a vector of {size}, not {self._code.width} bytes"
 
+    @cached_property
+    def segments(self) -> VectorSegments:
+        """The files in which vectors lie, where they are many."""
+        metric: Metric = "l2" if self.recipe.distance == "l2" else "dot"
+        return VectorSegments(self.folder, self.id, self._code, metric)
+
     def index(self, catalogue: Catalogue, *, progress: ProgressCallback | None = None) -> None:
-        """Nothing: vectors are searched as they are stored."""
+        """Bring the segments up to the catalogue, and see how long a list by bits has to be."""
+        self.segments.extend(catalogue, progress=progress, least=TAIL)
+        self._measure(catalogue)
 
     def optimise(self, catalogue: Catalogue, *, progress: ProgressCallback | None = None) -> None:
-        """Nothing."""
+        """Make one segment of all."""
+        self.segments.optimise(catalogue, progress=progress, least=TAIL)
+        self._measure(catalogue)
+
+    def _measure(self, catalogue: Catalogue) -> None:
+        """Note how long shortlists have to be, unless that is known of about as many pictures."""
+        rows, known = catalogue.count(), self._measured(catalogue).get("rows")
+        if rows * self._code.dimensions <= EXACT or (type(known) is int and abs(rows - known) < known // 4):
+            return
+        vectors = Snapshot.load(catalogue, self.segments, None).vectors
+        if not isinstance(vectors, StoredVectors):
+            return
+        found = measured(vectors, self.segments.metric)
+        told = {"rows": rows} | ({"length": found.length, "recall": found.recall} if found else {})
+        with catalogue.change():
+            catalogue.note(self._note, json.dumps(told))
+
+    @property
+    def _note(self) -> str:
+        return f"shortlist-{self.id}"
+
+    def _measured(self, catalogue: Catalogue) -> dict[str, Any]:
+        with suppress(ValueError, RecursionError):
+            told = json.loads(catalogue.noted(self._note) or "{}")
+            return told if isinstance(told, dict) else {}
+        return {}
+
+    def shortlist(self, catalogue: Catalogue) -> Shortlist | None:
+        """How the nearest are found without comparing all; None where that is not known."""
+        told = self._measured(catalogue)
+        with suppress(KeyError, TypeError, ValueError, OverflowError):
+            length, recall = int(told["length"]), float(told["recall"])
+            if length > 0 and 0 <= recall <= 1:
+                return Shortlist(length, recall)
+        return None
+
+    def searched(self, catalogue: Catalogue) -> str:
+        """See `Layer`."""
+        shortlist = self.shortlist(catalogue)
+        if not shortlist or catalogue.count() * self._code.dimensions <= EXACT:
+            return "every vector is compared"
+        return (
+            f"shortlists of {shortlist.length:,} by {BITS} bits, which held {shortlist.recall:.1%} of the "
+            "ten nearest; all are compared with --exact"
+        )
 
     def load(self, catalogue: Catalogue) -> tuple[int, Snapshot]:
-        """All vectors in memory."""
-        metric: Metric = "l2" if self.recipe.distance == "l2" else "dot"
-        snapshot = Snapshot.load(catalogue, self.id, self._code, metric)
+        """All vectors, in memory or where they lie."""
+        snapshot = Snapshot.load(catalogue, self.segments, self.shortlist(catalogue))
         return snapshot.generation, snapshot
 
     def open(self, loaded: Snapshot, sources: Sources, recipe: VectorRecipe) -> VectorIndex:
@@ -101,10 +154,13 @@ class VectorLayer:
 
     def drop(self, catalogue: Catalogue) -> None:
         """See `Layer`."""
+        self.segments.forget(catalogue)
+        catalogue.forget(self._note)
         catalogue.drop_layer(self.id)
 
     def clear(self, catalogue: Catalogue) -> None:
-        """Nothing: it has no files."""
+        """Remove its segments."""
+        VectorSegments.sweep(self.folder, catalogue)
 
     def verify(self, catalogue: Catalogue) -> Iterator[Fault]:
         """See `Layer`."""
@@ -124,6 +180,7 @@ class VectorLayer:
                     sound.append((picture, cast(bytes, written)))
             vectors = self._code.decode([written for _, written in sound])
             yield from _numbers(catalogue, [picture for picture, _ in sound], vectors, unit=unit)
+        yield from segment_faults(self.segments, catalogue)
 
 
 def _numbers(
@@ -165,6 +222,10 @@ class VectorIndex:
     def only(self, ids: IntArray) -> VectorIndex:
         """See `LayerIndex`."""
         return replace(self, snapshot=self.snapshot.only(np.isin(self.snapshot.ids, ids)))
+
+    def exactly(self) -> VectorIndex:
+        """See `LayerIndex`."""
+        return replace(self, snapshot=self.snapshot.exactly())
 
     def takes(self, query: Query) -> bool:
         """Whatever there is."""
@@ -215,7 +276,8 @@ class VectorIndex:
             localiser = Localiser(describer, queries, self.sources.found, max_pixels=limit)
         found = rank(self.snapshot.gallery, queries, k, stages, localiser=localiser)
         boxes: Mapping[int, Box] = found.boxes[0] if found.boxes else {}
-        return Answer(found.ranking.ids[0], found.ranking.scores[0], dict(boxes))
+        recall = self.snapshot.recall(k)
+        return Answer(found.ranking.ids[0], found.ranking.scores[0], dict(boxes), recall)
 
     def evidence(self, scores: NDArray[Any]) -> Scores:
         """How unusual they are for this query."""
@@ -267,7 +329,7 @@ def pictures(index: VectorIndex) -> Pictures:
     ids = snapshot.ids.tolist()
     return Pictures(
         ids=snapshot.ids,
-        vectors=snapshot.vectors,
+        vectors=np.asarray(snapshot.vectors),
         metric=snapshot.metric,
         paths=tuple(places[row][0] for row in ids),
         names=tuple(places[row][1] for row in ids),

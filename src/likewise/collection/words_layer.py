@@ -17,10 +17,19 @@ from likewise.collection.belongings import vocabulary_of
 from likewise.collection.catalogue import Catalogue
 from likewise.collection.comparing import SHARES
 from likewise.collection.describing import Describers
-from likewise.collection.layer import AGAIN, Answer, PatchMatches, Sources, paired, row_fault, signed
+from likewise.collection.layer import (
+    AGAIN,
+    Answer,
+    PatchMatches,
+    Sources,
+    paired,
+    row_fault,
+    segment_faults,
+    signed,
+)
 from likewise.collection.query import Query, QueryPicture, as_picture, is_number, is_vector, whole
 from likewise.collection.reports import Comparison, Fault
-from likewise.collection.segments import Segments, sweep
+from likewise.collection.words_segments import WordsSegments
 from likewise.descriptors.manifest import Manifest
 from likewise.engines import cores
 from likewise.errors import BadPicture, CollectionDamaged, UsageError, WeightsError
@@ -57,7 +66,6 @@ class WordsLayer:
     folder: Path
     describers: Describers
 
-    follows_ids = True
     code = "words"
 
     def __post_init__(self) -> None:
@@ -83,9 +91,9 @@ class WordsLayer:
         return recipe_vocabulary(self.recipe)
 
     @property
-    def segments(self) -> Segments:
+    def segments(self) -> WordsSegments:
         """The files of its inverted indexes."""
-        return Segments(self.folder, self.vocabulary.sizes, self.id)
+        return WordsSegments(self.folder, self.id, self.vocabulary.sizes)
 
     def keep(self, given: WordsRecipe) -> None:
         """Copy the vocabulary of the recipe by which the layer is added."""
@@ -130,9 +138,13 @@ class WordsLayer:
 
     def clear(self, catalogue: Catalogue) -> None:
         """Remove its segments and its vocabulary."""
-        sweep(self.folder, catalogue)
+        WordsSegments.sweep(self.folder, catalogue)
         with suppress(OSError):
             self._vocabulary_file.unlink()
+
+    def searched(self, catalogue: Catalogue) -> str:
+        """See `Layer`."""
+        return "every word of a query is looked up"
 
     def verify(self, catalogue: Catalogue) -> Iterator[Fault]:
         """See `Layer`."""
@@ -145,18 +157,16 @@ class WordsLayer:
             message = f"{error}: copy the file there that the pictures were indexed with"
             yield Fault("vocabulary", file, message)
         else:
-            yield from self._sketches(catalogue, Segments(self.folder, vocabulary.sizes, self.id))
+            yield from self._sketches(catalogue, WordsSegments(self.folder, self.id, vocabulary.sizes))
 
-    def _sketches(self, catalogue: Catalogue, segments: Segments) -> Iterator[Fault]:
+    def _sketches(self, catalogue: Catalogue, segments: WordsSegments) -> Iterator[Fault]:
         for block in catalogue.codes(self.id):
             for picture, written, intact in block:
                 fault = fault_of(written, segments.sizes)
                 if fault or not intact:
                     why = fault or "its bytes are not those that were written"
                     yield row_fault(catalogue, "sketch-damaged", picture, f"has no sound sketch ({why})")
-        for path, fault in segments.faults(catalogue):
-            message = f"{fault}; `likewise optimise` makes it again from the catalogue"
-            yield Fault("segment-damaged", str(path), message)
+        yield from segment_faults(segments, catalogue)
 
 
 @dataclass(frozen=True)
@@ -196,6 +206,10 @@ class WordsIndex:
     def only(self, ids: IntArray) -> WordsIndex:
         """See `LayerIndex`; what the other pictures hold still tells how rare a word is."""
         return replace(self, chosen=np.flatnonzero(np.isin(self.layers.pictures, ids)))
+
+    def exactly(self) -> WordsIndex:
+        """It is."""
+        return self
 
     def takes(self, query: Query) -> bool:
         """Whether it is a picture."""

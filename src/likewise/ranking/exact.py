@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Literal, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from likewise.errors import UsageError
 from likewise.types import FloatArray, IntArray, Ranking
@@ -23,8 +24,42 @@ SHARE = 16
 THREADS = min(8, os.cpu_count() or 1)
 
 
+class Rows(Protocol):
+    """What may stand for an array of vectors, float32 ``(n, d)``, that is not in memory."""
+
+    ndim: int
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """As of the array."""
+
+    def __len__(self) -> int:
+        """How many there are."""
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        """All of them."""
+
+    def __getitem__(self, rows: Any) -> FloatArray:
+        """As of the array."""
+
+    def products(self, queries: FloatArray) -> FloatArray:
+        """Inner products of queries ``(q, d)`` with all rows, ``(q, n)``."""
+
+    def squares(self) -> FloatArray:
+        """Squares of the lengths of all rows, ``(n,)``."""
+
+    def approximates(self, k: int) -> bool:
+        """Whether the ``k`` nearest are looked for in a shortlist."""
+
+    def nearest(self, query: FloatArray, k: int) -> IntArray:
+        """That shortlist for a query ``(d,)``: rows, rising, int64 ``(m,)``."""
+
+
+Vectors: TypeAlias = FloatArray | Rows
+
+
 def search(
-    vectors: FloatArray, queries: FloatArray, k: int, *, ids: IntArray | None = None, metric: Metric = "dot"
+    vectors: Vectors, queries: FloatArray, k: int, *, ids: IntArray | None = None, metric: Metric = "dot"
 ) -> Ranking:
     """Rank the rows that are nearest to each query.
 
@@ -34,7 +69,7 @@ def search(
     Parameters
     ----------
     vectors
-        Finite float32, shape ``(n, d)``.
+        Finite float32, shape ``(n, d)``, or what stands for it.
     queries
         Finite float32, shape ``(q, d)``.
     k
@@ -74,7 +109,7 @@ def search(
 
 
 def _take(
-    vectors: FloatArray, names: IntArray, k: int, metric: Metric, queries: FloatArray, lines: FloatArray
+    vectors: Vectors, names: IntArray, k: int, metric: Metric, queries: FloatArray, lines: FloatArray
 ) -> Ranking:
     """The best of each line of scores, ``(q, n)``."""
     found = np.empty((len(lines), k), dtype=np.int64)
@@ -87,7 +122,7 @@ def _take(
     return Ranking(found, scores)
 
 
-def check(vectors: FloatArray, queries: FloatArray, k: int) -> None:
+def check(vectors: Vectors, queries: FloatArray, k: int) -> None:
     """Refuse what cannot be searched, with the errors of `search`."""
     if vectors.ndim != 2 or queries.ndim != 2 or vectors.shape[1] != queries.shape[1]:
         raise UsageError(f"vectors {vectors.shape} and queries {queries.shape} must be (n, d) and (q, d)")
@@ -97,15 +132,31 @@ def check(vectors: FloatArray, queries: FloatArray, k: int) -> None:
         raise UsageError("a query vector holds numbers that are not finite")
 
 
-def _scores(vectors: FloatArray, queries: FloatArray, metric: Metric) -> FloatArray:
+def _scores(vectors: Vectors, queries: FloatArray, metric: Metric) -> FloatArray:
     """Score each query with each row, ``(q, n)``; for l2 minus the squared distance, which ranks alike."""
-    products: FloatArray = queries @ vectors.T
+    products = products_of(vectors, queries)
     if metric == "dot":
         return products
-    squares = np.einsum("nd,nd->n", vectors, vectors)
+    squares = squares_of(vectors)
     lengths = np.einsum("qd,qd->q", queries, queries)[:, np.newaxis]
     nearness: FloatArray = np.minimum(2 * products - squares - lengths, 0)
     return nearness
+
+
+def products_of(vectors: Vectors, queries: FloatArray) -> FloatArray:
+    """Inner products of queries ``(q, d)`` with all rows, ``(q, n)``."""
+    if isinstance(vectors, np.ndarray):
+        products: FloatArray = queries @ vectors.T
+        return products
+    return vectors.products(queries)
+
+
+def squares_of(vectors: Vectors) -> FloatArray:
+    """Squares of the lengths of all rows, ``(n,)``."""
+    if isinstance(vectors, np.ndarray):
+        squares: FloatArray = np.einsum("nd,nd->n", vectors, vectors)
+        return squares
+    return vectors.squares()
 
 
 def best(scores: FloatArray, ids: IntArray, k: int) -> IntArray:

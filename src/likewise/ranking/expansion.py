@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from likewise.descriptors.transforms import l2
+from likewise.ranking.exact import Vectors
 from likewise.ranking.neighbours import Lists
 from likewise.types import FloatArray, IntArray
 
@@ -18,8 +19,8 @@ BLOCK = 1 << 22
 
 
 def mixed(
-    own: FloatArray,
-    vectors: FloatArray,
+    own: Vectors,
+    vectors: Vectors,
     places: IntArray,
     *,
     alpha: float,
@@ -52,7 +53,7 @@ def mixed(
     ndarray
         float32, shape ``(m, d)``.
     """
-    means = np.empty_like(own)
+    means = np.empty(own.shape, np.float32)
     step = max(1, BLOCK // max(1, places.shape[1] * own.shape[1]))
     for start in range(0, len(own), step):
         rows = slice(start, start + step)

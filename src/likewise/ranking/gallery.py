@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from likewise.errors import UsageError
-from likewise.ranking.exact import Metric, search
+from likewise.ranking.exact import Metric, Vectors, search, squares_of
 from likewise.ranking.expansion import augmented, mixed
 from likewise.ranking.neighbours import Lists, Neighbours, OtherNeighbours, others
 from likewise.types import FloatArray, IntArray, Ranking
@@ -25,7 +25,7 @@ class Gallery:
     Parameters
     ----------
     vectors
-        Finite float32, shape ``(n, d)``.
+        Finite float32, shape ``(n, d)``, or what stands for it.
     ids
         int64, shape ``(n,)``, all different; 0 to n - 1 by default.
     metric
@@ -37,7 +37,7 @@ class Gallery:
         When there is not one id for each vector.
     """
 
-    def __init__(self, vectors: FloatArray, *, ids: IntArray | None = None, metric: Metric = "dot") -> None:
+    def __init__(self, vectors: Vectors, *, ids: IntArray | None = None, metric: Metric = "dot") -> None:
         names = np.arange(len(vectors), dtype=np.int64) if ids is None else ids
         if names.shape != vectors.shape[:1]:
             raise UsageError(f"ids {names.shape} must be one for each of {len(vectors)} vectors")
@@ -54,7 +54,7 @@ class Gallery:
         """Whether inner products are cosines: all vectors have the length 1, or 0 as an empty picture's."""
         if self.metric == "dot":
             return True
-        lengths = np.sqrt(np.einsum("nd,nd->n", self.vectors, self.vectors))
+        lengths = np.sqrt(squares_of(self.vectors))
         return bool(np.all((np.abs(lengths - 1) < 0.01) | (lengths == 0)))
 
     def __len__(self) -> int:
@@ -71,8 +71,17 @@ class Gallery:
         return _Without(self, row)
 
     def search(self, queries: FloatArray, k: int) -> Ranking:
-        """Rank rows, not ids, by `likewise.ranking.exact.search`."""
-        return search(self.vectors, queries, k, metric=self.metric)
+        """Rank rows, not ids, by `likewise.ranking.exact.search`, among shortlists where there are some."""
+        vectors = self.vectors
+        if isinstance(vectors, np.ndarray) or not vectors.approximates(k):
+            return search(vectors, queries, k, metric=self.metric)
+        found = []
+        for query in queries:
+            rows = vectors.nearest(query, k)
+            found.append(search(vectors[rows], query[np.newaxis], k, ids=rows, metric=self.metric))
+        return Ranking(
+            np.concatenate([one.ids for one in found]), np.concatenate([one.scores for one in found])
+        )
 
     def augmented(self, n: int, alpha: float) -> Gallery:
         """The gallery of `likewise.ranking.expansion.augmented` vectors; the last one is kept."""
@@ -120,6 +129,6 @@ class _Without(Gallery):
         lists = self._whole.neighbours.of(np.arange(len(self.vectors)), n + 1)
         rows = np.flatnonzero((lists.ids[:, :n] == self._hidden).any(axis=1))
         near = self.neighbours.of(rows, n).ids
-        vectors = self._whole.augmented(n, alpha).vectors.copy()
+        vectors = np.array(self._whole.augmented(n, alpha).vectors)
         vectors[rows] = mixed(self.vectors[rows], self.vectors, near, alpha=alpha, unit=self.unit)
         return Gallery(vectors, ids=self.ids, metric=self.metric).without(self._hidden)

@@ -7,8 +7,8 @@ from typing import Protocol
 
 import numpy as np
 
-from likewise.ranking.exact import Metric, search
-from likewise.types import FloatArray, IntArray, Ranking
+from likewise.ranking.exact import Metric, Vectors, search
+from likewise.types import IntArray, Ranking
 
 BLOCK = 2048
 """Rows whose neighbours are looked for at once."""
@@ -17,7 +17,7 @@ BLOCK = 2048
 class Lists(Protocol):
     """Lists of nearest rows."""
 
-    vectors: FloatArray
+    vectors: Vectors
 
     def of(self, rows: IntArray, k: int) -> Ranking:
         """The ``k`` rows nearest to each of some rows; a row is no neighbour of itself."""
@@ -54,7 +54,7 @@ class Neighbours:
         As for `likewise.ranking.exact.search`.
     """
 
-    def __init__(self, vectors: FloatArray, metric: Metric) -> None:
+    def __init__(self, vectors: Vectors, metric: Metric) -> None:
         self.vectors = vectors
         self.metric = metric
         self._lock = Lock()

@@ -1,0 +1,208 @@
+"""Vectors of a collection where they lie: rows are read and made float32 when they are asked for.
+
+It takes the place of an array ``(n, d)`` wherever rows are scored and picked: see
+`likewise.ranking.exact.Rows`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from likewise.collection.vector_segments import VectorSegment, VectorSegments, divided, lengths_of
+from likewise.ranking.exact import THREADS, Metric, search
+from likewise.ranking.neighbours import others
+from likewise.types import FloatArray, IntArray, UInt8Array
+
+NUMBERS = 1 << 17
+"""Numbers made float32 at once for one query: 512 KiB, which stay in the cache until they are used."""
+
+MANY = 1 << 20
+"""The same for several queries, for which a matrix product is worth larger blocks."""
+
+EXACT = 50_000_000
+"""Numbers that a query is compared with one by one before anything else is thought of: some 50 ms."""
+
+SURE = 0.995
+"""Share of the ten nearest that shortlists have to hold in the mean of the rows that are asked for."""
+
+ASKED, LENGTHS = 100, (250, 500, 1000, 2000, 4000, 8000)
+"""How many rows are asked for to find the length of shortlists, and those that are tried."""
+
+
+@dataclass(frozen=True)
+class Shortlist:
+    """How long a list by bits has to be, as it was measured on the collection itself.
+
+    Attributes
+    ----------
+    length
+        Rows of each segment that are compared number by number when ten are wanted.
+    recall
+        Share of the ten nearest that were among them, in the mean.
+    """
+
+    length: int
+    recall: float
+
+
+@dataclass(frozen=True, eq=False)
+class StoredVectors:
+    """Rows of segments, and newer ones in memory.
+
+    Attributes
+    ----------
+    segments
+        How rows are read.
+    files
+        The segments.
+    tail
+        float32 ``(t, d)``: rows that no segment holds.
+    places
+        int64 ``(n,)``: where each row lies when the segments' rows follow one another, and then the tail's.
+    shortlist
+        How to find the nearest without comparing all; None to compare all.
+    """
+
+    segments: VectorSegments
+    files: Sequence[VectorSegment]
+    tail: FloatArray
+    places: IntArray
+    shortlist: Shortlist | None = None
+
+    ndim = 2
+    dtype = np.dtype(np.float32)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """As of an array."""
+        return len(self.places), self.segments.code.dimensions
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        return self[:] if dtype is None else self[:].astype(dtype, copy=False)
+
+    def __getitem__(self, rows: Any) -> FloatArray:
+        """Rows by a number, a slice, a mask or an array of numbers of any shape, as of an array."""
+        chosen = self.places[rows]
+        flat = np.atleast_1d(chosen).ravel()
+        found = np.empty((len(flat), self.shape[1]), np.float32)
+        step = self._step(MANY)
+        for at in range(0, len(flat), step):
+            vectors, lengths = self._read(flat[at : at + step])
+            found[at : at + step] = divided(vectors, lengths[:, np.newaxis])
+        return found.reshape(*np.shape(chosen), self.shape[1])
+
+    def _step(self, numbers: int) -> int:
+        return max(1, numbers // self.shape[1])
+
+    @cached_property
+    def _all(self) -> list[tuple[VectorSegment | None, IntArray, IntArray]]:
+        return list(self._parts(self.places))
+
+    def _parts(self, places: IntArray) -> Iterator[tuple[VectorSegment | None, IntArray, IntArray]]:
+        """Segments, or the tail, with which of the places lie in them, and at which of their rows."""
+        begin = 0
+        for file in (*self.files, None):
+            size = len(file.ids) if file else len(self.tail)
+            here = np.flatnonzero((places >= begin) & (places < begin + size))
+            if len(here):
+                yield file, here, places[here] - begin
+            begin += size
+
+    def _read(self, places: IntArray) -> tuple[FloatArray, FloatArray]:
+        """Vectors ``(m, d)`` as they are written, and what they are divided by, ``(m,)``."""
+        vectors = np.empty((len(places), self.shape[1]), np.float32)
+        lengths = np.ones(len(places), np.float32)
+        for file, here, rows in self._parts(places):
+            vectors[here] = self.segments.code.decode(file.codes[rows]) if file else self.tail[rows]
+            if file and self.segments.metric == "dot":
+                lengths[here] = file.lengths[rows]
+        return vectors, lengths
+
+    def only(self, rows: IntArray) -> StoredVectors:
+        """Some of the rows, by their numbers."""
+        return replace(self, places=self.places[rows])
+
+    def products(self, queries: FloatArray) -> FloatArray:
+        """Inner products of queries ``(q, d)`` with all rows, ``(q, n)``."""
+        found = np.empty((len(queries), len(self)), np.float32)
+        step = self._step(NUMBERS if len(queries) < 4 else MANY)
+
+        def fill(share: IntArray) -> None:
+            for at in range(int(share[0]), int(share[-1]) + 1, step):
+                end = min(at + step, int(share[-1]) + 1)
+                vectors, lengths = self._read(self.places[at:end])
+                found[:, at:end] = divided(queries @ vectors.T, lengths)
+
+        shares = [share for share in np.array_split(np.arange(len(self)), THREADS) if len(share)]
+        with ThreadPoolExecutor(THREADS) as pool:
+            list(pool.map(fill, shares))
+        return found
+
+    def squares(self) -> FloatArray:
+        """Squares of the lengths of all rows, ``(n,)``."""
+        found = np.empty(len(self), np.float32)
+        for file, here, rows in self._all:
+            lengths = file.lengths[rows] if file else lengths_of(self.tail[rows])
+            found[here] = lengths > 0 if self.segments.metric == "dot" else lengths**2
+        return found
+
+    def approximates(self, k: int) -> bool:
+        """Whether the ``k`` nearest are looked for in a shortlist."""
+        many = len(self) * self.shape[1] > EXACT and self._length(k) < len(self) // 4
+        return self.shortlist is not None and many
+
+    def _length(self, k: int) -> int:
+        return self.shortlist.length * max(1, -(-k // 10)) if self.shortlist else len(self)
+
+    def nearest(self, query: FloatArray, k: int) -> IntArray:
+        """Rows among which the ``k`` nearest to a query ``(d,)`` are to be found, rising, int64 ``(m,)``."""
+        found = [np.empty(0, np.int64)]
+        for file, here, rows in self._all:
+            if file is None:
+                found.append(here)
+                continue
+            whole = len(rows) == len(file.ids)
+            bits = file.bits if whole else file.bits[rows]
+            found.append(here[_fewest(file.signs(query[np.newaxis]), bits, self._length(k))[0]])
+        return np.sort(np.concatenate(found))
+
+
+def _fewest(asked: UInt8Array, bits: UInt8Array, count: int) -> IntArray:
+    """The rows that differ from each of some others in the fewest bits, ``(q, count)``, fewest first."""
+    from faiss import knn_hamming  # loads more than most searches need
+
+    rows: IntArray = knn_hamming(asked, bits, min(count, len(bits)), variant="mc")[1]
+    return rows
+
+
+def measured(vectors: StoredVectors, metric: Metric) -> Shortlist | None:
+    """How long shortlists have to be for these vectors, asked for some of them; None where none is sure."""
+    asked = np.random.default_rng(0).choice(len(vectors), min(ASKED, len(vectors)), replace=False)
+    queries = vectors[np.sort(asked)]
+    near = others(search(replace(vectors, shortlist=None), queries, 11, metric=metric), np.sort(asked)).ids
+    places = np.full(near.shape, LENGTHS[-1])
+    for file, here, rows in vectors._all:
+        if file is None:
+            places[np.isin(near, here)] = 0
+            continue
+        listed = here[_fewest(file.signs(queries), file.bits[rows], LENGTHS[-1])]
+        for line, wanted, place in zip(listed, near, places, strict=True):
+            order = np.argsort(line)
+            at = np.minimum(np.searchsorted(line, wanted, sorter=order), len(line) - 1)
+            found = line[order[at]] == wanted
+            place[found] = order[at[found]]
+    for length in LENGTHS:
+        recall = float((places < length).mean())
+        if recall >= SURE:
+            return Shortlist(length, recall)
+    return None

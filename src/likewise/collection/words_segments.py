@@ -1,0 +1,147 @@
+"""The inverted indexes of a layer of visual words, one for each of its taps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+
+from likewise.assets import temporary
+from likewise.collection.belongings import WORDS
+from likewise.collection.catalogue import Catalogue
+from likewise.collection.segments import Segments
+from likewise.errors import CollectionDamaged
+from likewise.types import IntArray
+from likewise.words.inverted import InvertedIndex
+from likewise.words.merging import merge
+from likewise.words.postings import Postings
+from likewise.words.segment import Segment
+from likewise.words.sketch import Sketch, fault_of
+
+BATCH = 64 << 20
+"""Bytes of sketches that become one segment at most; building one takes some six times as much memory."""
+
+Taps: TypeAlias = dict[str, Segment]
+"""A segment of each tap."""
+
+Sketches: TypeAlias = list[tuple[int, Sketch]]
+
+
+@dataclass(frozen=True)
+class WordsSegments(Segments[Taps, Sketches]):
+    """See `likewise.collection.segments.Segments`.
+
+    Attributes
+    ----------
+    sizes
+        For each tap, in the order of the recipe, the words in its codebook.
+    """
+
+    FOLDER, LIST, NOTE = WORDS, "segments", "indexing words"
+
+    sizes: Mapping[str, int]
+
+    most = 1 << 31
+
+    def load(self, catalogue: Catalogue) -> tuple[int, dict[str, InvertedIndex], int]:
+        """The generation of the catalogue, an index of all pictures for each tap, and what these lack.
+
+        That is the number of pictures that no segment holds and whose sketches are damaged.
+        """
+        opened = self.opened(catalogue)
+        with catalogue.moment():
+            generation, live = catalogue.generation, catalogue.ids()
+            covered = self.covered(opened)
+            left = np.setdiff1d(live, covered, assume_unique=True)
+            tails = self._tails(catalogue, left)
+            held = [self.held(one) for one in tails]
+            # without any feature, or damaged; or not described yet
+            bare = np.setdiff1d(left, np.concatenate([np.empty(0, np.int64), *held]), assume_unique=True)
+            rows = [row for block in catalogue.codes_of(self.layer, bare) for row in block]
+        kept = [covered, *held, np.array([picture for picture, _, _ in rows], np.int64)]
+        live = np.intersect1d(live, np.concatenate(kept))
+        indexes = {
+            tap: InvertedIndex(size, [one[tap] for one in (*opened.values(), *tails)], live)
+            for tap, size in self.sizes.items()
+        }
+        return generation, indexes, sum(not intact for _, _, intact in rows)
+
+    def _tails(self, catalogue: Catalogue, pictures: IntArray) -> list[Taps]:
+        """Segments that only this process sees: their files have no name once they are open."""
+        if not len(pictures):
+            return []
+        with temporary() as folder:
+            return [
+                self.write(folder, str(number), batch)
+                for number, batch in enumerate(self.batches(catalogue, pictures))
+            ]
+
+    def files(self, name: str) -> list[Path]:
+        """See `Segments`."""
+        return [self.folder / self._file(name, number) for number in range(len(self.sizes))]
+
+    def _file(self, name: str, number: int) -> str:
+        return f"{name}-{number}.{self.FOLDER}"
+
+    def open(self, name: str) -> Taps:
+        """See `Segments`."""
+        taps = zip(self.sizes.items(), self.files(name), strict=True)
+        return {tap: self._open(path, size) for (tap, size), path in taps}
+
+    def _open(self, path: Path, size: int) -> Segment:
+        segment = Segment.open(path)
+        if segment.extent.words != size:
+            raise CollectionDamaged(f"{segment.path} is of another codebook; it can be made again")
+        return segment
+
+    def held(self, segment: Taps) -> IntArray:
+        """See `Segments`."""
+        return segment[next(iter(self.sizes))].pictures.astype(np.int64)
+
+    def weight(self, segment: Taps) -> int:
+        """Postings of the first tap."""
+        return segment[next(iter(self.sizes))].extent.postings
+
+    def damage(self, name: str) -> list[tuple[Path, str]]:
+        """See `Segments`."""
+        found: list[tuple[Path, str]] = []
+        for path, size in zip(self.files(name), self.sizes.values(), strict=True):
+            try:
+                found += [(path, fault) for fault in self._open(path, size).verify()]
+            except CollectionDamaged as error:
+                found.append((path, str(error)))
+        return found
+
+    def batches(self, catalogue: Catalogue, pictures: IntArray) -> Iterator[Sketches]:
+        """Sketches of pictures, about `BATCH` bytes of them at once; damaged ones are passed over."""
+        batch: Sketches = []
+        size = 0
+        for block in catalogue.codes_of(self.layer, pictures):
+            for picture, written, intact in block:
+                if not intact or fault_of(written, self.sizes) or not isinstance(written, bytes):
+                    continue
+                batch.append((picture, Sketch.from_bytes(written, self.sizes)))
+                size += len(written)
+                if size >= BATCH:
+                    yield batch
+                    batch, size = [], 0
+        if batch:
+            yield batch
+
+    def write(self, folder: Path, name: str, batch: Sketches) -> Taps:
+        """See `Segments`."""
+        segments = {}
+        for number, (tap, size) in enumerate(self.sizes.items()):
+            postings = Postings.join(
+                [Postings.of(picture, one.words[tap], one.codes[tap]) for picture, one in batch]
+            )
+            segments[tap] = Segment.write(folder / self._file(name, number), postings, size)
+        return segments
+
+    def join(self, name: str, segments: Sequence[Taps], live: IntArray) -> None:
+        """See `Segments`."""
+        for (tap, size), path in zip(self.sizes.items(), self.files(name), strict=True):
+            merge(path, size, [one[tap] for one in segments], live)
