@@ -1,0 +1,188 @@
+"""What a million vectors take to be searched: ``python -m benchmarks.million [PICTURES]``.
+
+A collection as `quick` makes it, of made-up vectors: each is a mixture of a picture of the demo set with two
+of the thirty nearest to it, disturbed number by number. It is written once and kept below ``results``. Times
+are medians; memory is what a process has to itself.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from benchmarks.sets import DEMO, RESULTS, demo_set, describe, markdown
+
+from likewise.collection.catalogue import Content, Place
+from likewise.collection.collection import Collection
+from likewise.collection.walk import Stamp
+from likewise.descriptors.extractor import Extractor
+from likewise.evaluation import minibench
+from likewise.recipes.recipe import load_recipe
+from likewise.types import FloatArray
+
+FOLDER = RESULTS / "million"
+TOGETHER = 10_000
+QUERIES = 100
+CLIENTS, PROCESSES, SECONDS = 32, 4, 10
+
+
+class Mixtures:
+    """Vectors like those of pictures, as many as are wanted."""
+
+    def __init__(self, seed: int) -> None:
+        self._base = describe(Extractor(load_recipe("quick").vector), demo_set().pictures)
+        alike = self._base @ self._base.T
+        np.fill_diagonal(alike, -1)
+        self._near = np.argsort(-alike, axis=1)[:, :30]
+        self._chance = np.random.default_rng(seed)
+
+    def __call__(self, count: int) -> FloatArray:
+        """float32 ``(count, d)``, of length 1."""
+        chance = self._chance
+        own = chance.integers(len(self._base), size=count)
+        first, second = (self._base[self._near[own, chance.integers(30, size=count)]] for _ in range(2))
+        a, b = chance.random((2, count, 1), np.float32)
+        mixed = (1 - np.float32(0.7) * a) * self._base[own] + a * first + b / 2 * second
+        mixed *= np.exp(np.float32(0.25) * chance.standard_normal(mixed.shape, np.float32))
+        vectors: FloatArray = mixed / np.linalg.norm(mixed, axis=1, keepdims=True)
+        return vectors
+
+
+def make(path: Path, count: int) -> float:
+    """Write the collection; give the seconds that its files took, once the rows were there."""
+    mixtures = Mixtures(1)
+    photo = minibench.render(DEMO)[0]
+    with Collection.open(path, recipe="quick") as collection:
+        collection.add(photo)  # for its layer
+        with collection._writing() as catalogue:
+            with catalogue.change():
+                root = catalogue.add_root("/photos")
+            for begin in range(catalogue.count(), count, TOGETHER):
+                with catalogue.change():
+                    for number, row in enumerate(mixtures(TOGETHER).astype(np.float16), begin):
+                        place = Place(root, f"{number // 1000:05}/{number:08}.jpg".encode())
+                        content = Content(number.to_bytes(32), number, 480, {1: row.tobytes()})
+                        catalogue.insert(place, Stamp(100_000, number, number), content)
+        start = time.perf_counter()
+        collection.optimise()
+        return time.perf_counter() - start
+
+
+def private() -> float:
+    """MB that this process has to itself."""
+    kilobytes = 0
+    for line in Path("/proc/self/smaps_rollup").read_text().splitlines():
+        if line.startswith(("Private_Clean", "Private_Dirty")):
+            kilobytes += int(line.split()[1])
+    return kilobytes / 1e3
+
+
+def median(work: Callable[[], object], times: int = 20) -> float:
+    """Milliseconds."""
+    taken = []
+    for _ in range(times):
+        start = time.perf_counter()
+        work()
+        taken.append(1e3 * (time.perf_counter() - start))
+    return float(np.median(taken))
+
+
+def cold(path: Path) -> None:
+    """Print seconds from opening to the first hits, and what it took; for a process of its own."""
+    before, start = private(), time.perf_counter()
+    with Collection.open(path) as collection:
+        collection.search(1000, k=20)
+        print(time.perf_counter() - start, private(), private() - before)
+
+
+def client(path: Path, seconds: float) -> None:
+    """Search by several threads for a while; print how many answers there were, and the memory."""
+    from threading import Thread
+
+    answers: list[float] = []
+    with Collection.open(path) as collection:
+        collection.search(1, k=20)
+        end = time.monotonic() + seconds
+
+        def ask(seed: int) -> None:
+            chance = np.random.default_rng(seed)
+            while time.monotonic() < end:
+                start = time.perf_counter()
+                collection.search(int(chance.integers(1000, len(collection))), k=20)
+                answers.append(time.perf_counter() - start)
+
+        threads = [Thread(target=ask, args=(seed,)) for seed in range(CLIENTS // PROCESSES)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    print(len(answers), 1e3 * float(np.quantile(answers, 0.95)), private())
+
+
+def apart(*arguments: str) -> subprocess.Popen[str]:
+    """A process of this module."""
+    command = [sys.executable, "-m", "benchmarks.million", *arguments]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+
+def said(process: subprocess.Popen[str]) -> list[float]:
+    """The numbers that it prints."""
+    return [float(word) for word in process.communicate()[0].split()]
+
+
+def recall(collection: Collection, queries: FloatArray, where: str | None = None) -> float:
+    """Share of the ten nearest that a search finds."""
+    found = []
+    for query in queries:
+        near, all_ = (
+            {hit.id for hit in collection.search(query, k=10, exact=exact, where=where)}
+            for exact in (False, True)
+        )
+        found.append(len(near & all_) / max(1, len(all_)))
+    return float(np.mean(found))
+
+
+def main() -> None:
+    """Print the tables."""
+    count = int(sys.argv[1]) if sys.argv[1:] else 1_000_000
+    path = FOLDER / f"{count}.likewise"
+    files = make(path, count)
+    table: list[list[str | float]] = [["files made and measured, s", files]]
+    first = [said(apart("cold", str(path))) for _ in range(3)]
+    table += [["first search of a process, s", float(np.median([one[0] for one in first]))]]
+    table += [["memory of that process, MB", float(np.median([one[1] for one in first]))]]
+    queries = Mixtures(2)(QUERIES)
+    with Collection.open(path) as collection:
+        told = collection.search(queries[0], k=10).recall
+        table.append(["a search by id, ms", median(lambda: collection.search(5000, k=20))])
+        table.append(["a search by a vector, ms", median(lambda: collection.search(queries[1], k=20))])
+        exact = median(lambda: collection.search(queries[1], k=20, exact=True), 5)
+        table.append(["the same with --exact, ms", exact])
+        table.append(["recall@10 that it tells", told or 1.0])
+        table.append([f"recall@10 of {QUERIES} queries from elsewhere", recall(collection, queries)])
+        for share in (50, 10, 1):
+            where = f"width < {count * share // 100}"
+            search = partial(collection.search, queries[1], k=20, where=where)
+            table.append([f"among {share} %, ms", median(search, 5)])
+            table.append([f"recall@10 among {share} %", recall(collection, queries[:10], where)])
+    answers = [said(one) for one in [apart("client", str(path), str(SECONDS)) for _ in range(PROCESSES)]]
+    busy = f"{CLIENTS} clients of {PROCESSES} processes"
+    table.append([f"{busy}, answers a second", sum(one[0] for one in answers) / SECONDS])
+    table.append(["their 95th percentile, ms", max(one[1] for one in answers)])
+    table.append(["memory of each process, MB", float(np.mean([one[2] for one in answers]))])
+    print(markdown([f"{count:,} pictures", ""], table))
+
+
+if __name__ == "__main__":
+    match sys.argv[1:]:
+        case ["cold", path]:
+            cold(Path(path))
+        case ["client", path, seconds]:
+            client(Path(path), float(seconds))
+        case _:
+            main()
