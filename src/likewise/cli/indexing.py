@@ -223,9 +223,9 @@ def verify(named: Named = None, collection: In = None, as_json: Json = False) ->
 
 
 def optimise(named: Named = None, collection: In = None, as_json: Json = False) -> None:
-    """Merge the indexes of a collection of visual words, and make damaged ones again.
+    """Merge the files that a collection is searched by, and make damaged ones again.
 
-    What was removed is taken out of them. A collection of vectors needs none of this.
+    What was removed is taken out of them.
     """
     from likewise.collection.collection import Collection
 

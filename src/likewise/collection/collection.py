@@ -254,8 +254,7 @@ class Collection(AskedCollection):
     def optimise(self, progress: ProgressCallback | None = None) -> None:
         """Make what layers are searched by anew where that is faster, or where it is damaged.
 
-        Layers of visual words get one segment a tap, without the pictures that are gone. Vectors are left as
-        they are.
+        Layers of visual words get one segment a tap, and many vectors one, without the pictures that are gone.
 
         Raises
         ------
