@@ -299,7 +299,7 @@ def test_it_is_used_as_an_array(tmp_path: Path, metric: Metric, number: int) -> 
     assert (kept.shape, len(kept), kept.ndim) == (plain.shape, 25, 2)
     for rows in (3, -1, slice(2, 20, 3), plain[:, 0] > 0, np.array([[4, 24], [0, 0]]), np.array([], int)):
         np.testing.assert_array_equal(kept[rows], plain[rows])
-    np.testing.assert_array_equal(kept.only(np.array([20, 3]))[:], plain[[20, 3]])
+    np.testing.assert_array_equal(kept.only(np.array([3, 20]))[:], plain[[3, 20]])
     queries = chance.standard_normal((7, 6), dtype=np.float32)
     for some in (queries[:1], queries):
         np.testing.assert_allclose(kept.products(some), some @ plain.T, atol=1e-5)

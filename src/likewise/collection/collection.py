@@ -254,7 +254,7 @@ class Collection(AskedCollection):
     def optimise(self, progress: ProgressCallback | None = None) -> None:
         """Make what layers are searched by anew where that is faster, or where it is damaged.
 
-        Layers of visual words get one segment a tap, and many vectors one, without the pictures that are gone.
+        Layers of visual words get one segment a tap, and many vectors one, without pictures that are gone.
 
         Raises
         ------

@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from likewise.collection.vector_segments import VectorSegment, VectorSegments, divided, lengths_of
-from likewise.ranking.exact import THREADS, Metric, search
+from likewise.ranking.exact import THREADS, Metric, best, search
 from likewise.ranking.neighbours import others
-from likewise.types import FloatArray, IntArray, UInt8Array
+from likewise.types import FloatArray, IntArray
 
 NUMBERS = 1 << 17
 """Numbers made float32 at once for one query: 512 KiB, which stay in the cache until they are used."""
@@ -95,10 +95,11 @@ class StoredVectors:
         chosen = self.places[rows]
         flat = np.atleast_1d(chosen).ravel()
         found = np.empty((len(flat), self.shape[1]), np.float32)
-        step = self._step(MANY)
-        for at in range(0, len(flat), step):
-            vectors, lengths = self._read(flat[at : at + step])
-            found[at : at + step] = divided(vectors, lengths[:, np.newaxis])
+        for file, here, rows in self._parts(flat):
+            for at in range(0, len(rows), self._step(MANY)):
+                some = slice(at, at + self._step(MANY))
+                vectors, lengths = self._read(file, rows[some])
+                found[here[some]] = divided(vectors, lengths[:, np.newaxis])
         return found.reshape(*np.shape(chosen), self.shape[1])
 
     def _step(self, numbers: int) -> int:
@@ -118,18 +119,17 @@ class StoredVectors:
                 yield file, here, places[here] - begin
             begin += size
 
-    def _read(self, places: IntArray) -> tuple[FloatArray, FloatArray]:
-        """Vectors ``(m, d)`` as they are written, and what they are divided by, ``(m,)``."""
-        vectors = np.empty((len(places), self.shape[1]), np.float32)
-        lengths = np.ones(len(places), np.float32)
-        for file, here, rows in self._parts(places):
-            vectors[here] = self.segments.code.decode(file.codes[rows]) if file else self.tail[rows]
-            if file and self.segments.metric == "dot":
-                lengths[here] = file.lengths[rows]
-        return vectors, lengths
+    def _read(self, file: VectorSegment | None, rows: IntArray) -> tuple[FloatArray, FloatArray]:
+        """Vectors ``(m, d)`` of a segment, or of the tail, and what they are divided by, ``(m,)``."""
+        at = _run(rows)
+        if file is None:
+            return self.tail[at], np.ones(len(rows), np.float32)
+        unit = self.segments.metric == "dot"
+        lengths = file.lengths[at] if unit else np.ones(len(rows), np.float32)
+        return self.segments.code.decode(file.codes[at]), lengths
 
     def only(self, rows: IntArray) -> StoredVectors:
-        """Some of the rows, by their numbers."""
+        """Some of the rows, by their numbers, which rise."""
         return replace(self, places=self.places[rows])
 
     def products(self, queries: FloatArray) -> FloatArray:
@@ -137,13 +137,17 @@ class StoredVectors:
         found = np.empty((len(queries), len(self)), np.float32)
         step = self._step(NUMBERS if len(queries) < 4 else MANY)
 
-        def fill(share: IntArray) -> None:
-            for at in range(int(share[0]), int(share[-1]) + 1, step):
-                end = min(at + step, int(share[-1]) + 1)
-                vectors, lengths = self._read(self.places[at:end])
-                found[:, at:end] = divided(queries @ vectors.T, lengths)
+        def fill(part: tuple[VectorSegment | None, IntArray, IntArray]) -> None:
+            file, here, rows = part
+            for at in range(0, len(rows), step):
+                vectors, lengths = self._read(file, rows[at : at + step])
+                found[:, _run(here[at : at + step])] = divided(queries @ vectors.T, lengths)
 
-        shares = [share for share in np.array_split(np.arange(len(self)), THREADS) if len(share)]
+        shares = [
+            (file, *both)
+            for file, here, rows in self._all
+            for both in zip(np.array_split(here, THREADS), np.array_split(rows, THREADS), strict=True)
+        ]
         with ThreadPoolExecutor(THREADS) as pool:
             list(pool.map(fill, shares))
         return found
@@ -169,20 +173,32 @@ class StoredVectors:
         found = [np.empty(0, np.int64)]
         for file, here, rows in self._all:
             if file is None:
-                found.append(here)
-                continue
-            whole = len(rows) == len(file.ids)
-            bits = file.bits if whole else file.bits[rows]
-            found.append(here[_fewest(file.signs(query[np.newaxis]), bits, self._length(k))[0]])
+                nearness = _nearness(self.tail[_run(rows)], query)
+                found.append(here[best(nearness, here, min(k, len(here)))])
+            else:
+                found.append(here[_fewest(file, rows, query[np.newaxis], self._length(k))[0]])
         return np.sort(np.concatenate(found))
 
 
-def _fewest(asked: UInt8Array, bits: UInt8Array, count: int) -> IntArray:
-    """The rows that differ from each of some others in the fewest bits, ``(q, count)``, fewest first."""
+def _run(rows: IntArray) -> IntArray | slice:
+    """The same rows as a slice, of which nothing is copied, where they follow one another."""
+    whole = len(rows) and rows[-1] - rows[0] + 1 == len(rows) and bool((np.diff(rows) == 1).all())
+    return slice(int(rows[0]), int(rows[-1]) + 1) if whole else rows
+
+
+def _nearness(vectors: FloatArray, query: FloatArray) -> FloatArray:
+    """Higher for rows that are nearer; for vectors of one length, or none, that is the inner product."""
+    nearness: FloatArray = 2 * (vectors @ query) - lengths_of(vectors) ** 2
+    return nearness
+
+
+def _fewest(file: VectorSegment, rows: IntArray, queries: FloatArray, count: int) -> IntArray:
+    """Which of some rows differ from each query in the fewest bits, ``(q, count)``, fewest first."""
     from faiss import knn_hamming  # loads more than most searches need
 
-    rows: IntArray = knn_hamming(asked, bits, min(count, len(bits)), variant="mc")[1]
-    return rows
+    bits, count = file.bits if len(rows) == len(file.ids) else file.bits[rows], min(count, len(rows))
+    found: IntArray = knn_hamming(file.signs(queries), bits, count, variant="mc")[1]
+    return found
 
 
 def measured(vectors: StoredVectors, metric: Metric) -> Shortlist | None:
@@ -195,7 +211,7 @@ def measured(vectors: StoredVectors, metric: Metric) -> Shortlist | None:
         if file is None:
             places[np.isin(near, here)] = 0
             continue
-        listed = here[_fewest(file.signs(queries), file.bits[rows], LENGTHS[-1])]
+        listed = here[_fewest(file, rows, queries, LENGTHS[-1])]
         for line, wanted, place in zip(listed, near, places, strict=True):
             order = np.argsort(line)
             at = np.minimum(np.searchsorted(line, wanted, sorter=order), len(line) - 1)
