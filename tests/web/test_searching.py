@@ -15,6 +15,7 @@ from fastapi.testclient import TestClient
 from PIL import Image
 
 from likewise.collection import Collection
+from likewise.collection.snapshot import Snapshot
 from likewise.ranking.stages import STAGES
 from tests.fakes import RECIPE, FakeFactory, picture_bytes
 from tests.web.serving import API, BASE, data, fault, make_collection, serving
@@ -53,6 +54,15 @@ class TestSearch:
         assert [(hit["id"], hit["rank"]) for hit in told["hits"]] == [(hit.id, hit.rank) for hit in hits]
         assert [hit["score"] for hit in told["hits"]] == pytest.approx([hit.score for hit in hits])
         assert told["total"] == 30
+
+    def test_it_says_whether_all_were_compared(
+        self, client: TestClient, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        asked = {"queries": [{"picture": 13}], "where": "width > 1"}
+        assert data(client.post(f"{BASE}/search", json=asked))["recall"] is None
+        monkeypatch.setattr(Snapshot, "recall", lambda self, k: 0.996)
+        asked["where"] = "width > 2"
+        assert data(client.post(f"{BASE}/search", json=asked))["recall"] == 0.996
 
     def test_by_upload_and_by_vector(self, client: TestClient, collection: Collection) -> None:
         upload = data(client.post(f"{API}/uploads", files={"picture": ("a/b.png", picture_bytes(3))}), 201)
@@ -286,9 +296,13 @@ class TestThumbnails:
             first = client.get(address)
             assert "no-cache" in first.headers["cache-control"]
             with Collection.open(path, recipe=RECIPE, extractor_factory=FakeFactory()) as collection:
-                collection.path_of(1).write_bytes(picture_bytes(77))
+                changed = collection.path_of(1)
+                changed.write_bytes(picture_bytes(77))
                 assert collection.add(tmp_path / "pictures").changed == 1
-            second = client.get(address, headers={"if-none-match": first.headers["etag"]})
+                [now] = collection.at(changed)
+            kept = {"if-none-match": first.headers["etag"]}
+            assert client.get(address, headers=kept).status_code == 404  # it is another picture now
+            second = client.get(f"{BASE}/pictures/{now.id}/thumbnail", headers=kept)
             assert second.status_code == 200 and second.headers["etag"] != first.headers["etag"]
             shown = np.asarray(Image.open(io.BytesIO(second.content)).convert("RGB"), int)
             wanted = np.asarray(Image.open(io.BytesIO(picture_bytes(77))).convert("RGB"), int)

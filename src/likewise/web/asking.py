@@ -128,6 +128,7 @@ class Asking:
             "seconds": time.perf_counter() - begin,
             "then": [str(Stage.parse(stage)) for stage in asked.then],
             "left_out": hits.left_out,
+            "recall": hits.recall,
             "verdicts": _verdicts(hits, total),
         }
 

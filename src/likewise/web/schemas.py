@@ -327,6 +327,7 @@ class Verdicts(Told):
 class Hits(Told):
     """A page of found pictures, best first; ``left_out`` could not be asked, for what is kept is damaged.
 
+    ``recall`` is the share of the nearest that such a search finds, null where every picture was compared;
     ``verdicts`` are counts of the whole list, null where hits have no verdicts.
     """
 
@@ -337,6 +338,7 @@ class Hits(Told):
     seconds: float
     then: list[str]
     left_out: int = 0
+    recall: float | None = None
     verdicts: Verdicts | None = None
     uploads: list[Upload] = []
 

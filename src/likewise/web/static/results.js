@@ -249,7 +249,12 @@ export function results({ drawn: told = () => undefined }) {
       tile: hitTile(held),
       ended: (count) => count > PAGE && shown?.foot(h("p", { class: "quiet" }, T.search.end)),
     });
-    put(status, found(first), first.left_out > 0 && h("p", { class: "quiet" }, T.search.leftOut(first.left_out)));
+    put(
+      status,
+      found(first),
+      first.left_out > 0 && h("p", { class: "quiet" }, T.search.leftOut(first.left_out)),
+      first.recall != null && h("p", { class: "quiet" }, T.search.recall(first.recall)),
+    );
     put(tools, first.items.length > 0 && taking(held));
     put(body, first.items.length ? [shown.element, chosen.bar] : empty(T.search.none, T.search.noneHint));
     if (judged && kept("scroll") === undefined) scrollTo(0, place);

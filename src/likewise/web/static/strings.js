@@ -166,6 +166,7 @@ export const T = {
     rejected: (name) => `${name} is out of sight, and counts against pictures like it`,
     leftOut: (count) =>
       `${pictures(count)} could not be asked, for what is kept of them is damaged: likewise verify names them`,
+    recall: (share) => `Not every picture was compared: ${(100 * share).toFixed(1)} % of the nearest are found so`,
     none: "Nothing was found",
     noneHint: "Choose another folder or filter, or leave out what narrows the search.",
     end: "These are all.",
