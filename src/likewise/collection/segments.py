@@ -195,19 +195,23 @@ class Segments(ABC, Generic[Segment, Batch]):
                     file.unlink()
 
     def _merged(self, catalogue: Catalogue, names: list[str]) -> list[str]:
-        """Merge from the end what has no twice as large neighbour before it: few segments are left, and a
-        row is written again only as often as the logarithm of their number.
+        """Merge from the end what has no twice as large neighbour before it, all at once.
+
+        Few segments are left so, and a row is written again only as often as the logarithm of their number.
         """
-        names = list(names)
-        while len(names) > 1:
-            before, last = (self.weight(self.open(name)) for name in names[-2:])
-            if before >= 2 * last or before + last > self.most:
+        weights = [self.weight(self.open(name)) for name in names]
+        first, total = len(names), 0
+        while first and (first == len(names) or weights[first - 1] < 2 * total):
+            if total and total + weights[first - 1] > self.most:
                 break
-            try:
-                names[-2:] = [self._merge(catalogue, names[-2:], among=names)]
-            except CollectionDamaged:
-                break  # verify names it, and optimise makes it again
-        return names
+            first -= 1
+            total += weights[first]
+        if first >= len(names) - 1:
+            return names
+        try:
+            return [*names[:first], self._merge(catalogue, names[first:], among=names)]
+        except CollectionDamaged:
+            return names  # verify names it, and optimise makes it again
 
     def _merge(self, catalogue: Catalogue, names: Sequence[str], among: Sequence[str] = ()) -> str:
         new = self._next(catalogue, [*names, *among])
