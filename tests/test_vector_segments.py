@@ -338,12 +338,15 @@ def test_directions_are_of_length_one_and_square() -> None:
     assert directions(5).shape == (BITS, 5)
 
 
+PLANES = directions(600)
+
+
 @given(st.integers(0, 1000))
 def test_bits_differ_by_the_angle(seed: int) -> None:
     chance = np.random.default_rng(seed)
     a, b = chance.standard_normal((2, 600)).astype(np.float32)
     b += 2 * a * chance.random()
-    planes = directions(600)
+    planes = PLANES
     mean = np.zeros(600, np.float32)
     differ = np.bitwise_count(signs(a[None], mean, planes) ^ signs(b[None], mean, planes)).sum()
     angle = np.arccos(a @ b / np.linalg.norm(a) / np.linalg.norm(b))

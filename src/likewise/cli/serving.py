@@ -122,14 +122,17 @@ def serve(
         device=device,
     )
     hint = "" if read_only else _hint(chosen, settings.roots)
-    os.umask(0o077)  # what clients send is nobody else's
 
     def announce(address: str) -> None:
         typer.echo(f"{address}  (stop with Ctrl-C)")
         if hint:
             typer.echo(hint, err=True)
 
-    run(settings, workers=workers, announce=announce)
+    umask = os.umask(0o077)  # what clients send is nobody else's
+    try:
+        run(settings, workers=workers, announce=announce)
+    finally:
+        os.umask(umask)
 
 
 def _hint(collections: Sequence[Path], roots: Sequence[Path]) -> str:

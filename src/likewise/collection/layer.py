@@ -271,7 +271,10 @@ class Sources:
     def _lacking(self, picture: int) -> LikewiseError:
         """Why there is no path of a picture."""
         if self.catalogue.has(picture):
-            return CollectionDamaged(f"the picture {picture} of {self.path} has no path: verify tells more")
+            return CollectionDamaged(
+                f"the picture {picture} of {self.path} cannot be read, for its path is none: "
+                "`likewise verify` tells more"
+            )
         return UsageError(f"no picture in {self.path} has the id {picture}")
 
     def found(self, picture: int) -> bytes | str:

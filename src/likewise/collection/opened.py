@@ -262,7 +262,10 @@ class OpenedCollection:
         """
         found = self.entries([whole(picture, "an id")]) if is_number(picture) else self.at(str(picture))
         if not found and is_number(picture) and self._ready().has(whole(picture, "an id")):
-            raise CollectionDamaged(f"the picture {picture} of {self.path} has no path: verify tells more")
+            raise CollectionDamaged(
+                f"the picture {picture} of {self.path} cannot be read, for its path is none: "
+                "`likewise verify` tells more"
+            )
         if not found:
             raise UsageError(f"no picture in {self.path} is called {picture}")
         return as_indexed(str(found[0].path), bytes.fromhex(found[0].sha256), inside)
