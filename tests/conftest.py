@@ -1,4 +1,8 @@
-"""What holds for all tests: how long an example takes says nothing, and neither does the order of tests."""
+"""What holds for all tests: how long an example takes says nothing, and neither does the order of tests.
+
+Examples are the same in every run, so that a change is judged by what it changes; new ones are looked for with
+``--hypothesis-profile "by chance"``.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,8 @@ from collections import defaultdict
 import pytest
 from hypothesis import settings
 
-settings.register_profile("whatever the load", deadline=None)
+settings.register_profile("whatever the load", deadline=None, derandomize=True)
+settings.register_profile("by chance", deadline=None)
 settings.load_profile("whatever the load")
 
 if "PYTEST_XDIST_WORKER" in os.environ:

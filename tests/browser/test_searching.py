@@ -248,6 +248,7 @@ class TestResults:
         page.evaluate("document.querySelector('.results .grid').dataset.old = ''")
         drag(page, f".tile[data-id='{hit}'] .boxer", (0.25, 0.25), (0.75, 0.75))
         page.wait_for_url(f"**q=p{hit}@**")
+        page.wait_for_selector(".results .grid[data-old]", state="detached")  # and the panel shows the hit
         left, top, right, bottom = box_of(page)
         natural = [
             int(page.locator(".panel .boxer img").get_attribute(side) or 0) for side in ("width", "height")
@@ -300,7 +301,7 @@ class TestResults:
         page.wait_for_selector("dialog.why")
         page.keyboard.press("Escape")
         page.wait_for_selector("dialog.why", state="detached")
-        assert "hit" not in asked(page)
+        page.wait_for_url(lambda url: "hit=" not in url)
 
     def test_the_address_can_be_shared(self, opened: Opener) -> None:
         page = opened()
