@@ -1,7 +1,7 @@
 """What holds for all tests: how long an example takes says nothing, and neither does the order of tests.
 
-Examples are the same in every run, so that a change is judged by what it changes; new ones are looked for with
-``--hypothesis-profile "by chance"``.
+Examples are the same in every run, so that a change is judged by what it changes; new ones are looked for
+with ``--hypothesis-profile "by chance"``.
 """
 
 from __future__ import annotations
