@@ -27,7 +27,7 @@ from likewise.types import FloatArray
 
 FOLDER = RESULTS / "million"
 TOGETHER = 10_000
-QUERIES = 40
+QUERIES = 100
 CLIENTS, PROCESSES, SECONDS = 32, 4, 10
 
 
