@@ -42,6 +42,7 @@ export function panel() {
   let editor = null;
   let editing = null;
   let shown = null;
+  let listed = null; // the query whose list stands there: it may come before the picture
 
   const carries = (event) => event.dataTransfer.types.includes(DRAGGED);
   element.addEventListener("dragover", (event) => carries(event) && event.preventDefault());
@@ -72,6 +73,7 @@ export function panel() {
       });
       editing = { held, query };
       put(editorPlace, editor.element);
+      if (listed === key) suggest();
     } catch (error) {
       if (shown !== key) return;
       shown = null;
@@ -161,6 +163,7 @@ export function panel() {
 
   /** Places to press on the picture; asked for when the list stands there, and missing where that fails. */
   async function suggest() {
+    listed = shown;
     const on = editor;
     const { held, query } = editing ?? {};
     if (!on || on.suggested) return;
