@@ -103,6 +103,8 @@ class VectorLayer:
 
     def _measure(self, catalogue: Catalogue) -> None:
         """Note how long shortlists have to be, unless that is known of about as many pictures."""
+        if not self.segments.names(catalogue):
+            return  # all of them are compared, in memory
         rows, known = catalogue.count(), self._measured(catalogue).get("rows")
         if rows * self._code.dimensions <= EXACT or (type(known) is int and abs(rows - known) < known // 4):
             return
