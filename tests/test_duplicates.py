@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -344,6 +345,23 @@ class TestDismissed:
             find_duplicates(made)
         with pytest.raises(CollectionDamaged):
             Dismissed.of(made.path)
+
+    def test_no_bit_of_it_flips_without_a_word(self, tmp_path: Path) -> None:
+        assert dismiss(tmp_path, ["0" * 64, "1" * 64, "2" * 64]) == 3
+        file, known = tmp_path / "dismissed.json", Dismissed.of(tmp_path)
+        written = file.read_bytes()
+        for place in range(len(written)):
+            flipped = bytearray(written)
+            flipped[place] ^= 1 << place % 7
+            file.write_bytes(flipped)
+            try:
+                assert Dismissed.of(tmp_path) == known  # a space, say
+            except CollectionDamaged as error:
+                assert "dismissed.json" in str(error)
+        said = json.loads(written)
+        del said["checksum"]
+        file.write_text(json.dumps(said))
+        assert Dismissed.of(tmp_path) == known  # of before there was one
 
 
 class TestGroups:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 from zlib import crc32
 
@@ -15,9 +17,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from likewise.collection import Collection, Query
+from likewise.collection import Collection, Query, facts
 from likewise.collection.annotating import Table
 from likewise.collection.catalogue import Catalogue
+from likewise.collection.database import bound, checksum_of
 from likewise.collection.filters import BadFilter
 from likewise.collection.layer import Answer, LayerIndex, Sources
 from likewise.collection.loose import fulfilling
@@ -195,7 +198,19 @@ def test_facts_are_read_with_the_picture(plain: Collection) -> None:
     assert counts["rating"] == {0: 2, 1: 2, 2: 1, 3: 1} and counts["lens"] == {None: 6}
 
 
-def test_they_follow_the_file(plain: Collection, photos: Path) -> None:
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """Sets the year that pictures come in from then on."""
+
+    def turn(year: int) -> None:
+        moment = datetime(year, 5, 6, 7, 8, 9)
+        monkeypatch.setattr(facts, "datetime", SimpleNamespace(now=lambda: moment))
+
+    return turn
+
+
+def test_they_follow_the_file(plain: Collection, photos: Path, clock: Callable[[int], None]) -> None:
+    clock(2042)
     row = row_of(plain, "0001.png")
     added = plain.known(row).added
     os.rename(photos / "2018" / "0001.png", photos / "moved.png")
@@ -204,6 +219,7 @@ def test_they_follow_the_file(plain: Collection, photos: Path) -> None:
     (photos / "copy.png").write_bytes((photos / "moved.png").read_bytes())
     assert plain.add(photos).copied == 1
     assert plain.known(row_of(plain, "copy.png")).facts == plain.known(row).facts
+    assert plain.known(row_of(plain, "copy.png")).added == "2042-05-06T07:08:09"
     save(photos / "moved.png", 1, camera="Leica M9")
     assert plain.add(photos).changed == 1
     assert plain.known(row_of(plain, "moved.png")).facts == Facts(camera="Leica M9")
@@ -223,6 +239,49 @@ def test_what_is_damaged_is_found_and_read_again(plain: Collection, photos: Path
         "0005.png",
         "0007.png",
     ]
+
+
+def damage(collection: Collection, change: str) -> None:
+    with sqlite3.connect(collection.path / "catalogue.sqlite") as database:
+        for name, count, function in ("bound", 2, bound), ("checksum_of", -1, checksum_of):
+            database.create_function(name, count, function)
+        database.execute(change)
+
+
+def test_a_moment_that_nobody_noted_is_found_and_forgotten(
+    plain: Collection, photos: Path, clock: Callable[[int], None]
+) -> None:
+    damage(plain, "UPDATE facts SET added = replace(added, '20', '10') WHERE picture = 2")
+    assert plain.known(2).added is None
+    assert [fault.kind for fault in plain.verify().faults] == ["facts-damaged"]
+    clock(2042)
+    assert plain.add(photos).completed == 1
+    assert (plain.verify().faults, plain.known(2).added) == ([], None)
+    assert plain.known(2).facts == Facts("2018-02-03T10:00:00", "Canon EOS", rating=1)
+
+
+def test_a_moment_outlives_damage_beside_it(
+    plain: Collection, photos: Path, clock: Callable[[int], None]
+) -> None:
+    added = plain.known(2).added
+    damage(plain, "UPDATE facts SET camera = 'Kodak' WHERE picture = 2")
+    clock(2042)
+    assert plain.add(photos).completed == 1
+    assert plain.known(2).added == added is not None
+
+
+def test_checksums_of_before_that_told_no_moment_hold_and_are_written_anew(
+    plain: Collection, photos: Path
+) -> None:
+    columns = "taken, camera, lens, orientation, rating, latitude, longitude, keywords"
+    damage(plain, f"UPDATE facts SET checksum = bound(checksum_of({columns}), picture)")
+    damage(plain, "UPDATE facts SET camera = 'Kodak' WHERE picture = 2")
+    added = plain.known(3).added
+    assert added and [fault.kind for fault in plain.verify().faults] == ["facts-damaged"]
+    assert plain.add(photos).completed == 1
+    assert (plain.verify().faults, plain.known(3).added) == ([], added)
+    damage(plain, "UPDATE facts SET added = replace(added, '20', '10')")
+    assert [fault.kind for fault in plain.verify().faults] == ["facts-damaged"] * 8
 
 
 def test_files_that_may_not_be_read_here_are_left_for_later(plain: Collection, photos: Path) -> None:
@@ -292,7 +351,10 @@ def test_tables_that_cannot_be_used(tmp_path: Path, text: str, message: str) -> 
         Table.read(table(tmp_path, text))
 
 
-def test_what_was_noted_stays_with_a_picture(collection: Collection, photos: Path, tmp_path: Path) -> None:
+def test_what_was_noted_stays_with_a_picture(
+    collection: Collection, photos: Path, tmp_path: Path, clock: Callable[[int], None]
+) -> None:
+    clock(2042)
     collection.annotate(table(tmp_path, "file,note\n2018/0001.png,mine\n"))
     os.rename(photos / "2018" / "0001.png", photos / "moved.png")
     collection.add(photos)
@@ -305,7 +367,7 @@ def test_what_was_noted_stays_with_a_picture(collection: Collection, photos: Pat
     assert collection.columns() == {}
     assert collection.put_back([Removed.from_json(one.as_json()) for one in removed]) == 1
     after = collection.known(row)
-    assert (after.facts, after.annotations) == (before.facts, before.annotations)
+    assert after == before
 
 
 # --- elsewhere ---

@@ -75,7 +75,7 @@ TABLES = (
         size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, ctime_ns INTEGER NOT NULL, at REAL NOT NULL,
         checksum INTEGER,
         PRIMARY KEY (root, path)) WITHOUT ROWID""",
-    # What a file says about its picture. Words are a list in JSON; the checksum is of all but ``added``.
+    # What a file says about its picture, and when that came. Words are a list in JSON.
     """CREATE TABLE facts (
         picture INTEGER PRIMARY KEY REFERENCES pictures (id) ON DELETE CASCADE,
         added TEXT, taken TEXT, camera TEXT, lens TEXT, orientation INTEGER NOT NULL, rating INTEGER,

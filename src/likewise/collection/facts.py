@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -28,7 +28,7 @@ FACTS = 0
 
 _COLUMNS = "taken, camera, lens, orientation, rating, latitude, longitude, keywords"
 
-_ROW = f"SELECT {_COLUMNS}, facts.checksum, picture, {VERSION_READ} FROM facts"
+_ROW = f"SELECT added, {_COLUMNS}, facts.checksum, picture, {VERSION_READ} FROM facts"
 """What `_intact` asks, all of one moment: a writer may bring up what is read."""
 
 _AGAIN = "index its folders again, which reads them and describes nothing"
@@ -48,19 +48,28 @@ class FactTables:
     # --- of files ---
 
     def keep(self, picture: int, facts: Facts) -> None:
-        """Note the facts of a picture, in place of what was noted before; when it came stays."""
+        """Note the facts of a picture, in place of what was noted; when it came stays, if that is sure."""
         values = _values(facts)
-        self._database.run(
-            f"INSERT INTO facts (picture, added, {_COLUMNS}, checksum) VALUES (?, NULL{', ?' * 9}) "
-            "ON CONFLICT (picture) DO UPDATE SET "
-            + ", ".join(f"{name} = excluded.{name}" for name in [*_COLUMNS.split(", "), "checksum"]),
-            *(picture, *values, bound(checksum_of(*values), picture)),
-        )
+        rows = self._database.rows(f"{_ROW} WHERE picture = ?", picture)
+        sure = rows and (_intact(rows[0]) or _intact((rows[0][0], *values, *rows[0][-3:])))
+        self._write(picture, rows[0][0] if sure else None, values)
 
-    def arrived(self, picture: int) -> None:
-        """Note that a picture comes now, by the clock on the wall here; its facts are there."""
-        now = datetime.now().isoformat(timespec="seconds")
-        self._database.run("UPDATE facts SET added = ? WHERE picture = ?", now, picture)
+    def arrived(self, picture: int, moment: str | None = None) -> None:
+        """Note when a picture came: now, by the clock on the wall here, if nothing else is known."""
+        for _, *values, _, _, _ in self._database.rows(f"{_ROW} WHERE picture = ?", picture):
+            self._write(picture, moment or datetime.now().isoformat(timespec="seconds"), values)
+
+    def seal(self) -> None:
+        """Write checksums that tell when a picture came, where the one that is there does not and holds."""
+        before = [row for block in self._database.blocks(_ROW) for row in block if row[-3] == _before(row)]
+        for added, *values, _, picture, _ in before:
+            self._write(picture, added, values)
+
+    def _write(self, picture: int, added: str | None, values: Sequence[object]) -> None:
+        self._database.run(
+            f"INSERT OR REPLACE INTO facts (picture, added, {_COLUMNS}, checksum) VALUES (?{', ?' * 10})",
+            *(picture, added, *values, bound(checksum_of(added, *values), picture)),
+        )
 
     def of(self, picture: int) -> Facts | None:
         """The facts of a picture; None where they were not read, or are not what was written."""
@@ -77,11 +86,11 @@ class FactTables:
         return next((_facts(row) for row in rows if _intact(row)), None)
 
     def added(self, picture: int) -> str | None:
-        """When a picture came, as ``2019-06-03T14:05:09``."""
+        """When a picture came, as ``2019-06-03T14:05:09``; None where that was not kept as it was written."""
         if not self.are_there:
             return None
-        rows = self._database.rows("SELECT added FROM facts WHERE picture = ?", picture)
-        return str(rows[0][0]) if rows and rows[0][0] else None
+        rows = self._database.rows(f"{_ROW} WHERE picture = ?", picture)
+        return str(rows[0][0]) if rows and rows[0][0] and _intact(rows[0]) else None
 
     def damaged(self) -> list[int]:
         """Ids of the pictures whose facts are not what was written."""
@@ -208,12 +217,18 @@ def _values(facts: Facts) -> tuple[object, ...]:
 
 
 def _intact(row: tuple[Any, ...]) -> bool:
-    """Whether a row is what was written of its picture; before version 4 it did not tell whose it was."""
-    *values, checksum, picture, version = row
+    """Whether a row is what was written of its picture; older checksums do not tell when that came."""
+    added, *values, checksum, picture, _ = row
+    return checksum is not None and checksum in (bound(checksum_of(added, *values), picture), _before(row))
+
+
+def _before(row: tuple[Any, ...]) -> int | None:
+    """The checksum that a row would have had: before version 4 it did not tell whose it was either."""
+    _, *values, _, picture, version = row
     written = checksum_of(*values)
-    return bool(checksum == (written if version < 4 else bound(written, picture)))
+    return written if version < 4 else bound(written, picture)
 
 
 def _facts(row: tuple[Any, ...]) -> Facts:
-    *values, words, _, _, _ = row
+    _, *values, words, _, _, _ = row
     return Facts(*values, keywords=tuple(json.loads(words)))  # type: ignore[misc]

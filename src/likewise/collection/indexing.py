@@ -136,6 +136,7 @@ class Indexing:
             last = self._catalogue.last_id()
             for place in overcome(self._catalogue, self._sources, away):
                 self._catalogue.forgive(place)
+            self._catalogue.facts.seal()
         self._lacking = lacking(self._catalogue, list(self._layers.values()))
         passed = Counter[str]()
         counts = Counter(verdict for verdict, _ in self._plan(self._catalogue, passed))

@@ -23,6 +23,7 @@ class Removed:
     stamp: Stamp
     content: Content
     annotations: Mapping[str, str] = field(default_factory=dict)
+    added: str | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The same as what JSON knows; bytes in base64."""
@@ -36,6 +37,7 @@ class Removed:
             "codes": {str(layer): _text(code) for layer, code in content.codes.items()},
             "facts": content.facts and asdict(content.facts),
             "annotations": dict(self.annotations),
+            "added": self.added,
         }
 
     @classmethod
@@ -57,17 +59,25 @@ class Removed:
             facts = Facts(**{**said, "keywords": tuple(said["keywords"])}) if said else None
             content = Content(_bytes(told["sha256"]), int(width), int(height), codes, facts)
             path, own = os.fsdecode(_bytes(told["path"])), dict(told.get("annotations", {}))
-            return cls(int(told["id"]), path, Stamp(*map(int, told["stamp"])), content, own)
+            added = str(told["added"]) if told.get("added") else None
+            return cls(int(told["id"]), path, Stamp(*map(int, told["stamp"])), content, own, added)
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise UsageError(f"this is no picture that was taken out: {error!r}") from error
 
 
 def take_out(catalogue: Catalogue, pictures: Iterable[int]) -> list[Removed]:
     """Forget those of the pictures that there are; one whose row is damaged cannot be put back."""
-    layers = [layer.id for layer in catalogue.layers()]
+    layers, facts = [layer.id for layer in catalogue.layers()], catalogue.facts
     entries = catalogue.entries(dict.fromkeys(pictures))
     found = [
-        Removed(entry.id, str(entry.path), picture.stamp, content, catalogue.facts.annotations(entry.id))
+        Removed(
+            entry.id,
+            str(entry.path),
+            picture.stamp,
+            content,
+            facts.annotations(entry.id),
+            facts.added(entry.id),
+        )
         for entry in entries
         if (place := catalogue.place(str(entry.path)))
         and (picture := catalogue.picture(place))
@@ -91,6 +101,7 @@ def put_back(catalogue: Catalogue, removed: Iterable[Removed]) -> int:
             codes = {layer: code for layer, code in one.content.codes.items() if layer in layers}
             catalogue.insert(place, one.stamp, replace(one.content, codes=codes), id=one.id)
             catalogue.facts.annotate(one.id, one.annotations)
+            catalogue.facts.arrived(one.id, one.added)
             count += 1
     return count
 

@@ -182,9 +182,11 @@ def settle(catalogue: Catalogue, outcome: Outcome) -> str:
         return "failed"
     catalogue.forgive(place)
     if known and (_is_another(catalogue, known, outcome.task, content) or not 1 <= known.id <= MOST):
-        said = catalogue.facts.annotations(known.id)
+        said, came = catalogue.facts.annotations(known.id), catalogue.facts.added(known.id)
         catalogue.delete([known.id])
-        catalogue.facts.annotate(catalogue.insert(place, stamp, content), said)
+        picture = catalogue.insert(place, stamp, content)
+        catalogue.facts.annotate(picture, said)
+        catalogue.facts.arrived(picture, came)
         return "changed"
     if known:
         return _renew(catalogue, known, outcome.task, content)

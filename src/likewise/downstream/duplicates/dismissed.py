@@ -1,8 +1,12 @@
-"""What a person said are no duplicates, remembered by what the files hold, wherever they lie."""
+"""What a person said are no duplicates, remembered by what the files hold, wherever they lie.
+
+A digit that flips in the file would make a pair a duplicate again without a word: a checksum finds it.
+"""
 
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import combinations
@@ -36,11 +40,18 @@ class Dismissed:
         path = folder / NAME
         try:
             told = json.loads(path.read_text("utf-8"))
-            return cls(frozenset(_pair(first, second) for first, second in told["pairs"]))
+            pairs = frozenset(_pair(first, second) for first, second in told["pairs"])
+            checksum = _checksum(pairs)
         except FileNotFoundError:
             return cls(frozenset())
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise CollectionDamaged(f"{path} cannot be read ({error}): mend or remove it") from error
+        if told.get("checksum", checksum) != checksum:  # older files have none
+            raise CollectionDamaged(
+                f"{path} is not what was written: restore it from a copy, or remove it; to keep what it says "
+                f"now, write {checksum} as its checksum"
+            )
+        return cls(pairs)
 
     def __contains__(self, contents: tuple[str, str]) -> bool:
         """Whether two contents were said to be no duplicates of each other."""
@@ -75,8 +86,13 @@ def dismiss(folder: Path, contents: Iterable[str], *, forget: bool = False) -> i
         wanted = known - meant if forget else known | meant
         if wanted != known:
             with replacing(folder / NAME) as part:
-                part.write_text(json.dumps({"pairs": sorted(wanted)}, indent=0), encoding="utf-8")
+                told = {"checksum": _checksum(wanted), "pairs": sorted(wanted)}
+                part.write_text(json.dumps(told, indent=0), encoding="utf-8")
     return len(wanted ^ known)
+
+
+def _checksum(pairs: Iterable[tuple[str, str]]) -> int:
+    return zlib.crc32(json.dumps(sorted(pairs)).encode())
 
 
 def _pair(first: str, second: str) -> tuple[str, str]:
