@@ -251,23 +251,25 @@ def damage(collection: Collection, change: str) -> None:
 def test_a_moment_that_nobody_noted_is_found_and_forgotten(
     plain: Collection, photos: Path, clock: Callable[[int], None]
 ) -> None:
-    damage(plain, "UPDATE facts SET added = replace(added, '20', '10') WHERE picture = 2")
-    assert plain.known(2).added is None
+    row = row_of(plain, "0001.png")
+    damage(plain, f"UPDATE facts SET added = replace(added, '20', '10') WHERE picture = {row}")
+    assert plain.known(row).added is None
     assert [fault.kind for fault in plain.verify().faults] == ["facts-damaged"]
     clock(2042)
     assert plain.add(photos).completed == 1
-    assert (plain.verify().faults, plain.known(2).added) == ([], None)
-    assert plain.known(2).facts == Facts("2018-02-03T10:00:00", "Canon EOS", rating=1)
+    assert (plain.verify().faults, plain.known(row).added) == ([], None)
+    assert plain.known(row).facts == Facts("2018-02-03T10:00:00", "Canon EOS", rating=1)
 
 
 def test_a_moment_outlives_damage_beside_it(
     plain: Collection, photos: Path, clock: Callable[[int], None]
 ) -> None:
-    added = plain.known(2).added
-    damage(plain, "UPDATE facts SET camera = 'Kodak' WHERE picture = 2")
+    row = row_of(plain, "0001.png")
+    added = plain.known(row).added
+    damage(plain, f"UPDATE facts SET camera = 'Kodak' WHERE picture = {row}")
     clock(2042)
     assert plain.add(photos).completed == 1
-    assert plain.known(2).added == added is not None
+    assert plain.known(row).added == added is not None
 
 
 def test_checksums_of_before_that_told_no_moment_hold_and_are_written_anew(
