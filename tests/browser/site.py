@@ -59,10 +59,29 @@ def make_site(folder: Path, recipe: Recipe | VectorRecipe | None = None) -> None
     for name, layered in (("both", "default"), ("words", "sift")):
         with Collection.open(folder / f"{name}.likewise", recipe=load_recipe(layered)) as collection:
             collection.add(folder / "photos" / "2023")
+    _odd(folder / "demo" / shown[3], folder / "odd")
+    with Collection.open(folder / "odd.likewise", recipe=PLAIN) as collection:
+        collection.add(folder / "odd")
     shutil.copytree(folder / "photos.likewise", folder / "album.likewise")
     (folder / "plain.toml").write_text(PLAIN.to_toml())
     for words in (("quick",), ("plain.toml",)):
         _likewise(folder, "evaluate", "folder", "--data", "groups", "--runs", "runs", "--recipe", *words)
+
+
+def _odd(picture: Path, to: Path) -> None:
+    """One photograph in the shapes, sizes and under the names that break layouts."""
+    to.mkdir()
+    named = "a name of two hundred letters " * 7
+    for name, size in (
+        ("panorama", (2400, 360)),
+        ("strip", (200, 1800)),
+        ("icon", (24, 16)),
+        (named[:196], (400, 300)),
+        ("without-a-place-to-break-" + 170 * "x", (300, 400)),
+    ):
+        with Image.open(picture) as whole:
+            whole.convert("RGB").resize(size).save(to / f"{name}.png")
+    (to / f"cut off {named[:180]}.png").write_bytes((to / "icon.png").read_bytes()[:200])
 
 
 def _copy(folder: Path, files: list[str], to: Path) -> None:

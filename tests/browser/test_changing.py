@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -39,12 +40,18 @@ def test_a_folder_below_a_root_is_found_and_added(opened: Opener) -> None:
     page.get_by_role("button", name="inbox").click()
     page.get_by_role("button", name="june").click()
     expect(page.get_by_text("12 pictures directly in it")).to_be_visible()
+    began = time.monotonic()
     page.get_by_role("button", name="Add this folder").click()
     job = page.locator(".job").first
     expect(job.get_by_role("progressbar")).to_be_visible()
     expect(job).to_contain_text(re.compile(r"\d+ of 12"))
     expect(job.locator(".state")).to_have_text("done", timeout=60_000)
     assert count(page) > before
+    told = page.evaluate("fetch('/api/v1/jobs?collection=album').then((answer) => answer.json())")["jobs"][0]
+    seconds = told["report"]["seconds"]
+    assert 0 < seconds <= told["ended"] - told["started"] + 0.1 <= time.monotonic() - began + 0.2
+    shown = re.search(r"in ([\d.]+) s", job.text_content() or "")
+    assert shown and float(shown[1]) == pytest.approx(seconds, abs=0.51)
 
 
 def test_work_can_be_paused_gone_on_with_and_cancelled(opened: Opener) -> None:

@@ -74,6 +74,46 @@ def test_a_phone_shows_all_of_its_width(opened: Opener, view: str) -> None:
     assert found + findings(page) == []
 
 
+WIDTHS = (360, 390, 600, 768, 820, 1024, 1440, 1920)
+OUTSIDE = """() => [...document.querySelectorAll("body *")].filter((one) => {
+    const { left, right, width, height } = one.getBoundingClientRect();
+    if (!width || !height || (left >= -1 && right <= innerWidth + 1)) return false;
+    for (let at = one; at; at = at.parentElement)
+        if (getComputedStyle(at).overflowX !== "visible" || at.matches(".unseen, .skip")) return false;
+    return true;
+}).map((one) => one.outerHTML.slice(0, 100))"""
+NARROW = """() => [...document.querySelectorAll(".tile, .pane figcaption, .pane img, .panel .boxer")]
+    .filter((one) => one.getClientRects().length)
+    .map((one) => [one.clientWidth, one.matches("figcaption") ? 120 : 44, one])
+    .filter(([width, least]) => width < least)
+    .map(([width, , one]) => `${width} px: ${one.outerHTML.slice(0, 100)}`)"""
+
+
+def test_every_view_fits_every_width_whatever_the_pictures(opened: Opener) -> None:
+    """Panoramas, strips, icons, names of 200 letters: nothing sticks out or is narrower than a finger."""
+    page = opened("browse?c=odd")
+    home = page.url.split("browse")[0]
+    every = page.evaluate("fetch('/api/v1/collections/odd/pictures').then((answer) => answer.json())")
+    ids = {one["name"].split()[0].split(".")[0]: one["id"] for one in every["pictures"]}
+    wide, tall, long = ids["panorama"], ids["strip"], ids["a"]
+    views = (
+        "",
+        f"search?q=p{wide}&yes=p{tall}&no=p{long}",
+        f"search?q=p{wide}&hit={tall}",
+        f"search?q=p{tall}&q=p{long}&hit={ids['icon']}",
+        *("browse", "map", "browse?show=duplicates&alike=0.5", "browse?show=clusters&groups=5"),
+        *("browse?show=failures", "browse?show=facts", "add", f"inspect?pic=p{wide}", "evaluate"),
+    )
+    wrong = []
+    for view in views:
+        page.goto(f"{home}{view}{'&' if '?' in view else '?'}c=odd")
+        settled(page)
+        for width in WIDTHS:
+            page.set_viewport_size({"width": width, "height": 844})
+            wrong += [(view, width, one) for one in page.evaluate(OUTSIDE) + page.evaluate(NARROW)]
+    assert wrong == []
+
+
 def test_the_header_shows_all_of_itself_at_every_width(page: Page) -> None:
     for width in (761, 820, 900, 960, 1016, 1080):
         page.set_viewport_size({"width": width, "height": 700})

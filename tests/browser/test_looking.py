@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.watching import Opener, order
 
@@ -114,6 +114,30 @@ class TestBrowse:
         page.go_back()
         page.locator("canvas").focus()
         expect(page.locator(".map-name")).to_contain_text(middle)
+
+    def test_what_takes_long_can_be_stopped_and_begun_again(self, opened: Opener) -> None:
+        """Answers are held back: of the first map, of the one by neighbours, of clusters."""
+        page = opened("browse")
+        held: list[Route] = []
+        page.route("**/clusters?*", lambda route: held.append(route))
+        page.route("**/map?method=pca", lambda route: held.append(route))
+        page.get_by_role("link", name="Clusters").click()
+        page.get_by_role("button", name="Stop").click()
+        expect(page.get_by_role("heading", name="Stopped")).to_be_visible()
+        page.unroute("**/clusters?*")
+        page.get_by_role("button", name="Begin again").click()
+        expect(page.get_by_role("heading", name="Group 1", exact=True)).to_be_visible(timeout=120_000)
+        page.get_by_role("link", name="Map").click()
+        page.get_by_role("button", name="Stop").click()
+        expect(page.get_by_role("heading", name="Stopped")).to_be_visible()
+        page.unroute("**/map?method=pca")
+        page.route("**/map?method=tsne", lambda route: held.append(route))
+        page.get_by_role("button", name="Begin again").click()
+        expect(page.get_by_text("Sorting by neighbours")).to_be_visible(timeout=120_000)
+        page.get_by_role("button", name="Stop").click()
+        expect(page.get_by_text("Sorting by neighbours")).to_have_count(0)
+        expect(page.locator("canvas")).to_be_visible()
+        assert len(held) == 3
 
     def test_an_area_of_the_map_is_selected(self, opened: Opener) -> None:
         page = opened("map")

@@ -16,6 +16,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
+from likewise.evaluation.minibench import read_truth
 from tests.browser.watching import PHONE, Opener, drag, order, reordered, searching
 
 pytestmark = pytest.mark.browser
@@ -169,6 +170,23 @@ class TestBox:
         page.keyboard.press("Enter")
         page.wait_for_url("**@**")
         assert box_of(page) == [10, 10, 110, 90]
+
+    def test_a_box_around_a_subject_finds_its_own_picture_first(self, opened: Opener, site: Path) -> None:
+        """With the size of the part that is the default: of a fifth of a picture, two fifths and more."""
+        boxed = {f"{shot.group} {shot.kind}": shot for shot in read_truth(site / "demo")}
+        page = opened("browse")
+        all_of_them = "fetch('/api/v1/collections/photos/pictures').then((answer) => answer.json())"
+        known = {one["name"]: one for one in page.evaluate(all_of_them)["pictures"]}
+        for subject in ("rocket occluded", "flag clutter", "pagoda clutter"):
+            shot = boxed[subject]
+            picture = known[shot.file]
+            page.goto(f"{page.url.split('/browse')[0].split('/search')[0]}/search?q=p{picture['id']}")
+            assert shot.box is not None
+            x1, y1, x2, y2 = shot.box
+            width, height = picture["width"], picture["height"]
+            start, end = (x1 / width, y1 / height), (x2 / width, y2 / height)
+            _, after = reordered(page, lambda: drag(page, ".panel .boxer", start, end))  # noqa: B023
+            assert after[0] == str(picture["id"]), subject
 
     def test_by_touch(self, opened: Opener) -> None:
         page = opened(**PHONE)
@@ -401,6 +419,25 @@ class TestRefining:
         page.get_by_role("button", name="Undo").click()
         expect(page.locator(f".results .tile[data-id='{before[2]}']")).to_be_visible()
 
+    def test_a_finger_judges_and_sees_what_came_of_it(self, opened: Opener) -> None:
+        page = opened("search?q=p3&no=p9", **PHONE)
+        before = order(page)
+        for list in ("Like this", "Not like this"):
+            tile = page.locator(".results .tile").nth(3)
+            judged = tile.get_attribute("data-id")
+            button = tile.get_by_role("button", name=list, exact=True)
+            size = button.bounding_box()
+            assert size is not None and min(size["width"], size["height"]) >= 30
+            page.evaluate("document.querySelector('.results .grid').dataset.old = ''")
+            button.tap()
+            page.wait_for_selector(".results .grid[data-old]", state="detached")
+            assert f"p{judged}" in asked(page)["yes" if list == "Like this" else "no"][0].split("_")
+        assert order(page) != before
+        page.evaluate("scrollTo(0, 0)")
+        hit = page.locator(".results .tile > a").first.bounding_box()
+        bar = page.get_by_role("navigation", name="Main").bounding_box()
+        assert hit is not None and bar is not None and hit["y"] + 100 < bar["y"]
+
     def test_yes_by_its_button(self, page: Page) -> None:
         searching(page)
         tile = page.locator(".results .tile").nth(4)
@@ -559,6 +596,61 @@ class TestWhy:
         cut = verdicts.index("cut")
         assert verdicts[0] == "same thing"
         assert all(verdicts[:cut]) and not any(verdicts[cut + 1 :])
+
+    def test_what_fits_is_outlined_and_what_does_not_is_not(self, opened: Opener) -> None:
+        """By keypoints alone: one thing in another picture, and the last of all hits, of another thing."""
+        page = opened("search?c=words&q=p21")
+        order(page)
+        verdicts = page.locator(".results .tile").evaluate_all(
+            "all => all.map((one) => one.querySelector('.verdict')?.textContent ?? '')"
+        )
+        assert verdicts[0] == "same thing" and verdicts[-1] == ""
+        expect(page.locator(".results .tile").first.locator(".outlined")).to_be_visible()
+        expect(page.locator(".results .tile").last.locator(".outlined, .found")).to_have_count(0)
+        expect(page.locator(".results .cut")).to_have_count(1)
+        page.locator(".results .tile > a").first.click()
+        expect(page.locator("dialog.why .reason")).to_contain_text("places fit together as one thing")
+        expect(page.locator("dialog.why .sum")).to_contain_text("wrong hits are to be expected above it")
+        expect(page.locator("dialog.why .outlined")).to_have_count(1)
+        page.keyboard.press("Escape")
+        page.locator(".results .tile > a").last.click()
+        expect(page.locator("dialog.why .reason")).to_contain_text("No places fit together as one thing")
+        expect(page.locator("dialog.why .outlined, dialog.why .lines line, dialog.why .found")).to_have_count(
+            0
+        )
+
+    def test_from_close_by_there_are_the_pixels_of_the_original(self, opened: Opener) -> None:
+        page = opened("browse?c=odd")
+        ids = [
+            page.locator(".browse .tile").filter(has_text=name).get_attribute("data-id")
+            for name in ("panorama", "strip")
+        ]
+        page.locator(".pick input").first.check(force=True)
+        expect(page.get_by_role("link", name="Compare")).to_have_count(0)
+        page.keyboard.press("Escape")
+        for id in ids:
+            page.locator(f"[data-pick='{id}']").check(force=True)
+        page.get_by_role("link", name="Compare the two").click()
+        page.wait_for_selector("dialog.why .sum")
+        assert (asked(page)["q"], asked(page)["hit"]) == ([f"p{ids[0]}"], [ids[1]])
+        page.locator("dialog.why .plain").dblclick()
+        sharp = page.locator("dialog.why .plain .sharp")
+        expect(sharp).to_have_count(1)
+        left, top, right, bottom = (int(one) for one in (sharp.get_attribute("data-part") or "").split(","))
+        assert [right - left, bottom - top] == sharp.evaluate("one => [one.naturalWidth, one.naturalHeight]")
+        whole = page.locator("dialog.why .plain .inner > img").first.bounding_box()
+        part = sharp.bounding_box()
+        assert whole is not None and part is not None
+        assert part["x"] - whole["x"] == pytest.approx(left / 2400 * whole["width"], abs=1)
+        assert part["width"] == pytest.approx((right - left) / 2400 * whole["width"], abs=1)
+        page.keyboard.press("Escape")
+        expect(page.locator(".bar")).to_contain_text("2 pictures selected")
+        page.goto(page.url.split("browse")[0] + f"search?c=odd&q=p{ids[0]}")
+        other = page.locator(f".results [data-pick='{ids[1]}']")
+        other.check(force=True)
+        page.get_by_role("link", name="Compare with your picture").click()
+        expect(page.locator("dialog.why .sum")).to_be_visible()
+        assert asked(page)["hit"] == [ids[1]]
 
     def test_matching_patches_are_joined_by_lines(self, page: Page) -> None:
         """No recipe served here matches patches: the server's answer is given some."""

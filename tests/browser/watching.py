@@ -33,7 +33,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def address(site: Path) -> Iterator[str]:
-    names = ("photos", "photos-plain", "album", "both", "words")
+    names = ("photos", "photos-plain", "album", "both", "words", "odd")
     collections = [f"{name}.likewise" for name in names]
     with served(
         site, *collections, "--root", "inbox", "--root", "photos", "--state", "state", "--originals"

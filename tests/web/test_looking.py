@@ -6,7 +6,8 @@ import io
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Event
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -19,6 +20,8 @@ from likewise.evaluation.crops import CropMode
 from likewise.evaluation.report import report
 from likewise.evaluation.runs import read_run
 from likewise.networks import NETWORKS
+from likewise.web.foreseeing import Foresight
+from likewise.web.services import Services
 from likewise.web.settings import Limits
 from tests.fakes import FakeFactory, picture_bytes
 from tests.test_runs import run
@@ -111,6 +114,43 @@ class TestOverview:
                 finished(client, data(client.post(f"{BASE}/add/files", files=sent), 202))["state"] == "done"
             )
         assert looked == [9]
+
+    def test_of_those_indexed_elsewhere_it_is_found_when_nobody_asks_anything(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Three looks at the gates in a row have to find them empty, before each of the collections."""
+        asking = iter([1, 0, 0, 1, 0, 0, 0, 0, 2, 0, 0, 0, 0])
+        waits, looked = [0], []
+        gate, idle = SimpleNamespace(inside=0), SimpleNamespace(inside=0)
+
+        def wait(seconds: float) -> None:
+            gate.inside = next(asking)
+            waits[0] += 1
+
+        stopping = SimpleNamespace(wait=wait, is_set=lambda: False)
+        few, many, gone = (
+            SimpleNamespace(exists=exists, collection=range(count))
+            for exists, count in ((1, 8), (1, 9), (0, 0))
+        )
+        services = SimpleNamespace(
+            library=[few, many],
+            settings=SimpleNamespace(limits=Limits(foreseen=8)),
+            overviews=None,
+            stopping=stopping,
+            gate=gate,
+            **dict.fromkeys(("describing_gate", "thumbnail_gate", "overview_gate"), idle),
+        )
+        monkeypatch.setattr(
+            "likewise.web.foreseeing.look_ahead", lambda _, served: looked.append((served, waits[0]))
+        )
+        foresight = Foresight(cast(Services, services))
+        foresight.look_at_all()
+        foresight.close()
+        assert looked == [(few, 7)] and waits == [12]
+        services.library, services.stopping.is_set = [gone, few], lambda: True
+        foresight.look_at_all()
+        foresight.close()
+        assert len(looked) == 1
 
     def test_clusters_hold_every_picture_once(self, client: TestClient) -> None:
         told = data(client.get(f"{BASE}/clusters", params={"count": 4}))

@@ -17,6 +17,7 @@ from PIL import Image
 from likewise.collection import Collection
 from likewise.collection.snapshot import Snapshot
 from likewise.ranking.stages import STAGES
+from likewise.types import UInt8Array
 from tests.fakes import RECIPE, FakeFactory, picture_bytes
 from tests.web.serving import API, BASE, data, fault, make_collection, serving
 from tests.zoo import bomb_png, encode, exif_of, photo
@@ -317,6 +318,40 @@ class TestThumbnails:
             assert client.get(f"{BASE}/pictures/1/thumbnail").content == first
             response = client.get(f"{BASE}/pictures/2/thumbnail")
             assert data(response, 400)["error"]["reason"] == "vanished"
+
+    def test_parts_have_the_pixels_of_the_original(self, client: TestClient, made: Path) -> None:
+        """Of one that lies on its side, and of a smaller one that is kept; a large part is made small."""
+        turned = encode(photo(5, width=700, height=500), "PNG", exif=exif_of(6))
+        upright = np.asarray(
+            Image.open(io.BytesIO(turned)).convert("RGB").transpose(Image.Transpose.ROTATE_270)
+        )
+        upload = data(client.post(f"{API}/uploads", files={"picture": ("a.png", turned)}), 201)["id"]
+        address, kept = (
+            f"{API}/uploads/{upload}/thumbnail",
+            sorted((made / "state" / "thumbnails").rglob("*.*")),
+        )
+
+        def part(box: str, size: int) -> tuple[UInt8Array, str]:
+            response = client.get(address, params={"size": size, "box": box})
+            assert response.status_code == 200
+            return np.asarray(Image.open(io.BytesIO(response.content))), response.headers["etag"]
+
+        shown, tag = part("300,100,460,220", 160)
+        assert np.abs(shown - upright[100:220, 300:460].astype(int)).mean() < 6  # JPEG
+        assert part("300,100,460,228", 160)[1] != tag
+        assert part("400,600,999999,999999", 1920)[0].shape == (100, 100, 3)  # clipped, and not enlarged
+        assert part("0,0,500,700", 160)[0].shape == (160, 114, 3)
+        again = client.get(
+            address, params={"size": 160, "box": "300,100,460,220"}, headers={"if-none-match": tag}
+        )
+        assert again.status_code == 304
+        assert sorted((made / "state" / "thumbnails").rglob("*.*")) == kept  # there are as many as one likes
+        for box in ("500,700,600,800", "20,20,20,40"):
+            assert fault(client.get(address, params={"box": box}), 400) == "bad-box"
+        for box in ("1,2,3", "-1,0,5,5", "0,0,1e3,5", "0,0,9999999,5", "0.5,0,5,5"):
+            assert fault(client.get(address, params={"box": box}), 422) == "invalid"
+        one = client.get(f"{BASE}/pictures/1/thumbnail", params={"box": "1,2,11,8"})
+        assert Image.open(io.BytesIO(one.content)).size == (10, 6)
 
 
 class TestExplain:

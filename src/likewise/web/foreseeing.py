@@ -1,9 +1,13 @@
-"""Overviews of a collection are found in the background of adding to it, before somebody asks for them."""
+"""Overviews of a collection are found before somebody asks for them.
+
+That is in the background of adding to it, and of one that was indexed elsewhere while nobody asks anything.
+"""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from functools import partial
 from threading import Thread
 
 from likewise.errors import LikewiseError
@@ -19,13 +23,16 @@ log = logging.getLogger("likewise.web")
 _PATIENCE = 5.0
 """Seconds for which a server that stops waits for what cannot be stopped in its middle."""
 
+_EVERY, _LOOKS = 10.0, 3
+"""Seconds between two looks at whether anybody asks anything, and how many in a row have to find nobody."""
+
 
 class _Stopped(Exception):
     """The server is about to stop."""
 
 
 class Foresight:
-    """Looks for what the page asks for first, as soon as a collection was added to."""
+    """Looks for what the page asks for first: when a collection was added to, and when nobody asks."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -33,23 +40,48 @@ class Foresight:
 
     def look(self, served: Served) -> None:
         """Begin to look, unless the collection is too large for that."""
-        if served.exists and len(served.collection) <= self._services.settings.limits.foreseen:
-            thread = Thread(target=self._look, args=(served,), name="likewise overviews", daemon=True)
-            self._threads = [one for one in self._threads if one.is_alive()] + [thread]
-            thread.start()
+        if self._wants(served):
+            overviews = self._services.overviews
+            duplicates = partial(usual_duplicates, overviews, served, self._heed)
+            self._begin(lambda: self._look(served, partial(look_ahead, overviews, served), duplicates))
+
+    def look_at_all(self) -> None:
+        """Begin to look at one collection after the other while nobody asks, for what is kept on the disk."""
+        self._begin(self._look_at_all)
 
     def close(self) -> None:
         """Let it stop, where it can; the server is stopping already."""
         for thread in self._threads:
             thread.join(_PATIENCE)
 
-    def _look(self, served: Served) -> None:
+    def _begin(self, work: Callable[[], None]) -> None:
+        thread = Thread(target=work, name="likewise overviews", daemon=True)
+        self._threads = [one for one in self._threads if one.is_alive()] + [thread]
+        thread.start()
+
+    def _wants(self, served: Served) -> bool:
+        return served.exists and len(served.collection) <= self._services.settings.limits.foreseen
+
+    def _look_at_all(self) -> None:
+        for served in self._services.library:
+            try:
+                self._rest()
+            except _Stopped:
+                return
+            if self._wants(served):
+                self._look(served, partial(look_ahead, self._services.overviews, served))
+
+    def _rest(self) -> None:
+        """Wait until nobody has asked anything for a while."""
+        services, quiet = self._services, 0
+        gates = (services.gate, services.describing_gate, services.thumbnail_gate, services.overview_gate)
+        while quiet < _LOOKS:
+            services.stopping.wait(_EVERY)
+            self._heed()
+            quiet = 0 if any(gate.inside for gate in gates) else quiet + 1
+
+    def _look(self, served: Served, *looks: Callable[[], None]) -> None:
         give_way()
-        overviews = self._services.overviews
-        looks: tuple[Callable[[], None], ...] = (
-            lambda: look_ahead(overviews, served),
-            lambda: usual_duplicates(overviews, served, self._heed),
-        )
         for look in looks:
             try:
                 self._heed()

@@ -15,6 +15,7 @@ from fastapi.responses import FileResponse, StreamingResponse
 
 from likewise.errors import BadPicture
 from likewise.reading import regular
+from likewise.types import Box
 from likewise.web import schemas
 from likewise.web.known import see_filter
 from likewise.web.library import key_of
@@ -22,13 +23,22 @@ from likewise.web.paging import Cursor, Size, page, place
 from likewise.web.problems import Problem, not_found
 from likewise.web.search import keep
 from likewise.web.services import Services, Serving
-from likewise.web.thumbnails import WEBP, form_of, headers_of, is_known, step
+from likewise.web.thumbnails import WEBP, encode, form_of, headers_of, is_known, step
 from likewise.web.uploads import Upload
 
 router = APIRouter(tags=["pictures"])
 
 Pixels = Annotated[
     int, Query(ge=1, le=10_000, description="Pixels of the longest side; the next size is sent.")
+]
+Part = Annotated[
+    str | None,
+    Query(
+        pattern=r"^\d{1,6}(,\d{1,6}){3}$",
+        description="Left, top, right, bottom in pixels of the upright original: only what lies there, "
+        "with the original's own pixels where it is no larger than the size.",
+        examples=["40,30,220,180"],
+    ),
 ]
 PictureId = schemas.Id
 IMAGE: dict[int | str, dict[str, Any]] = {
@@ -95,12 +105,12 @@ def picture(name: str, picture: PictureId, services: Serving) -> dict[str, Any]:
 
 @router.get("/collections/{name}/pictures/{picture}/thumbnail", responses=IMAGE, response_class=Response)
 async def thumbnail(
-    name: str, picture: PictureId, request: Request, services: Serving, size: Pixels = 320
+    name: str, picture: PictureId, request: Request, services: Serving, size: Pixels = 320, box: Part = None
 ) -> Response:
-    """A picture made small, upright and without its metadata."""
+    """A picture or a part of it made small, upright and without its metadata."""
     served = services.library[name]
     entry = served.entry(picture)
-    return await small(services, request, partial(served.source, entry), entry.sha256, size)
+    return await small(services, request, partial(served.source, entry), entry.sha256, size, box)
 
 
 @router.get(
@@ -191,21 +201,33 @@ def uploaded(upload: str, services: Serving) -> dict[str, Any]:
 
 @router.get("/uploads/{upload}/thumbnail", responses=IMAGE, response_class=Response)
 async def uploaded_thumbnail(
-    upload: str, request: Request, services: Serving, size: Pixels = 320
+    upload: str, request: Request, services: Serving, size: Pixels = 320, box: Part = None
 ) -> Response:
-    """A sent picture made small."""
+    """A sent picture or a part of it made small."""
     await services.thumbnail_gate.run(services.uploads.read, upload)  # unknown ones are a 404
-    return await small(services, request, partial(services.uploads.read, upload), upload, size)
+    return await small(services, request, partial(services.uploads.read, upload), upload, size, box)
 
 
 async def small(
-    services: Services, request: Request, source: Callable[[], Path | bytes], digest: str, size: int
+    services: Services,
+    request: Request,
+    source: Callable[[], Path | bytes],
+    digest: str,
+    size: int,
+    box: str | None = None,
 ) -> Response:
-    """The answer that holds a thumbnail; ``source`` is asked only when it has to be made."""
+    """The answer that holds a thumbnail; ``source`` is asked only when it has to be made.
+
+    One of a part is not kept on the disk: there are as many parts as one likes.
+    """
     size, form = step(size), form_of(request)
-    headers = headers_of(digest, size, form)
+    headers = headers_of(digest, size, form, (box or "").replace(",", "_"))  # commas part the tags
     known = is_known(request, headers)
     if known:
         return known
-    made = await services.thumbnail_gate.run(services.thumbnails.get, source, digest, size, form)
+    if box is None:
+        made = await services.thumbnail_gate.run(services.thumbnails.get, source, digest, size, form)
+    else:
+        part = Box(*map(float, box.split(",")))
+        made = await services.part_gate.run(lambda: encode(source(), size, form, part))
     return Response(made, media_type=form.kind, headers=headers)

@@ -30,7 +30,8 @@ class Services:
     ----------
     gate
         For searching by what is in a collection. What decodes and describes pictures that were sent,
-        thumbnails and overviews have gates of their own, so that none of them keeps searches waiting.
+        thumbnails, parts of pictures and overviews have gates of their own, so that none of them keeps
+        searches waiting.
     streams
         Jobs that are being followed.
     stopping
@@ -44,6 +45,7 @@ class Services:
     gate: Gate
     describing_gate: Gate
     thumbnail_gate: Gate
+    part_gate: Gate
     overview_gate: Gate
     streams: list[str]
     metrics: Metrics
@@ -74,6 +76,7 @@ def make_services(settings: Settings, factory: DescriberFactory | None) -> Servi
         gate=Gate(limits.running, limits.waiting),
         describing_gate=Gate(limits.running, limits.waiting),
         thumbnail_gate=Gate(limits.running, 8 * limits.waiting),
+        part_gate=Gate(1, limits.waiting),  # each decodes an original, and nothing of it is kept
         overview_gate=Gate(1, limits.looking),  # each takes seconds of all cores
         streams=[],
         metrics=Metrics(),

@@ -11,6 +11,7 @@ from fastapi import Request, Response
 from PIL import Image
 
 from likewise.pictures import Resize, load
+from likewise.types import Box
 from likewise.web.store import Store
 
 SIZES = (160, 240, 320, 480, 640, 960, 1280, 1920)
@@ -59,9 +60,15 @@ class Thumbnails:
         return held
 
 
-def encode(source: Path | bytes, size: int, form: Form) -> bytes:
-    """Decode a picture no larger than ``size``, and encode it."""
-    image = Image.fromarray(load(source, [Resize("longest", size)]).pixels[0])
+def encode(source: Path | bytes, size: int, form: Form, part: Box | None = None) -> bytes:
+    """Decode a picture, or a part of it, no larger than ``size``, and encode it.
+
+    Raises
+    ------
+    BadPicture, BadBox
+        When it cannot be read, or the part lies outside.
+    """
+    image = Image.fromarray(load(source, [Resize("longest", size)], box=part, crop="own").pixels[0])
     file = io.BytesIO()
     if form is WEBP:
         image.save(file, "WEBP", quality=80, method=2)
@@ -80,10 +87,10 @@ def form_of(request: Request) -> Form:
     return WEBP if "image/webp" in request.headers.get("accept", "") else JPEG
 
 
-def headers_of(digest: str, size: int, form: Form) -> dict[str, str]:
+def headers_of(digest: str, size: int, form: Form, part: str = "") -> dict[str, str]:
     """What tells a browser that it has the thumbnail already."""
     return {
-        "etag": f'"{digest[:24]}-{size}-{form.suffix}"',
+        "etag": f'"{digest[:24]}-{size}{part and f"-{part}"}-{form.suffix}"',
         "cache-control": "private, no-cache",  # the address outlives the content: it is asked for each time
         "vary": "Accept, Cookie, Authorization",
     }

@@ -1,6 +1,6 @@
 // The score of a hit taken apart in words: by layers, by the pictures asked for, before and after the stages.
 
-import { change } from "./address.js";
+import { change, readQuery } from "./address.js";
 import { h } from "./dom.js";
 import { score } from "./format.js";
 import { T } from "./strings.js";
@@ -72,7 +72,7 @@ function sentences(answer, address, place, shown) {
   const part = address.q.length > 1 ? T.search.query(place + 1) : null;
   const whole = !part && isPlain(address) && !answer.found?.evidence;
   const drawn = answer.outline
-    ? T.why.fits(answer.inliers, shown)
+    ? T.why.fits(answer.inliers, shown, readQuery(address.q[place]).box)
     : answer.found?.evidence
       ? T.why.loose
       : null;

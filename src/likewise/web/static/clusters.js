@@ -4,7 +4,7 @@ import { at, change } from "./address.js";
 import { get, inside } from "./api.js";
 import { button, choice, h, icon, put } from "./dom.js";
 import { back } from "./grid.js";
-import { empty, fail, problem, working } from "./notices.js";
+import { awaited, empty, fail } from "./notices.js";
 import { tile } from "./tile.js";
 import { T } from "./strings.js";
 
@@ -77,16 +77,12 @@ export function section(body, address, held) {
     );
   };
 
-  async function draw() {
-    put(list, working(T.clusters.working));
-    try {
-      const { clusters } = await get(inside(held.name, "/clusters"), { count: count() });
+  const draw = () =>
+    awaited(list, T.clusters.working, async (signal) => {
+      const { clusters } = await get(inside(held.name, "/clusters"), { count: count() }, signal);
       put(list, clusters.length ? clusters.map(group) : empty(T.clusters.none, T.clusters.noneHint));
       back();
-    } catch (error) {
-      put(list, problem(error, draw));
-    }
-  }
+    });
 
   const update = (next, collection) => {
     address = next;

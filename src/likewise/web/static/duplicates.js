@@ -5,7 +5,7 @@ import { get, inside, post } from "./api.js";
 import { button, h, put } from "./dom.js";
 import { measures, score } from "./format.js";
 import { back } from "./grid.js";
-import { empty, fail, notice, problem, working } from "./notices.js";
+import { awaited, empty, fail, notice } from "./notices.js";
 import { selection } from "./selection.js";
 import { onChange, throwAway } from "./remove.js";
 import { session } from "./session.js";
@@ -108,11 +108,11 @@ export function section(body, address, held) {
       ),
     );
 
-  async function draw() {
-    chosen.clear();
-    put(list, working(T.duplicates.working));
-    try {
-      const { groups, bursts, threshold } = await get(inside(held.name, "/duplicates"), { threshold: address.alike });
+  const draw = () =>
+    awaited(list, T.duplicates.working, async (signal) => {
+      chosen.clear();
+      const asked = { threshold: address.alike };
+      const { groups, bursts, threshold } = await get(inside(held.name, "/duplicates"), asked, signal);
       if (!address.alike) slider.value = threshold;
       shown.value = address.alike ?? score(threshold);
       const count = groups.reduce((sum, one) => sum + one.pictures.length, 0);
@@ -125,10 +125,7 @@ export function section(body, address, held) {
           bursts.map((one, number) => group(one, number, T.duplicates.burst)),
         );
       back();
-    } catch (error) {
-      put(list, problem(error, draw));
-    }
-  }
+    });
 
   const stop = onChange(draw);
   const update = (next, collection) => {

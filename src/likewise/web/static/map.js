@@ -3,7 +3,7 @@
 import { at, go, keep, kept } from "./address.js";
 import { call, describe, get, inside, thumbnail } from "./api.js";
 import { button, calm, h, put } from "./dom.js";
-import { empty, fail, problem, say, working } from "./notices.js";
+import { awaited, empty, fail, say, working } from "./notices.js";
 import { onChange } from "./remove.js";
 import { selection } from "./selection.js";
 import { tile } from "./tile.js";
@@ -36,7 +36,8 @@ const colour = (group, dark) => `hsl(${(group * 137.5 + 170) % 360} ${dark ? "65
 
 export function section(body, address, held) {
   const canvas = h("canvas", { tabindex: "0", role: "application", "aria-label": T.map.label });
-  const name = h("p", { class: "map-name" });
+  const name = h("div", { class: "map-name" });
+  const place = h("div", {}); // of this view alone, whatever stands in the body by the time of an answer
   const hover = h("img", { class: "map-hover", alt: "", hidden: true });
   const frame = h(
     "div",
@@ -68,7 +69,6 @@ export function section(body, address, held) {
   let moved = false;
   let queued = false;
   chosen = selection(held, { changed });
-  put(body, working(T.map.working));
 
   const size = () => ({ width: canvas.clientWidth, height: canvas.clientHeight });
   // a picture at the edge of the map lies whole on the canvas
@@ -378,14 +378,14 @@ export function section(body, address, held) {
   themed.observe(document.documentElement, { attributeFilter: ["data-theme"] });
   let closed = false;
 
-  const ask = (method) => get(inside(held.name, "/map"), { method });
+  const ask = (method, signal) => get(inside(held.name, "/map"), { method }, signal);
 
   function show(answer) {
     const before = new Map(points.map((one) => [one.id, one]));
     points = answer.points;
-    if (points.length < 3) return put(body, empty(T.map.none, T.map.noneHint));
-    if (before.size === 0) {
-      put(body, frame, foot, below, chosen.bar);
+    if (points.length < 3) return put(place, empty(T.map.none, T.map.noneHint));
+    if (!frame.isConnected) {
+      put(place, frame, foot, below, chosen.bar);
       watcher.observe(canvas);
       changed();
     } else if (!calm()) glide(before);
@@ -410,25 +410,27 @@ export function section(body, address, held) {
   }
 
   /** The map by main directions is there at once; that by neighbours takes its place where it takes longer. */
-  async function load() {
-    try {
-      const first = await ask("pca");
-      if (held.pictures > NEIGHBOURS) return closed || show(first);
-      const near = ask("tsne");
-      const soon = await Promise.race([near, new Promise((done) => setTimeout(done, MOMENT))]);
+  const load = () =>
+    awaited(place, T.map.working, async (signal) => {
+      const first = await ask("pca", signal);
       if (closed) return;
+      if (held.pictures > NEIGHBOURS) return show(first);
+      const sorting = new AbortController();
+      const near = ask("tsne", sorting.signal);
+      const soon = await Promise.race([near, new Promise((done) => setTimeout(done, MOMENT))]);
+      if (closed || signal.aborted) return;
       show(soon ?? first);
       if (soon) return;
-      name.replaceChildren(working(T.map.sorting));
-      const better = await near;
-      if (closed) return;
-      name.replaceChildren();
-      show(better);
-    } catch (error) {
-      if (!closed) put(body, problem(error, load));
-    }
-  }
+      put(
+        name,
+        working(T.map.sorting, () => sorting.abort()),
+      );
+      const better = await near.catch((error) => (sorting.signal.aborted ? null : Promise.reject(error)));
+      put(name);
+      if (better && !closed) show(better);
+    });
   const stop = onChange(load);
+  put(body, place);
   load();
 
   return {

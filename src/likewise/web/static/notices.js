@@ -1,6 +1,6 @@
 // Short messages at the foot of the page, and the live region that screen readers hear.
 
-import { button, h } from "./dom.js";
+import { button, h, put } from "./dom.js";
 import { onReturn } from "./offline.js";
 import { T } from "./strings.js";
 
@@ -50,8 +50,37 @@ export const empty = (title, text, ...actions) =>
     actions.length > 0 && h("div", { class: "buttons" }, actions),
   );
 
-export const working = (text) =>
-  h("p", { class: "working", role: "status" }, h("span", { class: "spinner", "aria-hidden": "true" }), text);
+/** That something goes on; with `stop` it can be stopped. */
+export const working = (text, stop = null) =>
+  h(
+    "p",
+    { class: "working" },
+    h("span", { class: "spinner", "aria-hidden": "true" }),
+    h("span", { role: "status" }, text),
+    stop && button(T.stop, { kind: "link", onclick: stop }),
+  );
+
+const running = new WeakMap();
+/**
+ * Do what takes long where its result is to stand: `work` is given a signal to ask with. Who does not want to
+ * wait stops it, and can begin it again; what is begun anew in the same place ends what went on there.
+ */
+export async function awaited(place, text, work) {
+  running.get(place)?.abort();
+  const control = new AbortController();
+  running.set(place, control);
+  const again = () => awaited(place, text, work);
+  const stopped = () => put(place, empty(T.stopped, null, button(T.again, { name: "retry", onclick: again })));
+  put(
+    place,
+    working(text, () => (control.abort(), stopped())),
+  );
+  try {
+    await work(control.signal);
+  } catch (error) {
+    if (!control.signal.aborted) put(place, problem(error, again));
+  }
+}
 
 /** True where the same request may go well another time. */
 const passing = ({ code, status }) => !code || !status || status === 429 || status >= 500;

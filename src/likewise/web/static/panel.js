@@ -29,7 +29,7 @@ const active = (address) => Math.min(Number(address.on ?? 0) || 0, address.q.len
 export function panel() {
   const editorPlace = h("div", { class: "editor" });
   const under = h("div", {});
-  const feedback = h("div", {});
+  const feedback = h("div", { class: "judgements" });
   const refine = h("div", {});
   const element = h(
     "aside",

@@ -141,9 +141,10 @@ export function results({ drawn: told = () => undefined }) {
 
   const hitTile = (held) => (hit) => {
     const address = current();
-    const act = (text, name, onclick) =>
-      button(text, { name, shown: false, kind: "round", tabindex: "-1", onclick });
     const liked = address.yes.includes(`p${hit.id}`);
+    const act = (text, name, onclick, kind = "") =>
+      button(text, { name, shown: false, kind: `round ${kind}`, tabindex: "-1", onclick });
+    const judging = (list, kind) => act(T.search[list], list, () => judge(list, hit.id, hit.name), `judging ${kind}`);
     const verdict = T.search.verdict[hit.verdict];
     const element = tile(held.name, hit, {
       href: write({ ...address, hit: hit.id }),
@@ -159,8 +160,8 @@ export function results({ drawn: told = () => undefined }) {
         h(
           "div",
           { class: "acts" },
-          act(T.search.yes, "yes", () => judge("yes", hit.id, hit.name)),
-          act(T.search.no, "no", () => judge("no", hit.id, hit.name)),
+          judging("yes", liked ? "on" : ""),
+          judging("no"),
           act(T.search.withThis, "search", () => searchFor(hit.id)),
           act(T.search.withPart, "box", (event) => boxOn(held.name, hit, event.target.closest("li"))),
         ),

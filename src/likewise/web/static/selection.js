@@ -1,6 +1,6 @@
 // What is selected in a list of pictures, and the bar that acts on it.
 
-import { at, keep, kept } from "./address.js";
+import { at, current, keep, kept, write } from "./address.js";
 import { button, h, icon, put, typing } from "./dom.js";
 import { fail } from "./notices.js";
 import { removePictures } from "./remove.js";
@@ -29,6 +29,17 @@ export function selection(held, { more = () => null, judge = null, changed = () 
         )
       : h("p", { class: "quiet" }, T.browse.searchMost(most()));
 
+  /** Two pictures side by side: those selected, or the one with what is searched for; Back, or closing, leads here. */
+  const compare = (ids) => {
+    const address = current();
+    const searched = address.view === "search" && address.q.length > 0;
+    const [text, href] =
+      ids.length === 2
+        ? [T.browse.compareTwo, at("search", { q: [`p${ids[0]}`], hit: ids[1] })]
+        : [T.browse.compareOne, ids.length === 1 && searched && write({ ...address, hit: ids[0] })];
+    return href && h("a", { class: "button", href, "data-mark": "hit" }, icon("why"), text);
+  };
+
   const draw = () => {
     bar.hidden = chosen.size === 0;
     const ids = [...chosen.keys()];
@@ -37,6 +48,7 @@ export function selection(held, { more = () => null, judge = null, changed = () 
       bar,
       h("b", { role: "status" }, T.browse.chosen(chosen.size)),
       search(ids),
+      compare(ids),
       judge &&
         ["yes", "no"].map((list) =>
           button(T.search[list], {

@@ -18,6 +18,9 @@ export const T = {
   collection: "Collection",
   close: "Close",
   cancel: "Cancel",
+  stop: "Stop",
+  stopped: "Stopped",
+  again: "Begin again",
   loading: "Loading…",
   tiles: { label: "Size of pictures", small: "Small", medium: "Medium", large: "Large" },
   theme: { label: "Colours", system: "As the system", light: "Light", dark: "Dark" },
@@ -221,8 +224,8 @@ export const T = {
     exact: "Orange places give to the score, blue ones take from it; all of them add up to it exactly.",
     exactPart: (value, layer, part) =>
       `The heat is of ${part ? `${part} and this picture` : "the two pictures"} alone: orange places give to the ${value} that ${layer} finds them alike, blue ones take from it.`,
-    fits: (inliers, shown) =>
-      `${s(inliers, "place")} fit together as one thing; ${s(shown, "line")} join the places that match, and the outline is where what you look for lies.`,
+    fits: (inliers, shown, boxed) =>
+      `${s(inliers, "place")} fit together as one thing; ${s(shown, "line")} join the places that match, and the outline is around ${boxed ? "what you look for" : "the part of your picture that has such places"}.`,
     loose: "No places fit together as one thing.",
     sum: "The score adds up what speaks for the same thing:",
     one: "The score is what speaks for the same thing:",
@@ -292,6 +295,8 @@ export const T = {
     noneHint: "No name, folder or filter fits; choose another.",
     chosen: (count) => `${s(count, "picture")} selected`,
     searchThese: "Search with these",
+    compareTwo: "Compare the two",
+    compareOne: "Compare with your picture",
     remove: "Remove",
     empty: "No pictures yet",
     emptyHint: "Add files or a folder; they appear here as they are read.",

@@ -16,6 +16,8 @@ import { zoomer } from "./zoom.js";
 
 const SIDE = 700;
 const LARGE = 1920;
+const CELL = 128; // parts begin and end at multiples of so many pixels: a small step asks for nothing new
+const SETTLED = 200; // milliseconds without a step, after which the original's pixels are asked for
 const LINES = 60; // the heaviest; more cannot be told apart
 
 /** An element laid over a region of a picture. */
@@ -256,7 +258,8 @@ export function whyDialog(results, { closed }) {
       ],
       matches: [],
     };
-    near = zoomer(panes.places, { across, moved: (zoom) => zoomed(held, query, hit, zoom) });
+    const words = [query, { picture: hit.id }];
+    near = zoomer(panes.places, { across, moved: (zoom) => zoomed(held, words, [asked, hit], zoom) });
   }
 
   /** What in the other picture matches a place of one best: where its nearest match lies; else the same place. */
@@ -276,16 +279,44 @@ export function whyDialog(results, { closed }) {
     return best;
   }
 
-  /** Lines follow, and from close by the pictures are larger ones. */
-  function zoomed(held, query, hit, zoom) {
+  /** Lines follow; from close by the pictures are larger ones, with the original's own pixels where one looks. */
+  function zoomed(held, words, sides, zoom) {
     drawn?.draw();
-    if (zoom <= 1 || panes.large) return;
+    if (zoom <= 1) return;
+    const { places } = panes;
+    if (!panes.large)
+      places.forEach(({ inner }, which) => {
+        const large = new Image();
+        large.onload = () => (inner.querySelector("img").src = large.src);
+        large.src = queryPicture(held.name, words[which], LARGE);
+      });
     panes.large = true;
-    [query, { picture: hit.id }].forEach((one, which) => {
-      const large = new Image();
-      large.onload = () => (panes.places[which].inner.querySelector("img").src = large.src);
-      large.src = queryPicture(held.name, one, LARGE);
-    });
+    clearTimeout(panes.settling);
+    const sharpen = (place, which) => sharp(place, sides[which], queryPicture(held.name, words[which], LARGE));
+    panes.settling = setTimeout(() => places.forEach(sharpen), SETTLED);
+  }
+
+  /** Lay what is in sight of a picture over it, decoded at the size of the original. */
+  function sharp({ element, inner }, side, src) {
+    const [whole, seen] = [inner.getBoundingClientRect(), element.getBoundingClientRect()];
+    const scale = side.width / whole.width;
+    const least = (from, to) => Math.max(0, CELL * Math.floor(((to - from) * scale) / CELL));
+    const most = (from, to, all) => Math.min(all, CELL * Math.ceil(((to - from) * scale) / CELL));
+    const part = [
+      least(whole.left, seen.left),
+      least(whole.top, seen.top),
+      most(whole.left, seen.right, side.width),
+      most(whole.top, seen.bottom, side.height),
+    ];
+    const before = inner.querySelector(".sharp");
+    const fine = Math.max(part[2] - part[0], part[3] - part[1]) < 0.75 * Math.max(side.width, side.height);
+    if (Math.max(side.width, side.height) <= LARGE || !fine || before?.dataset.part === String(part)) return;
+    const image = over("sharp", part, side, { src: `${src}&box=${part}`, alt: "", "data-part": part }, "img");
+    image.draggable = false;
+    image.onload = () => {
+      inner.querySelector(".sharp")?.remove();
+      inner.querySelector("img").after(image);
+    };
   }
 
   /** Heat, lines and the outline of what was verified; else the frame, if a part was looked for. */

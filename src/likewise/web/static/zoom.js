@@ -13,6 +13,8 @@ const apart = ([a, b]) => Math.hypot(a.x - b.x, a.y - b.y);
  */
 export function zoomer(panes, { across, moved }) {
   let zoom = 1;
+  /** How close the original's pixels are as large as the screen's. */
+  const natural = ({ element, inner }) => inner.querySelector("img").getAttribute("width") / element.clientWidth;
   const middles = panes.map(() => ({ x: 0.5, y: 0.5 }));
 
   function apply() {
@@ -41,7 +43,7 @@ export function zoomer(panes, { across, moved }) {
   /** Come closer by a factor; a place of one pane stays where it is, and the other pane shows what is like it. */
   function scale(by, which = 0, place = middles[which]) {
     const before = zoom;
-    zoom = between(zoom * by, 1, CLOSEST);
+    zoom = between(zoom * by, 1, Math.max(CLOSEST, ...panes.map(natural)));
     const rest = before / zoom;
     const middle = middles[which];
     middles[which] = {
@@ -76,8 +78,7 @@ export function zoomer(panes, { across, moved }) {
       { passive: false },
     );
     element.addEventListener("dblclick", (event) => {
-      const natural = inner.querySelector("img").naturalWidth / element.clientWidth;
-      scale(zoom > 1 ? 1 / zoom : Math.max(2, natural), which, placeOf(which, event));
+      scale(zoom > 1 ? 1 / zoom : Math.max(2, natural(panes[which])), which, placeOf(which, event));
     });
     element.addEventListener("pointerdown", (event) => {
       if (drags) element.setPointerCapture(event.pointerId);
