@@ -85,7 +85,7 @@ class TestBrowse:
     def test_the_map(self, opened: Opener) -> None:
         page = opened("map")
         canvas = page.locator("canvas")
-        expect(canvas).to_be_visible(timeout=120_000)
+        expect(page.locator("canvas[data-shown=tsne]")).to_be_visible(timeout=120_000)
         page.wait_for_timeout(500)
         look = "document.querySelector('canvas').toDataURL()"
         far = page.evaluate(look)
@@ -112,6 +112,7 @@ class TestBrowse:
         page.wait_for_function("!document.title.startsWith('Search')")
         middle = page.title().split(" · ")[0]
         page.go_back()
+        expect(page.locator("canvas[data-shown=tsne]")).to_be_visible(timeout=120_000)
         page.locator("canvas").focus()
         expect(page.locator(".map-name")).to_contain_text(middle)
 
@@ -142,9 +143,7 @@ class TestBrowse:
     def test_an_area_of_the_map_is_selected(self, opened: Opener) -> None:
         page = opened("map")
         canvas = page.locator("canvas")
-        expect(canvas).to_be_visible(timeout=120_000)
-        expect(page.locator(".spinner")).to_have_count(0, timeout=120_000)
-        page.wait_for_timeout(1000)  # until the points lie where they stay
+        expect(page.locator("canvas[data-shown=tsne]")).to_be_visible(timeout=120_000)  # where they stay
         points = page.evaluate(
             "fetch('/api/v1/collections/photos/map?method=tsne').then((answer) => answer.json())"
         )["points"]
@@ -207,16 +206,19 @@ class TestBrowse:
 
     def test_back_is_where_one_was(self, opened: Opener) -> None:
         page = opened("browse", viewport={"width": 800, "height": 500})
-        link = page.locator(".tile > a").nth(45)
-        link.evaluate("one => one.scrollIntoView({ block: 'center' })")  # a click scrolls to what is hidden
-        place = page.evaluate("scrollY")
-        assert place > 500
-        link.click()
-        order(page)
-        page.go_back()
-        page.wait_for_selector(".browse .tile")
-        expect(page.locator(".tile > a").nth(45)).to_be_focused()
-        assert page.evaluate("scrollY") == pytest.approx(place, abs=2)
+        for view, there, number in ((".browse", "#results", 45), (".start", ".inspect", 30)):
+            link = page.locator(f"{view} .tile > a").nth(number)
+            link.evaluate(
+                "one => one.scrollIntoView({ block: 'center' })"
+            )  # a click scrolls to what is hidden
+            place = page.evaluate("scrollY")
+            assert place > 500
+            link.click()
+            page.wait_for_selector(there, state="attached")
+            page.go_back()
+            expect(page.locator(f"{view} .tile > a").nth(number)).to_be_focused()
+            assert page.evaluate("scrollY") == pytest.approx(place, abs=2)
+            page.get_by_role("link", name="Inspect", exact=True).click()
 
     def test_what_needs_vectors_says_so_in_a_collection_of_words(self, opened: Opener) -> None:
         page = opened("map?c=words")
@@ -273,6 +275,19 @@ class TestEvaluate:
         page.locator("tbody a").first.click()
         expect(page.locator(".answer.right").first).to_be_visible()
         page.wait_for_function("() => document.querySelector('.answer img').naturalWidth > 0")
+        page.go_back()
+        expect(page.locator(".answer")).to_have_count(0)
+        page.set_viewport_size({"width": 800, "height": 400})
+        last = page.locator("tbody a").last
+        last.evaluate("one => one.scrollIntoView({ block: 'center' })")
+        place = page.evaluate("scrollY")
+        assert place > 300
+        last.click()
+        expect(page.locator(".answer").first).to_be_visible()
+        page.go_back()
+        expect(page.locator(".answer")).to_have_count(0)
+        expect(last).to_be_visible()
+        page.wait_for_function("(place) => Math.abs(scrollY - place) < 2", arg=place)
 
     def test_two_runs_compared(self, opened: Opener) -> None:
         page = opened("evaluate")

@@ -71,6 +71,12 @@ class TestGivingAPicture:
     def test_a_file_pasted_on_another_view(self, opened: Opener, site: Path) -> None:
         page = opened("browse")
         page.wait_for_selector(".tile")
+        page.route("**/uploads", lambda route: None)  # it takes long
+        give(page, "paste", sorted((site / "queries").iterdir())[0])
+        expect(page.get_by_text("Sending 1 file…")).to_be_visible()
+        page.get_by_role("button", name="Stop").click()
+        expect(page.get_by_text("Sending 1 file…")).to_have_count(0)
+        page.unroute("**/uploads")
         give(page, "paste", sorted((site / "queries").iterdir())[0])
         order(page)
         assert asked(page)["q"][0].startswith("u")
@@ -423,7 +429,10 @@ class TestRefining:
         page = opened("search?q=p3&no=p9", **PHONE)
         before = order(page)
         for list in ("Like this", "Not like this"):
-            tile = page.locator(".results .tile").nth(3)
+            tile = page.locator(".results .tile").nth(12)
+            tile.scroll_into_view_if_needed()
+            top = "document.querySelector('.results .grid').getBoundingClientRect().top"
+            place = page.evaluate(top)
             judged = tile.get_attribute("data-id")
             button = tile.get_by_role("button", name=list, exact=True)
             size = button.bounding_box()
@@ -431,6 +440,7 @@ class TestRefining:
             page.evaluate("document.querySelector('.results .grid').dataset.old = ''")
             button.tap()
             page.wait_for_selector(".results .grid[data-old]", state="detached")
+            assert place < -300 and page.evaluate(top) == pytest.approx(place, abs=2)
             assert f"p{judged}" in asked(page)["yes" if list == "Like this" else "no"][0].split("_")
         assert order(page) != before
         page.evaluate("scrollTo(0, 0)")
@@ -536,6 +546,10 @@ class TestWhy:
         assert shown == page.locator(".results .tile .score").nth(1).text_content()
         page.get_by_label("Heat").uncheck()
         expect(page.locator("dialog.why .heat").first).to_be_hidden()
+        expect(page.locator("dialog.why .legend")).to_contain_text("gives")
+        other = page.context.new_page()
+        other.goto(page.url)
+        other.wait_for_function("(title) => document.title === title", arg=page.title())
 
     def test_keys_go_from_hit_to_hit_and_back_closes(self, page: Page) -> None:
         searching(page)

@@ -6,7 +6,7 @@ import { chooser, onFiles, pictures } from "./files.js";
 import { folders } from "./folders.js";
 import { bytes, date } from "./format.js";
 import { jobs } from "./jobs.js";
-import { empty, fail, working } from "./notices.js";
+import { empty, fail } from "./notices.js";
 import { onChange, removed, undo } from "./remove.js";
 import { session } from "./session.js";
 import { T } from "./strings.js";
@@ -17,19 +17,13 @@ export function open(main, address, held) {
     return { update: () => undefined };
   }
   const limits = session.limits;
-  const sending = h("div", {});
   const lately = h("div", {});
   const work = jobs(() => held);
   const most = limits.upload_files ?? 50;
 
   async function send(files) {
     const chosen = pictures(files, most);
-    put(sending, working(T.add.sending(chosen.length)));
-    try {
-      work.show(await upload(inside(held.name, "/add/files"), "pictures", chosen));
-    } finally {
-      put(sending);
-    }
+    work.show(await upload(inside(held.name, "/add/files"), "pictures", chosen));
   }
 
   const take = (files) => send(files).catch(fail);
@@ -43,7 +37,6 @@ export function open(main, address, held) {
     h("p", { class: "big" }, T.add.drop),
     h("p", { class: "quiet" }, T.add.dropMore(most, bytes(limits.upload_bytes ?? 0, Math.floor))),
     h("div", { class: "buttons" }, chooser(T.add.choose, { take, name: "folder", kind: "strong" })),
-    sending,
   );
 
   function drawLately() {

@@ -1,5 +1,6 @@
 // The one door to the server. Every failure is an ApiError whose message is a sentence for a person.
 
+import { doing } from "./notices.js";
 import { lost } from "./offline.js";
 import { T } from "./strings.js";
 
@@ -72,11 +73,11 @@ export const post = (path, body = {}, signal) =>
     signal,
   });
 
-/** Send files under one field name. */
+/** Send files under one field name; until they are there it says so, and can be stopped. */
 export function upload(path, field, files) {
   const form = new FormData();
   for (const file of files) form.append(field, file, file.name || "picture");
-  return call(path, { method: "POST", body: form });
+  return doing(T.sending(files.length), (signal) => call(path, { method: "POST", body: form, signal }));
 }
 
 export const inside = (collection, path = "") => `/collections/${encodeURIComponent(collection)}${path}`;

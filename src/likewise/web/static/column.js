@@ -5,7 +5,7 @@ import { get, raw } from "./api.js";
 import { histogram } from "./charts.js";
 import { choice, h, put } from "./dom.js";
 import { number, percent, whole } from "./format.js";
-import { problem, say, working } from "./notices.js";
+import { awaited, say } from "./notices.js";
 import { table } from "./table.js";
 import { T } from "./strings.js";
 
@@ -77,12 +77,11 @@ export function column(which, { source, picture, src, networks, usual }) {
     );
   };
 
-  async function draw({ network, tap }) {
-    const key = asked;
-    const ask = { ...source, network: network.name, tap: tap.name };
-    put(body, working(T.inspect.working));
-    try {
-      const statistics = await get("/inspect/statistics", ask);
+  const draw = ({ network, tap }) =>
+    awaited(body, T.inspect.working, async (signal) => {
+      const key = asked;
+      const ask = { ...source, network: network.name, tap: tap.name };
+      const statistics = await get("/inspect/statistics", ask, signal);
       if (key !== asked) return;
       const pointer = fieldPicture(ask, picture, src);
       const strongest = statistics.strongest.slice(0, STRONGEST);
@@ -133,10 +132,7 @@ export function column(which, { source, picture, src, networks, usual }) {
           ],
         ),
       );
-    } catch (error) {
-      if (key === asked) put(body, problem(error, () => draw({ network, tap })));
-    }
-  }
+    });
 
   return {
     element,

@@ -5,6 +5,7 @@ import { get } from "./api.js";
 import { button, h, put } from "./dom.js";
 import { date, value, whole } from "./format.js";
 import { compared } from "./compared.js";
+import { back } from "./grid.js";
 import { empty, problem, working } from "./notices.js";
 import { runPage } from "./run.js";
 import { table } from "./table.js";
@@ -110,6 +111,7 @@ export function open(main, address) {
       if (address.run && address.other) await compared(main, address);
       else if (address.run) await runPage(main, address);
       else await drawList();
+      back();
     } catch (error) {
       asked = null;
       put(

@@ -4,7 +4,8 @@ import { at, go } from "./address.js";
 import { get, inside, post, raw } from "./api.js";
 import { button, h, put } from "./dom.js";
 import { date } from "./format.js";
-import { empty, fail, notice, problem, working } from "./notices.js";
+import { back } from "./grid.js";
+import { awaited, empty, fail, notice } from "./notices.js";
 import { session } from "./session.js";
 import { table } from "./table.js";
 import { copyPaths } from "./taking.js";
@@ -55,10 +56,9 @@ export function section(body, address, held) {
     },
   ];
 
-  async function draw() {
-    put(body, working(T.loading));
-    try {
-      const { failures, total } = await get(inside(held.name, "/failures"), { k: PAGE });
+  const draw = () =>
+    awaited(body, T.loading, async (signal) => {
+      const { failures, total } = await get(inside(held.name, "/failures"), { k: PAGE }, signal);
       if (total === 0) return put(body, empty(T.failures.none, T.failures.noneHint));
       put(
         body,
@@ -70,10 +70,8 @@ export function section(body, address, held) {
         ),
         table({ label: T.browse.tabs.failures, columns: columns().filter(Boolean), rows: failures }),
       );
-    } catch (error) {
-      put(body, problem(error, draw));
-    }
-  }
+      back();
+    });
 
   draw();
   return { update: () => undefined };

@@ -5,10 +5,12 @@ import { describe, get, inside, queryPicture, uploadQueries } from "./api.js";
 import { button, h, icon, put } from "./dom.js";
 import { column } from "./column.js";
 import { chooser, onFiles, pictures } from "./files.js";
-import { grid } from "./grid.js";
+import { back, begin, grid } from "./grid.js";
 import { empty, fail, problem, working } from "./notices.js";
 import { T } from "./strings.js";
 import { tile } from "./tile.js";
+
+const PAGE = 40;
 
 let networkList = null;
 const networks = () =>
@@ -32,11 +34,11 @@ export function open(main, address, held) {
   /** Before there is a picture: take one of the collection, or send one. */
   async function drawPicker() {
     put(main, working(T.loading));
-    const load = async (cursor) => {
-      const page = await get(inside(held.name, "/pictures"), { k: 40, cursor });
+    const load = async (cursor, k = PAGE) => {
+      const page = await get(inside(held.name, "/pictures"), { k, cursor });
       return { ...page, items: page.pictures };
     };
-    const first = await load(null);
+    const first = await begin(load, PAGE);
     shown = grid({
       label: T.inspect.pick,
       first,
@@ -58,6 +60,7 @@ export function open(main, address, held) {
         first.items.length ? shown.element : empty(T.browse.empty, T.browse.emptyHint),
       ),
     );
+    back(shown.list);
   }
 
   async function drawPicture() {

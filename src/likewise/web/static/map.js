@@ -388,12 +388,20 @@ export function section(body, address, held) {
       put(place, frame, foot, below, chosen.bar);
       watcher.observe(canvas);
       changed();
-    } else if (!calm()) glide(before);
+      settle(answer);
+    } else if (calm()) settle(answer);
+    else glide(before, answer);
     redraw();
   }
 
+  /** The points lie where they stay. */
+  function settle({ method }) {
+    canvas.dataset.shown = method;
+    if (document.activeElement === canvas) tellMiddle();
+  }
+
   /** Have the points go from where they were to where they are now. */
-  function glide(before) {
+  function glide(before, answer) {
     const began = performance.now();
     const ways = points.map((one) => ({ one, to: { ...one }, from: before.get(one.id) ?? one }));
     const step = () => {
@@ -404,7 +412,8 @@ export function section(body, address, held) {
         one.y = from.y + (to.y - from.y) * eased;
       }
       draw();
-      if (part < 1 && !closed) requestAnimationFrame(step);
+      if (part === 1) settle(answer);
+      else if (!closed) requestAnimationFrame(step);
     };
     step();
   }

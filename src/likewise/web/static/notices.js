@@ -31,6 +31,22 @@ export function notice(text, { action, label, kind = "" } = {}) {
   setTimeout(close, action ? 60000 : 6000);
 }
 
+/** Show at the foot of the page, wherever one is, that something is done until it is; `work` is given a signal to stop by. */
+export async function doing(text, work) {
+  const control = new AbortController();
+  const box = h(
+    "div",
+    { class: "toast" },
+    working(text, () => control.abort()),
+  );
+  list.append(box);
+  try {
+    return await work(control.signal);
+  } finally {
+    box.remove();
+  }
+}
+
 /** The server's messages begin as the command line's do, in small letters. */
 const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 

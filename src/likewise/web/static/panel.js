@@ -125,7 +125,6 @@ export function panel() {
             change({ q: [], yes: [], no: [], then: [], folder: null, ...unfiltered, hit: null, on: null }),
         }),
       ),
-      h("div", { "data-sending": true }),
     );
   }
 

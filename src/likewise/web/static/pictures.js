@@ -5,7 +5,7 @@ import { get, inside } from "./api.js";
 import { choice, h, icon, put } from "./dom.js";
 import { choices, counted, filterOf, nameField } from "./filter.js";
 import { back, begin, grid } from "./grid.js";
-import { empty, fail, problem, working } from "./notices.js";
+import { awaited, empty, fail } from "./notices.js";
 import { onChange } from "./remove.js";
 import { selection } from "./selection.js";
 import { session } from "./session.js";
@@ -52,22 +52,22 @@ export function section(body, address, held) {
     if (focus) tools.querySelector(`[data-focus="${focus}"]`)?.focus();
   }
 
-  const load = async (cursor, k = PAGE) => {
-    const page = await get(inside(held.name, "/pictures"), {
+  const load = async (cursor, k = PAGE, signal = null) => {
+    const asked = {
       k,
       cursor,
       folder: address.folder,
       where: filterOf(address),
       order: address.order ?? "path",
-    });
+    };
+    const page = await get(inside(held.name, "/pictures"), asked, signal);
     return { ...page, items: page.pictures };
   };
 
-  async function drawList() {
-    put(list, working(T.loading));
+  function drawList() {
     shown?.close();
-    try {
-      const first = await begin(load, PAGE);
+    return awaited(list, T.loading, async (signal) => {
+      const first = await begin((cursor, k) => load(cursor, k, signal), PAGE);
       if (first.total === 0 && filterOf(address))
         return put(list, empty(T.search.none, T.browse.noneHint));
       if (first.total === 0)
@@ -94,9 +94,7 @@ export function section(body, address, held) {
       put(list, h("p", { class: "status", role: "status" }, T.pictures(first.total)), shown.element);
       await above; // what stands above moves the list
       back(shown.list);
-    } catch (error) {
-      put(list, problem(error, drawList));
-    }
+    });
   }
 
   const stop = onChange(drawList);

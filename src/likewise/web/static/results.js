@@ -197,8 +197,13 @@ export function results({ drawn: told = () => undefined }) {
     control?.abort();
     control = new AbortController();
     const { signal } = control;
+    const again = () => run(address, held, judged);
+    const stop = () => {
+      control.abort();
+      put(body, empty(T.stopped, null, button(T.again, { name: "retry", onclick: again })));
+    };
     const late = setTimeout(
-      () => (shown ? element.classList.add("stale") : put(body, working(T.search.searching))),
+      () => (shown ? element.classList.add("stale") : put(body, working(T.search.searching, stop))),
       150,
     );
     const long = setTimeout(
@@ -224,7 +229,7 @@ export function results({ drawn: told = () => undefined }) {
       put(tools);
       put(
         body,
-        problem(error, () => run(address, held, judged)),
+        problem(error, again),
       );
     } finally {
       clearTimeout(late);

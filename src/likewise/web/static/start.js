@@ -15,21 +15,15 @@ const FIRST = 12; // pictures of the start: as many as are in sight
 /** Send pictures and search with them; with `also` they join the pictures there are. */
 export async function searchWith(files, also = []) {
   const most = (session.limits.queries ?? 16) - also.length;
-  const place = document.querySelector("[data-sending]");
-  if (place) put(place, working(T.search.uploading));
-  try {
-    const words = await uploadQueries(pictures(files, most));
-    change({
-      view: "search",
-      q: [...also, ...words],
-      yes: [],
-      no: [],
-      hit: null,
-      on: also.length ? String(also.length) : null,
-    });
-  } finally {
-    if (place) put(place);
-  }
+  const words = await uploadQueries(pictures(files, most));
+  change({
+    view: "search",
+    q: [...also, ...words],
+    yes: [],
+    no: [],
+    hit: null,
+    on: also.length ? String(also.length) : null,
+  });
 }
 
 const take = (files) => searchWith(files).catch(fail);
@@ -47,7 +41,6 @@ function dropZone() {
       chooser(T.search.choose, { take, name: "folder", kind: "strong" }),
       chooser(T.search.photograph, { take, name: "camera", capture: true }),
     ),
-    h("div", { "data-sending": true }),
   );
 }
 
