@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import io
 import os
+import random
 import shutil
 from collections.abc import Callable
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageEnhance
 
+from likewise.downstream.duplicates import kinds, pixels
+from likewise.downstream.duplicates.dismissed import Dismissed
 from likewise.downstream.duplicates.files import File
+from likewise.downstream.duplicates.judging import Judge, Pair, Reach
 from likewise.downstream.duplicates.kinds import Link, Shots, link, parse_kinds, taken
 from likewise.downstream.duplicates.pixels import Small, one_shape, oriented, overlay
 from likewise.downstream.duplicates.turned import turned_pairs
@@ -277,3 +285,67 @@ def test_turned_copies_are_proposed(tmp_path: Path) -> None:
     files = [file_of(path) for path in sorted(tmp_path.iterdir())]
     assert turned_pairs(files, Shots()).tolist() == [[2, 6], [4, 7]]
     assert turned_pairs([], Shots()).shape == (0, 2)
+
+
+# --- what spares work changes nothing ---
+
+
+def test_neither_the_order_of_pairs_nor_what_is_kept_matters(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pictures = [scene(number) for number in range(3)]
+    pictures += [
+        pictures[0].crop((30, 20, 280, 190)),
+        compressed(pictures[1], 40),
+        pictures[2].transpose(Image.Transpose.ROTATE_90),
+    ]
+    paths = [tmp_path / f"{name}.png" for name in "abcdef"]
+    for picture, path in zip(pictures, paths, strict=True):
+        picture.save(path)
+    files = [file_of(path) for path in paths]
+    pairs = [Pair(first, second, 0.1) for first, second in combinations(range(len(files)), 2)]
+
+    def told(pairs: list[Pair]) -> dict[Pair, Link]:
+        return Judge(
+            files, np.zeros((len(files), 2), np.float32), Reach(1.0, 1.0), Dismissed(frozenset())
+        ).look(pairs)
+
+    found = told(pairs)
+    assert {pair[:2]: link.kind for pair, link in found.items()} == {
+        (0, 3): "cropped",
+        (1, 4): "recompressed",
+        (2, 5): "turned",
+    }
+    monkeypatch.setattr(Judge, "_by_neighbourhood", lambda self, pairs: iter(pairs))
+    monkeypatch.setattr(kinds, "SMALL", 1)
+    for kept in (1, 3):
+        monkeypatch.setattr(kinds, "POINTS", kept)
+        assert told(pairs[::-1]) == found
+        assert told(random.Random(kept).sample(pairs, len(pairs))) == found
+
+
+def test_keypoints_are_found_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(3):
+        scene(number).save(tmp_path / f"{number}.png")
+    files = [file_of(tmp_path / f"{number}.png") for number in range(3)]
+    monkeypatch.setattr(kinds, "SMALL", 1)
+    shots = Shots()
+    first = [shot.small.keypoints for file in files if (shot := shots.get(file))]
+    monkeypatch.setattr(pixels.Keypoints, "of", None)
+    again = [shot.small.keypoints for file in files if (shot := shots.get(file))]
+    assert [id(one) for one in again] == [id(one) for one in first]
+    grey = shots.get(files[2]).small.grey  # type: ignore[union-attr]
+    raw = cv2.SIFT.create(nfeatures=400).detectAndCompute(grey, None)[1]
+    rooted = np.sqrt(raw / raw.sum(axis=1, keepdims=True))
+    np.testing.assert_allclose(first[2].descriptors, rooted, rtol=1e-6)
+
+
+@given(seed=st.integers(0, 99), width=st.integers(1, 40), height=st.integers(1, 40), apart=st.floats(0, 255))
+def test_what_rules_pictures_out_is_a_bound(seed: int, width: int, height: int, apart: float) -> None:
+    chance = np.random.default_rng(seed)
+    x, y = (chance.uniform(0, 255, (height, width, 3)).astype(np.float32) for _ in range(2))
+    y = np.clip(y + np.float32(apart), 0, 255)
+    bound = pixels.View.of(x).least_difference(pixels.View.of(y))
+    assert 0 <= bound <= 1.0001 * np.abs(x - y).sum()
+    grown = pixels.View.of(np.full_like(x, 20)).least_difference(pixels.View.of(np.full_like(x, 50)))
+    assert grown == pytest.approx(30 * x.size)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +14,7 @@ import numpy as np
 
 from likewise.downstream.duplicates import pixels
 from likewise.downstream.duplicates.files import File
-from likewise.downstream.duplicates.pixels import Overlay, Small, overlay
+from likewise.downstream.duplicates.pixels import Keypoints, Overlay, Small, overlay
 from likewise.errors import BadPicture
 from likewise.pictures.decode import Source, opened
 from likewise.pictures.raw import SUFFIXES as RAW
@@ -49,8 +49,8 @@ BURST = 5.0
 NUMBERS = 3
 """How far the numbers in two names may be apart, where there is no clock."""
 
-SMALL = 384
-"""Small pictures that are kept in memory, about half a MiB each."""
+SMALL, POINTS = 384, 4096
+"""Small pictures that are kept in memory, about half a MiB each, and keypoints of others, some 50 kB each."""
 
 _BY_NAME: dict[str, Kind] = {kind: kind for kind in KINDS}
 _JPEG = frozenset({".jpg", ".jpeg", ".jpe", ".jfif"})
@@ -93,6 +93,7 @@ class Shots:
 
     def __init__(self) -> None:
         self._kept: OrderedDict[Path, Shot] = OrderedDict()
+        self._keypoints: OrderedDict[Path, Keypoints] = OrderedDict()
         self.unreadable: set[Path] = set()
 
     def get(self, file: File) -> Shot | None:
@@ -102,14 +103,22 @@ class Shots:
         shot = self._kept.pop(file.path, None)
         if shot is None:
             try:
-                shot = Shot(file, Small.read(file.read()))
+                small = Small.read(file.read())
             except BadPicture:
                 self.unreadable.add(file.path)
                 return None
+            shot = Shot(file, replace(small, known=self._keypoints.pop(file.path, None)))
         self._kept[file.path] = shot
         if len(self._kept) > SMALL:
-            self._kept.popitem(last=False)
+            self._put_away(*self._kept.popitem(last=False))
         return shot
+
+    def _put_away(self, path: Path, shot: Shot) -> None:
+        """Keep of a picture what was dear to find."""
+        if shot.small.has_keypoints:
+            self._keypoints[path] = shot.small.keypoints
+        if len(self._keypoints) > POINTS:
+            self._keypoints.popitem(last=False)
 
 
 def parse_kinds(text: str) -> frozenset[Kind]:

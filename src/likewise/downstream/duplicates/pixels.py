@@ -56,8 +56,42 @@ FINE = 1024
 ALTERED = 16.0
 """Difference in levels above which a place of a picture was altered, and not just stored otherwise."""
 
+VIEWS = 16
+"""Sizes and ways to turn a picture in which it is kept for comparing."""
+
 ORIENTATIONS = ("", "mirrored", "turned by 180 degrees", "upside down", *("turned by 90 degrees",) * 4)
 """What `oriented` makes of a picture, by its number."""
+
+
+@dataclass(frozen=True)
+class Keypoints:
+    """Those of a picture, as small as they are found: some 50 kB.
+
+    Attributes
+    ----------
+    places
+        x and y in pixels, float32 ``(n, 2)``.
+    found
+        SIFT descriptors, whose numbers are whole, uint8 ``(n, 128)``.
+    """
+
+    places: FloatArray
+    found: UInt8Array
+
+    @classmethod
+    def of(cls, grey: UInt8Array) -> Keypoints:
+        """The keypoints of lightness ``(h, w)``."""
+        points, found = cv2.SIFT.create(nfeatures=400).detectAndCompute(grey, None)
+        if not points:
+            return cls(np.empty((0, 2), np.float32), np.empty((0, 128), np.uint8))
+        return cls(np.array([point.pt for point in points], np.float32), found.astype(np.uint8))
+
+    @property
+    def descriptors(self) -> FloatArray:
+        """Root-normalised, float32 ``(n, 128)``."""
+        found = self.found.astype(np.float32)
+        rooted: FloatArray = np.sqrt(found / np.maximum(found.sum(axis=1, keepdims=True), 1e-6))
+        return rooted
 
 
 @dataclass(frozen=True)
@@ -70,11 +104,14 @@ class Small:
         Of the upright original.
     pixels
         uint8 RGB, shape ``(h, w, 3)``, the longest side at most `SIDE`.
+    known
+        Its keypoints, where they were found before.
     """
 
     width: int
     height: int
     pixels: UInt8Array
+    known: Keypoints | None = None
 
     @classmethod
     def read(cls, source: Source) -> Small:
@@ -88,13 +125,87 @@ class Small:
         return np.asarray(cv2.cvtColor(self.pixels, cv2.COLOR_RGB2GRAY), np.uint8)
 
     @cached_property
-    def keypoints(self) -> tuple[FloatArray, FloatArray]:
-        """Places ``(n, 2)`` as x and y, and root-normalised SIFT descriptors ``(n, 128)``."""
-        points, found = cv2.SIFT.create(nfeatures=400).detectAndCompute(self.grey, None)
-        if not points:
-            return np.empty((0, 2), np.float32), np.empty((0, 128), np.float32)
-        descriptors = np.sqrt(found / np.maximum(found.sum(axis=1, keepdims=True), 1e-6))
-        return np.array([point.pt for point in points], np.float32), descriptors.astype(np.float32)
+    def keypoints(self) -> Keypoints:
+        """Found once, and dear: four times what decoding takes."""
+        return self.known or Keypoints.of(self.grey)
+
+    @property
+    def has_keypoints(self) -> bool:
+        """Whether they were found."""
+        return "keypoints" in vars(self) or self.known is not None
+
+    def view(self, width: int, height: int, orientation: int = 0) -> View:
+        """It at a size, turned or mirrored as `oriented` does it; made once."""
+        views, key = self._views, (width, height, orientation)
+        if key not in views:
+            if len(views) == VIEWS:
+                views.clear()
+            views[key] = View.of(_scaled(oriented(self.pixels, orientation), width, height))
+        return views[key]
+
+    @cached_property
+    def _views(self) -> dict[tuple[int, int, int], View]:
+        return {}
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """Blocks of a picture, each without the plane that fits it best: a lit wall is like no clear sky.
+
+    Attributes
+    ----------
+    levels
+        Of the lightness, float32 ``(n, side * side)``.
+    spreads
+        Standard deviations ``(n,)`` of that.
+    """
+
+    levels: FloatArray
+    spreads: FloatArray
+
+    @classmethod
+    def of(cls, lightness: FloatArray, there: NDArray[np.bool_] | None = None) -> Blocks:
+        """Those of lightness ``(h, w)``; blocks that are not wholly ``there`` are passed over."""
+        height, width = lightness.shape
+        side = max(4, -(-max(height, width) // BLOCKS))
+        rows, columns = height // side, width // side
+        top, left = (height - rows * side) // 2, (width - columns * side) // 2
+        part = slice(top, top + rows * side), slice(left, left + columns * side)
+        blocks = _blocks(lightness[part], rows, columns, side)
+        if there is not None:
+            blocks = blocks[_blocks(there[part].astype(np.float32), rows, columns, side).min(axis=1) > 0]
+        levels = _levelled(blocks, side)
+        return cls(levels, np.sqrt((levels * levels).mean(axis=1)))
+
+
+@dataclass(frozen=True)
+class View:
+    """A picture as it is compared with others of one shape: what rules most of them out.
+
+    Attributes
+    ----------
+    blocks
+        Of its lightness.
+    spread
+        Standard deviation of its levels about the means of the colours.
+    cells
+        Sums of its levels over at most `BLOCKS` x `BLOCKS` cells that cover it, for each colour.
+    """
+
+    blocks: Blocks
+    spread: float
+    cells: FloatArray
+
+    @classmethod
+    def of(cls, pixels: FloatArray) -> View:
+        """That of pixels ``(h, w, 3)``."""
+        starts = [np.arange(0, length, -(-length // BLOCKS)) for length in pixels.shape[:2]]
+        cells = np.add.reduceat(np.add.reduceat(pixels, starts[0], axis=0), starts[1], axis=1)
+        return cls(Blocks.of(_lightness(pixels)), _spread(pixels), cells)
+
+    def least_difference(self, other: View) -> float:
+        """A bound of the sum of the differences of all levels: within a cell they may cancel out."""
+        return float(np.abs(self.cells - other.cells).sum())
 
 
 @dataclass(frozen=True)
@@ -194,14 +305,22 @@ def _as_they_are(a: Small, b: Small) -> Overlay | None:
         if stretched and orientation:
             continue
         width, height = _common((a.width, a.height), size)
-        x = _scaled(a.pixels, width, height)
-        y = _scaled(oriented(b.pixels, orientation), width, height)
-        agreed = _agreement(_lightness(x), _lightness(y)) or _flat_agreement(x, y)
+        x, y = a.view(width, height), b.view(width, height, orientation)
+        if not (agreed := _agreement(x.blocks, y.blocks)):
+            if x.least_difference(y) > 1.001 * FLAT * min(x.spread, y.spread) * 3 * width * height:
+                continue
+            agreed = _flat_agreement(*_both(a, b, width, height, orientation))
         if agreed >= AGREED and (best is None or agreed > best.agreed):
-            best = Overlay(agreed, (1.0, 1.0), orientation, 0.0, *_tones(x, y), stretched)
+            tones = _tones(*_both(a, b, width, height, orientation))
+            best = Overlay(agreed, (1.0, 1.0), orientation, 0.0, *tones, stretched)
             if orientation == 0:
                 break
     return best
+
+
+def _both(a: Small, b: Small, width: int, height: int, orientation: int) -> tuple[FloatArray, FloatArray]:
+    """Two pictures at one size, the second one turned."""
+    return _scaled(a.pixels, width, height), _scaled(oriented(b.pixels, orientation), width, height)
 
 
 def _common(a: tuple[int, int], b: tuple[int, int]) -> tuple[int, int]:
@@ -240,21 +359,20 @@ def _swapped(found: Overlay) -> Overlay:
 
 def _transform(a: Small, b: Small) -> tuple[NDArray[np.float64], float] | None:
     """The similarity ``(2, 3)`` that takes places in the second to those in the first, and its scale."""
-    (at, these), (to, those) = b.keypoints, a.keypoints
+    at, to = b.keypoints.places, a.keypoints.places
     if min(len(at), len(to)) < INLIERS:
         return None
-    nearness = these @ those.T
-    best = np.argpartition(-nearness, 1, axis=1)[:, :2]
-    rows = np.arange(len(best))[:, np.newaxis]
-    apart = np.sqrt(np.maximum(2 - 2 * np.take_along_axis(nearness, best, axis=1), 0))
-    order = np.argsort(apart, axis=1)
-    best, apart = best[rows, order], apart[rows, order]
-    clear = apart[:, 0] < 0.85 * apart[:, 1]  # the ratio test of Lowe, section 7.1
+    nearness = b.keypoints.descriptors @ a.keypoints.descriptors.T
+    rows, best = np.arange(len(at)), nearness.argmax(axis=1)
+    near = nearness[rows, best]
+    nearness[rows, best] = -np.inf
+    apart = np.sqrt(np.maximum(2 - 2 * np.stack([near, nearness.max(axis=1)]), 0))
+    clear = apart[0] < 0.85 * apart[1]  # the ratio test of Lowe, section 7.1
     if np.count_nonzero(clear) < INLIERS:
         return None
     cv2.setRNGSeed(0)
     found, inliers = cv2.estimateAffinePartial2D(
-        at[clear], to[best[clear, 0]], method=cv2.RANSAC, ransacReprojThreshold=2.0
+        at[clear], to[best[clear]], method=cv2.RANSAC, ransacReprojThreshold=2.0
     )
     if found is None or np.count_nonzero(inliers) < INLIERS:
         return None
@@ -281,46 +399,29 @@ def _laid_over(
     if max(covered) < least[0] or min(covered) < least[1]:
         return None
     x = a.pixels.astype(np.float32)
-    agreed = _agreement(_lightness(x), _lightness(y), there)
+    agreed = _agreement(*(Blocks.of(_lightness(one), there) for one in (x, y)))
     if agreed < AGREED:
         return None
     turned = math.degrees(math.atan2(transform[1, 0], transform[0, 0]))
     return Overlay(agreed, covered, 0, turned, *_tones(x[there], y[there]))
 
 
-def _agreement(x: FloatArray, y: FloatArray, there: NDArray[np.bool_] | None = None) -> float:
-    """Share of the blocks of two pictures of lightness ``(h, w)`` that show the same.
+def _agreement(x: Blocks, y: Blocks) -> float:
+    """Share of the blocks of two pictures that show the same.
 
     Blocks in which neither shows anything count for nothing where others do; where none shows anything,
     nothing is known, and the share is 0.
-
-    Parameters
-    ----------
-    there
-        Where both show something at all; blocks that are not wholly there are passed over.
     """
-    side = max(4, -(-max(x.shape) // BLOCKS))
-    rows, columns = x.shape[0] // side, x.shape[1] // side
-    if not rows or not columns:
-        return 0.0
-    top, left = (x.shape[0] - rows * side) // 2, (x.shape[1] - columns * side) // 2
-    part = slice(top, top + rows * side), slice(left, left + columns * side)
-    first, second = (_blocks(one[part], rows, columns, side) for one in (x, y))
-    if there is not None:
-        whole = _blocks(there[part].astype(np.float32), rows, columns, side).min(axis=1) > 0
-        first, second = first[whole], second[whole]
-    first, second = (_levelled(one, side) for one in (first, second))
-    spreads = np.sqrt(np.stack([(one * one).mean(axis=1) for one in (first, second)]))
-    shown = spreads.max(axis=0) >= TEXTURE
+    shown = np.maximum(x.spreads, y.spreads) >= TEXTURE
     if np.count_nonzero(shown) < 4:
         return 0.0
-    products = (first * second).mean(axis=1)[shown]
-    correlation = products / np.maximum(spreads.prod(axis=0)[shown], 1e-6)
+    products = (x.levels * y.levels).mean(axis=1)[shown]
+    correlation = products / np.maximum((x.spreads * y.spreads)[shown], 1e-6)
     return float(np.mean(correlation >= LIKE))
 
 
 def _levelled(blocks: FloatArray, side: int) -> FloatArray:
-    """Blocks without the plane that fits each best: a lit wall and a clear sky correlate with each other."""
+    """Blocks without the plane that fits each best."""
     ramp = np.arange(side, dtype=np.float32) - (side - 1) / 2
     axes = np.stack([np.ones(side * side, np.float32), np.tile(ramp, side), np.repeat(ramp, side)])
     axes /= np.linalg.norm(axes, axis=1, keepdims=True)
@@ -335,10 +436,16 @@ def _flat_agreement(x: FloatArray, y: FloatArray) -> float:
     there is nothing at all, as on empty pages, nothing is known.
     """
     first, second = (one - one.mean(axis=(0, 1)) for one in (x, y))
-    spreads = [float(np.sqrt((one * one).mean())) for one in (first, second)]
+    spreads = [_spread(one) for one in (x, y)]
     if min(spreads) < TEXTURE or float(np.abs(x - y).mean()) > FLAT * min(spreads):
         return 0.0
     return float(float((first * second).mean()) >= LIKE_FLAT * spreads[0] * spreads[1])
+
+
+def _spread(pixels: FloatArray) -> float:
+    """Standard deviation of the levels of ``(h, w, 3)`` about the mean of each colour."""
+    levels = pixels - pixels.mean(axis=(0, 1))
+    return float(np.sqrt((levels * levels).mean()))
 
 
 def _blocks(pixels: FloatArray, rows: int, columns: int, side: int) -> FloatArray:
