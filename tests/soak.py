@@ -30,7 +30,7 @@ import numpy as np
 from likewise.client import Client, ServerError
 from likewise.collection import Collection
 from likewise.descriptors import patches
-from likewise.errors import CollectionLocked, UsageError
+from likewise.errors import CollectionDamaged, CollectionLocked, UsageError
 from likewise.recipes.recipe import Recipe
 from likewise.types import FloatArray
 from likewise.web.settings import Limits
@@ -103,6 +103,7 @@ class Soak:
         self.vectors: dict[bytes, FloatArray] = {}
         self.stop = threading.Event()
         self.number = 0
+        self.damages = 0  # odd while something is damaged, which others may then be told
 
     # --- running ---
 
@@ -165,10 +166,14 @@ class Soak:
     def _beside(self, work: Callable[[random.Random], None], row: int) -> None:
         chance = random.Random(self.seed * 100 + row)
         while not self.stop.wait(chance.random()):
+            damages = self.damages
             try:
                 work(chance)
             except (UsageError, CollectionLocked):  # an id that is gone; somebody else writes
                 pass
+            except CollectionDamaged:
+                if damages == self.damages and damages % 2 == 0:
+                    self.faults.append(f"{work.__name__}: {traceback.format_exc()}")
             except Exception:
                 self.faults.append(f"{work.__name__}: {traceback.format_exc()}")
 
@@ -312,9 +317,11 @@ class Soak:
         if self.alone:  # else a writer may be under way, and tell what it finds there as what was committed
             changes.append("UPDATE roots SET path = CAST(path || 'x' AS BLOB)")
         change = self.chance.choice(changes)
+        self.damages += 1
         with closing(sqlite3.connect(self.path / "catalogue.sqlite", timeout=60)) as catalogue, catalogue:
             catalogue.execute(change)
         self.index()
+        self.damages += 1
         with self.opened() as collection:
             kinds = {fault.kind for fault in collection.verify().faults}
         assert kinds <= {"file-missing", "folder-away"}, (change, kinds)
