@@ -78,6 +78,7 @@ def make(files: int = typer.Option(40_000, help="Files of the archive.")) -> Non
 @app.command()
 def index(recipe: str = typer.Option("default", help="How pictures are described.")) -> None:
     """Index what was rendered: what takes longest."""
+    recipe = str(Path(recipe).resolve()) if Path(recipe).is_file() else recipe  # commands run in the folder
     shutil.rmtree(FOLDER / "a.likewise", ignore_errors=True)
     (FOLDER / ("archive" if (FOLDER / "archive").exists() else "photos")).rename(FOLDER / "photos")
     steps = {"index": _timed("index", "photos", "--into", "a.likewise", "--recipe", recipe)}
