@@ -43,7 +43,7 @@ demo: $(DEMO) ## index the demo pictures (or PHOTOS=folder), search (QUERY=pictu
 	$(BIN)/likewise demo $(if $(PHOTOS),--photos "$(call home,$(PHOTOS))") $(if $(QUERY),--query "$(call home,$(QUERY))")
 
 test: $(DEV) ## the whole default test run
-	$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
 
 test-browser: $(BROWSER) ## the page in Chromium, which it installs where it may
 	$(BIN)/python -m pytest -m browser tests/browser $(ARGS)

@@ -46,6 +46,7 @@ def test_what_was_compiled_is_kept_and_taken_again_unless_damaged(tmp_path: Path
     start(tmp_path)
 
 
+@pytest.mark.slow
 def test_a_cache_that_cannot_be_used_is_done_without(tmp_path: Path) -> None:
     (tmp_path / "compiled").touch()  # no folder can be made there, not even by root
     start(tmp_path)

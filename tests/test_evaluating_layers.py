@@ -32,6 +32,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_the_ranking_is_that_of_a_search(photos: Path, tmp_path: Path) -> None:
     recipe = load_recipe("default")
     run = evaluate_layers(load("folder", photos), recipe, out=tmp_path)
@@ -52,6 +53,7 @@ def test_the_ranking_is_that_of_a_search(photos: Path, tmp_path: Path) -> None:
             assert astuple(found) == pytest.approx(astuple(box), abs=0.01)
 
 
+@pytest.mark.slow
 def test_stages_follow_as_if_the_query_were_not_there(photos: Path, tmp_path: Path) -> None:
     recipe = load_recipe("default")
     stages = [Stage.parse("expand:n=2")]
@@ -78,6 +80,7 @@ def test_a_crop_that_differs_by_layer_is_refused(photos: Path, tmp_path: Path) -
         evaluate_layers(benchmark, load_recipe("default"), crop="widened", out=tmp_path)
 
 
+@pytest.mark.slow
 def test_a_picture_that_was_damaged_since_is_missing_from_the_next_run(photos: Path, tmp_path: Path) -> None:
     folder = tmp_path / "photos"
     shutil.copytree(photos, folder)

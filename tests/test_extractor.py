@@ -151,6 +151,7 @@ def test_a_warm_cache_needs_no_torch() -> None:
     assert found.strip() == "[]"
 
 
+@pytest.mark.slow
 def test_the_first_pictures_may_come_from_several_threads_at_once() -> None:
     code = (
         "import sys, threading; import numpy as np; from likewise.descriptors.extractor import Extractor;"

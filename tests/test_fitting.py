@@ -69,6 +69,7 @@ fit(TRAIN, VALIDATION, FAST, Path(sys.argv[1]), progress=slowly)
 """
 
 
+@pytest.mark.slow
 def test_kill_9_in_an_epoch_changes_nothing(tmp_path: Path) -> None:
     command = [sys.executable, "-c", CHILD, str(tmp_path / "killed")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=REPOSITORY) as process:

@@ -464,24 +464,24 @@ class TestTheRun:
     def test_a_full_disk_stops_with_what_was_committed(
         self, collection: Collection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        make_pictures(tmp_path / "many", 2000)
+        make_pictures(tmp_path / "many", 1000)
         collection.add(tmp_path / "many" / "0000.png")
         open_writer = Database.writer
 
         def small(path: Path) -> Database:
             database = open_writer(path)
             pages = database.rows("PRAGMA page_count")[0][0]
-            database.rows(f"PRAGMA max_page_count = {pages + 2}")
+            database.rows(f"PRAGMA max_page_count = {pages + 1}")
             return database
 
         monkeypatch.setattr(Database, "writer", small)
         done: list[Progress] = [Progress(0, 0)]
         with pytest.raises(StorageError, match=r"full.*run the same command again"):
             collection.add(tmp_path / "many", progress=done.append)
-        assert len(collection) == 1 + done[-1].done < 2000
+        assert len(collection) == 1 + done[-1].done < 1000
         assert not collection.verify().faults
         monkeypatch.undo()
-        assert collection.add(tmp_path / "many").added == 2000 - 1 - done[-1].done
+        assert collection.add(tmp_path / "many").added == 1000 - 1 - done[-1].done
 
     def test_a_second_writer_is_refused_and_readers_are_not(
         self, collection: Collection, photos: Path, tmp_path: Path, factory: FakeFactory

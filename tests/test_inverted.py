@@ -115,7 +115,7 @@ def test_every_variant_against_brute_force(seed: int, count: int, asked: int, pa
             assert index.scores(words, codes, scoring) == pytest.approx(wanted, rel=1e-12, abs=0)
 
 
-@settings(deadline=None, max_examples=15)
+@settings(deadline=None, max_examples=6)
 @given(st.integers(0, 2**32), st.integers(1, 5), st.integers(0, 3), st.booleans())
 def test_the_same_to_the_last_bit(seed: int, parts: int, threads: int, long: bool) -> None:
     random = np.random.default_rng(seed)

@@ -295,6 +295,7 @@ with Collection.open(path, recipe=recipe, extractor_factory=fakes.FakeFactory())
 """
 
 
+@pytest.mark.slow
 def test_a_kill_leaves_every_layer_of_a_picture_or_none(tmp_path: Path, words: Path, both: Recipe) -> None:
     many = make_pictures(tmp_path / "many", 60)[0].parent
     arguments = [str(tmp_path / "c"), str(words), str(many)]

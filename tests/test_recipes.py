@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from likewise.descriptors.recipe import Part, VectorRecipe, load_vector, parse_vector
@@ -60,6 +60,7 @@ layers: list[LayerRecipe] = [
 ]
 
 
+@settings(max_examples=30)
 @given(st.text(max_size=5), st.text(max_size=5), st.permutations(layers), st.integers(1, len(layers)))
 def test_any_choice_of_layers_round_trips(name: str, about: str, some: list[LayerRecipe], count: int) -> None:
     recipe = Recipe(name, tuple(some[:count]), about)

@@ -141,7 +141,7 @@ def nested(depth: int) -> bytes:
         b"\x80\x05\x96" + (1 << 40).to_bytes(8, "little") + b".",  # a bytearray of a terabyte
         b"\x80\x04\x8e" + (1 << 40).to_bytes(8, "little") + b".",
         b"\x80\x04\x95" + (1 << 40).to_bytes(8, "little") + b".",
-        b"\x80\x02" + b"]" * 3_000_000 + b".",
+        pytest.param(b"\x80\x02" + b"]" * 3_000_000 + b".", marks=pytest.mark.slow),
     ],
 )
 def test_a_few_bytes_take_neither_memory_nor_time(tmp_path: Path, written: bytes) -> None:

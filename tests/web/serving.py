@@ -93,10 +93,11 @@ def fault(response: Response, status: int) -> str:
 
 def finished(client: TestClient, job: dict[str, Any], seconds: float = PATIENCE) -> dict[str, Any]:
     """A job once it has ended."""
-    end = time.monotonic() + seconds
+    end, pause = time.monotonic() + seconds, 0.01
     while time.monotonic() < end:
         job = data(client.get(f"{API}/jobs/{job['id']}"))
         if job["state"] in ("done", "failed", "cancelled", "interrupted"):
             return job
-        time.sleep(0.02)
+        time.sleep(pause)
+        pause = min(1.5 * pause, 0.2)  # to ask takes as long as some of the work
     raise AssertionError(f"the job did not end: {job}")

@@ -66,7 +66,8 @@ def test_there_is_a_page_about_it(client: TestClient) -> None:
         assert f"<code>{path}</code>" in text
 
 
-@pytest.mark.parametrize("examples", [1, pytest.param(20, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("examples", [1, 20])
 def test_nothing_that_is_sent_makes_the_server_fail(client: TestClient, address: str, examples: int) -> None:
     schema = schemathesis.openapi.from_dict(data(client.get(f"{API}/openapi.json")))
     statuses: Counter[int] = Counter()

@@ -10,6 +10,7 @@ import time
 import zlib
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from functools import lru_cache
 from pathlib import Path
 from threading import RLock
 from typing import Any, TypeAlias
@@ -203,6 +204,7 @@ def _bare(statement: object) -> str:
     return re.sub(r",? ?STRICT$", "", text)
 
 
+@lru_cache(MOST_TABLES)
 def _known(name: str) -> set[str]:
     """All that ever made a table or index of a name, as `_bare` gives it."""
     made = [

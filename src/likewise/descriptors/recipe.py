@@ -29,6 +29,7 @@ import hashlib
 import json
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeVar
 
@@ -238,7 +239,7 @@ class VectorRecipe:
                 "set resize.policy to 'square' and give one scale"
             )
 
-    @property
+    @cached_property
     def hash(self) -> str:
         """Sha256 of everything that changes a vector, in hexadecimal: two names for one recipe share it.
 
