@@ -74,6 +74,27 @@ def collection(tmp_path: Path, photos: Path, both: Recipe, factory: FakeFactory)
         yield opened
 
 
+@pytest.mark.parametrize("kind", ["vector", "words", "both"])
+def test_a_picture_asked_for_comes_before_its_identical_copies(
+    tmp_path: Path, photos: Path, both: Recipe, kind: str
+) -> None:
+    recipe = {"vector": both.layers[:1], "words": both.layers[1:], "both": both.layers}[kind]
+    names = [f"{name}.png" for name in ("0000a", "0003b", "0009", "zz")]
+    for name in names:
+        (photos / name).write_bytes((photos / "0003.png").read_bytes())
+    with Collection.open(
+        tmp_path / "k", recipe=Recipe(kind, recipe, ""), extractor_factory=FakeFactory()
+    ) as opened:
+        opened.add(photos)
+        for again in range(2):  # once in memory, once in segments
+            held = {path.name: picture for picture, path in opened.paths()}
+            for name in ("0003.png", *names):
+                hits = [hit.path.name for hit in opened.search(held[name], k=12)]
+                assert min(hits.index(one) for one in ("0003.png", *names)) == hits.index(name), again
+                assert kind == "words" or hits[0] == name  # where words are usual others may score higher
+            opened.optimise()
+
+
 def ranking(collection: Collection, seed: int) -> list[tuple[str, float]]:
     return [(hit.path.name, hit.score) for hit in collection.search(picture(seed), k=20)]
 

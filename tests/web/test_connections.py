@@ -9,6 +9,7 @@ import re
 import socket
 import threading
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -294,6 +295,25 @@ class TestStarving:
                 Held.may.set()
                 asked = {"queries": [{"picture": 2, "box": [0, 0, 9, 9]}]}
                 assert client.post(f"{BASE}/search", json=asked).status_code == 200
+
+    def test_searches_by_id_wait_for_nothing_that_was_sent(self, made: Path) -> None:
+        Held.may.clear()
+        Held.begun.clear()
+        limits = Limits(running=1, waiting=5, rate=1e6, burst=1000)
+        with listening(made, limits=limits, factory=FakeFactory(kind=Held)) as address, ExitStack() as stack:
+            client = stack.enter_context(httpx2.Client(base_url=address, timeout=PATIENCE))
+            sent = client.post(f"{API}/uploads", files={"picture": ("a.png", picture_bytes(1))})
+            asked = {"queries": [{"upload": sent.json()["id"]}]}
+            pool = stack.enter_context(ThreadPoolExecutor(1))
+            held = pool.submit(httpx2.post, f"{address}{BASE}/search", json=asked, timeout=PATIENCE)
+            stack.callback(Held.may.set)
+            assert Held.begun.wait(PATIENCE)
+            for picture in (1, 2):
+                by_id = client.post(f"{BASE}/search", json={"queries": [{"picture": picture}]})
+                assert by_id.status_code == 200
+            assert not held.done()
+            Held.may.set()
+            assert held.result(PATIENCE).status_code == 200
 
     def test_streams_are_bounded(self, made: Path) -> None:
         with listening(made, limits=Limits(streams=2)) as address:

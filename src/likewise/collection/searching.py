@@ -289,15 +289,14 @@ def _itself_first(answer: Answer, own: int) -> Answer:
     Copies have its score, up to rounding; where they are so many that it was cut off, it replaces the last.
     """
     ids, scores = answer.ids.tolist(), answer.scores.tolist()
-    ties = [row for row, score in enumerate(scores) if score >= scores[0] - _SAME * max(1.0, abs(scores[0]))]
-    if own not in ids and len(ties) < len(ids):
-        return answer
-    if own in ids and ids.index(own) not in ties:
-        return answer
     row = ids.index(own) if own in ids else len(ids) - 1
-    order = [row, *(other for other in range(len(ids)) if other != row)]
+    least = scores[row] + _SAME * max(1.0, abs(scores[row]))
+    first = next(place for place, score in enumerate(scores) if score <= least)
+    if own not in ids and first:  # others are better than it, or it than none of these
+        return answer
+    order = [*range(first), row, *(place for place in range(first, len(ids)) if place != row)]
     found = answer.ids[order]
-    found[:1] = own
+    found[first] = own
     return replace(answer, ids=found, scores=answer.scores[order])
 
 
