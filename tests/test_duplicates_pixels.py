@@ -26,6 +26,7 @@ from likewise.downstream.duplicates.kinds import Link, Shots, link, parse_kinds,
 from likewise.downstream.duplicates.pixels import Small, one_shape, oriented, overlay
 from likewise.downstream.duplicates.turned import turned_pairs
 from likewise.errors import UnknownName
+from likewise.pictures import Source
 from tests.fakes import scene
 
 
@@ -349,3 +350,29 @@ def test_what_rules_pictures_out_is_a_bound(seed: int, width: int, height: int, 
     assert 0 <= bound <= 1.0001 * np.abs(x - y).sum()
     grown = pixels.View.of(np.full_like(x, 20)).least_difference(pixels.View.of(np.full_like(x, 50)))
     assert grown == pytest.approx(30 * x.size)
+
+
+def test_copies_are_decoded_once_however_many_they_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for quality in (40, 60, 80, 95):
+        scene(3).save(tmp_path / f"q{quality}x.jpg", quality=quality)
+    files = [file_of(path) for path in sorted(tmp_path.iterdir())]
+    decoded, real = list[object](), pixels.fine
+
+    def counted(source: Source) -> Any:
+        decoded.append(source)
+        return real(source)
+
+    monkeypatch.setattr(pixels, "fine", counted)
+
+    def told() -> list[Link | None]:
+        shots = Shots()
+        return [link(a, b, shots) for a, b in combinations(files, 2)]
+
+    found = told()
+    assert [one and one.kind for one in found] == ["recompressed"] * 6
+    assert len(decoded) == 4
+    monkeypatch.setattr(kinds, "FINE_BYTES", 1)
+    assert told() == found
+    assert len(decoded) > 8

@@ -20,6 +20,7 @@ from likewise.pictures.decode import Source, opened
 from likewise.pictures.raw import SUFFIXES as RAW
 from likewise.pictures.tags import Directory, directory
 from likewise.registry import lookup
+from likewise.types import UInt8Array
 
 Kind: TypeAlias = Literal[
     "same bytes",
@@ -51,6 +52,9 @@ NUMBERS = 3
 
 SMALL, POINTS = 384, 4096
 """Small pictures that are kept in memory, about half a MiB each, and keypoints of others, some 50 kB each."""
+
+FINE_BYTES = 64 << 20
+"""Of pictures in which single places are compared, that are kept: each of many copies is with all others."""
 
 _BY_NAME: dict[str, Kind] = {kind: kind for kind in KINDS}
 _JPEG = frozenset({".jpg", ".jpeg", ".jpe", ".jfif"})
@@ -94,6 +98,7 @@ class Shots:
     def __init__(self) -> None:
         self._kept: OrderedDict[Path, Shot] = OrderedDict()
         self._keypoints: OrderedDict[Path, Keypoints] = OrderedDict()
+        self._fine: OrderedDict[Path, UInt8Array] = OrderedDict()
         self.unreadable: set[Path] = set()
 
     def get(self, file: File) -> Shot | None:
@@ -112,6 +117,14 @@ class Shots:
         if len(self._kept) > SMALL:
             self._put_away(*self._kept.popitem(last=False))
         return shot
+
+    def fine(self, file: File) -> UInt8Array:
+        """A file in which single places are compared; raises `BadPicture`, for more of it is decoded here."""
+        found = self._fine.pop(file.path, None)
+        self._fine[file.path] = found = pixels.fine(file.read()) if found is None else found
+        while len(self._fine) > 1 and sum(one.nbytes for one in self._fine.values()) > FINE_BYTES:
+            self._fine.popitem(last=False)
+        return found
 
     def _put_away(self, path: Path, shot: Shot) -> None:
         """Keep of a picture what was dear to find."""
@@ -157,10 +170,10 @@ def link(a: File, b: File, shots: Shots, *, near: bool = True) -> Link | None:
         return _burst(_apart(first, second)) if near else None
     if is_whole and (beside := _beside(a.path, b.path)):
         return Link("companion", beside)
-    return _copy(found, a, b)
+    return _copy(found, a, b, shots)
 
 
-def _copy(found: Overlay, a: File, b: File) -> Link:
+def _copy(found: Overlay, a: File, b: File, shots: Shots) -> Link:
     """The kind of a copy, from how it lies over the first."""
     if found.orientation or abs(found.turned) > 45:
         turned = pixels.ORIENTATIONS[found.orientation] or f"turned by {abs(found.turned):.0f} degrees"
@@ -173,13 +186,13 @@ def _copy(found: Overlay, a: File, b: File) -> Link:
         return Link("cropped", why, larger=True)
     if found.turned or found.stretched or not found.same_tones or found.agreed < 1:
         return Link("edited", _edit(found))
-    return _stored(a, b)
+    return _stored(a, b, shots)
 
 
-def _stored(a: File, b: File) -> Link:
+def _stored(a: File, b: File, shots: Shots) -> Link:
     """The kind of a copy whose every part looks the same."""
     try:
-        altered = pixels.largest_difference(a.read(), b.read()) > pixels.ALTERED
+        altered = pixels.largest_difference(shots.fine(a), shots.fine(b)) > pixels.ALTERED
     except BadPicture:  # more of it is decoded here for the first time
         altered = True
     if altered:
