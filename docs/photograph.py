@@ -115,7 +115,7 @@ def photograph(camera: Camera, ids: dict[str, int]) -> None:
 def _box(page: Page) -> None:
     """Draw a box around the subject of the picture searched for."""
     with page.expect_response(lambda answer: answer.url.endswith("/search")):
-        drag(page, ".boxer", (0.06, 0.04), (0.56, 0.62))
+        drag(page, ".boxer", (0.1, 0.03), (0.6, 0.92))
     page.wait_for_selector(".results.stale", state="detached")
     page.wait_for_load_state("networkidle")
 

@@ -36,6 +36,12 @@ def settled(page: Page) -> None:
     expect(page.locator(".spinner")).to_have_count(0, timeout=60_000)
 
 
+def darken(page: Page) -> None:
+    """Show the page in dark colours, all of which have come."""
+    page.emulate_media(color_scheme="dark")
+    page.evaluate("Promise.all(document.getAnimations().map((one) => one.finished)).then(() => null)")
+
+
 def findings(page: Page) -> list[str]:
     """What axe-core finds, of whatever grade."""
     assert AXE.is_file(), f"{AXE} is not there: make test-browser fetches it"
@@ -53,8 +59,7 @@ def test_nothing_is_found_for_a_screen_reader(opened: Opener, view: str) -> None
     page = opened(VIEWS[view], color_scheme="light")
     settled(page)
     found = findings(page)
-    page.emulate_media(color_scheme="dark")
-    page.wait_for_timeout(300)
+    darken(page)
     assert found + findings(page) == []
 
 
@@ -69,8 +74,7 @@ def test_a_phone_shows_all_of_its_width(opened: Opener, view: str) -> None:
         assert tabs["y"] > 700
         assert page.get_by_role("navigation", name="Main").get_by_role("link").count() == 5
     found = findings(page)
-    page.emulate_media(color_scheme="dark")
-    page.wait_for_timeout(300)
+    darken(page)
     assert found + findings(page) == []
 
 

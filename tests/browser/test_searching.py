@@ -364,9 +364,13 @@ class TestFilter:
         )
         before, after = reordered(page, lambda: camera.select_option(index=2))
         assert before != after
-        titles = page.eval_on_selector_all(".results .under", "all => all.map((one) => one.title)")
+        titles = page.eval_on_selector_all(".results .tile", "all => all.map((one) => one.title)")
         assert titles and all("/2023/" in title for title in titles)
         assert asked(page)["camera"] == ["camera = 'Leica M9'"]
+        page.locator(".results .tile").nth(1).hover()
+        expect(page.locator(".results .tile").nth(1)).to_have_attribute(
+            "title", re.compile(r"^photos/2023/.+\n\d+ × \d+ · .+\n2023-06-03 10:00:00 · Leica M9$")
+        )
         page.locator(".results .tile > a").first.click()
         expect(page.locator(".known")).to_contain_text("2023-06-03 10:00:00 · Leica M9")
         page.keyboard.press("Escape")

@@ -1,17 +1,31 @@
 // One picture in a grid, and small pictures in a strip.
 
-import { queryPicture, thumbnail } from "./api.js";
+import { get, inside, queryPicture, thumbnail } from "./api.js";
 import { button, h, svg } from "./dom.js";
 import { measures } from "./format.js";
 import { extreme, shape, side } from "./grid.js";
+import { T } from "./strings.js";
 
 const LEAST = 100; // pixels of the longer side
+const RESTED = 300; // milliseconds after which a pointer rests
 
 /** The kind of data that a dragged picture is: its word in the address. */
 export const DRAGGED = "application/x-likewise";
 
 /** True for an icon, which is shown as it is: enlarged it would be a blur. */
 const tiny = ({ width, height }) => Math.max(width, height) < LEAST;
+
+/** When a pointer rests on a tile, its title tells what the file says, too: when it was taken, and with what. */
+function rest({ currentTarget: item, pointerType }, collection, id) {
+  if (pointerType !== "mouse" || item.dataset.said) return;
+  const timer = setTimeout(async () => {
+    const told = await get(inside(collection, `/pictures/${id}/said`)).catch(() => null);
+    if (!told || item.dataset.said) return;
+    item.dataset.said = true;
+    item.title += `\n${T.why.known(told)}`;
+  }, RESTED);
+  item.addEventListener("pointerleave", () => clearTimeout(timer), { once: true });
+}
 
 /** A picture as a list item: a link with what lies over and under it; with a `word` it can be dragged. */
 export const tile = (
@@ -25,6 +39,8 @@ export const tile = (
       class: ["tile", extreme(picture) && "extreme", tiny(picture) && "tiny"].filter(Boolean).join(" "),
       vars: shape(picture),
       "data-id": picture.id,
+      title: `${picture.path}\n${measures(picture)}`,
+      onpointerenter: (event) => rest(event, collection, picture.id),
     },
     h(
       "a",
@@ -47,7 +63,7 @@ export const tile = (
     over,
     h(
       "p",
-      { class: "under", title: `${picture.path}\n${measures(picture)}` },
+      { class: "under" },
       h("span", { class: "main" }, under, h("span", { class: "name" }, picture.name)),
       h("span", { class: "folder" }, picture.folder),
     ),
