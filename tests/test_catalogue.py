@@ -60,7 +60,7 @@ class TestPictures:
         assert catalogue.content(found.sha256, [1]) == content("a/b.jpg")
         assert catalogue.where([picture, 99]) == {picture: "/p/a/b.jpg"}
         assert list(catalogue.paths()) == [(picture, "/p/a/b.jpg", "a/b.jpg")]
-        assert list(catalogue.codes(1)) == [[(picture, b"a/b.jpg", True)]]
+        assert list(catalogue.rows.all(1)) == [[(picture, b"a/b.jpg", True)]]
 
     def test_names_need_not_be_text(self, catalogue: Catalogue) -> None:
         root = catalogue.add_root(os.fsdecode(b"/p\xff"))
@@ -86,7 +86,7 @@ class TestPictures:
         assert catalogue.picture(Place(root, b"b")) is None
         with catalogue.change():
             assert catalogue.delete([first]) == 1
-        assert list(catalogue.codes(1)) == [[(second, b"b", True)]]
+        assert list(catalogue.rows.all(1)) == [[(second, b"b", True)]]
 
     def test_a_root_around_roots_leaves_rows_sound_and_damage_damaged(self, catalogue: Catalogue) -> None:
         first, second, third = fill(catalogue, catalogue.add_root("/p/q"), "a", "b", "c")
@@ -222,18 +222,18 @@ class TestLayers:
         digest = content("a").sha256
         assert catalogue.unpaired(second) == ([picture], [])
         with catalogue.change():
-            catalogue.store(picture, {second: b"other"})
+            catalogue.rows.put(picture, {second: b"other"})
         assert catalogue.content(digest, [1, second]) == Content(digest, 4, 3, {1: b"a", second: b"other"})
         assert [catalogue.code_of(layer, picture) for layer in (1, second)] == [b"a", b"other"]
         with catalogue.change():
             catalogue.delete([picture])
-        assert [catalogue.code_count(layer) for layer in (1, second)] == [0, 0]
+        assert [len(catalogue.rows.pictures(layer)) for layer in (1, second)] == [0, 0]
 
     @pytest.mark.parametrize("change", ["code = x'62'", "checksum = checksum + 1"])
     def test_what_was_not_written_is_not_given(self, catalogue: Catalogue, change: str) -> None:
         [first, second] = fill(catalogue, catalogue.add_root("/p"), "a", "c")
         catalogue._database.run(f"UPDATE vectors SET {change} WHERE picture = ?", first)
-        [block] = catalogue.codes(1)
+        [block] = catalogue.rows.all(1)
         assert [(picture, intact) for picture, _, intact in block] == [(first, False), (second, True)]
         assert (catalogue.code_of(1, first), catalogue.code_of(1, second)) == (None, b"c")
         assert catalogue.content(content("a").sha256, [1]) == Content(content("a").sha256, 4, 3, {})
@@ -326,7 +326,7 @@ class TestFiles:
     def test_missing_tables_are_damage(self, file: Path, catalogue: Catalogue) -> None:
         catalogue._database.run("DROP TABLE vectors")
         with pytest.raises(CollectionDamaged, match="no such table"):
-            catalogue.code_count(1)
+            catalogue.rows.pictures(1)
 
     def test_odd_folder_names_are_no_part_of_the_address(self, tmp_path: Path) -> None:
         folder = tmp_path / "a?mode=ro#100%&é"

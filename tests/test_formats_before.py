@@ -147,7 +147,7 @@ def test_the_next_index_brings_it_up_and_describes_nothing(
         assert found(reader) == found(collection)
     with closing(Catalogue.reader(old / "catalogue.sqlite")) as catalogue:
         for layer in catalogue.layers():
-            assert all(intact for block in catalogue.codes(layer.id) for _, _, intact in block)
+            assert all(intact for block in catalogue.rows.all(layer.id) for _, _, intact in block)
         assert (catalogue.unsound(), catalogue.facts.lacking()) == ([], [])
         assert (catalogue.unwritten(), catalogue.unsound_failures()) == ([], [])
         assert catalogue.facts.annotations(3) == ({"album": "Summer"} if made[0] in "34" else {})

@@ -104,7 +104,7 @@ def test_what_it_encodes_is_sound_and_nothing_else_is(layer: Layer) -> None:
 def test_what_is_stored_is_what_it_encodes(
     layer: Layer, catalogue: Catalogue, collection: Collection
 ) -> None:
-    [block] = catalogue.codes(layer.id)
+    [block] = catalogue.rows.all(layer.id)
     assert len(block) == COUNT
     for name, row in ids(catalogue).items():
         prepared = layer.describer(1).prepare(collection.path.parent / "photos" / name)

@@ -17,18 +17,14 @@ from likewise.collection.database import (
     CHECKSUMS,
     MOST_TABLES,
     PICTURE,
-    VERSION_READ,
     Database,
     Rows,
-    bound,
     checksum_of,
-    crc32,
-    layer_schema,
-    layer_table,
     translated,
 )
 from likewise.collection.facts import FactTables
 from likewise.collection.filters import Filter
+from likewise.collection.rows import LayerRows, SqliteRows
 from likewise.collection.walk import Stamp
 from likewise.descriptors.manifest import Manifest
 from likewise.errors import BadPicture, CollectionDamaged, LikewiseError
@@ -119,6 +115,7 @@ class Catalogue:
     def __init__(self, database: Database) -> None:
         self._database = database
         self.facts = FactTables(database)
+        self.rows: LayerRows = SqliteRows(database)
 
     @classmethod
     def reader(cls, path: Path) -> Catalogue:
@@ -263,7 +260,7 @@ class Catalogue:
             "INSERT INTO layers (place, manifest) SELECT 1 + coalesce(max(place), -1), ? FROM layers",
             manifest.to_json(),
         )
-        self._database.run(layer_schema(layer))
+        self.rows.add(layer, manifest)
         self._sign("layers", "id = ?", layer)
         return layer
 
@@ -279,7 +276,7 @@ class Catalogue:
 
     def drop_layer(self, layer: int) -> None:
         """Forget a layer and all that it keeps."""
-        self._database.run(f"DROP TABLE {layer_table(layer)}")
+        self.rows.drop(layer)
         self._database.run("DELETE FROM layers WHERE id = ?", layer)
 
     def note(self, key: str, text: str) -> None:
@@ -427,15 +424,31 @@ class Catalogue:
         )
         if not rows:
             return None
-        codes = {}
-        for layer in layers:
-            held = self._database.rows(
-                f"{self._rows_of(layer)} JOIN pictures ON picture = id WHERE sha256 = ?", sha256
-            )
-            if sound := [row[1] for row in held if intact(*row)]:
-                codes[layer] = sound[0]
+        held = self._database.rows("SELECT id FROM pictures WHERE sha256 = ? ORDER BY id", sha256)
+        kept = {layer: self._first(layer, [row for (row,) in held]) for layer in layers}
+        codes = {layer: code for layer, code in kept.items() if code is not None}
         [(width, height)] = rows
         return Content(sha256, width, height, codes, self.facts.of_content(sha256))
+
+    def _first(self, layer: int, pictures: Sequence[int]) -> bytes | None:
+        """What a layer keeps of the first of some pictures of which that is what was written."""
+        for block in self.rows.of(layer, np.array(pictures, np.int64)):
+            for _, code, intact in block:
+                if intact and isinstance(code, bytes):
+                    return code
+        return None
+
+    def code_of(self, layer: int, picture: int) -> bytes | None:
+        """What a layer keeps of one picture; None where that is nothing, or not what was written."""
+        return self._first(layer, [picture]) if _is_id(picture) else None
+
+    def unpaired(self, layer: int) -> tuple[list[int], list[int]]:
+        """Ids of pictures that a layer keeps nothing of, and ids of none that it keeps something of."""
+        pictures, kept = self.ids(), self.rows.pictures(layer)
+        bare, stray = (
+            np.setdiff1d(*pair, assume_unique=True) for pair in ((pictures, kept), (kept, pictures))
+        )
+        return bare.tolist(), stray.tolist()
 
     def holders(self, sha256: bytes) -> list[tuple[int, str | None]]:
         """Ids and absolute paths of the first 256 pictures with a content; None for a path that is none."""
@@ -582,24 +595,16 @@ class Catalogue:
         self._database.run(
             "UPDATE pictures SET checksum = ? WHERE id = ?", checksum_of(picture, *values), picture
         )
-        self.store(picture, content.codes)
+        self.rows.put(picture, content.codes)
         if content.facts:
             self.facts.keep(picture, content.facts)
             self.facts.arrived(picture)
         return picture
 
-    def store(self, picture: int, codes: Mapping[int, bytes]) -> None:
-        """Keep what layers have made of a picture, in place of what they had."""
-        for layer, code in codes.items():
-            self._database.run(
-                f"INSERT OR REPLACE INTO {layer_table(layer)} VALUES (?, ?, ?)",
-                *(picture, code, bound(crc32(code), picture)),
-            )
-
     def replace(self, picture: int, place: Place, stamp: Stamp, content: Content) -> None:
         """Give a picture, whose file changed, its new content."""
         self.move(picture, place, stamp, content)
-        self.store(picture, content.codes)
+        self.rows.put(picture, content.codes)
         if content.facts:
             self.facts.keep(picture, content.facts)
 
@@ -618,52 +623,10 @@ class Catalogue:
             self._database.run("DELETE FROM pictures WHERE id = ?", picture)
         return len(pictures)
 
-    # --- what layers keep ---
-
-    def codes(self, layer: int) -> Iterator[list[tuple[int, object, bool]]]:
-        """Picture ids, what a layer keeps of them, and whether that is what was written.
-
-        By id, in blocks that are all of one moment.
-        """
-        for block in self._database.blocks(f"{self._rows_of(layer)} ORDER BY picture"):
-            yield [(row[0], row[1], intact(*row)) for row in block]
-
-    def codes_of(self, layer: int, pictures: IntArray) -> Iterator[list[tuple[int, object, bool]]]:
-        """The same of some pictures, by id; of those that a layer keeps nothing of there is nothing."""
-        for start in range(0, len(pictures), 500):  # SQLite takes no statement with very many values
-            some = pictures[start : start + 500].tolist()
-            marks = ", ".join("?" * len(some))
-            rows = self._database.rows(
-                f"{self._rows_of(layer)} WHERE picture IN ({marks}) ORDER BY picture", *some
-            )
-            yield [(row[0], row[1], intact(*row)) for row in rows]
-
-    def code_of(self, layer: int, picture: int) -> bytes | None:
-        """What a layer keeps of one picture; None where that is nothing, or not what was written."""
-        rows = self._database.rows(f"{self._rows_of(layer)} WHERE picture = ?", picture)
-        return rows[0][1] if rows and intact(*rows[0]) else None
-
-    def _rows_of(self, layer: int) -> str:
-        """Select what `intact` asks, all of one moment: a writer may bring up what is read."""
-        table = layer_table(layer)
-        checksum = "NULL" if self._database.version == 1 else f"{table}.checksum"  # version 1 had none
-        return f"SELECT picture, code, {checksum}, {VERSION_READ} FROM {table}"
-
     def size_of(self, picture: int) -> tuple[int, int] | None:
         """Width and height of one picture."""
         rows = self._database.rows("SELECT width, height FROM pictures WHERE id = ?", picture)
         return (int(rows[0][0]), int(rows[0][1])) if rows else None
-
-    def code_count(self, layer: int) -> int:
-        """Of how many pictures a layer keeps something."""
-        return int(self._database.rows(f"SELECT count(*) FROM {layer_table(layer)}")[0][0])
-
-    def unpaired(self, layer: int) -> tuple[list[int], list[int]]:
-        """Ids of pictures that a layer keeps nothing of, and ids of none that it keeps something of."""
-        table = layer_table(layer)
-        bare = f"SELECT id FROM pictures WHERE id NOT IN (SELECT picture FROM {table})"
-        stray = f"SELECT picture FROM {table} WHERE picture NOT IN (SELECT id FROM pictures)"
-        return [row for (row,) in self._database.rows(bare)], [row for (row,) in self._database.rows(stray)]
 
     # --- failures ---
 
@@ -745,18 +708,6 @@ def _below(folder: Place) -> tuple[str, tuple[object, ...]]:
         return "root = ?", (folder.root,)
     first = folder.path.rstrip(b"/")  # of the names that begin with it, 0 is what follows / in ASCII
     return "root = ? AND path >= ? AND path < ?", (folder.root, first + b"/", first + b"0")
-
-
-def intact(picture: int, code: object, checksum: int | None, version: int) -> bool:
-    """Whether what is stored of a picture is what was written, as far as a version of the tables knows.
-
-    Version 1 kept no checksums; up to version 3 they did not tell whose they were.
-    """
-    if not isinstance(code, bytes):
-        return False
-    if version < 4:
-        return checksum in (None, crc32(code))
-    return checksum is not None and checksum == bound(crc32(code), picture)
 
 
 def relative(path: str, folder: str) -> str:

@@ -80,7 +80,7 @@ def lacking(catalogue: Catalogue, layers: Sequence[Layer]) -> Lacking:
     for layer in layers:
         damaged = [
             picture
-            for block in catalogue.codes(layer.id)
+            for block in catalogue.rows.all(layer.id)
             for picture, code, intact in block
             if not intact or layer.fault(code)
         ]
@@ -214,7 +214,7 @@ def _renew(catalogue: Catalogue, known: Picture, task: Task, content: Content) -
     if known.stamp != task.stamp:
         catalogue.move(known.id, task.place, task.stamp, content)
     if task.lacking:
-        catalogue.store(known.id, {layer: content.codes[layer] for layer in task.lacking - {FACTS}})
+        catalogue.rows.put(known.id, {layer: content.codes[layer] for layer in task.lacking - {FACTS}})
         if content.facts and FACTS in task.lacking:
             catalogue.facts.keep(known.id, content.facts)
         return "completed"

@@ -170,7 +170,7 @@ class VectorLayer:
         yield from paired(catalogue, self.id)
         steps = self.recipe.transforms
         unit = bool(steps) and steps[-1].kind == "l2" and self.recipe.code != "pq"  # pq keeps no lengths
-        for block in catalogue.codes(self.id):
+        for block in catalogue.rows.all(self.id):
             sound = []
             for picture, written, intact in block:
                 if fault := self.fault(written):

@@ -212,7 +212,7 @@ class VectorSegments(Segments[VectorSegment, Batch]):
         """Rows of pictures whose vectors are there and finite, and how many are damaged."""
         ids: list[int] = []
         codes, damaged = bytearray(), 0
-        for block in catalogue.codes_of(self.layer, pictures):
+        for block in catalogue.rows.of(self.layer, pictures):
             for picture, written, intact in block:
                 if intact and isinstance(written, bytes) and self.code.fits(written):
                     ids.append(picture)

@@ -160,7 +160,7 @@ class WordsLayer:
             yield from self._sketches(catalogue, WordsSegments(self.folder, self.id, vocabulary.sizes))
 
     def _sketches(self, catalogue: Catalogue, segments: WordsSegments) -> Iterator[Fault]:
-        for block in catalogue.codes(self.id):
+        for block in catalogue.rows.all(self.id):
             for picture, written, intact in block:
                 fault = fault_of(written, segments.sizes)
                 if fault or not intact:

@@ -60,7 +60,7 @@ class WordsSegments(Segments[Taps, Sketches]):
             held = [self.held(one) for one in tails]
             # without any feature, or damaged; or not described yet
             bare = np.setdiff1d(left, np.concatenate([np.empty(0, np.int64), *held]), assume_unique=True)
-            rows = [row for block in catalogue.codes_of(self.layer, bare) for row in block]
+            rows = [row for block in catalogue.rows.of(self.layer, bare) for row in block]
         kept = [covered, *held, np.array([picture for picture, _, _ in rows], np.int64)]
         live = np.intersect1d(live, np.concatenate(kept))
         indexes = {
@@ -119,7 +119,7 @@ class WordsSegments(Segments[Taps, Sketches]):
         """Sketches of pictures, about `BATCH` bytes of them at once; damaged ones are passed over."""
         batch: Sketches = []
         size = 0
-        for block in catalogue.codes_of(self.layer, pictures):
+        for block in catalogue.rows.of(self.layer, pictures):
             for picture, written, intact in block:
                 if not intact or fault_of(written, self.sizes) or not isinstance(written, bytes):
                     continue

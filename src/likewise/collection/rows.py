@@ -1,0 +1,98 @@
+"""What layers keep of each picture, row by row: a code, and a checksum that says whose it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Protocol, TypeAlias
+
+import numpy as np
+
+from likewise.collection.database import VERSION_READ, Database, bound, crc32, layer_schema, layer_table
+from likewise.descriptors.manifest import Manifest
+from likewise.types import IntArray
+
+Block: TypeAlias = list[tuple[int, object, bool]]
+"""Picture ids, what a layer keeps of them, and whether that is what was written."""
+
+
+class LayerRows(Protocol):
+    """The rows of all layers of a collection; changes belong into a `Catalogue.change`."""
+
+    def add(self, layer: int, manifest: Manifest) -> None:
+        """Make room for a layer; raises `UsageError` for one that cannot be kept here."""
+
+    def drop(self, layer: int) -> None:
+        """Forget a layer and all that it keeps."""
+
+    def put(self, picture: int, codes: Mapping[int, bytes]) -> None:
+        """Keep what layers have made of a picture, in place of what they had."""
+
+    def all(self, layer: int) -> Iterator[Block]:
+        """All rows of a layer, by id, in blocks that are all of one moment."""
+
+    def of(self, layer: int, pictures: IntArray) -> Iterator[Block]:
+        """The same of some pictures, by id; of those that a layer keeps nothing of there is nothing."""
+
+    def pictures(self, layer: int) -> IntArray:
+        """Ids of what a layer keeps something of, rising, int64 ``(n,)``."""
+
+
+class SqliteRows:
+    """A table for each layer, beside the others of the catalogue; see `LayerRows`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(self, layer: int, manifest: Manifest) -> None:
+        """Make its table."""
+        self._database.run(layer_schema(layer))
+
+    def drop(self, layer: int) -> None:
+        """Drop its table."""
+        self._database.run(f"DROP TABLE {layer_table(layer)}")
+
+    def put(self, picture: int, codes: Mapping[int, bytes]) -> None:
+        """See `LayerRows`."""
+        for layer, code in codes.items():
+            self._database.run(
+                f"INSERT OR REPLACE INTO {layer_table(layer)} VALUES (?, ?, ?)",
+                *(picture, code, bound(crc32(code), picture)),
+            )
+
+    def all(self, layer: int) -> Iterator[Block]:
+        """See `LayerRows`."""
+        for block in self._database.blocks(f"{self._select(layer)} ORDER BY picture"):
+            yield [(row[0], row[1], intact(*row)) for row in block]
+
+    def of(self, layer: int, pictures: IntArray) -> Iterator[Block]:
+        """See `LayerRows`."""
+        for start in range(0, len(pictures), 500):  # SQLite takes no statement with very many values
+            some = pictures[start : start + 500].tolist()
+            marks = ", ".join("?" * len(some))
+            rows = self._database.rows(
+                f"{self._select(layer)} WHERE picture IN ({marks}) ORDER BY picture", *some
+            )
+            yield [(row[0], row[1], intact(*row)) for row in rows]
+
+    def pictures(self, layer: int) -> IntArray:
+        """See `LayerRows`."""
+        [(text,)] = self._database.rows(f"SELECT group_concat(picture) FROM {layer_table(layer)}")
+        return np.sort(np.fromstring(text or "", np.int64, sep=","))
+
+    def _select(self, layer: int) -> str:
+        """Select what `intact` asks, all of one moment: a writer may bring up what is read."""
+        table = layer_table(layer)
+        checksum = "NULL" if self._database.version == 1 else f"{table}.checksum"  # version 1 had none
+        return f"SELECT picture, code, {checksum}, {VERSION_READ} FROM {table}"
+
+
+def intact(picture: int, code: object, checksum: int | None, version: int) -> bool:
+    """Whether what is stored of a picture is what was written, as far as a version of the tables knows.
+
+    Version 1 kept no checksums; up to version 3 they did not tell whose they were.
+    """
+    if not isinstance(code, bytes):
+        return False
+    if version < 4:
+        return checksum in (None, crc32(code))
+    return checksum is not None and checksum == bound(crc32(code), picture)
