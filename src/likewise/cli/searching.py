@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from contextlib import closing
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -158,17 +157,12 @@ def _named(pictures: list[str] | None) -> list[Path | int]:
 
 def _check_sheet(sheet: Path, pictures: Sequence[Path | int], opened: Collection) -> None:
     """Refuse, before anything is searched, a sheet that would replace a picture given or an indexed file."""
-    from likewise.collection.belongings import CATALOGUE
-    from likewise.collection.catalogue import Catalogue
     from likewise.collection.walk import real_path
     from likewise.drawing import check_sheet
 
     check_sheet(sheet, *(picture for picture in pictures if isinstance(picture, Path)))
-    with closing(Catalogue.reader(opened.path / CATALOGUE)) as catalogue:
-        for path in (real_path(sheet), os.path.realpath(sheet)):
-            place = catalogue.place(path)
-            if place and (catalogue.picture(place) or catalogue.failed(place) is not None):
-                raise UsageError(f"the sheet {sheet} would replace a picture of yours: give it another name")
+    if any(map(opened.holds, (real_path(sheet), os.path.realpath(sheet)))):
+        raise UsageError(f"the sheet {sheet} would replace a picture of yours: give it another name")
 
 
 def compare(

@@ -99,11 +99,11 @@ def serve(
             raise
         raise MissingExtra("likewise serve", "web") from error
     from likewise.assets import cache_dir
-    from likewise.collection.belongings import CATALOGUE
+    from likewise.collection.store import holds_collection
 
     chosen = tuple([*(collections or ()), *(inside or ())] or [find_collection(None)])
     for path in chosen:
-        if not (path / CATALOGUE).is_file():
+        if not holds_collection(path):
             raise CollectionNotFound(
                 f"{path} is no collection; make one with `likewise index FOLDER --in {path}`"
             )

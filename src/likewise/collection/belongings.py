@@ -22,6 +22,9 @@ COMMITTED = "committed"
 UPLOADS = "uploads"
 """Where a server keeps pictures that were sent to be added."""
 
+STORE = "store"
+"""Names the server that keeps the collection, where one does."""
+
 WORDS, VECTORS = "words", "vectors"
 """Files by which layers are searched, each made again from the catalogue at any time."""
 
@@ -36,7 +39,9 @@ def vocabulary_of(layer: int) -> str:
 
 _VOCABULARIES = re.compile(r"vocabulary(-\d+)?\.safetensors", re.ASCII)
 
-_FILES = dict.fromkeys((LOCK, COMMITTED, *(CATALOGUE + end for end in ("", "-wal", "-shm"))), stat.S_IFREG)
+_FILES = dict.fromkeys(
+    (LOCK, COMMITTED, STORE, *(CATALOGUE + end for end in ("", "-wal", "-shm"))), stat.S_IFREG
+)
 _KINDS = {**_FILES, **dict.fromkeys((UPLOADS, WORDS, VECTORS), stat.S_IFDIR)}
 
 

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 
@@ -118,18 +119,18 @@ class Catalogue:
         self.rows: LayerRows = SqliteRows(database)
 
     @classmethod
-    def reader(cls, path: Path) -> Catalogue:
+    def reader(cls, path: Path, *how: Any) -> Self:
         """Open for reading; raises as `Database.reader` does."""
-        return cls(Database.reader(path))
+        return cls(Database.reader(path), *how)
 
     @classmethod
-    def writer(cls, path: Path) -> Catalogue:
+    def writer(cls, path: Path, *how: Any) -> Self:
         """Open for writing, making it when it is not there; the caller holds the lock.
 
         That commits were lost is noted, and numbers that they gave are not given again.
         """
         told = Committed.read(path.parent)
-        catalogue = cls(Database.writer(path))
+        catalogue = cls(Database.writer(path), *how)
         try:
             catalogue.last_given()
             if told and told.generation > catalogue.generation:
@@ -144,11 +145,15 @@ class Catalogue:
     def _admit(self, told: Committed) -> None:
         self.note(_LOST, told.text)
         self._keep("generation", told.generation)
-        self._database.run("DELETE FROM sqlite_sequence WHERE name = 'pictures' AND seq < ?", told.last)
+        self.count_from(told.last)
+
+    def count_from(self, last: int) -> None:
+        """Give no picture an id up to this one."""
+        self._database.run("DELETE FROM sqlite_sequence WHERE name = 'pictures' AND seq < ?", last)
         self._database.run(
             "INSERT INTO sqlite_sequence SELECT 'pictures', ?1 "
             "WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = 'pictures') AND ?1 > 0",
-            told.last,
+            last,
         )
 
     def _mend(self, told: Committed | None) -> None:
@@ -315,7 +320,11 @@ class Catalogue:
             for key, value in (("generation", self.generation + 1), ("changed", time.time())):
                 self._keep(key, value)
             now = self._committed()
+            self._publish(now)
         now.write(self.folder)
+
+    def _publish(self, now: Committed) -> None:
+        """Do what has to be done elsewhere before a change is committed here: nothing."""
 
     def _committed(self) -> Committed:
         roots = self._database.rows(f"SELECT path FROM roots WHERE {self._written('roots')}")

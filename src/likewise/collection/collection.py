@@ -11,7 +11,6 @@ from pathlib import Path
 
 from likewise.collection.annotating import Annotated, Table, annotate
 from likewise.collection.asked import AskedCollection
-from likewise.collection.belongings import CATALOGUE
 from likewise.collection.catalogue import Catalogue, Place
 from likewise.collection.describing import DescriberFactory, Describers, open_extractor, open_words
 from likewise.collection.indexing import Indexing
@@ -47,6 +46,7 @@ class Collection(AskedCollection):
         precision: str | None = None,
         device: str = "cpu",
         extractor_factory: DescriberFactory | None = None,
+        store: str | None = None,
     ) -> Collection:
         """Open a collection, or name one that `add` will make: nothing is written before.
 
@@ -61,6 +61,8 @@ class Collection(AskedCollection):
             What describes pictures; ``precision`` is the collection's own, or ``f32``, unless it is given.
         extractor_factory
             Another way to make what describes pictures.
+        store
+            The server that is to keep it, ``milvus://HOST:PORT/NAME``; by default the folder's, or none.
 
         Raises
         ------
@@ -75,7 +77,7 @@ class Collection(AskedCollection):
         }
         wanted = None if recipe is None else as_recipe(recipe)
         describers = Describers(str(path), factories, precision)
-        return cls(Path(path), recipe=wanted, precision=precision, describers=describers)
+        return cls(Path(path), recipe=wanted, precision=precision, describers=describers, store=store)
 
     # --- changing ---
 
@@ -138,7 +140,7 @@ class Collection(AskedCollection):
             layers = self._fitted(catalogue, recipe)
             run = Indexing(
                 catalogue,
-                self.path / CATALOGUE,
+                self._store.reader,
                 layers,
                 paths,
                 options=Options(prune, retry, checksum, max_pixels, bounds),

@@ -13,7 +13,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
-from pathlib import Path
 from threading import Lock, Thread
 from typing import Any, TypeAlias
 
@@ -81,8 +80,8 @@ class Indexing:
 
     Parameters
     ----------
-    catalogue, path
-        Open for writing, and its file, which the other threads open for reading.
+    catalogue, reader
+        Open for writing, and what opens another for reading, in each of the other threads.
     layers
         Those that are to describe every picture; opened when, and only when, there is a file to look into.
     sources
@@ -96,7 +95,7 @@ class Indexing:
     def __init__(
         self,
         catalogue: Catalogue,
-        path: Path,
+        reader: Callable[[], Catalogue],
         layers: Sequence[Layer],
         sources: Sequence[str],
         *,
@@ -107,7 +106,7 @@ class Indexing:
         include: Sequence[str] = (),
     ) -> None:
         self._exclude, self._include = exclude, include
-        self._catalogue, self._path = catalogue, path
+        self._catalogue, self._reader = catalogue, reader
         self._layers = {layer.id: layer for layer in layers}
         self._lacking: Lacking = {}
         self._waiting = 0
@@ -207,7 +206,7 @@ class Indexing:
     # --- the walker ---
 
     def _walk(self) -> None:
-        with closing(Catalogue.reader(self._path)) as catalogue:
+        with closing(self._reader()) as catalogue:
             for verdict, task in self._plan(catalogue):
                 if verdict != "todo":
                     continue
@@ -219,7 +218,7 @@ class Indexing:
     # --- the readers ---
 
     def _read_all(self) -> None:
-        with closing(Catalogue.reader(self._path)) as catalogue:
+        with closing(self._reader()) as catalogue:
             while tasks := self._tasks.take():
                 for task in tasks:
                     self._read(task, catalogue)

@@ -5,14 +5,13 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from threading import RLock
 from types import TracebackType
 from typing import Any, Self
 
 from likewise.collection import belongings
-from likewise.collection.belongings import CATALOGUE, COMMITTED, LOCK, UPLOADS
 from likewise.collection.catalogue import Catalogue, Entry, Failure
 from likewise.collection.committed import Committed
 from likewise.collection.describing import Describers
@@ -20,20 +19,17 @@ from likewise.collection.filters import Filter
 from likewise.collection.known import Facet, Known, facets
 from likewise.collection.layer import Layer, Sources
 from likewise.collection.layers import LayerSet
-from likewise.collection.lock import writing
 from likewise.collection.query import is_number, whole
 from likewise.collection.reports import Info, VerifyReport
+from likewise.collection.store import store_of
 from likewise.collection.verify import verify
 from likewise.descriptors.manifest import Manifest
-from likewise.errors import CollectionDamaged, CollectionNotFound, ManifestMismatch, StorageError, UsageError
+from likewise.errors import CollectionDamaged, CollectionNotFound, ManifestMismatch, UsageError
 from likewise.reading import as_indexed
 from likewise.recipes.recipe import Recipe, as_recipe
 from likewise.types import ProgressCallback
 
 log = logging.getLogger("likewise.collection")
-
-_BEFORE = {LOCK, UPLOADS, COMMITTED, CATALOGUE + "-wal", CATALOGUE + "-shm"}
-"""What may lie in a folder that has no catalogue yet, or none any more."""
 
 
 class OpenedCollection:
@@ -49,12 +45,21 @@ class OpenedCollection:
         What the collection has to be made with; anything for None.
     describers
         What describes pictures.
+    store
+        The server that is to keep it; that of the folder, or none, for None.
     """
 
     def __init__(
-        self, path: Path, *, recipe: Recipe | None, precision: str | None, describers: Describers
+        self,
+        path: Path,
+        *,
+        recipe: Recipe | None,
+        precision: str | None,
+        describers: Describers,
+        store: str | None = None,
     ) -> None:
         self.path = path
+        self._store = store_of(path, store)
         self._recipe, self._precision, self._describers = recipe, precision, describers
         self._catalogue: Catalogue | None = None
         self._loaded: dict[int, tuple[int, Any]] = {}
@@ -179,6 +184,12 @@ class OpenedCollection:
         layers = self._layers()
         return Info.of(self.path, self._ready(), layers.recipe.name, layers.layers)
 
+    def holds(self, path: str | os.PathLike[str]) -> bool:
+        """Whether a file, by its absolute path, was indexed, or tried to be."""
+        catalogue = self._ready()
+        place = catalogue.place(os.fspath(path))
+        return bool(place and (catalogue.picture(place) or catalogue.failed(place) is not None))
+
     def known(self, picture: int) -> Known:
         """What is said of a picture: by its file, and by columns of one's own.
 
@@ -292,7 +303,7 @@ class OpenedCollection:
     def _open(self) -> None:
         belongings.check(self.path)
         try:
-            catalogue = Catalogue.reader(self.path / CATALOGUE)
+            catalogue = self._store.reader()
         except CollectionNotFound:
             return
         if not catalogue.is_signed:  # whoever began it never got to its first picture
@@ -331,15 +342,5 @@ class OpenedCollection:
     def _knows(self, path: str) -> bool:
         return self.exists and self._ready().place(path) is not None
 
-    @contextmanager
-    def _writing(self) -> Iterator[Catalogue]:
-        file = self.path / CATALOGUE
-        belongings.check(self.path)
-        try:
-            if not file.exists() and self.path.exists() and set(os.listdir(self.path)) - _BEFORE:
-                raise UsageError(f"{self.path} holds other files: name a new folder for the collection")
-            self.path.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise StorageError(f"{self.path} cannot be made ({error.strerror})") from error
-        with writing(self.path / LOCK), closing(Catalogue.writer(file)) as catalogue:
-            yield catalogue
+    def _writing(self) -> AbstractContextManager[Catalogue]:
+        return self._store.writer()

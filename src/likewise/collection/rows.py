@@ -9,7 +9,8 @@ import numpy as np
 
 from likewise.collection.database import VERSION_READ, Database, bound, crc32, layer_schema, layer_table
 from likewise.descriptors.manifest import Manifest
-from likewise.types import IntArray
+from likewise.ranking.exact import Metric
+from likewise.types import FloatArray, IntArray
 
 Block: TypeAlias = list[tuple[int, object, bool]]
 """Picture ids, what a layer keeps of them, and whether that is what was written."""
@@ -35,6 +36,40 @@ class LayerRows(Protocol):
 
     def pictures(self, layer: int) -> IntArray:
         """Ids of what a layer keeps something of, rising, int64 ``(n,)``."""
+
+    def engine(self, layer: int) -> VectorEngine | None:
+        """What searches the vectors of a layer where they lie; None where files beside the catalogue do."""
+
+
+class VectorEngine(Protocol):
+    """Vectors of a layer, kept by something that finds the nearest itself."""
+
+    @property
+    def metric(self) -> Metric:
+        """How they are compared."""
+
+    @property
+    def dimensions(self) -> int:
+        """Of a vector."""
+
+    @property
+    def lists(self) -> int:
+        """Into how many lists they are divided; 1 where every one is compared."""
+
+    def __len__(self) -> int:
+        """How many there are."""
+
+    def fetch(self, pictures: IntArray) -> FloatArray:
+        """Vectors of pictures, float32 ``(n, d)``; raises `CollectionDamaged` when one is not there."""
+
+    def nearest(self, query: FloatArray, count: int, *, looked: int, among: IntArray | None) -> IntArray:
+        """Ids of those nearest to a query ``(d,)``, int64 ``(m,)``, in as many of the lists as are looked at.
+
+        Among all, or some: there may be fewer than were asked for.
+        """
+
+    def divide(self, lists: int) -> None:
+        """Divide them into lists anew."""
 
 
 class SqliteRows:
@@ -78,6 +113,9 @@ class SqliteRows:
         """See `LayerRows`."""
         [(text,)] = self._database.rows(f"SELECT group_concat(picture) FROM {layer_table(layer)}")
         return np.sort(np.fromstring(text or "", np.int64, sep=","))
+
+    def engine(self, layer: int) -> None:
+        """Nothing does."""
 
     def _select(self, layer: int) -> str:
         """Select what `intact` asks, all of one moment: a writer may bring up what is read."""

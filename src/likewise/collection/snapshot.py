@@ -10,11 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from likewise.collection.catalogue import Catalogue
+from likewise.collection.remote import RemoteVectors
+from likewise.collection.rows import VectorEngine
 from likewise.collection.stored import Shortlist, StoredVectors
 from likewise.collection.vector_segments import BLOCK, TAIL, VectorSegments
 from likewise.descriptors.transforms import l2
 from likewise.errors import UsageError
-from likewise.ranking.exact import Metric, Vectors
+from likewise.ranking.exact import Metric, Rows, Vectors
 from likewise.ranking.gallery import Gallery
 from likewise.types import FloatArray, IntArray
 
@@ -50,6 +52,14 @@ class Snapshot:
                 array.setflags(write=False)  # searches share them
 
     @classmethod
+    def remote(cls, catalogue: Catalogue, engine: VectorEngine, shortlist: Shortlist | None) -> Snapshot:
+        """Take what an engine keeps, of which nothing is read."""
+        with catalogue.moment():
+            generation, live = catalogue.generation, catalogue.ids()
+        left_out = max(0, len(live) - len(engine))
+        return cls(generation, live, RemoteVectors(engine, live, shortlist), engine.metric, left_out)
+
+    @classmethod
     def load(cls, catalogue: Catalogue, segments: VectorSegments, shortlist: Shortlist | None) -> Snapshot:
         """Map the segments, and read what none holds.
 
@@ -78,20 +88,20 @@ class Snapshot:
     def only(self, keep: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Snapshot:
         """Part of the rows, by a mask of shape ``(n,)``; few are read into memory."""
         rows = np.flatnonzero(keep)
-        some = isinstance(self.vectors, StoredVectors) and len(rows) > TAIL
-        vectors = cast(StoredVectors, self.vectors).only(rows) if some else self.vectors[rows]
+        few = isinstance(self.vectors, StoredVectors) and len(rows) <= TAIL
+        whole = few or isinstance(self.vectors, np.ndarray)
+        vectors = self.vectors[rows] if whole else cast(Rows, self.vectors).only(rows)
         return replace(self, ids=self.ids[rows], vectors=vectors)
 
     def exactly(self) -> Snapshot:
         """The same, in which every row is compared."""
-        if isinstance(self.vectors, StoredVectors):
-            return replace(self, vectors=replace(self.vectors, shortlist=None))
-        return self
+        if isinstance(self.vectors, np.ndarray):
+            return self
+        return replace(self, vectors=self.vectors.exactly())
 
     def recall(self, k: int) -> float | None:
         """The share of the nearest that a search for ``k`` can be expected to find; None for all."""
-        stored = self.vectors if isinstance(self.vectors, StoredVectors) else None
-        return stored.shortlist.recall if stored and stored.shortlist and stored.approximates(k) else None
+        return None if isinstance(self.vectors, np.ndarray) else self.vectors.recall(k)
 
     def vector(self, picture: int) -> FloatArray:
         """Give the vector of one picture, shape ``(d,)``.

@@ -132,6 +132,14 @@ class StoredVectors:
         """Some of the rows, by their numbers, which rise."""
         return replace(self, places=self.places[rows])
 
+    def exactly(self) -> StoredVectors:
+        """The same, all of which are compared."""
+        return replace(self, shortlist=None)
+
+    def recall(self, k: int) -> float | None:
+        """The share of the nearest that a search can be expected to find; None for all."""
+        return self.shortlist.recall if self.shortlist and self.approximates(k) else None
+
     def products(self, queries: FloatArray) -> FloatArray:
         """Inner products of queries ``(q, d)`` with all rows, ``(q, n)``."""
         found = np.empty((len(queries), len(self)), np.float32)

@@ -75,12 +75,12 @@ Lacking: TypeAlias = Mapping[int, frozenset[int]]
 
 
 def lacking(catalogue: Catalogue, layers: Sequence[Layer]) -> Lacking:
-    """The pictures that have to be looked at again, every stored row being read."""
+    """The pictures that have to be looked at again: every row that is stored here is read."""
     found: dict[int, frozenset[int]] = {}
     for layer in layers:
         damaged = [
             picture
-            for block in catalogue.rows.all(layer.id)
+            for block in (() if catalogue.rows.engine(layer.id) else catalogue.rows.all(layer.id))
             for picture, code, intact in block
             if not intact or layer.fault(code)
         ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -13,15 +14,18 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from likewise.collection import remote
 from likewise.collection.catalogue import Catalogue
 from likewise.collection.codes import Code
 from likewise.collection.comparing import compare, scores
 from likewise.collection.describing import Describers, MapDescriber
 from likewise.collection.layer import Answer, PatchMatches, Sources, paired, row_fault, segment_faults, signed
 from likewise.collection.query import Query, QueryPicture, is_number, is_vector, whole
+from likewise.collection.remote import RemoteVectors
 from likewise.collection.reports import Comparison, Fault, Pictures
+from likewise.collection.rows import VectorEngine
 from likewise.collection.snapshot import Snapshot
-from likewise.collection.stored import EXACT, Shortlist, StoredVectors, measured
+from likewise.collection.stored import ASKED, EXACT, SURE, Shortlist, StoredVectors, measured
 from likewise.collection.vector_segments import BITS, TAIL, VectorSegments
 from likewise.descriptors.manifest import Manifest
 from likewise.descriptors.recipe import VectorRecipe
@@ -34,6 +38,9 @@ from likewise.ranking.feedback import combined, refined, shares
 from likewise.ranking.localise import Localiser
 from likewise.ranking.stages import Stage, rank
 from likewise.types import Box, CropScale, FloatArray, IntArray, ProgressCallback
+
+LISTS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
+"""Of the lists of an engine, how many are tried to be looked at."""
 
 TOLERANCE = 0.01
 """How far from 1 a length may be: fp16 moves it by 5e-4 at most, int8 by some thousandths."""
@@ -93,13 +100,26 @@ class VectorLayer:
 
     def index(self, catalogue: Catalogue, *, progress: ProgressCallback | None = None) -> None:
         """Bring the segments up to the catalogue, and see how long a list by bits has to be."""
-        self.segments.extend(catalogue, progress=progress, least=TAIL)
-        self._measure(catalogue)
+        if not catalogue.rows.engine(self.id):
+            self.segments.extend(catalogue, progress=progress, least=TAIL)
+            self._measure(catalogue)
 
     def optimise(self, catalogue: Catalogue, *, progress: ProgressCallback | None = None) -> None:
-        """Make one segment of all."""
-        self.segments.optimise(catalogue, progress=progress, least=TAIL)
-        self._measure(catalogue)
+        """Make one segment of all, or have an engine divide them into lists."""
+        if engine := catalogue.rows.engine(self.id):
+            self._divide(catalogue, engine)
+        else:
+            self.segments.optimise(catalogue, progress=progress, least=TAIL)
+            self._measure(catalogue)
+
+    def _divide(self, catalogue: Catalogue, engine: VectorEngine) -> None:
+        """Have vectors divided into as many lists as each has rows; see how many have to be looked at."""
+        rows = len(engine)
+        lists = math.isqrt(rows) if rows * engine.dimensions > EXACT else 1
+        engine.divide(lists)
+        found = remote.measured(RemoteVectors(engine, catalogue.ids()), ASKED, LISTS, SURE)
+        with catalogue.change():
+            self._tell(catalogue, rows, found)
 
     def _measure(self, catalogue: Catalogue) -> None:
         """Note how long shortlists have to be, unless that is known of about as many pictures."""
@@ -112,9 +132,12 @@ class VectorLayer:
         if not isinstance(vectors, StoredVectors):
             return
         found = measured(vectors, self.segments.metric)
-        told = {"rows": rows} | ({"length": found.length, "recall": found.recall} if found else {})
         with catalogue.change():
-            catalogue.note(self._note, json.dumps(told))
+            self._tell(catalogue, rows, found)
+
+    def _tell(self, catalogue: Catalogue, rows: int, found: Shortlist | None) -> None:
+        told = {"rows": rows} | ({"length": found.length, "recall": found.recall} if found else {})
+        catalogue.note(self._note, json.dumps(told))
 
     @property
     def _note(self) -> str:
@@ -138,6 +161,11 @@ class VectorLayer:
     def searched(self, catalogue: Catalogue) -> str:
         """See `Layer`."""
         shortlist = self.shortlist(catalogue)
+        if shortlist and (engine := catalogue.rows.engine(self.id)):
+            return (
+                f"{shortlist.length:,} of {engine.lists:,} lists are looked at, which held "
+                f"{shortlist.recall:.1%} of the ten nearest; all are with --exact"
+            )
         if not shortlist or catalogue.count() * self._code.dimensions <= EXACT:
             return "every vector is compared"
         return (
@@ -147,7 +175,11 @@ class VectorLayer:
 
     def load(self, catalogue: Catalogue) -> tuple[int, Snapshot]:
         """All vectors, in memory or where they lie."""
-        snapshot = Snapshot.load(catalogue, self.segments, self.shortlist(catalogue))
+        shortlist = self.shortlist(catalogue)
+        if engine := catalogue.rows.engine(self.id):
+            snapshot = Snapshot.remote(catalogue, engine, shortlist)
+        else:
+            snapshot = Snapshot.load(catalogue, self.segments, shortlist)
         return snapshot.generation, snapshot
 
     def open(self, loaded: Snapshot, sources: Sources, recipe: VectorRecipe) -> VectorIndex:

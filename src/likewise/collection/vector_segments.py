@@ -132,6 +132,12 @@ def divided(numbers: FloatArray, lengths: FloatArray) -> FloatArray:
     return quotients
 
 
+def compared(vectors: FloatArray, metric: Metric) -> tuple[FloatArray, FloatArray]:
+    """What stored vectors ``(n, d)`` are compared as, of the same shape, and their lengths ``(n,)``."""
+    lengths = lengths_of(vectors)
+    return (divided(vectors, lengths[:, np.newaxis]) if metric == "dot" else vectors), lengths
+
+
 def _count(facts: Mapping[str, Any]) -> int:
     count = int(facts["pictures"])
     if count < 0:
@@ -274,6 +280,4 @@ class VectorSegments(Segments[VectorSegment, Batch]):
 
     def vectors(self, codes: UInt8Array) -> tuple[FloatArray, FloatArray]:
         """What codes ``(n, width)`` are compared as, float32 ``(n, d)``, and their lengths ``(n,)``."""
-        vectors = self.code.decode(codes)
-        lengths = lengths_of(vectors)
-        return (divided(vectors, lengths[:, np.newaxis]) if self.metric == "dot" else vectors), lengths
+        return compared(self.code.decode(codes), self.metric)

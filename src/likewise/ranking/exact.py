@@ -42,6 +42,15 @@ class Rows(Protocol):
     def __getitem__(self, rows: Any) -> FloatArray:
         """As of the array."""
 
+    def only(self, rows: IntArray) -> Rows:
+        """Some of the rows, by their numbers, which rise."""
+
+    def exactly(self) -> Rows:
+        """The same, all of which are compared."""
+
+    def recall(self, k: int) -> float | None:
+        """The share of the ``k`` nearest that can be expected to be found; None for all."""
+
     def products(self, queries: FloatArray) -> FloatArray:
         """Inner products of queries ``(q, d)`` with all rows, ``(q, n)``."""
 

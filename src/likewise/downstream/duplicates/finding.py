@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from likewise.collection import Collection
-from likewise.collection.belongings import CATALOGUE
 from likewise.collection.catalogue import Entry
+from likewise.collection.store import holds_collection
 from likewise.downstream.calibration import FOUND, Calibration, calibrate, distance_of, score_of
 from likewise.downstream.copies import ALTERATIONS, HALVED
 from likewise.downstream.duplicates.dismissed import Dismissed
@@ -160,7 +160,7 @@ def _opened(
     collection: Collection, against: str | os.PathLike[str]
 ) -> Iterator[tuple[Collection, str | os.PathLike[str] | None]]:
     """The collection that a reference lies in, and where in it."""
-    if not (Path(against) / CATALOGUE).is_file():
+    if not holds_collection(Path(against)):
         yield collection, against
         return
     with Collection.open(against) as other:
