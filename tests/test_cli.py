@@ -115,7 +115,7 @@ def test_there_are_the_commands_of_the_design() -> None:
         )
     }
     single = "index search compare info failures verify remove extract demo evaluate report sweep serve "
-    single += "similar cluster map optimise inspect train annotate facts ingest"
+    single += "similar cluster map optimise inspect train annotate facts ingest copy"
     nested = "networks list, networks show, networks fetch, networks import, recipes list, recipes show, "
     nested += (
         "whiten learn, whiten show, quantise learn, quantise show, reproduce capuano-2018, "

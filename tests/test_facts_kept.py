@@ -212,7 +212,9 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
 def test_they_follow_the_file(plain: Collection, photos: Path, clock: Callable[[int], None]) -> None:
     clock(2042)
     row = row_of(plain, "0001.png")
-    added = plain.known(row).added
+    added = "2019-01-02T03:04:05"
+    with plain._writing() as catalogue, catalogue.change():
+        catalogue.facts.arrived(row, added)
     os.rename(photos / "2018" / "0001.png", photos / "moved.png")
     assert plain.add(photos).moved == 1
     assert plain.known(row).facts == Facts("2018-02-03T10:00:00", "Canon EOS", rating=1)

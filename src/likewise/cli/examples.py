@@ -15,6 +15,7 @@ SECTIONS = {
         "failures",
         "verify",
         "optimise",
+        "copy",
         "remove",
     ),
     "Describe pictures": ("networks", "recipes", "extract", "ingest"),
@@ -63,6 +64,10 @@ EXAMPLES = {
     "failures": ("likewise failures",),
     "verify": ("likewise verify Pictures.likewise",),
     "optimise": ("likewise optimise Pictures.likewise",),
+    "copy": (
+        "likewise copy Pictures.likewise /mnt/backup/Pictures.likewise",
+        "likewise copy Pictures.likewise milvus://vectors.example:19530/pictures",
+    ),
     "remove": ("likewise remove a.jpg", "likewise remove 'Pictures/2019/*'", "likewise remove --id 12"),
     "networks": ("likewise networks", "likewise networks show vgg16", "likewise networks fetch vgg16"),
     "networks list": ("likewise networks list --json",),

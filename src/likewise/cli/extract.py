@@ -17,6 +17,7 @@ from likewise.cli.options import (
     MaxPixels,
     Precision,
     RecipeName,
+    StoreAddress,
     Where,
     Whiten,
     Words,
@@ -177,6 +178,7 @@ def ingest(
         list[Path], typer.Argument(metavar="SHARDS", help="Folders of shards, or single ones.")
     ],
     into: Into = None,
+    store: StoreAddress = None,
     as_json: Json = False,
 ) -> None:
     """Make a collection of shards, or add them to one; no picture is read.
@@ -188,7 +190,7 @@ def ingest(
 
     path = into or Path(shards[0].stem + SUFFIX)
     with progress("ingesting") as callback:
-        report = take(shards, path, progress=callback)
+        report = take(shards, path, store=store, progress=callback)
     with Collection.open(path) as collection:
         total = len(collection)
     show(report, index_lines(report, path, total), as_json=as_json)

@@ -22,8 +22,10 @@ from likewise.cli.options import (
     Numbers,
     Quantise,
     RecipeName,
+    StoreAddress,
     Whiten,
     Words,
+    collection_folder,
     described_by,
     find_collection,
 )
@@ -38,7 +40,7 @@ FAULTS_FOUND = 1
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
-    for command in (index, info, failures, verify, optimise, remove):
+    for command in (index, info, failures, verify, optimise, remove, copy):
         app.command()(command)
 
 
@@ -47,6 +49,7 @@ def index(
         list[Path], typer.Argument(metavar="FOLDER", help="Folders of pictures, or single pictures.")
     ],
     into: Into = None,
+    store: StoreAddress = None,
     recipe: RecipeName = None,
     whiten: Whiten = None,
     quantise: Quantise = None,
@@ -101,7 +104,7 @@ def index(
             )
     path = into or Path(os.path.basename(os.path.realpath(folders[0])) + SUFFIX)
     how = described_by(recipe, whiten, quantise, words)
-    opened = Collection.open(path, recipe=how, engine=engine, device=device, precision=precision)
+    opened = Collection.open(path, recipe=how, engine=engine, device=device, precision=precision, store=store)
     with opened as collection:
         if not collection.exists and not holds_pictures(folders):
             raise UsageError(nothing_in(folders))
@@ -165,6 +168,7 @@ def _info_lines(found: Info) -> list[str]:
     changed = datetime.fromtimestamp(found.changed).astimezone()
     return [
         f"collection  {printable(found.path)}",
+        *([f"store       {found.store}"] if found.store else []),
         f"pictures    {found.pictures}, {found.failures} failed",
         *(f"folder      {printable(root)}" for root in found.roots),
         *(f"away        {printable(folder)}: none of its pictures can be found" for folder in found.away),
@@ -255,3 +259,34 @@ def remove(
         removed = opened.remove(*(what or ()), *(ids or ()))
         left = len(opened)
     show({"removed": removed, "left": left}, [f"{removed} removed, {left} left"], as_json=as_json)
+
+
+def copy(
+    source: Annotated[
+        Path, typer.Argument(parser=collection_folder, metavar="COLLECTION", help="What is copied.")
+    ],
+    target: Annotated[
+        Path,
+        typer.Argument(
+            parser=collection_folder, metavar="TARGET", help="Where to: a folder, or the address of a store."
+        ),
+    ],
+    store: StoreAddress = None,
+    as_json: Json = False,
+) -> None:
+    """Copy a collection to another folder, to a store, or from one; no picture is read.
+
+    What was copied before stays, so that one that was interrupted goes on. In the end both are compared.
+    """
+    from likewise.collection.collection import Collection
+    from likewise.collection.copying import copy as take
+
+    with Collection.open(source) as collection, progress("copying") as callback:
+        report = take(collection, target, store=store, progress=callback)
+    taken = report.taken
+    new = taken.added + taken.copied + taken.changed
+    lines = [
+        f"{new} pictures copied, {taken.unchanged} were there, {taken.failed} failures noted",
+        f"compared: {report.alike} pictures are alike, byte by byte (digest {report.digest[:16]})",
+    ]
+    show(report, lines, as_json=as_json)

@@ -27,10 +27,20 @@ def _recipes() -> list[str]:
     return recipe_names()
 
 
+def collection_folder(text: str) -> Path:
+    """The folder of a collection, or the one that follows an address: a path would lose its slashes."""
+    if "://" not in text:
+        return Path(text)
+    from likewise.collection.store import located
+
+    return located(text)
+
+
 In = Annotated[
     Path | None,
     typer.Option(
         "--in",
+        parser=collection_folder,
         metavar="DIR",
         help=f"The collection. Without it: ${VARIABLE}, else the only *{SUFFIX} in the current folder.",
         show_default=False,
@@ -38,7 +48,12 @@ In = Annotated[
 ]
 Named = Annotated[
     Path | None,
-    typer.Argument(metavar="COLLECTION", help="The collection, as with --in.", show_default=False),
+    typer.Argument(
+        parser=collection_folder,
+        metavar="COLLECTION",
+        help="The collection, as with --in.",
+        show_default=False,
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON value instead of text.")]
 Engine = Annotated[EngineName, typer.Option("--engine", help="What runs the network.")]
@@ -50,8 +65,19 @@ Into = Annotated[
     typer.Option(
         "--in",
         "--into",
+        parser=collection_folder,
         metavar="DIR",
         help=f"The collection to make or add to. Without it: ./<folder name>{SUFFIX}.",
+        show_default=False,
+    ),
+]
+StoreAddress = Annotated[
+    str | None,
+    typer.Option(
+        "--store",
+        metavar="ADDRESS",
+        help="A server that is to keep the collection, which its folder then follows: "
+        "milvus://HOST:PORT/NAME. Vectors only: give a recipe such as quick.",
         show_default=False,
     ),
 ]
@@ -245,7 +271,7 @@ def find_collection(given: Path | None, named: Path | None = None) -> Path:
     """
     if given and named:
         raise UsageError(f"give one collection, not both {named} and --in {given}")
-    wanted = given or named or (Path(os.environ[VARIABLE]) if os.environ.get(VARIABLE) else None)
+    wanted = given or named or (collection_folder(os.environ[VARIABLE]) if os.environ.get(VARIABLE) else None)
     if wanted is not None:
         return wanted
     found = sorted(Path().glob(f"*{SUFFIX}"))

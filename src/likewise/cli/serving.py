@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from likewise.cli.options import Device, Engine, find_collection
+from likewise.cli.options import Device, Engine, collection_folder, find_collection
 from likewise.errors import CollectionNotFound, MissingExtra
 
 TOKEN = "LIKEWISE_TOKEN"
@@ -25,6 +25,7 @@ def serve(
     collections: Annotated[
         list[Path] | None,
         typer.Argument(
+            parser=collection_folder,
             metavar="COLLECTION",
             help="Collections to serve. Without one: as --in of the other commands.",
             show_default=False,
@@ -32,7 +33,13 @@ def serve(
     ] = None,
     inside: Annotated[
         list[Path] | None,
-        typer.Option("--in", metavar="DIR", help="The same; may be repeated.", show_default=False),
+        typer.Option(
+            "--in",
+            parser=collection_folder,
+            metavar="DIR",
+            help="The same; may be repeated.",
+            show_default=False,
+        ),
     ] = None,
     host: Annotated[
         str, typer.Option("--host", help="Where to listen; another than this machine needs a token.")

@@ -200,6 +200,9 @@ class Catalogue:
         """Whether the file that is open still lies where it lay."""
         return self._database.is_there
 
+    def follow(self) -> None:
+        """Bring it up to what was written elsewhere: nothing, where the file is all there is."""
+
     @property
     def folder(self) -> Path:
         """The collection's."""
@@ -315,7 +318,7 @@ class Catalogue:
         with self._database.transaction():
             before = self._database.changes
             yield
-            if self._database.changes == before:
+            if self._database.changes == before and not self.rows.waiting:
                 return
             for key, value in (("generation", self.generation + 1), ("changed", time.time())):
                 self._keep(key, value)

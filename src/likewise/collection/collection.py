@@ -11,15 +11,16 @@ from pathlib import Path
 
 from likewise.collection.annotating import Annotated, Table, annotate
 from likewise.collection.asked import AskedCollection
-from likewise.collection.catalogue import Catalogue, Place
+from likewise.collection.catalogue import Catalogue, Content, Place
 from likewise.collection.describing import DescriberFactory, Describers, open_extractor, open_words
 from likewise.collection.indexing import Indexing
 from likewise.collection.layer import Layer
 from likewise.collection.layers import LayerSet, fit, ready
-from likewise.collection.moving import Row, rows, take_over
+from likewise.collection.moving import Row, contents, rows, take_over
 from likewise.collection.removal import Removed, put_back, take_out
 from likewise.collection.reports import AddReport
 from likewise.collection.selecting import named
+from likewise.collection.store import located
 from likewise.collection.tasks import Options, Prune
 from likewise.collection.walk import resolve
 from likewise.descriptors.manifest import Manifest
@@ -53,7 +54,8 @@ class Collection(AskedCollection):
         Parameters
         ----------
         path
-            Its folder, ``photos.likewise`` by custom.
+            Its folder, ``photos.likewise`` by custom; or the address of a store, which a folder in the cache
+            follows.
         recipe
             A recipe, the name of a shipped one, or a path; by default the collection's own, else ``default``.
             One of visual words may score otherwise than the collection's own.
@@ -77,7 +79,8 @@ class Collection(AskedCollection):
         }
         wanted = None if recipe is None else as_recipe(recipe)
         describers = Describers(str(path), factories, precision)
-        return cls(Path(path), recipe=wanted, precision=precision, describers=describers, store=store)
+        folder = located(os.fspath(path))
+        return cls(folder, recipe=wanted, precision=precision, describers=describers, store=store)
 
     # --- changing ---
 
@@ -152,14 +155,16 @@ class Collection(AskedCollection):
             report = run.run()
         return replace(report, seconds=time.monotonic() - begin)
 
-    def _fitted(self, catalogue: Catalogue, recipe: Recipe) -> tuple[Layer, ...]:
+    def _fitted(
+        self, catalogue: Catalogue, recipe: Recipe, given: Sequence[Manifest] = ()
+    ) -> tuple[Layer, ...]:
         """The layers of a recipe, those added that are missing, and others dropped if it was asked for."""
         made = catalogue.is_signed
         if made:
             self._attach()  # somebody may have made it meanwhile, by another recipe
         if self._recipe or not made:
             with catalogue.change():
-                dropped = fit(catalogue, self.path, self._describers, recipe)
+                dropped = fit(catalogue, self.path, self._describers, recipe, given)
             for layer in dropped:
                 layer.clear(catalogue)
             self._attach()
@@ -175,6 +180,10 @@ class Collection(AskedCollection):
     def rows(self) -> Iterator[Row]:
         """All files that it knows and what it keeps of them, for `take_over` of another one."""
         return rows(self._ready(), self.layers)
+
+    def contents(self, paths: Sequence[str]) -> dict[str, Content]:
+        """What it keeps of the pictures at some absolute paths, by those; what is not sound is left out."""
+        return contents(self._ready(), self.layers, paths)
 
     def take_over(
         self,
@@ -203,7 +212,7 @@ class Collection(AskedCollection):
             As for `add`.
         """
         with self._writing() as catalogue:
-            layers = self._fitted(catalogue, self.recipe)
+            layers = self._fitted(catalogue, self.recipe, manifests)
             return take_over(catalogue, layers, given, manifests, roots=roots, progress=progress)
 
     def remove(self, *pictures: int | str | os.PathLike[str]) -> int:

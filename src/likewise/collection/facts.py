@@ -180,7 +180,8 @@ class FactTables:
             As `chosen`.
         """
         condition, values = self._condition(where)
-        return f"id IN (SELECT id FROM {CONDITION_TABLES} WHERE {condition})", tuple(values)
+        chosen = f"WITH {self._said} SELECT id FROM {CONDITION_TABLES} WHERE {condition}"
+        return f"id IN ({chosen})", tuple(values)
 
     def counts(self, expression: str, where: Filter | None, most: int) -> list[tuple[object, int]]:
         """How often each value of an expression of ours is found, the most frequent first."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -120,15 +120,28 @@ def ready(recipe: Recipe, progress: ProgressCallback | None) -> Recipe:
     return replace(recipe, layers=layers)
 
 
-def fit(catalogue: Catalogue, folder: Path, describers: Describers, recipe: Recipe) -> list[Layer]:
-    """Give a catalogue, within a change, the layers of a recipe; give those that were dropped."""
+def fit(
+    catalogue: Catalogue,
+    folder: Path,
+    describers: Describers,
+    recipe: Recipe,
+    made: Sequence[Manifest] = (),
+) -> list[Layer]:
+    """Give a catalogue, within a change, the layers of a recipe; give those that were dropped.
+
+    Parameters
+    ----------
+    made
+        How rows that are to be taken over were made: their network is not needed.
+    """
+    manifests = {manifest.recipe_hash: manifest for manifest in made}
     there = {
         layer.recipe.hash: layer for layer in (opened(one, folder, describers) for one in catalogue.layers())
     }
     for place, wanted in enumerate(recipe.layers):
         layer = there.pop(wanted.hash, None)
         if layer is None:
-            manifest: Manifest = describers.open(wanted, None, 1).manifest
+            manifest = manifests.get(wanted.hash) or describers.open(wanted, None, 1).manifest
             row = catalogue.add_layer(manifest)
             layer = opened(StoredLayer(row, manifest), folder, describers)
             layer.keep(wanted)

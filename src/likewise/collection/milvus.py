@@ -114,13 +114,15 @@ class Server:
             from pymilvus import MilvusClient  # an extra, and slow to import
         except ModuleNotFoundError as error:
             raise MissingExtra(f"the store {address.text}", "milvus") from error
-        logging.getLogger("pymilvus").setLevel(logging.CRITICAL)  # it logs, with a traceback, what it raises
+        for name in ("pymilvus", "grpc._server"):  # which log, with a traceback, what they raise
+            logging.getLogger(name).setLevel(logging.CRITICAL)
         self.address = address
         self._lock = RLock()
         # Whoever made the collection chose the host: a token goes to the one that it was meant for.
         token = os.environ.get("MILVUS_TOKEN", "") if os.environ.get("MILVUS_URI") == address.uri else ""
         with self._translated():
             self.client: Any = MilvusClient(address.uri, token=token, timeout=30)
+        self._loaded: set[str] = set()
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
@@ -138,6 +140,14 @@ class Server:
         """Call one of the client's functions."""
         with self._lock if self.address.is_file else _nothing(), self._translated():
             return getattr(self.client, what)(*values, **more)
+
+    def on(self, kind: str, what: str, **more: Any) -> Any:
+        """Call one of the client's functions for one of Milvus' collections, which has to be loaded."""
+        name = self.collection(kind)
+        if name not in self._loaded:
+            self.ask("load_collection", name)
+            self._loaded.add(name)
+        return self.ask(what, name, **more)
 
     def collection(self, kind: str) -> str:
         """The name of one of Milvus' collections."""
@@ -159,9 +169,9 @@ class Server:
 
     def scan(self, kind: str, filter: str, fields: Sequence[str]) -> Iterator[list[dict[str, Any]]]:
         """Rows of which a condition is true, in blocks and no order."""
-        rows = self.ask(
+        rows = self.on(
+            kind,
             "query_iterator",
-            self.collection(kind),
             batch_size=TOGETHER,
             filter=filter,
             output_fields=list(fields),
@@ -193,6 +203,7 @@ class Texts:
 
     def __init__(self, server: Server) -> None:
         self._server = server
+        self._known = False
 
     @cached_property
     def _name(self) -> str:
@@ -206,11 +217,14 @@ class Texts:
     @property
     def are_there(self) -> bool:
         """Whether there is room for them; raises `UsageError` where somebody else has taken the name."""
+        if self._known:
+            return True
         if not self._server.ask("has_collection", self._name):
             return False
         there = self._server.ask("describe_collection", self._name)["fields"]
         if [field["name"] for field in there] != _FIELDS:
             raise UsageError(f"{self._name} at {self.address} is not likewise's: choose another name")
+        self._known = True
         return True
 
     def make(self) -> None:
@@ -235,11 +249,11 @@ class Texts:
             {"key": key, "change": change, "text": text, "vector": [0.0, 0.0]} for key, text in texts.items()
         ]
         for start in range(0, len(rows), TOGETHER):
-            self._server.ask("upsert", self._name, rows[start : start + TOGETHER])
+            self._server.on(self.KIND, "upsert", data=rows[start : start + TOGETHER])
 
     def read(self, key: str) -> str | None:
         """The text under a key."""
-        found = self._server.ask("get", self._name, ids=[key], output_fields=["text"])
+        found = self._server.on(self.KIND, "get", ids=[key], output_fields=["text"])
         return str(found[0]["text"]) if found else None
 
     def since(self, change: int, until: int | None = None) -> Iterator[tuple[str, int, str]]:
@@ -251,7 +265,7 @@ class Texts:
 
     def forget(self, keys: Sequence[str]) -> None:
         """Delete texts."""
-        self._server.ask("delete", self._name, ids=list(keys))
+        self._server.on(self.KIND, "delete", ids=list(keys))
 
 
 @dataclass(frozen=True)
@@ -338,8 +352,8 @@ class MilvusLayer:
         Texts(self.server).write({f"lists/{self.layer}": str(lists)}, 0)
 
     def __len__(self) -> int:
-        found = self.server.ask(
-            "query", self.name, filter="", output_fields=["count(*)"], consistency_level="Strong"
+        found = self.server.on(
+            self.kind, "query", filter="", output_fields=["count(*)"], consistency_level="Strong"
         )
         return int(found[0]["count(*)"])
 
@@ -360,18 +374,18 @@ class MilvusLayer:
             for (picture, code), vector in zip(codes.items(), vectors, strict=True)
         ]
         for start in range(0, len(rows), TOGETHER):
-            self.server.ask("upsert", self.name, rows[start : start + TOGETHER])
+            self.server.on(self.kind, "upsert", data=rows[start : start + TOGETHER])
 
     def delete(self, pictures: Sequence[int]) -> None:
         """Forget vectors."""
         for start in range(0, len(pictures), TOGETHER):
-            self.server.ask("delete", self.name, ids=list(pictures[start : start + TOGETHER]))
+            self.server.on(self.kind, "delete", ids=list(pictures[start : start + TOGETHER]))
 
     def rows(self, pictures: IntArray) -> Iterator[tuple[IntArray, IntArray, FloatArray]]:
         """Ids, checksums and vectors of those of some pictures that there are, in blocks, by id."""
         for start in range(0, len(pictures), TOGETHER):
             wanted = pictures[start : start + TOGETHER].tolist()
-            found = self.server.ask("get", self.name, ids=wanted, consistency_level="Strong")
+            found = self.server.on(self.kind, "get", ids=wanted, consistency_level="Strong")
             kept = sorted(found, key=lambda row: int(row["picture"]))
             ids = np.array([row["picture"] for row in kept], np.int64)
             sums = np.array([row["checksum"] for row in kept], np.int64)
@@ -397,9 +411,9 @@ class MilvusLayer:
 
     def nearest(self, query: FloatArray, count: int, *, looked: int, among: IntArray | None) -> IntArray:
         """See `VectorEngine`; at most `MOST` are given."""
-        found = self.server.ask(
+        found = self.server.on(
+            self.kind,
             "search",
-            self.name,
             data=[query.tolist()],
             filter="" if among is None else f"picture in {among.tolist()}",
             limit=min(count, MOST),
@@ -438,6 +452,11 @@ class MilvusRows:
         """See `LayerRows`."""
         for layer, code in codes.items():
             self._waiting.setdefault(layer, {})[picture] = code
+
+    @property
+    def waiting(self) -> bool:
+        """See `LayerRows`."""
+        return bool(self._waiting)
 
     def write(self) -> None:
         """Write what was put."""

@@ -6,9 +6,11 @@ import os
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any
+
+import numpy as np
 
 from likewise.collection.catalogue import Catalogue, Content, Place, relative
 from likewise.collection.layer import Layer
@@ -18,7 +20,7 @@ from likewise.collection.walk import NO_STAMP, Stamp
 from likewise.descriptors.manifest import Manifest
 from likewise.errors import BadPicture, CollectionDamaged, ManifestMismatch
 from likewise.reading import within
-from likewise.types import Progress, ProgressCallback
+from likewise.types import IntArray, Progress, ProgressCallback
 
 TOGETHER = 1000
 """Rows that are committed at once."""
@@ -34,11 +36,15 @@ class Row:
         Absolute.
     content
         The ``codes`` of which stand in the order of the layers; or why there is nothing.
+    annotations, added
+        What somebody says of it, and when it came.
     """
 
     path: str
     stamp: Stamp
     content: Content | BadPicture
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    added: str | None = field(default=None, compare=False)
 
 
 def rows(catalogue: Catalogue, layers: Sequence[Layer]) -> Iterator[Row]:
@@ -48,23 +54,50 @@ def rows(catalogue: Catalogue, layers: Sequence[Layer]) -> Iterator[Row]:
     been indexed yet.
     """
     roots, unsound = catalogue.roots(), set(catalogue.unsound())
-    for row, root, path in catalogue.places():
-        if row in unsound:
-            continue
-        picture, size = catalogue.picture(Place(root, path)), catalogue.size_of(row)
-        kept = [catalogue.code_of(layer.id, row) for layer in layers]
-        codes = {
-            place: code
-            for place, (layer, code) in enumerate(zip(layers, kept, strict=True))
-            if code is not None and not layer.fault(code)
-        }
-        if picture and size and len(codes) == len(layers):
-            content = Content(picture.sha256, *size, codes, catalogue.facts.of(row))
-            yield Row(catalogue.absolute(roots, root, path), picture.stamp, content)
+    places = catalogue.places()
+    while block := list(islice(places, TOGETHER)):
+        ids = np.array([row for row, _, _ in block if row not in unsound], np.int64)
+        kept = _kept(catalogue, layers, ids)
+        for row, root, path in block:
+            picture, size = catalogue.picture(Place(root, path)), catalogue.size_of(row)
+            codes = {place: held[row] for place, held in enumerate(kept) if row in held}
+            if row not in unsound and picture and size and len(codes) == len(layers):
+                facts = catalogue.facts
+                content = Content(picture.sha256, *size, codes, facts.of(row))
+                said, added = facts.annotations(row), facts.added(row)
+                yield Row(catalogue.absolute(roots, root, path), picture.stamp, content, said, added)
     for failure in catalogue.failures():
         place_there = catalogue.place(str(failure.path))
         stamp = catalogue.failed(place_there) if place_there else None
         yield Row(str(failure.path), stamp or NO_STAMP, BadPicture(failure.message, failure.reason))
+
+
+def _kept(catalogue: Catalogue, layers: Sequence[Layer], pictures: IntArray) -> list[dict[int, bytes]]:
+    """What each layer keeps of pictures that is sound, by id."""
+    return [
+        {
+            picture: code
+            for block in catalogue.rows.of(layer.id, pictures)
+            for picture, code, intact in block
+            if intact and isinstance(code, bytes) and not layer.fault(code)
+        }
+        for layer in layers
+    ]
+
+
+def contents(catalogue: Catalogue, layers: Sequence[Layer], paths: Sequence[str]) -> dict[str, Content]:
+    """What a catalogue has of the pictures at some absolute paths, by those, but for what is damaged."""
+    places = {path: place for path in paths if (place := catalogue.place(path))}
+    pictures = {path: one for path, place in places.items() if (one := catalogue.picture(place))}
+    kept = _kept(catalogue, layers, np.array([one.id for one in pictures.values()], np.int64))
+    return {
+        path: Content(
+            one.sha256,
+            *(catalogue.size_of(one.id) or (0, 0)),
+            {place: held[one.id] for place, held in enumerate(kept) if one.id in held},
+        )
+        for path, one in pictures.items()
+    }
 
 
 def take_over(
@@ -102,13 +135,29 @@ def take_over(
     while block := list(islice(left, TOGETHER)):
         with catalogue.change():
             places = _Places(catalogue)
-            counts.update(settle(catalogue, _outcome(places, layers, row)) for row in block)
+            for row in block:
+                kind = settle(catalogue, _outcome(places, layers, row))
+                counts[kind] += 1
+                if kind in _NEW:
+                    _say(catalogue, places.of(row.path), row)
         if progress:
             progress(Progress(counts.total(), 0, counts["failed"]))
     for layer in layers:
         layer.index(catalogue)
     by_kind: dict[str, Any] = dict(counts)
     return AddReport(**by_kind, seconds=time.monotonic() - begin)
+
+
+_NEW = ("added", "copied", "changed")
+"""Words of `settle` for pictures that were not there."""
+
+
+def _say(catalogue: Catalogue, place: Place, row: Row) -> None:
+    """Note what somebody said of a picture elsewhere, and when it came there."""
+    if (row.annotations or row.added) and (picture := catalogue.picture(place)):
+        catalogue.facts.annotate(picture.id, row.annotations)
+        if row.added:
+            catalogue.facts.arrived(picture.id, row.added)
 
 
 def difference(ones: Sequence[Manifest], others: Sequence[Manifest]) -> str:
@@ -144,4 +193,4 @@ def _outcome(places: _Places, layers: Sequence[Layer], row: Row) -> Outcome:
         if fault := layer.fault(codes[layer.id]):
             raise CollectionDamaged(f"{row.path} has {fault}: extract this shard again")
     content = replace(row.content, codes=codes)
-    return Outcome(Task(row.path, place, row.stamp, sha256=content.sha256), content)
+    return Outcome(Task(row.path, place, row.stamp, sha256=content.sha256, seen=False), content)

@@ -182,7 +182,7 @@ class OpenedCollection:
     def info(self) -> Info:
         """Give the collection in a few numbers."""
         layers = self._layers()
-        return Info.of(self.path, self._ready(), layers.recipe.name, layers.layers)
+        return Info.of(self.path, self._store.address, self._ready(), layers.recipe.name, layers.layers)
 
     def holds(self, path: str | os.PathLike[str]) -> bool:
         """Whether a file, by its absolute path, was indexed, or tried to be."""
@@ -293,6 +293,8 @@ class OpenedCollection:
                 self.close()
             if not self._catalogue:
                 self._open()
+            else:
+                self._catalogue.follow()
 
     def _current(self) -> Catalogue | None:
         """The catalogue, if there is one now; another thread may close it."""

@@ -25,12 +25,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from likewise.collection.belongings import CATALOGUE, COMMITTED, LOCK
+from likewise.collection.belongings import CATALOGUE, COMMITTED, LOCK, STORE
 from likewise.collection.catalogue import Catalogue
 from likewise.collection.committed import MOST, Committed
 from likewise.collection.database import Database
 from likewise.collection.lock import writing
-from likewise.collection.milvus import MilvusRows, Server, Texts
+from likewise.collection.milvus import Address, MilvusRows, Server, Texts
 from likewise.descriptors.manifest import Manifest
 from likewise.errors import CollectionDamaged, CollectionLocked
 
@@ -158,6 +158,7 @@ class Replica:
     def _apply(self, *, rest: bool = False) -> None:
         """Take what was published since, or all that was written, which a writer that was killed left."""
         head = Head.of(self.texts)
+        point(self.folder, self.server.address)  # before there are tables, which lack what layers keep
         self._forget_another(head)
         with closing(Database.writer(self._file)) as database:
             database.rows("PRAGMA foreign_keys = OFF")  # rows come in no order
@@ -268,14 +269,10 @@ class FollowingCatalogue(Catalogue):
         with super().change():
             yield
 
-    @property
-    def generation(self) -> int:
-        """See `Catalogue`; what was published since is taken over first."""
-        known = Catalogue.generation.fget(self)  # type: ignore[attr-defined]
+    def follow(self) -> None:
+        """See `Catalogue`."""
         if not self._publishes:
-            self._replica.follow(known)
-            known = Catalogue.generation.fget(self)  # type: ignore[attr-defined]
-        return int(known)
+            self._replica.follow(self.generation)
 
     def resume(self, generation: int) -> None:
         """Count changes from a number on."""
@@ -313,6 +310,12 @@ class FollowingCatalogue(Catalogue):
         rows = self._database.rows(f"SELECT {', '.join(names)} FROM {table} WHERE {where}", *key)
         columns = dict(zip(names, rows[0], strict=True)) if rows else None
         return {"table": table, "key": key, "columns": columns}
+
+
+def point(folder: Path, address: Address) -> None:
+    """Have a folder name the server that it follows."""
+    if not (folder / STORE).exists():
+        (folder / STORE).write_text(address.text + "\n", encoding="utf-8")
 
 
 def _columns(row: str, key: Sequence[str]) -> str:

@@ -95,6 +95,8 @@ class Info:
 
     Attributes
     ----------
+    store
+        The address of the server that keeps it; None where its folder does.
     manifest, code
         How the first layer was made, and how what it keeps is written.
     layers, codes, searched
@@ -108,6 +110,7 @@ class Info:
     """
 
     path: Path
+    store: str | None
     recipe: str
     manifest: Manifest
     code: str
@@ -125,10 +128,13 @@ class Info:
     changed: float
 
     @classmethod
-    def of(cls, path: Path, catalogue: Catalogue, recipe: str, layers: Sequence[Layer]) -> Info:
+    def of(
+        cls, path: Path, store: str | None, catalogue: Catalogue, recipe: str, layers: Sequence[Layer]
+    ) -> Info:
         """Ask the catalogue in a folder."""
         return cls(
             path=path,
+            store=store,
             recipe=recipe,
             manifest=layers[0].manifest,
             code=layers[0].code,

@@ -37,6 +37,10 @@ class LayerRows(Protocol):
     def pictures(self, layer: int) -> IntArray:
         """Ids of what a layer keeps something of, rising, int64 ``(n,)``."""
 
+    @property
+    def waiting(self) -> bool:
+        """Whether what was put has yet to be written, when a change ends."""
+
     def engine(self, layer: int) -> VectorEngine | None:
         """What searches the vectors of a layer where they lie; None where files beside the catalogue do."""
 
@@ -74,6 +78,8 @@ class VectorEngine(Protocol):
 
 class SqliteRows:
     """A table for each layer, beside the others of the catalogue; see `LayerRows`."""
+
+    waiting = False
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -7,12 +7,12 @@ in the folder.
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from typing import Protocol
-from urllib.parse import quote
 
 from likewise.assets import cache_dir
 from likewise.collection import belongings
@@ -20,8 +20,8 @@ from likewise.collection.belongings import CATALOGUE, COMMITTED, LOCK, STORE, UP
 from likewise.collection.catalogue import Catalogue
 from likewise.collection.lock import writing
 from likewise.collection.milvus import SCHEMES, Address, server
-from likewise.collection.replica import Replica
-from likewise.errors import CollectionDamaged, StorageError, UsageError
+from likewise.collection.replica import Replica, point
+from likewise.errors import CollectionDamaged, CollectionNotFound, StorageError, UsageError
 
 _BEFORE = {LOCK, UPLOADS, COMMITTED, STORE, CATALOGUE + "-wal", CATALOGUE + "-shm"}
 """What may lie in a folder that has no catalogue yet, or none any more."""
@@ -74,7 +74,9 @@ class MilvusStore:
         return self._address.text
 
     def reader(self) -> Catalogue:
-        """See `Store`."""
+        """See `Store`; a folder from somebody else may name any file, which is not made here."""
+        if self._address.is_file and not os.path.exists(self._address.uri):
+            raise CollectionNotFound(f"there is no {self._address.uri}: index a folder into it first")
         return self._replica().reader()
 
     @contextmanager
@@ -82,8 +84,6 @@ class MilvusStore:
         """See `Store`."""
         _make(self._folder)
         with writing(self._folder / LOCK):
-            if not (self._folder / STORE).exists():
-                (self._folder / STORE).write_text(self._address.text + "\n", encoding="utf-8")
             with self._replica().writer() as catalogue:
                 yield catalogue
 
@@ -138,11 +138,11 @@ def located(path: str) -> Path:
     if path.partition("://")[0] not in SCHEMES:
         return Path(path)
     address = Address.parse(path)
-    folder = cache_dir() / "stores" / quote(path, safe="")
+    digest = hashlib.sha256(path.encode()).hexdigest()[:8]
+    folder = cache_dir() / "stores" / f"{address.name}-{digest}.likewise"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        if not (folder / STORE).exists():
-            (folder / STORE).write_text(address.text + "\n", encoding="utf-8")
+        point(folder, address)
     except OSError as error:
         raise StorageError(f"{folder} cannot be made ({error.strerror})") from error
     return folder

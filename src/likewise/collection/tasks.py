@@ -52,6 +52,8 @@ class Task:
         are to be read, and `ROW` where the catalogue's row of it is damaged.
     sha256
         Of its content, once it was read.
+    seen
+        Whether its file was looked at here: what is told of elsewhere says nothing about what is gone.
     """
 
     path: str
@@ -60,6 +62,7 @@ class Task:
     problem: BadPicture | None = None
     lacking: frozenset[int] = frozenset()
     sha256: bytes = b""
+    seen: bool = True
 
 
 @dataclass(frozen=True)
@@ -191,7 +194,7 @@ def settle(catalogue: Catalogue, outcome: Outcome) -> str:
     if known:
         return _renew(catalogue, known, outcome.task, content)
     holders = catalogue.holders(content.sha256)
-    for holder, path in holders:
+    for holder, path in holders if outcome.task.seen else ():
         if path is None or is_gone(path) or is_respelt(path, outcome.task.path):
             catalogue.move(holder, place, stamp, content)
             return "moved"

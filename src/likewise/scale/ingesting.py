@@ -20,6 +20,7 @@ def ingest(
     shards: Sequence[str | os.PathLike[str]],
     into: str | os.PathLike[str],
     *,
+    store: str | None = None,
     progress: ProgressCallback | None = None,
 ) -> AddReport:
     """Take described shards into a collection, which is made if there is none.
@@ -31,6 +32,8 @@ def ingest(
     ----------
     shards
         Folders of shards, or single files.
+    store
+        The server that is to keep the collection.
 
     Raises
     ------
@@ -47,7 +50,8 @@ def ingest(
     heads = {file: read_head(file) for file in files}
     first = _alike(heads)
     recipe = parse_recipe(first.recipe, origin=f"the recipe of {files[0]}")
-    with Collection.open(into, recipe=recipe, precision=first.manifests[0].precision) as collection:
+    precision = first.manifests[0].precision
+    with Collection.open(into, recipe=recipe, precision=precision, store=store) as collection:
         return collection.take_over(
             chain.from_iterable(map(read, files)),
             first.manifests,
