@@ -49,6 +49,9 @@ class Engine:
         found: IntArray = near.ids[0]
         return found
 
+    def settle(self) -> None:
+        """It searches all of them alike."""
+
     def divide(self, lists: int) -> None:
         self.lists = lists
 

@@ -340,6 +340,11 @@ class MilvusLayer:
         kind = {"index_type": "IVF_FLAT", "params": {"nlist": lists}} if lists > 1 else {"index_type": "FLAT"}
         return {**kind, "metric_type": "L2" if self.metric == "l2" else "COSINE"}
 
+    def settle(self) -> None:
+        """See `VectorEngine`; a server does it by itself, and wants to be told seldom."""
+        if self.server.address.is_file:
+            self.server.on(self.kind, "flush")
+
     def divide(self, lists: int) -> None:
         """See `VectorEngine`; searches wait while it happens."""
         params = self.server.client.prepare_index_params()

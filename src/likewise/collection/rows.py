@@ -72,6 +72,9 @@ class VectorEngine(Protocol):
         Among all, or some: there may be fewer than were asked for.
         """
 
+    def settle(self) -> None:
+        """Put what was written last to where it is searched fast."""
+
     def divide(self, lists: int) -> None:
         """Divide them into lists anew."""
 

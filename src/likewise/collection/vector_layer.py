@@ -99,8 +99,10 @@ class VectorLayer:
         return VectorSegments(self.folder, self.id, self._code, metric)
 
     def index(self, catalogue: Catalogue, *, progress: ProgressCallback | None = None) -> None:
-        """Bring the segments up to the catalogue, and see how long a list by bits has to be."""
-        if not catalogue.rows.engine(self.id):
+        """Bring segments, or an engine, up to the catalogue, and see how long a list by bits has to be."""
+        if engine := catalogue.rows.engine(self.id):
+            engine.settle()
+        else:
             self.segments.extend(catalogue, progress=progress, least=TAIL)
             self._measure(catalogue)
 
