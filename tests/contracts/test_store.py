@@ -6,8 +6,10 @@ import itertools
 import json
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -469,6 +471,39 @@ class TestAtAServer:
             assert len(new) == COUNT - 1
         with opened(tmp_path / "c", address) as follower:
             assert len(follower) == COUNT - 1
+
+    def test_a_server_that_was_put_back(
+        self, collection: Collection, photos: Path, tmp_path: Path, address: str
+    ) -> None:
+        texts = Texts(server(Address.parse(address)))
+        head = Head.of(texts)
+        assert head is not None
+        Image.new("RGB", (40, 30), (250, 9, 120)).save(photos / "new.png")
+        collection.add(photos)
+        lost = [key for key, _, _ in texts.since(head.generation)]
+        texts.forget([key for key in lost if not key.startswith("meta")])
+        head.write(texts)
+        with opened(tmp_path / "c", address) as again:
+            again.add(photos)
+            assert len(again) == COUNT + 1
+            assert again.verify().faults == []
+
+    def test_who_writes_there_in_words_that_nobody_understands(
+        self, collection: Collection, photos: Path, address: str
+    ) -> None:
+        texts = Texts(server(Address.parse(address)))
+        for text in ("[", "[1]", "{}", '{"who": "x"}', '{"who": "x", "until": "soon"}'):
+            texts.write({"writer": text}, 0)
+            assert collection.add(photos).unchanged == COUNT
+        texts.write({"writer": json.dumps({"who": "somebody", "until": time.time() + 60})}, 0)
+        with pytest.raises(CollectionLocked, match="written to by somebody"):
+            collection.add(photos)
+
+    def test_damaged_notes_are_forgotten(self, collection: Collection, photos: Path, tmp_path: Path) -> None:
+        with sqlite3.connect(tmp_path / "c" / "catalogue.sqlite") as database:
+            database.execute("UPDATE meta SET value = 'x' WHERE key = 'recipe'")
+        assert collection.add(photos).unchanged == COUNT
+        assert collection.verify().faults == []
 
     def test_a_name_that_is_taken(self, lite: Path, tmp_path: Path) -> None:
         there = server(Address.parse(f"milvus://{lite}/taken"))

@@ -173,6 +173,18 @@ class TestWrites:
             assert fault(client.post(path, headers=bearer(), **WRITES[path]), 403) == "read-only"
             assert not data(client.get(f"{API}/session", headers=bearer()))["can_write"]
 
+    def test_parts_of_which_an_original_can_be_put_together_are_given_as_originals_are(
+        self, made: Path
+    ) -> None:
+        address, part = f"{BASE}/pictures/1/thumbnail", {"box": "0,0,8,8"}
+        with serving(made, client=("10.0.0.9", 4)) as far, serving(made, read_only=True) as near:
+            assert fault(far.get(address, params=part), 403) == "forbidden"
+            assert far.get(address).status_code == near.get(address, params=part).status_code == 200
+        with serving(made, read_only=True, token=TOKEN) as reader:
+            assert fault(reader.get(address, params=part, headers=bearer()), 403) == "forbidden"
+        with serving(made, client=("10.0.0.9", 4), originals=True) as open_:
+            assert open_.get(address, params=part).status_code == 200
+
     def test_what_lies_below_the_roots_is_for_those_who_may_add_it(self, made: Path) -> None:
         with serving(made, read_only=True, roots=(made / "root",)) as client:
             assert fault(client.get(f"{API}/roots/root/folders"), 403) == "read-only"

@@ -183,12 +183,13 @@ class Replica:
                 catalogue.resume(newest)
 
     def _forget_another(self, head: Head | None) -> None:
-        """Remove tables that follow a collection that is no more."""
+        """Remove tables that follow a collection that is no more, or have seen what the server lost."""
         if not self._file.exists():
             return
         with closing(Database.writer(self._file)) as database:
-            life = Catalogue(database).noted(_LIFE)
-        if life and (head is None or head.life != life):
+            catalogue = Catalogue(database)
+            life, seen = catalogue.noted(_LIFE), catalogue.generation
+        if life and (head is None or head.life != life or head.generation < seen):
             for name in (CATALOGUE, CATALOGUE + "-wal", CATALOGUE + "-shm", COMMITTED):
                 with suppress(FileNotFoundError):
                     os.unlink(self.folder / name)
@@ -197,19 +198,25 @@ class Replica:
 
     @contextmanager
     def _leased(self) -> Iterator[None]:
-        who = self._who
-        text = self.texts.read(WRITER)
-        told = json.loads(text) if text else {}
-        if told and told["who"] != who and told["until"] > time.time():
-            raise self._held(told)
+        self._see_that_nobody_else_writes()
         self.renew()
-        told = json.loads(self.texts.read(WRITER) or "{}")
-        if told.get("who") != who:  # another came at the same moment
-            raise self._held(told)
+        self._see_that_nobody_else_writes()  # who came at the same moment
         try:
             yield
         finally:
             self.texts.forget([WRITER])
+
+    def _see_that_nobody_else_writes(self) -> None:
+        told: dict[str, Any] = {}
+        with suppress(ValueError, TypeError, RecursionError):
+            told = dict(json.loads(self.texts.read(WRITER) or "{}"))
+        who, left = told.get("who", self._who), told.get("until", 0)
+        left = left - time.time() if isinstance(left, int | float) else 0
+        if who != self._who and left > 0:
+            raise CollectionLocked(
+                f"{self.server.address.text} is written to by {who}: try again when that is done, or, if it "
+                f"was killed, in {left:.0f} seconds"
+            )
 
     def renew(self) -> None:
         """Keep others out for another while."""
@@ -220,13 +227,6 @@ class Replica:
         """The folder of a machine, the lock of which lets one process in."""
         status = os.stat(self.folder)
         return f"{socket.gethostname()}:{self.folder.absolute()} ({status.st_dev}, {status.st_ino})"
-
-    def _held(self, told: dict[str, Any]) -> CollectionLocked:
-        left = max(0, round(told.get("until", 0) - time.time()))
-        return CollectionLocked(
-            f"{self.server.address.text} is written to by {told.get('who')}: try again when that is done, "
-            f"or, if it was killed, in {left} seconds"
-        )
 
 
 class FollowingCatalogue(Catalogue):
@@ -243,15 +243,8 @@ class FollowingCatalogue(Catalogue):
     def _manifest(self, layer: int) -> Manifest:
         return next(one.manifest for one in self.layers() if one.id == layer)
 
-    @classmethod
-    def writer(cls, path: Path, *how: Any) -> FollowingCatalogue:
-        """See `Catalogue`; what is changed from now on is noted."""
-        catalogue = super().writer(path, *how)
-        catalogue._watch()
-        return catalogue
-
     def _watch(self) -> None:
-        """Note the keys of rows that change, which SQLite forgets with the connection."""
+        """Note the keys of rows that change from now on, which SQLite forgets with the connection."""
         run, self._publishes = self._database.run, True
         run("CREATE TEMP TABLE touched (name, first, second, PRIMARY KEY (name, first, second))")
         for table, key in KEYS.items():
@@ -265,6 +258,8 @@ class FollowingCatalogue(Catalogue):
     @contextmanager
     def change(self) -> Iterator[None]:
         """See `Catalogue`; what an unfinished one left to be written is forgotten."""
+        if not self._publishes:
+            self._watch()
         self.rows.begin()
         with super().change():
             yield

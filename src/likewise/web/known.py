@@ -23,7 +23,7 @@ def said(name: str, picture: schemas.Id, request: Request, services: Serving) ->
     known = served.collection.known(served.entry(picture).id)
     told = {"added": known.added, "annotations": dict(known.annotations)}
     told |= asdict(known.facts) if known.facts else {}
-    if not _sees_places(request, services):
+    if not is_at_home(request, services):
         told |= {"latitude": None, "longitude": None}
     return told
 
@@ -37,7 +37,7 @@ async def facets(
 ) -> dict[str, Any]:
     """How many pictures there are of each year, camera, lens, rating and folder, and what filters ask for."""
     served = services.library[name]
-    private = _sees_places(request, services)
+    private = is_at_home(request, services)
     fields = [field.name for field in FIELDS.values() if private or not field.private]
     if not served.exists:
         return {"facets": [], "fields": fields, "columns": []}
@@ -62,11 +62,11 @@ def see_filter(request: Request, services: Services, served: Served, where: str 
     """
     if where is None or not served.exists or not served.collection.filter(where).is_private:
         return
-    if not _sees_places(request, services):
+    if not is_at_home(request, services):
         raise Problem(403, "forbidden", "where pictures were taken is told only to who may write here")
 
 
-def _sees_places(request: Request, services: Services) -> bool:
-    """Whether a client is on this machine, where no token is asked for, or may write."""
+def is_at_home(request: Request, services: Services) -> bool:
+    """Whether a client, on this machine without a token or one that may write, sees more than others."""
     settings = services.settings
     return bool(request.state.writes) and (settings.token is None or not settings.read_only)

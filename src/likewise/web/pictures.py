@@ -17,7 +17,7 @@ from likewise.errors import BadPicture
 from likewise.reading import regular
 from likewise.types import Box
 from likewise.web import schemas
-from likewise.web.known import see_filter
+from likewise.web.known import is_at_home, see_filter
 from likewise.web.library import key_of
 from likewise.web.paging import Cursor, Size, page, place
 from likewise.web.problems import Problem, not_found
@@ -110,6 +110,9 @@ async def thumbnail(
     """A picture or a part of it made small, upright and without its metadata."""
     served = services.library[name]
     entry = served.entry(picture)
+    if box and not (services.settings.originals or is_at_home(request, services)):
+        what = "parts of pictures, of which an original can be put together, are given out with --originals"
+        raise Problem(403, "forbidden", f"{what}, or to who may write here")
     return await small(services, request, partial(served.source, entry), entry.sha256, size, box)
 
 
