@@ -229,6 +229,7 @@ class TestDuplicates:
         with pytest.raises(UsageError, match="nothing in"):
             find_duplicates(collection, under="nowhere")
 
+    @pytest.mark.slow
     def test_the_order_of_indexing_does_not_matter(self, collection: Collection, tmp_path: Path) -> None:
         wanted = find_duplicates(collection)
         paths = sorted((tmp_path / "photos").iterdir(), key=lambda path: path.name[::-1])

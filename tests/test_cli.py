@@ -436,6 +436,7 @@ class TestWhichCollection:
 HEAVY = ("torch", "timm", "sklearn", "matplotlib", "scipy", "skimage", "pyarrow", "h5py", "rich")
 
 
+@pytest.mark.slow
 def test_a_warm_search_imports_neither_torch_nor_anything_it_does_not_need(here: Path) -> None:
     code = """
 import sys
@@ -452,6 +453,7 @@ print(*[name for name in sys.argv[1].split() if name in sys.modules], file=sys.s
     assert done.stderr.split() == []
 
 
+@pytest.mark.slow
 def test_nothing_opens_a_connection(here: Path, tmp_path: Path) -> None:
     code = """
 import socket, sys
@@ -482,6 +484,7 @@ assert seen  # the watch does see a connection
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 def test_completion_of_commands_and_names(here: Path) -> None:
     def complete(words: str, position: int) -> list[str]:
         done = python(
@@ -582,6 +585,7 @@ def test_a_query_above_the_limit_is_drawn_when_it_is_raised(
     assert sheet.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
 def test_closed_streams(here: Path, tmp_path: Path, closed: str) -> None:
     code = f"{sys.executable} -W error -m likewise index photos --into {tmp_path / 'new.likewise'} {closed}"

@@ -184,6 +184,7 @@ def test_queries_without_an_answer_are_null_in_json(run: Run, here: Path) -> Non
     assert "excluded     1 queries" in run("report", told["run"])[1]
 
 
+@pytest.mark.slow
 def test_sheets_and_plot_are_drawn(run: Run, here: Path) -> None:
     pytest.importorskip("matplotlib")
     box, full = made(run), made(run, "--crop", "full")

@@ -71,6 +71,7 @@ def test_sheets_cells_and_a_page(picture: Path, tmp_path: Path, capsys: pytest.C
     assert stem["tap"]["field"] == 3
 
 
+@pytest.mark.slow
 def test_two_sets_of_eyes_and_layers_compared(
     picture: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

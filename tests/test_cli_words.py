@@ -54,6 +54,7 @@ def run(place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixt
     return call
 
 
+@pytest.mark.slow
 def test_learn_index_search_and_look_after(run: Run, place: Path) -> None:
     (place / "small.words").unlink(missing_ok=True)  # of a test that came before
     shutil.rmtree(place / "c.likewise", ignore_errors=True)

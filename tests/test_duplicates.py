@@ -63,6 +63,7 @@ def names(found: Duplicates) -> list[list[str]]:
     return sorted([path.name for path in group.paths] for group in found.groups)
 
 
+@pytest.mark.slow
 class TestHowMany:
     @pytest.mark.parametrize("share", [0.04, 0.25, 0.5, 0.9])
     def test_copies_are_found_however_many_they_are(self, photos: Path, share: float) -> None:

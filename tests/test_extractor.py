@@ -35,6 +35,7 @@ def recipe(**changes: object) -> VectorRecipe:
     return replace(small, **changes)  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pool", ["sum", "mean", "max", "gem", "spoc", "crow", "rmac"])
 def test_engines_agree_for_every_pooling(pool: str) -> None:
     pictures = [picture(1), picture(2, 64, 96), picture(3)]

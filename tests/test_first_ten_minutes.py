@@ -36,6 +36,7 @@ def photos(folder: Path) -> None:
     (folder / "broken.jpg").write_text("no picture")
 
 
+@pytest.mark.slow
 def test_the_first_ten_minutes_are_as_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -34,6 +34,7 @@ def squares(count: int, seed: int) -> Labelled:
 TRAIN, VALIDATION = squares(80, 1), squares(30, 2)
 
 
+@pytest.mark.slow
 def test_it_learns_and_leaves_a_history(tmp_path: Path) -> None:
     told: list[Progress] = []
     settings = Settings(batch=8, most=12, patience=12)

@@ -89,6 +89,7 @@ def test_rank_adds_up_places(layers: Layers, learned: Vocabulary) -> None:
     assert layers.summed() is layers
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("hamming", "burstiness", "normalisation", "fusion"),
     list(product((True, False), get_args(Burstiness), get_args(Normalisation), ("scaled", "plain"))),

@@ -168,6 +168,7 @@ def test_one_size_is_no_comparison(tmp_path: Path) -> None:
         study(data(), tmp_path, sizes=(20, 20), settings=TINY)
 
 
+@pytest.mark.slow
 def test_the_command_from_beginning_to_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -158,6 +158,7 @@ def test_places_of_branches_by_hand(tap: str, where: tuple[int, int, int, float]
     assert (found.channels, found.stride, found.field, found.offset) == where
 
 
+@pytest.mark.slow
 def test_the_embedded_network_runs_where_there_is_no_torch(tmp_path: Path) -> None:
     code = """
 import sys

@@ -234,6 +234,7 @@ class TestJobs:
         assert fault(client.post(f"{API}/jobs/{job}/cancel"), 409) == "conflict"
         assert fault(client.post(f"{API}/jobs/{job}/resume"), 409) == "conflict"
 
+    @pytest.mark.slow
     def test_pausing_and_going_on(self, client: TestClient) -> None:
         job = self.start(client)
         self.until(client, job, 1)
@@ -270,6 +271,7 @@ class TestJobs:
             assert finished(second, {"id": job})["state"] == "done"
             assert data(second.get(BASE))["pictures"] == 210
 
+    @pytest.mark.slow
     def test_searching_goes_on_meanwhile(self, client: TestClient) -> None:
         job = self.start(client)
         seen = set()

@@ -334,6 +334,7 @@ class TestJobs:
         with serving(tmp_path, limits=Limits(jobs=5), roots=(tmp_path / "pictures",)) as client:
             yield client
 
+    @pytest.mark.slow
     def test_so_many_and_no_more(self, client: TestClient, tmp_path: Path) -> None:
         with writing(tmp_path / "photos.likewise" / "lock"):
             answers = [client.post(f"{BASE}/update") for _ in range(12)]

@@ -121,6 +121,7 @@ def test_documents_are_the_same_each_time(client: TestClient, tmp_path: Path) ->
         assert data(other.get(f"{API}/openapi.json")) == first
 
 
+@pytest.mark.slow
 def test_a_server_that_only_searches_loads_nothing_heavy() -> None:
     heavy = ["torch", "scipy", "sklearn", "timm"]
     code = f"import likewise.web.serve, sys; print([name for name in {heavy} if name in sys.modules])"

@@ -113,6 +113,7 @@ def test_it_answers_and_stops_gracefully(made: Path) -> None:
         assert "Traceback" not in process.stderr.read()
 
 
+@pytest.mark.slow
 def test_an_answer_on_its_way_is_finished_first(made: Path) -> None:
     with command(made, str(made / "photos.likewise")) as (process, address), half_an_upload(address) as one:
         time.sleep(0.2)
@@ -126,6 +127,7 @@ def test_an_answer_on_its_way_is_finished_first(made: Path) -> None:
         assert process.wait(PATIENCE) == 0
 
 
+@pytest.mark.slow
 def test_what_is_sent_is_nobody_elses(made: Path) -> None:
     before = set(made.rglob("*"))
     old = os.umask(0)  # whatever whoever starts it lets others do
@@ -145,6 +147,7 @@ def test_what_is_sent_is_nobody_elses(made: Path) -> None:
         os.umask(old)
 
 
+@pytest.mark.slow
 def test_a_token_in_the_variable(made: Path) -> None:
     with command(made, str(made / "photos.likewise"), "--read-only", LIKEWISE_TOKEN=TOKEN) as (_, address):
         with pytest.raises(urllib.error.HTTPError, match="401"):
@@ -241,6 +244,7 @@ def test_a_job_of_a_killed_server_can_be_gone_on_with(tmp_path: Path) -> None:
         assert ask(address, base)["pictures"] == 60
 
 
+@pytest.mark.slow
 def test_a_collection_that_another_process_indexes_is_searchable_all_along(tmp_path: Path) -> None:
     path = tmp_path / "photos.likewise"
     make_pictures(tmp_path / "photos", 300)

@@ -190,6 +190,7 @@ class TestGivingOut:
                 assert response.status_code in (400, 404, 503), response.text
 
 
+@pytest.mark.slow
 def test_a_run_shows_only_what_was_ranked(tmp_path: Path) -> None:
     make_collection(tmp_path, 6)
     made = run(tmp_path, "full")

@@ -342,6 +342,7 @@ class TestUploads:
         asked = {"queries": [{"picture": 1}], "yes": [{"picture": 2}] * 100}
         assert fault(client.post(f"{BASE}/search", json=asked), 400) == "bad-request"
 
+    @pytest.mark.slow
     def test_what_is_kept_is_bounded(self, made: Path, tmp_path: Path) -> None:
         with serving(made, limits=Limits(kept_uploads=20_000), state=tmp_path) as client:
             for number in range(200):
