@@ -93,6 +93,8 @@ def tried(address: str, operation: Any, examples: int) -> Counter[int]:
         if known and "name" in case.path_parameters:
             case.path_parameters["name"] = "photos"
             case.path_parameters.update({"picture": 1} if "picture" in case.path_parameters else {})
+            if "box" in (case.query or {}):  # few that are made up lie in a picture
+                case.query["box"] = "0,0,8,8"
         statuses[sent(address, case)] += 1
 
     @given(operation.as_strategy(generation_mode=GenerationMode.NEGATIVE))
