@@ -39,7 +39,7 @@ def settled(page: Page) -> None:
 def darken(page: Page) -> None:
     """Show the page in dark colours, all of which have come."""
     page.emulate_media(color_scheme="dark")
-    page.evaluate("Promise.all(document.getAnimations().map((one) => one.finished)).then(() => null)")
+    page.evaluate("Promise.allSettled(document.getAnimations().map((one) => one.finished)).then(() => null)")
 
 
 def findings(page: Page) -> list[str]:

@@ -448,9 +448,10 @@ class TestRefining:
             assert f"p{judged}" in asked(page)["yes" if list == "Like this" else "no"][0].split("_")
         assert order(page) != before
         page.evaluate("scrollTo(0, 0)")
-        hit = page.locator(".results .tile > a").first.bounding_box()
         bar = page.get_by_role("navigation", name="Main").bounding_box()
-        assert hit is not None and bar is not None and hit["y"] + 100 < bar["y"]
+        assert bar is not None
+        top = "document.querySelector('.results .tile > a').getBoundingClientRect().top"
+        page.wait_for_function(f"{top} + 100 < {bar['y']}")  # once a wait that was told of is over
 
     def test_yes_by_its_button(self, page: Page) -> None:
         searching(page)
