@@ -505,6 +505,17 @@ class TestAtAServer:
         assert collection.add(photos).unchanged == COUNT
         assert collection.verify().faults == []
 
+    def test_vectors_in_lists(self, collection: Collection, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("likewise.collection.vector_layer.EXACT", 10)
+        monkeypatch.setattr("likewise.collection.vector_layer.SURE", 0.5)
+        before = seen(collection, 2)
+        collection.optimise()
+        engine = collection._ready().rows.engine(1)
+        assert engine is not None and engine.lists == 3  # the root of twelve
+        assert " of 3 lists are looked at" in collection.info().searched["fake"]
+        assert seen(collection, 2, exact=True) == before
+        assert collection.verify().faults == []
+
     def test_a_name_that_is_taken(self, lite: Path, tmp_path: Path) -> None:
         there = server(Address.parse(f"milvus://{lite}/taken"))
         there.make(
