@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from likewise.collection.remote import FILTERED, MOST, SPARE, RemoteVectors, measured
+from likewise.collection.remote import FILTERED, SPARE, RemoteVectors, measured
+from likewise.collection.rows import MOST
 from likewise.collection.stored import Shortlist
 from likewise.descriptors.transforms import l2
 from likewise.errors import CollectionDamaged

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from likewise.collection.rows import VectorEngine
+from likewise.collection.rows import MOST, VectorEngine
 from likewise.collection.stored import Shortlist
 from likewise.collection.vector_segments import compared, lengths_of
 from likewise.types import FloatArray, IntArray
@@ -24,9 +24,6 @@ BLOCK = 4096
 
 FILTERED = 16_384
 """So many rows are named to the engine; of more it is asked for the nearest until enough are among them."""
-
-MOST = 16_384
-"""The most that an engine gives."""
 
 SPARE = 16
 """Rows asked for beyond those wanted: an engine sums in another order, which can change places."""

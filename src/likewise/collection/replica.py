@@ -30,7 +30,8 @@ from likewise.collection.catalogue import Catalogue
 from likewise.collection.committed import MOST, Committed
 from likewise.collection.database import Database
 from likewise.collection.lock import writing
-from likewise.collection.milvus import Address, MilvusRows, Server, Texts
+from likewise.collection.milvus import Address, Server, Texts
+from likewise.collection.milvus_rows import MilvusRows
 from likewise.descriptors.manifest import Manifest
 from likewise.errors import CollectionDamaged, CollectionLocked
 

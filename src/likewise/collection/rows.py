@@ -16,6 +16,10 @@ Block: TypeAlias = list[tuple[int, object, bool]]
 """Picture ids, what a layer keeps of them, and whether that is what was written."""
 
 
+MOST = 16_384
+"""Rows that a `VectorEngine` gives at once at most."""
+
+
 class LayerRows(Protocol):
     """The rows of all layers of a collection; changes belong into a `Catalogue.change`."""
 

@@ -7,13 +7,12 @@ from collections.abc import Collection as Sized
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 
 from likewise.collection import Collection
 from likewise.collection.catalogue import Entry
-from likewise.collection.store import holds_collection
+from likewise.collection.store import holds_collection, located
 from likewise.downstream.calibration import FOUND, Calibration, calibrate, distance_of, score_of
 from likewise.downstream.copies import ALTERATIONS, HALVED
 from likewise.downstream.duplicates.dismissed import Dismissed
@@ -160,10 +159,11 @@ def _opened(
     collection: Collection, against: str | os.PathLike[str]
 ) -> Iterator[tuple[Collection, str | os.PathLike[str] | None]]:
     """The collection that a reference lies in, and where in it."""
-    if not holds_collection(Path(against)):
+    folder = located(os.fspath(against))
+    if not holds_collection(folder):
         yield collection, against
         return
-    with Collection.open(against) as other:
+    with Collection.open(folder) as other:
         if difference := collection.manifest.difference(other.manifest):
             raise ManifestMismatch(f"{against} cannot be compared with: {difference}")
         yield other, None
