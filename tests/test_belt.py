@@ -36,6 +36,14 @@ def test_full_buckets_come_first_then_the_oldest() -> None:
     assert [belt.take() for _ in range(5)] == [[2, 4], [3, 5], [1], [6], []]
 
 
+def test_the_last_bucket_is_shared_by_all_who_take() -> None:
+    belt = Belt[int](100, bucket=7, takers=2)
+    for thing in range(10):
+        belt.put(thing)
+    belt.close()
+    assert [belt.take() for _ in range(4)] == [[*range(7)], [7, 8], [9], []]
+
+
 def test_a_bucket_is_full_by_weight_too() -> None:
     belt = Belt[str](100, bucket=10, weight=8)
     belt.put("small")
@@ -45,10 +53,14 @@ def test_a_bucket_is_full_by_weight_too() -> None:
 
 
 @given(
-    things=st.lists(st.tuples(st.integers(0, 3), st.integers(1, 9)), max_size=30), bucket=st.integers(1, 5)
+    things=st.lists(st.tuples(st.integers(0, 3), st.integers(1, 9)), max_size=30),
+    bucket=st.integers(1, 5),
+    takers=st.integers(1, 3),
 )
-def test_everything_comes_out_once_by_kind_and_in_order(things: list[tuple[int, int]], bucket: int) -> None:
-    belt = Belt[tuple[int, int]](1000, bucket=bucket)
+def test_everything_comes_out_once_by_kind_and_in_order(
+    things: list[tuple[int, int]], bucket: int, takers: int
+) -> None:
+    belt = Belt[tuple[int, int]](1000, bucket=bucket, takers=takers)
     for number, (kind, cost) in enumerate(things):
         belt.put((number, kind), kind=kind, cost=cost)
     belt.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Hashable
 from dataclasses import dataclass, field
@@ -25,7 +26,8 @@ class Belt(Generic[T]):
     """A bounded queue between threads that hands out things of a kind together.
 
     Who takes gets a full bucket where there is one, else the bucket that was begun first: nobody waits
-    while there is work, and nothing lies for ever because its kind is rare.
+    while there is work, and nothing lies for ever because its kind is rare. The last bucket is shared, so
+    that all who take are done at nearly the same time.
 
     Parameters
     ----------
@@ -37,14 +39,18 @@ class Belt(Generic[T]):
         The cost from which a bucket is full before that.
     producers
         How many threads put things, each of which calls `close` once.
+    takers
+        How many threads take them.
     """
 
-    def __init__(self, limit: int, *, bucket: int = 1, weight: int | None = None, producers: int = 1) -> None:
+    def __init__(
+        self, limit: int, *, bucket: int = 1, weight: int | None = None, producers: int = 1, takers: int = 1
+    ) -> None:
         self._limit, self._bucket, self._weight = limit, bucket, weight or limit
         self._begun: dict[Hashable, _Bucket[T]] = {}  # a dict keeps the order in which they were begun
         self._full: deque[_Bucket[T]] = deque()
         self._cost = 0
-        self._producers = producers
+        self._producers, self._takers = producers, takers
         self._cancelled = False
         self._moved = Condition()
 
@@ -76,7 +82,7 @@ class Belt(Generic[T]):
                 return []
             self._cost -= bucket.cost
             self._moved.notify_all()
-            return bucket.things
+            return self._share(bucket.things)
 
     def close(self) -> None:
         """Say that one producer is done."""
@@ -89,6 +95,15 @@ class Belt(Generic[T]):
         with self._moved:
             self._cancelled = True
             self._moved.notify_all()
+
+    def _share(self, things: list[T]) -> list[T]:
+        """All of them, or of the very last a part, where others take too; what is put back costs nothing."""
+        if self._producers or self._full or self._begun:
+            return things
+        share = math.ceil(len(things) / self._takers)
+        if share < len(things):
+            self._full.append(_Bucket(things[share:]))
+        return things[:share]
 
     def _check(self) -> None:
         if self._cancelled:

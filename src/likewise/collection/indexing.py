@@ -114,7 +114,7 @@ class Indexing:
         self._present = [source for source in sources if os.path.lexists(source)]
         self._progress = progress or (lambda _: None)
         self._tasks = Belt[Task](64)
-        self._jobs = Belt[_Job](AHEAD, bucket=BUCKET, weight=BUCKET_BYTES, producers=threads)
+        self._jobs = Belt[_Job](AHEAD, bucket=BUCKET, weight=BUCKET_BYTES, producers=threads, takers=threads)
         self._outcomes = Belt[list[Outcome]](64, bucket=64, producers=1 + 2 * threads)
         self._flying: dict[bytes, list[Task]] = {}  # contents on their way, and the tasks that wait for them
         self._flying_lock = Lock()

@@ -17,6 +17,8 @@ from likewise.engines.openvino_ops import drawn
 from likewise.errors import StorageError, needing
 from likewise.types import FloatArray, UInt8Array
 
+_DRAWN = 2  # raise when the graph of a program is drawn otherwise: what was compiled before is left
+
 
 class OpenVinoEngine:
     """Runs a compiled model; every thread that calls gets an inference request of its own."""
@@ -55,7 +57,7 @@ class OpenVinoEngine:
 def _compiled(program: Program, precision: Precision, config: dict[str, Any]) -> ov.CompiledModel:
     """The program compiled for this CPU: from the cache, or made and kept there."""
     core = ov.Core()
-    machine = [ov.get_version(), core.get_property("CPU", "FULL_DEVICE_NAME")]
+    machine = [f"{_DRAWN}", ov.get_version(), core.get_property("CPU", "FULL_DEVICE_NAME")]
     machine += core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     name = hashlib.sha256(" ".join([program.key, precision, *machine]).encode()).hexdigest()[:32]
     path = cache_dir() / "compiled" / f"{name}.blob"

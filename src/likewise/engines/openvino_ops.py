@@ -188,6 +188,10 @@ class OpenVinoOps:
     def relu(self, x: Value) -> Value:  # noqa: D102
         return Value(op.relu(x.node))
 
+    def relu6(self, x: Value) -> Value:
+        """See `Ops.relu6`; unlike a minimum, OpenVINO computes it as part of the convolution before it."""
+        return Value(op.clamp(x.node, 0.0, 6.0))
+
     def sigmoid(self, x: Value) -> Value:  # noqa: D102
         return Value(op.sigmoid(x.node))
 

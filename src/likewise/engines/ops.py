@@ -143,6 +143,9 @@ class Ops(Protocol):
     def relu(self, x: Array) -> Array:
         """What is above zero."""
 
+    def relu6(self, x: Array) -> Array:
+        """What is above zero, and 6 where it is more."""
+
     def sigmoid(self, x: Array) -> Array:
         """``1 / (1 + exp(-x))``."""
 
@@ -237,7 +240,7 @@ def _added(ops: Ops, inputs: Sequence[Array]) -> Array:
 
 PLAIN: dict[str, Callable[[Ops, Sequence[Array]], Array]] = {
     "relu": lambda ops, inputs: ops.relu(inputs[0]),
-    "relu6": lambda ops, inputs: ops.minimum(ops.relu(inputs[0]), 6.0),
+    "relu6": lambda ops, inputs: ops.relu6(inputs[0]),
     "sigmoid": lambda ops, inputs: ops.sigmoid(inputs[0]),
     "softmax": lambda ops, inputs: ops.softmax(inputs[0]),
     "lrn": _response_norm,

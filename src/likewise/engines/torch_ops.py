@@ -133,6 +133,9 @@ class TorchOps:
     def relu(self, x: Tensor) -> Tensor:  # noqa: D102
         return x.relu()
 
+    def relu6(self, x: Tensor) -> Tensor:  # noqa: D102
+        return x.relu().clamp(max=6)
+
     def sigmoid(self, x: Tensor) -> Tensor:  # noqa: D102
         return x.sigmoid()
 
