@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -19,7 +20,8 @@ from sklearn.metrics import adjusted_rand_score
 from likewise.collection import Collection
 from likewise.downstream import clusters
 from likewise.downstream.clusters import cluster_rows, find_clusters, named, shortened, silhouettes
-from likewise.downstream.layout import find_layout, lay_out
+from likewise.downstream.layout import STEPS, find_layout, lay_out
+from likewise.downstream.rows import canonical
 from likewise.downstream.sorting import check_target, sort_into
 from likewise.errors import StorageError, UsageError
 from likewise.types import Progress
@@ -246,17 +248,46 @@ class TestSorting:
 
 
 def test_small_sets_get_the_best_of_many_starts(monkeypatch: pytest.MonkeyPatch) -> None:
-    starts = []
+    starts = [0]
 
     made = sklearn.cluster.KMeans
 
-    def counting(k: int, *, n_init: int, random_state: int) -> Any:
-        starts.append(n_init)
+    def counting(k: int, *, n_init: int, random_state: Any) -> Any:
+        starts[-1] += n_init
         return made(k, n_init=n_init, random_state=random_state)
 
-    monkeypatch.setattr(sklearn.cluster, "KMeans", counting)
     rows = np.random.default_rng(0).normal(size=(30, 4)).astype(np.float32)
-    cluster_rows(rows, k=3)
+    order = canonical(rows)
+    at_once = made(3, n_init=20, random_state=0).fit_predict(shortened(rows[order], clusters.AXES))
+    monkeypatch.setattr(sklearn.cluster, "KMeans", counting)
+    labels, _ = cluster_rows(rows, k=3)
+    assert adjusted_rand_score(labels[order], at_once) == 1
+    starts.append(0)
     monkeypatch.setattr(clusters, "SAMPLE", 29)
     cluster_rows(rows, k=3)
     assert starts == [20, 4]
+
+
+class Enough(Exception):
+    """No more is wanted."""
+
+
+@pytest.mark.parametrize(
+    ("work", "total"), [(partial(cluster_rows, k=3), 20), (partial(lay_out, method="tsne"), STEPS)]
+)
+def test_the_way_is_told_and_can_be_ended(work: Any, total: int) -> None:
+    rows = np.random.default_rng(0).normal(size=(30, 4)).astype(np.float32)
+    told: list[Progress] = []
+
+    def enough(progress: Progress) -> None:
+        told.append(progress)
+        if len(told) == 5:
+            raise Enough
+
+    with pytest.raises(Enough):
+        work(rows, progress=enough)
+    assert [(one.done, one.total) for one in told] == [(done, total) for done in range(1, 6)]
+    assert sys.getprofile() is None
+    told = []
+    np.testing.assert_array_equal(work(rows, progress=told.append)[0], work(rows)[0])
+    assert len(told) == told[-1].done <= total

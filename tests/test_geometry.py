@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from likewise.errors import UsageError
 from likewise.types import Box, FloatArray
-from likewise.words.geometry import Fit, fit
+from likewise.words.geometry import Fit, corners, fit, to_edge
 from likewise.words.matching import Matches
 
 WIDTH, HEIGHT = 1024, 768
@@ -234,3 +234,26 @@ def test_what_does_not_fit() -> None:
     for tolerance in (0, -1, math.nan):
         with pytest.raises(UsageError, match="give a number above 0"):
             fit(boxes, boxes, matches(every, every), (WIDTH, HEIGHT), tolerance=tolerance)
+
+
+class TestEdge:
+    """A hit of 200 x 100 pixels whose features lie from 30, 10 to 190, 95."""
+
+    EXTENT, SIZE = Box(30, 10, 190, 95), (200, 100)
+
+    def fitted(self, outline: np.ndarray) -> Fit:
+        return Fit(np.eye(2, 3), np.ones(4, bool), 1.0, Box(0, 0, 1, 1), outline)
+
+    @pytest.mark.parametrize("turns", range(4))
+    def test_what_goes_around_all_that_a_hit_has_ends_at_its_edge(self, turns: int) -> None:
+        away = np.array([(3, -2), (-4, 1), (0, 4), (2, 2)])  # of at most 4 pixels that are allowed
+        outline = np.roll(corners(self.EXTENT), -turns, axis=0) + away
+        found = to_edge(self.fitted(outline), self.EXTENT, self.SIZE)
+        edge = [(0, 0), (200, 0), (200, 100), (0, 100)]
+        assert found.outline.tolist() == [list(corner) for corner in edge[turns:] + edge[:turns]]
+        assert found.box == Box(0, 0, 200, 100)
+
+    @pytest.mark.parametrize("box", [Box(30, 10, 185, 95), Box(60, 30, 120, 60), Box(0, 0, 200, 100)])
+    def test_any_other_outline_stays(self, box: Box) -> None:
+        found = self.fitted(corners(box))
+        assert to_edge(found, self.EXTENT, self.SIZE) is found

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from likewise.collection import Collection
 from likewise.descriptors.recipe import Part, VectorRecipe, load_vector
@@ -62,10 +62,21 @@ def make_site(folder: Path, recipe: Recipe | VectorRecipe | None = None) -> None
     _odd(folder / "demo" / shown[3], folder / "odd")
     with Collection.open(folder / "odd.likewise", recipe=PLAIN) as collection:
         collection.add(folder / "odd")
+    _copies(folder, truth, folder / "copies")
+    with Collection.open(folder / "copies.likewise", recipe=PLAIN) as collection:
+        collection.add(folder / "copies")
     shutil.copytree(folder / "photos.likewise", folder / "album.likewise")
     (folder / "plain.toml").write_text(PLAIN.to_toml())
     for words in (("quick",), ("plain.toml",)):
         _likewise(folder, "evaluate", "folder", "--data", "groups", "--runs", "runs", "--recipe", *words)
+
+
+def _copies(folder: Path, truth: list[minibench.Labelled], to: Path) -> None:
+    """Five different photographs of one thing, which are alike, and one of another thing twice."""
+    of = {subject: [shot.file for shot in truth if shot.group == subject] for subject in ("pagoda", "cat")}
+    _copy(folder, of["pagoda"][:5], to)
+    for name in ("cat.jpg", "cat again.jpg"):
+        shutil.copy2(folder / "demo" / of["cat"][0], to / name)
 
 
 def _odd(picture: Path, to: Path) -> None:
@@ -81,6 +92,9 @@ def _odd(picture: Path, to: Path) -> None:
     ):
         with Image.open(picture) as whole:
             whole.convert("RGB").resize(size).save(to / f"{name}.png")
+    ring = Image.new("RGBA", (400, 300))
+    ImageDraw.Draw(ring).ellipse((120, 70, 280, 230), fill="black")
+    ring.save(to / "transparent.png")
     (to / f"cut off {named[:180]}.png").write_bytes((to / "icon.png").read_bytes()[:200])
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from playwright.sync_api import Page, Route, expect
 
 from tests.browser.site import served
@@ -32,6 +33,39 @@ def test_files_are_added_with_progress(opened: Opener, site: Path) -> None:
     assert count(page) == before + 3
     page.get_by_role("link", name="Browse").click()
     expect(page.get_by_text(f"{before + 3} pictures", exact=True)).to_be_visible()
+
+
+def test_sending_says_how_many_files_and_how_much_of_them(opened: Opener, site: Path) -> None:
+    page = opened("add?c=album")
+    network = page.context.new_cdp_session(page)
+
+    def let_through(upload: float) -> None:
+        """So many bytes a second; -1 for all there are."""
+        line = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": upload}
+        network.send("Network.emulateNetworkConditions", line)
+
+    files = sorted((site / "queries").iterdir())
+    for sent, said in ((files, "3 files"), (files[:1], "1 file")):
+        jobs = page.locator(".job").count()
+        let_through(sum(file.stat().st_size for file in sent) / 20)
+        page.set_input_files(".drop .chooser input", sent)
+        expect(page.locator(".toast .working")).to_contain_text(re.compile(rf"Sending {said}…"))
+        expect(page.locator(".toast .share")).to_have_text(re.compile(r"^[1-9]\d? %$"))
+        let_through(-1)
+        expect(page.locator(".toast .working")).to_have_count(0)
+        expect(page.locator(".job")).to_have_count(jobs + 1)
+        expect(page.locator(".job .path").first).to_have_text(said)
+        expect(page.locator(".job .state").first).to_have_text("done", timeout=60_000)
+
+
+def test_a_finished_job_leads_to_what_it_added(opened: Opener, site: Path, tmp_path: Path) -> None:
+    """Under the name that the file was sent by."""
+    new = tmp_path / "a-new-one.png"
+    Image.effect_noise((64, 48), 90).save(new)
+    page = opened("add?c=album")
+    page.set_input_files(".drop .chooser input", new)
+    page.locator(".job").first.get_by_role("link", name="See what was added").click()
+    expect(page.locator(".browse .tile .name").first).to_have_text("a-new-one.png")
 
 
 def test_a_folder_below_a_root_is_found_and_added(opened: Opener) -> None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import csv
+import io
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 from playwright.sync_api import Page, expect
 
 from tests.browser.watching import PHONE, Opener, order, searching
@@ -170,6 +173,73 @@ def test_without_the_server_and_back(opened: Opener) -> None:
     page.context.set_offline(False)
     expect(page.locator(".browse .tile").first).to_be_visible()
     expect(page.locator(".offline")).to_be_hidden()
+
+
+def test_without_the_server_and_back_in_every_view(opened: Opener) -> None:
+    page = opened("browse")
+    page.watch.expected = ["ERR_INTERNET_DISCONNECTED"]
+    expect(page.locator(".browse .tile").first).to_be_visible()
+    sections, main = (page.get_by_role("navigation", name=name) for name in ("Ways to browse", "Main"))
+    views = (
+        (sections, "Map", "canvas"),
+        (sections, "Near-duplicates", "main .group, main .empty h2"),
+        (sections, "Clusters", "main .group"),
+        (sections, "Failures", "main td"),
+        (sections, "Pictures", ".browse .tile"),
+        (main, "Search", ".start .tile"),
+        (main, "Inspect", "main .tile"),
+        (main, "Add", ".add .folder"),
+        (main, "Evaluate", "main td"),
+    )
+    again = page.get_by_role("main").get_by_role("button", name="Try again")
+    for place, name, shown in views:
+        page.context.set_offline(True)
+        place.get_by_role("link", name=name).click()
+        expect(page.locator(".offline")).to_be_visible()
+        expect(again.first).to_be_visible()
+        page.context.set_offline(False)
+        expect(page.locator(shown).first).to_be_visible(timeout=120_000)
+        expect(again).to_have_count(1 if name == "Failures" else 0)  # there each file has such a button
+        expect(page.locator(".offline")).to_be_hidden()
+
+
+@pytest.mark.parametrize("colours", ["light", "dark"])
+def test_a_white_picture_ends_where_it_ends(opened: Opener, colours: str) -> None:
+    """One that is transparent at its borders, in lists, as a query, judged, and in both halves of Why."""
+    page = opened("browse?c=odd", color_scheme=colours)
+    tile = page.locator(".browse .tile").filter(has_text="transparent")
+    id = tile.get_attribute("data-id")
+    views = (
+        ("browse?c=odd", [f".tile[data-id='{id}'] > a"]),
+        (f"search?c=odd&q=p{id}&yes=p{id}", [f".tile[data-id='{id}'] > a", ".panel .boxer", ".small"]),
+        (f"search?c=odd&q=p{id}&hit={id}", ["dialog.why .plain", "dialog.why .boxer"]),
+    )
+    home = page.url.split("browse")[0]
+    for view, places in views:
+        page.goto(home + view)
+        settled(page)
+        page.mouse.move(0, 0)
+        for place in places:
+            shown = page.locator(place).first
+            shown.scroll_into_view_if_needed()
+            box = shown.bounding_box()
+            assert box is not None
+            with Image.open(io.BytesIO(page.screenshot())) as screen:
+                grey = np.asarray(screen.convert("L"), float) / 255
+            row = round(box["y"] + box["height"] / 2)
+            begin, end = round(box["x"]), round(box["x"] + box["width"])
+            beside = round(0.62 * begin + 0.38 * end)  # there may be a dot in the middle
+            assert grey[row, beside] < 0.5, (view, place)
+            for edge in (begin, end):
+                near = grey[row, edge - 4 : edge + 4] ** 2.2  # luminance, near enough
+                assert (near.max() + 0.05) / (near.min() + 0.05) > 1.25, (view, place)
+
+
+def test_the_section_one_is_in_is_in_sight_on_a_phone(opened: Opener) -> None:
+    page = opened("browse?show=facts", **PHONE)
+    settled(page)
+    active = page.locator(".subtabs [aria-current]").bounding_box()
+    assert active is not None and 0 <= active["x"] and active["x"] + active["width"] <= 390
 
 
 def test_dark_by_the_system_and_by_the_switch(opened: Opener) -> None:

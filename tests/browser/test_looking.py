@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from playwright.sync_api import Page, Route, expect
 
@@ -237,6 +239,31 @@ class TestBrowse:
         expect(page.get_by_role("button", name="Select what could go")).to_have_count(0)
         page.locator(".group").first.locator("[data-pick]").first.check(force=True)
         expect(page.locator(".bar")).to_be_visible()
+
+    def test_exact_copies_come_before_other_photographs(self, opened: Opener) -> None:
+        """Two files of the same bytes before more photographs of one thing, each with what to choose by."""
+        page = opened("browse?c=copies&show=duplicates&alike=0.45")
+        groups = page.locator(".group")
+        expect(groups.first.locator(".kind")).to_have_text(["to keep", "same bytes"])
+        others = [group.locator(".kind").all_text_contents() for group in groups.all()[1:]]
+        assert max(len(kinds) for kinds in others) > 2  # which the larger ones came before
+        assert {kind.split(" of ")[0] for kinds in others for kind in kinds} == {"to keep", "alike"}
+        for below in page.locator(".tile .below").all_text_contents():
+            assert re.fullmatch(r"\d+ × \d+ · [\d.]+ [kM]B · \d+ \w+ \d{4}, \d\d:\d\d", below), below
+        page.get_by_role("button", name="Select what could go").click()
+        expect(page.locator(".bar")).to_contain_text("1 picture selected")
+
+    def test_the_paths_of_selected_ones_are_copied(self, opened: Opener) -> None:
+        page = opened("browse")
+        page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        expect(page.locator(".tile").first).to_be_visible()
+        titles = page.locator(".tile").evaluate_all("all => all.slice(0, 2).map((one) => one.title)")
+        for place in range(2):
+            page.locator(".pick input").nth(place).check(force=True)
+        page.get_by_role("button", name="Copy paths").click()
+        expect(page.get_by_text("2 paths are copied")).to_be_visible()
+        copied = page.evaluate("navigator.clipboard.readText()").split("\n")
+        assert copied == [title.split("\n")[0] for title in titles]
 
     def test_clusters(self, opened: Opener) -> None:
         page = opened("browse?show=clusters&groups=5")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import csv
 import json
 import re
@@ -17,7 +16,7 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from likewise.evaluation.minibench import read_truth
-from tests.browser.watching import PHONE, Opener, drag, order, reordered, searching
+from tests.browser.watching import PHONE, Opener, drag, give, order, reordered, searching
 
 pytestmark = pytest.mark.browser
 
@@ -30,22 +29,6 @@ def asked(page: Page) -> dict[str, list[str]]:
 def box_of(page: Page) -> list[int]:
     """The box of the first query in the address."""
     return [int(one) for one in asked(page)["q"][0].split("@")[1].split("~")[0].split(",")]
-
-
-def give(page: Page, kind: str, file: Path) -> None:
-    """Drop or paste a file, as the browser tells the page of it."""
-    page.evaluate(
-        """([kind, name, content]) => {
-            const bytes = Uint8Array.from(atob(content), (one) => one.charCodeAt(0));
-            const data = new DataTransfer();
-            data.items.add(new File([bytes], name, { type: "image/jpeg" }));
-            const event = kind === "paste"
-                ? new ClipboardEvent("paste", { clipboardData: data, bubbles: true })
-                : new DragEvent("drop", { dataTransfer: data, bubbles: true, cancelable: true });
-            document.body.dispatchEvent(event);
-        }""",
-        [kind, file.name, base64.b64encode(file.read_bytes()).decode()],
-    )
 
 
 class TestGivingAPicture:
@@ -81,6 +64,30 @@ class TestGivingAPicture:
         order(page)
         assert asked(page)["q"][0].startswith("u")
         expect(page.locator("#results")).to_be_focused()
+
+    @pytest.mark.parametrize("kind", ["drop", "paste"])
+    def test_every_view_takes_a_file(self, opened: Opener, site: Path, kind: str) -> None:
+        """Most search with it; Add adds it, and Inspect looks into it."""
+        file = sorted((site / "queries").iterdir())[1]
+        page = opened()
+        home = page.url.split("/search")[0].rstrip("/")
+        for view in ("map", "browse?show=duplicates", "browse?show=facts", "evaluate", "search?q=p1&hit=2"):
+            page.goto(f"{home}/{view}")
+            page.wait_for_function("(title) => document.title !== title", arg="likewise")
+            give(page, kind, file)
+            page.wait_for_url("**q=u**")
+            expect(page).to_have_title(re.compile(f"^{re.escape(file.name)} "))  # by its own name
+            expect(page.get_by_role("dialog")).to_have_count(0)
+        page.goto(f"{home}/inspect")
+        expect(page.locator(".tile").first).to_be_visible()
+        give(page, kind, file)
+        page.wait_for_url("**pic=u**")
+        page.goto(f"{home}/add?c=album")
+        expect(page.locator(".jobs > li").first).to_be_visible()
+        before = page.locator(".job").count()
+        give(page, kind, file)
+        expect(page.locator(".job")).to_have_count(before + 1)
+        expect(page.locator(".job .state").first).to_have_text("done")
 
     def test_the_camera_is_offered_on_a_phone(self, opened: Opener) -> None:
         page = opened(**PHONE)
@@ -461,11 +468,27 @@ class TestRefining:
         assert before != after
         expect(page.locator(f".tile[data-id='{before[4]}'] .judged.yes")).to_be_visible()
 
+    def test_what_takes_long_can_be_left(self, page: Page) -> None:
+        searching(page)
+        before = order(page)
+        held: list[Any] = []
+        page.route("**/search", lambda route: held.append(route))
+        page.get_by_label("Ask again with the first hits").check()
+        expect(page.locator(".results .status")).to_contain_text("Searching…")
+        page.unroute("**/search")
+        page.locator(".results .status").get_by_role("button", name="Cancel").click()
+        page.wait_for_url(lambda url: "then=" not in url)
+        assert order(page) == before
+        expect(page.get_by_label("Ask again with the first hits")).not_to_be_checked()
+        assert len(held) == 1
+
     def test_expand(self, page: Page) -> None:
         searching(page)
         before, after = reordered(page, page.get_by_label("Ask again with the first hits").check)
         assert before != after
         page.get_by_text("Numbers").click()
+        label, field = (page.locator(f".numbers {part}").first.bounding_box() for part in (".label", "input"))
+        assert label is not None and field is not None and label["y"] + label["height"] <= field["y"]
         page.get_by_label("n", exact=True).fill("3")
         page.keyboard.press("Enter")
         page.wait_for_url("**then=expand:n=3**")
@@ -604,6 +627,34 @@ class TestWhy:
             total = sum(float(one.replace("−", "-")) for one in parts)
             assert total == pytest.approx(float((listed or "").replace("−", "-")), abs=0.011 * len(parts))
 
+    def test_after_a_stage_it_is_still_the_score_of_the_list(self, opened: Opener) -> None:
+        page = opened("search?q=p3&then=expand")
+        order(page)
+        listed = page.locator(".results .tile .score").nth(2).text_content()
+        page.locator(".results .tile > a").nth(2).click()
+        expect(page.locator("dialog.why .sum .score")).to_have_text(listed or "")
+        expect(page.locator("dialog.why .reason")).to_contain_text(
+            "The score is the one after “Ask again with the first hits”"
+        )
+
+    def test_the_outline_of_an_identical_picture_is_its_edge(self, opened: Opener, site: Path) -> None:
+        """Asked for by its id and as a file that is sent."""
+        page = opened("search?c=both&q=p3")
+        same = order(page)[0]
+        assert same == "3"
+        told = page.evaluate("fetch('/api/v1/collections/both/pictures/3').then((answer) => answer.json())")
+        width, height = told["width"], told["height"]
+        edge = f"0,0 {width},0 {width},{height} 0,{height}"
+        expect(page.locator(".results .outlined").first).to_have_attribute("points", edge)
+        page.goto(page.url.split("/search")[0] + "/search?c=both")
+        page.set_input_files(".chooser input", site / "photos" / told["path"])
+        page.wait_for_url("**q=u**")
+        assert order(page)[0] == same
+        expect(page.locator(".results .outlined").first).to_have_attribute("points", edge)
+        page.locator(".results .tile > a").first.click()
+        expect(page.locator("dialog.why .reason")).to_contain_text("the outline is the picture's edge")
+        expect(page.locator("dialog.why .outlined")).to_have_attribute("points", edge)
+
     def test_a_list_says_where_nothing_convincing_follows(self, opened: Opener) -> None:
         page = opened("search?c=both&q=p3")
         order(page)
@@ -689,3 +740,37 @@ class TestWhy:
         page.locator(".results .tile > a").nth(1).click()
         expect(page.locator("dialog.why .lines line")).to_have_count(2)
         expect(page.locator("dialog.why .reason")).to_contain_text("2 lines join the places that match")
+        page.get_by_label("Lines").uncheck()
+        expect(page.locator("dialog.why .lines line").first).to_be_hidden()
+        page.keyboard.press("l")
+        expect(page.locator("dialog.why .lines line").first).to_be_visible()
+
+    def test_from_close_by_by_wheel_keys_and_two_fingers(self, opened: Opener) -> None:
+        share = "one.getBoundingClientRect().width / one.closest('.plain, .boxer').clientWidth"
+        widths = f"all => all.map((one) => {share})"
+        page = opened("search?q=p1&hit=2", **PHONE)
+        expect(page.locator("dialog.why .sum")).to_be_visible()
+
+        def close() -> float:
+            left, right = page.eval_on_selector_all("dialog.why .inner > img:first-child", widths)
+            assert left == pytest.approx(right, rel=0.02)
+            return float(left)
+
+        page.locator("dialog.why .plain").hover()
+        page.mouse.wheel(0, -400)
+        wheeled = close()
+        assert wheeled > 1.5
+        page.keyboard.press("+")
+        assert close() > wheeled
+        page.keyboard.press("-")
+        assert close() == pytest.approx(wheeled, rel=0.02)
+        page.keyboard.press("0")
+        assert close() == pytest.approx(1, rel=0.02)
+        box = page.locator("dialog.why .plain").bounding_box()
+        assert box is not None
+        touch = page.context.new_cdp_session(page)
+        middle = {"x": box["x"] + box["width"] / 2, "y": box["y"] + box["height"] / 2}
+        for kind, away in (("touchStart", 20), ("touchMove", 30), ("touchMove", 60), ("touchEnd", None)):
+            points = [] if away is None else [middle | {"x": middle["x"] + side * away} for side in (-1, 1)]
+            touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+        assert close() > 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -33,7 +34,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def address(site: Path) -> Iterator[str]:
-    names = ("photos", "photos-plain", "album", "both", "words", "odd")
+    names = ("photos", "photos-plain", "album", "both", "words", "odd", "copies")
     collections = [f"{name}.likewise" for name in names]
     with served(
         site, *collections, "--root", "inbox", "--root", "photos", "--state", "state", "--originals"
@@ -114,6 +115,22 @@ def order(page: Page) -> list[str]:
     return [
         str(one) for one in page.eval_on_selector_all(".results .tile", "all => all.map(e => e.dataset.id)")
     ]
+
+
+def give(page: Page, kind: str, file: Path) -> None:
+    """Drop or paste a file, as the browser tells the page of it."""
+    page.evaluate(
+        """([kind, name, content]) => {
+            const bytes = Uint8Array.from(atob(content), (one) => one.charCodeAt(0));
+            const data = new DataTransfer();
+            data.items.add(new File([bytes], name, { type: "image/jpeg" }));
+            const event = kind === "paste"
+                ? new ClipboardEvent("paste", { clipboardData: data, bubbles: true })
+                : new DragEvent("drop", { dataTransfer: data, bubbles: true, cancelable: true });
+            document.body.dispatchEvent(event);
+        }""",
+        [kind, file.name, base64.b64encode(file.read_bytes()).decode()],
+    )
 
 
 def reordered(page: Page, act: Callable[[], object]) -> tuple[list[str], list[str]]:

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -23,12 +24,14 @@ from likewise.collection import Collection
 from likewise.collection.lock import writing
 from likewise.pictures import Loaded
 from likewise.system import descriptor_of, locked
-from likewise.types import FloatArray
+from likewise.types import FloatArray, Progress
 from likewise.web.connections import Sparse, most_connections
 from likewise.web.jobs import _holding
 from likewise.web.library import Served
-from likewise.web.limits import FILES, limit_of
+from likewise.web.limits import FILES, Gate, limit_of
+from likewise.web.overviews import Overviews
 from likewise.web.settings import Limits
+from likewise.web.store import Store
 from tests.fakes import FakeExtractor, FakeFactory, picture_bytes
 from tests.web.serving import (
     API,
@@ -281,6 +284,62 @@ class TestStarving:
             may.set()  # the clients have gone: what waited is dropped
             assert healthy(address)
         assert len(run) <= 2
+
+    def test_an_overview_ends_with_the_last_who_waits_for_it(
+        self, made: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        begun, ended, way = threading.Event(), threading.Event(), threading.Event()
+
+        def endless(*_: Any, threshold: float, progress: Any) -> None:
+            begun.set()
+            try:
+                while not way.wait(0.01):
+                    progress(Progress(0, 0))
+            finally:
+                ended.set()
+
+        monkeypatch.setattr("likewise.web.duplicates.find_duplicates", endless)
+        monkeypatch.setattr("likewise.web.overviews.GRACE", 0.0)
+        with listening(made) as address, httpx2.Client(base_url=address, timeout=PATIENCE) as client:
+            ask = f"GET {BASE}/duplicates?threshold=0.5 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode()
+            with sockets(address, 1, ask):
+                assert begun.wait(PATIENCE)
+            assert ended.wait(PATIENCE)
+            assert client.get(f"{BASE}/map").status_code == 200  # the one place of overviews is free
+        assert not way.is_set()
+
+    def test_an_overview_goes_on_while_another_one_waits(
+        self, made: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("likewise.web.overviews.GRACE", 0.0)
+        gate, overviews, found = Gate(1, 8), Overviews(Store(made / "kept", 1 << 20)), list[int]()
+        begun, heeded, may = threading.Event(), threading.Event(), threading.Event()
+        served: Any = SimpleNamespace(name="photos", moment=1, collection=None)
+
+        def find(progress: Any) -> int:
+            begun.set()
+            while not may.wait(0.01):
+                progress(Progress(0, 0))
+                heeded.set()
+            found.append(1)
+            return 42
+
+        def look(progress: Any) -> Any:
+            return overviews.get(served, "all", lambda _: find(progress), progress)
+
+        async def both() -> tuple[int, int]:
+            first, second = (asyncio.create_task(overviews.ask(gate, "all", look)) for _ in range(2))
+            await asyncio.to_thread(begun.wait, PATIENCE)
+            first.cancel()
+            await asyncio.wait({first})
+            heeded.clear()
+            assert await asyncio.to_thread(heeded.wait, PATIENCE)
+            inside = gate.inside
+            may.set()
+            return inside, await second
+
+        assert asyncio.run(both()) == (2, 42)
+        assert found == [1]  # the second has it from the first, whose client had gone
 
     def test_who_goes_away_gives_up_the_place(self, made: Path) -> None:
         Held.may.clear()

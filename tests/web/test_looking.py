@@ -141,7 +141,8 @@ class TestOverview:
             **dict.fromkeys(("describing_gate", "thumbnail_gate", "overview_gate"), idle),
         )
         monkeypatch.setattr(
-            "likewise.web.foreseeing.look_ahead", lambda _, served: looked.append((served, waits[0]))
+            "likewise.web.foreseeing.look_ahead",
+            lambda _, served, progress: looked.append((served, waits[0])),
         )
         foresight = Foresight(cast(Services, services))
         foresight.look_at_all()

@@ -175,7 +175,9 @@ def map_(
     check_map(output)
     new_file(output, overwrite=overwrite)
     with Collection.open(find_collection(collection, named)) as opened, progress("mapping") as callback:
-        found = find_layout(opened, method=method, under=under, where=where, most=most, seed=seed)
+        found = find_layout(
+            opened, method=method, under=under, where=where, most=most, seed=seed, progress=callback
+        )
         groups = _groups(opened, found, colour, k=k, under=under, where=where, seed=seed)
         total = len(opened)
         failures = map_page(

@@ -179,7 +179,7 @@ def cluster_rows(
         raise UsageError(
             f"{k} clusters cannot be made of {different} different pictures: give k from 1 to that"
         )
-    labels[order] = _kmeans(short, k, seed)
+    labels[order] = _kmeans(short, k, seed, progress=progress)
     return labels, tried
 
 
@@ -231,13 +231,26 @@ def _counts(different: int) -> list[int]:
     return sorted({*range(2, min(most, 9) + 1), *(min(most, round(2 * 1.3**step)) for step in range(steps))})
 
 
-def _kmeans(rows: FloatArray, k: int, seed: int, starts: int | None = None) -> IntArray:
+def _kmeans(
+    rows: FloatArray,
+    k: int,
+    seed: int,
+    starts: int | None = None,
+    progress: ProgressCallback | None = None,
+) -> IntArray:
+    """The best of several runs, one by one: between them it can be told how far it has come."""
     from sklearn.cluster import KMeans
 
     starts = starts or (MANY_STARTS if len(rows) <= SAMPLE else STARTS)
+    random, least, labels = np.random.RandomState(seed), math.inf, np.empty(0, np.int32)
     with threads_for(len(rows)):
-        found: NDArray[np.int32] = KMeans(k, n_init=starts, random_state=seed).fit_predict(rows)
-    return found.astype(np.int64)
+        for done in range(1, starts + 1):
+            found = KMeans(k, n_init=1, random_state=random).fit(rows)
+            if found.inertia_ < least:
+                least, labels = found.inertia_, found.labels_
+            if progress:
+                progress(Progress(done, starts, note="putting pictures into clusters"))
+    return labels.astype(np.int64)
 
 
 def _dense(rows: FloatArray, least: int) -> IntArray:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import math
 import os
+import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -16,7 +20,7 @@ from likewise.collection import Collection
 from likewise.downstream.clusters import shortened
 from likewise.downstream.rows import canonical, checked, distinct, threads_for
 from likewise.errors import MissingExtra
-from likewise.types import FloatArray
+from likewise.types import FloatArray, Progress, ProgressCallback
 
 LayoutMethod: TypeAlias = Literal["pca", "tsne", "umap"]
 
@@ -25,6 +29,9 @@ AXES = 50
 
 FEWEST = 5
 """Fewer different pictures than this are laid out by PCA, whatever was asked for."""
+
+STEPS = 1000
+"""Steps of gradient descent that t-SNE takes at most, as scikit-learn does by default."""
 
 _ASIDE = 0.004  # of the width of the map: how far apart equal pictures are put
 _TURN = math.pi * (3 - math.sqrt(5))
@@ -61,6 +68,7 @@ def find_layout(
     where: str | None = None,
     most: int | None = None,
     seed: int = 0,
+    progress: ProgressCallback | None = None,
 ) -> Layout:
     """Lay the pictures of a collection out on a plane.
 
@@ -89,13 +97,17 @@ def find_layout(
     pictures = collection.pictures(under, where)
     count = min(len(pictures.ids), most or len(pictures.ids))
     rows = np.arange(count) * len(pictures.ids) // max(1, count)
-    positions, used = lay_out(pictures.vectors[rows], method=method, seed=seed)
+    positions, used = lay_out(pictures.vectors[rows], method=method, seed=seed, progress=progress)
     paths, names = ([all_of[row] for row in rows.tolist()] for all_of in (pictures.paths, pictures.names))
     return Layout(pictures.ids[rows], tuple(paths), tuple(names), positions, used)  # type: ignore[arg-type]
 
 
 def lay_out(
-    vectors: FloatArray, *, method: LayoutMethod = "tsne", seed: int = 0
+    vectors: FloatArray,
+    *,
+    method: LayoutMethod = "tsne",
+    seed: int = 0,
+    progress: ProgressCallback | None = None,
 ) -> tuple[FloatArray, LayoutMethod]:
     """Positions ``(n, 2)`` from 0 to 1 of rows ``(n, d)``, all different, and the method that found them.
 
@@ -115,7 +127,7 @@ def lay_out(
     used: LayoutMethod = "pca" if len(rows) < FEWEST else method
     match used:
         case "tsne":
-            flat = _tsne(rows, seed)
+            flat = _tsne(rows, seed, progress)
         case "umap":
             flat = _umap(rows, seed)
         case _:
@@ -125,15 +137,40 @@ def lay_out(
     return positions, used
 
 
-def _tsne(rows: FloatArray, seed: int) -> NDArray[np.floating]:
+def _tsne(rows: FloatArray, seed: int, progress: ProgressCallback | None) -> NDArray[np.floating]:
     from sklearn.manifold import TSNE
 
     perplexity = min(30.0, (len(rows) - 1) / 3)
     wide = np.pad(rows, ((0, 0), (0, 1)))  # it starts from two principal components: a line has one
-    with threads_for(len(rows)):
-        reducer = TSNE(perplexity=perplexity, init="pca", random_state=seed)
+    with threads_for(len(rows)), _steps_told(progress):
+        reducer = TSNE(perplexity=perplexity, init="pca", random_state=seed, max_iter=STEPS)
         found: NDArray[np.floating] = reducer.fit_transform(wide)
     return found
+
+
+@contextmanager
+def _steps_told(progress: ProgressCallback | None) -> Iterator[None]:
+    """Tell of each step of t-SNE, which scikit-learn does not.
+
+    It asks for the gradient once a step, and Python tells what a thread calls. Somebody who looks at that
+    already, as profilers do, is left alone.
+    """
+    if progress is None or sys.getprofile() is not None:
+        yield
+        return
+    done = 0
+
+    def on_call(frame: FrameType, event: str, _: object) -> None:
+        nonlocal done
+        if event == "call" and frame.f_code.co_name.startswith("_kl_divergence"):
+            done += 1
+            progress(Progress(done, STEPS, note="putting neighbours side by side"))
+
+    sys.setprofile(on_call)
+    try:
+        yield
+    finally:
+        sys.setprofile(None)
 
 
 def _umap(rows: FloatArray, seed: int) -> NDArray[np.floating]:

@@ -6,6 +6,7 @@ import json
 import secrets
 import time
 from dataclasses import replace
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
@@ -77,18 +78,17 @@ def dismiss_pictures(name: str, asked: schemas.Dismiss, services: Serving) -> di
 
 async def _found(services: Services, served: Served, threshold: float | None) -> Duplicates:
     """Duplicates, once for each generation and what was dismissed."""
-    found: Duplicates = await services.overview_gate.run(_looked, services.overviews, served, threshold)
+    look = partial(_looked, services.overviews, served, threshold)
+    what = (served.name, "duplicates", threshold)
+    found: Duplicates = await services.overviews.ask(services.overview_gate, what, look)
     return found
 
 
-def _looked(
-    overviews: Overviews, served: Served, threshold: float | None, progress: ProgressCallback | None = None
-) -> Any:
+def _looked(overviews: Overviews, served: Served, threshold: float | None, progress: ProgressCallback) -> Any:
     known = Dismissed.of(served.collection.path) if served.exists else None
     key = ("duplicates", threshold, known)
-    return overviews.get(
-        served, key, lambda one: find_duplicates(one, threshold=threshold, progress=progress)
-    )
+    find = partial(find_duplicates, threshold=threshold, progress=progress)
+    return overviews.get(served, key, find, progress)
 
 
 def usual_duplicates(overviews: Overviews, served: Served, progress: ProgressCallback) -> None:

@@ -42,8 +42,8 @@ class Foresight:
         """Begin to look, unless the collection is too large for that."""
         if self._wants(served):
             overviews = self._services.overviews
-            duplicates = partial(usual_duplicates, overviews, served, self._heed)
-            self._begin(lambda: self._look(served, partial(look_ahead, overviews, served), duplicates))
+            looks = [partial(look, overviews, served, self._heed) for look in (look_ahead, usual_duplicates)]
+            self._begin(lambda: self._look(served, *looks))
 
     def look_at_all(self) -> None:
         """Begin to look at one collection after the other while nobody asks, for what is kept on the disk."""
@@ -69,7 +69,7 @@ class Foresight:
             except _Stopped:
                 return
             if self._wants(served):
-                self._look(served, partial(look_ahead, self._services.overviews, served))
+                self._look(served, partial(look_ahead, self._services.overviews, served, self._heed))
 
     def _rest(self) -> None:
         """Wait until nobody has asked anything for a while."""

@@ -12,6 +12,7 @@ from likewise.collection.collection import Collection
 from likewise.downstream.clusters import find_clusters
 from likewise.downstream.layout import find_layout
 from likewise.errors import UsageError
+from likewise.types import ProgressCallback
 from likewise.web import schemas
 from likewise.web.library import Served
 from likewise.web.overviews import Overviews
@@ -40,7 +41,8 @@ async def layout(
 ) -> dict[str, Any]:
     """Where the pictures lie on a map on which what is alike lies together, and groups to colour it by."""
     served = services.library[name]
-    found: dict[str, Any] = await services.overview_gate.run(_map, services.overviews, served, method)
+    look = partial(_map, services.overviews, served, method)
+    found: dict[str, Any] = await services.overviews.ask(services.overview_gate, (name, "map", method), look)
     return found | {"generation": served.generation}
 
 
@@ -58,7 +60,8 @@ async def clusters(
 ) -> dict[str, Any]:
     """Groups of pictures that are alike, the largest first, the most central picture of each first."""
     served = services.library[name]
-    found = await services.overview_gate.run(_clusters, services.overviews, served, count, method)
+    look = partial(_clusters, services.overviews, served, count, method)
+    found = await services.overviews.ask(services.overview_gate, (name, "clusters", count, method), look)
     return {
         "clusters": [
             {"size": len(ids), "pictures": told_pictures(served, ids[:shown]), "ids": ids}
@@ -69,29 +72,36 @@ async def clusters(
     }
 
 
-def look_ahead(overviews: Overviews, served: Served) -> None:
-    """Find what the page asks for first.
+def look_ahead(overviews: Overviews, served: Served, progress: ProgressCallback) -> None:
+    """Find what the page asks for first, unless what is told of the progress ends it.
 
     Raises
     ------
     UsageError
         When the collection keeps no vectors.
     """
-    _map(overviews, served, "pca")
+    _map(overviews, served, "pca", progress)
     if len(served.collection) <= NEIGHBOURS:
-        _map(overviews, served, "tsne")
-    _clusters(overviews, served, USUAL)
+        _map(overviews, served, "tsne", progress)
+    _clusters(overviews, served, USUAL, "kmeans", progress)
 
 
-def _map(overviews: Overviews, served: Served, method: MapMethod) -> Any:
-    return overviews.kept(served, ("map", method), partial(_drawn, overviews, served, method))
+def _map(overviews: Overviews, served: Served, method: MapMethod, progress: ProgressCallback) -> Any:
+    find = partial(_drawn, overviews, served, method, progress)
+    return overviews.kept(served, ("map", method), find, progress)
 
 
-def _drawn(overviews: Overviews, served: Served, method: MapMethod, collection: Collection) -> dict[str, Any]:
-    found = find_layout(collection, method=method)
+def _drawn(
+    overviews: Overviews,
+    served: Served,
+    method: MapMethod,
+    progress: ProgressCallback,
+    collection: Collection,
+) -> dict[str, Any]:
+    found = find_layout(collection, method=method, progress=progress)
     groups: dict[int, int] = {}
     with suppress(UsageError):  # there are fewer pictures than groups
-        coloured = _clusters(overviews, served, COLOURS)["clusters"]
+        coloured = _clusters(overviews, served, COLOURS, "kmeans", progress)["clusters"]
         groups = {id: number for number, ids in enumerate(coloured) for id in ids}
     return {
         "points": [
@@ -106,13 +116,14 @@ def _clusters(
     overviews: Overviews,
     served: Served,
     count: int | None,
-    method: Literal["kmeans", "hdbscan"] = "kmeans",
+    method: Literal["kmeans", "hdbscan"],
+    progress: ProgressCallback,
 ) -> Any:
     def find(collection: Collection) -> dict[str, Any]:
-        found = find_clusters(collection, method=method, k=count)
+        found = find_clusters(collection, method=method, k=count, progress=progress)
         return {"clusters": [list(one.ids) for one in found.clusters], "alone": list(found.alone)}
 
-    return overviews.kept(served, ("clusters", method, count), find)
+    return overviews.kept(served, ("clusters", method, count), find, progress)
 
 
 def told_pictures(served: Served, ids: list[int]) -> list[dict[str, Any]]:

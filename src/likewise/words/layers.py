@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from likewise.types import Box, IntArray
 from likewise.words.codebook import WordArray
 from likewise.words.fusion import Scores
-from likewise.words.geometry import Fit, fit
+from likewise.words.geometry import Fit, fit, to_edge
 from likewise.words.hamming import Codes
 from likewise.words.inverted import InvertedIndex
 from likewise.words.matching import Matches, match
@@ -180,15 +180,19 @@ class Layers:
         asked, share = question[0], self._factors(question)[0]
         parts = []
         for number, layer in enumerate(self.layers):
-            found = self._match(asked.sketch, sketch, layer, number)
+            pairs = self._match(asked.sketch, sketch, layer, number)
             factor = share * self._scale(layer) / self._norm(sketch.words[layer], layer)
-            weight = (found.weight * factor).astype(np.float32)
-            parts.append(Matches(found.query, found.picture, found.layer, found.distance, weight))
+            weight = (pairs.weight * factor).astype(np.float32)
+            parts.append(Matches(pairs.query, pairs.picture, pairs.layer, pairs.distance, weight))
         matches = Matches.joined(parts)
         one, other = asked.sketch, sketch
         if one.points is None or other.points is None or not len(matches):
-            return Found(matches, fit(one.boxes, other.boxes, matches, size, box=asked.box))
-        return Found(matches, verify(one.points, other.points, matches, size, asked.box or one.extent))
+            found = fit(one.boxes, other.boxes, matches, size, box=asked.box)
+        else:
+            found = verify(one.points, other.points, matches, size, asked.box or one.extent)
+        if found and asked.box is None:
+            found = to_edge(found, other.extent, size)
+        return Found(matches, found)
 
     def _match(self, asked: Sketch, held: Sketch, layer: str, number: int) -> Matches:
         scoring = self.recipe.scoring

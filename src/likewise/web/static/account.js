@@ -67,12 +67,19 @@ function ledger({ found, shares }, address, active) {
   ];
 }
 
+/** What the outline is around. */
+function around({ outline, hit }, box) {
+  if (box) return T.why.outline.box;
+  const atEdge = ([x, y]) => (x === 0 || x === hit.width) && (y === 0 || y === hit.height);
+  return outline.every(atEdge) ? T.why.outline.whole : T.why.outline.part;
+}
+
 /** What is drawn, and what part of the score that is. */
 function sentences(answer, address, place, shown) {
   const part = address.q.length > 1 ? T.search.query(place + 1) : null;
   const whole = !part && isPlain(address) && !answer.found?.evidence;
   const drawn = answer.outline
-    ? T.why.fits(answer.inliers, shown, readQuery(address.q[place]).box)
+    ? T.why.fits(answer.inliers, shown, around(answer, readQuery(address.q[place]).box))
     : answer.found?.evidence
       ? T.why.loose
       : null;

@@ -45,8 +45,29 @@ async function send(path, options) {
   }
 }
 
+/** The same of a form, told by `tell` how much of it is sent, from 0 to 1: `fetch` does not say that. */
+const sendForm = (path, { body, signal, tell }) =>
+  new Promise((done, failed) => {
+    signal.throwIfAborted();
+    const request = new XMLHttpRequest();
+    request.open("POST", ROOT + path);
+    request.upload.onprogress = ({ loaded, total }) => total > 0 && tell(loaded / total);
+    request.onload = () => {
+      const { status, responseText } = request;
+      const headers = { "Retry-After": request.getResponseHeader("Retry-After") ?? "" };
+      done(new Response(responseText, { status, headers }));
+    };
+    request.onerror = () => {
+      lost();
+      failed(new ApiError("unreachable", T.errors.unreachable));
+    };
+    request.onabort = () => failed(signal.reason);
+    signal.addEventListener("abort", () => request.abort());
+    request.send(body);
+  });
+
 export async function call(path, options = {}, tries = 3) {
-  const answer = await send(path, options);
+  const answer = await (options.tell ? sendForm : send)(path, options);
   if (answer.ok) return answer.status === 204 ? null : answer.json();
   if (answer.status === 429 && tries > 0) {
     await wait(Math.min(Number(answer.headers.get("Retry-After")) || 1, 5));
@@ -73,11 +94,11 @@ export const post = (path, body = {}, signal) =>
     signal,
   });
 
-/** Send files under one field name; until they are there it says so, and can be stopped. */
+/** Send files under one field name; until they are there it says so and how much of them is, and can be stopped. */
 export function upload(path, field, files) {
-  const form = new FormData();
-  for (const file of files) form.append(field, file, file.name || "picture");
-  return doing(T.sending(files.length), (signal) => call(path, { method: "POST", body: form, signal }));
+  const body = new FormData();
+  for (const file of files) body.append(field, file, file.name || "picture");
+  return doing(T.sending(files.length), (signal, tell) => call(path, { body, signal, tell }));
 }
 
 export const inside = (collection, path = "") => `/collections/${encodeURIComponent(collection)}${path}`;

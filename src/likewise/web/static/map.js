@@ -168,7 +168,7 @@ export function section(body, address, held) {
     const [width, height] = [picture.naturalWidth * shrink, picture.naturalHeight * shrink];
     drawing.drawImage(picture, x - width / 2, y - height / 2, width, height);
     drawing.lineWidth = marked ? 4 : 1;
-    drawing.strokeStyle = marked ? getComputedStyle(canvas).color : "rgba(255,255,255,.8)";
+    drawing.strokeStyle = marked ? getComputedStyle(canvas).color : "rgba(128,128,128,.6)"; // seen on white and on black
     drawing.strokeRect(x - width / 2, y - height / 2, width, height);
   }
 

@@ -1,6 +1,7 @@
 // Short messages at the foot of the page, and the live region that screen readers hear.
 
 import { button, h, put } from "./dom.js";
+import { percent } from "./format.js";
 import { onReturn } from "./offline.js";
 import { T } from "./strings.js";
 
@@ -31,17 +32,21 @@ export function notice(text, { action, label, kind = "" } = {}) {
   setTimeout(close, action ? 60000 : 6000);
 }
 
-/** Show at the foot of the page, wherever one is, that something is done until it is; `work` is given a signal to stop by. */
+/**
+ * Show at the foot of the page, wherever one is, that something is done until it is. `work` is given a signal to
+ * stop by, and what shows how much is done, from 0 to 1: to be read, but not aloud at each change.
+ */
 export async function doing(text, work) {
   const control = new AbortController();
+  const share = h("span", { class: "share" });
   const box = h(
     "div",
     { class: "toast" },
-    working(text, () => control.abort()),
+    working(text, () => control.abort(), share),
   );
   list.append(box);
   try {
-    return await work(control.signal);
+    return await work(control.signal, (part) => (share.textContent = percent(Math.floor(100 * part) / 100)));
   } finally {
     box.remove();
   }
@@ -66,13 +71,14 @@ export const empty = (title, text, ...actions) =>
     actions.length > 0 && h("div", { class: "buttons" }, actions),
   );
 
-/** That something goes on; with `stop` it can be stopped. */
-export const working = (text, stop = null) =>
+/** That something goes on; with `stop` it can be stopped, and `more` is not read aloud. */
+export const working = (text, stop = null, more = null) =>
   h(
     "p",
     { class: "working" },
     h("span", { class: "spinner", "aria-hidden": "true" }),
     h("span", { role: "status" }, text),
+    more,
     stop && button(T.stop, { kind: "link", onclick: stop }),
   );
 

@@ -224,8 +224,13 @@ export const T = {
     exact: "Orange places give to the score, blue ones take from it; all of them add up to it exactly.",
     exactPart: (value, layer, part) =>
       `The heat is of ${part ? `${part} and this picture` : "the two pictures"} alone: orange places give to the ${value} that ${layer} finds them alike, blue ones take from it.`,
-    fits: (inliers, shown, boxed) =>
-      `${s(inliers, "place")} fit together as one thing; ${s(shown, "line")} join the places that match, and the outline is around ${boxed ? "what you look for" : "the part of your picture that has such places"}.`,
+    fits: (inliers, shown, around) =>
+      `${s(inliers, "place")} fit together as one thing; ${s(shown, "line")} join the places that match, and the outline is ${around}.`,
+    outline: {
+      box: "around what you look for",
+      whole: "the picture's edge, for both show the same",
+      part: "around the part of your picture that has such places",
+    },
     loose: "No places fit together as one thing.",
     sum: "The score adds up what speaks for the same thing:",
     one: "The score is what speaks for the same thing:",
