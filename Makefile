@@ -8,6 +8,7 @@ PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 DEMO := $(VENV)/.installed-demo
 DEV := $(VENV)/.installed-dev
 BROWSER := $(VENV)/.installed-browser
+PEERS := $(VENV)/.installed-peers
 
 # make demo PHOTOS=~/Pictures QUERY=a.jpg
 PHOTOS ?=
@@ -18,7 +19,7 @@ home = $(patsubst ~/%,$(HOME)/%,$(1))
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-browser lint types docs wheel ci clean
+.PHONY: help demo test test-browser bench lint types docs wheel ci clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +40,10 @@ $(BROWSER): pyproject.toml constraints.txt .ci/browser | $(BIN)/python
 	bash .ci/browser $(VENV)
 	@touch $@
 
+$(PEERS): pyproject.toml constraints.txt benchmarks/peers/requirements.txt | $(BIN)/python
+	$(PIP) --editable '.[dev]' --requirement benchmarks/peers/requirements.txt
+	@touch $@
+
 demo: $(DEMO) ## index the demo pictures (or PHOTOS=folder), search (QUERY=picture), draw a sheet
 	$(BIN)/likewise demo $(if $(PHOTOS),--photos "$(call home,$(PHOTOS))") $(if $(QUERY),--query "$(call home,$(QUERY))")
 
@@ -47,6 +52,11 @@ test: $(DEV) ## the whole default test run
 
 test-browser: $(BROWSER) ## the page in Chromium, which it installs where it may
 	$(BIN)/python -m pytest -m browser tests/browser $(ARGS)
+
+bench: $(PEERS) ## speed beside named peers and the machine's limits, and what has got slower
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.peers run $(ARGS)
+	$(BIN)/python -m benchmarks.peers table
+	$(BIN)/python -m benchmarks.peers slower
 
 lint: $(DEV) ## ruff: rules and format; the direction of imports between the rooms
 	$(BIN)/ruff check .

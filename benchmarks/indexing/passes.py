@@ -26,6 +26,7 @@ from likewise.collection.indexing import BUCKET
 from likewise.collection.walk import look
 from likewise.descriptors.extractor import Extractor
 from likewise.descriptors.program import program_of
+from likewise.descriptors.recipe import VectorRecipe
 from likewise.engines import cores
 from likewise.engines.torch_module import Part
 from likewise.networks import find
@@ -54,10 +55,10 @@ def timed(what: str, pictures: int, work: Callable[[], object]) -> Pass:
     return Pass(what, pictures, time.perf_counter() - wall, time.process_time() - cpu)
 
 
-def index(paths: Sequence[Path], into: Path) -> None:
+def index(paths: Sequence[Path], into: Path, recipe: VectorRecipe | str = "quick") -> None:
     """Add the pictures' folder to a fresh collection, which opens its own extractor."""
     shutil.rmtree(into, ignore_errors=True)
-    with Collection.open(into, recipe="quick") as collection:
+    with Collection.open(into, recipe=recipe) as collection:
         report = collection.add(paths[0].parent)
     if report.added != len(paths):
         raise SystemExit(f"{into}: {report} is not {len(paths)} added pictures")
