@@ -6,6 +6,7 @@ with ``--hypothesis-profile "by chance"``.
 
 from __future__ import annotations
 
+import gc
 import os
 import random
 from collections import defaultdict
@@ -21,6 +22,9 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     # Where each core has a worker, more threads of torch and BLAS spin while they wait for each other:
     # of some modules that was most of the time. Read when those are imported, later, and by children.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+gc.disable()  # while tests are collected, of which nearly everything stays
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -41,3 +45,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items.clear()
     for file in chance.sample(sorted(files), len(files)):
         items += chance.sample(files[file], len(files[file]))
+
+
+def pytest_collection_finish() -> None:
+    """Set apart what was collected: to look through it again and again took a second each time."""
+    gc.collect()
+    gc.freeze()
+    gc.enable()

@@ -178,16 +178,14 @@ def test_root_and_whitening_steps_are_applied() -> None:
 def test_maps_are_what_vectors_are_pooled_from(engine: str) -> None:
     parts = Part("head", "mean"), Part("block15", "max"), Part("head", "sum")
     extractor = Extractor(recipe(parts=parts, scales=(1.0, 0.5)), engine=engine)
-    pictures = [extractor.prepare(picture(1)), extractor.prepare(picture(2, 64, 96))]
-    for maps, one in zip(extractor.maps(pictures), pictures, strict=True):
+    given = [picture(1), picture(2, 64, 96)]
+    alone = [Extractor(recipe(parts=(part,)), engine=engine) for part in parts]
+    for maps, one in zip(extractor.maps([extractor.prepare(one) for one in given]), given, strict=True):
         assert [len(each) for each in maps] == [1280, 320, 1280]
         assert {each.dtype for each in maps} == {np.dtype(np.float32)}
         pooled = [maps[0].mean((1, 2)), maps[1].max((1, 2)), maps[2].sum((1, 2))]
-        for part, vector in zip(parts, pooled, strict=True):
-            alone = Extractor(recipe(parts=(part,)), engine=engine)
-            unit = alone.describe([alone.prepare(picture(1) if one is pictures[0] else picture(2, 64, 96))])[
-                0
-            ]
+        for describer, vector in zip(alone, pooled, strict=True):
+            unit = describer.describe([describer.prepare(one)])[0]
             np.testing.assert_allclose(vector / np.linalg.norm(vector), unit, atol=1e-5)
     assert extractor.maps([]) == []
 

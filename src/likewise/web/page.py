@@ -7,6 +7,7 @@ import hashlib
 import mimetypes
 import re
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -101,8 +102,7 @@ class Files:
 
 def mount(app: FastAPI) -> None:
     """Add the page to an application."""
-    templates = Jinja2Templates(HERE / "templates")
-    files = Files(HERE / "static")
+    templates, files = _read()
     for path, answer in (("/static/{digest}/{name}", files.current), ("/static/{name}", files.named)):
         app.add_api_route(path, answer, methods=["GET", "HEAD"], include_in_schema=False)
 
@@ -133,6 +133,12 @@ def mount(app: FastAPI) -> None:
     app.router.default = elsewhere
     for name in VIEWS:
         app.add_api_route(f"/{name}", view, include_in_schema=False)
+
+
+@cache
+def _read() -> tuple[Jinja2Templates, Files]:
+    """What the page is made of, once a process: to compress it takes longer than to make an application."""
+    return Jinja2Templates(HERE / "templates"), Files(HERE / "static")
 
 
 def _reference(app: FastAPI) -> dict[str, Any]:
