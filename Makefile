@@ -19,7 +19,7 @@ home = $(patsubst ~/%,$(HOME)/%,$(1))
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-browser bench lint types docs wheel ci clean
+.PHONY: help demo test test-browser bench lint types wheel ci clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -65,9 +65,6 @@ lint: $(DEV) ## ruff: rules and format; the direction of imports between the roo
 
 types: $(DEV) ## mypy --strict over package, tests and benchmarks
 	$(BIN)/mypy --strict
-
-docs: $(DEV) ## write docs/reference/cli.md anew from the commands' own help
-	$(BIN)/python docs/generate.py
 
 wheel: $(DEV) ## build the wheel, install it into a clean environment and use it there
 	PYTHON=$(BIN)/python .ci/wheel

@@ -15,7 +15,7 @@ PAGE = Path(__file__).parent / "reference" / "cli.md"
 WIDTH = 100
 HEAD = """# The command line
 
-Written by `make docs` from the commands' own help; a test compares the two. What the exit codes mean stands
+Written by `python docs/generate.py` from the commands' own help; a test compares the two. What the exit codes mean stands
 in [exit codes](exit-codes.md), how a collection is found when none is named in
 [collections](collections.md).
 """

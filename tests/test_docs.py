@@ -86,7 +86,7 @@ def test_the_command_reference_is_what_the_commands_say() -> None:
     done = subprocess.run(
         [sys.executable, ROOT / "docs" / "generate.py", "--print"], capture_output=True, text=True, check=True
     )
-    assert (ROOT / "docs" / "reference" / "cli.md").read_text("utf-8") == done.stdout, "run `make docs`"
+    assert (ROOT / "docs" / "reference" / "cli.md").read_text("utf-8") == done.stdout, "run docs/generate.py"
 
 
 def test_every_error_has_its_documented_exit_code() -> None:

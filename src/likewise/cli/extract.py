@@ -41,7 +41,14 @@ def register(app: typer.Typer) -> None:
 
 
 def extract(
-    folder: Annotated[Path, typer.Argument(help="A folder of pictures.")],
+    folder: Annotated[
+        str,
+        typer.Argument(
+            metavar="FOLDER",
+            help="A folder of pictures; for shards also a list (text or Parquet), or an address such as "
+            "s3://bucket/photos.",
+        ),
+    ],
     to: Annotated[
         Path,
         typer.Option(
@@ -106,6 +113,8 @@ def extract(
     """
     if words and to.suffix != ".shards":
         raise typer.BadParameter("--words is for shards: visual words are no vectors")
+    if to.suffix != ".shards" and "://" in folder:
+        raise typer.BadParameter("pictures behind an address go into shards: give -o NAME.shards")
     if to.suffix == ".shards":
         if network or tap or weights or where:
             raise typer.BadParameter(
@@ -149,9 +158,7 @@ def extract(
     show(done, lines, as_json=as_json)
 
 
-def _to_shards(
-    source: Path, to: Path, recipe: Recipe | None, part: str, *, as_json: bool, **how: Any
-) -> None:
+def _to_shards(source: str, to: Path, recipe: Recipe | None, part: str, *, as_json: bool, **how: Any) -> None:
     from likewise.scale.extraction import extract_shards
 
     try:

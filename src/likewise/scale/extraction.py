@@ -71,7 +71,8 @@ def extract_shards(
     Parameters
     ----------
     source
-        A folder, or a text file of one path a line.
+        A folder, a text file of one path a line, or a Parquet file with a column ``path`` or ``url``; each of
+        them may be addresses that fsspec knows, such as ``s3://bucket/photos``.
     to
         The folder of shards; those of a recipe lie in a folder below that is named by its hash.
     runner, workers
@@ -86,7 +87,7 @@ def extract_shards(
     UsageError
         When there is nothing to extract, the part is none, or the recipe would have to learn something first.
     MissingExtra
-        Without pyarrow, or ray where that is asked for.
+        Without pyarrow, or ray or fsspec where they are asked for.
     StorageError
         When shards could not be described after `ATTEMPTS` attempts; those that were stay.
     """
@@ -95,12 +96,13 @@ def extract_shards(
     number, count = part
     if not 1 <= number <= count:
         raise UsageError(f"part {number}/{count} is none: give 1/{count} to {count}/{count}")
-    root, found = listed(source)
-    every = list(cut(root, found, files))
+    listing = listed(source)
+    every = list(cut(listing.root, listing.files, files))
     shards = [shard for shard in every if int(shard.id[:8], 16) % count == number - 1]
     if not every:
         raise UsageError(f"{os.fspath(source)!r} holds no picture")
-    work = Work(Path(to) / how.hash[:12], root, how, engine, device, precision, max_pixels)
+    place = Path(to) / how.hash[:12]
+    work = Work(place, listing.root, how, engine, device, precision, max_pixels, remote=listing.remote)
     try:
         work.folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

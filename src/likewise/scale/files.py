@@ -20,13 +20,15 @@ from likewise.collection.catalogue import Content
 from likewise.collection.moving import Row
 from likewise.collection.walk import Stamp
 from likewise.descriptors.manifest import Manifest
-from likewise.errors import BadPicture, CollectionDamaged, needing
+from likewise.errors import BadPicture, CollectionDamaged, UsageError, needing
 from likewise.pictures.facts import Facts
 
 VERSION = 1
 _KEY = b"likewise"
 _NUMBERS = {"fp32": "float", "fp16": "halffloat"}
 _ROWS = 500
+_LISTED = ("path", "url")
+"""Columns that name pictures."""
 
 
 @dataclass(frozen=True)
@@ -141,6 +143,28 @@ def _array(pa: Any, values: Sequence[Any], kind: Any) -> Any:
     )
     missing = pa.array([value is None for value in values])
     return pa.FixedSizeListArray.from_arrays(inner, type=kind, mask=missing)
+
+
+def paths_in(path: str) -> list[str]:
+    """What the column ``path`` or ``url`` of a Parquet file names, whatever else there is.
+
+    Raises
+    ------
+    UsageError
+        When it has neither, or is no such file.
+    MissingExtra
+        Without pyarrow.
+    """
+    pa, parquet = _arrow(), _parquet()
+    try:
+        file = parquet.ParquetFile(path)
+        column = next((name for name in _LISTED if name in file.schema_arrow.names), None)
+        if column is None:
+            raise UsageError(f"{path!r} has no column {' or '.join(_LISTED)}")
+        held = file.read([column])[column].to_pylist()
+    except pa.ArrowException as error:
+        raise UsageError(f"{path!r} is no Parquet file that can be read: {error}") from error
+    return [os.fsdecode(name) for name in held if name]
 
 
 def read_head(path: Path) -> Head:

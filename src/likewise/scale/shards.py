@@ -5,11 +5,14 @@ from __future__ import annotations
 import hashlib
 import os
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from likewise.collection.walk import Found, look, walk
 from likewise.errors import UsageError
+from likewise.scale.addresses import below, is_address, named
+from likewise.scale.files import paths_in
 
 FILES = 1000
 """In a shard, on average; four times as many at most."""
@@ -32,31 +35,55 @@ class Shard:
     files: tuple[str, ...]
 
 
-def listed(source: str | os.PathLike[str]) -> tuple[str, list[Found]]:
+class Listing(NamedTuple):
+    """Files to be described, the folder below which all of them are, and whether they have to be fetched."""
+
+    root: str
+    files: Sequence[Found]
+    remote: bool = False
+
+
+def listed(source: str | os.PathLike[str]) -> Listing:
     """The folder below which files are, and all picture files in it, or all that a list names.
 
-    A list is a text file of one path a line, absolute or from where the list lies.
+    A list is a text file of one path a line, absolute or from where the list lies, or a Parquet file with a
+    column ``path`` or ``url``. A folder, or all that a list names, may be addresses, which come as the paths
+    that `likewise.scale.addresses.path_of` gives.
 
     Raises
     ------
     UsageError
-        When there is no such folder or list, or it names nothing.
+        When there is no such folder or list, it names nothing, or addresses and paths.
+    MissingExtra
+        Without pyarrow or fsspec, where they are needed.
     """
+    if is_address(source):
+        return Listing(*below(os.fspath(source)), remote=True)
     path = os.path.realpath(source)
     if os.path.isdir(path):
-        return path, list(walk(path))
+        return Listing(path, list(walk(path)))
+    names = [name for name in _names(path, os.fspath(source)) if name]
+    if not names:
+        raise UsageError(f"{os.fspath(source)!r} names no file: give a folder, or a list of paths")
+    remote = {is_address(name) for name in names}
+    if len(remote) == 2:
+        raise UsageError(f"{os.fspath(source)!r} names both addresses and paths: make two lists of them")
+    if True in remote:
+        found = named(names)
+    else:
+        found = [look(os.path.normpath(os.path.join(os.path.dirname(path), name))) for name in names]
+    return Listing(os.path.commonpath([os.path.dirname(one.path) for one in found]), found, True in remote)
+
+
+def _names(path: str, source: str) -> list[str]:
+    """What a list names."""
     try:
+        if path.endswith(".parquet"):
+            return paths_in(path)
         with open(path, encoding="utf-8", errors="surrogateescape") as file:
-            names = [line.rstrip("\r\n") for line in file]
+            return [line.rstrip("\r\n") for line in file]
     except OSError as error:
-        raise UsageError(
-            f"{os.fspath(source)!r} is no folder and no list that can be read: {error}"
-        ) from error
-    root = os.path.dirname(path)
-    found = [look(os.path.normpath(os.path.join(root, name))) for name in names if name]
-    if not found:
-        raise UsageError(f"{os.fspath(source)!r} names no file: give a folder, or a text file of paths")
-    return os.path.commonpath([os.path.dirname(one.path) for one in found]), found
+        raise UsageError(f"{source!r} is no folder and no list that can be read: {error}") from error
 
 
 def cut(root: str, found: Iterable[Found], files: int = FILES) -> Iterator[Shard]:

@@ -9,16 +9,27 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from likewise.collection.collection import Collection
 from likewise.collection.moving import Row
-from likewise.collection.walk import NO_STAMP
-from likewise.errors import BadPicture, CollectionLocked, LikewiseError
+from likewise.collection.walk import NO_STAMP, Stamp
+from likewise.errors import BadPicture, CollectionLocked, LikewiseError, StorageError
+from likewise.pictures import SUFFIXES
 from likewise.recipes.recipe import Recipe
+from likewise.scale.addresses import address_of, fetch
 from likewise.scale.files import Head, write
 from likewise.scale.shards import Shard
+
+AHEAD = 64
+"""Pictures that are fetched while as many are described: what a shard takes on the disk meanwhile."""
+
+FETCHING = 16
+"""Threads that fetch."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +42,8 @@ class Work:
         Where their files go.
     root
         The folder that was cut into them.
+    remote
+        Whether files have to be fetched (see `likewise.scale.addresses`).
     """
 
     folder: Path
@@ -40,6 +53,7 @@ class Work:
     device: str = "cpu"
     precision: str | None = None
     max_pixels: int | None = None
+    remote: bool = False
 
     def file(self, shard: Shard) -> Path:
         """Where a shard lies when it is described."""
@@ -81,16 +95,14 @@ def describe(work: Work, shard: Shard) -> Answer:
 
 
 def _described(work: Work, shard: Shard, file: Path) -> Answer:
-    there = [path for path in shard.files if os.path.lexists(path)]
-    if not there:  # all went away meanwhile
-        return Answer(shard.id)
+    if not work.remote and not any(os.path.lexists(path) for path in shard.files):
+        return Answer(shard.id)  # all went away meanwhile
     place = file.with_suffix(".likewise")
     opened = Collection.open(
         place, recipe=work.recipe, precision=work.precision, engine=work.engine, device=work.device
     )
     with opened as collection:
-        collection.add(*there, max_pixels=work.max_pixels)
-        rows = [*collection.rows(), *map(_gone, sorted({*shard.files} - {*there}))]
+        rows = (_fetched if work.remote else _seen)(collection, work, shard)
         layers = collection.layers
         manifests, codes = tuple(one.manifest for one in layers), tuple(one.code for one in layers)
         write(file, Head(work.root, work.recipe.to_toml(), manifests, codes), rows)
@@ -98,5 +110,62 @@ def _described(work: Work, shard: Shard, file: Path) -> Answer:
     return Answer(shard.id, len(rows), sum(isinstance(row.content, BadPicture) for row in rows))
 
 
+def _seen(collection: Collection, work: Work, shard: Shard) -> list[Row]:
+    """Describe files where they lie."""
+    there = [path for path in shard.files if os.path.lexists(path)]
+    collection.add(*there, max_pixels=work.max_pixels)
+    return [*collection.rows(), *map(_gone, sorted({*shard.files} - {*there}))]
+
+
 def _gone(path: str) -> Row:
     return Row(path, NO_STAMP, BadPicture(f"{path} is not there", "vanished"))
+
+
+def _fetched(collection: Collection, work: Work, shard: Shard) -> list[Row]:
+    """Fetch files into drafts, some ahead of those that are described, and remove them.
+
+    Drafts have numbers for names, so that a run that goes on in this shard knows what it has.
+    """
+    drafts = work.folder / f"{shard.id}.files"
+    drafts.mkdir(exist_ok=True)
+    names = {str(drafts / f"{number:05}{_suffix(path)}"): path for number, path in enumerate(shard.files)}
+    done = {row.path for row in collection.rows()} if collection.exists else set()
+    problems: dict[str, BadPicture] = {}
+    with ThreadPoolExecutor(FETCHING) as pool:
+        left = iter([name for name in names if name not in done])
+        ahead = _ahead(pool, left, names)
+        while block := ahead:
+            told = {name: one.result() for name, one in block.items()}
+            ahead = _ahead(pool, left, names)
+            problems |= {name: why for name, why in told.items() if why}
+            if there := [name for name, why in told.items() if not why]:
+                collection.add(*there, max_pixels=work.max_pixels)
+            for name in block:
+                Path(name).unlink(missing_ok=True)
+    shutil.rmtree(drafts, ignore_errors=True)
+    if not collection.exists:
+        raise StorageError(
+            f"none of {len(problems)} pictures could be fetched: {next(iter(problems.values()))}"
+        )
+    failed = (Row(names[name], NO_STAMP, why) for name, why in problems.items())
+    return [*(_known(row, names[row.path]) for row in collection.rows()), *failed]
+
+
+def _ahead(
+    pool: ThreadPoolExecutor, left: Iterator[str], names: Mapping[str, str]
+) -> dict[str, Future[BadPicture | None]]:
+    """Begin to fetch the next drafts."""
+    return {name: pool.submit(fetch, names[name], name) for name in islice(left, AHEAD)}
+
+
+def _suffix(path: str) -> str:
+    suffix = os.path.splitext(path)[1].lower()
+    return suffix if suffix in SUFFIXES else ""
+
+
+def _known(row: Row, path: str) -> Row:
+    """A draft's row under the path that its address is known as."""
+    content = row.content
+    if isinstance(content, BadPicture):
+        content = BadPicture(str(content).replace(row.path, address_of(path)), content.reason)
+    return Row(path, Stamp(row.stamp.size, 0, 0), content)
