@@ -15,8 +15,8 @@ PAGE = Path(__file__).parent / "reference" / "cli.md"
 WIDTH = 100
 HEAD = """# The command line
 
-Written by `python docs/generate.py` from the commands' own help; a test compares the two. What the exit codes mean stands
-in [exit codes](exit-codes.md), how a collection is found when none is named in
+Written by `python docs/generate.py` from the commands' own help; a test compares the two. What the exit
+codes mean stands in [exit codes](exit-codes.md), how a collection is found when none is named in
 [collections](collections.md).
 """
 
