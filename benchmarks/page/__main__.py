@@ -1,4 +1,4 @@
-"""The page among many pictures: ``python -m benchmarks.page run``, then ``table``.
+"""The page among many pictures: ``python -m benchmarks.page run``, then ``table``; and ``work``.
 
 The collection is made up: the vectors of the demo set, each with noise of its own, under as many names as
 wanted, which are links to the files of the demo set. `likewise serve` is a process of its own, and Chromium
@@ -17,6 +17,7 @@ from typing import Annotated, Any
 
 import numpy as np
 import typer
+from benchmarks.page.tracing import TRACED, work_between
 from benchmarks.sets import DEMO, RESULTS, markdown
 from playwright.sync_api import CDPSession, Page, sync_playwright
 from tests.browser.site import served
@@ -36,6 +37,7 @@ NOISE = 0.5
 
 PAINTED = {"grid painted": "painted", "pictures painted": "pictures"}
 SHARE = 10  # of the searches after which memory is looked at
+WARM = 4  # searches before what is traced
 
 app = typer.Typer(help=__doc__, add_completion=False)
 
@@ -56,6 +58,27 @@ def run(
         told["searches"], told["memory"] = _search(page, home, searches)
         browser.close()
     FILE.write_text(json.dumps(told, indent=1), encoding="utf-8")
+
+
+@app.command()
+def work(
+    pictures: Annotated[int, typer.Option(help="Pictures in the collection.")] = 100_000,
+    searches: Annotated[int, typer.Option(help="Searches, one from the other.")] = 20,
+) -> None:
+    """Print the page's processor time between answer and grid, which other processes hardly lengthen."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    collection = make(pictures)
+    with served(FOLDER, collection.name, "--state", "state") as home, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        page = browser.new_context(viewport=SCREEN).new_page()
+        _search(page, home, WARM)
+        browser.start_tracing(page=page, categories=TRACED)
+        _search(page, home, searches)
+        events = json.loads(browser.stop_tracing())["traceEvents"]
+        browser.close()
+    spent = sorted(work_between(events, "likewise:answer", "likewise:painted"))
+    within = (f"{spent[int(share * (len(spent) - 1))]:.0f} ms" for share in (0.5, 0.95))
+    print(markdown(["processor time of the page", "median", "p95"], [["answer to grid painted", *within]]))
 
 
 @app.command()

@@ -338,7 +338,10 @@ class TestInspect:
         page.locator(".tile > a").first.click()
         page.wait_for_selector(".chart rect", timeout=60_000)
         expect(page.locator(".facts")).to_contain_text("Channels")
-        page.wait_for_function("() => document.querySelector('img.sheet').naturalWidth > 0", timeout=60_000)
+        drawn = (
+            "[...document.querySelectorAll('.maps img')].filter((one) => one.naturalWidth > 0).length === 16"
+        )
+        page.wait_for_function(drawn, timeout=60_000)
         view = page.locator(".pointing").bounding_box()
         assert view
         page.mouse.move(view["x"] + view["width"] / 2, view["y"] + view["height"] / 2)
@@ -346,6 +349,11 @@ class TestInspect:
         expect(page.get_by_text("Receptive field 275 px")).to_be_visible()
         page.get_by_label("Shown on the picture").select_option(index=1)
         page.wait_for_function("() => document.querySelector('.heat.whole').naturalWidth > 0", timeout=60_000)
+        channel = page.locator(".maps button").nth(11)
+        channel.click()
+        expect(page.get_by_label("Shown on the picture")).to_have_value(channel.inner_text())
+        over = page.locator(".heat.whole").get_attribute("src") or ""
+        assert over.endswith(f"channel={channel.inner_text()}")
         before = page.locator(".facts dd").all_text_contents()
         page.get_by_label("Layer").select_option(index=0)
         page.wait_for_selector(".chart rect", timeout=60_000)

@@ -67,15 +67,44 @@ export function column(which, { source, picture, src, networks, usual }) {
     );
   };
 
+  const mapOf = (ask, channel) => raw("/inspect/map.png", { ...ask, channel });
+
   const overlay = (pointer, ask, strongest) => {
     const choices = [
       ["", T.inspect.overlay],
       ...strongest.map((one) => [String(one.channel), T.inspect.channel(one.channel)]),
     ];
     return choice(T.inspect.show, choices, "", (channel) =>
-      pointer.overlay(channel === "" ? null : raw("/inspect/map.png", { ...ask, channel })),
+      pointer.overlay(channel === "" ? null : mapOf(ask, channel)),
     );
   };
+
+  /** The maps of some channels side by side; one that is pressed is laid over the picture. */
+  const sheet = (ask, { width, height }, strongest, over) =>
+    h(
+      "ul",
+      { class: "maps" },
+      strongest.map(({ channel }) =>
+        h(
+          "li",
+          {},
+          h(
+            "button",
+            {
+              type: "button",
+              "aria-label": T.inspect.layOver(channel),
+              onclick: () => {
+                const list = over.querySelector("select");
+                list.value = String(channel);
+                list.dispatchEvent(new Event("change"));
+              },
+            },
+            h("img", { src: mapOf(ask, channel), alt: "", width, height }),
+            h("span", { class: "quiet" }, channel),
+          ),
+        ),
+      ),
+    );
 
   const draw = ({ network, tap }) =>
     awaited(body, T.inspect.working, async (signal) => {
@@ -106,13 +135,14 @@ export function column(which, { source, picture, src, networks, usual }) {
         },
       ];
       const mapped = statistics.height !== null;
+      const over = mapped && overlay(pointer, ask, statistics.strongest);
       put(
         body,
         h(
           "div",
           { class: "stack" },
           mapped
-            ? [pointer.element, overlay(pointer, ask, strongest), facts(statistics)]
+            ? [pointer.element, over, facts(statistics)]
             : [h("p", { class: "quiet" }, T.inspect.vector), facts(statistics)],
         ),
         h(
@@ -122,11 +152,7 @@ export function column(which, { source, picture, src, networks, usual }) {
           histogram(statistics.histogram, T.inspect.histogram),
           mapped && [
             h("h2", {}, T.inspect.all),
-            h("img", {
-              class: "sheet",
-              src: raw("/inspect/maps.png", { ...ask, channels: 16 }),
-              alt: T.inspect.sheet(`${network.name} ${tap.name}`),
-            }),
+            sheet(ask, statistics, statistics.strongest, over),
             h("h2", {}, T.inspect.strongest),
             table({ label: T.inspect.strongest, columns, rows: strongest }),
           ],

@@ -7,6 +7,7 @@ import { button, h, icon, put, typing } from "./dom.js";
 import { duration, score } from "./format.js";
 import { filterOf } from "./filter.js";
 import { back, begin, focused, grid, refocus, shape, side } from "./grid.js";
+import { later, painted } from "./later.js";
 import { empty, fail, notice, problem, working } from "./notices.js";
 import { selection } from "./selection.js";
 import { still } from "./still.js";
@@ -101,9 +102,6 @@ function boxOn(collection, hit, item) {
   element.focus({ preventScroll: true });
 }
 
-/** Wait for the frame after the next one: by then what was put into the page is painted. */
-const painted = () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
-
 /** Marks for measuring: the answer's arrival, the grid painted, the pictures of the first screen painted. */
 async function measure(list) {
   await painted();
@@ -156,21 +154,23 @@ export function results({ drawn: told = () => undefined }) {
         hit.outline && hit.verdict === "same"
           ? drawn(hit, hit.outline, "outlined")
           : hit.box && !hit.outline && drawn(hit, corners(hit.box), "found"),
-        chosen.picks(hit),
-        h(
-          "div",
-          { class: "acts" },
-          judging("yes", liked ? "on" : ""),
-          judging("no"),
-          act(T.search.withThis, "search", () => searchFor(hit.id)),
-          act(T.search.withPart, "box", (event) => boxOn(held.name, hit, event.target.closest("li"))),
-        ),
         liked && h("span", { class: "judged yes" }, icon("yes"), h("span", { class: "unseen" }, T.search.yes)),
       ],
       under: verdict
         ? [h("span", { class: "verdict" }, verdict), h("span", { class: "score quiet" }, score(hit.score))]
         : h("span", { class: "score" }, score(hit.score)),
     });
+    const picks = chosen.picks;
+    const acts = () =>
+      h(
+        "div",
+        { class: "acts" },
+        judging("yes", liked ? "on" : ""),
+        judging("no"),
+        act(T.search.withThis, "search", () => searchFor(hit.id)),
+        act(T.search.withPart, "box", (event) => boxOn(held.name, hit, event.target.closest("li"))),
+      );
+    later(() => element.querySelector("a").after(picks(hit), acts()));
     return hit.cut ? [h("li", { class: "rest" }), h("li", { class: "cut" }, T.search.cut), element] : element;
   };
 

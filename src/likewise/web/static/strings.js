@@ -513,7 +513,7 @@ export const T = {
     strongest: "Strongest channels",
     channel: (number) => `Channel ${number}`,
     all: "The strongest together",
-    sheet: (name) => `Feature maps of ${name}`,
+    layOver: (number) => `Lay channel ${number} over the picture`,
     vector: "This layer is a vector of the whole picture: it has no maps.",
     working: "Asking the network…",
     overlay: "None",
