@@ -162,6 +162,19 @@ def test_replacing_is_all_or_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_windows_replaces_no_file_that_is_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuses(*_: object) -> None:
+        raise PermissionError(13, "Access is denied")
+
+    monkeypatch.setattr(os, "replace", refuses)
+    path = tmp_path / "file"
+    path.write_text("before")
+    with pytest.raises(StorageError, match="Access is denied"), assets.replacing(path) as part:
+        part.write_text("after")
+    assert path.read_text() == "before"
+    assert list(tmp_path.iterdir()) == [path]
+
+
 def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(StorageError, match="LIKEWISE_CACHE"), assets.replacing(tmp_path / "file" / "below"):

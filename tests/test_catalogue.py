@@ -11,7 +11,7 @@ from threading import Thread
 
 import pytest
 
-from likewise.collection.catalogue import Catalogue, Content, Place, StoredLayer, relative
+from likewise.collection.catalogue import Catalogue, Content, Place, StoredLayer
 from likewise.collection.database import APPLICATION, VERSION, Database
 from likewise.collection.walk import Stamp
 from likewise.errors import (
@@ -22,7 +22,7 @@ from likewise.errors import (
     CollectionNotFound,
     StorageError,
 )
-from likewise.reading import within
+from likewise.reading import relative, within
 from tests.fakes import FakeExtractor
 
 STAMP = Stamp(10, 20, 30)
@@ -329,7 +329,7 @@ class TestFiles:
             catalogue.rows.pictures(1)
 
     def test_odd_folder_names_are_no_part_of_the_address(self, tmp_path: Path) -> None:
-        folder = tmp_path / "a?mode=ro#100%&é"
+        folder = tmp_path / os.fsdecode("a?mode=ro#100%&é".encode())
         folder.mkdir()
         Database.writer(folder / "catalogue.sqlite").close()
         Database.reader(folder / "catalogue.sqlite").close()

@@ -6,6 +6,7 @@ import hashlib
 import os
 import sqlite3
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from unicodedata import normalize
 
@@ -15,10 +16,22 @@ from likewise import reading
 from likewise.collection import Collection
 from likewise.drawing import result_sheet
 from likewise.errors import BadPicture, UsageError
-from likewise.reading import as_indexed, as_spelt, regular
+from likewise.reading import as_indexed, as_spelt, native, regular, relative, within
 from tests.fakes import RECIPE, FakeFactory, make_pictures, picture_bytes
 
 
+def _unknown() -> bool:
+    """Whether letters beyond ASCII are mere bytes to this Python (LC_ALL=C, and no UTF-8 mode)."""
+    try:
+        return not os.fsencode("é")
+    except UnicodeEncodeError:
+        return True
+
+
+knows_letters = pytest.mark.skipif(_unknown(), reason="names are ASCII here: there are no accents")
+
+
+@knows_letters
 @pytest.mark.parametrize(("on_disk", "asked"), [("NFD", "NFC"), ("NFC", "NFD"), ("NFC", "NFC")])
 def test_a_path_typed_with_other_accents(tmp_path: Path, on_disk: Any, asked: Any) -> None:
     there = tmp_path / normalize(on_disk, "Café") / normalize(on_disk, "Größe.png")
@@ -29,11 +42,23 @@ def test_a_path_typed_with_other_accents(tmp_path: Path, on_disk: Any, asked: An
         assert as_spelt(tmp_path / normalize(asked, other)) == tmp_path / normalize(asked, other)
 
 
+@knows_letters
 def test_of_two_names_that_are_one_none_is_guessed(tmp_path: Path) -> None:
     for name in (normalize("NFC", "\u1e69.png"), normalize("NFD", "\u1e69.png")):
         (tmp_path / name).touch()
     half = "\u1e61\u0323.png"  # the same letter once more, in part composed
     assert as_spelt(tmp_path / half) == tmp_path / half
+
+
+def test_paths_of_windows_are_kept_as_those_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "os", SimpleNamespace(sep="\\"))
+    assert within(r"C:\photos\deep\a.jpg", r"C:\photos")
+    assert within(r"C:\photos", "C:\\")
+    assert not within(r"C:\photos-2\a.jpg", r"C:\photos")
+    kept = relative(r"C:\photos\deep\a.jpg", r"C:\photos")
+    assert kept == "deep/a.jpg"
+    assert native(kept) == r"deep\a.jpg"
+    assert relative(r"C:\a.jpg", "C:\\") == "a.jpg"
 
 
 @pytest.fixture

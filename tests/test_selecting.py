@@ -62,6 +62,12 @@ def test_what_names_nothing_is_not_the_working_folder(where: str) -> None:
         Selection(where)
 
 
+def test_a_name_that_no_file_here_can_have() -> None:
+    chosen = Selection("half \ud83d")
+    assert chosen.holds("/photos/half \ud83d/a.jpg", "half \ud83d/a.jpg")
+    assert not chosen.holds("/photos/half/a.jpg", "half/a.jpg")
+
+
 @pytest.mark.parametrize(("stored", "asked"), [("NFD", "NFC"), ("NFC", "NFD")])
 @pytest.mark.parametrize("where", ["/photos/Café", "Café", "*/Größe.jpg", "Café/Größe.jpg"])
 def test_an_accent_is_the_same_in_both_ways_of_writing_it(stored: Any, asked: Any, where: str) -> None:

@@ -32,7 +32,13 @@ def test_takes_pictures_by_suffix_in_order_and_passes_over_the_rest(tmp_path: Pa
 
 
 def test_hard_names(tmp_path: Path) -> None:
-    hard = ["two\nlines.jpg", "żółw 🐢.jpg", " .jpg", os.fsdecode(b"\xff\xfe.jpg"), "[x]*?.jpg"]
+    hard = [
+        "two\nlines.jpg",
+        os.fsdecode("żółw 🐢.jpg".encode()),
+        " .jpg",
+        os.fsdecode(b"\xff\xfe.jpg"),
+        "[x]*?.jpg",
+    ]
     touch(*(tmp_path / name for name in hard))
     assert sorted(names(tmp_path)) == sorted(hard)
 

@@ -124,7 +124,17 @@ def is_absolute(path: str) -> bool:
 
 def within(path: str, folder: str) -> bool:
     """Whether an absolute path is a folder or lies in it."""
-    return path == folder or path.startswith(folder.rstrip("/") + "/")
+    return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)
+
+
+def relative(path: str, folder: str) -> str:
+    """An absolute path in a folder as seen from there and as it is kept: with ``/`` on every system."""
+    return path[len(folder.rstrip(os.sep)) + 1 :].replace(os.sep, "/")
+
+
+def native(kept: str) -> str:
+    """A path that was kept, or typed with ``/``, as this system writes it."""
+    return kept.replace("/", os.sep)
 
 
 def unreadable(path: str, error: OSError) -> BadPicture:

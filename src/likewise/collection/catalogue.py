@@ -30,7 +30,7 @@ from likewise.collection.walk import Stamp
 from likewise.descriptors.manifest import Manifest
 from likewise.errors import BadPicture, CollectionDamaged, LikewiseError
 from likewise.pictures.facts import Facts
-from likewise.reading import within
+from likewise.reading import native, relative, within
 from likewise.types import IntArray
 
 _LOST = "lost"
@@ -480,7 +480,7 @@ class Catalogue:
         absolute = self.absolute if strict else self._placed
         for row, root, path in self.places():
             if (there := absolute(roots, root, path)) is not None:
-                yield row, there, os.fsdecode(path)
+                yield row, there, native(os.fsdecode(path))
 
     def misplaced(self) -> list[int]:
         """Ids of the pictures whose path is none, or leads out of its root."""
@@ -527,7 +527,7 @@ class Catalogue:
             When the root is unknown, or the path is none.
         """
         with translated(self._database.path):
-            return os.path.join(roots[root], os.fsdecode(_below_root(path)))
+            return os.path.join(roots[root], native(os.fsdecode(_below_root(path))))
 
     def has(self, picture: int) -> bool:
         """Whether there is such a picture, wherever it lies."""
@@ -720,11 +720,6 @@ def _below(folder: Place) -> tuple[str, tuple[object, ...]]:
         return "root = ?", (folder.root,)
     first = folder.path.rstrip(b"/")  # of the names that begin with it, 0 is what follows / in ASCII
     return "root = ? AND path >= ? AND path < ?", (folder.root, first + b"/", first + b"0")
-
-
-def relative(path: str, folder: str) -> str:
-    """A path that lies in a folder, as seen from there."""
-    return path[len(folder.rstrip("/")) + 1 :]
 
 
 def _is_id(number: int) -> bool:

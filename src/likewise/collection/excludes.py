@@ -10,6 +10,7 @@ from fnmatch import translate
 from functools import cached_property
 
 from likewise.errors import UsageError
+from likewise.reading import native
 
 DEFAULT = (
     *(".*", "*.likewise"),  # hidden ones, .git and .Trash-1000 among them; collections
@@ -38,7 +39,7 @@ class Excludes:
 
     @cached_property
     def _paths(self) -> re.Pattern[str]:
-        return _any(translate("*/" + one.strip("/")) for one in self.patterns if "/" in one)
+        return _any(translate(native("*/" + one.strip("/"))) for one in self.patterns if "/" in one)
 
     def leave_out(self, path: str) -> bool:
         """Whether a file or folder is left out, by its own name."""

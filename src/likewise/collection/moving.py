@@ -12,14 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from likewise.collection.catalogue import Catalogue, Content, Place, relative
+from likewise.collection.catalogue import Catalogue, Content, Place
 from likewise.collection.layer import Layer
 from likewise.collection.reports import AddReport
 from likewise.collection.tasks import Outcome, Task, settle
 from likewise.collection.walk import NO_STAMP, Stamp
 from likewise.descriptors.manifest import Manifest
 from likewise.errors import BadPicture, CollectionDamaged, ManifestMismatch
-from likewise.reading import within
+from likewise.reading import relative, within
 from likewise.types import IntArray, Progress, ProgressCallback
 
 TOGETHER = 1000

@@ -65,8 +65,8 @@ def note_reach(catalogue: Catalogue, away: Collection[str], last: int) -> None:
     """
     folders: set[str] = set()
     for _, path, below in catalogue.paths():
-        folder, top = os.path.dirname(path), path[: len(path) - len(below)].rstrip("/")
-        while folder not in folders and within(folder, top or "/"):
+        folder, top = os.path.dirname(path), path[: len(path) - len(below)].rstrip(os.sep)
+        while folder not in folders and within(folder, top or os.sep):
             folders.add(folder)
             folder = os.path.dirname(folder)
     former = _noted(catalogue, _AWAY)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from fnmatch import translate
 
 from likewise.collection.catalogue import Catalogue, Place
 from likewise.collection.query import whole
 from likewise.errors import UsageError
-from likewise.reading import within
+from likewise.reading import native, within
 from likewise.types import plain
 
 
@@ -38,9 +39,11 @@ class Selection:
                 f"{where!r} names no picture: give a path, a folder or a glob; '.' for this folder"
             )
         here = os.path.abspath(text)
-        self._folders = {plain(here), plain(os.path.realpath(here))}
+        self._folders = {plain(here)}
+        with suppress(UnicodeEncodeError):  # no file here has such a name, but one of a server may
+            self._folders.add(plain(os.path.realpath(here)))
         self._below = plain(os.path.normpath(text))
-        self._globs = [re.compile(translate(plain(pattern))) for pattern in (text, here)]
+        self._globs = [re.compile(translate(plain(pattern))) for pattern in (native(text), here)]
 
     def holds(self, path: str, below: str) -> bool:
         """Whether a picture belongs to it, by its absolute path and the path below its root."""
@@ -61,7 +64,7 @@ class Selection:
         return [
             place
             for path in paths
-            if (place := catalogue.place(path)) and self.holds(path, os.fsdecode(place.path))
+            if (place := catalogue.place(path)) and self.holds(path, native(os.fsdecode(place.path)))
         ]
 
 

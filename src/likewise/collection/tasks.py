@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from likewise.collection.catalogue import Catalogue, Content, Picture, Place, relative
+from likewise.collection.catalogue import Catalogue, Content, Picture, Place
 from likewise.collection.committed import MOST
 from likewise.collection.excludes import NOTHING, USUAL, Excludes
 from likewise.collection.facts import FACTS
@@ -16,7 +16,7 @@ from likewise.collection.layer import Layer
 from likewise.collection.reach import lies_in
 from likewise.collection.walk import Found, Stamp, is_gone, is_respelt, look, opens, walk
 from likewise.errors import BadPicture
-from likewise.reading import within
+from likewise.reading import relative, within
 
 ROW = -1
 """Stands beside the ids of layers, and `FACTS`, for the row of the picture itself."""
