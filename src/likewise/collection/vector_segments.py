@@ -30,8 +30,8 @@ FORMAT = "likewise vectors 1"
 BITS = 512
 """Of each vector: 64 bytes."""
 
-BATCH = 1 << 28
-"""Bytes of codes that become one segment at most."""
+BATCH = 1 << 26
+"""Bytes of codes that become one segment at most, and that are held in memory to write it."""
 
 TAIL = 16_384
 """So many pictures that no segment holds are read into memory; more become one."""
@@ -225,11 +225,13 @@ class VectorSegments(Segments[VectorSegment, Batch]):
                     codes += written
                 else:
                     damaged += 1
-        rows = np.frombuffer(bytes(codes), np.uint8).reshape(len(ids), self.code.width)
+        rows = np.frombuffer(codes, np.uint8).reshape(len(ids), self.code.width)
         finite = np.concatenate(
             [np.empty(0, bool), *(np.isfinite(lengths_of(block)) for block in self._decoded(rows))]
         )
-        return (np.array(ids, np.int64)[finite], rows[finite]), damaged + int((~finite).sum())
+        if not finite.all():  # else there is no need of a copy
+            return (np.array(ids, np.int64)[finite], rows[finite]), damaged + int((~finite).sum())
+        return (np.array(ids, np.int64), rows), damaged
 
     def _decoded(self, codes: UInt8Array) -> Iterator[FloatArray]:
         return (self.code.decode(codes[at : at + BLOCK]) for at in range(0, len(codes), BLOCK))
