@@ -134,6 +134,33 @@ def said(process: subprocess.Popen[str]) -> list[float]:
     return [float(word) for word in process.communicate()[0].split()]
 
 
+def during(path: Path) -> None:
+    """Print how long searches take alone, and while a tenth more pictures come and files are merged."""
+    with Collection.open(path) as collection:
+        count = len(collection)
+        before = _paces(collection, lambda spans: len(spans) < 500)
+        grown = apart("grow", str(path), str(count + count // 10))
+        beside = _paces(collection, lambda _: grown.poll() is None)
+    ratio = np.quantile(beside, 0.95) / np.quantile(before, 0.95)
+    rows = [
+        [name, str(len(spans)), *np.quantile(spans, (0.5, 0.95))]
+        for name, spans in (("alone", before), ("during a build", beside))
+    ]
+    print(markdown([f"{count:,} pictures", "searches", "median, ms", "p95, ms"], rows))
+    print(f"\n{ratio:.2f} times the p95")
+
+
+def _paces(collection: Collection, go_on: Callable[[list[float]], bool]) -> list[float]:
+    """Milliseconds of one search by id after the other."""
+    chance, spans = np.random.default_rng(3), list[float]()
+    while go_on(spans):
+        picture = int(chance.integers(1000, 5000))
+        start = time.perf_counter()
+        collection.search(picture, k=20)
+        spans.append(1e3 * (time.perf_counter() - start))
+    return spans
+
+
 def recall(collection: Collection, queries: FloatArray, where: str | None = None) -> float:
     """Share of the ten nearest that a search finds."""
     found = []
@@ -185,6 +212,10 @@ if __name__ == "__main__":
     match sys.argv[1:]:
         case ["cold", path]:
             cold(Path(path))
+        case ["during", path]:
+            during(Path(path))
+        case ["grow", path, count]:
+            make(Path(path), int(count))
         case ["client", path, seconds]:
             client(Path(path), float(seconds))
         case _:
