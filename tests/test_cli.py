@@ -519,6 +519,11 @@ def test_names_that_are_no_text_are_printed_on_one_line(run: Run, tmp_path: Path
     assert hit["path"] == os.fspath(odd)
 
 
+def test_one_long_path_does_not_widen_a_table_for_all() -> None:
+    lines = list(table([("x" * 400, "far"), ("b.jpg", "near")], ("file", "where")))
+    assert lines == ["file   where", "x" * 400 + "  far", "b.jpg  near"]
+
+
 def test_tables_align() -> None:
     lines = list(table([(1, "a\tb"), (20, "c")], ("rank", "name"), right="rank"))
     assert lines == ["rank  name", "   1  a\\tb", "  20  c"]

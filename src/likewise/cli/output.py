@@ -67,10 +67,14 @@ def short(text: str) -> str:
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 205]} ... {text[-200:]}"
 
 
+WIDEST = 120
+"""Letters of a cell that a column makes room for: a longer path pushes its own row alone."""
+
+
 def table(rows: Sequence[Sequence[object]], head: Sequence[str], *, right: str = "") -> Iterator[str]:
-    """Columns as wide as their longest cell; the columns whose head is in ``right`` are set flush right."""
+    """Columns as wide as their cells, `WIDEST` at most; those named in ``right`` are set flush right."""
     cells = [[*head], *([printable(cell) for cell in row] for row in rows)]
-    widths = [max(len(row[i]) for row in cells) for i in range(len(head))]
+    widths = [max(len(row[i]) for row in cells if len(row[i]) <= WIDEST) for i in range(len(head))]
     flush = [name in right.split() for name in head]
     for row in cells:
         padded = (
