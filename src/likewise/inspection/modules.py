@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from likewise.engines.torch_module import build
 from likewise.errors import UnknownName, UsageError
-from likewise.inspection.network import DEFAULT_SIZE
+from likewise.inspection.sizes import any_size
 from likewise.networks.card import Card, Preprocessing, Tap
 from likewise.pictures import Resize
 from likewise.registry import nearest
@@ -78,7 +78,7 @@ class ModuleNetwork:
             if size not in (0, self.side):
                 raise UsageError(f"{self.name} takes pictures of {self.side} x {self.side} only, not {size}")
             return Resize("square", self.side)
-        return Resize("longest", size or DEFAULT_SIZE, enlarge=True)
+        return any_size(size)
 
     def stages(self, size: int) -> dict[int, str]:
         """See `Network.stages`: not known."""

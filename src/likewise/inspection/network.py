@@ -9,6 +9,7 @@ import numpy as np
 
 from likewise.engines.openvino_walk import Walk
 from likewise.errors import UsageError
+from likewise.inspection.sizes import any_size
 from likewise.networks import find, formats
 from likewise.networks.card import Card, Preprocessing, Tap
 from likewise.networks.weights import choose, locate, read
@@ -17,9 +18,6 @@ from likewise.types import FloatArray, UInt8Array
 
 if TYPE_CHECKING:
     from torch import nn
-
-DEFAULT_SIZE = 320
-"""Longest side in pixels of a picture for a network that takes any size."""
 
 
 class Network(Protocol):
@@ -123,7 +121,7 @@ class CardNetwork:
                     "pixels: leave the size out, or choose other taps"
                 )
             return Resize("square", side)
-        return Resize("longest", size or DEFAULT_SIZE, enlarge=True)
+        return any_size(size)
 
     def stages(self, size: int) -> dict[int, str]:
         """See `Network.stages`."""

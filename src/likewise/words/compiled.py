@@ -19,8 +19,9 @@ from numba.extending import intrinsic
 from numba.np import arrayobj
 
 from likewise.assets import cache_dir
+from likewise.types import IntArray
+from likewise.words.fusion import Scores
 from likewise.words.hamming import Codes
-from likewise.words.kernel import Counts, Scores
 from likewise.words.postings import Numbers
 
 LANES = 8  # 64-bit numbers in a 512-bit register; elsewhere LLVM takes several
@@ -119,11 +120,11 @@ def _find(rows: Numbers, begin: int, end: int, row: int) -> int:
 
 @numba.njit(nogil=True, error_model="numpy")
 def _add(
-    found: Counts,
+    found: IntArray,
     count: int,
     rows: Numbers,
-    begins: Counts,
-    ends: Counts,
+    begins: IntArray,
+    ends: IntArray,
     weights: Scores,
     rooted: bool,
     strengths: Scores,
@@ -151,7 +152,9 @@ def _add(
 
 
 @numba.njit(nogil=True, error_model="numpy")
-def _ask(codes: Codes, begins: Counts, ends: Counts, halves: int, word: int, start: int, end: int) -> None:
+def _ask(
+    codes: Codes, begins: IntArray, ends: IntArray, halves: int, word: int, start: int, end: int
+) -> None:
     """Ask memory for a block of a list, as far as there is one."""
     for number in range(halves):
         half = _half(begins, ends, halves, word, number)
@@ -160,7 +163,7 @@ def _ask(codes: Codes, begins: Counts, ends: Counts, halves: int, word: int, sta
 
 
 @numba.njit(nogil=True, error_model="numpy")
-def _half(begins: Counts, ends: Counts, halves: int, word: int, number: int) -> int:
+def _half(begins: IntArray, ends: IntArray, halves: int, word: int, number: int) -> int:
     """What is added to the place of a posting for the place of one half of its code."""
     if halves == 1:
         return 0
@@ -170,12 +173,12 @@ def _half(begins: Counts, ends: Counts, halves: int, word: int, number: int) -> 
 def compare(
     rows: Numbers,
     codes: Codes,
-    begins: Counts,
-    ends: Counts,
+    begins: IntArray,
+    ends: IntArray,
     weights: Scores,
     rooted: bool,
     halves: int,
-    firsts: Counts,
+    firsts: IntArray,
     asked: Codes,
     strengths: Scores,
     threshold: int,
@@ -221,8 +224,8 @@ def compare(
 def count(
     rows: Numbers,
     codes: Codes,
-    begins: Counts,
-    ends: Counts,
+    begins: IntArray,
+    ends: IntArray,
     weights: Scores,
     rooted: bool,
     halves: int,

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from likewise.errors import CollectionDamaged, MissingExtra, UsageError
 from likewise.types import IntArray
+from likewise.words.fusion import Scores
 from likewise.words.hamming import Codes, Words
-from likewise.words.kernel import NUMPY, Asked, Choice, Kernel, Lists, Scores, compiled
+from likewise.words.kernel import NUMPY, Asked, Choice, Kernel, Lists, compiled
 from likewise.words.merging import check
 from likewise.words.postings import Numbers
 from likewise.words.scoring import Scoring

@@ -18,6 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from likewise.errors import MissingExtra, UsageError
+from likewise.types import IntArray
+from likewise.words.fusion import Scores
 from likewise.words.hamming import Codes, Words
 from likewise.words.postings import Numbers
 from likewise.words.segment import ranges
@@ -26,8 +28,6 @@ BATCH = 1 << 16
 """Postings compared at once by numpy, unless one list has more: what a cache holds."""
 
 Choice: TypeAlias = Literal["auto", "numba", "numpy"]
-Counts: TypeAlias = NDArray[np.int64]
-Scores: TypeAlias = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -44,8 +44,8 @@ class Asked:
         uint64 ``(2, m)``: first halves and second halves, or the only half twice.
     """
 
-    words: Counts
-    firsts: Counts
+    words: IntArray
+    firsts: IntArray
     codes: Codes
 
     @classmethod
@@ -92,8 +92,8 @@ class Lists:
 
     rows: Numbers
     codes: NDArray[np.uint64]
-    begins: Counts
-    ends: Counts
+    begins: IntArray
+    ends: IntArray
     weights: Scores
     rooted: bool
     halves: int = 2
@@ -114,7 +114,7 @@ class Kernel:
 
 def compare(
     lists: Lists,
-    firsts: Counts,
+    firsts: IntArray,
     codes: Codes,
     strengths: Scores,
     threshold: int,
@@ -156,14 +156,14 @@ def count(lists: Lists, first: int, last: int, scores: Scores) -> None:
         np.add.at(scores, np.minimum(rows[heads], len(scores) - 1), values)
 
 
-def _flat(starts: Counts, stops: Counts) -> tuple[Counts, Counts]:
+def _flat(starts: IntArray, stops: IntArray) -> tuple[IntArray, IntArray]:
     """Every place of every list, one list after another: the number of its list, and itself."""
     sizes = stops - starts
     of = np.repeat(np.arange(len(sizes)), sizes)
     return of, np.arange(len(of)) + (starts - (np.cumsum(sizes) - sizes))[of]
 
 
-def _within(lists: Lists, first: int, last: int, count: int) -> tuple[Counts, Counts]:
+def _within(lists: Lists, first: int, last: int, count: int) -> tuple[IntArray, IntArray]:
     """Where the rows from ``first`` to before ``last`` lie in each list."""
     if first == 0 and last == count:
         return lists.begins, lists.ends
@@ -175,7 +175,7 @@ def _within(lists: Lists, first: int, last: int, count: int) -> tuple[Counts, Co
     return starts, stops
 
 
-def _frequencies(rows: Numbers, at: Counts, begins: Counts, ends: Counts) -> Counts:
+def _frequencies(rows: Numbers, at: IntArray, begins: IntArray, ends: IntArray) -> IntArray:
     """How many postings beside each one, and itself, are of the same row in the same list."""
     total = np.ones(len(at), np.int64)
     for step in (-1, 1):
