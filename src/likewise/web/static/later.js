@@ -1,5 +1,6 @@
-// What nobody sees at first is made once the rest is painted, or before anything is pressed.
+// What nobody sees at first is made once the rest is painted, or as soon as a key or a pointer is used.
 
+const PAUSE = 250; // milliseconds after the paint, in which pictures come
 const waiting = [];
 
 /** Wait for the frame after the next one: by then what was put into the page is painted. */
@@ -9,9 +10,9 @@ function make() {
   for (const one of waiting.splice(0)) one();
 }
 
-/** Have something done after the next paint. */
+/** Have something done a moment after the next paint. */
 export function later(work) {
-  if (waiting.push(work) === 1) painted().then(() => setTimeout(make));
+  if (waiting.push(work) === 1) painted().then(() => setTimeout(make, PAUSE));
 }
 
-for (const kind of ["keydown", "pointerdown"]) addEventListener(kind, make, true);
+for (const kind of ["keydown", "pointermove", "pointerdown"]) addEventListener(kind, make, true);
