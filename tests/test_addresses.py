@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import http.server
+import os
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -74,6 +76,23 @@ def test_a_changed_file_is_another_version(store: str) -> None:
     fsspec.filesystem("memory").pipe_file("/photos/bad.jpg", b"this is no picture.")
     after = {one.path: one.stamp for one in below(store)[1]}
     assert {path for path in before if before[path] != after[path]} == {"/memory/photos/bad.jpg"}
+
+
+def test_a_full_disk_is_no_fault_of_the_picture(
+    store: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(self: object, name: str, to: str) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(type(fsspec.filesystem("memory")), "get_file", full)
+    with pytest.raises(StorageError, match=r"cannot be written: No space left"):
+        extract_shards(store, tmp_path / "s.shards", RECIPE)
+    assert not list(tmp_path.rglob("*.parquet"))
+
+
+def test_shards_may_lie_where_one_is(store: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert extract_shards(store, "s.shards", RECIPE).files == 6
 
 
 @pytest.mark.parametrize("address", ["memory://nothing/here", "nosuch://bucket/photos"])

@@ -99,6 +99,10 @@ def index(
 
     for folder in folders:
         if not os.path.exists(folder) and not (prune or prune_all):
+            if ":/" in os.fspath(folder):  # of an address, two of whose slashes are one in a path
+                raise UsageError(
+                    f"{folder} is no folder: `likewise extract ADDRESS -o NAME.shards` fetches it"
+                )
             raise UsageError(
                 f"{folder} is not there, or a link that leads nowhere: there is nothing to index"
             )

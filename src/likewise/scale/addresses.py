@@ -6,17 +6,21 @@ Everything else knows files by absolute paths. The picture at ``s3://bucket/phot
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 from collections.abc import Iterable
 from typing import Any
 
 from likewise.collection.walk import NO_STAMP, Found, Stamp
-from likewise.errors import BadPicture, UsageError, needing
+from likewise.errors import BadPicture, StorageError, UsageError, needing
 from likewise.pictures import SUFFIXES
 
 ATTEMPTS = 3
 """How often a picture is fetched."""
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+"""What is wrong with this disk, not with the picture."""
 
 _VERSIONS = ("ETag", "etag", "LastModified", "last_modified", "updated", "mtime", "created")
 """What stores say by which a changed file is told."""
@@ -80,7 +84,13 @@ def named(addresses: Iterable[str]) -> list[Found]:
 
 
 def fetch(path: str, to: str) -> BadPicture | None:
-    """Fetch a picture that is known as a path into a file; give the problem where that fails."""
+    """Fetch a picture that is known as a path into a file; give the problem where that fails.
+
+    Raises
+    ------
+    StorageError
+        When the disk is full.
+    """
     address = address_of(path)
     problem: BadPicture | None = None
     for _ in range(ATTEMPTS):
@@ -90,6 +100,8 @@ def fetch(path: str, to: str) -> BadPicture | None:
         except FileNotFoundError:
             return BadPicture(f"{address} is not there", "vanished")
         except Exception as error:  # each store has errors of its own
+            if isinstance(error, OSError) and error.errno in _FULL:
+                raise StorageError(f"{to} cannot be written: {error.strerror}") from error
             problem = BadPicture(f"{address} cannot be fetched: {_said(error)}", "unreadable")
         else:
             return None

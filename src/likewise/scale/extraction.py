@@ -100,7 +100,8 @@ def extract_shards(
     every = list(cut(listing.root, listing.files, files))
     shards = [shard for shard in every if int(shard.id[:8], 16) % count == number - 1]
     if not every:
-        raise UsageError(f"{os.fspath(source)!r} holds no picture")
+        silent = ", or does not answer" if listing.remote else ""
+        raise UsageError(f"{os.fspath(source)!r} holds no picture{silent}")
     place = Path(to) / how.hash[:12]
     work = Work(place, listing.root, how, engine, device, precision, max_pixels, remote=listing.remote)
     try:

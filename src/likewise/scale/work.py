@@ -128,34 +128,34 @@ def _fetched(collection: Collection, work: Work, shard: Shard) -> list[Row]:
     """
     drafts = work.folder / f"{shard.id}.files"
     drafts.mkdir(exist_ok=True)
-    names = {str(drafts / f"{number:05}{_suffix(path)}"): path for number, path in enumerate(shard.files)}
-    done = {row.path for row in collection.rows()} if collection.exists else set()
+    names = {f"{number:05}{_suffix(path)}": path for number, path in enumerate(shard.files)}
+    done = {os.path.basename(row.path) for row in collection.rows()} if collection.exists else set()
     problems: dict[str, BadPicture] = {}
     with ThreadPoolExecutor(FETCHING) as pool:
         left = iter([name for name in names if name not in done])
-        ahead = _ahead(pool, left, names)
+        ahead = _ahead(pool, left, names, drafts)
         while block := ahead:
             told = {name: one.result() for name, one in block.items()}
-            ahead = _ahead(pool, left, names)
+            ahead = _ahead(pool, left, names, drafts)
             problems |= {name: why for name, why in told.items() if why}
-            if there := [name for name, why in told.items() if not why]:
+            if there := [drafts / name for name, why in told.items() if not why]:
                 collection.add(*there, max_pixels=work.max_pixels)
             for name in block:
-                Path(name).unlink(missing_ok=True)
+                (drafts / name).unlink(missing_ok=True)
     shutil.rmtree(drafts, ignore_errors=True)
     if not collection.exists:
         raise StorageError(
             f"none of {len(problems)} pictures could be fetched: {next(iter(problems.values()))}"
         )
     failed = (Row(names[name], NO_STAMP, why) for name, why in problems.items())
-    return [*(_known(row, names[row.path]) for row in collection.rows()), *failed]
+    return [*(_known(row, names[os.path.basename(row.path)]) for row in collection.rows()), *failed]
 
 
 def _ahead(
-    pool: ThreadPoolExecutor, left: Iterator[str], names: Mapping[str, str]
+    pool: ThreadPoolExecutor, left: Iterator[str], names: Mapping[str, str], drafts: Path
 ) -> dict[str, Future[BadPicture | None]]:
     """Begin to fetch the next drafts."""
-    return {name: pool.submit(fetch, names[name], name) for name in islice(left, AHEAD)}
+    return {name: pool.submit(fetch, names[name], str(drafts / name)) for name in islice(left, AHEAD)}
 
 
 def _suffix(path: str) -> str:
