@@ -111,7 +111,7 @@ class TestBrowse:
         expect(page.locator(".map-name")).to_contain_text("In the middle: photos/")
         page.keyboard.press("Enter")
         order(page)
-        page.wait_for_function("!document.title.startsWith('Search')")
+        page.wait_for_function("() => !document.title.startsWith('Search')")
         middle = page.title().split(" · ")[0]
         page.go_back()
         expect(page.locator("canvas[data-shown=tsne]")).to_be_visible(timeout=120_000)
@@ -338,10 +338,8 @@ class TestInspect:
         page.locator(".tile > a").first.click()
         page.wait_for_selector(".chart rect", timeout=60_000)
         expect(page.locator(".facts")).to_contain_text("Channels")
-        drawn = (
-            "[...document.querySelectorAll('.maps img')].filter((one) => one.naturalWidth > 0).length === 16"
-        )
-        page.wait_for_function(drawn, timeout=60_000)
+        drawn = "[...document.querySelectorAll('.maps img')].filter((one) => one.naturalWidth > 0)"
+        page.wait_for_function(f"() => {drawn}.length === 16", timeout=60_000)
         view = page.locator(".pointing").bounding_box()
         assert view
         page.mouse.move(view["x"] + view["width"] / 2, view["y"] + view["height"] / 2)

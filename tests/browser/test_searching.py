@@ -458,7 +458,7 @@ class TestRefining:
         bar = page.get_by_role("navigation", name="Main").bounding_box()
         assert bar is not None
         top = "document.querySelector('.results .tile > a').getBoundingClientRect().top"
-        page.wait_for_function(f"{top} + 100 < {bar['y']}")  # once a wait that was told of is over
+        page.wait_for_function(f"() => {top} + 100 < {bar['y']}")  # once a wait that was told of is over
 
     def test_yes_by_its_button(self, page: Page) -> None:
         searching(page)
