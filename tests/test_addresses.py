@@ -6,6 +6,7 @@ import errno
 import functools
 import http.server
 import os
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from likewise.collection import Collection
-from likewise.errors import BadPicture, StorageError, UsageError
+from likewise.errors import BadPicture, LikewiseError, StorageError, UsageError
 from likewise.scale import extract_shards, ingest, work
 from likewise.scale.addresses import address_of, below, fetch, path_of
 from likewise.scale.runners import RUNNERS
@@ -90,6 +91,18 @@ def test_a_full_disk_is_no_fault_of_the_picture(
     assert not list(tmp_path.rglob("*.parquet"))
 
 
+@pytest.mark.parametrize("listing", [False, True])
+def test_without_fsspec_it_is_said_which_extra_brings_it(
+    store: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, listing: bool
+) -> None:
+    names = tmp_path / "list.txt"
+    names.write_text("memory://photos/0/0.png\n")
+    monkeypatch.setitem(sys.modules, "fsspec.core", None)
+    with pytest.raises(LikewiseError, match=r"likewise\[remote\]"):
+        extract_shards(names if listing else store, tmp_path / "s.shards", RECIPE)
+    assert not list(tmp_path.rglob("*.parquet"))
+
+
 def test_shards_may_lie_where_one_is(store: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert extract_shards(store, "s.shards", RECIPE).files == 6
@@ -104,7 +117,7 @@ def test_what_cannot_be_listed_is_said(store: str, address: str, tmp_path: Path)
 def test_shards_of_an_address_are_those_of_its_files(store: str, tmp_path: Path) -> None:
     report = extract_shards(store, tmp_path / "s.shards", RECIPE, files=2)
     assert (report.files, report.failed) == (6, 1)
-    assert not list(report.folder.glob("*.files")) and not list(report.folder.glob("*.likewise"))
+    assert {path.suffix for path in report.folder.iterdir()} == {".parquet"}
     ingest([report.folder], tmp_path / "a.likewise")
     folder = tmp_path / "photos"
     fsspec.filesystem("memory").get("/photos", str(folder), recursive=True)
@@ -119,7 +132,7 @@ def test_shards_of_an_address_are_those_of_its_files(store: str, tmp_path: Path)
         bad = ours.pop("/bad.jpg"), theirs.pop("/bad.jpg")
         assert ours == theirs
         assert all(isinstance(one, BadPicture) for one in bad)
-        assert "memory://photos/bad.jpg" in str(bad[0]) and ".files" not in str(bad[0])
+        assert "memory://photos/bad.jpg" in str(bad[0]) and "fetch-" not in str(bad[0])
         hits = far.search(folder / "0" / "2.png", k=1)
         assert [str(hit.path) for hit in hits] == ["/memory/photos/0/2.png"]
 

@@ -519,6 +519,13 @@ def test_names_that_are_no_text_are_printed_on_one_line(run: Run, tmp_path: Path
     assert hit["path"] == os.fspath(odd)
 
 
+def test_an_address_is_told_where_to_go(run: Run, tmp_path: Path) -> None:
+    code, _, err = run("index", "s3://bucket/photos", "--into", tmp_path / "a.likewise")
+    assert (code, "likewise extract ADDRESS" in err) == (2, True)
+    code, _, err = run("extract", "s3://bucket/photos", "-o", tmp_path / "a.npy", "--recipe", "quick")
+    assert (code, "give -o NAME.shards" in err) == (2, True)
+
+
 def test_one_long_path_does_not_widen_a_table_for_all() -> None:
     lines = list(table([("x" * 400, "far"), ("b.jpg", "near")], ("file", "where")))
     assert lines == ["file   where", "x" * 400 + "  far", "b.jpg  near"]

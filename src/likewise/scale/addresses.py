@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from likewise.collection.walk import NO_STAMP, Found, Stamp
-from likewise.errors import BadPicture, StorageError, UsageError, needing
+from likewise.errors import BadPicture, LikewiseError, StorageError, UsageError, needing
 from likewise.pictures import SUFFIXES
 
 ATTEMPTS = 3
@@ -60,7 +60,7 @@ def below(address: str) -> tuple[str, list[Found]]:
     Raises
     ------
     UsageError
-        When it cannot be listed: the store is unknown or does not answer, or there is nothing.
+        When it cannot be listed, or names files of this machine.
     MissingExtra
         Without fsspec.
     """
@@ -68,7 +68,7 @@ def below(address: str) -> tuple[str, list[Found]]:
         store, root = _store(address)
         listed = store.find(root, detail=True)
         names = [(path_of(store.unstrip_protocol(name)), told) for name, told in listed.items()]
-    except UsageError:
+    except LikewiseError:
         raise
     except Exception as error:  # each store has errors of its own
         raise UsageError(f"{address!r} cannot be listed: {_said(error)}") from error
@@ -90,6 +90,8 @@ def fetch(path: str, to: str) -> BadPicture | None:
     ------
     StorageError
         When the disk is full.
+    MissingExtra
+        Without fsspec.
     """
     address = address_of(path)
     problem: BadPicture | None = None
@@ -97,6 +99,8 @@ def fetch(path: str, to: str) -> BadPicture | None:
         try:
             store, name = _store(address)
             store.get_file(name, to)
+        except LikewiseError:
+            raise
         except FileNotFoundError:
             return BadPicture(f"{address} is not there", "vanished")
         except Exception as error:  # each store has errors of its own

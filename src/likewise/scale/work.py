@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
+from likewise.assets import scratch
 from likewise.collection.collection import Collection
 from likewise.collection.moving import Row
 from likewise.collection.walk import NO_STAMP, Stamp
@@ -126,12 +127,10 @@ def _fetched(collection: Collection, work: Work, shard: Shard) -> list[Row]:
 
     Drafts have numbers for names, so that a run that goes on in this shard knows what it has.
     """
-    drafts = work.folder / f"{shard.id}.files"
-    drafts.mkdir(exist_ok=True)
     names = {f"{number:05}{_suffix(path)}": path for number, path in enumerate(shard.files)}
     done = {os.path.basename(row.path) for row in collection.rows()} if collection.exists else set()
     problems: dict[str, BadPicture] = {}
-    with ThreadPoolExecutor(FETCHING) as pool:
+    with scratch(work.folder) as drafts, ThreadPoolExecutor(FETCHING) as pool:
         left = iter([name for name in names if name not in done])
         ahead = _ahead(pool, left, names, drafts)
         while block := ahead:
@@ -142,7 +141,6 @@ def _fetched(collection: Collection, work: Work, shard: Shard) -> list[Row]:
                 collection.add(*there, max_pixels=work.max_pixels)
             for name in block:
                 (drafts / name).unlink(missing_ok=True)
-    shutil.rmtree(drafts, ignore_errors=True)
     if not collection.exists:
         raise StorageError(
             f"none of {len(problems)} pictures could be fetched: {next(iter(problems.values()))}"
