@@ -158,7 +158,7 @@ def ask(index: InvertedIndex, words: list[int], scoring: Scoring) -> list[float]
 
 def test_equation_4_by_hand(tmp_path: Path, kernel: Choice) -> None:
     index = by_hand(tmp_path, kernel)
-    assert index.frequencies.tolist() == [2, 1, 4, 0]
+    assert index.statistics.frequencies.tolist() == [2, 1, 4, 0]
     assert index.idf == pytest.approx(
         [0.6931471805599453, 1.3862943611198906, 0, 0]
     )  # ln 4/2, 4/1, 4/4, none
@@ -205,10 +205,10 @@ def test_variants_by_hand(tmp_path: Path, kernel: Choice) -> None:
 def test_idf_is_exact_after_every_change(tmp_path: Path, kernel: Choice) -> None:
     index = by_hand(tmp_path, kernel)
     gone = InvertedIndex(4, index.segments, np.array([2, 3, 4]), kernel=kernel)
-    assert gone.frequencies.tolist() == [1, 1, 3, 0]
+    assert gone.statistics.frequencies.tolist() == [1, 1, 3, 0]
     added = Segment.write(tmp_path / "more", one(9, [3, 3], [(0, 0), (1, 0)]), 4)
     more = InvertedIndex(4, [*index.segments, added], np.array([2, 3, 4, 9]), kernel=kernel)
-    assert more.frequencies.tolist() == [1, 1, 3, 1]
+    assert more.statistics.frequencies.tolist() == [1, 1, 3, 1]
     assert more.pictures.tolist() == [2, 3, 4, 9]
     assert ask(more, [3], Scoring(burstiness="none")) == pytest.approx(
         [0, 0, 0, math.log(4) ** 2 * (1 + math.exp(-1 / 900))]

@@ -174,7 +174,7 @@ def _open(paths: Callable[[int], list[Path]], layers: int, pictures: int) -> lis
         for layer in range(layers)
     ]
     for index in indexes:
-        index.frequencies.sum()
+        index.statistics.frequencies.sum()
     return indexes
 
 

@@ -89,6 +89,10 @@ class CollectionDamaged(CollectionError):
     """The catalogue, or a row in it, cannot be read."""
 
 
+class ShardLost(CollectionError):
+    """A shard of a collection's words does not answer; a search asks the others again without it."""
+
+
 class NewerManifest(CollectionDamaged):
     """A collection was written by a newer likewise, which keeps more of how it was made."""
 

@@ -134,7 +134,8 @@ class Hits(list[Hit]):
     Attributes
     ----------
     left_out
-        How many pictures could not be asked, because what the collection keeps of them is damaged.
+        How many pictures could not be asked, because what the collection keeps of them is damaged, or lies in
+        a shard of visual words that does not answer.
     recall
         What share of the nearest such a search finds, as measured on the collection, where not every picture
         was compared; None where every one was.

@@ -82,6 +82,16 @@ def serve(
         bool, typer.Option("--originals", help="Give out the files themselves, with their metadata.")
     ] = False,
     workers: Annotated[int, typer.Option("--workers", min=1, max=64, help="Processes that answer.")] = 1,
+    shards: Annotated[
+        int,
+        typer.Option(
+            "--shards",
+            min=0,
+            max=1000,
+            help="Search visual words in so many actors of Ray, on the cluster that RAY_ADDRESS names (extra "
+            "`ray`); 0 for this process.",
+        ),
+    ] = 0,
     state: Annotated[
         Path | None,
         typer.Option(
@@ -127,6 +137,7 @@ def serve(
         names=tuple(names or ()),
         engine=engine,
         device=device,
+        shards=shards,
     )
     hint = "" if read_only else _hint(chosen, settings.roots)
 

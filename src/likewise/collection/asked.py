@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
 
 import numpy as np
 
@@ -14,11 +15,13 @@ from likewise.collection.query import Corners, Query, QueryPicture, whole
 from likewise.collection.reports import Comparison, Pictures
 from likewise.collection.searching import Searcher, staged
 from likewise.collection.vector_layer import VectorIndex, pictures
-from likewise.errors import UsageError
+from likewise.errors import ShardLost, UsageError
 from likewise.inspection.explain import Explanation
 from likewise.inspection.subjects import find_subjects
 from likewise.ranking.stages import Stage
 from likewise.types import Box, CropScale, FloatArray, Hits, IntArray
+
+T = TypeVar("T")
 
 
 class AskedCollection(OpenedCollection):
@@ -83,11 +86,13 @@ class AskedCollection(OpenedCollection):
             opened with has layers that the collection lacks.
         """
         asked = Query.of(query, box=box, crop=crop, also=also, yes=yes, no=no)
-        asker = self.asker(max_pixels, scoring)
-        if exact:
-            asker = asker.exactly()
-        among = asker.sources.chosen(under, where)
-        return asker.search(asked, k=whole(k, "k"), among=among, stages=staged(then))
+        count, stages = whole(k, "k"), staged(then)
+
+        def search(asker: Searcher) -> Hits:
+            among = asker.sources.chosen(under, where)
+            return (asker.exactly() if exact else asker).search(asked, k=count, among=among, stages=stages)
+
+        return self._ask(search, max_pixels, scoring)
 
     def describe(
         self,
@@ -113,7 +118,8 @@ class AskedCollection(OpenedCollection):
 
         ``box`` and ``crop`` concern ``a``.
         """
-        return self.asker(max_pixels).compare(Query.of(a, box=box, crop=crop), b)
+        asked = Query.of(a, box=box, crop=crop)
+        return self._ask(lambda asker: asker.compare(asked, b), max_pixels)
 
     def shares(
         self, query: Query, picture: QueryPicture, *, max_pixels: int | None = None
@@ -206,6 +212,19 @@ class AskedCollection(OpenedCollection):
             for layer, asked in zip(layers.layers, recipe.layers, strict=True)
         )
         return Searcher(sources, tuple(indexes))
+
+    def _ask(
+        self,
+        ask: Callable[[Searcher], T],
+        max_pixels: int | None = None,
+        scoring: Mapping[str, object] | None = None,
+    ) -> T:
+        """What is found, without the shards of words that are lost meanwhile."""
+        while True:
+            try:
+                return ask(self.asker(max_pixels, scoring))
+            except ShardLost:
+                self._forget()
 
     def _vector_index(self, max_pixels: int | None = None) -> VectorIndex:
         layer = vector_layer(self._layers(), self.path)

@@ -23,6 +23,7 @@ from likewise.collection.selecting import named
 from likewise.collection.store import located
 from likewise.collection.tasks import Options, Prune
 from likewise.collection.walk import resolve
+from likewise.collection.words_shards import Shards
 from likewise.descriptors.manifest import Manifest
 from likewise.engines import cores
 from likewise.errors import ManifestMismatch, UsageError
@@ -48,6 +49,7 @@ class Collection(AskedCollection):
         device: str = "cpu",
         extractor_factory: DescriberFactory | None = None,
         store: str | None = None,
+        shards: Shards | None = None,
     ) -> Collection:
         """Open a collection, or name one that `add` will make: nothing is written before.
 
@@ -65,6 +67,8 @@ class Collection(AskedCollection):
             Another way to make what describes pictures.
         store
             The server that is to keep it, ``milvus://HOST:PORT/NAME``; by default the folder's, or none.
+        shards
+            What searches its visual words, such as `likewise.scale.words.RayShards`; by default this process.
 
         Raises
         ------
@@ -78,9 +82,14 @@ class Collection(AskedCollection):
             "words": partial(open_words, engine=engine, device=device),
         }
         wanted = None if recipe is None else as_recipe(recipe)
-        describers = Describers(str(path), factories, precision)
-        folder = located(os.fspath(path))
-        return cls(folder, recipe=wanted, precision=precision, describers=describers, store=store)
+        return cls(
+            located(os.fspath(path)),
+            recipe=wanted,
+            precision=precision,
+            describers=Describers(str(path), factories, precision),
+            store=store,
+            shards=shards,
+        )
 
     # --- changing ---
 

@@ -21,6 +21,7 @@ from likewise.collection.reports import Comparison, Fault
 from likewise.collection.segments import Segments
 from likewise.collection.selecting import Selection
 from likewise.collection.walk import real_path
+from likewise.collection.words_shards import Shards
 from likewise.descriptors.manifest import Manifest
 from likewise.errors import BadPicture, CollectionDamaged, LikewiseError, UsageError
 from likewise.inspection.explain import Explanation
@@ -126,8 +127,14 @@ class Layer(Protocol):
     def clear(self, catalogue: Catalogue) -> None:
         """Remove its files, once that is committed."""
 
-    def load(self, catalogue: Catalogue) -> tuple[int, Any]:
-        """The generation of the catalogue, and what `open` needs of it, to be kept as long as that stays."""
+    def load(self, catalogue: Catalogue, shards: Shards | None = None) -> tuple[int, Any]:
+        """The generation of the catalogue, and what `open` needs of it, to be kept as long as that stays.
+
+        Parameters
+        ----------
+        shards
+            What searches visual words, if not this process.
+        """
 
     def open(self, loaded: Any, sources: Sources, recipe: Any) -> LayerIndex:
         """That moment, ready to be asked as a recipe says that may score otherwise than the layer's own."""

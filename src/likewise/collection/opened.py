@@ -23,6 +23,7 @@ from likewise.collection.query import is_number, whole
 from likewise.collection.reports import Info, VerifyReport
 from likewise.collection.store import store_of
 from likewise.collection.verify import verify
+from likewise.collection.words_shards import Shards
 from likewise.descriptors.manifest import Manifest
 from likewise.errors import CollectionDamaged, CollectionNotFound, ManifestMismatch, UsageError
 from likewise.reading import as_indexed
@@ -47,6 +48,8 @@ class OpenedCollection:
         What describes pictures.
     store
         The server that is to keep it; that of the folder, or none, for None.
+    shards
+        What searches visual words; this process for None.
     """
 
     def __init__(
@@ -57,10 +60,12 @@ class OpenedCollection:
         precision: str | None,
         describers: Describers,
         store: str | None = None,
+        shards: Shards | None = None,
     ) -> None:
         self.path = path
         self._store = store_of(path, store)
         self._recipe, self._precision, self._describers = recipe, precision, describers
+        self._shards = shards
         self._catalogue: Catalogue | None = None
         self._loaded: dict[int, tuple[int, Any]] = {}
         self._openings = 0
@@ -78,6 +83,8 @@ class OpenedCollection:
             self._catalogue = None
             self._loaded.clear()
             self._describers.close()
+            if self._shards:
+                self._shards.close()
 
     def __enter__(self) -> Self:
         return self
@@ -336,10 +343,15 @@ class OpenedCollection:
             catalogue = self._ready()
             held = self._loaded.get(layer.id)
             if held is None or held[0] != catalogue.generation:
-                generation, loaded = layer.load(catalogue)
+                generation, loaded = layer.load(catalogue, self._shards)
                 self._loaded[layer.id] = generation, loaded
                 return loaded
             return held[1]
+
+    def _forget(self) -> None:
+        """Load layers again when they are asked next."""
+        with self._lock:
+            self._loaded.clear()
 
     def _knows(self, path: str) -> bool:
         return self.exists and self._ready().place(path) is not None

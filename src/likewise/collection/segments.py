@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence, Sized
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import numpy as np
 
@@ -119,7 +119,7 @@ class Segments(ABC, Generic[Segment, Batch]):
                 opened[name] = self.open(name)
         return opened
 
-    def covered(self, segments: Mapping[str, Segment]) -> IntArray:
+    def covered(self, segments: Mapping[Any, Segment]) -> IntArray:
         """All pictures that some segments hold, rising."""
         held = np.concatenate([np.empty(0, np.int64), *map(self.held, segments.values())])
         held.sort(kind="stable")  # of runs that rise already, a tenth of the time of np.unique
@@ -196,18 +196,23 @@ class Segments(ABC, Generic[Segment, Batch]):
                 with suppress(OSError):
                     file.unlink()
 
-    def _merged(self, catalogue: Catalogue, names: list[str]) -> list[str]:
-        """Merge from the end what has no twice as large neighbour before it, all at once.
+    def mergeable(self, segments: Sequence[Segment]) -> int:
+        """From which on segments are to be one: from the end those with no twice as large neighbour before.
 
-        Few segments are left so, and a row is written again only as often as the logarithm of their number.
+        Few are left so, and a row is written again only as often as the logarithm of their number.
         """
-        weights = [self.weight(self.open(name)) for name in names]
-        first, total = len(names), 0
-        while first and (first == len(names) or weights[first - 1] < 2 * total):
-            if total and total + weights[first - 1] > self.most:
+        first, total = len(segments), 0
+        while first:
+            weight = self.weight(segments[first - 1])
+            if total and (weight >= 2 * total or total + weight > self.most):
                 break
             first -= 1
-            total += weights[first]
+            total += weight
+        return first
+
+    def _merged(self, catalogue: Catalogue, names: list[str]) -> list[str]:
+        """Merge those that are small, all at once."""
+        first = self.mergeable([self.open(name) for name in names])
         if first >= len(names) - 1:
             return names
         try:

@@ -175,8 +175,8 @@ class VectorLayer:
             "ten nearest; all are compared with --exact"
         )
 
-    def load(self, catalogue: Catalogue) -> tuple[int, Snapshot]:
-        """All vectors, in memory or where they lie."""
+    def load(self, catalogue: Catalogue, shards: object = None) -> tuple[int, Snapshot]:
+        """All vectors, in memory or where they lie; they need no shards."""
         shortlist = self.shortlist(catalogue)
         if engine := catalogue.rows.engine(self.id):
             snapshot = Snapshot.remote(catalogue, engine, shortlist)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -30,6 +30,7 @@ from likewise.collection.layer import (
 from likewise.collection.query import Query, QueryPicture, as_picture, is_number, is_vector, whole
 from likewise.collection.reports import Comparison, Fault
 from likewise.collection.words_segments import WordsSegments
+from likewise.collection.words_shards import Shards
 from likewise.descriptors.manifest import Manifest
 from likewise.engines import cores
 from likewise.errors import BadPicture, CollectionDamaged, UsageError, WeightsError
@@ -41,6 +42,7 @@ from likewise.ranking.sketches import answer, check_stage
 from likewise.ranking.stages import Stage
 from likewise.types import Box, CropScale, IntArray, ProgressCallback
 from likewise.words.geometry import Fit
+from likewise.words.inverted import WordIndex
 from likewise.words.layers import Asked, Layers
 from likewise.words.recipe import WordsRecipe
 from likewise.words.sketch import Sketch, fault_of
@@ -120,9 +122,13 @@ class WordsLayer:
         """Make one segment of all."""
         self.segments.optimise(catalogue, progress=progress)
 
-    def load(self, catalogue: Catalogue) -> tuple[int, tuple[Layers, int]]:
+    def load(self, catalogue: Catalogue, shards: Shards | None = None) -> tuple[int, tuple[Layers, int]]:
         """Inverted indexes, and how many pictures these leave out."""
-        generation, indexes, left_out = self.segments.load(catalogue)
+        indexes: Mapping[str, WordIndex]
+        if shards:
+            generation, indexes, left_out = shards.load(self.segments, catalogue)
+        else:
+            generation, indexes, left_out = self.segments.load(catalogue)
         return generation, (Layers(self.recipe, indexes, self.vocabulary.scales), left_out)
 
     def open(self, loaded: tuple[Layers, int], sources: Sources, recipe: WordsRecipe) -> WordsIndex:

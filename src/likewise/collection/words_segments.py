@@ -54,30 +54,32 @@ class WordsSegments(Segments[Taps, Sketches]):
         opened = self.opened(catalogue)
         with catalogue.moment():
             generation, live = catalogue.generation, catalogue.ids()
-            covered = self.covered(opened)
-            left = np.setdiff1d(live, covered, assume_unique=True)
-            tails = self._tails(catalogue, left)
-            held = [self.held(one) for one in tails]
-            # without any feature, or damaged; or not described yet
-            bare = np.setdiff1d(left, np.concatenate([np.empty(0, np.int64), *held]), assume_unique=True)
-            rows = [row for block in catalogue.rows.of(self.layer, bare) for row in block]
-        kept = [covered, *held, np.array([picture for picture, _, _ in rows], np.int64)]
-        live = np.intersect1d(live, np.concatenate(kept))
+            left = np.setdiff1d(live, self.covered(opened), assume_unique=True)
+            # segments that only this process sees: their files have no name once they are open
+            with temporary() as folder:
+                tails = self.written(folder, catalogue, left)
+            return generation, *self.indexed(catalogue, live, [*opened.values(), *tails])
+
+    def written(self, folder: Path, catalogue: Catalogue, pictures: IntArray, name: str = "") -> list[Taps]:
+        """Segments of some pictures in a folder, whose names begin so."""
+        batches = enumerate(self.batches(catalogue, pictures))
+        return [self.write(folder, f"{name}{number}", batch) for number, batch in batches]
+
+    def indexed(
+        self, catalogue: Catalogue, live: IntArray, segments: Sequence[Taps]
+    ) -> tuple[dict[str, InvertedIndex], int]:
+        """Indexes of those of some pictures that there are, by tap, and how many are left out as damaged."""
+        covered = self.covered(dict(enumerate(segments)))
+        # without any feature, or damaged; or not described yet
+        bare = np.setdiff1d(live, covered, assume_unique=True)
+        rows = [row for block in catalogue.rows.of(self.layer, bare) for row in block]
+        kept = np.array([picture for picture, _, _ in rows], np.int64)
+        there = np.intersect1d(live, np.concatenate([covered, kept]))
         indexes = {
-            tap: InvertedIndex(size, [one[tap] for one in (*opened.values(), *tails)], live)
+            tap: InvertedIndex(size, [one[tap] for one in segments], there)
             for tap, size in self.sizes.items()
         }
-        return generation, indexes, sum(not intact for _, _, intact in rows)
-
-    def _tails(self, catalogue: Catalogue, pictures: IntArray) -> list[Taps]:
-        """Segments that only this process sees: their files have no name once they are open."""
-        if not len(pictures):
-            return []
-        with temporary() as folder:
-            return [
-                self.write(folder, str(number), batch)
-                for number, batch in enumerate(self.batches(catalogue, pictures))
-            ]
+        return indexes, sum(not intact for _, _, intact in rows)
 
     def files(self, name: str) -> list[Path]:
         """See `Segments`."""

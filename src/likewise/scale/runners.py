@@ -64,11 +64,9 @@ def ray(work: Work, shards: Sequence[Shard], workers: int) -> Iterator[Answer]:
 
     The cluster is the one of the variable ``RAY_ADDRESS``, or one that is started on this machine.
     """
-    with needing("this runner", package="ray", extra="ray"):
-        import ray as cluster  # an extra: 590 MB
-        from ray.util import ActorPool
+    cluster = ray_cluster()
+    from ray.util import ActorPool  # as above
 
-    cluster.init(address=os.environ.get("RAY_ADDRESS"), ignore_reinit_error=True, log_to_driver=False)
     cards = 0 if work.device == "cpu" else 1
     actor = cluster.remote(num_gpus=cards, max_restarts=-1, max_task_retries=ATTEMPTS)(_Describer)
     pool = ActorPool([actor.remote() for _ in range(min(workers, len(shards)))])
@@ -80,6 +78,15 @@ def ray(work: Work, shards: Sequence[Shard], workers: int) -> Iterator[Answer]:
         except cluster.exceptions.RayError:
             continue
         yield answer
+
+
+def ray_cluster() -> Any:
+    """The module ``ray``, connected to its cluster; raises `MissingExtra`."""
+    with needing("a cluster of Ray", package="ray", extra="ray"):
+        import ray  # an extra: 590 MB
+
+    ray.init(address=os.environ.get("RAY_ADDRESS"), ignore_reinit_error=True, log_to_driver=False)
+    return ray
 
 
 class _Describer:

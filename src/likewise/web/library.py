@@ -17,6 +17,7 @@ from likewise.collection.belongings import UPLOADS
 from likewise.collection.catalogue import Entry, Failure
 from likewise.collection.collection import Collection
 from likewise.collection.describing import DescriberFactory
+from likewise.collection.words_shards import Shards
 from likewise.errors import CollectionNotFound
 from likewise.reading import as_indexed, within
 from likewise.web.problems import not_found
@@ -212,6 +213,14 @@ class Served:
         }
 
 
+def _shards(count: int) -> Shards | None:
+    if not count:
+        return None
+    from likewise.scale.words import RayShards  # an extra
+
+    return RayShards(count)
+
+
 class Library:
     """The collections of a server."""
 
@@ -219,7 +228,11 @@ class Library:
         self._served: dict[str, Served] = {}
         for name, path in named(settings.collections, suffix=SUFFIX).items():
             collection = Collection.open(
-                path, engine=settings.engine, device=settings.device, extractor_factory=factory
+                path,
+                engine=settings.engine,
+                device=settings.device,
+                extractor_factory=factory,
+                shards=_shards(settings.shards),
             )
             room = settings.room(path)
             room.mkdir(parents=True, exist_ok=True)

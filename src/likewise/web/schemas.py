@@ -325,7 +325,8 @@ class Verdicts(Told):
 
 
 class Hits(Told):
-    """A page of found pictures, best first; ``left_out`` could not be asked, for what is kept is damaged.
+    """A page of found pictures, best first; ``left_out`` could not be asked: what is kept is damaged, or on a
+    shard that does not answer.
 
     ``recall`` is the share of the nearest that such a search finds, null where every picture was compared;
     ``verdicts`` are counts of the whole list, null where hits have no verdicts.

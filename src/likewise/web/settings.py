@@ -115,6 +115,8 @@ class Settings:
         Whether the files themselves are given out, with all that their metadata tells.
     names
         Further host names that the server goes by.
+    shards
+        Actors of Ray that search visual words; 0 for this process.
     """
 
     collections: tuple[Path, ...]
@@ -129,6 +131,7 @@ class Settings:
     names: tuple[str, ...] = ()
     engine: str = "openvino"
     device: str = "cpu"
+    shards: int = 0
     limits: Limits = field(default_factory=Limits)
 
     def __post_init__(self) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from copy import copy
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +31,75 @@ WORTH = 50_000_000
 
 SHARE = 200_000
 """Postings that are worth a thread of their own."""
+
+
+class WordIndex(Protocol):
+    """What is asked of an inverted index, wherever its pictures lie."""
+
+    @property
+    def words(self) -> int:
+        """Words in the codebook."""
+
+    @property
+    def pictures(self) -> IntArray:
+        """int64 ``(n,)``: rising ids, in the order of the scores."""
+
+    @property
+    def idf(self) -> NDArray[np.float64]:
+        """``ln(N / n)`` of each word that n of N pictures have (equation 4), else 0; ``(words,)``."""
+
+    def scores(self, words: Words, codes: Codes, scoring: Scoring = DEFAULT, *, threads: int = 1) -> Scores:
+        """See `InvertedIndex.scores`."""
+
+    def neighbours(self, words: Words, codes: Codes) -> tuple[Neighbours, IntArray]:
+        """See `InvertedIndex.neighbours`."""
+
+
+@dataclass(frozen=True, eq=False)
+class Statistics:
+    """How common words are.
+
+    Attributes
+    ----------
+    pictures
+        How many there are.
+    frequencies
+        How many of them have each word, int64 ``(words,)``.
+    sizes
+        How many features they have in each word, int64 ``(words,)``.
+    """
+
+    pictures: int
+    frequencies: IntArray
+    sizes: IntArray
+
+    def __add__(self, other: Statistics) -> Statistics:
+        """Those of both together, which share no picture."""
+        return Statistics(
+            self.pictures + other.pictures, self.frequencies + other.frequencies, self.sizes + other.sizes
+        )
+
+    @cached_property
+    def idf(self) -> NDArray[np.float64]:
+        """``ln(N / n)`` of each word that n of N pictures have (equation 4), else 0; ``(words,)``."""
+        counts = self.frequencies
+        return np.where(counts > 0, np.log(max(self.pictures, 1) / np.maximum(counts, 1)), 0.0)
+
+    def reach(self, words: Words, bits: int) -> tuple[IntArray, int]:
+        """With how many features those of a query are compared, and below how many bits one has a vote.
+
+        Parameters
+        ----------
+        words
+            Integers ``(m, k)``: words of each feature.
+
+        Returns
+        -------
+        tuple
+            int64 ``(m,)``, and bits.
+        """
+        compared = self.sizes[words].sum(axis=1)
+        return compared, reach(float(compared.mean()), bits) if len(compared) else 0
 
 
 class InvertedIndex:
@@ -71,6 +141,7 @@ class InvertedIndex:
         self.pictures = self._all() if live is None else np.asarray(live, np.int64)
         """int64 ``(n,)``: rising ids, in the order of the scores."""
         self._places = [segment.places(self.pictures) for segment in segments]
+        self._whole: Statistics | None = None
         self._choice: Choice = kernel
         self._scanned = 0
         self._norms: dict[tuple[str, float], Scores] = {}
@@ -93,21 +164,32 @@ class InvertedIndex:
         """int64: ids of live pictures that no segment holds, as those without postings."""
 
     @cached_property
-    def frequencies(self) -> IntArray:
-        """How many live pictures each word has, int64 ``(words,)``."""
-        total = np.zeros(self.words, np.int64)
+    def statistics(self) -> Statistics:
+        """How common words are in the live pictures."""
+        frequencies, sizes = np.zeros(self.words, np.int64), np.zeros(self.words, np.int64)
         for segment, places in zip(self.segments, self._places, strict=True):
-            total += segment.frequencies
+            frequencies += segment.frequencies
+            sizes += segment.sizes()
             dead = places < 0
             if dead.any():
-                total -= _frequencies(segment, dead)
-        return total
+                _take_off(segment, dead, frequencies, sizes)
+        return Statistics(len(self.pictures), frequencies, sizes)
 
-    @cached_property
+    @property
+    def whole(self) -> Statistics:
+        """How common words are in the collection, of which these pictures may be a part."""
+        return self._whole or self.statistics
+
+    def within(self, whole: Statistics) -> InvertedIndex:
+        """The same as a part of a collection in which words are so common."""
+        part = copy(self)
+        part._whole, part._norms = whole, {}
+        return part
+
+    @property
     def idf(self) -> NDArray[np.float64]:
-        """``ln(N / n)`` of each word that n of N live pictures have (equation 4), else 0; ``(words,)``."""
-        counts = self.frequencies
-        return np.where(counts > 0, np.log(max(len(self.pictures), 1) / np.maximum(counts, 1)), 0.0)
+        """``ln(N / n)`` of each word that n of N pictures have (equation 4), else 0; ``(words,)``."""
+        return self.whole.idf
 
     def scores(self, words: Words, codes: Codes, scoring: Scoring = DEFAULT, *, threads: int = 1) -> Scores:
         """Score every live picture (equations 3 to 8 of Li et al., 2016 for one layer).
@@ -166,15 +248,17 @@ class InvertedIndex:
             Neighbours, whose rows are places in `pictures`, and int64 ``(m,)``. Those with no vote are left
             out.
         """
-        sizes = sum((segment.sizes() for segment in self.segments), np.zeros(self.words, np.int64))
-        compared = sizes[words].sum(axis=1)
-        below = reach(float(compared.mean()), 64 * codes.shape[2]) if len(compared) else 0
+        compared, below = self.whole.reach(words, 64 * codes.shape[2])
+        return self.near(words, codes, below), compared
+
+    def near(self, words: Words, codes: Codes, below: int) -> Neighbours:
+        """Features of live pictures whose codes differ from those of a query in fewer bits than ``below``."""
         parts = [Neighbours.none()]
         for segment, places in zip(self.segments, self._places, strict=True):
             found = near(words, codes, segment, below)
             found = replace(found, row=places[np.minimum(found.row, len(places) - 1)])  # if it is damaged
             parts.append(found.take(found.row >= 0))
-        return Neighbours.joined(parts), compared
+        return Neighbours.joined(parts)
 
     def _scan(
         self, asked: Asked, lists: Sequence[Lists], sums: Sequence[Scores], scoring: Scoring, threads: int
@@ -257,9 +341,8 @@ def _runs(segment: Segment) -> Iterator[tuple[IntArray, Numbers, IntArray]]:
         yield words[starts], rows[starts], np.diff(starts, append=len(rows))
 
 
-def _frequencies(segment: Segment, dead: NDArray[np.bool_]) -> IntArray:
-    """How many dead pictures each word has, ``(words,)``."""
-    total = np.zeros(segment.extent.words, np.int64)
+def _take_off(segment: Segment, dead: NDArray[np.bool_], frequencies: IntArray, sizes: IntArray) -> None:
+    """Take the features of dead pictures off those of each word, and the pictures."""
     for first, last in ranges(segment.sizes()):
         rows = segment.members(first, last)
         (at,) = np.nonzero(dead[rows])
@@ -267,5 +350,5 @@ def _frequencies(segment: Segment, dead: NDArray[np.bool_]) -> IntArray:
         rows = rows[at]
         fresh = np.ones(len(at), bool)
         fresh[1:] = (rows[1:] != rows[:-1]) | (words[1:] != words[:-1])
-        total += np.bincount(words[fresh], minlength=segment.extent.words)
-    return total
+        frequencies -= np.bincount(words[fresh], minlength=len(frequencies))
+        sizes -= np.bincount(words, minlength=len(sizes))

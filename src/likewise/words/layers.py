@@ -13,7 +13,7 @@ from likewise.words.codebook import WordArray
 from likewise.words.fusion import Scores
 from likewise.words.geometry import Fit, fit, to_edge
 from likewise.words.hamming import Codes
-from likewise.words.inverted import InvertedIndex
+from likewise.words.inverted import WordIndex
 from likewise.words.matching import Matches, match
 from likewise.words.recipe import WordsRecipe
 from likewise.words.sketch import Sketch
@@ -74,7 +74,7 @@ class Layers:
     """
 
     recipe: WordsRecipe
-    indexes: Mapping[str, InvertedIndex]
+    indexes: Mapping[str, WordIndex]
     scales: Mapping[str, float]
 
     @property
