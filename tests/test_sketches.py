@@ -13,7 +13,7 @@ from PIL import Image
 
 from likewise.collection import Collection
 from likewise.descriptors import patches
-from likewise.errors import BadPicture, UnknownName, UsageError
+from likewise.errors import BadPicture, UnknownName, UnknownPicture, UsageError
 from likewise.types import Box, Hit
 from tests.fake_words import RECIPE, FakePatches, make_pictures, picture, vocabulary
 
@@ -76,7 +76,7 @@ def test_by_id_of_a_file_that_is_gone(collection: Collection, tmp_path: Path) ->
     assert hits[0].id == one and hits[0].score == pytest.approx(1)
     with pytest.raises(BadPicture):
         collection.search(one, box=(0, 0, 24, 16))
-    with pytest.raises(UsageError, match=r"no picture in .* has the id 99"):
+    with pytest.raises(UnknownPicture, match=r"no picture in .* has the id 99"):
         collection.search(99)
 
 

@@ -43,6 +43,10 @@ class UnknownName(UsageError):
     """No network, tap, recipe or key has that name."""
 
 
+class UnknownPicture(UsageError):
+    """A collection holds no picture of that id, or none any more."""
+
+
 class BadBox(UsageError):
     """A box that is malformed, empty or outside its picture."""
 

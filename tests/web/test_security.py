@@ -342,6 +342,16 @@ class TestUploads:
         asked = {"queries": [{"picture": 1}], "yes": [{"picture": 2}] * 100}
         assert fault(client.post(f"{BASE}/search", json=asked), 400) == "bad-request"
 
+    @pytest.mark.parametrize("address", [f"{API}/uploads", f"{BASE}/search/upload"])
+    def test_what_cannot_be_read_is_not_kept(self, made: Path, tmp_path: Path, address: str) -> None:
+        cut = picture_bytes(4)[:-40]  # its header can be read
+        sent = [("picture", ("a.png", picture_bytes(3))), ("picture", ("b.png", cut))]
+        with serving(made, state=tmp_path) as client:
+            assert fault(client.post(address, files=sent[-1:]), 400) == "bad-picture"
+            if "search" in address:
+                assert fault(client.post(address, files=sent), 400) == "bad-picture"
+        assert [path for path in (tmp_path / "uploads").rglob("u*") if path.is_file()] == []
+
     @pytest.mark.slow
     def test_what_is_kept_is_bounded(self, made: Path, tmp_path: Path) -> None:
         with serving(made, limits=Limits(kept_uploads=20_000), state=tmp_path) as client:

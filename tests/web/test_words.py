@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +11,9 @@ import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
+from likewise.collection.layer import Sources
 from likewise.descriptors import patches
+from likewise.errors import BadPicture
 from tests.fake_words import FakePatches, make_pictures, open_fake, picture, vocabulary
 from tests.web.serving import API, BASE, data, fault, serving
 
@@ -53,6 +56,22 @@ def test_its_facts(client: TestClient) -> None:
     told = data(client.get(BASE))
     assert (told["distance"], told["explains"], told["localise"]) == ("words", True, True)
     assert told["pictures"] == 7
+
+
+def test_a_picture_that_is_removed_while_it_is_searched_with(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = shutil.copytree(made, tmp_path / "made")
+
+    def removed(sources: Sources, picture: int) -> bytes:
+        with open_fake(own / "photos.likewise") as other:
+            other.remove(picture)
+        raise BadPicture("its file went with it", "vanished")
+
+    monkeypatch.setattr(Sources, "content", removed)
+    with serving(own) as client:
+        asked = {"queries": [{"picture": 1}]}
+        assert fault(client.post(f"{BASE}/search", json=asked), 404) == "not-found"
 
 
 def test_searching_by_upload_id_box_and_several(client: TestClient) -> None:

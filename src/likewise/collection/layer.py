@@ -23,7 +23,7 @@ from likewise.collection.selecting import Selection
 from likewise.collection.walk import real_path
 from likewise.collection.words_shards import Shards
 from likewise.descriptors.manifest import Manifest
-from likewise.errors import BadPicture, CollectionDamaged, LikewiseError, UsageError
+from likewise.errors import BadPicture, CollectionDamaged, LikewiseError, UnknownPicture, UsageError
 from likewise.inspection.explain import Explanation
 from likewise.pictures import Loaded, Source
 from likewise.ranking.evidence import Scores
@@ -251,7 +251,7 @@ class Sources:
 
         Raises
         ------
-        UsageError
+        UnknownPicture
             When no picture has that id.
         """
         row = whole(picture, "an id")
@@ -265,7 +265,7 @@ class Sources:
 
         Raises
         ------
-        UsageError
+        UnknownPicture
             When no picture has that id.
         BadPicture
             When the file cannot be read, or is not what was indexed.
@@ -282,13 +282,13 @@ class Sources:
                 f"the picture {picture} of {self.path} cannot be read, for its path is none: "
                 "`likewise verify` tells more"
             )
-        return UsageError(f"no picture in {self.path} has the id {picture}")
+        return UnknownPicture(f"no picture in {self.path} has the id {picture}")
 
     def found(self, picture: int) -> bytes | str:
         """The same for a picture that was found a moment ago: one that is gone since is a `BadPicture`."""
         try:
             return self.content(picture)
-        except UsageError as error:
+        except UnknownPicture as error:
             raise BadPicture(f"the picture {picture} was removed a moment ago", "vanished") from error
 
     def size(self, picture: int) -> tuple[int, int]:

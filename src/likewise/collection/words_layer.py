@@ -33,7 +33,7 @@ from likewise.collection.words_segments import WordsSegments
 from likewise.collection.words_shards import Shards
 from likewise.descriptors.manifest import Manifest
 from likewise.engines import cores
-from likewise.errors import BadPicture, CollectionDamaged, UsageError, WeightsError
+from likewise.errors import BadPicture, CollectionDamaged, UnknownPicture, UsageError, WeightsError
 from likewise.inspection.explain import Explanation
 from likewise.pictures import Loaded
 from likewise.ranking.evidence import Scores, of_matches, of_votes
@@ -279,7 +279,7 @@ class WordsIndex:
         except CollectionDamaged as error:
             if self.sources.catalogue.has(picture):
                 raise
-            raise UsageError(f"the picture {picture} was removed a moment ago") from error
+            raise UnknownPicture(f"the picture {picture} was removed a moment ago") from error
 
     def question_of(self, picture: int) -> list[Asked]:
         """See `LayerIndex`."""

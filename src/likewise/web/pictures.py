@@ -21,7 +21,7 @@ from likewise.web.known import is_at_home, see_filter
 from likewise.web.library import key_of
 from likewise.web.paging import Cursor, Size, page, place
 from likewise.web.problems import Problem, not_found
-from likewise.web.search import keep
+from likewise.web.search import kept
 from likewise.web.services import Services, Serving
 from likewise.web.thumbnails import WEBP, encode, form_of, headers_of, is_known, step
 from likewise.web.uploads import Upload
@@ -189,9 +189,9 @@ async def send_picture(
     """
 
     def work() -> Upload:
-        upload = keep(services, picture)
-        services.thumbnails.get(lambda: services.uploads.read(upload.id), upload.id, FIRST, WEBP)
-        return upload
+        with kept(services, [picture]) as [upload]:
+            services.thumbnails.get(lambda: services.uploads.read(upload.id), upload.id, FIRST, WEBP)
+            return upload
 
     return asdict(await services.thumbnail_gate.run(work))
 

@@ -21,6 +21,7 @@ from likewise.errors import (
     LikewiseError,
     MissingExtra,
     UnknownName,
+    UnknownPicture,
     UsageError,
     WeightsMissing,
 )
@@ -73,6 +74,8 @@ def problem_of(error: LikewiseError) -> Problem:
             return Problem(400, "bad-box", _plain(error, "the box cannot be used"))
         case UnknownName():
             return Problem(400, "unknown-name", _plain(error, "something is called by an unknown name"))
+        case UnknownPicture():
+            return not_found("picture of that id any more")
         case UsageError():
             return Problem(400, "bad-request", _plain(error, "the request cannot be carried out as given"))
         case CollectionNotFound():

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, File, Form, Query, Request, UploadFile
 
+from likewise.errors import BadPicture
 from likewise.ranking.stages import BOUNDS, STAGES
 from likewise.types import Box, FloatArray
 from likewise.web import schemas
@@ -49,12 +52,12 @@ async def search_upload(
     see_filter(request, services, served, where)
 
     def work() -> dict[str, Any]:
-        uploads = [keep(services, one) for one in picture]
-        queries = [schemas.Query(upload=upload.id, crop=crop) for upload in uploads]
-        if corners:
-            queries[0].box = [corners.x1, corners.y1, corners.x2, corners.y2]
-        asked = schemas.Search(queries=queries, then=then, folder=folder, where=where, k=k)
-        return services.asking.search(served, asked) | {"uploads": uploads}
+        with kept(services, picture) as uploads:
+            queries = [schemas.Query(upload=upload.id, crop=crop) for upload in uploads]
+            if corners:
+                queries[0].box = [corners.x1, corners.y1, corners.x2, corners.y2]
+            asked = schemas.Search(queries=queries, then=then, folder=folder, where=where, k=k)
+            return services.asking.search(served, asked) | {"uploads": uploads}
 
     return await services.describing_gate.run(work)
 
@@ -112,10 +115,18 @@ def stages() -> dict[str, Any]:
     }
 
 
-def keep(services: Services, file: UploadFile) -> Upload:
-    """Keep a picture that was sent."""
-    limit = services.settings.limits.upload_bytes
-    return services.uploads.keep(file.file.read(limit + 1), plain(file.filename))
+@contextmanager
+def kept(services: Services, files: Sequence[UploadFile]) -> Iterator[list[Upload]]:
+    """Keep pictures that were sent, unless it turns out within the block that one cannot be read."""
+    limit, uploads = services.settings.limits.upload_bytes, list[Upload]()
+    try:
+        for file in files:
+            uploads.append(services.uploads.keep(file.file.read(limit + 1), plain(file.filename)))
+        yield uploads
+    except BadPicture:
+        for upload in uploads:
+            services.uploads.drop(upload)
+        raise
 
 
 def plain(name: str | None) -> str | None:

@@ -59,6 +59,10 @@ class Store:
             self.trim()
         return path
 
+    def remove(self, name: str) -> None:
+        """Remove a file, if it is there."""
+        self.path(name).unlink(missing_ok=True)
+
     def trim(self) -> None:
         """Remove the files that were not used for longest, until the others are few enough bytes."""
         files = sorted(self._files(), key=lambda file: file[0], reverse=True)

@@ -58,6 +58,10 @@ class Uploads:
             raise not_found("upload of that id any more: send the picture again")
         return content
 
+    def drop(self, upload: Upload) -> None:
+        """Keep it no longer."""
+        self._store.remove(upload.id)
+
     def get(self, upload: str) -> Upload:
         """Tell about an upload."""
         return self._upload(self.read(upload), upload, None)
