@@ -19,7 +19,8 @@ import typer
 import likewise
 from likewise import errors
 from likewise.cli import commands
-from likewise.descriptors.recipe import POOLS, STEPS
+from likewise.descriptors.poolings import POOLINGS
+from likewise.descriptors.recipe import STEPS
 from likewise.recipes.recipe import parse_recipe
 
 ROOT = Path(__file__).parent.parent
@@ -105,7 +106,8 @@ def test_public_names_are_documented() -> None:
 
 def test_poolings_and_transforms_are_documented() -> None:
     page = (ROOT / "docs" / "reference" / "recipes.md").read_text("utf-8")
-    for name, options in [*POOLS.items(), *STEPS.items()]:
+    pools = {name: pooling.options for name, pooling in POOLINGS.items()}
+    for name, options in [*pools.items(), *STEPS.items()]:
         assert f"`{name}`" in page, name
         for option in options:
             assert f"`{option}`" in page or option == "sha256", f"{name}: {option}"

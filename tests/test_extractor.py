@@ -13,8 +13,8 @@ import pytest
 from PIL import Image
 
 from likewise.descriptors.extractor import Extractor
+from likewise.descriptors.poolings.rmac import RMAC
 from likewise.descriptors.recipe import Part, Step, VectorRecipe, load_vector
-from likewise.descriptors.regions import region_vectors
 from likewise.descriptors.transforms import Origin, Whitening, l2
 from likewise.errors import BadRecipe, UsageError, WeightsMissing
 from likewise.networks import find
@@ -207,7 +207,7 @@ def test_regions_are_whitened_one_by_one(tmp_path: Path) -> None:
     for engine in ("openvino", "torch"):
         extractor = Extractor(plain.whitened(tmp_path / "w.safetensors"), engine=engine)
         loaded = extractor.prepare(picture(7, 160, 96))
-        regions = region_vectors(extractor.maps([loaded])[0][0])
+        regions = RMAC.regions_of(extractor.maps([loaded])[0][0], {})
         expected = l2(l2((regions - mean) @ projection).sum(axis=0))
         np.testing.assert_allclose(extractor.describe([loaded])[0], expected, atol=1e-4)
         assert extractor.dimensions == 3

@@ -11,8 +11,8 @@ import pytest
 
 from likewise.assets import sha256_file
 from likewise.descriptors.estimators import PairWhitening, PCAWhitening
+from likewise.descriptors.poolings.rmac import RMAC
 from likewise.descriptors.recipe import Part, parse_vector
-from likewise.descriptors.regions import region_vectors
 from likewise.errors import UsageError
 from likewise.evaluation.learning import (
     Gathered,
@@ -134,7 +134,7 @@ def test_gathers_the_regions_of_every_picture(tmp_path: Path) -> None:
     (tmp_path / "bad.png").write_text("no picture")
     mapped = Mapped(replace(RECIPE, parts=(Part("colours", "rmac", options={"levels": 2}),)))
     found = gather_regions(mapped, choose(tmp_path))
-    expected = [region_vectors(mapped.maps([mapped.prepare(file)])[0][0], levels=2) for file in files]
+    expected = [RMAC.regions_of(mapped.maps([mapped.prepare(file)])[0][0], {"levels": 2}) for file in files]
     np.testing.assert_array_equal(found.vectors, np.concatenate(expected))
     assert len(found.pictures) == 2
     assert len(found.failures) == 1

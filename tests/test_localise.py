@@ -12,13 +12,13 @@ import pytest
 from PIL import Image
 
 from likewise.descriptors.estimators import PCAWhitening
+from likewise.descriptors.poolings import POOLINGS
 from likewise.descriptors.recipe import Part, Step, VectorRecipe
 from likewise.descriptors.transforms import l2
 from likewise.errors import BadPicture, UsageError
 from likewise.pictures import Loaded, Resize, Source
 from likewise.ranking import localise
 from likewise.ranking.localise import Localiser
-from likewise.ranking.windows import pool
 from likewise.types import Box, FloatArray
 from tests.fakes import RECIPE, FakeExtractor
 
@@ -123,8 +123,8 @@ def test_the_whole_chain_is_applied_to_windows(tmp_path: Path) -> None:
     describer = Drawn(recipe(*parts, transforms=steps), maps)
     window = np.array([[1, 2, 4, 5]])
     pooled = [
-        pool(maps[0], "gem", parts[0].options)(window),
-        pool(maps[1], "mean", {})(2 * window),
+        POOLINGS["gem"].over(maps[0], parts[0].options)(window),
+        POOLINGS["mean"].over(maps[1], {})(2 * window),
     ]
     vector = np.concatenate([l2(pooled[0]), 0.5 * l2(pooled[1])], axis=1)
     mean, projection = PCAWhitening(8).fit(noise).mean_, PCAWhitening(8).fit(noise).projection_

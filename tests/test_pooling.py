@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import inspect
 import warnings
 from collections.abc import Callable
 from fractions import Fraction
@@ -15,8 +14,11 @@ from hypothesis import strategies as st
 from openvino import opset13
 from torch.jit._trace import TracerWarning
 
-from likewise.descriptors.pooling import POOLINGS, crow, gem, pooled, rmac, spoc
-from likewise.descriptors.recipe import POOLS
+from likewise.descriptors.poolings import POOLINGS
+from likewise.descriptors.poolings.crow import CROW
+from likewise.descriptors.poolings.gem import GEM
+from likewise.descriptors.poolings.rmac import RMAC
+from likewise.descriptors.poolings.spoc import SPOC
 from likewise.engines import openvino_ops, torch_ops
 from likewise.engines.ops import Array
 from likewise.types import FloatArray
@@ -36,15 +38,15 @@ KINDS: dict[str, tuple[Pool, Callable[[slow.Array], slow.Array]]] = {
     "mean": (POOLINGS["mean"], slow.mean),
     "max": (POOLINGS["max"], slow.maximum),
     "gem": (POOLINGS["gem"], lambda x: slow.gem(x, 3.0)),
-    "gem, p 1.5": (partial(gem, p=1.5), lambda x: slow.gem(x, 1.5)),
-    "gem, centred": (partial(gem, p=2.0, centre=0.3), lambda x: slow.centred_gem(x, 2.0, 0.3)),
+    "gem, p 1.5": (partial(GEM, p=1.5), lambda x: slow.gem(x, 1.5)),
+    "gem, centred": (partial(GEM, p=2.0, centre=0.3), lambda x: slow.centred_gem(x, 2.0, 0.3)),
     "spoc": (POOLINGS["spoc"], slow.total),
-    "spoc, prior": (partial(spoc, prior=True), slow.spoc),
+    "spoc, prior": (partial(SPOC, prior=True), slow.spoc),
     "crow": (POOLINGS["crow"], slow.crow),
     "rmac": (POOLINGS["rmac"], lambda x: slow.rmac(x, 3, Fraction(2, 5))),
-    "rmac, 5 levels": (partial(rmac, levels=5, overlap=0.25), lambda x: slow.rmac(x, 5, Fraction(1, 4))),
+    "rmac, 5 levels": (partial(RMAC, levels=5, overlap=0.25), lambda x: slow.rmac(x, 5, Fraction(1, 4))),
     "rmac, whitened": (
-        partial(rmac, whitening=(WHITENING[0].astype(np.float32), WHITENING[1].astype(np.float32))),
+        partial(RMAC, whitening=(WHITENING[0].astype(np.float32), WHITENING[1].astype(np.float32))),
         lambda x: slow.rmac(x, 3, Fraction(2, 5), WHITENING),
     ),
 }
@@ -62,14 +64,14 @@ def maps(n: int, height: int, width: int, seed: int = 0) -> FloatArray:
 
 def in_torch(pool: Pool, x: FloatArray) -> FloatArray:
     with torch.inference_mode():
-        return np.asarray(pooled(torch_ops.OPS, torch.from_numpy(x), pool))
+        return np.asarray(pool(torch_ops.OPS, torch.from_numpy(x)))
 
 
 @cache
 def compiled(kind: str) -> ov.CompiledModel:
     """The pooling as a graph of OpenVINO with free n, h and w."""
     maps = opset13.parameter([-1, CHANNELS, -1, -1], np.float32)
-    vectors = pooled(openvino_ops.OPS, openvino_ops.Value(maps), KINDS[kind][0])
+    vectors = KINDS[kind][0](openvino_ops.OPS, openvino_ops.Value(maps))
     return ov.Core().compile_model(
         ov.Model([vectors.node], [maps]), "CPU", {"INFERENCE_PRECISION_HINT": "f32"}
     )
@@ -81,7 +83,7 @@ def traced(kind: str) -> ov.CompiledModel:
 
     class Module(torch.nn.Module):
         def forward(self, x: torch.Tensor) -> torch.Tensor:
-            vectors: torch.Tensor = pooled(torch_ops.OPS, x, KINDS[kind][0])
+            vectors: torch.Tensor = KINDS[kind][0](torch_ops.OPS, x)
             return vectors
 
     with warnings.catch_warnings():
@@ -124,7 +126,7 @@ def test_a_trace_keeps_sizes_free(kind: str) -> None:
 def test_rmac_equals_its_slow_version(n: int, height: int, width: int, seed: int) -> None:
     x = maps(n, height, width, seed)
     expected = np.stack([slow.rmac(picture, 3, Fraction(2, 5)) for picture in x.astype(np.float64)])
-    assert_close(in_torch(rmac, x), expected)
+    assert_close(in_torch(RMAC, x), expected)
     assert_close(compiled("rmac")(x)[0], expected)
 
 
@@ -153,16 +155,16 @@ def test_a_batch_gives_what_its_pictures_give(kind: str) -> None:
 def test_gem_worked_by_hand() -> None:
     # (1 + 8 + 27 + 0) / 4 = 9, whose cube root is 2.0801
     x = np.array([[[[1, 2], [3, 0]]]], np.float32)
-    assert in_torch(gem, x)[0, 0] == pytest.approx(9 ** (1 / 3), rel=1e-6)
-    assert in_torch(partial(gem, p=1.0), x)[0, 0] == pytest.approx(1.5, rel=1e-6)
+    assert in_torch(GEM, x)[0, 0] == pytest.approx(9 ** (1 / 3), rel=1e-6)
+    assert in_torch(partial(GEM, p=1.0), x)[0, 0] == pytest.approx(1.5, rel=1e-6)
 
 
 def test_gem_of_high_powers_neither_overflows_nor_vanishes() -> None:
     x = maps(1, 6, 6) * 50
-    near = in_torch(partial(gem, p=100.0), x)
+    near = in_torch(partial(GEM, p=100.0), x)
     assert np.isfinite(near).all()
     np.testing.assert_allclose(near[0, :-1], x.max((2, 3))[0, :-1], rtol=0.05)
-    assert in_torch(partial(gem, p=100.0), np.zeros((1, 1, 3, 3), np.float32))[0, 0] == pytest.approx(1e-6)
+    assert in_torch(partial(GEM, p=100.0), np.zeros((1, 1, 3, 3), np.float32))[0, 0] == pytest.approx(1e-6)
 
 
 def test_centre_prior_worked_by_hand() -> None:
@@ -170,7 +172,7 @@ def test_centre_prior_worked_by_hand() -> None:
     x = np.eye(9, dtype=np.float32).reshape(1, 9, 3, 3)
     side, corner = np.exp(-2), np.exp(-4)
     expected = [corner, side, corner, side, 1, side, corner, side, corner]
-    np.testing.assert_allclose(in_torch(partial(spoc, prior=True), x)[0], expected, rtol=1e-6)
+    np.testing.assert_allclose(in_torch(partial(SPOC, prior=True), x)[0], expected, rtol=1e-6)
 
 
 def test_crow_worked_by_hand() -> None:
@@ -178,11 +180,11 @@ def test_crow_worked_by_hand() -> None:
     x = np.array([[[[3, 1]], [[0, 3]]]], np.float32)
     cells = np.sqrt(np.array([3, 4]) / 5)
     expected = [np.log(1.5) * (3 * cells[0] + cells[1]), np.log(3) * 3 * cells[1]]
-    np.testing.assert_allclose(in_torch(crow, x)[0], expected, rtol=1e-6)
+    np.testing.assert_allclose(in_torch(CROW, x)[0], expected, rtol=1e-6)
 
 
 def test_crow_counts_negative_activations_as_silent() -> None:
-    assert np.isfinite(in_torch(crow, -maps(1, 4, 5))).all()
+    assert np.isfinite(in_torch(CROW, -maps(1, 4, 5))).all()
 
 
 def test_rmac_regions_of_the_paper() -> None:
@@ -200,7 +202,7 @@ def test_rmac_of_a_tie_takes_the_denser_grid() -> None:
     assert len(slow.regions(5, 9, 1, Fraction(2, 5))) == 3
     columns = [x[0, :, :, start : start + 5].max((1, 2)) for start in (0, 2, 4)]
     expected = np.sum([slow.unit(column.astype(np.float64)) for column in columns], axis=0)
-    assert_close(in_torch(partial(rmac, levels=1), x)[0], expected)
+    assert_close(in_torch(partial(RMAC, levels=1), x)[0], expected)
 
 
 @settings(max_examples=25, deadline=None)
@@ -211,12 +213,3 @@ def test_pooled_maps_scale_with_activations(height: int, width: int, factor: flo
         module = KINDS[kind][0]
         scaled = in_torch(module, (x * factor).astype(np.float32))
         np.testing.assert_allclose(scaled, in_torch(module, x) * factor, rtol=1e-4, atol=1e-5)
-
-
-def test_recipes_know_the_same_poolings_and_defaults() -> None:
-    assert POOLINGS.keys() == POOLS.keys()
-    for name, options in POOLS.items():
-        parameters = inspect.signature(POOLINGS[name]).parameters
-        own = options.keys() - {"file", "sha256"}  # of a whitening, which comes to the module as tensors
-        assert {key: parameters[key].default for key in own} == {key: options[key] for key in own}
-        assert set(parameters) - set(options) <= {"ops", "x", "whitening"}

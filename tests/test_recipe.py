@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from likewise.descriptors.learned import Sample
 from likewise.descriptors.manifest import Manifest
+from likewise.descriptors.poolings import POOLINGS
 from likewise.descriptors.quantiser import Quantiser
 from likewise.descriptors.recipe import (
-    POOLS,
     Part,
     Step,
     VectorRecipe,
@@ -284,7 +284,8 @@ def test_transforms_and_recipes_import_neither_torch_nor_scikit_learn() -> None:
 
 def test_an_option_at_its_default_does_not_change_the_hash(monkeypatch: pytest.MonkeyPatch) -> None:
     before = parse_vector(SHORT)
-    monkeypatch.setitem(POOLS, "gem", POOLS["gem"] | {"later": 1.0})
+    gem = POOLINGS["gem"]
+    monkeypatch.setitem(POOLINGS, "gem", dataclasses.replace(gem, options={**gem.options, "later": 1.0}))
     after = parse_vector(SHORT)
     assert after.parts[0].options["later"] == 1.0
     assert after.hash == before.hash

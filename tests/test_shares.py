@@ -9,10 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from likewise.descriptors.pooling import POOLINGS
+from likewise.descriptors.poolings import POOLINGS
 from likewise.descriptors.recipe import Part
 from likewise.engines.torch_ops import OPS
-from likewise.inspection.shares import SHARES, pieces
 from likewise.types import FloatArray
 
 OPTIONS: list[tuple[str, dict[str, float | bool]]] = [
@@ -34,27 +33,29 @@ def test_pieces_add_up_to_the_pooled_vector(pool: str, given: dict[str, float | 
     maps[2] = 0  # a channel that never fires
     options = Part("tap", pool, options=given).options
     wanted = POOLINGS[pool](OPS, torch.from_numpy(maps)[None], **options)[0].numpy()
-    np.testing.assert_allclose(pieces(maps, pool, options).sum(axis=(1, 2)), wanted, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(
+        POOLINGS[pool].shared(maps, options).sum(axis=(1, 2)), wanted, rtol=1e-5, atol=1e-6
+    )
 
 
 def test_every_pooling_that_shares_out_is_tried() -> None:
-    assert {pool for pool, _ in OPTIONS} == set(SHARES)
+    assert {pool for pool, _ in OPTIONS} == {name for name, pooling in POOLINGS.items() if pooling.shares}
 
 
 def test_a_cell_of_a_generalised_mean_gives_its_share_of_the_powers() -> None:
     maps = np.array([[[1.0, 2.0], [2.0, 0.0]]], np.float32)
-    found = pieces(maps, "gem", {"p": 2.0, "eps": 1e-6, "centre": 0.0})
+    found = POOLINGS["gem"].shared(maps, {"p": 2.0, "eps": 1e-6, "centre": 0.0})
     pooled = np.sqrt((1 + 4 + 4) / 4)  # 1.5, of which the powers are 1 : 4 : 4 : 0
     np.testing.assert_allclose(found, pooled * np.array([[[1, 4], [4, 0]]]) / 9, atol=1e-9)
 
 
 def test_a_maximum_is_shared_by_those_that_hold_it() -> None:
     maps = np.array([[[3.0, 1.0, 3.0]]], np.float32)
-    np.testing.assert_array_equal(pieces(maps, "max", {}), [[[1.5, 0, 1.5]]])
+    np.testing.assert_array_equal(POOLINGS["max"].shared(maps, {}), [[[1.5, 0, 1.5]]])
 
 
 def test_crow_gives_nothing_where_nothing_fires() -> None:
-    assert not pieces(np.zeros((3, 2, 2), np.float32), "crow", {}).any()
+    assert not POOLINGS["crow"].shared(np.zeros((3, 2, 2), np.float32), {}).any()
 
 
 @given(
@@ -65,6 +66,6 @@ def test_crow_gives_nothing_where_nothing_fires() -> None:
 def test_shares_of_a_generalised_mean_keep_their_sign_and_their_sum(
     maps: FloatArray, p: float, centre: float
 ) -> None:
-    found = pieces(maps, "gem", {"p": p, "eps": 1e-6, "centre": centre})
+    found = POOLINGS["gem"].shared(maps, {"p": p, "eps": 1e-6, "centre": centre})
     assert (found >= 0).all()
     assert (found.sum(axis=(1, 2)) <= maps.max(axis=(1, 2)) * (1 + 1e-6) + 1e-5).all()

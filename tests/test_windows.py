@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from likewise.descriptors.recipe import POOLS
-from likewise.ranking.windows import POWER, areas, grid, integral, moved, pool, stretched, sums
+from likewise.descriptors.poolings import POOLINGS
+from likewise.descriptors.poolings.integral import POWER, areas, integral, sums
+from likewise.ranking.windows import grid, moved, stretched
 from likewise.types import FloatArray, IntArray
 from tests import slow
 
@@ -32,7 +33,7 @@ def maps_and_windows(draw: st.DrawFn) -> tuple[FloatArray, IntArray]:
 
 
 def pooled(maps: FloatArray, windows: IntArray, kind: str, **options: float | bool) -> FloatArray:
-    return pool(maps, kind, POOLS[kind] | options)(windows)
+    return POOLINGS[kind].over(maps, options)(windows)
 
 
 def cut(maps: FloatArray, window: IntArray) -> slow.Array:

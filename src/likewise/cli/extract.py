@@ -31,7 +31,13 @@ if TYPE_CHECKING:
     from likewise.recipes.recipe import Recipe
 
 Policy = Literal["square", "longest", "shortest", "area", "full"]
-Pool = Literal["none", "mean", "sum", "max", "gem"]
+
+
+def _poolings() -> list[str]:
+    """Names for the shell to complete."""
+    from likewise.descriptors.poolings import POOLINGS
+
+    return list(POOLINGS)
 
 
 def register(app: typer.Typer) -> None:
@@ -69,7 +75,13 @@ def extract(
         ),
     ] = None,
     pool: Annotated[
-        Pool, typer.Option("--pool", help="How a map becomes one vector; none keeps every cell.")
+        str,
+        typer.Option(
+            "--pool",
+            metavar="NAME",
+            autocompletion=_poolings,
+            help="How a map becomes one vector, as in recipes: mean, max, gem, ...; none keeps all cells.",
+        ),
     ] = "none",
     weights: Annotated[
         str,
@@ -204,7 +216,7 @@ def ingest(
 
 
 def _recipe(
-    name: str | None, network: str | None, tap: str | None, *, pool: Pool, weights: str, resize: Resize | None
+    name: str | None, network: str | None, tap: str | None, *, pool: str, weights: str, resize: Resize | None
 ) -> VectorRecipe:
     from likewise.descriptors.recipe import load_vector
     from likewise.export.extraction import activations

@@ -9,11 +9,10 @@ from functools import cached_property, partial
 import numpy as np
 
 from likewise._version import __version__
-from likewise.descriptors.chain import Chain
+from likewise.descriptors.chain import Chain, joined
 from likewise.descriptors.manifest import Manifest
 from likewise.descriptors.program import is_fixed, maps_of, program_of, taps_of
 from likewise.descriptors.recipe import Part, VectorRecipe, load_vector
-from likewise.descriptors.transforms import l2
 from likewise.engines import Engine, open_engine
 from likewise.errors import BadRecipe, UsageError
 from likewise.networks import find
@@ -98,13 +97,7 @@ class Extractor:
         scales = [
             self._pooled([picture.pixels[index] for picture in loaded]) for index in range(len(self._resizes))
         ]
-        if len(scales) == 1 and len(scales[0]) == 1:
-            return self._chain(scales[0][0])
-        parts = [
-            part.weight * l2(_sum([l2(scale[index]) for scale in scales]))
-            for index, part in enumerate(self.recipe.parts)
-        ]
-        return self._chain(np.concatenate(parts, axis=1))
+        return self._chain(joined(self.recipe, scales))
 
     def maps(self, loaded: Sequence[Loaded], scale: int = 0) -> list[list[FloatArray]]:
         """Give the maps that prepared pictures are pooled from, at one scale.
@@ -139,7 +132,7 @@ class Extractor:
     @cached_property
     def dimensions(self) -> int:
         """Length of a vector."""
-        if any(part.pool == "flatten" for part in self.recipe.parts):  # depends on the map's size: look
+        if any(part.pooling.keeps_cells for part in self.recipe.parts):  # depends on the map's size: look
             return len(self.describe([self.prepare(np.zeros((64, 64, 3), np.uint8))])[0])
         return self._chain.dimensions(sum(_width(part, self._card) for part in self.recipe.parts))
 
@@ -176,10 +169,6 @@ class Extractor:
     @cached_property
     def _mapper(self) -> Engine:
         return self._open(self._map_program)
-
-
-def _sum(vectors: list[FloatArray]) -> FloatArray:
-    return np.asarray(np.sum(vectors, axis=0, dtype=np.float32), np.float32)
 
 
 def _width(part: Part, card: Card) -> int:

@@ -21,7 +21,7 @@ import numpy as np
 from PIL import Image
 
 from likewise.descriptors.local import LocalFeatures
-from likewise.descriptors.pooling import POOLINGS, pooled
+from likewise.descriptors.poolings import POOLINGS
 from likewise.descriptors.transforms import l2, signed_root
 from likewise.engines import Program, open_engine
 from likewise.engines.ops import Array, Head, Ops
@@ -270,7 +270,7 @@ def _of_crops(pool: str) -> Head:
     """One vector a crop: its maps pooled."""
 
     def pool_all(ops: Ops, maps: Sequence[Array]) -> list[Array]:
-        return [pooled(ops, one, POOLINGS[pool]) for one in maps]
+        return [POOLINGS[pool](ops, one) for one in maps]
 
     return pool_all
 

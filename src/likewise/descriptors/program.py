@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from functools import partial
 
-from likewise.descriptors.pooling import pooled, pooling
-from likewise.descriptors.recipe import VectorRecipe
+from likewise.descriptors.recipe import Part, VectorRecipe
 from likewise.engines import Program
 from likewise.engines.ops import Array, Head, Ops, as_they_are
 from likewise.networks import find
@@ -57,9 +56,16 @@ def _head(recipe: VectorRecipe, card: Card, taps: Sequence[str]) -> Head:
 
     def pool_parts(ops: Ops, maps: Sequence[Array]) -> list[Array]:
         parts = zip(places, recipe.parts, strict=True)
-        return [pooled(ops, maps[place], pooling(part)) for place, part in parts]
+        return [_pooled(ops, maps[place], part) for place, part in parts]
 
     return pool_parts
+
+
+def _pooled(ops: Ops, x: Array, part: Part) -> Array:
+    """The pooling of a part, with the whitening of its regions where it names one."""
+    learned = part.whitening
+    more = {"whitening": (learned.mean, learned.projection)} if learned else {}
+    return part.pooling(ops, x, **part.options, **more)
 
 
 def _key(recipe: VectorRecipe, card: Card, file: WeightsFile, *more: str) -> str:

@@ -34,6 +34,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeVar
 
 from likewise.descriptors.learned import Sample, digest_of
+from likewise.descriptors.poolings import POOLINGS, Pooling
 from likewise.descriptors.quantiser import Quantiser
 from likewise.descriptors.shipped import RecipeText, recipe_text
 from likewise.descriptors.tables import (
@@ -55,19 +56,6 @@ from likewise.pictures import Resize
 T = TypeVar("T")
 
 KIND = "vector"
-
-POOLS: dict[str, dict[str, Option]] = {
-    "none": {},
-    "flatten": {},
-    "sum": {},
-    "mean": {},
-    "max": {},
-    "gem": {"p": 3.0, "eps": 1e-6, "centre": 0.0},
-    "spoc": {"prior": False},
-    "crow": {},
-    "rmac": {"levels": 3, "overlap": 0.4, "file": "", "sha256": ""},  # of a whitening of its regions
-}
-"""Options of each pooling with their defaults; "none" is for taps that already give one vector."""
 
 STEPS: dict[str, dict[str, Option]] = {
     "l2": {},
@@ -115,13 +103,19 @@ class Part:
     options: Mapping[str, Option] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        choose("pool", self.pool, POOLS)
+        choose("pool", self.pool, POOLINGS)
         settled = settle({"weight": self.weight}, {"weight": 1.0}, "[[parts]]")
         object.__setattr__(self, "weight", settled["weight"])
-        options = settle(self.options, POOLS[self.pool], f"pool {self.pool!r}")
+        pooling = self.pooling
+        options = settle(self.options, pooling.options, f"pool {self.pool!r}", pooling.bounds)
         if bool(options.get("file")) != bool(options.get("sha256")):
             raise BadRecipe(f"the whitening of pool {self.pool!r} needs a file and its sha256")
         object.__setattr__(self, "options", options)
+
+    @property
+    def pooling(self) -> Pooling:
+        """The pooling that it names."""
+        return POOLINGS[self.pool]
 
     @property
     def whitening(self) -> Whitening | None:
@@ -232,10 +226,10 @@ class VectorRecipe:
             raise BadRecipe(
                 "distance 'cosine' compares unit vectors: let transforms end with { kind = \"l2\" }"
             )
-        flattens = any(part.pool == "flatten" for part in self.parts)
-        if flattens and (self.resize.policy != "square" or len(self.scales) > 1):
+        whole = [part.pool for part in self.parts if part.pooling.keeps_cells]
+        if whole and (self.resize.policy != "square" or len(self.scales) > 1):
             raise BadRecipe(
-                "pool 'flatten' keeps every cell, so that all pictures need one size: "
+                f"pool {whole[0]!r} keeps every cell, so that all pictures need one size: "
                 "set resize.policy to 'square' and give one scale"
             )
 
@@ -248,7 +242,7 @@ class VectorRecipe:
         table = _beyond(self._canonical(), _SCALARS)
         table["resize"] = _beyond(table["resize"], _RESIZE | {"scale": 1.0})
         for part in table["parts"]:
-            part["options"] = _beyond(part["options"], POOLS[part["pool"]])
+            part["options"] = _beyond(part["options"], POOLINGS[part["pool"]].options)
         for step in table["transforms"]:
             step["options"] = _beyond(step["options"], STEPS[step["kind"]])
         text = json.dumps(table, sort_keys=True, separators=(",", ":"))
@@ -308,7 +302,7 @@ class VectorRecipe:
         self._expect(origin, f"whitening {path}")
         name = f"{self.name}-whitened"
         if origin.regions:
-            parts = tuple(part.whitened(path) if part.pool == "rmac" else part for part in self.parts)
+            parts = tuple(part.whitened(path) if part.pooling.regions else part for part in self.parts)
             return replace(self, name=name, parts=parts)
         return replace(self, name=name, transforms=(*self.transforms, Step.whiten(path), Step("l2")))
 

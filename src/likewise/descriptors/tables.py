@@ -14,17 +14,12 @@ from likewise.registry import nearest
 Option: TypeAlias = str | bool | int | float
 
 BOUNDS: dict[str, tuple[float, float]] = {
-    "p": (0.1, 100.0),
-    "eps": (1e-12, 1.0),
-    "centre": (0.0, 10.0),
-    "levels": (1, 9),
-    "overlap": (0.0, 0.9),
     "exponent": (0.01, 1.0),
     "weight": (1e-6, 1e6),
     "size": (0, 1_000_000_000),
     "scale": (0.01, 16.0),
 }
-"""Smallest and largest value of the numbers in a recipe, wherever they stand."""
+"""Smallest and largest value of the numbers in a recipe, but for those that a pooling has of its own."""
 
 _KINDS = {str: "a text", bool: "true or false", int: "a whole number", float: "a number"}
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from likewise.descriptors.recipe import POOLS, Part, VectorRecipe
+from likewise.descriptors.poolings import POOLINGS
+from likewise.descriptors.recipe import Part, VectorRecipe
 from likewise.descriptors.tables import choose
 from likewise.networks import find
 from likewise.pictures import Resize
@@ -22,8 +23,8 @@ class Grid:
     taps
         Names or aliases; without any, the last map of each stage (of each stride).
     pools
-        Poolings of `likewise.descriptors.recipe.POOLS`, with their default options. A tap that is a vector
-        needs none and has one cell.
+        Poolings of `likewise.descriptors.poolings.POOLINGS`, with their default options. A tap that is a
+        vector needs none and has one cell.
     dimensions
         Lengths to which vectors are whitened besides being left alone.
     weights
@@ -47,7 +48,7 @@ class Grid:
         last = {tap.stride: tap.name for tap in card.taps.values() if tap.stride}
         taps = [card.tap(name).name for name in self.taps or last.values()]
         for pool in self.pools:
-            choose("pool", pool, [name for name in POOLS if name not in ("none", "flatten")])
+            choose("pool", pool, [name for name in POOLINGS if name not in ("none", "flatten")])
         for name, values in (("taps", taps), ("pools", self.pools), ("dimensions", self.dimensions)):
             object.__setattr__(self, name, tuple(dict.fromkeys(values)))
 

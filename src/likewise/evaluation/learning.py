@@ -15,7 +15,6 @@ from likewise.descriptors.learned import Sample, fingerprint, known_by
 from likewise.descriptors.pieces import learn_pieces
 from likewise.descriptors.quantiser import Quantiser
 from likewise.descriptors.recipe import VectorRecipe
-from likewise.descriptors.regions import region_vectors
 from likewise.descriptors.transforms import Whitening
 from likewise.errors import BadPicture, UsageError
 from likewise.evaluation.benchmark import pictures_below
@@ -161,8 +160,7 @@ def gather_regions(
         When the recipe has no R-MAC or several, or no picture can be read.
     """
     place = _rmac_of(describer.recipe)
-    options = describer.recipe.parts[place].options
-    levels, overlap = int(options["levels"]), float(options["overlap"])
+    part = describer.recipe.parts[place]
     found: list[FloatArray] = []
     pictures, failures = set[str](), dict[Path, BadPicture]()
     for number, file in enumerate(chosen.files, 1):
@@ -171,7 +169,7 @@ def gather_regions(
         except BadPicture as problem:
             failures[file] = problem
         else:
-            found.append(region_vectors(maps, levels=levels, overlap=overlap))
+            found.append(part.pooling.regions_of(maps, part.options))
             pictures.add(known_by(sha256_file(file)))
         if progress:
             progress(Progress(number, len(chosen.files), len(failures)))
@@ -182,7 +180,7 @@ def gather_regions(
 
 def _rmac_of(recipe: VectorRecipe) -> int:
     """Which part of a recipe has regions."""
-    places = [number for number, part in enumerate(recipe.parts) if part.pool == "rmac"]
+    places = [number for number, part in enumerate(recipe.parts) if part.pooling.regions]
     if len(places) != 1:
         raise UsageError(
             f"recipe {recipe.name!r} has {len(places)} parts with pool 'rmac': whitening of regions needs one"

@@ -13,7 +13,6 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeAlias
 
 from likewise.assets import replacing
 from likewise.collection.describing import Describer
@@ -29,8 +28,6 @@ from likewise.export.shards import Done, Shards
 from likewise.networks import find
 from likewise.pictures import Loaded, Resize
 from likewise.types import Progress, ProgressCallback
-
-Pool: TypeAlias = Literal["none", "mean", "sum", "max", "gem"]
 
 
 @dataclass(frozen=True)
@@ -58,15 +55,16 @@ class Extraction:
 
 
 def activations(
-    network: str, tap: str, pool: Pool, *, weights: str = "", resize: Resize | None = None
+    network: str, tap: str, pool: str, *, weights: str = "", resize: Resize | None = None
 ) -> VectorRecipe:
     """A recipe for the bare activations of one tap: pooled as asked, not normalised, in full precision.
 
     Parameters
     ----------
     pool
-        ``none`` keeps every cell, in the order channel, row, column. A tap that gives one vector for the
-        whole picture stays as it is under every pooling.
+        A key of `likewise.descriptors.poolings.POOLINGS`, with its default options; ``none`` keeps every
+        cell, in the order channel, row, column. A tap that gives one vector for the whole picture stays as
+        it is under every pooling.
     resize
         By default the square of the side that the network was trained at.
 
@@ -74,6 +72,8 @@ def activations(
     ------
     UnknownName
         When there is no such network or tap.
+    BadRecipe
+        When there is no such pooling.
     """
     card = find(network)
     place = card.tap(tap)

@@ -13,10 +13,10 @@ from typing import Protocol
 
 import numpy as np
 
+from likewise.descriptors.poolings import POOLINGS, Doubles
 from likewise.descriptors.recipe import VectorRecipe
 from likewise.errors import UsageError
 from likewise.inspection.grids import spread
-from likewise.inspection.shares import SHARES, Doubles, pieces
 from likewise.inspection.tracing import trace
 from likewise.pictures import Loaded, Source
 from likewise.types import Box, CropScale, FloatArray, IntArray
@@ -108,8 +108,8 @@ def explain(
     BadPicture, BadBox
         When a picture or the box cannot be used.
     UsageError
-        When the recipe does not share out: its pooling is not one of `likewise.inspection.shares.SHARES`, it
-        reads a vector instead of a map, or it compares by distance.
+        When the recipe does not share out: its pooling does not, see `likewise.descriptors.poolings.Pooling`,
+        it reads a vector instead of a map, or it compares by distance.
     """
     check(extractor.recipe)
     loaded = (
@@ -138,10 +138,11 @@ def check(recipe: VectorRecipe) -> None:
         When they do not, with what to use instead.
     """
     for part in recipe.parts:
-        if part.pool not in SHARES:
+        if part.pooling.shares is None:
+            known = [name for name, pooling in POOLINGS.items() if pooling.shares]
             raise UsageError(
                 f"pool {part.pool!r} of recipe {recipe.name!r} does not share out among cells: use a recipe "
-                f"with pool {', '.join(list(SHARES)[:-1])} or {list(SHARES)[-1]}, such as default"
+                f"with pool {', '.join(known[:-1])} or {known[-1]}, such as default"
             )
     if recipe.distance != "cosine":
         raise UsageError(
@@ -155,7 +156,7 @@ def _pieces(extractor: MapReader, picture: Loaded) -> list[list[Doubles]]:
     parts = extractor.recipe.parts
     return [
         [
-            pieces(maps, part.pool, part.options)
+            part.pooling.shared(maps, part.options)
             for maps, part in zip(extractor.maps([picture], scale)[0], parts, strict=True)
         ]
         for scale in range(len(extractor.recipe.scales))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from likewise.descriptors.poolings import Doubles
 from likewise.inspection.explain import MapReader
-from likewise.inspection.shares import Doubles
 from likewise.pictures import Source
 from likewise.types import Box, IntArray
 

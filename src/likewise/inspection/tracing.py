@@ -13,9 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
+from likewise.descriptors.chain import joined
+from likewise.descriptors.poolings import Doubles
 from likewise.descriptors.recipe import Step, VectorRecipe
 from likewise.descriptors.transforms import Whitening, signed_root
-from likewise.inspection.shares import Doubles
 
 Back = Callable[[Doubles], tuple[Doubles, float]]
 """From weights on a step's output to weights on its input and the constant that no input has a part in."""
@@ -70,17 +71,11 @@ def trace(recipe: VectorRecipe, pooled: Sequence[Sequence[Doubles]]) -> Trace:
     pooled
         For each scale and each part of the recipe ``(c,)``.
     """
-    weights = [part.weight for part in recipe.parts]
-    if _is_single(pooled):
-        vector = pooled[0][0]
-    else:
-        sums = [_unit_sum(pooled, part) for part in range(len(weights))]
-        vector = np.concatenate([factor * x / _norm(x) for factor, x in zip(weights, sums, strict=True)])
-    backs = []
+    vector, backs = joined(recipe, pooled), []
     for step in recipe.transforms:
         vector, back = _stepped(step, vector)
         backs.append(back)
-    return Trace(vector, pooled, weights, backs)
+    return Trace(vector, pooled, [part.weight for part in recipe.parts], backs)
 
 
 def _stepped(step: Step, x: Doubles) -> tuple[Doubles, Back]:

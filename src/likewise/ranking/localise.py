@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
-from likewise.descriptors.chain import Chain
+from likewise.descriptors.chain import Chain, joined
+from likewise.descriptors.poolings.integral import areas
 from likewise.descriptors.recipe import Part, VectorRecipe
-from likewise.descriptors.transforms import Whitening, l2
+from likewise.descriptors.transforms import l2
 from likewise.errors import BadPicture, UsageError
 from likewise.pictures import Loaded, Source
-from likewise.ranking.windows import areas, grid, moved, pool, stretched
+from likewise.ranking.windows import grid, moved, stretched
 from likewise.types import Box, FloatArray, IntArray
 
 KEPT_BYTES = 256 << 20
@@ -59,7 +59,7 @@ class Localiser:
 
     After the approximate max-pooling localisation of Tolias, Sicre and Jegou (Particular object retrieval
     with integral max-pooling of CNN activations, ICLR 2016, section 5), for every pooling that
-    `likewise.ranking.windows` knows: a grid of windows is scored, then the sides of the best one are moved as
+    has a form for windows: a grid of windows is scored, then the sides of the best one are moved as
     long as that helps. A window is pooled, and its vector goes through the recipe's transforms, as the whole
     picture's does; only the first scale of the recipe is looked at.
 
@@ -152,36 +152,31 @@ class _WindowVector:
     """A recipe, applied to windows of maps instead of pictures."""
 
     def __init__(self, recipe: VectorRecipe) -> None:
-        flat = [part for part in recipe.parts if part.pool in ("flatten", "none")]
+        flat = [part for part in recipe.parts if part.pooling.windows is None]
         if flat:
             raise UsageError(
                 f"recipe {recipe.name!r} does not pool {flat[0].tap}, so that a part of a picture cannot be "
                 "compared with a whole one: to localise, use a recipe that does, such as default, gem or rmac"
             )
-        self._parts = recipe.parts
-        self._alone = len(recipe.parts) == len(recipe.scales) == 1
+        self._recipe = recipe
         self._regions = [_region(part) for part in recipe.parts]
         self._chain = Chain(recipe.transforms)
 
     def of(self, maps: list[FloatArray]) -> Callable[[IntArray], FloatArray]:
         """Make ready the maps of one picture: windows of the first to vectors ``(m, d)``."""
         sizes = [one.shape[1:] for one in maps]
-        pools = [pool(one, part.pool, part.options) for one, part in zip(maps, self._parts, strict=True)]
+        pools = [
+            part.pooling.over(one, part.options) for one, part in zip(maps, self._recipe.parts, strict=True)
+        ]
 
         def vectors(windows: IntArray) -> FloatArray:
             pooled = [
                 region(one(stretched(windows, sizes[0], size)))
                 for one, region, size in zip(pools, self._regions, sizes, strict=True)
             ]
-            return self._joined(pooled)
+            return self._chain(joined(self._recipe, [pooled]))
 
         return vectors
-
-    def _joined(self, pooled: list[FloatArray]) -> FloatArray:
-        if self._alone:
-            return self._chain(pooled[0])
-        parts = [part.weight * l2(one) for part, one in zip(self._parts, pooled, strict=True)]
-        return self._chain(np.concatenate(parts, axis=1))
 
 
 def _climb(
@@ -202,13 +197,11 @@ def _climb(
 
 
 def _region(part: Part) -> Callable[[FloatArray], FloatArray]:
-    """What R-MAC does to the vector of each region before it adds them; nothing for other poolings."""
-    if part.pool != "rmac":
+    """What a pooling by regions does to the vector of each before it adds them; nothing for others."""
+    if part.pooling.regions is None:
         return lambda vectors: vectors
-    if not part.options.get("file"):
-        return l2
-    whitening = Whitening.load(Path(str(part.options["file"])), sha256=str(part.options["sha256"]))
-    return lambda vectors: l2(whitening(l2(vectors)))
+    whitening = part.whitening
+    return l2 if whitening is None else lambda vectors: l2(whitening(l2(vectors)))
 
 
 def _in_pixels(window: IntArray, mapped: _Mapped) -> Box:

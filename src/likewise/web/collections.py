@@ -88,7 +88,7 @@ def _facts(info: Info, recipe: Recipe) -> dict[str, Any]:
         "distance": recipe.vector.distance if recipe.vectors else "words",
         "explains": _explains(recipe),
         "localise": bool(recipe.words)
-        or all(part.pool not in ("flatten", "none") for part in recipe.vector.parts),
+        or all(part.pooling.windows is not None for part in recipe.vector.parts),
     }
 
 
