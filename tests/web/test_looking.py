@@ -16,6 +16,7 @@ from PIL import Image
 
 from likewise.collection import Collection
 from likewise.downstream.layout import find_layout
+from likewise.errors import WeightsMissing
 from likewise.evaluation.crops import CropMode
 from likewise.evaluation.report import report
 from likewise.evaluation.runs import read_run
@@ -23,7 +24,7 @@ from likewise.networks import NETWORKS
 from likewise.web.foreseeing import Foresight
 from likewise.web.services import Services
 from likewise.web.settings import Limits
-from tests.fakes import FakeFactory, picture_bytes
+from tests.fakes import FakeExtractor, FakeFactory, picture_bytes
 from tests.test_runs import run
 from tests.web.serving import API, BASE, PATIENCE, data, fault, finished, make_collection, serving
 from tests.zoo import encode, photo
@@ -114,6 +115,33 @@ class TestOverview:
                 finished(client, data(client.post(f"{BASE}/add/files", files=sent), 202))["state"] == "done"
             )
         assert looked == [9]
+
+    def test_the_first_collection_is_loaded_before_anybody_asks(self, tmp_path: Path) -> None:
+        loaded, factory = Event(), FakeFactory()
+
+        def made(*given: Any, **how: Any) -> FakeExtractor:
+            loaded.set()
+            return factory(*given, **how)
+
+        make_collection(tmp_path, 8)
+        with serving(tmp_path, factory=cast(FakeFactory, made)):
+            assert loaded.wait(PATIENCE)
+
+    def test_what_keeps_it_from_that_is_told_to_who_asks(
+        self, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        make_collection(tmp_path, 8)
+        tried = Event()
+
+        def lacking(*given: Any, **how: Any) -> FakeExtractor:
+            tried.set()
+            raise WeightsMissing("the weights are not here")
+
+        with serving(tmp_path, factory=cast(FakeFactory, lacking)) as client:
+            assert tried.wait(PATIENCE)
+            files = {"picture": ("a.png", picture_bytes(3))}
+            assert fault(client.post(f"{BASE}/search/upload", files=files), 503) == "missing"
+        assert "fault" not in caplog.text
 
     def test_of_those_indexed_elsewhere_it_is_found_when_nobody_asks_anything(
         self, monkeypatch: pytest.MonkeyPatch

@@ -180,6 +180,15 @@ class AskedCollection(OpenedCollection):
         source = index.sources.source(picture)
         return find_subjects(index.layer.describer(1), source, max_pixels=max_pixels)
 
+    def warm(self) -> None:
+        """Load what a first search waits for: files that layers are searched by, and what describes pictures.
+
+        Errors are those of `search`.
+        """
+        self.asker()
+        for layer in self.layers:
+            layer.describer(1)
+
     def vectors(self) -> tuple[IntArray, FloatArray]:
         """Ids ``(n,)`` and vectors ``(n, d)`` of all pictures, by id; read-only, for searches share them."""
         snapshot = self._vector_index().snapshot

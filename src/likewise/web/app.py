@@ -68,6 +68,7 @@ def create_app(settings: Settings, factory: DescriberFactory | None = None) -> F
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        foresight.warm()
         foresight.look_at_all()
         with hearing(services.stopping):
             yield

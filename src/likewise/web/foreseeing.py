@@ -1,6 +1,7 @@
-"""Overviews of a collection are found before somebody asks for them.
+"""What is asked for first is ready before somebody asks for it.
 
-That is in the background of adding to it, and of one that was indexed elsewhere while nobody asks anything.
+The first collection is loaded as soon as the server runs. Overviews are found in the background of adding to
+a collection, and of one that was indexed elsewhere while nobody asks anything.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from functools import partial
+from itertools import islice
 from threading import Thread
 
 from likewise.errors import LikewiseError
@@ -32,11 +34,15 @@ class _Stopped(Exception):
 
 
 class Foresight:
-    """Looks for what the page asks for first: when a collection was added to, and when nobody asks."""
+    """Gets ready what the page asks for: at once, when a collection was added to, and when nobody asks."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
         self._threads: list[Thread] = []
+
+    def warm(self) -> None:
+        """Begin to load the first collection; who searches it meanwhile waits for the same, and no longer."""
+        self._begin(self._warm)
 
     def look(self, served: Served) -> None:
         """Begin to look, unless the collection is too large for that."""
@@ -61,6 +67,16 @@ class Foresight:
 
     def _wants(self, served: Served) -> bool:
         return served.exists and len(served.collection) <= self._services.settings.limits.foreseen
+
+    def _warm(self) -> None:
+        for served in islice(self._services.library, 1):
+            try:
+                if served.exists:
+                    served.collection.warm()
+            except LikewiseError as error:  # which the first search tells
+                log.debug("%s is not ready to be searched: %s", served.name, error)
+            except Exception as error:
+                log.error("fault in getting %s ready", served.name, exc_info=error)
 
     def _look_at_all(self) -> None:
         for served in self._services.library:
