@@ -10,8 +10,7 @@ from PIL import Image, ImageDraw, ImageFilter
 
 import likewise as lw
 from likewise.descriptors.extractor import Extractor
-from likewise.drawing_explanation import explanation_sheet
-from likewise.drawing_maps import field_sheet, map_sheet
+from likewise.drawing.sheets import explanation_sheet, field_sheet, map_sheet
 from likewise.inspection.explain import explain
 
 FOLDER = Path(__file__).parent / "how-to" / "pictures"

@@ -13,7 +13,8 @@ from PIL import Image
 from likewise.descriptors.extractor import Extractor
 from likewise.descriptors.recipe import Part, Step, VectorRecipe, load_vector
 from likewise.descriptors.transforms import Origin, Whitening
-from likewise.drawing_explanation import explanation_sheet, overlay
+from likewise.drawing.sheets import explanation_sheet
+from likewise.drawing.taps import overlay
 from likewise.errors import BadPicture, UsageError
 from likewise.inspection.explain import explain, patch_shares
 from likewise.inspection.grids import spread

@@ -14,7 +14,7 @@ import pytest
 
 from likewise import reading
 from likewise.collection import Collection
-from likewise.drawing import result_sheet
+from likewise.drawing.sheets import result_sheet
 from likewise.errors import BadPicture, UsageError
 from likewise.reading import as_indexed, as_spelt, native, regular, relative, within
 from tests.fakes import RECIPE, FakeFactory, make_pictures, picture_bytes

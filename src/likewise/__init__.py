@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from likewise.descriptors.recipe import VectorRecipe
     from likewise.descriptors.shipped import recipe_names
     from likewise.downstream.descriptor import Descriptor
-    from likewise.drawing import result_sheet
+    from likewise.drawing.sheets import result_sheet
     from likewise.errors import LikewiseError
     from likewise.export.extraction import extract
     from likewise.inspection.inspection import inspect, inspect_pair
@@ -44,7 +44,7 @@ _HOMES = {
     "inspect_pair": "inspection.inspection",
     "load_recipe": "recipes.recipe",
     "recipe_names": "descriptors.shipped",
-    "result_sheet": "drawing",
+    "result_sheet": "drawing.sheets",
 }
 
 __all__ = [

@@ -9,7 +9,7 @@ from pathlib import Path
 from likewise.collection.collection import Collection
 from likewise.collection.reports import AddReport
 from likewise.collection.walk import holds_pictures, nothing_in
-from likewise.drawing import result_sheet
+from likewise.drawing.sheets import result_sheet
 from likewise.errors import UsageError
 from likewise.evaluation import minibench
 from likewise.evaluation.minibench import Score

@@ -119,7 +119,7 @@ def learn(
     best = next((score for score in found.scores if score.kind == kind), found.suggested)
     train(known, best.kind, accuracy=best.accuracy).save(output)
     if confusion or curve:
-        from likewise.drawing_classes import confusion_plot, learning_plot
+        from likewise.drawing.plots import confusion_plot, learning_plot
 
         if confusion:
             confusion_plot(best, found.classes, confusion)
@@ -139,7 +139,7 @@ def learn(
 
 def _check_plots(*plots: Path | None) -> None:
     for plot in filter(None, plots):
-        from likewise.drawing_report import check_plot
+        from likewise.drawing.plots import check_plot
 
         check_plot(plot)
 

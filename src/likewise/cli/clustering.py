@@ -106,7 +106,7 @@ def cluster(
 
 
 def _draw(groups: dict[str, tuple[Path, ...]], folder: Path, read: Callable[[Path], bytes | str]) -> None:
-    from likewise.drawing_groups import contact_sheet
+    from likewise.drawing.sheets import contact_sheet
 
     folder.mkdir(exist_ok=True)
     for name, paths in groups.items():
@@ -168,11 +168,12 @@ def map_(
     """Lay the pictures out on a page that can be zoomed: one file that opens no connection."""
     from likewise.collection.collection import Collection
     from likewise.downstream.layout import find_layout
-    from likewise.drawing_map import check_map, map_page
+    from likewise.drawing.canvas import check_output
+    from likewise.drawing.pages import map_page
 
     if k is not None and colour != "cluster":
         raise UsageError("--clusters is for a map of clusters: give it with --colour cluster")
-    check_map(output)
+    check_output("map", output)
     new_file(output, overwrite=overwrite)
     with Collection.open(find_collection(collection, named)) as opened, progress("mapping") as callback:
         found = find_layout(

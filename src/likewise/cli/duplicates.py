@@ -103,9 +103,9 @@ def duplicates(
         progress("looking for duplicates") as callback,
     ):
         if sheet is not None:
-            from likewise.drawing import check_sheet
+            from likewise.drawing.canvas import check_output
 
-            check_sheet(sheet, *opened.pictures(under, where).paths)
+            check_output("sheet", sheet, *opened.pictures(under, where).paths)
         found = find_duplicates(
             opened,
             threshold=threshold,
@@ -118,7 +118,7 @@ def duplicates(
             progress=callback,
         )
         if sheet is not None and found.groups:
-            from likewise.drawing_groups import duplicate_sheet
+            from likewise.drawing.sheets import duplicate_sheet
 
             files = {member.file.path: member.file for group in found.groups for member in group.members}
             duplicate_sheet(found, sheet, read=lambda path: files[path].read())

@@ -248,7 +248,8 @@ def report(
     reports = [scored(read_run(path), rule=rule) for path in runs]
     compared = [(other, compare(reports[0], other)) for other in reports[1:]]
     if plot:
-        from likewise.drawing_report import check_plot, pictures_of, precision_recall_plot
+        from likewise.drawing.plots import check_plot, precision_recall_plot
+        from likewise.drawing.sheets import pictures_of
 
         check_plot(plot, *pictures_of(*reports))
     drawn = _draw_sheets(reports, sheets, k, worst) if sheets else []
@@ -285,7 +286,7 @@ def _lines(
 
 def _draw_sheets(reports: Sequence[Report], folder: Path, k: int, worst: int | None) -> list[Path]:
     """The sheets of one run in the folder itself, those of several in sub-folders of their names."""
-    from likewise.drawing_report import draw_sheets
+    from likewise.drawing.sheets import draw_sheets
 
     drawn: list[Path] = []
     with progress("sheets") as callback:

@@ -156,9 +156,9 @@ def inspect(
     alignment = _align(opened, found, on, most, size, max_pixels) if on else None
     drawn = _draw(found, sheets, scale, places) if sheets else []
     if report:
-        from likewise.drawing_page import write_page
+        from likewise.drawing.pages import inspection_page
 
-        write_page(found, report, name=picture.name, scale=scale, cells=places, alignment=alignment)
+        inspection_page(found, report, name=picture.name, scale=scale, cells=places, alignment=alignment)
     show(
         inspected_value(found, alignment, drawn, report),
         inspected_lines(found, alignment, sheets, drawn, report),
@@ -171,11 +171,9 @@ def _check_outputs(picture: Path, sheets: Path | None, report: Path | None) -> N
     from likewise.errors import StorageError
 
     if report:
-        from likewise.drawing import spare
-        from likewise.drawing_page import check_page
+        from likewise.drawing.canvas import check_output
 
-        check_page(report)
-        spare(report, picture)
+        check_output("page", report, picture)
     if sheets:
         try:
             sheets.mkdir(parents=True, exist_ok=True)
@@ -238,7 +236,8 @@ def _draw(
     found: Inspection | Pair, folder: Path, scale: Scale, cells: Sequence[tuple[Tap, tuple[int, int]]]
 ) -> list[Path]:
     """A sheet a tap and network, a picture a cell, and the distributions."""
-    from likewise.drawing_maps import field_sheet, map_sheet, shared_top
+    from likewise.drawing.sheets import field_sheet, map_sheet
+    from likewise.drawing.taps import shared_top
 
     drawn = []
     sides = sides_of(found)
@@ -258,7 +257,7 @@ def _draw(
 
 def _draw_distributions(sides: Sequence[Inspection], out: Path) -> Path:
     from likewise.assets import replacing
-    from likewise.drawing_charts import distribution, stacked
+    from likewise.drawing.charts import distribution, stacked
 
     charts = [distribution({"pixels": sides[0].colours}, title="pixels of the picture")]
     for views in zip(*(side.views for side in sides), strict=True):

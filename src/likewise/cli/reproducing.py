@@ -318,7 +318,7 @@ def li_2016(
 
 def _draw(run: Path, folder: Path, progress: ProgressCallback | None) -> Iterator[str]:
     """Draw the queries of a run with their boxes, and the first ten answers to each; say where."""
-    from likewise.drawing_report import draw_sheets, query_sheet
+    from likewise.drawing.sheets import draw_sheets, query_sheet
     from likewise.evaluation.report import report
     from likewise.evaluation.runs import read_run
 

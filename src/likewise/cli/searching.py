@@ -138,7 +138,7 @@ def search(
             max_pixels=max_pixels,
         )
         if sheet is not None:
-            from likewise.drawing import result_sheet
+            from likewise.drawing.sheets import result_sheet
 
             result_sheet(query, region, hits, sheet, k=k, max_pixels=max_pixels, read=opened.read)
     about(hits)
@@ -158,9 +158,9 @@ def _named(pictures: list[str] | None) -> list[Path | int]:
 def _check_sheet(sheet: Path, pictures: Sequence[Path | int], opened: Collection) -> None:
     """Refuse, before anything is searched, a sheet that would replace a picture given or an indexed file."""
     from likewise.collection.walk import real_path
-    from likewise.drawing import check_sheet
+    from likewise.drawing.canvas import check_output
 
-    check_sheet(sheet, *(picture for picture in pictures if isinstance(picture, Path)))
+    check_output("sheet", sheet, *(picture for picture in pictures if isinstance(picture, Path)))
     if any(map(opened.holds, (real_path(sheet), os.path.realpath(sheet)))):
         raise UsageError(f"the sheet {sheet} would replace a picture of yours: give it another name")
 
@@ -220,14 +220,14 @@ def _compare_alone(
     """The similarity of two pictures by a recipe, with no collection to judge it by."""
     from likewise.descriptors.extractor import Extractor
     from likewise.descriptors.recipe import load_vector
-    from likewise.drawing import check_sheet
-    from likewise.drawing_explanation import explanation_sheet
+    from likewise.drawing.canvas import check_output
+    from likewise.drawing.sheets import explanation_sheet
     from likewise.inspection import explain
     from likewise.ranking.exact import Metric, search
 
     extractor = Extractor(load_vector(recipe), engine=engine, device=device)
     if out is not None:
-        check_sheet(out, first, second)
+        check_output("sheet", out, first, second)
         explain.check(extractor.recipe)
     vectors = extractor.describe([extractor.prepare(file, max_pixels=max_pixels) for file in (first, second)])
     metric: Metric = "l2" if extractor.recipe.distance == "l2" else "dot"
@@ -241,8 +241,7 @@ def _compare_alone(
 
 
 def _explain(opened: Collection, first: Path, second: Path, out: Path, max_pixels: int | None) -> None:
-    from likewise.drawing_explanation import explanation_sheet
-    from likewise.drawing_matches import match_sheet
+    from likewise.drawing.sheets import explanation_sheet, match_sheet
 
     if opened.recipe.words:
         found = opened.matches(first, second, max_pixels=max_pixels)

@@ -157,7 +157,7 @@ def sweep(
     if to:
         done.write_table(to)
     if plot:
-        from likewise.drawing_report import sweep_plot
+        from likewise.drawing.plots import sweep_plot
 
         sweep_plot(done, plot, title=f"{network} on {done.card.benchmark}, {done.card.resize}")
     told = {"card": done.card, "taps": done.taps, "cells": done.cells, "table": to, "plot": plot}
@@ -183,7 +183,7 @@ def _check_outputs(to: Path | None, plot: Path | None, pictures: list[Path]) -> 
     if to and to.suffix.lower() != ".csv":
         raise UsageError(f"a table cannot be written as {to.name!r}: end its name in .csv")
     if plot:
-        from likewise.drawing_report import check_plot
+        from likewise.drawing.plots import check_plot
 
         check_plot(plot, *pictures)
 

@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from likewise import drawing
-from likewise import drawing_report as plots
-from likewise.drawing_maps import shared_top, tiles
+from likewise.drawing import canvas, plots
+from likewise.drawing.taps import shared_top, tiles
 from likewise.inspection.maps import view
 from likewise.inspection.statistics import Histogram, pixel_histogram
 from likewise.networks.cifar import CIFAR10, CLASSES
@@ -54,9 +53,9 @@ def draw_all(much: Seen, little: Seen, picture: UInt8Array, folder: Path) -> dic
     }
     files = {name: folder / f"{name}.png" for name in (*sheets, *charts)}
     for name, sheet in sheets.items():
-        drawing._save(sheet, files[name])
+        canvas.save(sheet, files[name])
     for name, chart in charts.items():
-        plots._save_plot(chart, files[name])
+        plots.save_plot(chart, files[name])
     return files
 
 
@@ -78,13 +77,13 @@ def _last_values(much: Seen, little: Seen) -> Any:
     """Figure 6: how the values of the last convolution are distributed."""
     values = [seen.of(0)[LAST] for seen in (much, little)]
     most = max(float(one.max()) for one in values)
-    figure = plots._figure(8.4, 3.8)
+    figure = plots.new_figure(8.4, 3.8)
     for axes, scale in zip(figure.subplots(1, 2), ("linear", "log"), strict=True):
         for seen, one, colour in zip((much, little), values, (BLUE, RED), strict=True):
             bits = Histogram.of(one, 0.0, most).entropy
             _steps(axes, one, most, colour, f"{seen.name}: {np.mean(one == 0):.0%} zeros, {bits:.2f} bits")
         axes.set(xlabel="activation", ylabel=f"share of the values, {scale}", yscale=scale)
-        plots._plain(axes)
+        plots.plain(axes)
     figure.suptitle("Values of the last convolution", fontsize="large")
     figure.legend(
         *axes.get_legend_handles_labels(), loc="outside lower left", frameon=False, fontsize="small"
@@ -94,7 +93,7 @@ def _last_values(much: Seen, little: Seen) -> Any:
 
 def _colours(picture: UInt8Array) -> Any:
     """Figure 7: how the pixels of the picture are distributed."""
-    figure = plots._figure(5.2, 3.8)
+    figure = plots.new_figure(5.2, 3.8)
     axes = figure.add_subplot()
     values = picture.astype(np.float32) / np.float32(255)
     label = f"the frog: mean {values.mean():.2f}, {pixel_histogram(picture).entropy:.2f} bits"
@@ -114,7 +113,7 @@ def _steps(axes: Any, values: FloatArray, most: float, colour: str, label: str) 
 
 def _answers(much: Seen, little: Seen) -> Any:
     """Figure 8: the ten probabilities of each network."""
-    figure = plots._figure(8.4, 3.6)
+    figure = plots.new_figure(8.4, 3.6)
     for axes, seen, colour in zip(
         figure.subplots(1, 2, sharey=True), (much, little), (BLUE, RED), strict=True
     ):
@@ -134,7 +133,7 @@ def _answers(much: Seen, little: Seen) -> Any:
 
 def _training(much: Seen, little: Seen) -> Any:
     """Accuracy over the epochs, the epoch that was kept ringed."""
-    figure = plots._figure(6.8, 3.8)
+    figure = plots.new_figure(6.8, 3.8)
     axes = figure.add_subplot()
     for seen, colour in ((much, BLUE), (little, RED)):
         history, best = seen.network.history, seen.network.best
@@ -168,7 +167,7 @@ def _training(much: Seen, little: Seen) -> Any:
 def _zeros(much: Seen, little: Seen) -> Any:
     """Share of zeros in every layer, over all the frogs."""
     layers = [tap for tap in TAPS if tap != "probabilities"]
-    figure = plots._figure(6.8, 3.8)
+    figure = plots.new_figure(6.8, 3.8)
     axes = figure.add_subplot()
     for seen, colour in ((much, BLUE), (little, RED)):
         shares = [float(np.mean(seen.taps[tap] == 0)) for tap in layers]
@@ -180,7 +179,7 @@ def _zeros(much: Seen, little: Seen) -> Any:
 
 
 def _finish(figure: Any, axes: Any, columns: int = 1) -> None:
-    plots._plain(axes)
+    plots.plain(axes)
     figure.legend(loc="outside lower left", frameon=False, ncols=columns, fontsize="small")
 
 

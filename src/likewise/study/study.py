@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from likewise.assets import replacing
-from likewise.drawing_report import check_plot
+from likewise.drawing.plots import check_plot
 from likewise.errors import UsageError
 from likewise.inspection.statistics import pixel_histogram
 from likewise.study.claims import Claim, judge

@@ -13,6 +13,7 @@ from fastapi import APIRouter
 from PIL import Image
 
 from likewise.collection.layer import PatchMatches
+from likewise.drawing.taps import LESS, MORE
 from likewise.errors import LikewiseError, UsageError
 from likewise.inspection.explain import Contributions, check, patch_shares
 from likewise.pictures import size_of
@@ -25,9 +26,6 @@ from likewise.web.services import Services, Serving
 from likewise.words.recipe import WordsRecipe
 
 router = APIRouter(tags=["search"])
-
-MORE, LESS = (224, 64, 16), (24, 96, 224)
-"""Colours of what gives to the score, and of what takes from it."""
 
 _LINES = 60
 """Pairs of patches that are told at most, the strongest ones."""

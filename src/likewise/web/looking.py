@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from likewise.drawing_maps import Scale, heat_picture, shaded, shared_top, tiles
+from likewise.drawing.taps import Scale, heat_picture, shaded, shared_top, tiles
 from likewise.errors import UsageError
 from likewise.inspection.fields import located
 from likewise.inspection.inspection import Inspection, inspect

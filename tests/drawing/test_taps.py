@@ -1,11 +1,8 @@
-"""Sheets, charts and the page: what is drawn where, on which scale, and what is refused."""
+"""Taps as pictures: what is drawn where, on which scale, and what is refused."""
 
 from __future__ import annotations
 
-import re
-import xml.etree.ElementTree as ElementTree
 from dataclasses import replace
-from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
@@ -14,14 +11,11 @@ import torch
 from PIL import Image
 from torch import nn
 
-from likewise.drawing_charts import distribution, matrix, stacked
-from likewise.drawing_maps import field_sheet, heat_picture, map_sheet, scale_text, shaded, shared_top, tiles
-from likewise.drawing_page import write_page
+from likewise.drawing.sheets import field_sheet, map_sheet
+from likewise.drawing.taps import heat_picture, scale_text, shaded, shared_top, tiles
 from likewise.errors import StorageError, UsageError
-from likewise.inspection.alignment import Alignment
-from likewise.inspection.inspection import Inspection, inspect, inspect_pair
+from likewise.inspection.inspection import Inspection, inspect
 from likewise.inspection.maps import View, view
-from likewise.inspection.statistics import Histogram
 from likewise.networks.card import Tap
 from tests.zoo import photo
 
@@ -109,68 +103,6 @@ def test_a_cell_is_drawn_with_what_it_sees(found: Inspection, tmp_path: Path) ->
     red = (pixels == (224, 30, 38)).all(axis=2)
     rows, columns = np.nonzero(red)
     assert 60 < np.ptp(rows) < 90 and 60 < np.ptp(columns) < 90  # 41 pixels of 320, drawn at 560
-
-
-def test_charts_are_well_formed_and_say_what_they_show() -> None:
-    histogram = Histogram.of(np.random.default_rng(0).normal(0, 1, 500).astype(np.float32), -4, 4)
-    chart = distribution({"a <b>": histogram, "second": histogram}, title="conv & relu")
-    table = matrix(np.array([[1.0, 0.2]]), ["row"], ["one", "two"], about="alike")
-    for text in (chart, table, stacked([chart, chart, chart, chart])):
-        ElementTree.fromstring(text)
-    assert "a &lt;b&gt;" in chart and "conv &amp; relu" in chart
-    assert ">0.20<" in table
-    alike = distribution({"one": Histogram.of(np.ones(3, np.float32), 1, 1)})
-    ElementTree.fromstring(alike)
-
-
-class Reader(HTMLParser):
-    """Collects what a page would load, and its text."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.tags: list[str] = []
-        self.loads: list[str] = []
-        self.words: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        self.loads += [value or "" for name, value in attrs if name in ("src", "href", "srcset")]
-
-    def handle_data(self, data: str) -> None:
-        self.words.append(data)
-
-
-def read(page: Path) -> Reader:
-    reader = Reader()
-    reader.feed(page.read_text("utf-8"))
-    return reader
-
-
-def test_the_page_needs_nothing_else(found: Inspection, tmp_path: Path) -> None:
-    out = tmp_path / "page.html"
-    write_page(found, out, name="<script>.jpg", cells=[(Tap("0", 5, 2, 3, 0.0), (1, 2))])
-    page = read(out)
-    assert "script" not in page.tags and "link" not in page.tags
-    assert all(load.startswith(("data:image/", "#tap")) for load in page.loads)
-    text = " ".join(page.words)
-    assert "<script>.jpg, 120 x 90 pixels" in text
-    for word in ("zeros", "effective rank", "margin", "row 1, column 2: sees 3 x 3"):
-        assert word in text
-    for one in found.views:
-        assert f"{one.statistics.histogram.entropy:.2f}" in text
-    assert "url(" not in out.read_text() and not re.search(r"@import", out.read_text())
-
-
-def test_the_page_of_two_networks_has_divergences_and_cka(tmp_path: Path) -> None:
-    pair = inspect_pair(module(), module(), photo(1))
-    alignment = Alignment("a", "b", ("x",), ("y", "z"), np.array([[0.91, 0.13]]), 7, {})
-    write_page(pair, tmp_path / "pair.html", alignment=alignment)
-    text = " ".join(read(tmp_path / "pair.html").words)
-    assert "divergence" in text and "CKA on 7 pictures" in text and "0.91" in text
-    with pytest.raises(UsageError, match=r"end its name in \.html"):
-        write_page(pair, tmp_path / "pair.pdf")
-    with pytest.raises(StorageError, match="there is no folder"):
-        write_page(pair, tmp_path / "none" / "pair.html")
 
 
 def test_maps_that_are_not_wide(tmp_path: Path) -> None:

@@ -1,34 +1,24 @@
-"""Sheets of answers and precision-recall plots: frames, box, names, formats, and what is not installed."""
+"""Sheets of answers: frames, box, names, and what is never replaced."""
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
-from likewise import drawing
-from likewise.drawing_report import (
-    _COLOURS,
-    answer_sheet,
-    check_plot,
-    draw_sheets,
-    precision_recall_plot,
-    sweep_plot,
-)
-from likewise.errors import BadPicture, MissingExtra, StorageError, UsageError
+from likewise.drawing import canvas
+from likewise.drawing.sheets import draw_sheets
+from likewise.drawing.sheets.answers import COLOURS, answer_sheet
+from likewise.errors import BadPicture, StorageError, UsageError
 from likewise.evaluation.benchmark import Benchmark, Query
 from likewise.evaluation.evaluate import evaluate
 from likewise.evaluation.report import Answer, Report, Verdict, report
-from likewise.evaluation.sweep import Cell, Sweep
 from likewise.types import Box, Hit, Progress
+from tests.drawing.looks import drawn, picture, places
 from tests.fakes import FakeExtractor, make_pictures
-from tests.test_drawing import drawn, picture, places
 
 FILLS = {"right": (10, 20, 200), "wrong": (200, 30, 220), "junk": (20, 160, 170)}
-CURVE = (np.linspace(0, 1, 11), np.linspace(1, 0.5, 11))
 
 
 def answered(folder: Path, *verdicts: Verdict) -> list[Answer]:
@@ -47,13 +37,13 @@ def sheet(folder: Path, *verdicts: Verdict, box: Box | None = None) -> np.ndarra
 
 def test_wrong_is_framed_orange_junk_grey_and_right_not_at_all(tmp_path: Path) -> None:
     shown = sheet(tmp_path, "right", "wrong", "junk")
-    for verdict, colour in _COLOURS.items():
+    for verdict, colour in COLOURS.items():
         fill = places(shown, FILLS[verdict])
         (left, top), (right, bottom) = fill.min(axis=0), fill.max(axis=0)
         for beside in (shown[top:bottom, left - 5], shown[top:bottom, right + 5]):
             assert len(places(beside[None], colour)) == bottom - top
     edge = places(shown, FILLS["right"]).min(axis=0)
-    assert not any(len(places(shown[edge[1] :, edge[0] - 8 : edge[0]], c)) for c in _COLOURS.values())
+    assert not any(len(places(shown[edge[1] :, edge[0] - 8 : edge[0]], c)) for c in COLOURS.values())
 
 
 def test_answers_stand_in_order_five_in_a_row(tmp_path: Path) -> None:
@@ -75,16 +65,16 @@ def test_nothing_touches_the_edge(tmp_path: Path, count: int) -> None:
 def test_the_box_is_red_on_the_query(tmp_path: Path) -> None:
     shown = sheet(tmp_path, "right", box=Box(100, 60, 500, 300))
     corner = places(shown, (0, 0, 0)).min(axis=0)
-    red = places(shown[: corner[1] + 180], drawing._RED)
+    red = places(shown[: corner[1] + 180], canvas.RED)
     assert red.min(axis=0) - corner == pytest.approx([50, 30], abs=1)
     assert red.max(axis=0) - corner == pytest.approx([250, 150], abs=1)
-    assert not len(places(sheet(tmp_path, "right"), drawing._RED))
+    assert not len(places(sheet(tmp_path, "right"), canvas.RED))
 
 
 def test_a_picture_that_is_gone_becomes_a_tile_that_says_so(tmp_path: Path) -> None:
     gone = Answer(Hit(0, tmp_path / "gone.jpg", 0.5, 1), "wrong")
     answer_sheet(picture(tmp_path / "q.png"), None, [gone], tmp_path / "s.png")
-    assert len(places(drawn(tmp_path / "s.png"), _COLOURS["wrong"])) > 1000
+    assert len(places(drawn(tmp_path / "s.png"), COLOURS["wrong"])) > 1000
     with pytest.raises(BadPicture):
         answer_sheet(tmp_path / "gone.jpg", None, [gone], tmp_path / "s.png")
 
@@ -104,8 +94,8 @@ def test_each_query_gets_a_sheet(tmp_path: Path) -> None:
     seen: list[Progress] = []
     made = draw_sheets(small_report(tmp_path), tmp_path / "sheets", progress=seen.append)
     assert [path.name for path in made] == ["0001-a_b_c.png.png", "0002-second.png", "0003-none.png"]
-    assert len(places(drawn(made[0]), drawing._RED)) > 100
-    assert not len(places(drawn(made[1]), drawing._RED))
+    assert len(places(drawn(made[0]), canvas.RED)) > 100
+    assert not len(places(drawn(made[1]), canvas.RED))
     assert [(now.done, now.total) for now in seen] == [(1, 3), (2, 3), (3, 3)]
 
 
@@ -147,76 +137,4 @@ def test_sheets_of_a_run_never_replace_its_pictures(tmp_path: Path) -> None:
 def test_the_box_found_in_an_answer_is_red(tmp_path: Path) -> None:
     hit = Hit(0, picture(tmp_path / "0.png", FILLS["right"]), 0.5, 1, Box(20, 20, 200, 120))
     answer_sheet(picture(tmp_path / "q.png"), None, [Answer(hit, "right")], tmp_path / "s.png")
-    assert len(places(drawn(tmp_path / "s.png"), drawing._RED)) > 200
-
-
-@pytest.mark.parametrize(("name", "begins"), [("p.png", b"\x89PNG"), ("p.svg", b"<?xml"), ("p.pdf", b"%PDF")])
-def test_plots_are_written_as_their_name_says(tmp_path: Path, name: str, begins: bytes) -> None:
-    pytest.importorskip("matplotlib")
-    precision_recall_plot({"one": CURVE, "two": CURVE}, tmp_path / name, title="small")
-    assert (tmp_path / name).read_bytes().startswith(begins)
-
-
-def test_a_plot_has_a_line_for_each_run(tmp_path: Path) -> None:
-    pytest.importorskip("matplotlib")
-    precision_recall_plot({f"run {n}": (CURVE[0], CURVE[1] - n / 10) for n in range(9)}, tmp_path / "p.png")
-    with Image.open(tmp_path / "p.png") as plot:
-        pixels = np.asarray(plot.convert("RGB")).astype(int)
-    for colour in ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"):
-        assert len(places(pixels, colour)) > 500
-    edge = np.concatenate(
-        [pixels[:4].ravel(), pixels[-4:].ravel(), pixels[:, :4].ravel(), pixels[:, -4:].ravel()]
-    )
-    assert (edge == 255).all()
-
-
-TAPS = ("first", "second", "last")
-
-
-def small_sweep(folder: Path) -> Sweep:
-    """Three taps and two poolings, bare and, but for the first tap, whitened; the best is last max 64."""
-    cells = [
-        Cell(tap, pool, whitened, 64, 128, 1.0, 0.2 * place + bonus, (0.0, 1.0), 0.5)
-        for place, tap in enumerate(TAPS)
-        for pool, bonus in (("mean", 0.1), ("max", 0.2))
-        for whitened in (None, 64)
-        if place or not whitened
-    ]
-    cells.sort(key=lambda cell: (-(cell.score or 0), not cell.whitened))
-    gone = Cell("first", "max", 64, 64, 128, 1.0, reason="too short")
-    return Sweep(small_report(folder).run.card, TAPS, (*cells, gone))
-
-
-@pytest.mark.parametrize("name", ["p.png", "p.svg", "p.pdf"])
-def test_a_sweep_is_drawn(tmp_path: Path, name: str) -> None:
-    pytest.importorskip("matplotlib")
-    sweep_plot(small_sweep(tmp_path), tmp_path / name, title="small")
-    assert (tmp_path / name).stat().st_size > 5000
-    if name == "p.png":
-        with Image.open(tmp_path / name) as plot:
-            pixels = np.asarray(plot.convert("RGB"))
-        assert (np.concatenate([pixels[:4].ravel(), pixels[:, -4:].ravel()]) == 255).all()
-        for colour in ("#0072b2", "#d55e00"):
-            assert len(places(pixels.astype(int), colour)) > 500
-
-
-def test_a_plot_never_replaces_a_picture(tmp_path: Path) -> None:
-    pytest.importorskip("matplotlib")
-    photo = picture(tmp_path / "photo.png")
-    check_plot(tmp_path / "other.png", photo)
-    with pytest.raises(UsageError, match="would replace a picture"):
-        check_plot(tmp_path / "photo.png", photo)
-
-
-def test_a_plot_that_cannot_be_written_says_why(tmp_path: Path) -> None:
-    pytest.importorskip("matplotlib")
-    with pytest.raises(UsageError, match="end its name"):
-        precision_recall_plot({"one": CURVE}, tmp_path / "p.docx")
-    with pytest.raises(StorageError):
-        precision_recall_plot({"one": CURVE}, tmp_path / "nowhere" / "p.png")
-
-
-def test_without_matplotlib_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    with pytest.raises(MissingExtra, match=r"likewise\[plot\]"):
-        precision_recall_plot({"one": CURVE}, tmp_path / "p.png")
+    assert len(places(drawn(tmp_path / "s.png"), canvas.RED)) > 200

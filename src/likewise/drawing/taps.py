@@ -1,70 +1,39 @@
-"""Sheets of feature maps: a tap's maps on one scale or each on its own, beside the picture."""
+"""What a tap of a network gave, as pictures and in words: maps, heat, the field of a cell, bars."""
 
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from likewise import drawing
-from likewise.drawing_explanation import overlay
-from likewise.inspection.inspection import Inspection
+from likewise.drawing import canvas
+from likewise.drawing.canvas import FAINT, PALETTE, PAPER, RED
 from likewise.inspection.maps import View, receptive_box, tile_side
-from likewise.networks.card import Tap
 from likewise.types import FloatArray, UInt8Array
+
+if TYPE_CHECKING:  # to inspect takes a network, which to draw does not
+    from likewise.inspection.inspection import Inspection
+    from likewise.networks.card import Tap
 
 Scale = Literal["shared", "map"]
 """``shared``: one scale for the sheet, so that maps can be compared; ``map``: each map's own."""
 
-_MARGIN, _GAP, _SIDE, _WIDTH = 28, 4, 280, 1100
+SIDE = 280
+"""Longest side of a picture beside its maps."""
+
+MORE, LESS = (224, 64, 16), (24, 96, 224)
+"""Colours of heat above 0 and below."""
+
+_GAP, _WIDTH = 4, 1100
 _CAPTIONED = 64  # sheets of so many tiles name each channel, larger ones the first of each row
 _ROW = 44  # room for that name
 _BELOW = (70, 140, 255)  # the colour of -1; 0 is black, 1 white
-
-
-def map_sheet(
-    found: Inspection, view: View, out: str | os.PathLike[str], *, scale: Scale = "shared", top: float = 0
-) -> None:
-    """Draw the maps of a tap beside the picture, or the largest numbers of a vector as bars.
-
-    Parameters
-    ----------
-    out
-        The file to write: ``.png``, ``.jpg`` or ``.webp``.
-    scale
-        Whether all maps share a scale; which it is stands on the sheet.
-    top
-        Of a shared scale, the magnitude that is drawn white; 0 for `shared_top` of this view.
-
-    Raises
-    ------
-    UsageError
-        When the ending of ``out`` is no format that can be written.
-    StorageError
-        When the sheet cannot be written.
-    """
-    drawing.check_sheet(out)
-    top = top or shared_top(view)
-    body = tiles(view, scale=scale, top=top) if view.maps is not None else bars(found, view)
-    beside = _beside(found, view)
-    above = 112
-    width = 3 * _MARGIN + _SIDE + max(body.width, 640)
-    sheet = Image.new("RGB", (width, above + max(body.height, beside.height) + _MARGIN), "white")
-    room = width - 2 * _MARGIN
-    drawing._write(sheet, (_MARGIN, _MARGIN - 6), f"{view.tap.name} of {found.network}", 22, room)
-    drawing._write(sheet, (_MARGIN, _MARGIN + 26), described(view), 15, room, drawing._FAINT)
-    if view.maps is not None:
-        text = scale_text(view, scale, top)
-        drawing._write(sheet, (2 * _MARGIN + _SIDE, _MARGIN + 54), text, 14, room - _SIDE, drawing._FAINT)
-    sheet.paste(beside, (_MARGIN, above))
-    sheet.paste(body, (2 * _MARGIN + _SIDE, above))
-    drawing._save(sheet, Path(out))
+_STRONGEST = 0.8  # share of the colour at the hottest place
 
 
 def shared_top(*views: View) -> float:
@@ -110,7 +79,7 @@ def tiles(view: View, *, scale: Scale, top: float, captions: bool = True) -> Ima
         columns = min(columns, max(8, math.ceil(math.sqrt(len(maps)))))
     step = high + _GAP + (16 if named else 0)
     rows = -(-len(maps) // columns)
-    sheet = Image.new("RGB", (left + columns * (wide + _GAP) - _GAP, rows * step), "white")
+    sheet = Image.new("RGB", (left + columns * (wide + _GAP) - _GAP, rows * step), PAPER)
     for place, (channel, one) in enumerate(zip(view.channels, maps, strict=True)):
         row, column = divmod(place, columns)
         own = top if scale == "shared" else float(np.abs(one).max()) or 1.0
@@ -119,9 +88,9 @@ def tiles(view: View, *, scale: Scale, top: float, captions: bool = True) -> Ima
         sheet.paste(tile, corner)
         if named:
             text = str(channel) if scale == "shared" else f"{channel}: {np.abs(one).max():.3g}"
-            drawing._write(sheet, (corner[0], corner[1] + high + 1), text, 11, wide, drawing._FAINT)
+            canvas.write(sheet, (corner[0], corner[1] + high + 1), text, 11, wide, FAINT)
         elif left and column == 0:
-            drawing._write(sheet, (0, corner[1] + high // 2 - 7), str(channel), 11, left - 6, drawing._FAINT)
+            canvas.write(sheet, (0, corner[1] + high // 2 - 7), str(channel), 11, left - 6, FAINT)
     return sheet
 
 
@@ -132,49 +101,52 @@ def shaded(values: FloatArray, top: float) -> UInt8Array:
     return np.asarray(np.abs(share) * light + 0.5, np.uint8)
 
 
-def heat_picture(found: Inspection, view: View, side: int = _SIDE) -> Image.Image:
+def overlay(picture: UInt8Array, cells: NDArray[np.floating], top: float) -> UInt8Array:
+    """Colour a picture by cells: red where they are above 0, blue where they are below.
+
+    Parameters
+    ----------
+    picture
+        uint8 ``(h, w, 3)``.
+    cells
+        ``(r, c)``, covering it evenly.
+    top
+        The magnitude that gets the full colour.
+
+    Returns
+    -------
+    ndarray
+        uint8 ``(h, w, 3)``.
+    """
+    size = (picture.shape[1], picture.shape[0])
+    values = Image.fromarray(cells.astype(np.float32)).resize(size, Image.Resampling.BILINEAR)
+    heat = np.clip(np.asarray(values) / (top or 1), -1, 1)[:, :, None]
+    grey = picture.mean(axis=2, keepdims=True)
+    paper = 0.6 * grey + 102  # lighter and without colours of its own
+    colour = np.where(heat > 0, np.array(MORE), np.array(LESS))
+    share = _STRONGEST * np.sqrt(np.abs(heat))
+    return np.asarray(paper * (1 - share) + colour * share, np.uint8)
+
+
+def heat_picture(found: Inspection, view: View, side: int = SIDE) -> Image.Image:
     """The picture, coloured where the tap's channels are strong on average."""
     if view.heat is None:
         raise ValueError(f"{view.tap.name} is a vector and has no places")
     heat = view.heat - view.heat.min()  # what all places share says nothing about places
     share = heat / (float(heat.max()) or 1.0)
-    return Image.fromarray(overlay(_fitted(found.pixels, side), share**2, 1.0))
+    return Image.fromarray(overlay(fitted(found.pixels, side), share**2, 1.0))
 
 
 def field_picture(found: Inspection, tap: Tap, cell: tuple[int, int], side: int = 560) -> Image.Image:
     """The picture with a cell in red and its receptive field framed, as far as it lies inside."""
     height, width, _ = found.pixels.shape
-    box = receptive_box(tap, *cell).clip(width, height)
-    picture = Image.fromarray(_fitted(found.pixels, side))
+    picture = Image.fromarray(fitted(found.pixels, side))
     across, down = picture.width / width, picture.height / height
     own = receptive_box(replace(tap, field=tap.stride), *cell)
     draw = ImageDraw.Draw(picture)
-    draw.rectangle(
-        (own.x1 * across, own.y1 * down, own.x2 * across, own.y2 * down), fill="#e01e26", outline="white"
-    )
-    drawing._outline(picture, box, across, down)
+    draw.rectangle((own.x1 * across, own.y1 * down, own.x2 * across, own.y2 * down), fill=RED, outline=PAPER)
+    canvas.outline(picture, receptive_box(tap, *cell), (width, height))
     return picture
-
-
-def field_sheet(found: Inspection, tap: Tap, cell: tuple[int, int], out: str | os.PathLike[str]) -> None:
-    """Write `field_picture` with a line that says which cell it is and what it sees.
-
-    Raises
-    ------
-    UsageError, StorageError
-        As `map_sheet`.
-    """
-    drawing.check_sheet(out)
-    picture = field_picture(found, tap, cell)
-    sheet = Image.new(
-        "RGB", (max(picture.width, 420) + 2 * _MARGIN, picture.height + 2 * _MARGIN + 54), "white"
-    )
-    room = sheet.width - 2 * _MARGIN
-    title = f"{tap.name}, row {cell[0]}, column {cell[1]}"
-    drawing._write(sheet, (_MARGIN, _MARGIN - 6), title, 20, room)
-    drawing._write(sheet, (_MARGIN, _MARGIN + 22), field_text(found, tap, cell), 14, room, drawing._FAINT)
-    sheet.paste(picture, (_MARGIN, _MARGIN + 54))
-    drawing._save(sheet, Path(out))
 
 
 def field_text(found: Inspection, tap: Tap, cell: tuple[int, int]) -> str:
@@ -189,17 +161,17 @@ def field_text(found: Inspection, tap: Tap, cell: tuple[int, int]) -> str:
 def bars(found: Inspection, view: View, count: int = 20) -> Image.Image:
     """The largest numbers of a vector as bars, with the names of classes where they are known."""
     rows = largest(found, view, count)
-    sheet = Image.new("RGB", (760, 30 * len(rows) + 40), "white")
+    sheet = Image.new("RGB", (760, 30 * len(rows) + 40), PAPER)
     draw = ImageDraw.Draw(sheet)
     top = max(abs(value) for _, value in rows) or 1.0
     told = f"the {len(rows)} largest of {view.shape[0]}"
-    drawing._write(sheet, (0, 0), told, 14, 700, drawing._FAINT)
+    canvas.write(sheet, (0, 0), told, 14, 700, FAINT)
     for place, (name, value) in enumerate(rows):
         y = 34 + 30 * place
-        drawing._write(sheet, (0, y), name, 14, 240)
+        canvas.write(sheet, (0, y), name, 14, 240)
         long = round(400 * abs(value) / top)
-        draw.rectangle((250, y + 2, 250 + max(1, long), y + 17), fill="#0072b2" if value >= 0 else "#d55e00")
-        drawing._write(sheet, (260 + long, y), f"{value:.3g}", 14, 90, drawing._FAINT)
+        draw.rectangle((250, y + 2, 250 + max(1, long), y + 17), fill=PALETTE[value < 0])
+        canvas.write(sheet, (260 + long, y), f"{value:.3g}", 14, 90, FAINT)
     return sheet
 
 
@@ -237,27 +209,7 @@ def facts(found: Inspection, view: View) -> list[tuple[str, str]]:
     return lines
 
 
-def _beside(found: Inspection, view: View) -> Image.Image:
-    """The picture, where in it the tap is strong, and the statistics."""
-    pictures = [(Image.fromarray(_fitted(found.pixels, _SIDE)), "the picture as the network got it")]
-    if view.heat is not None:
-        pictures.append((heat_picture(found, view), "mean magnitude of the maps"))
-    lines = facts(found, view)
-    height = sum(picture.height + 34 for picture, _ in pictures) + 42 * len(lines)
-    panel = Image.new("RGB", (_SIDE, height), "white")
-    y = 0
-    for picture, text in pictures:
-        panel.paste(picture, (0, y))
-        drawing._write(panel, (0, y + picture.height + 5), text, 13, _SIDE, drawing._FAINT)
-        y += picture.height + 34
-    for name, text in lines:
-        drawing._write(panel, (0, y), name, 13, _SIDE, drawing._FAINT)
-        drawing._write(panel, (0, y + 17), text, 14, _SIDE)
-        y += 42
-    return panel
-
-
-def _fitted(pixels: UInt8Array, side: int) -> UInt8Array:
+def fitted(pixels: UInt8Array, side: int) -> UInt8Array:
     """The picture as large as a square of ``side`` takes it."""
     factor = side / max(pixels.shape[:2])
     size = [max(1, round(length * factor)) for length in (pixels.shape[1], pixels.shape[0])]

@@ -1,31 +1,29 @@
-"""A map of pictures as one page of HTML that can be zoomed, holds all it needs and opens no connection."""
+"""A map of pictures that can be zoomed, as one HTML file that opens no connection."""
 
 from __future__ import annotations
 
-import base64
 import html
-import io
 import json
 import math
 import os
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from importlib.resources import files
 from pathlib import Path
-from string import Template
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from PIL import Image
 
-from likewise.assets import replacing
-from likewise.downstream.layout import Layout
-from likewise.drawing import Reader, spare
+from likewise.drawing.canvas import PALETTE, Reader, check_output
+from likewise.drawing.pages.template import data_address, write_page
 from likewise.engines import cores
-from likewise.errors import BadPicture, StorageError, UsageError
+from likewise.errors import BadPicture
 from likewise.pictures import Resize, load
 from likewise.types import Progress, ProgressCallback
+
+if TYPE_CHECKING:  # to lay pictures out takes much that to draw them does not
+    from likewise.downstream.layout import Layout
 
 COLUMNS = 16
 """Thumbnails across and down one sheet of them."""
@@ -35,26 +33,9 @@ SIDES = ((300, 160), (1000, 112), (3000, 80))
 
 SMALLEST = 56
 
-# Colours that the colour-blind tell apart (after Okabe and Ito); nobody tells twenty apart.
-_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#5b3a9e", "#8a5a00")
+_COLOURS = (*PALETTE, "#5b3a9e", "#8a5a00")  # nobody tells twenty apart
 _METHODS = {"pca": "principal components", "tsne": "t-SNE", "umap": "UMAP"}
 _LISTED = 200
-
-
-def check_map(out: Path) -> None:
-    """See that a page can be written.
-
-    Raises
-    ------
-    UsageError
-        When its name does not end in .html.
-    StorageError
-        When its folder is not there.
-    """
-    if out.suffix.lower() not in (".html", ".htm"):
-        raise UsageError(f"a map cannot be written as {out.name!r}: end its name in .html")
-    if not out.absolute().parent.is_dir():
-        raise StorageError(f"the map {out} cannot be written: there is no folder {out.absolute().parent}")
 
 
 def map_page(
@@ -90,8 +71,7 @@ def map_page(
         When it cannot be written.
     """
     path = Path(out)
-    check_map(path)
-    spare(path, *layout.paths)
+    check_output("map", path, *layout.paths)
     side = next((side for most, side in SIDES if len(layout.paths) <= most), SMALLEST)
     thumbnails, failures = _thumbnails(layout.paths, side, progress, read)
     legend, numbers = _legend(groups or [""] * len(layout.paths))
@@ -119,15 +99,14 @@ def map_page(
     subtitle = f"{count} picture{'s' if count != 1 else ''} by {_METHODS[layout.method]}"
     if layout.method != "pca":
         subtitle += "; near is alike, far says nothing"
-    template = Template(files("likewise").joinpath("pages", "map.html").read_text("utf-8"))
-    page = template.substitute(
+    write_page(
+        path,
+        "map.html",
         title=html.escape(f"{title}: map"),
         subtitle=html.escape(subtitle),
         subtitle_js=_script(subtitle),
         data=_script(data),
     )
-    with replacing(path) as part:
-        part.write_text(page, "utf-8")
     return failures
 
 
@@ -160,9 +139,7 @@ def _sheet(thumbnails: Sequence[Image.Image], side: int) -> str:
     for place, thumbnail in enumerate(thumbnails):
         row, column = divmod(place, COLUMNS)
         sheet.paste(thumbnail, (column * side, row * side))
-    file = io.BytesIO()
-    sheet.save(file, "JPEG", quality=80)
-    return f"data:image/jpeg;base64,{base64.b64encode(file.getvalue()).decode()}"
+    return data_address(sheet, "jpeg", 80)
 
 
 def _legend(groups: Sequence[str]) -> tuple[list[dict[str, Any]], list[int]]:

@@ -1,4 +1,4 @@
-"""Charts as SVG text: distributions of values and tables of numbers, with no library and no script."""
+"""Charts of pages as SVG text, with no library: distributions of values and tables of numbers."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from html import escape
 import numpy as np
 from numpy.typing import NDArray
 
+from likewise.drawing.canvas import INK, PALETTE
 from likewise.inspection.statistics import Histogram
 
-COLOURS = ("#0072b2", "#d55e00")
-"""Of the first and the second network; the colour-blind tell them apart (Okabe and Ito)."""
+COLOURS = PALETTE[:2]
+"""Of the first and the second network."""
 
 _LEFT, _RIGHT, _TOP, _BOTTOM = 46, 12, 26, 34
 _LEAST = 1e-6  # the lowest share that is drawn
@@ -69,7 +70,7 @@ def matrix(values: NDArray[np.float64], rows: Sequence[str], columns: Sequence[s
             parts.append(
                 f'<rect x="{x}" y="{y}" width="{cell - 1}" height="{cell - 1}" fill="{_blue(share)}"/>'
             )
-            ink = "#ffffff" if share > 0.55 else "#16191d"
+            ink = "#ffffff" if share > 0.55 else INK
             text = f"{value:.2f}"
             parts.append(
                 _text(x + cell / 2 - 0.5, y + cell / 2 + 3, text, "middle", 10, f' style="fill:{ink}"')

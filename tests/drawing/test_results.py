@@ -7,23 +7,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from PIL import Image, ImageFont
+from PIL import Image
 
-from likewise import drawing
-from likewise.drawing import result_sheet
+from likewise.drawing import canvas
+from likewise.drawing.sheets import result_sheet
 from likewise.errors import BadBox, BadPicture, StorageError, UsageError
 from likewise.types import Box, Hit
+from tests.drawing.looks import drawn, picture, places
 
 COLOURS = ((10, 20, 200), (200, 30, 220), (20, 160, 170), (120, 90, 20), (90, 160, 20), (250, 240, 10))
-
-
-def picture(
-    path: Path, colour: tuple[int, int, int] = (90, 110, 130), size: tuple[int, int] = (300, 200)
-) -> Path:
-    Image.new("RGB", size, colour).save(path)
-    return path
 
 
 def found(folder: Path, count: int) -> list[Hit]:
@@ -31,17 +23,6 @@ def found(folder: Path, count: int) -> list[Hit]:
         Hit(number, picture(folder / f"{number}.png", COLOURS[number % 6]), 0.9 - number / 100, number + 1)
         for number in range(count)
     ]
-
-
-def drawn(path: Path) -> np.ndarray:
-    with Image.open(path) as sheet:
-        return np.asarray(sheet.convert("RGB")).astype(int)
-
-
-def places(sheet: np.ndarray, colour: tuple[int, int, int] | str) -> np.ndarray:
-    """Positions (x, y) of the pixels of a colour."""
-    rgb = tuple(bytes.fromhex(colour[1:])) if isinstance(colour, str) else colour
-    return np.argwhere((np.abs(sheet - np.array(rgb)) <= 3).all(axis=2))[:, ::-1]
 
 
 def test_hits_stand_in_order_row_by_row(tmp_path: Path) -> None:
@@ -73,7 +54,7 @@ def test_the_box_is_red_and_lies_where_it_was_asked_for(tmp_path: Path) -> None:
     result_sheet(query, Box(100, 60, 500, 300), [], tmp_path / "sheet.png")
     sheet = drawn(tmp_path / "sheet.png")
     corner = places(sheet, (0, 0, 0)).min(axis=0)
-    red = places(sheet[: corner[1] + 180], drawing._RED)
+    red = places(sheet[: corner[1] + 180], canvas.RED)
     assert red.min(axis=0) - corner == pytest.approx([50, 30], abs=1)
     assert red.max(axis=0) - corner == pytest.approx([250, 150], abs=1)
 
@@ -84,7 +65,7 @@ def test_the_box_of_a_hit_is_drawn_on_it(tmp_path: Path) -> None:
     for box in (Box(180.4, 91.7, 540, 268), Box(900, 900, 950, 950), None):
         result_sheet(query, None, [Hit(1, path, 0.5, 1, box)], tmp_path / "sheet.png")
         sheet = drawn(tmp_path / "sheet.png")
-        red = places(sheet, drawing._RED)
+        red = places(sheet, canvas.RED)
         if box is None or box.x1 > 720:  # the file has changed since, and became smaller
             assert not len(red)
             continue
@@ -99,7 +80,7 @@ def test_a_query_lying_on_its_side_is_turned_upright_under_its_box(tmp_path: Pat
     Image.new("RGB", (400, 200), "black").save(tmp_path / "q.jpg", exif=exif)
     result_sheet(tmp_path / "q.jpg", Box(0, 0, 200, 100), [], tmp_path / "sheet.png")
     sheet = drawn(tmp_path / "sheet.png")
-    red = places(sheet[:470], drawing._RED)
+    red = places(sheet[:470], canvas.RED)
     assert np.ptp(red, axis=0) == pytest.approx([199, 99], abs=2)
 
 
@@ -111,8 +92,8 @@ def test_right_answers_are_green_and_wrong_ones_orange(tmp_path: Path) -> None:
     frame = 2 * 4 * (188 + 160 - 8)
     for name, green, orange in (("with.png", 2, 2), ("without.png", 0, 0)):
         sheet = drawn(tmp_path / name)
-        assert len(places(sheet, drawing._GREEN)) == green * frame
-        assert len(places(sheet, drawing._ORANGE)) == orange * frame
+        assert len(places(sheet, canvas.GREEN)) == green * frame
+        assert len(places(sheet, canvas.ORANGE)) == orange * frame
 
 
 def test_rank_score_and_name_change_what_is_drawn(tmp_path: Path) -> None:
@@ -135,7 +116,7 @@ def test_pictures_that_cannot_be_read_become_grey_tiles(tmp_path: Path) -> None:
     (tmp_path / "empty.jpg").write_bytes(b"")
     hits = [Hit(i, tmp_path / name, 0.5, i) for i, name in enumerate(("text.jpg", "empty.jpg", "gone.jpg"))]
     result_sheet(picture(tmp_path / "q.png"), None, hits, tmp_path / "sheet.png")
-    panels = places(drawn(tmp_path / "sheet.png"), drawing._PANEL)
+    panels = places(drawn(tmp_path / "sheet.png"), canvas.PANEL)
     assert len(panels) > 0.9 * 3 * 188 * 160
     with pytest.raises(BadPicture):
         result_sheet(tmp_path / "text.jpg", None, [], tmp_path / "sheet.png")
@@ -171,36 +152,6 @@ def test_any_name_can_be_written(tmp_path: Path, name: str) -> None:
     columns = np.flatnonzero((caption < 128).all(axis=2).any(axis=0))
     assert len(columns)
     assert columns.max() < 188 + 1
-
-
-def test_names_are_shown_without_control_letters() -> None:
-    assert drawing._name(Path("a/new\nline.jpg")) == "new\\nline.jpg"
-    assert drawing._name(os.fsdecode(b"bad\xff.jpg")) == "bad\\xff.jpg"
-    assert drawing._name(Path("e\u0301te\u0301.jpg")) == "\xe9t\xe9.jpg"
-    assert drawing._name(np.zeros((2, 2), dtype=np.uint8)) == "the picture given"
-
-
-def test_letters_that_no_font_has_are_written_as_escapes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(drawing, "_WIDER_FONTS", ())
-    for name in ("写真.png", "\\u5199\\u771f.png"):
-        canvas = Image.new("RGB", (200, 30), "white")
-        drawing._write(canvas, (0, 0), name, 13, 200)
-        canvas.save(tmp_path / f"{len(name)}.png")
-    assert (drawn(tmp_path / "6.png") == drawn(tmp_path / "16.png")).all()
-
-
-@given(st.text(st.characters(min_codepoint=32, max_codepoint=126), min_size=1), st.integers(20, 300))
-def test_elided_text_fits_and_keeps_both_ends(text: str, width: int) -> None:
-    font = ImageFont.load_default(13)
-    short = drawing._elided(text, font, width)
-    assert font.getlength(short) <= width
-    if short == text:
-        return
-    head, tail = short.rsplit("…", 1)
-    assert text.startswith(head) and text.endswith(tail)
-    assert font.getlength(text) > width
 
 
 def test_what_cannot_be_done_is_said(tmp_path: Path) -> None:
@@ -262,14 +213,3 @@ def test_an_upright_picture_takes_as_much_room_as_one_that_lies(tmp_path: Path) 
         shot = picture(tmp_path / "shot.png", (0, 0, 255), size)
         result_sheet(picture(tmp_path / "q.png"), None, [Hit(1, shot, 0.5, 1)], tmp_path / "sheet.png")
         assert len(places(drawn(tmp_path / "sheet.png"), (0, 0, 255))) == pytest.approx(180 * 120, rel=0.02)
-
-
-@given(st.lists(st.tuples(st.integers(1, 400), st.integers(1, 300)), max_size=20), st.integers(1, 900))
-def test_tiles_in_rows_keep_their_order_and_do_not_overlap(sizes: list[tuple[int, int]], width: int) -> None:
-    corners, (across, down) = drawing.in_rows(sizes, width)
-    assert across <= max([width, *(wide for wide, _ in sizes)])
-    right = below = 0
-    for (x, y), (wide, high) in zip(corners, sizes, strict=True):
-        assert (x >= right and x) or y >= below  # beside the one before, or below all of them
-        right, below = x + wide, max(below, y + high)
-    assert down == below

@@ -1,60 +1,27 @@
-"""What a network saw, as one HTML file that needs nothing else: to hand out, to open anywhere."""
+"""What a network saw, as one HTML file."""
 
 from __future__ import annotations
 
-import base64
-import io
 import os
 from collections.abc import Iterator, Sequence
 from html import escape
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PIL import Image
 
 from likewise._version import __version__
-from likewise.assets import replacing
-from likewise.drawing_charts import COLOURS, distribution, matrix
-from likewise.drawing_maps import (
-    Scale,
-    described,
-    facts,
-    field_picture,
-    field_text,
-    heat_picture,
-    largest,
-    scale_text,
-    shared_top,
-    tiles,
-)
-from likewise.errors import StorageError, UsageError
-from likewise.inspection.alignment import Alignment
+from likewise.drawing import taps
+from likewise.drawing.canvas import check_output
+from likewise.drawing.charts import COLOURS, distribution, matrix
+from likewise.drawing.pages.template import data_address, write_page
+from likewise.drawing.taps import Scale
 from likewise.inspection.inspection import Inspection, Pair
-from likewise.inspection.maps import View
-from likewise.networks.card import Tap
 
-_STYLE = """
-:root { color: #16191d; background: #fff; font: 16px/1.5 system-ui, sans-serif; }
-body { max-width: 74rem; margin: 0 auto; padding: 1.5rem; }
-h1 { font-size: 1.7rem; line-height: 1.2; margin: 0 0 .3rem; }
-h2 { font-size: 1.25rem; margin: 2.6rem 0 .2rem; border-top: 1px solid #d8dce1; padding-top: 1.2rem; }
-p, dd { max-width: 46rem; } .faint { color: #5d6670; margin: 0 0 .8rem; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .9rem; }
-th, td { padding: .2rem .7rem; text-align: right; border-bottom: 1px solid #e3e6ea; white-space: nowrap; }
-.pair th, .pair td { padding: .2rem .35rem; font-size: .8rem; }
-th:first-child, td:first-child { text-align: left; padding-left: 0; }
-th { font-weight: 600; color: #3d454d; } a { color: #0b5cad; }
-.wide { overflow-x: auto; } .row { display: flex; flex-wrap: wrap; gap: 1.2rem; align-items: flex-start; }
-figure { margin: 0 0 .8rem; } figcaption { color: #5d6670; font-size: .85rem; width: 0; min-width: 100%; }
-img { max-width: 100%; height: auto; display: block; } .pixels { image-rendering: pixelated; }
-.side { flex: 1 1 30rem; min-width: 0; }
-.bar { display: flex; gap: .6rem; align-items: center; font-size: .9rem; max-width: 42rem; }
-.bar span:first-child { flex: 0 0 11rem; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
-.bar i { display: block; height: .8rem; min-width: 1px; }
-th.group { text-align: center; border-bottom: 0; padding-top: .6rem; }
-.key { display: inline-block; width: .8rem; height: .8rem; margin: 0 .3rem 0 .8rem; vertical-align: -.05rem; }
-dt { font-weight: 600; margin-top: .5rem; } dd { margin: 0; }
-@media print { body { padding: 0; } h2 { break-after: avoid; } figure { break-inside: avoid; } }
-"""
+if TYPE_CHECKING:
+    from likewise.inspection.alignment import Alignment
+    from likewise.inspection.maps import View
+    from likewise.networks.card import Tap
 
 _WORDS = (
     ("zeros", "Share of the activations that are exactly 0."),
@@ -92,7 +59,7 @@ _WORDS = (
 )
 
 
-def write_page(
+def inspection_page(
     found: Inspection | Pair,
     out: str | os.PathLike[str],
     *,
@@ -123,7 +90,7 @@ def write_page(
     StorageError
         When it cannot be written.
     """
-    check_page(out)
+    check_output("page", out)
     sides = [found.first, found.second] if isinstance(found, Pair) else [found]
     parts = [
         *_head(sides, name),
@@ -135,31 +102,7 @@ def write_page(
         *_explained(),
     ]
     title = escape(f"What {' and '.join(side.network for side in sides)} see")
-    page = (
-        f'<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n<title>{title}</title>\n'
-        f'<meta name="viewport" content="width=device-width, initial-scale=1">\n<style>{_STYLE}</style>\n'
-        + "\n".join(parts)
-        + "\n</html>\n"
-    )
-    with replacing(Path(out)) as part:
-        part.write_text(page, encoding="utf-8")
-
-
-def check_page(out: str | os.PathLike[str]) -> None:
-    """See that a page can be written to ``out``.
-
-    Raises
-    ------
-    UsageError
-        When its name does not end in .html.
-    StorageError
-        When its folder is not there.
-    """
-    path = Path(out)
-    if path.suffix.lower() not in (".html", ".htm"):
-        raise UsageError(f"a page cannot be written as {path.name!r}: end its name in .html")
-    if not path.parent.is_dir():
-        raise StorageError(f"the page {path} cannot be written: there is no folder {path.parent}")
+    write_page(Path(out), "inspection.html", title=title, body="\n".join(parts))
 
 
 def _head(sides: Sequence[Inspection], name: str) -> Iterator[str]:
@@ -245,27 +188,27 @@ def _cells(side: Inspection, cells: Sequence[tuple[Tap, tuple[int, int]]]) -> It
         return
     yield '<h2>What a cell sees</h2><div class="row">'
     for tap, cell in cells:
-        caption = f"{tap.name}, row {cell[0]}, column {cell[1]}: {field_text(side, tap, cell)}"
-        yield _figure(field_picture(side, tap, cell, 420), caption, photo=True)
+        caption = f"{tap.name}, row {cell[0]}, column {cell[1]}: {taps.field_text(side, tap, cell)}"
+        yield _figure(taps.field_picture(side, tap, cell, 420), caption, photo=True)
     yield "</div>"
 
 
 def _tap(found: Inspection | Pair, sides: Sequence[Inspection], place: int, scale: Scale) -> Iterator[str]:
     views = [side.views[place] for side in sides]
     yield f'<h2 id="tap{place}">{escape(_paired_name(sides, place))}</h2>'
-    yield f'<p class="faint">{escape("; ".join(dict.fromkeys(map(described, views))))}</p>'
+    yield f'<p class="faint">{escape("; ".join(dict.fromkeys(map(taps.described, views))))}</p>'
     histograms = {side.network: view.statistics.histogram for side, view in zip(sides, views, strict=True)}
     chart = distribution(histograms, title="share of the values")
     note = f"bins of {views[0].statistics.histogram.bin_width:.3g}"
     if isinstance(found, Pair):
         note += f"; divergence {found.divergences[place]:.3f} bits"
     heats = "".join(
-        _figure(heat_picture(side, view, 300), f"{side.network}: mean magnitude of the maps", photo=True)
+        _figure(taps.heat_picture(side, view, 300), f"{side.network}: mean magnitude of the maps", photo=True)
         for side, view in zip(sides, views, strict=True)
         if view.heat is not None
     )
     yield f'<div class="row"><figure>{chart}<figcaption>{note}</figcaption></figure>{heats}</div>'
-    top = shared_top(*views)
+    top = taps.shared_top(*views)
     yield '<div class="row">'
     for side, view, colour in zip(sides, views, COLOURS, strict=False):
         yield f'<div class="side">{_body(side, view, colour, scale, top, alone=len(sides) == 1)}</div>'
@@ -274,13 +217,13 @@ def _tap(found: Inspection | Pair, sides: Sequence[Inspection], place: int, scal
 
 def _body(side: Inspection, view: View, colour: str, scale: Scale, top: float, *, alone: bool) -> str:
     if view.maps is None:
-        rows = largest(side, view, 10)
+        rows = taps.largest(side, view, 10)
         most = max(abs(value) for _, value in rows) or 1.0
         told = f"{side.network}: the largest {len(rows)} of {view.shape[0]}"
         return f'<p class="faint">{escape(told)}</p>' + "".join(_bar(*row, colour, most) for row in rows)
-    caption = scale_text(view, scale, top) + ("" if alone else f"; {side.network}")
-    told = "; ".join(f"{name} {value}" for name, value in facts(side, view))
-    return _figure(tiles(view, scale=scale, top=top, captions=alone), f"{caption}. {told}")
+    caption = taps.scale_text(view, scale, top) + ("" if alone else f"; {side.network}")
+    told = "; ".join(f"{name} {value}" for name, value in taps.facts(side, view))
+    return _figure(taps.tiles(view, scale=scale, top=top, captions=alone), f"{caption}. {told}")
 
 
 def _aligned(alignment: Alignment) -> Iterator[str]:
@@ -301,14 +244,8 @@ def _paired_name(sides: Sequence[Inspection], place: int) -> str:
 
 
 def _figure(picture: Image.Image, caption: str, *, photo: bool = False) -> str:
-    file = io.BytesIO()
-    if photo:
-        picture.save(file, "JPEG", quality=85)
-    else:
-        picture.save(file, "WEBP", quality=80)
-    kind = "image/jpeg" if photo else "image/webp"
-    data = base64.b64encode(file.getvalue()).decode("ascii")
+    address = data_address(picture, "jpeg", 85) if photo else data_address(picture, "webp", 80)
     return (
-        f'<figure><img src="data:{kind};base64,{data}" width="{picture.width}" height="{picture.height}" '
+        f'<figure><img src="{address}" width="{picture.width}" height="{picture.height}" '
         f'alt="{escape(caption)}"><figcaption>{escape(caption)}</figcaption></figure>'
     )

@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from likewise import drawing, drawing_matches
-from likewise.drawing_matches import match_sheet
+from likewise.drawing import canvas
+from likewise.drawing.sheets import match_sheet
+from likewise.drawing.sheets.matches import GAP, LAYERS, TOP, strongest
 from likewise.errors import BadBox, BadPicture, StorageError, UsageError
 from likewise.types import Box
 from likewise.words.geometry import Fit, corners
 from likewise.words.matching import Matches
-from tests.test_drawing import drawn, picture, places
+from tests.drawing.looks import drawn, picture, places
 
 BOXES = np.array([[0, 0, 40, 40], [100, 0, 140, 40], [0, 100, 40, 140], [100, 100, 140, 140]], np.float32)
-TOP, GAP = drawing_matches._TOP, drawing_matches._GAP
 GREY = (90, 110, 130)
 
 
@@ -42,7 +42,7 @@ def sheet(folder: Path, found: Matches, of: Fit | None, box: Box | None = None) 
 
 def between(pixels: np.ndarray) -> np.ndarray:
     """What lies between the two pictures."""
-    left = drawing_matches._MARGIN + 736
+    left = canvas.MARGIN + 736
     return pixels[TOP : TOP + 736, left + 2 : left + GAP - 2]
 
 
@@ -50,14 +50,14 @@ def test_a_line_joins_the_centres_in_the_colour_of_its_layer(tmp_path: Path) -> 
     found = matches((0, 0, 0, 1), (3, 3, 1, 1))
     gap = between(sheet(tmp_path, found, fit(True, True)))
     for layer, height in ((0, 40), (1, 240 + 3)):
-        line = places(gap, drawing_matches._LAYERS[layer])
+        line = places(gap, LAYERS[layer])
         assert len(line) >= gap.shape[1]
         assert line[:, 1].mean() == pytest.approx(height, abs=1.5)
 
 
 def test_a_slanting_line_goes_from_one_to_the_other(tmp_path: Path) -> None:
     gap = between(sheet(tmp_path, matches((0, 2, 0, 1)), fit(True)))
-    line = places(gap, drawing_matches._LAYERS[0])
+    line = places(gap, LAYERS[0])
     rise = (240 - 40) / (736 + GAP)  # centres lie as far apart as the left borders of the pictures
     steepness = np.polyfit(line[:, 0], line[:, 1], 1)[0]
     assert steepness == pytest.approx(rise, rel=0.1)
@@ -78,13 +78,13 @@ def test_weight_is_opacity(tmp_path: Path) -> None:
 def test_the_places_are_red(tmp_path: Path) -> None:
     found = matches((0, 0, 0, 1))
     none = sheet(tmp_path, found, None)
-    assert not len(places(none, drawing._RED))
+    assert not len(places(none, canvas.RED))
     both = sheet(tmp_path, found, fit(True, box=Box(200, 200, 300, 250)), box=Box(200, 100, 300, 200))
-    red = places(both, drawing._RED)
-    middle = drawing_matches._MARGIN + 736 + GAP // 2
+    red = places(both, canvas.RED)
+    middle = canvas.MARGIN + 736 + GAP // 2
     for side, left, box in (
-        (red[red[:, 0] < middle], drawing_matches._MARGIN, (400, 200, 598, 398)),
-        (red[red[:, 0] > middle], drawing_matches._MARGIN + 736 + GAP, (400, 400, 598, 498)),
+        (red[red[:, 0] < middle], canvas.MARGIN, (400, 200, 598, 398)),
+        (red[red[:, 0] > middle], canvas.MARGIN + 736 + GAP, (400, 400, 598, 498)),
     ):
         ends = [*(side.min(axis=0) - (left, TOP)), *(side.max(axis=0) - (left, TOP))]
         assert ends == pytest.approx(box, abs=3)
@@ -92,22 +92,22 @@ def test_the_places_are_red(tmp_path: Path) -> None:
 
 def test_a_place_outside_a_hit_that_became_smaller_is_left_out(tmp_path: Path) -> None:
     shown = sheet(tmp_path, matches((0, 0, 0, 1)), fit(True, box=Box(500, 500, 600, 600)))
-    assert not len(places(shown, drawing._RED))
+    assert not len(places(shown, canvas.RED))
 
 
 def test_the_heaviest_are_outlined_and_do_not_pile_up() -> None:
     boxes = np.concatenate([BOXES, BOXES + np.float32(10)])
     found = matches((0, 0, 0, 3), (4, 4, 0, 2.9), (1, 1, 0, 2), (2, 2, 0, 4), (3, 3, 0, 5))
     rows = np.array([True, True, True, True, False])
-    assert drawing_matches._strongest(found, rows, boxes) == [3, 0, 2]
+    assert strongest(found, rows, boxes) == [3, 0, 2]
     grid = np.array([[x, 0, x + 40, 40] for x in range(0, 800, 40)], np.float32)
     many = matches(*((i, i, 0, i) for i in range(20)))
-    assert drawing_matches._strongest(many, np.ones(20, bool), grid) == [19, 18, 17, 16, 15, 14]
+    assert strongest(many, np.ones(20, bool), grid) == [19, 18, 17, 16, 15, 14]
 
 
 def test_text_says_what_each_layer_gave(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[str] = []
-    monkeypatch.setattr(drawing, "_write", lambda *args: said.append(args[2]))
+    monkeypatch.setattr(canvas, "write", lambda *args: said.append(args[2]))
     found = matches((0, 0, 0, 1), (1, 1, 0, 2), (2, 2, 1, 1))
     sheet(tmp_path, found, fit(True, False, True))
     assert "3 matches, score 4" in said

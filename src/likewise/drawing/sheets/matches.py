@@ -4,25 +4,32 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from contextlib import nullcontext, suppress
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageOps
+from PIL import Image, ImageDraw
 
-from likewise import drawing
-from likewise.errors import BadBox, UsageError
-from likewise.pictures import Resize, Source, load
+from likewise.drawing import canvas
+from likewise.drawing.canvas import FAINT, MARGIN, PALETTE, PAPER
+from likewise.errors import UsageError
+from likewise.pictures import Source
 from likewise.types import Box, FloatArray, IntArray
-from likewise.words.geometry import Fit
-from likewise.words.matching import Matches
+
+if TYPE_CHECKING:  # to match takes words, which to draw does not
+    from likewise.words.geometry import Fit
+    from likewise.words.matching import Matches
+
+LAYERS = (*(PALETTE[number] for number in (0, 4, 2, 3, 5)), "#f0e442")
+"""Colours of the layers, the first six of which can be told apart on pictures."""
+
+GAP, TOP = 72, 96
+"""Pixels between the two pictures, and above them."""
 
 _SIDE = (736, 736)  # largest picture; two of them make a sheet of 1600 pixels
-_MARGIN, _GAP, _TOP, _CAPTION, _ROW = 28, 72, 96, 52, 24
+_CAPTION, _ROW = 52, 24
 _NARROWEST = 900  # room for the text
-_LAYERS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#f0e442")
 _FAINT_LINES = 200  # more of those that do not fit would hide the pictures
 _OUTLINED = 6
 _FINE = 2  # lines are drawn so many times as large, so that they come out smooth
@@ -60,8 +67,6 @@ def match_sheet(
         Names of the layers that the matches count.
     fit
         Where the query lies in the hit, or None where the matches agree on no place; drawn in red.
-    out
-        The file to write; its ending chooses the format (``.png``, ``.jpg``, ``.webp``).
     box
         What was asked for, in pixels of the upright query; drawn in red.
     max_pixels
@@ -79,28 +84,27 @@ def match_sheet(
     StorageError
         When the sheet cannot be written.
     """
-    drawing.check_sheet(out, query, hit)
+    canvas.check_output("sheet", out, query, hit)
     _check(query_boxes, hit_boxes, matches, layers, fit)
-    left = _shown(query, box, _MARGIN, max_pixels)
-    right = _shown(
-        hit, fit.box if fit else None, _MARGIN + left.picture.width + _GAP, max_pixels, strict=False
-    )
-    width = max(_NARROWEST, right.left + right.picture.width + _MARGIN)
-    below = _TOP + max(left.picture.height, right.picture.height)
-    sheet = Image.new("RGB", (width, below + _CAPTION + _ROW * len(layers) + _MARGIN), drawing._PAPER)
+    left = _shown(query, box, MARGIN, max_pixels)
+    # the file of a hit may have changed since, and have become smaller
+    right = _shown(hit, fit.box if fit else None, MARGIN + left.picture.width + GAP, max_pixels, strict=False)
+    width = max(_NARROWEST, right.left + right.picture.width + MARGIN)
+    below = TOP + max(left.picture.height, right.picture.height)
+    sheet = Image.new("RGB", (width, below + _CAPTION + _ROW * len(layers) + MARGIN), PAPER)
     for shown, source in ((left, query), (right, hit)):
-        sheet.paste(shown.picture, (shown.left, _TOP))
-        text = f"{drawing._name(source)}, {shown.width} x {shown.height} pixels"
-        drawing._write(sheet, (shown.left, below + 8), text, 15, shown.picture.width, drawing._FAINT)
+        sheet.paste(shown.picture, (shown.left, TOP))
+        text = f"{canvas.name_of(source)}, {shown.width} x {shown.height} pixels"
+        canvas.write(sheet, (shown.left, below + 8), text, 15, shown.picture.width, FAINT)
     inliers = fit.inliers if fit else np.zeros(len(matches), bool)
     starts, ends = left.place(query_boxes)[matches.query], right.place(hit_boxes)[matches.picture]
     _draw_lines(sheet, matches, inliers, _centres(starts), _centres(ends))
-    strongest = _strongest(matches, inliers if fit else ~inliers, query_boxes)
+    outlined = strongest(matches, inliers if fit else ~inliers, query_boxes)
     for boxes in (starts, ends):
-        _draw_patches(sheet, boxes[strongest], matches.layer[strongest])
+        _draw_patches(sheet, boxes[outlined], matches.layer[outlined])
     _heading(sheet, matches, fit)
     _legend(sheet, below + _CAPTION, matches, inliers, layers)
-    drawing._save(sheet, Path(out))
+    canvas.save(sheet, out)
 
 
 @dataclass(frozen=True)
@@ -112,29 +116,19 @@ class _Shown:
     height: int
     left: int
 
-    def outline(self, box: Box) -> None:
-        across, down = self.picture.width / self.width, self.picture.height / self.height
-        drawing._outline(self.picture, box.clip(self.width, self.height), across, down)
-
     def place(self, boxes: FloatArray) -> FloatArray:
         """Boxes ``(n, 4)`` in pixels of the sheet, kept inside the picture."""
         factor = np.array([self.picture.width / self.width, self.picture.height / self.height] * 2)
         ends = np.array([self.picture.width - 1, self.picture.height - 1] * 2)
-        placed = np.clip(boxes * factor, 0, ends) + np.array([self.left, _TOP] * 2)
+        placed = np.clip(boxes * factor, 0, ends) + np.array([self.left, TOP] * 2)
         return np.asarray(placed, np.float32)
 
 
 def _shown(source: Source, box: Box | None, left: int, limit: int | None, strict: bool = True) -> _Shown:
     # the pictures were accepted before; a limit below the sheet's own sizes must not refuse them
     limit = limit and max(limit, max(_SIDE) ** 2)
-    loaded = load(source, [Resize("longest", max(_SIDE), enlarge=True)], max_pixels=limit)
-    picture = ImageOps.contain(Image.fromarray(loaded.pixels[0]), _SIDE)
-    shown = _Shown(picture, loaded.width, loaded.height, left)
-    # a hit's file may have changed since, and become smaller
-    with nullcontext() if strict else suppress(BadBox):
-        if box:
-            shown.outline(box)
-    return shown
+    picture, loaded = canvas.fit(source, _SIDE, box=box, strict=strict, limit=limit)
+    return _Shown(picture, loaded.width, loaded.height, left)
 
 
 def _centres(boxes: FloatArray) -> FloatArray:
@@ -162,7 +156,7 @@ def _draw_lines(
     sheet.paste(fine.convert("RGB"), mask=fine.getchannel("A"))
 
 
-def _strongest(matches: Matches, rows: NDArray[np.bool_], boxes: FloatArray) -> list[int]:
+def strongest(matches: Matches, rows: NDArray[np.bool_], boxes: FloatArray) -> list[int]:
     """The heaviest of some matches, whose patches of the query lie half a side apart at least."""
     chosen: list[int] = []
     order = np.argsort(-matches.weight, kind="stable")
@@ -183,20 +177,18 @@ def _draw_patches(sheet: Image.Image, boxes: FloatArray, layers: IntArray) -> No
         x1, y1, x2, y2 = (round(side) for side in box.tolist())
         draw.rectangle((x1, y1, x2, y2), outline=_rgb(int(layer)), width=2)
         draw.rectangle((x1, y1, x1 + 17, y1 + 19), fill=_rgb(int(layer)))
-        drawing._write(sheet, (x1 + 5, y1 + 2), str(number), 14, 20, drawing._PAPER)
+        canvas.write(sheet, (x1 + 5, y1 + 2), str(number), 14, 20, PAPER)
 
 
 def _heading(sheet: Image.Image, matches: Matches, fit: Fit | None) -> None:
     """The score, and how much of it agrees on a place."""
     total = float(matches.weight.sum(dtype=np.float64))
-    width = sheet.width - 2 * _MARGIN
     title = f"{_counted(len(matches), 'match', 'matches')}, score {total:.3g}"
-    drawing._write(sheet, (_MARGIN, _MARGIN), title, 20, width)
     said = "they agree on no place"
     if fit:
         share = _percent(float(matches.weight[fit.inliers].sum(dtype=np.float64)), total)
         said = f"{int(fit.inliers.sum())} agree on the place in red and give {share} of the score"
-    drawing._write(sheet, (_MARGIN, _MARGIN + 32), said, 15, width, drawing._FAINT)
+    canvas.head(sheet, title, said)
 
 
 def _legend(
@@ -207,16 +199,16 @@ def _legend(
     total = float(matches.weight.sum(dtype=np.float64))
     for layer, name in enumerate(layers):
         mine, y = matches.layer == layer, top + _ROW * layer
-        draw.line((_MARGIN, y + 9, _MARGIN + 30, y + 9), fill=_rgb(layer), width=4)
+        draw.line((MARGIN, y + 9, MARGIN + 30, y + 9), fill=_rgb(layer), width=4)
         share = _percent(float(matches.weight[mine].sum(dtype=np.float64)), total)
         text = f"{name}: {_counted(int(mine.sum()), 'match', 'matches')}, {share} of the score"
         if inliers.any():
             text += f"; {int((mine & inliers).sum())} agree"
-        drawing._write(sheet, (_MARGIN + 42, y), text, 15, sheet.width - 2 * _MARGIN - 42)
+        canvas.write(sheet, (MARGIN + 42, y), text, 15, sheet.width - 2 * MARGIN - 42)
 
 
 def _rgb(layer: int) -> tuple[int, int, int]:
-    red, green, blue = bytes.fromhex(_LAYERS[layer % len(_LAYERS)][1:])
+    red, green, blue = bytes.fromhex(LAYERS[layer % len(LAYERS)][1:])
     return red, green, blue
 
 

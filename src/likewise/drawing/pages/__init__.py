@@ -1,0 +1,6 @@
+"""Pages: one HTML file each that needs nothing else, to hand out and to open anywhere."""
+
+from likewise.drawing.pages.inspection import inspection_page
+from likewise.drawing.pages.layout import map_page
+
+__all__ = ["inspection_page", "map_page"]

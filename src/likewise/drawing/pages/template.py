@@ -1,0 +1,35 @@
+"""Fill in the template of a page, and put pictures into it."""
+
+from __future__ import annotations
+
+import base64
+import io
+from importlib.resources import files
+from pathlib import Path
+from string import Template
+
+from PIL import Image
+
+from likewise.assets import replacing
+
+
+def write_page(out: Path, template: str, **fields: str) -> None:
+    """Write a page whole, or leave what was there.
+
+    Parameters
+    ----------
+    template
+        Name of the file beside this one; a dollar sign in it stands doubled.
+    fields
+        HTML for each of its places.
+    """
+    text = files(__package__).joinpath(template).read_text("utf-8")
+    with replacing(out) as part:
+        part.write_text(Template(text).substitute(fields), encoding="utf-8")
+
+
+def data_address(picture: Image.Image, kind: str, quality: int) -> str:
+    """An address that holds a picture itself, as ``jpeg`` or ``webp``."""
+    file = io.BytesIO()
+    picture.save(file, kind, quality=quality)
+    return f"data:image/{kind};base64,{base64.b64encode(file.getvalue()).decode('ascii')}"
