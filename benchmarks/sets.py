@@ -19,7 +19,8 @@ from typing import Protocol, TypeAlias
 import numpy as np
 from safetensors import numpy as tensorfile
 
-from likewise.evaluation import metrics, minibench
+from likewise.demoset import rendering
+from likewise.evaluation import metrics
 from likewise.pictures import Loaded, Source
 from likewise.types import Box, CropScale, FloatArray
 
@@ -181,8 +182,8 @@ def load_sets() -> list[PictureSet]:
 
 def demo_set() -> Groups:
     """The demo set, rendered when it is not there yet."""
-    pictures = _pictures(minibench.render(DEMO))
-    return Groups("demo", pictures, [shot.group for shot in minibench.read_truth(DEMO)])
+    pictures = _pictures(rendering.render(DEMO))
+    return Groups("demo", pictures, [shot.group for shot in rendering.read_truth(DEMO)])
 
 
 def describe(extractor: Describes, pictures: Sequence[Picture], *, crop: CropScale = "whole") -> FloatArray:

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from likewise.errors import UsageError
-from likewise.evaluation.benchmark import Benchmark, Missing, Query, pictures_below
+from likewise.evaluation.benchmark import Benchmark, Missing, Query
+from likewise.pictures.folders import pictures_below
 
 A, B, C = (Path(f"{name}.jpg") for name in "abc")
 

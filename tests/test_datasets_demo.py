@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from likewise.demoset import rendering
 from likewise.errors import UsageError
-from likewise.evaluation import minibench
 from likewise.evaluation.datasets import load
 
 
@@ -17,11 +17,11 @@ def truth(folder: Path, *groups: str | None) -> None:
     """A demo set of empty files."""
     shots = []
     for number, group in enumerate(groups):
-        shot = minibench.Labelled(f"{number}.jpg", group, "view" if group else "distractor", None)
+        shot = rendering.Labelled(f"{number}.jpg", group, "view" if group else "distractor", None)
         shots.append(asdict(shot))
         (folder / shot.file).touch()
-    told = {"version": minibench.VERSION, "seed": 0, "pictures": shots}
-    (folder / minibench.TRUTH).write_text(json.dumps(told))
+    told = {"version": rendering.VERSION, "seed": 0, "pictures": shots}
+    (folder / rendering.TRUTH).write_text(json.dumps(told))
 
 
 def test_subjects_ask_for_their_others_and_distractors_do_not_ask(tmp_path: Path) -> None:
@@ -40,6 +40,6 @@ def test_subjects_ask_for_their_others_and_distractors_do_not_ask(tmp_path: Path
 
 
 def test_another_version_is_refused(tmp_path: Path) -> None:
-    (tmp_path / minibench.TRUTH).write_text('{"version": 99}')
+    (tmp_path / rendering.TRUTH).write_text('{"version": 99}')
     with pytest.raises(UsageError, match="another version"):
         load("demo", tmp_path)

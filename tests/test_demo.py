@@ -12,9 +12,10 @@ import pytest
 from PIL import Image, ImageOps
 
 from likewise.demo import DemoReport, run
+from likewise.demoset import rendering
+from likewise.demoset.subjects import SUBJECTS
 from likewise.errors import UsageError
-from likewise.evaluation import minibench
-from likewise.evaluation.subjects import SUBJECTS
+from likewise.evaluation import demo_score
 from likewise.types import Box, FloatArray
 from tests.fakes import scene
 
@@ -26,8 +27,8 @@ def demo(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     """One run on a few subjects, by the vector alone; or with nothing given."""
     with pytest.MonkeyPatch.context() as patch:
         if request.param == "few":
-            patch.setattr(minibench, "SUBJECTS", tuple(one for one in SUBJECTS if one.name in FEW))
-            patch.setattr(minibench, "DISTRACTORS", 4)
+            patch.setattr(rendering, "SUBJECTS", tuple(one for one in SUBJECTS if one.name in FEW))
+            patch.setattr(rendering, "DISTRACTORS", 4)
         yield run(tmp_path_factory.mktemp("demo"), recipe="quick" if request.param == "few" else None)
 
 
@@ -49,7 +50,7 @@ def colours(path: Path) -> FloatArray:
 
 
 def test_every_picture_of_the_set_is_indexed(demo: DemoReport) -> None:
-    assert demo.added.added == len(minibench.read_truth(demo.photos)) >= 28
+    assert demo.added.added == len(rendering.read_truth(demo.photos)) >= 28
     assert demo.added.failed == 0
     assert demo.collection.is_dir()
 
@@ -58,7 +59,7 @@ def test_methods_differ_by_far(demo: DemoReport) -> None:
     assert demo.score is not None
     assert demo.score["by_kind"]["view"] > demo.score["by_kind"]["clutter"]
     for simple in (thumbnail, colours):
-        assert minibench.score(demo.photos, simple)["map"] < 0.8 * demo.score["map"]
+        assert demo_score.score(demo.photos, simple)["map"] < 0.8 * demo.score["map"]
 
 
 @pytest.mark.parametrize("demo", [pytest.param("whole", marks=pytest.mark.slow)], indirect=True)
@@ -68,11 +69,11 @@ def test_the_set_is_neither_easy_nor_hopeless(demo: DemoReport) -> None:
     assert 0.5 <= demo.score["map"] <= 0.85
     assert demo.score["by_kind"]["clutter"] > 0.25
     for simple in (thumbnail, colours):
-        assert 0.03 < minibench.score(demo.photos, simple)["map"] < 0.25
+        assert 0.03 < demo_score.score(demo.photos, simple)["map"] < 0.25
 
 
 def test_the_query_is_left_out_and_its_likes_are_found(demo: DemoReport) -> None:
-    truth = {shot.file: shot for shot in minibench.read_truth(demo.photos)}
+    truth = {shot.file: shot for shot in rendering.read_truth(demo.photos)}
     asked = truth[demo.query.name]
     assert demo.box == Box(*asked.box or ())
     assert [hit.rank for hit in demo.hits] == list(range(1, 11))

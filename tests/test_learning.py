@@ -14,16 +14,9 @@ from likewise.descriptors.estimators import PairWhitening, PCAWhitening
 from likewise.descriptors.poolings.rmac import RMAC
 from likewise.descriptors.recipe import Part, parse_vector
 from likewise.errors import UsageError
-from likewise.evaluation.learning import (
-    Gathered,
-    choose,
-    choose_groups,
-    choose_listed,
-    gather,
-    gather_regions,
-    learn_quantiser,
-    learn_whitening,
-)
+from likewise.learning.quantisers import learn_quantiser
+from likewise.learning.samples import Gathered, choose, choose_groups, choose_listed, gather, gather_regions
+from likewise.learning.whitenings import learn_whitening
 from likewise.pictures import Loaded
 from likewise.types import FloatArray, Progress
 from tests.fakes import RECIPE, FakeExtractor, make_pictures

@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 
 from likewise.assets import sha256_file
+from likewise.demoset import rendering
 from likewise.descriptors import patches
 from likewise.descriptors.learned import known_by
 from likewise.errors import UsageError
-from likewise.evaluation import minibench, vocabularies
-from likewise.evaluation.learning import choose
-from likewise.evaluation.vocabularies import Learning, default_vocabulary, learn_vocabulary
+from likewise.learning import vocabularies
+from likewise.learning.samples import choose
+from likewise.learning.vocabularies import Learning, default_vocabulary, learn_vocabulary
 from likewise.types import Progress
 from likewise.words.vocabulary import Vocabulary
 from tests.fake_words import PATCHES, RECIPE, TAPS, FakePatches, make_pictures
@@ -106,7 +107,7 @@ def test_the_default_is_learned_once(tmp_path: Path, monkeypatch: pytest.MonkeyP
         return make_pictures(folder, 12, first=100)
 
     monkeypatch.setenv("LIKEWISE_CACHE", str(tmp_path))
-    monkeypatch.setattr(minibench, "render_scenes", render)
+    monkeypatch.setattr(rendering, "render_scenes", render)
     monkeypatch.setattr(patches, "PatchExtractor", FakePatches)
     monkeypatch.setattr(vocabularies, "DEFAULT_WORDS", 8)
     path = default_vocabulary(RECIPE)
@@ -122,11 +123,11 @@ def test_the_default_is_learned_once(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 def test_scenes_are_rendered_once(tmp_path: Path) -> None:
     pytest.importorskip("skimage")
-    files = minibench.render_scenes(tmp_path, 2)
+    files = rendering.render_scenes(tmp_path, 2)
     before = [file.read_bytes() for file in files]
     files[1].unlink()
     stamp = files[0].stat().st_mtime_ns
     seen = list[Progress]()
-    again = minibench.render_scenes(tmp_path, 2, progress=seen.append)
+    again = rendering.render_scenes(tmp_path, 2, progress=seen.append)
     assert [file.read_bytes() for file in again] == before
     assert (files[0].stat().st_mtime_ns, len(seen)) == (stamp, 2)

@@ -11,7 +11,7 @@ import numpy as np
 from benchmarks.clutter.scenes import KINDS, finished
 from PIL import Image, ImageOps
 
-from likewise.evaluation import minibench
+from likewise.demoset import rendering
 
 FOLDER = Path("benchmarks/results/clutter")
 SHARED = os.environ.get("LIKEWISE_SHARED", "")
@@ -34,8 +34,8 @@ class Thing:
 def things() -> Iterator[Thing]:
     """One view of every subject, and the second photograph of every cover."""
     folder = FOLDER / "demo"
-    minibench.render(folder)
-    for shot in minibench.read_truth(folder):
+    rendering.render(folder)
+    for shot in rendering.read_truth(folder):
         if shot.kind == "view" and shot.group:
             yield Thing("demo", shot.group, folder / shot.file)
     for file in sorted(COVERS.rglob("*_2.jpg")) if SHARED else ():
@@ -45,7 +45,7 @@ def things() -> Iterator[Thing]:
 def groups() -> dict[Path, str]:
     """What each picture of the gallery shows."""
     folder = FOLDER / "demo"
-    found = {(folder / shot.file).resolve(): shot.group or "" for shot in minibench.read_truth(folder)}
+    found = {(folder / shot.file).resolve(): shot.group or "" for shot in rendering.read_truth(folder)}
     covers = sorted(COVERS.rglob("*.jpg")) if SHARED else []
     return found | {file.resolve(): file.name[:2] for file in covers}
 
@@ -69,7 +69,7 @@ def render(behind: str = SCENES) -> None:
 def _pile(behind: str) -> list[Path]:
     """What lies around a thing: scenes of the photographs that the demo set is made of too, or others."""
     if behind == SCENES:
-        return minibench.render_scenes(FOLDER / "scenes", 120)
+        return rendering.render_scenes(FOLDER / "scenes", 120)
     return sorted((Path(SHARED) / "data" / "training_photos").glob("*.jpg"))[1::2]
 
 

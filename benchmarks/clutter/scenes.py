@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageFilter, ImageOps
 
-from likewise.evaluation.shots import corners, homography
+from likewise.demoset.shots import corners, homography
 
 SIZES = ((640, 480), (800, 600), (480, 640), (720, 540))
 Chance = np.random.Generator

@@ -24,9 +24,10 @@ from benchmarks.sets import DEMO, Picture, describe
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
+from likewise.demoset import rendering
+from likewise.demoset.rendering import Labelled
 from likewise.descriptors.extractor import Extractor
-from likewise.evaluation import metrics, minibench
-from likewise.evaluation.minibench import Labelled
+from likewise.evaluation import metrics
 from likewise.pictures import size_of
 from likewise.types import Box, FloatArray, UInt8Array
 
@@ -67,9 +68,9 @@ class Made:
 def run() -> list[dict[str, object]]:
     """Every test, ready for JSON."""
     extractor = Extractor(recipe(PARTS, SIZES), streams=2)
-    shots = [shot for shot in minibench.read_truth(DEMO) if shot.box]
+    shots = [shot for shot in rendering.read_truth(DEMO) if shot.box]
     scenes = [
-        Made(Picture(DEMO / shot.file), None, -1) for shot in minibench.read_truth(DEMO) if not shot.box
+        Made(Picture(DEMO / shot.file), None, -1) for shot in rendering.read_truth(DEMO) if not shot.box
     ]
     asked = [_shot(index, shot) for index, shot in enumerate(shots)]
     queries = _vectors(extractor, asked)

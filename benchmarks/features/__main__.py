@@ -19,15 +19,15 @@ from benchmarks.sets import RESULTS, markdown
 from sklearn.metrics import normalized_mutual_info_score
 
 from likewise import Extractor
+from likewise.descriptors.cache import View, describe
 from likewise.descriptors.manifest import Manifest
 from likewise.descriptors.transforms import l2
 from likewise.downstream.classifier import KINDS
 from likewise.downstream.clusters import cluster_rows
 from likewise.downstream.labelled import Labelled, numbered
 from likewise.downstream.validation import cross_validate
-from likewise.evaluation.benchmark import pictures_below
-from likewise.evaluation.vectors import View, describe
 from likewise.pictures import Resize, load
+from likewise.pictures.folders import pictures_below
 from likewise.types import FloatArray
 
 FOLDER = RESULTS / "features"

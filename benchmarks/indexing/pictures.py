@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
+from likewise.demoset import rendering
 from likewise.errors import BadPicture
-from likewise.evaluation import minibench
 from likewise.pictures import SUFFIXES, Resize, load
 
 QUALITY = 90
@@ -48,7 +48,7 @@ def grainy(picture: Image.Image, seed: int) -> Image.Image:
 def photographs(folder: Path | None, rendered: Path) -> list[Path]:
     """The readable pictures in a folder, or those of the demo set."""
     if folder is None:
-        return minibench.render(rendered)
+        return rendering.render(rendered)
     found = [path for path in sorted(folder.rglob("*")) if path.suffix.lower() in SUFFIXES]
     return [path for path in found if _is_picture(path)]
 

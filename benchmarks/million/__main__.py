@@ -20,8 +20,8 @@ from benchmarks.sets import DEMO, RESULTS, demo_set, describe, markdown
 from likewise.collection.catalogue import Content, Place
 from likewise.collection.collection import Collection
 from likewise.collection.walk import Stamp
+from likewise.demoset import rendering
 from likewise.descriptors.extractor import Extractor
-from likewise.evaluation import minibench
 from likewise.recipes.recipe import load_recipe
 from likewise.types import FloatArray
 
@@ -56,7 +56,7 @@ class Mixtures:
 def make(path: Path, count: int) -> float:
     """Write the collection; give the seconds that its files took, once the rows were there."""
     mixtures = Mixtures(1)
-    photo = minibench.render(DEMO)[0]
+    photo = rendering.render(DEMO)[0]
     with Collection.open(path, recipe="quick") as collection:
         collection.add(photo)  # for its layer
         with collection._writing() as catalogue:

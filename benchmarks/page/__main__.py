@@ -27,8 +27,8 @@ from likewise.collection.catalogue import Content
 from likewise.collection.codes import Code
 from likewise.collection.collection import Collection
 from likewise.collection.moving import Row
+from likewise.demoset import rendering
 from likewise.descriptors.recipe import load_vector
-from likewise.evaluation import minibench
 
 FOLDER = RESULTS / "page"
 FILE = FOLDER / "measured.json"
@@ -117,7 +117,7 @@ def make(count: int) -> Path:
     folder = FOLDER / f"pictures-{count}.likewise"
     if folder.exists():
         return folder
-    minibench.render(DEMO)
+    rendering.render(DEMO)
     recipe = load_vector("quick")
     with Collection.open(FOLDER / "some.likewise", recipe=recipe) as some:
         some.add(DEMO)

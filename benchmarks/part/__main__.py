@@ -18,7 +18,8 @@ from benchmarks.same_thing.sets import Asked, load
 from benchmarks.sets import DEMO, markdown
 
 from likewise.collection import Collection
-from likewise.evaluation import metrics, minibench
+from likewise.demoset import rendering
+from likewise.evaluation import metrics
 from likewise.types import Box
 
 SETS = ("demo", "oxford")
@@ -29,7 +30,7 @@ def boxes_of(asked: Asked) -> dict[Path, Box]:
     """Where the thing is in each query."""
     if asked.boxes:
         return dict(asked.boxes)
-    shots = minibench.read_truth(DEMO)
+    shots = rendering.read_truth(DEMO)
     there = {(DEMO / shot.file).resolve(): Box(*shot.box) for shot in shots if shot.box and shot.group}
     return {query: there[query.resolve()] for query in asked.queries if query.resolve() in there}
 

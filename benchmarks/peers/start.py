@@ -11,7 +11,7 @@ from benchmarks.peers.figures import Figure, beside, turns
 from benchmarks.sets import DEMO
 from benchmarks.startup.__main__ import FOLDER, LIKEWISE, cost, make
 
-from likewise.evaluation import minibench
+from likewise.demoset import rendering
 
 GROUP = "start"
 PICTURES = 10_000
@@ -21,7 +21,7 @@ def figures(repetitions: int) -> Iterator[Figure]:
     """Whole processes, seconds by the clock."""
     python = [sys.executable, "-c"]
     collection = make(FOLDER / f"{PICTURES}.likewise", PICTURES)
-    search = [*LIKEWISE, "search", str(minibench.render(DEMO)[0]), "--in", str(collection), "--json"]
+    search = [*LIKEWISE, "search", str(rendering.render(DEMO)[0]), "--in", str(collection), "--json"]
     subprocess.run(search, check=True, stdout=subprocess.DEVNULL)  # compiles the network, once for all
     for work, command, peer, other in (
         ("import likewise", [*python, "import likewise"], "python -c pass", "pass"),

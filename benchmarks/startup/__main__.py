@@ -23,8 +23,8 @@ from likewise.collection.belongings import CATALOGUE
 from likewise.collection.catalogue import Catalogue, Content, Place
 from likewise.collection.codes import Code
 from likewise.collection.walk import Stamp
+from likewise.demoset import rendering
 from likewise.descriptors.extractor import Extractor
-from likewise.evaluation import minibench
 
 FOLDER = RESULTS / "startup"
 BLOCK = 1000
@@ -37,7 +37,7 @@ def run(
 ) -> None:
     """Time every command, in turns."""
     collection = make(FOLDER / f"{pictures}.likewise", pictures)
-    query = str(minibench.render(DEMO)[0])
+    query = str(rendering.render(DEMO)[0])
     search = [*LIKEWISE, "search", query, "--in", str(collection), "--json"]
     commands: dict[str, tuple[list[str], float | None]] = {
         "`likewise --help`": ([*LIKEWISE, "--help"], 0.3),

@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from likewise.evaluation import minibench
-from likewise.evaluation.learning import Chosen
-from likewise.evaluation.vocabularies import Learning, learn_vocabulary
+from likewise.demoset import rendering
+from likewise.learning.samples import Chosen
+from likewise.learning.vocabularies import Learning, learn_vocabulary
 from likewise.recipes.recipe import load_recipe
 from likewise.types import Progress
 from likewise.words.extractor import WordsExtractor
@@ -83,7 +83,7 @@ def counted(sketches: Sequence[Sketch]) -> NDArray[np.int64]:
 
 def pictures() -> Chosen:
     """Scenes rendered from photographs that packages carry, without anything that the demo set looks for."""
-    scenes = minibench.render_scenes(RESULTS / "scenes", SCENES)
+    scenes = rendering.render_scenes(RESULTS / "scenes", SCENES)
     return Chosen(f"{SCENES} scenes rendered from pictures of scikit-image and scikit-learn", tuple(scenes))
 
 

@@ -17,8 +17,8 @@ from pathlib import Path
 from PIL import Image, ImageDraw
 
 from likewise.collection import Collection
+from likewise.demoset import rendering
 from likewise.descriptors.recipe import Part, VectorRecipe, load_vector
-from likewise.evaluation import minibench
 from likewise.recipes.recipe import Recipe, load_recipe
 
 REPOSITORY = Path(__file__).parents[2]
@@ -32,8 +32,8 @@ PLAIN = replace(load_vector("default"), name="plain", about="", scales=(1.0,), p
 
 def make_site(folder: Path, recipe: Recipe | VectorRecipe | None = None) -> None:
     """Render, lay out and index all of it, the photographs by a recipe or by one vector."""
-    minibench.render(folder / "demo")
-    truth = minibench.read_truth(folder / "demo")
+    rendering.render(folder / "demo")
+    truth = rendering.read_truth(folder / "demo")
     shown = [shot.file for shot in truth if shot.group in SUBJECTS]
     later = [shot.file for shot in truth if shot.group in LATER]
     rest = [shot.file for shot in truth if shot.group is None]
@@ -71,7 +71,7 @@ def make_site(folder: Path, recipe: Recipe | VectorRecipe | None = None) -> None
         _likewise(folder, "evaluate", "folder", "--data", "groups", "--runs", "runs", "--recipe", *words)
 
 
-def _copies(folder: Path, truth: list[minibench.Labelled], to: Path) -> None:
+def _copies(folder: Path, truth: list[rendering.Labelled], to: Path) -> None:
     """Five different photographs of one thing, which are alike, and one of another thing twice."""
     of = {subject: [shot.file for shot in truth if shot.group == subject] for subject in ("pagoda", "cat")}
     _copy(folder, of["pagoda"][:5], to)

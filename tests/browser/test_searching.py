@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from likewise.evaluation.minibench import read_truth
+from likewise.demoset.rendering import read_truth
 from tests.browser.watching import PHONE, Opener, drag, give, order, reordered, searching
 
 pytestmark = pytest.mark.browser

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from fractions import Fraction
 from functools import cache
 
 import numpy as np
@@ -21,7 +23,7 @@ from tests import slow
 
 CHANNELS = 5
 SIZES = [(1, 1), (6, 6), (5, 9), (13, 4), (1, 8)]
-SLOW = {
+SLOW: dict[str, Callable[[slow.Array], slow.Array]] = {
     "none": np.ravel,
     "flatten": np.ravel,
     "sum": slow.total,
@@ -30,7 +32,7 @@ SLOW = {
     "gem": lambda x: slow.gem(x, 3.0),
     "spoc": slow.total,
     "crow": slow.crow,
-    "rmac": lambda x: slow.rmac(x, 3, slow.Fraction(2, 5)),
+    "rmac": lambda x: slow.rmac(x, 3, Fraction(2, 5)),
 }
 """Slow versions of those that we have; a pooling of others is asked for everything else."""
 
@@ -129,7 +131,8 @@ def test_what_cells_give_adds_up_to_the_vector(pooling: Pooling) -> None:
             pooling.shared(x[0], {})
         return
     found = pooling.shared(x[0], {})
-    assert (found.dtype, found.shape) == (np.float64, x[0].shape)
+    assert found.dtype == np.float64
+    assert found.shape == x[0].shape
     np.testing.assert_allclose(found.sum(axis=(1, 2)), forward(pooling, x)[0], rtol=1e-5, atol=1e-5)
 
 

@@ -216,8 +216,8 @@ def _align(
     max_pixels: int | None,
 ) -> Alignment:
     """CKA between the taps that were looked at."""
-    from likewise.evaluation.learning import choose
     from likewise.inspection.alignment import align
+    from likewise.learning.samples import choose
 
     taps = [[view.tap.name for view in side.views] for side in sides_of(found)]
     with progress("comparing layers") as callback:

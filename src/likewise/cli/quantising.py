@@ -52,7 +52,8 @@ def learn(
     from likewise.assets import cache_dir
     from likewise.descriptors.extractor import Extractor
     from likewise.descriptors.recipe import load_vector
-    from likewise.evaluation.learning import choose, gather, learn_quantiser
+    from likewise.learning.quantisers import learn_quantiser
+    from likewise.learning.samples import choose, gather
 
     new_file(output, overwrite=overwrite)
     how = load_vector(recipe or "default")

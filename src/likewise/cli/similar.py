@@ -49,7 +49,7 @@ def similar(
     """
     from likewise.collection.collection import Collection
     from likewise.downstream.similarity import similar as judge
-    from likewise.evaluation.datasets.table import read_rows
+    from likewise.learning.labels import read_rows
 
     known = None if groups is None else [(row.file, row.group) for row in read_rows(groups, group=group)]
     with (

@@ -112,7 +112,7 @@ def train(
     listed in DIR/held-out.csv for `likewise evaluate csv`. Stopped, the same command goes on.
     """
     from likewise.descriptors.recipe import load_vector
-    from likewise.evaluation.learning import choose_groups, choose_listed
+    from likewise.learning.samples import choose_groups, choose_listed
     from likewise.training.fit import RATES, fit
     from likewise.training.retrieval import Settings
 

@@ -13,7 +13,7 @@ from likewise.cli.output import left_out_lines, printable, progress, show
 from likewise.errors import UsageError
 
 if TYPE_CHECKING:
-    from likewise.evaluation.vocabularies import Learned
+    from likewise.learning.vocabularies import Learned
     from likewise.words.recipe import WordsRecipe
     from likewise.words.vocabulary import Vocabulary
 
@@ -59,8 +59,8 @@ def learn(
 
     For 20000 words some 10000 pictures of 100 patches are wanted; a few hundred do for 1000.
     """
-    from likewise.evaluation.learning import choose
-    from likewise.evaluation.vocabularies import Learning, learn_vocabulary
+    from likewise.learning.samples import choose
+    from likewise.learning.vocabularies import Learning, learn_vocabulary
 
     new_file(output, overwrite=overwrite)
     found = _words_recipe(recipe or RECIPE)

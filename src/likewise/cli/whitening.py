@@ -14,7 +14,7 @@ from likewise.cli.output import facts, left_out_lines, printable, progress, show
 if TYPE_CHECKING:
     from likewise.descriptors.estimators import PairWhitening, PCAWhitening
     from likewise.descriptors.transforms import Whitening
-    from likewise.evaluation.learning import Chosen
+    from likewise.learning.samples import Chosen
 
 app = App(name="whiten", help="Learn a whitening from pictures, or show one.", no_args_is_help=True)
 
@@ -86,7 +86,8 @@ def learn(
     """
     from likewise.assets import cache_dir
     from likewise.descriptors.extractor import Extractor
-    from likewise.evaluation.learning import gather, gather_regions, learn_whitening
+    from likewise.learning.samples import gather, gather_regions
+    from likewise.learning.whitenings import learn_whitening
 
     new_file(output, overwrite=overwrite)
     supervised = pairs or groups is not None
@@ -139,7 +140,7 @@ def _estimator(
 
 
 def _chosen(folder: Path, groups: Path | None, column: str, most: int, *, supervised: bool) -> Chosen:
-    from likewise.evaluation.learning import choose, choose_groups, choose_listed
+    from likewise.learning.samples import choose, choose_groups, choose_listed
 
     if groups is not None:
         return choose_listed(folder, groups, column)

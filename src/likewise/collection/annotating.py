@@ -14,9 +14,8 @@ from likewise.collection.catalogue import Catalogue
 from likewise.collection.database import folded
 from likewise.collection.filters import RESERVED
 from likewise.errors import UsageError
-from likewise.evaluation.datasets.files import read_text
-from likewise.evaluation.datasets.table import delimiter_of
 from likewise.pictures.facts import clean
+from likewise.spreadsheets import delimiter_of, read_text
 from likewise.types import plain
 
 _FILE = ("file", "path", "name", "filename", "sourcefile")

@@ -79,7 +79,7 @@ class WordsLayer:
         """The recipe of a layer that is to be added, with the default vocabulary if it names none."""
         if recipe.vocabulary:
             return recipe
-        from likewise.evaluation.vocabularies import default_vocabulary  # loads scikit-learn
+        from likewise.learning.vocabularies import default_vocabulary  # loads scikit-learn
 
         return recipe.with_vocabulary(default_vocabulary(recipe, progress=progress))
 

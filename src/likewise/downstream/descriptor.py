@@ -11,10 +11,10 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 
 from likewise.assets import cache_dir
+from likewise.descriptors.cache import View, describe
 from likewise.descriptors.extractor import Extractor
 from likewise.descriptors.recipe import VectorRecipe
 from likewise.errors import UsageError
-from likewise.evaluation.vectors import View, describe
 from likewise.types import FloatArray
 
 

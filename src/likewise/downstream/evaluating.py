@@ -16,6 +16,7 @@ from likewise.collection.catalogue import Entry
 from likewise.collection.collection import Collection
 from likewise.collection.query import Query
 from likewise.collection.searching import Searcher
+from likewise.descriptors.cache import View
 from likewise.errors import BadBox, BadPicture, UsageError
 from likewise.evaluation.benchmark import Benchmark
 from likewise.evaluation.card import Card, make_card
@@ -23,7 +24,6 @@ from likewise.evaluation.crops import CropMode, possible_crop, query_view
 from likewise.evaluation.evaluate import Readable, places_kept, written
 from likewise.evaluation.runs import Run
 from likewise.evaluation.unread import without_failures
-from likewise.evaluation.vectors import View
 from likewise.pictures import size_of
 from likewise.ranking.stages import Ranked, Stage
 from likewise.recipes.recipe import Recipe

@@ -10,11 +10,11 @@ import numpy as np
 
 from likewise.assets import cache_dir
 from likewise.collection import Collection
+from likewise.descriptors.cache import Describer
 from likewise.descriptors.manifest import Manifest
 from likewise.errors import BadPicture, UsageError
-from likewise.evaluation.datasets.table import read_rows
-from likewise.evaluation.learning import Chosen, choose_groups, choose_listed, gather
-from likewise.evaluation.vectors import Describer
+from likewise.learning.labels import read_rows
+from likewise.learning.samples import Chosen, choose_groups, choose_listed, gather
 from likewise.types import FloatArray, ProgressCallback
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, TypeAlias
 
 from likewise.errors import UsageError
-from likewise.pictures import SUFFIXES
+from likewise.pictures.folders import pictures_below
 from likewise.types import Box
 
 QueryRule: TypeAlias = Literal["counts", "ignored", "absent"]
@@ -182,37 +181,6 @@ class Benchmark:
             distractors=sum(name in kept for name in last),
             notes=(*self.notes, note),
         )
-
-
-def pictures_below(folder: Path) -> list[Path]:
-    """The pictures at any depth below a folder by suffix, sorted; hidden files and folders are passed over.
-
-    Raises
-    ------
-    UsageError
-        When there is no such folder, or no picture in it.
-    """
-    if not folder.is_dir():
-        raise UsageError(f"{folder} is not a folder: give the folder that holds the pictures")
-    found = sorted(_walk(folder))
-    if not found:
-        raise UsageError(f"no picture lies below {folder}")
-    return found
-
-
-def _walk(folder: Path) -> Iterator[Path]:
-    # A link may lead back to where the walk has been: each folder is entered once.
-    entered = {folder.resolve()}
-    for parent, folders, files in os.walk(folder, followlinks=True):
-        below, folders[:] = sorted(folders), []
-        for name in below:
-            real = Path(parent, name).resolve()
-            if not name.startswith(".") and real not in entered:
-                entered.add(real)
-                folders.append(name)
-        for name in files:
-            if not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES:
-                yield Path(parent, name)
 
 
 def _unused(stem: str, gallery: Mapping[str, Path]) -> str:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
+from likewise.descriptors.cache import View
 from likewise.errors import UsageError
 from likewise.evaluation.benchmark import Benchmark, Query
-from likewise.evaluation.vectors import View
 from likewise.pictures import size_of
 from likewise.recipes.recipe import LayerRecipe
 from likewise.types import Box

@@ -12,6 +12,7 @@ from typing import cast
 
 import numpy as np
 
+from likewise.descriptors.cache import Describer, Outcomes, View, describe
 from likewise.descriptors.manifest import Manifest
 from likewise.descriptors.recipe import VectorRecipe
 from likewise.errors import UsageError
@@ -22,7 +23,6 @@ from likewise.evaluation.metrics import Rule
 from likewise.evaluation.runs import Run, as_json, box_array, plain_name, write_run
 from likewise.evaluation.simulated import with_examples, with_feedback
 from likewise.evaluation.unread import without_failures
-from likewise.evaluation.vectors import Describer, Outcomes, View, describe
 from likewise.ranking.gallery import Gallery
 from likewise.ranking.leaving_out import rank_others
 from likewise.ranking.localise import Localiser, Mapper

@@ -14,11 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from likewise.assets import replacing
+from likewise.descriptors.cache import Described, Describer, View, describe
 from likewise.descriptors.estimators import PCAWhitening
 from likewise.descriptors.recipe import VectorRecipe
 from likewise.descriptors.transforms import l2
 from likewise.errors import UsageError
-from likewise.evaluation.benchmark import Benchmark, pictures_below
+from likewise.evaluation.benchmark import Benchmark
 from likewise.evaluation.card import Card, make_card
 from likewise.evaluation.crops import CropMode
 from likewise.evaluation.evaluate import KEPT, Material, gather
@@ -26,8 +27,8 @@ from likewise.evaluation.grid import Grid
 from likewise.evaluation.metrics import mean_average_precision
 from likewise.evaluation.scoring import score
 from likewise.evaluation.significance import bootstrap_interval, sign_flip_test
-from likewise.evaluation.vectors import Described, Describer, View, describe
 from likewise.pictures import Loaded
+from likewise.pictures.folders import pictures_below
 from likewise.ranking.exact import search
 from likewise.types import FloatArray, ProgressCallback
 

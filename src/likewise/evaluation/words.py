@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from likewise.assets import temporary
+from likewise.descriptors.cache import Looked, View, joined, look_up
 from likewise.engines import cores
 from likewise.errors import MissingExtra
 from likewise.evaluation.benchmark import Benchmark
@@ -25,7 +26,6 @@ from likewise.evaluation.evaluate import (
     written,
 )
 from likewise.evaluation.runs import Run, read_run
-from likewise.evaluation.vectors import Looked, View, joined, look_up
 from likewise.pictures import Loaded, size_of
 from likewise.ranking.sketches import Answers, answer, check_stages
 from likewise.ranking.stages import Ranked, Stage

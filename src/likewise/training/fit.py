@@ -11,7 +11,7 @@ from likewise.assets import cache_dir, replacing
 from likewise.descriptors.extractor import Extractor
 from likewise.descriptors.recipe import VectorRecipe
 from likewise.errors import BadPicture
-from likewise.evaluation.learning import Chosen, gather
+from likewise.learning.samples import Chosen, gather
 from likewise.training.own import Split, split, write_held
 from likewise.training.pictures import load_pictures
 from likewise.training.projection import fit_projection

@@ -13,7 +13,7 @@ from torch import Generator, Tensor
 from torch.nn import functional
 
 from likewise.errors import BadPicture, UsageError
-from likewise.evaluation.learning import Chosen
+from likewise.learning.samples import Chosen
 from likewise.pictures import Resize, load
 from likewise.types import Progress, ProgressCallback, UInt8Array
 

@@ -15,7 +15,8 @@ from pathlib import Path
 
 from likewise.errors import UsageError
 from likewise.evaluation.benchmark import Benchmark, Missing, Query
-from likewise.evaluation.datasets.files import by_stem, read_text, shortfall, thinned
+from likewise.evaluation.datasets.files import by_stem, shortfall, thinned
+from likewise.spreadsheets import read_text
 from likewise.types import Box
 
 _PREFIX = "oxc1_"  # Oxford's query files put it before the name of the picture; nothing else has it.

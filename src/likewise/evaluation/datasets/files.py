@@ -6,7 +6,8 @@ from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 
 from likewise.errors import UsageError
-from likewise.evaluation.benchmark import Missing, pictures_below
+from likewise.evaluation.benchmark import Missing
+from likewise.pictures.folders import pictures_below
 
 
 def by_stem(folder: Path, *, known: Callable[[str], bool]) -> tuple[dict[str, Path], tuple[str, ...]]:
@@ -109,23 +110,3 @@ def find_one(folder: Path, *patterns: str, what: str) -> Path:
         if found:
             return found[0]
     raise UsageError(f"no {what} ({' or '.join(patterns)}) lies below {folder}: say where it is")
-
-
-_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
-
-
-def read_text(file: Path, what: str) -> str:
-    """Text of a ground truth file in UTF-8, with or without a byte order mark, or in UTF-16 with one.
-
-    Raises
-    ------
-    UsageError
-        When it is not there, cannot be read or is no text.
-    """
-    try:
-        data = file.read_bytes()
-        return data.decode("utf-16" if data[:2] in _UTF_16 else "utf-8-sig")
-    except FileNotFoundError:
-        raise UsageError(f"{what} {file} is not there") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{what} {file} cannot be read: {error}") from error

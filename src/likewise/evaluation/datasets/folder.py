@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from likewise.errors import UsageError
-from likewise.evaluation.benchmark import Benchmark, Missing, Query, pictures_below
+from likewise.evaluation.benchmark import Benchmark, Missing, Query
+from likewise.pictures.folders import pictures_below
 
 
 def folder(data: Path) -> Benchmark:

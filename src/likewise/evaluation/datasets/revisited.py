@@ -18,7 +18,8 @@ import numpy as np
 
 from likewise.errors import UsageError
 from likewise.evaluation.benchmark import Benchmark, Query
-from likewise.evaluation.datasets.files import by_stem, find_one, read_text, shortfall, thinned
+from likewise.evaluation.datasets.files import by_stem, find_one, shortfall, thinned
+from likewise.spreadsheets import read_text
 from likewise.types import Box
 from likewise.unpickling import read_plain_pickle
 

@@ -17,18 +17,18 @@ from pathlib import Path
 
 import numpy as np
 
+from likewise.descriptors.cache import Describer, View, describe
 from likewise.descriptors.estimators import PCAWhitening
 from likewise.descriptors.learned import known_by
 from likewise.descriptors.recipe import Part, Step, VectorRecipe, load_vector
 from likewise.descriptors.transforms import l2
 from likewise.errors import StorageError, UsageError
-from likewise.evaluation.benchmark import pictures_below
 from likewise.evaluation.crops import CropMode
 from likewise.evaluation.datasets.buildings import CORRUPT_PARIS, PARIS6K, oxford5k
 from likewise.evaluation.evaluate import Material, gather
 from likewise.evaluation.reproduce.table import Cell, MakeDescriber, Table, measured, usable
-from likewise.evaluation.vectors import Describer, View, describe
 from likewise.networks import find
+from likewise.pictures.folders import pictures_below
 from likewise.ranking.stages import Stage
 from likewise.types import FloatArray, ProgressCallback
 

@@ -20,7 +20,6 @@ from likewise.assets import sha256_file
 from likewise.descriptors.patches import Patches
 from likewise.errors import StorageError, UsageError, WeightsMissing
 from likewise.evaluation.benchmark import Benchmark
-from likewise.evaluation.learning import Chosen, choose
 from likewise.evaluation.report import report
 from likewise.evaluation.reproduce.li_2016_published import (
     ALL,
@@ -34,8 +33,9 @@ from likewise.evaluation.reproduce.li_2016_published import (
 )
 from likewise.evaluation.reproduce.orderings import orderings
 from likewise.evaluation.reproduce.table import Cell, Setting, Table, part_of, usable
-from likewise.evaluation.vocabularies import Learning, default_vocabulary, learn_vocabulary
 from likewise.evaluation.words import Sketched, open_sketcher, sketch, words_run
+from likewise.learning.samples import Chosen, choose
+from likewise.learning.vocabularies import Learning, default_vocabulary, learn_vocabulary
 from likewise.networks import find
 from likewise.networks.weights import locate
 from likewise.recipes.recipe import load_recipe

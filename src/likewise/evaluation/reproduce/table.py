@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
 
+from likewise.descriptors.cache import Describer
 from likewise.descriptors.chain import Chain
 from likewise.descriptors.recipe import VectorRecipe
 from likewise.evaluation.benchmark import Benchmark
 from likewise.evaluation.evaluate import Material, Readable, ranked_run
 from likewise.evaluation.metrics import Rule
 from likewise.evaluation.report import report
-from likewise.evaluation.vectors import Describer
 from likewise.ranking.stages import Stage
 
 MakeDescriber: TypeAlias = Callable[[VectorRecipe], Describer]

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 
-from likewise.evaluation.subjects import SCENES, Album, Rectangle, View
+from likewise.demoset.subjects import SCENES, Album, Rectangle, View
 
 Points: TypeAlias = NDArray[np.float64]
 Quad: TypeAlias = NDArray[np.float64]

@@ -10,10 +10,10 @@ import pytest
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
+from likewise.descriptors import cache
 from likewise.descriptors.batches import BATCH
+from likewise.descriptors.cache import View, describe
 from likewise.errors import BadBox, BadPicture, CollectionDamaged, StorageError
-from likewise.evaluation import vectors
-from likewise.evaluation.vectors import View, describe
 from likewise.pictures import Loaded
 from likewise.types import Box, FloatArray, Progress
 from tests.fakes import DIMENSIONS, FakeExtractor, make_pictures
@@ -77,7 +77,7 @@ def test_an_interrupted_run_goes_on(tmp_path: Path) -> None:
 
 
 def test_files_are_written_as_work_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(vectors, "_PICTURES", 10)
+    monkeypatch.setattr(cache, "_PICTURES", 10)
     describe(FakeExtractor(), views(tmp_path / "in", 25), tmp_path / "kept")
     assert len(list((tmp_path / "kept").rglob("*.safetensors"))) == 3
 

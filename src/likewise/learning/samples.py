@@ -1,4 +1,4 @@
-"""What can be learned from a folder of pictures: a sample of vectors, and whitenings and quantisers of it."""
+"""Samples to learn from: which pictures of a folder, and their vectors or the vectors of their regions."""
 
 from __future__ import annotations
 
@@ -10,17 +10,13 @@ from typing import Protocol
 import numpy as np
 
 from likewise.assets import sha256_file
-from likewise.descriptors.estimators import PairWhitening, PCAWhitening
-from likewise.descriptors.learned import Sample, fingerprint, known_by
-from likewise.descriptors.pieces import learn_pieces
-from likewise.descriptors.quantiser import Quantiser
+from likewise.descriptors.cache import Describer, View, describe
+from likewise.descriptors.learned import known_by
 from likewise.descriptors.recipe import VectorRecipe
-from likewise.descriptors.transforms import Whitening
 from likewise.errors import BadPicture, UsageError
-from likewise.evaluation.benchmark import pictures_below
-from likewise.evaluation.datasets.table import read_rows
-from likewise.evaluation.vectors import Describer, View, describe
+from likewise.learning.labels import read_rows
 from likewise.pictures import Loaded, Source
+from likewise.pictures.folders import pictures_below
 from likewise.types import FloatArray, Progress, ProgressCallback
 
 
@@ -104,7 +100,7 @@ def choose_groups(folder: Path) -> Chosen:
 
 
 def choose_listed(folder: Path, table: Path, column: str) -> Chosen:
-    """Pictures that a CSV file puts into groups; see `likewise.evaluation.datasets.table`.
+    """Pictures that a CSV file puts into groups; see `likewise.learning.labels`.
 
     Raises
     ------
@@ -192,49 +188,3 @@ def _refuse_nothing(found: Sequence[object], failures: dict[Path, BadPicture]) -
     if not found:
         first = next(iter(failures.values()))
         raise UsageError(f"none of {len(failures)} pictures can be read, the first: {first}")
-
-
-def learn_whitening(
-    gathered: Gathered,
-    estimator: PCAWhitening | PairWhitening,
-    recipe: VectorRecipe,
-    *,
-    regions: bool = False,
-) -> Whitening:
-    """Fit an estimator, and remember on what.
-
-    Raises
-    ------
-    UsageError
-        When the sample does not suffice.
-    """
-    try:
-        fitted = estimator.fit(gathered.vectors, gathered.groups)
-    except ValueError as error:
-        raise UsageError(f"cannot learn from {gathered.about}: {error}") from error
-    return fitted.learned(
-        about=gathered.about, pictures=gathered.pictures, recipe=recipe.to_toml(), regions=regions
-    )
-
-
-def learn_quantiser(
-    gathered: Gathered, count: int, recipe: VectorRecipe, *, progress: ProgressCallback | None = None
-) -> Quantiser:
-    """Learn the pieces of a product quantiser of ``count`` bytes, and remember on what.
-
-    Raises
-    ------
-    UsageError
-        When the sample does not suffice, or vectors cannot be cut into so many pieces.
-    """
-
-    def report(done: int) -> None:
-        if progress:
-            progress(Progress(done, count, note="clustering"))
-
-    try:
-        pieces = learn_pieces(gathered.vectors, count, report=report)
-    except ValueError as error:
-        raise UsageError(f"cannot learn from {gathered.about}: {error}") from error
-    told = (fingerprint(gathered.vectors), len(gathered.vectors), gathered.about)
-    return Quantiser(pieces, Sample(*told, gathered.pictures, recipe.to_toml()))

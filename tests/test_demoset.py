@@ -17,12 +17,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import ExifTags, Image, ImageOps
 
+from likewise.demoset import rendering, subjects
+from likewise.demoset.rendering import DISTRACTORS, KINDS, read_truth, render
+from likewise.demoset.shots import Layout, corners, homography, in_place, outline, pasted, project
+from likewise.demoset.subjects import SCENES, SUBJECTS, Album, Rectangle
 from likewise.errors import MissingExtra, StorageError, UsageError
-from likewise.evaluation import minibench, subjects
+from likewise.evaluation.demo_score import score
 from likewise.evaluation.metrics import leave_one_out_map
-from likewise.evaluation.minibench import DISTRACTORS, KINDS, read_truth, render, score
-from likewise.evaluation.shots import Layout, corners, homography, in_place, outline, pasted, project
-from likewise.evaluation.subjects import SCENES, SUBJECTS, Album, Rectangle
 from likewise.types import FloatArray, Progress
 
 
@@ -31,8 +32,8 @@ def few() -> Iterator[None]:
     """Four subjects, among them a round one and one of the stereo pair, and three distractors."""
     names = ("cat", "coffee", "engine", "page")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(minibench, "SUBJECTS", tuple(s for s in SUBJECTS if s.name in names))
-        patch.setattr(minibench, "DISTRACTORS", 3)
+        patch.setattr(rendering, "SUBJECTS", tuple(s for s in SUBJECTS if s.name in names))
+        patch.setattr(rendering, "DISTRACTORS", 3)
         yield
 
 
@@ -121,7 +122,7 @@ def test_a_folder_of_another_seed_or_version_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="holds no demo set"):
         read_truth(tmp_path)
     truth = tmp_path / "truth.json"
-    truth.write_text(json.dumps({"version": minibench.VERSION, "seed": 5, "pictures": []}))
+    truth.write_text(json.dumps({"version": rendering.VERSION, "seed": 5, "pictures": []}))
     with pytest.raises(UsageError, match="seed 5, not 0"):
         render(tmp_path)
     truth.write_text(json.dumps({"version": -1, "seed": 0, "pictures": []}))

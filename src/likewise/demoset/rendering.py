@@ -7,30 +7,23 @@ seed gives the same bytes. ``truth.json`` beside the pictures says what each of 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any
 
 import numpy as np
 from PIL import ExifTags, Image
 
 from likewise.assets import replacing
+from likewise.demoset.shots import Chance, Layout, Points, Shot, cluttered, in_place, lit, pasted, scene
+from likewise.demoset.subjects import SUBJECTS, Album, Subject
 from likewise.errors import StorageError, UsageError
-from likewise.evaluation.metrics import leave_one_out, mean_average_precision
-from likewise.evaluation.shots import Chance, Layout, Points, Shot, cluttered, in_place, lit, pasted, scene
-from likewise.evaluation.subjects import SUBJECTS, Album, Subject
-from likewise.types import FloatArray, Progress, ProgressCallback
+from likewise.types import Progress, ProgressCallback
 
 VERSION = 1
 TRUTH = "truth.json"
 KINDS = ("view", "zoom", "light", "turn", "clutter", "occluded")
 DISTRACTORS = 33
-PROTOCOL = (
-    "leave one out: every shot of a subject is a query, the query itself is not ranked, distractors are "
-    "ranked but never asked for; whole pictures; trapezoid AP; cosine similarity"
-)
-
 _HARSHNESS = {"view": 0.25, "zoom": 0.4, "light": 1.0, "turn": 0.35, "clutter": 0.4, "occluded": 0.5}
 _QUALITY = {"view": (80, 94), "zoom": (55, 90), "light": (14, 35)}
 _LAID = {
@@ -62,33 +55,6 @@ class Labelled:
     group: str | None
     kind: str
     box: tuple[int, int, int, int] | None
-
-
-class Score(TypedDict):
-    """A score of the demo set.
-
-    Attributes
-    ----------
-    map
-        Mean average precision over all queries.
-    by_kind
-        The same over the queries of each kind of shot.
-    pictures, queries, groups, distractors
-        How many there are.
-    seed
-        Of the rendering.
-    protocol
-        How it was scored.
-    """
-
-    map: float
-    by_kind: dict[str, float]
-    pictures: int
-    queries: int
-    groups: int
-    distractors: int
-    seed: int
-    protocol: str
 
 
 def render(folder: Path, *, seed: int = 0, progress: ProgressCallback | None = None) -> list[Path]:
@@ -162,48 +128,15 @@ def read_truth(folder: Path) -> list[Labelled]:
     ]
 
 
-def score(folder: Path, vectors: Mapping[str, FloatArray] | Callable[[Path], FloatArray]) -> Score:
-    """Score descriptors on a rendered demo set.
-
-    Parameters
-    ----------
-    folder
-        Where `render` wrote it.
-    vectors
-        A vector of one length for each file name, or what makes one from a picture's path. They are brought
-        to unit length here.
-
-    Returns
-    -------
-    Score
-        A dictionary, ready for JSON.
+def seed_of(folder: Path) -> int:
+    """The seed by which a demo set was rendered.
 
     Raises
     ------
     UsageError
-        When a picture has no vector.
+        When the folder holds no demo set, or one that cannot be read.
     """
-    truth = read_truth(folder)
-    if callable(vectors):
-        vectors = {shot.file: vectors(folder / shot.file) for shot in truth}
-    missing = [shot.file for shot in truth if shot.file not in vectors]
-    if missing:
-        raise UsageError(f"{len(missing)} pictures of the demo set have no vector, {missing[0]!r} among them")
-    rows = np.stack([np.asarray(vectors[shot.file], dtype=np.float32) for shot in truth])
-    rows /= np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
-    precisions = leave_one_out(rows, [shot.group for shot in truth])
-    kinds = np.array([shot.kind for shot in truth])
-    queries = int((~np.isnan(precisions)).sum())
-    return Score(
-        map=mean_average_precision(precisions),
-        by_kind={kind: mean_average_precision(precisions[kinds == kind]) for kind in KINDS},
-        pictures=len(truth),
-        queries=queries,
-        groups=len({shot.group for shot in truth} - {None}),
-        distractors=len(truth) - queries,
-        seed=int(_described(folder)["seed"]),
-        protocol=PROTOCOL,
-    )
+    return int(_described(folder)["seed"])
 
 
 def _described(folder: Path) -> dict[str, Any]:

@@ -13,12 +13,12 @@ import numpy as np
 from PIL import Image
 
 from likewise.assets import cache_dir, sha256_file, temporary
+from likewise.demoset import rendering
+from likewise.demoset.shots import altered
 from likewise.descriptors.learned import Sample, fingerprint, known_by
 from likewise.descriptors.local import LocalExtractor, LocalFeatures
 from likewise.errors import BadPicture, UsageError
-from likewise.evaluation import minibench
-from likewise.evaluation.learning import Chosen, choose
-from likewise.evaluation.shots import altered
+from likewise.learning.samples import Chosen, choose
 from likewise.types import FloatArray, Progress, ProgressCallback
 from likewise.words.codebook import Seeding, learn_codebook
 from likewise.words.extractor import sketched
@@ -271,7 +271,7 @@ def default_vocabulary(recipe: WordsRecipe, *, progress: ProgressCallback | None
     if path.is_file():
         return path
     folder = cache_dir() / "vocabularies" / f"scenes-{_VERSION}"
-    minibench.render_scenes(folder, DEFAULT_PICTURES, progress=progress)
+    rendering.render_scenes(folder, DEFAULT_PICTURES, progress=progress)
     extractor = recipe.features.open()
     about = replace(choose(folder), about="rendered scenes")
     how = Learning(words=DEFAULT_WORDS)

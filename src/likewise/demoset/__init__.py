@@ -1,0 +1,1 @@
+"""The demo set: pictures with known answers, rendered on the spot from photographs that packages carry."""

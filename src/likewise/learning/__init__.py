@@ -1,0 +1,1 @@
+"""What is learned on pictures that are not searched: samples, whitenings, quantisers, vocabularies."""
