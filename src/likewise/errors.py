@@ -16,6 +16,7 @@
     │   ├── BadWeights        a file that does not hold this network
     │   └── FetchFailed       every source was tried
     ├── MissingExtra          an optional dependency is not installed           exit 4
+    ├── BadPlugin             what another package adds cannot be used          exit 4
     └── StorageError          full disk, read-only folder, no permission        exit 5
 
 Each message names the value and the remedy. ``exit_code`` is what the command line returns.
@@ -151,6 +152,12 @@ def needing(feature: str, *, package: str, extra: str) -> Iterator[None]:
         if (error.name or "").partition(".")[0] != package:
             raise
         raise MissingExtra(feature, extra) from error
+
+
+class BadPlugin(LikewiseError):
+    """What another package adds by an entry point cannot be used."""
+
+    exit_code = 4
 
 
 class StorageError(LikewiseError):

@@ -57,7 +57,7 @@ def list_networks(as_json: Json = False) -> None:
             "taps": len(card.taps),
             "licence": weights.licence,
         }
-        for card in NETWORKS.values()
+        for card in NETWORKS.sound().values()
         for weights in card.weights
     ]
     rows = [[*(row | {"here": "yes" if row["here"] else "no"}).values()] for row in found]

@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from functools import partial
 
+from likewise.descriptors.poolings import POOLINGS
 from likewise.descriptors.recipe import Part, VectorRecipe
 from likewise.engines import Program
 from likewise.engines.ops import Array, Head, Ops, as_they_are
-from likewise.networks import find
+from likewise.networks import NETWORKS, find
 from likewise.networks.card import Card
 from likewise.networks.weights import WeightsFile, fingerprint, read
 
@@ -75,5 +76,9 @@ def _key(recipe: VectorRecipe, card: Card, file: WeightsFile, *more: str) -> str
         for part in recipe.parts
     ]
     weights = fingerprint(file, card, taps_of(recipe, card))
+    added = [POOLINGS.origin(part.pool) for part in recipe.parts]  # its next version may count otherwise
+    if card.name in NETWORKS:
+        added.append(NETWORKS.origin(card.name))
     facts = [DEVICE_PART_VERSION, card.name, weights, asdict(file.weights.preprocessing), parts, *more]
+    facts += filter(None, added)
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()

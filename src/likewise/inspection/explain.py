@@ -139,7 +139,7 @@ def check(recipe: VectorRecipe) -> None:
     """
     for part in recipe.parts:
         if part.pooling.shares is None:
-            known = [name for name, pooling in POOLINGS.items() if pooling.shares]
+            known = [name for name, pooling in POOLINGS.sound().items() if pooling.shares]
             raise UsageError(
                 f"pool {part.pool!r} of recipe {recipe.name!r} does not share out among cells: use a recipe "
                 f"with pool {', '.join(known[:-1])} or {known[-1]}, such as default"

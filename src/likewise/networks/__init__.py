@@ -12,11 +12,14 @@ from likewise.networks.cnn_m import CNN_M_128
 from likewise.networks.efficientnet_lite import EFFICIENTNET_LITE0
 from likewise.networks.vgg import VGG16, VGG19
 from likewise.networks.xfeat import XFEAT
-from likewise.registry import lookup, nearest
+from likewise.registry import Registry, lookup, nearest
 
-NETWORKS: dict[str, Card] = {
-    card.name: card for card in (EFFICIENTNET_LITE0, VGG16, VGG19, ALEXNET, CNN_M_128, CIFAR10, XFEAT)
-}
+NETWORKS = Registry(
+    "network",
+    "likewise.networks",
+    {card.name: card for card in (EFFICIENTNET_LITE0, VGG16, VGG19, ALEXNET, CNN_M_128, CIFAR10, XFEAT)},
+    of=Card,
+)
 
 
 def find(name: str) -> Card:

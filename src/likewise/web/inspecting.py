@@ -70,7 +70,7 @@ def networks() -> dict[str, Any]:
                     for tap in card.taps.values()
                 ],
             }
-            for card in NETWORKS.values()
+            for card in NETWORKS.sound().values()
         ]
     }
 

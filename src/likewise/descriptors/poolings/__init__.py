@@ -11,13 +11,16 @@ from likewise.descriptors.poolings.pooling import Doubles, Pooling, Windows
 from likewise.descriptors.poolings.rmac import RMAC
 from likewise.descriptors.poolings.spoc import SPOC
 from likewise.descriptors.poolings.sum import SUM
-from likewise.registry import lookup
+from likewise.registry import Registry, lookup
 
 __all__ = ["POOLINGS", "Doubles", "Pooling", "Windows", "find"]
 
-POOLINGS: dict[str, Pooling] = {
-    pooling.name: pooling for pooling in (NONE, FLATTEN, SUM, MEAN, MAX, GEM, SPOC, CROW, RMAC)
-}
+POOLINGS = Registry(
+    "pooling",
+    "likewise.poolings",
+    {pooling.name: pooling for pooling in (NONE, FLATTEN, SUM, MEAN, MAX, GEM, SPOC, CROW, RMAC)},
+    of=Pooling,
+)
 """By the name that a recipe gives them."""
 
 

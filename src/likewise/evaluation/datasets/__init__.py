@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,24 +17,29 @@ from likewise.evaluation.datasets.holidays import holidays
 from likewise.evaluation.datasets.revisited import revisited
 from likewise.evaluation.datasets.table import table
 from likewise.evaluation.datasets.ukbench import ukbench
-from likewise.registry import lookup
+from likewise.registry import Registry, lookup
 
-DATASETS: Mapping[str, Callable[..., Benchmark]] = {
-    "oxford5k": oxford5k,
-    "paris6k": paris6k,
-    "roxford5k-easy": partial(revisited, dataset="roxford5k", difficulty="easy"),
-    "roxford5k-medium": partial(revisited, dataset="roxford5k", difficulty="medium"),
-    "roxford5k-hard": partial(revisited, dataset="roxford5k", difficulty="hard"),
-    "rparis6k-easy": partial(revisited, dataset="rparis6k", difficulty="easy"),
-    "rparis6k-medium": partial(revisited, dataset="rparis6k", difficulty="medium"),
-    "rparis6k-hard": partial(revisited, dataset="rparis6k", difficulty="hard"),
-    "holidays": holidays,
-    "holidays-upright": partial(holidays, upright=True),
-    "ukbench": ukbench,
-    "folder": folder,
-    "csv": table,
-    "demo": demo,
-}
+DATASETS: Registry[Callable[..., Benchmark]] = Registry(
+    "data set",
+    "likewise.datasets",
+    {
+        "oxford5k": oxford5k,
+        "paris6k": paris6k,
+        "roxford5k-easy": partial(revisited, dataset="roxford5k", difficulty="easy"),
+        "roxford5k-medium": partial(revisited, dataset="roxford5k", difficulty="medium"),
+        "roxford5k-hard": partial(revisited, dataset="roxford5k", difficulty="hard"),
+        "rparis6k-easy": partial(revisited, dataset="rparis6k", difficulty="easy"),
+        "rparis6k-medium": partial(revisited, dataset="rparis6k", difficulty="medium"),
+        "rparis6k-hard": partial(revisited, dataset="rparis6k", difficulty="hard"),
+        "holidays": holidays,
+        "holidays-upright": partial(holidays, upright=True),
+        "ukbench": ukbench,
+        "folder": folder,
+        "csv": table,
+        "demo": demo,
+    },
+    of=Callable,
+)
 
 
 def load(name: str, data: Path, **options: Any) -> Benchmark:
