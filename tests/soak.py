@@ -40,6 +40,8 @@ from tests.fakes import RECIPE, FakeExtractor, FakeFactory
 from tests.web.serving import listening
 
 READERS, FILES = 10, 80
+PAUSE = 3.0
+"""Seconds at most between two things that one of those beside does; more often, all wait for each other."""
 SERVED = "c"
 LAST = "(SELECT max(id) FROM pictures)"
 UNDONE = {404, 409, 429}
@@ -165,7 +167,7 @@ class Soak:
 
     def _beside(self, work: Callable[[random.Random], None], row: int) -> None:
         chance = random.Random(self.seed * 100 + row)
-        while not self.stop.wait(chance.random()):
+        while not self.stop.wait(PAUSE * chance.random()):
             damages = self.damages
             try:
                 work(chance)

@@ -13,12 +13,13 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
-from typing import Annotated
+from typing import IO, Annotated, cast
 
 import numpy as np
 import typer
 from benchmarks.sets import DEMO, RESULTS, markdown
 
+from likewise.client import Client
 from likewise.collection.belongings import CATALOGUE
 from likewise.collection.catalogue import Catalogue, Content, Place
 from likewise.collection.codes import Code
@@ -57,9 +58,40 @@ def run(
             times[name].append(cost(command))
     rows = [_row(name, times[name], goal) for name, (_, goal) in commands.items()]
     print(markdown(["command", "CPU s, median", "least", "most", "wall s", "goal"], rows))
+    found = [answers(collection, Path(query), wait) for _ in range(repetitions) for wait in (0.0, 5.0)]
+    columns = ["asked after s", "address s", "first answer s", "second s"]
+    print(
+        markdown(
+            columns,
+            [
+                [wait, *(median(one[part] for one in found if one[0] == wait) for part in (1, 2, 3))]
+                for wait in (0.0, 5.0)
+            ],
+        )
+    )
 
 
 BY_ID = "import sys, likewise; likewise.Collection.open(sys.argv[1]).search(1)"
+
+
+def answers(collection: Path, query: Path, wait: float) -> tuple[float, float, float, float]:
+    """Until a server tells its address, and until it answers two searches, the first after a while."""
+    line = [*LIKEWISE, "serve", str(collection), "--port", "0", "--state", str(FOLDER / "state")]
+    start = time.perf_counter()
+    with subprocess.Popen(line, stdout=subprocess.PIPE, text=True) as server:
+        try:
+            client = Client(cast(IO[str], server.stdout).readline().split()[0], token="")
+            [served] = client.collections()
+            told = time.perf_counter() - start
+            time.sleep(wait)
+            times = []
+            for _ in range(2):
+                begin = time.perf_counter()
+                client.search(served["name"], query.read_bytes(), k=20)
+                times.append(time.perf_counter() - begin)
+        finally:
+            server.terminate()
+    return wait, told, times[0], times[1]
 
 
 def cost(command: Sequence[str]) -> tuple[float, float]:

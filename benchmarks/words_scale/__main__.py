@@ -23,6 +23,8 @@ import typer
 from benchmarks.sets import RESULTS, markdown
 from numpy.typing import NDArray
 
+from likewise.collection import Collection
+from likewise.scale.words import RayShards
 from likewise.words.inverted import InvertedIndex
 from likewise.words.merging import merge
 from likewise.words.postings import Postings
@@ -287,6 +289,39 @@ def table() -> None:
     rows = [[name, *(f"{some:.3f}" for some in value)] for name, value in spent]
     print("\n" + markdown(["one layer", "seconds", "of the processor"], rows))
     print(f"\nThe same scores after merging: {measured['change']['the same scores']}")
+
+
+@app.command()
+def shards(
+    path: Annotated[Path, typer.Argument(metavar="COLLECTION", help="One with a layer of visual words.")],
+    count: Annotated[int, typer.Option(help="Actors of Ray.")] = 2,
+    queries: Annotated[int, typer.Option(help="How many of its pictures are asked for.")] = 20,
+) -> None:
+    """Its words searched by this process and by actors, in turns."""
+    times = dict[str, list[float]](here=[], shards=[])
+    with Collection.open(path) as here, Collection.open(path, shards=RayShards(count)) as spread:
+        start = time.perf_counter()
+        here.asker()
+        begun = time.perf_counter()
+        spread.asker()
+        loaded = time.perf_counter() - begun
+        some = np.random.default_rng(0).choice(
+            [picture for picture, _ in here.paths()], queries, replace=False
+        )
+        for picture in some.tolist():
+            found = []
+            for name, collection in (("here", here), ("shards", spread)):
+                index = collection.asker().indexes[-1]
+                question = index.question_of(picture)
+                turn = time.perf_counter()
+                found.append(index.search(question, 100, ()))
+                times[name].append(1e3 * (time.perf_counter() - turn))
+            if not np.array_equal(found[0].scores, found[1].scores):
+                raise SystemExit(f"picture {picture} is ranked otherwise by shards")
+        total = len(here)
+    print(f"{total} pictures, {count} shards; opened in {begun - start:.2f} s, by shards in {loaded:.2f} s")
+    rows = [[name, f"{median(one):.0f}", f"{min(one):.0f}", f"{max(one):.0f}"] for name, one in times.items()]
+    print(markdown(["searched by", "ms, median", "least", "most"], rows))
 
 
 def _step(what: str, one: Any, total: int) -> list[str]:
