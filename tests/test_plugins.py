@@ -18,6 +18,7 @@ from dataclasses import replace
 
 from likewise.descriptors.poolings import Pooling
 from likewise.networks.efficientnet_lite import EFFICIENTNET_LITE0
+from likewise.ranking.reranking import Reranking
 
 
 def forward(ops, x, times):
@@ -26,6 +27,14 @@ def forward(ops, x, times):
 
 TIMES = Pooling("times", forward, options={"times": 2.0}, bounds={"times": (1.0, 9.0)})
 LITTLE = replace(EFFICIENTNET_LITE0, name="little")
+
+
+def run(block, top):
+    for row in range(len(block.queries)):
+        block.put(row, block.places[row, :top], -block.scores[row, :top])
+
+
+BACKWARDS = Reranking("backwards", options={"top": 3}, bounds={"top": (1, 9)}, run=run, depth=("top",))
 
 
 def pairs(data):
@@ -43,6 +52,9 @@ broken = likewise_broken:ANY
 [likewise.networks]
 little = likewise_more:LITTLE
 lost = likewise_broken:ANY
+
+[likewise.stages]
+backwards = likewise_more:BACKWARDS
 
 [likewise.datasets]
 pairs = likewise_more:pairs
@@ -119,6 +131,20 @@ def test_a_broken_package_is_one_error_that_names_it(run: Run) -> None:
     assert done.stdout.splitlines() == [
         f"pooling {name!r} {begin}: {why}; {end}" for name, why in whys.items()
     ]
+
+
+def test_a_package_adds_a_stage(run: Run) -> None:
+    code = dedent("""
+        import numpy as np
+        from likewise.ranking.gallery import Gallery
+        from likewise.ranking.stages import Stage, rank
+        angles = np.arange(6) / 10
+        vectors = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
+        found = rank(Gallery(vectors), vectors[:1], 4, [Stage.parse("backwards:top=3")])
+        print(found.ranking.ids[0].tolist())
+    """)
+    done = run("-c", code)
+    assert done.stdout == "[2, 1, 0, 3]\n", done.stderr
 
 
 @pytest.mark.slow

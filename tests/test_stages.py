@@ -17,7 +17,9 @@ from likewise.ranking.diffusion import diffuse, whole
 from likewise.ranking.exact import Metric, search
 from likewise.ranking.gallery import Gallery
 from likewise.ranking.reciprocal import reciprocal
-from likewise.ranking.stages import STAGES, Stage, rank
+from likewise.ranking.reranking import STAGES
+from likewise.ranking.reranking import diffuse as diffusing
+from likewise.ranking.stages import Stage, rank
 from likewise.types import Box, FloatArray, IntArray
 from tests.ordering import same_hits, same_places, same_ranking
 
@@ -70,8 +72,10 @@ def test_options_are_read() -> None:
 
 @given(st.sampled_from(sorted(STAGES)))
 def test_every_kind_has_bounds_for_its_options_and_keeps_them(kind: str) -> None:
-    assert stages.BOUNDS[kind].keys() == STAGES[kind].keys()
-    assert Stage(kind).options == STAGES[kind]
+    assert STAGES[kind].bounds.keys() == STAGES[kind].options.keys()
+    assert Stage(kind).options == STAGES[kind].options
+    assert (STAGES[kind].run is None) != (STAGES[kind].prepare is None)
+    assert set(STAGES[kind].depth) <= STAGES[kind].options.keys()
 
 
 @pytest.mark.parametrize(
@@ -208,6 +212,7 @@ def test_each_query_is_ranked_as_if_it_were_asked_alone(text: str, monkeypatch: 
     gallery = Gallery(vectors)
     together = staged(gallery, vectors[:9], 30, text)
     monkeypatch.setattr(stages, "BLOCK", 100)
+    monkeypatch.setattr(diffusing, "BLOCK", 100)
     monkeypatch.setattr(diffusion, "EDGES", 500)
     in_blocks = staged(gallery, vectors[:9], 30, text)
     same_ranking(in_blocks.ranking, together.ranking)

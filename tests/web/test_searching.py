@@ -16,7 +16,7 @@ from PIL import Image
 
 from likewise.collection import Collection
 from likewise.collection.snapshot import Snapshot
-from likewise.ranking.stages import STAGES
+from likewise.ranking.reranking import STAGES
 from likewise.types import UInt8Array
 from tests.fakes import RECIPE, FakeFactory, picture_bytes
 from tests.web.serving import API, BASE, data, fault, make_collection, serving

@@ -26,7 +26,8 @@ from likewise.evaluation.unread import without_failures
 from likewise.ranking.gallery import Gallery
 from likewise.ranking.leaving_out import rank_others
 from likewise.ranking.localise import Localiser, Mapper
-from likewise.ranking.stages import Localise, Ranked, Stage, rank
+from likewise.ranking.reranking import Localise
+from likewise.ranking.stages import Ranked, Stage, rank
 from likewise.recipes.recipe import LayerRecipe
 from likewise.types import Box, FloatArray, IntArray, Progress, ProgressCallback
 

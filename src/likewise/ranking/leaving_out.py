@@ -8,7 +8,8 @@ from functools import partial
 import numpy as np
 
 from likewise.ranking.gallery import Gallery
-from likewise.ranking.stages import Localise, Ranked, Stage, rank
+from likewise.ranking.reranking import Localise
+from likewise.ranking.stages import Ranked, Stage, rank
 from likewise.types import Box, FloatArray, IntArray, Ranking
 
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, File, Form, Query, Request, UploadFile
 
 from likewise.errors import BadPicture
-from likewise.ranking.stages import BOUNDS, STAGES
+from likewise.ranking.reranking import STAGES
 from likewise.types import Box, FloatArray
 from likewise.web import schemas
 from likewise.web.known import see_filter
@@ -104,13 +104,13 @@ def stages() -> dict[str, Any]:
                     {
                         "name": key,
                         "default": default,
-                        "least": BOUNDS[kind][key][0],
-                        "most": BOUNDS[kind][key][1],
+                        "least": what.bounds[key][0],
+                        "most": what.bounds[key][1],
                     }
-                    for key, default in options.items()
+                    for key, default in what.options.items()
                 ],
             }
-            for kind, options in STAGES.items()
+            for kind, what in STAGES.sound().items()
         ]
     }
 
