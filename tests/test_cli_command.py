@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import shlex
 from collections import Counter
 from pathlib import Path
@@ -12,8 +13,9 @@ import pytest
 
 from likewise import cli
 from likewise.cli import examples
-from likewise.cli.command import ALSO, OLD
+from likewise.cli.command import ALSO, OLD, spread
 from likewise.cli.examples import EXAMPLES, SECTIONS
+from likewise.cli.options import Computing, Running
 from tests.test_cli import COMMANDS
 
 ROOT: Any = cli.commands()
@@ -160,3 +162,21 @@ def test_keys_of_json_have_no_spaces(module: Path) -> None:
                 key.value for key in node.keys if isinstance(key, ast.Constant) and isinstance(key.value, str)
             ]
             assert not [key for key in keys if " " in key], f"line {node.lineno}"
+
+
+def test_options_of_a_group_are_given_one_by_one_and_arrive_as_one_value() -> None:
+    def command(name: str, *, running: Computing, last: int = 0) -> tuple[str, Running, int]:
+        return name, running, last
+
+    spelled = inspect.signature(spread(command)).parameters
+    assert [*spelled] == ["name", "engine", "device", "precision", "last"]
+    assert [option.default for option in spelled.values()][1:] == ["openvino", "cpu", "f32", 0]
+    given = {"engine": "torch", "device": "cuda", "precision": "bf16"}
+    assert spread(command)(name="a", last=1, **given) == ("a", Computing("torch", "cuda", "bf16"), 1)
+
+
+def test_a_command_without_groups_stays_as_it_is() -> None:
+    def command(name: str = "a") -> str:
+        return name
+
+    assert spread(command) is command

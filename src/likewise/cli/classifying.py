@@ -9,22 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from likewise.cli.command import App
-from likewise.cli.options import (
-    Device,
-    Engine,
-    In,
-    Json,
-    MaxPixels,
-    Output,
-    Precision,
-    RecipeName,
-    find_collection,
-    new_file,
-)
+from likewise.cli.options import Computing, In, Json, MaxPixels, Output, RecipeName, find_collection, new_file
 from likewise.cli.output import facts, left_out_lines, printable, progress, show, table
 from likewise.errors import UsageError
 
 if TYPE_CHECKING:  # numpy stands behind them, and help must not wait for that
+    from likewise.descriptors.extractor import Extractor
     from likewise.downstream.classifier import Classifier
     from likewise.downstream.labelled import Labelled
     from likewise.downstream.predicting import Prediction
@@ -87,9 +77,8 @@ def learn(
         ),
     ] = None,
     recipe: RecipeName = None,
-    engine: Engine = "openvino",
-    device: Device = "cpu",
-    precision: Annotated[Precision, typer.Option(help="The numbers the network is run in.")] = "f32",
+    *,
+    running: Computing,
     seed: Annotated[int, typer.Option("--seed", help="Of how pictures are dealt to the folds.")] = 0,
     collection: In = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it exists.")] = False,
@@ -112,7 +101,7 @@ def learn(
             raise UsageError("a collection has its recipe: give --recipe with a folder")
         known = _of_collection(find_collection(collection), labels, label)
     else:
-        known = _of_folder(folder, labels, label, recipe or "default", engine, device, precision)
+        known = _of_folder(folder, labels, label, running.extractor(recipe or "default"))
     with progress("cross-validating") as callback:
         found = cross_validate(known, folds=folds, seed=seed, progress=callback)
         points = learning_curve(known, folds=folds, seed=seed, progress=callback) if curve else []
@@ -152,13 +141,9 @@ def _of_collection(path: Path, labels: Path | None, label: str) -> Labelled:
         return label_collection(opened, table=labels, column=label)
 
 
-def _of_folder(
-    folder: Path, labels: Path | None, label: str, recipe: str, engine: str, device: str, precision: str
-) -> Labelled:
-    from likewise.descriptors.extractor import Extractor
+def _of_folder(folder: Path, labels: Path | None, label: str, extractor: Extractor) -> Labelled:
     from likewise.downstream.labelled import label_folder
 
-    extractor = Extractor(recipe, engine=engine, device=device, precision=precision)
     with progress("describing") as callback:
         return label_folder(folder, extractor, table=labels, column=label, progress=callback)
 
@@ -194,9 +179,8 @@ def predict(
     model: Annotated[Path, typer.Argument(help="What `likewise classify learn` wrote.")],
     pictures: Annotated[list[Path], typer.Argument(help="Picture files, or folders of them.")],
     top: Annotated[int, typer.Option("--top", min=1, help="How many labels of each picture to tell.")] = 3,
-    engine: Engine = "openvino",
-    device: Device = "cpu",
-    precision: Annotated[Precision, typer.Option(help="The numbers the network is run in.")] = "f32",
+    *,
+    running: Computing,
     max_pixels: MaxPixels = None,
     as_json: Json = False,
 ) -> None:
@@ -211,7 +195,7 @@ def predict(
 
     classifier = Classifier.load(model)
     files = find_pictures(pictures)
-    extractor = opened_for(classifier, model, engine=engine, device=device, precision=precision)
+    extractor = opened_for(classifier, model, **vars(running))
     with progress("classifying") as callback:
         found, failures = predict_all(
             classifier, extractor, files, top=top, max_pixels=max_pixels, progress=callback

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import fields, is_dataclass
+from functools import wraps
 from itertools import pairwise
 from typing import Any, TypeVar
 
@@ -47,8 +50,47 @@ class App(typer.Typer):
         super().__init__(cls=Group, rich_markup_mode=None, **options)
 
     def command(self, name: str | None = None, **options: Any) -> Callable[[Function], Function]:
-        """Register a function as a command, as typer does."""
-        return super().command(name, cls=Command, **options)
+        """Register a function as a command, as typer does; see `spread`."""
+        return _spreading(super().command(name, cls=Command, **options))
+
+    def callback(self, **options: Any) -> Callable[[Function], Function]:
+        """Register what runs before a command, or without one, as typer does; see `spread`."""
+        return _spreading(super().callback(**options))
+
+
+def _spreading(register: Callable[[Callable[..., Any]], Any]) -> Callable[[Function], Function]:
+    def add(function: Function) -> Function:
+        register(spread(function))
+        return function
+
+    return add
+
+
+def spread(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A command that takes its options one by one, where it wants a dataclass of several as one value."""
+    signature = inspect.signature(function, eval_str=True)
+    wanted = signature.parameters.values()
+    groups: dict[str, Any] = {one.name: one.annotation for one in wanted if is_dataclass(one.annotation)}
+    if not groups:
+        return function
+
+    @wraps(function)
+    def command(**given: Any) -> Any:
+        for name, group in groups.items():
+            given[name] = group(**{field.name: given.pop(field.name) for field in fields(group)})
+        return function(**given)
+
+    options = [
+        option.replace(kind=inspect.Parameter.KEYWORD_ONLY)
+        for one in wanted
+        for option in (
+            inspect.signature(one.annotation, eval_str=True).parameters.values()
+            if one.name in groups
+            else [one]
+        )
+    ]
+    command.__signature__ = signature.replace(parameters=options)  # type: ignore[attr-defined]
+    return command
 
 
 class Command(TyperCommand):

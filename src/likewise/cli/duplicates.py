@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from likewise.cli.command import App
-from likewise.cli.options import Device, Engine, In, Json, Under, Where, find_collection
+from likewise.cli.options import In, Json, Running, Under, Where, find_collection
 from likewise.cli.output import printable, progress, show
 
 if TYPE_CHECKING:  # numpy stands behind them, and help must not wait for that
@@ -78,8 +78,8 @@ def duplicates(
         Path | None,
         typer.Option("--sheet", metavar="FILE", help="Draw the groups to a picture.", show_default=False),
     ] = None,
-    engine: Engine = "openvino",
-    device: Device = "cpu",
+    *,
+    running: Running,
     collection: In = None,
     as_json: Json = False,
 ) -> None:
@@ -90,7 +90,6 @@ def duplicates(
     """
     if context.invoked_subcommand is not None:
         return
-    from likewise.collection.collection import Collection
     from likewise.downstream.duplicates import find_duplicates
     from likewise.downstream.duplicates.kinds import parse_kinds
     from likewise.downstream.duplicates.plan import Plan, check_plan
@@ -99,7 +98,7 @@ def duplicates(
     if plan is not None:
         check_plan(plan)
     with (
-        Collection.open(find_collection(collection), engine=engine, device=device) as opened,
+        running.open(collection) as opened,
         progress("looking for duplicates") as callback,
     ):
         if sheet is not None:

@@ -11,11 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from likewise.cli.options import (
-    Device,
-    Engine,
+    Computing,
     Json,
     Layers,
-    Precision,
     RecipeName,
     Runs,
     ScoringText,
@@ -125,9 +123,8 @@ def evaluate(
             help="Let a simulated user judge the first N answers, and rank the others again.",
         ),
     ] = 0,
-    engine: Engine = "openvino",
-    device: Device = "cpu",
-    precision: Annotated[Precision, typer.Option(help="The numbers the network is run in.")] = "f32",
+    *,
+    running: Computing,
     out: Runs = Path("runs"),
     as_json: Json = False,
 ) -> None:
@@ -156,7 +153,7 @@ def evaluate(
         named = {os.path.relpath(file, data): file for file in files}
         chosen = fulfilling(named, where)
         benchmark = benchmark.among({named[name] for name in chosen}, f"where {where}")
-    how: dict[str, Any] = {"engine": engine, "device": device, "precision": precision}
+    how = vars(running)
     if found.words and (examples > 1 or feedback):
         raise UsageError(
             f"--examples and --feedback are for one vector, and {found.name!r} has words: take quick"

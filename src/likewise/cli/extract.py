@@ -10,12 +10,10 @@ import typer
 from likewise.cli.indexing import index_lines
 from likewise.cli.options import (
     SUFFIX,
-    Device,
-    Engine,
+    Computing,
     Into,
     Json,
     MaxPixels,
-    Precision,
     RecipeName,
     StoreAddress,
     Where,
@@ -99,9 +97,8 @@ def extract(
     recipe: RecipeName = None,
     whiten: Whiten = None,
     words: Words = None,
-    engine: Engine = "openvino",
-    device: Device = "cpu",
-    precision: Annotated[Precision, typer.Option(help="The numbers the network is run in.")] = "f32",
+    *,
+    running: Computing,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it exists.")] = False,
     where: Where = None,
     runner: Annotated[
@@ -132,7 +129,6 @@ def extract(
             raise typer.BadParameter(
                 "shards are of a recipe, and of all pictures: leave the other options out"
             )
-        numbers: dict[str, Any] = {"engine": engine, "device": device, "precision": precision}
         _to_shards(
             folder,
             to,
@@ -142,16 +138,15 @@ def extract(
             workers=workers,
             max_pixels=max_pixels,
             as_json=as_json,
-            **numbers,
+            **vars(running),
         )
         return
-    from likewise.descriptors.extractor import Extractor
     from likewise.export.extraction import extract as extract_folder
 
     how = _recipe(recipe, network, tap, pool=pool, weights=weights, resize=_resize(resize, size))
     if whiten is not None:
         how = how.whitened(whiten)
-    extractor = Extractor(how, engine=engine, device=device, precision=precision)
+    extractor = running.extractor(how)
     with progress("extracting") as callback:
         done = extract_folder(
             folder,

@@ -12,8 +12,6 @@ import typer
 
 from likewise.cli.options import (
     SUFFIX,
-    Device,
-    Engine,
     In,
     Into,
     Json,
@@ -22,6 +20,7 @@ from likewise.cli.options import (
     Numbers,
     Quantise,
     RecipeName,
+    Running,
     StoreAddress,
     Whiten,
     Words,
@@ -54,8 +53,8 @@ def index(
     whiten: Whiten = None,
     quantise: Quantise = None,
     words: Words = None,
-    engine: Engine = "openvino",
-    device: Device = "cpu",
+    *,
+    running: Running,
     precision: Numbers = None,
     prune: Annotated[bool, typer.Option("--prune", help="Forget pictures whose files are gone.")] = False,
     prune_all: Annotated[
@@ -108,7 +107,7 @@ def index(
             )
     path = into or Path(os.path.basename(os.path.realpath(folders[0])) + SUFFIX)
     how = described_by(recipe, whiten, quantise, words)
-    opened = Collection.open(path, recipe=how, engine=engine, device=device, precision=precision, store=store)
+    opened = Collection.open(path, recipe=how, precision=precision, store=store, **vars(running))
     with opened as collection:
         if not collection.exists and not holds_pictures(folders):
             raise UsageError(nothing_in(folders))

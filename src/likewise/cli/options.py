@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -12,6 +13,9 @@ import typer
 from likewise.errors import CollectionNotFound, UsageError
 
 if TYPE_CHECKING:
+    from likewise.collection.collection import Collection
+    from likewise.descriptors.extractor import Extractor
+    from likewise.descriptors.recipe import VectorRecipe
     from likewise.recipes.recipe import Recipe
 
 SUFFIX = ".likewise"
@@ -193,6 +197,35 @@ ScoringText = Annotated[
         show_default=False,
     ),
 ]
+
+
+@dataclass(frozen=True)
+class Running:
+    """A group of options: what runs the network."""
+
+    engine: Engine = "openvino"
+    device: Device = "cpu"
+
+    def open(self, collection: Path | None) -> Collection:
+        """The collection that --in names, or the only one here."""
+        from likewise.collection.collection import Collection
+
+        return Collection.open(find_collection(collection), **vars(self))
+
+    def extractor(self, recipe: VectorRecipe | str) -> Extractor:
+        """What describes pictures by a recipe."""
+        from likewise.descriptors.extractor import Extractor
+
+        return Extractor(recipe, **vars(self))
+
+
+@dataclass(frozen=True)
+class Computing(Running):
+    """The same, and in which numbers."""
+
+    precision: Annotated[
+        Precision, typer.Option("--precision", help="The numbers the network is run in.")
+    ] = "f32"
 
 
 def scoring_options(scoring: str | None, layers: str | None) -> dict[str, object]:

@@ -8,17 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from likewise.cli.command import App
-from likewise.cli.options import (
-    Device,
-    Engine,
-    Json,
-    Most,
-    Output,
-    Precision,
-    RecipeName,
-    Whiten,
-    new_file,
-)
+from likewise.cli.options import Computing, Json, Most, Output, RecipeName, Whiten, new_file
 from likewise.cli.output import facts, left_out_lines, printable, progress, show
 
 if TYPE_CHECKING:
@@ -39,9 +29,8 @@ def learn(
     recipe: RecipeName = None,
     whiten: Whiten = None,
     most: Most = 10_000,
-    engine: Engine = "openvino",
-    device: Device = "cpu",
-    precision: Annotated[Precision, typer.Option(help="The numbers the network is run in.")] = "f32",
+    *,
+    running: Computing,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it exists.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -50,7 +39,6 @@ def learn(
     Vectors are kept in the cache: a run that was interrupted goes on, and other --bytes need no network.
     """
     from likewise.assets import cache_dir
-    from likewise.descriptors.extractor import Extractor
     from likewise.descriptors.recipe import load_vector
     from likewise.learning.quantisers import learn_quantiser
     from likewise.learning.samples import choose, gather
@@ -58,7 +46,7 @@ def learn(
     new_file(output, overwrite=overwrite)
     how = load_vector(recipe or "default")
     how = how.whitened(whiten) if whiten else how
-    extractor = Extractor(how, engine=engine, device=device, precision=precision)
+    extractor = running.extractor(how)
     with progress("learning") as callback:
         chosen = choose(folder, most=most)
         gathered = gather(extractor, chosen, cache_dir() / "samples", progress=callback)

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from likewise.cli.command import App
-from likewise.cli.options import Device, Engine, Json, Runs
+from likewise.cli.options import Json, Running, Runs
 from likewise.cli.output import printable, progress, show, table
 from likewise.cli.scores import gap_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from likewise.descriptors.extractor import Extractor
-    from likewise.descriptors.recipe import VectorRecipe
     from likewise.evaluation.benchmark import Benchmark
     from likewise.evaluation.reproduce.table import Cell, Table
     from likewise.types import ProgressCallback
@@ -88,8 +85,8 @@ def aggregating_deep_features(
     ] = "relu5_3",
     weights: Weights = "",
     sheets: Sheets = True,
-    engine: Engine = "openvino",
-    device: Device = "cpu",
+    *,
+    running: Running,
     out: Runs = Path("runs"),
     as_json: Json = False,
 ) -> None:
@@ -113,7 +110,7 @@ def aggregating_deep_features(
     with progress("aggregating deep features") as callback:
         found = reproduced(
             oxford,
-            _maker(engine, device),
+            running.extractor,
             gt=gt,
             paris=paris,
             whiten_on=whiten_on,
@@ -145,8 +142,8 @@ def capuano_2018(
         typer.Option("--tap", help="fc2 or pool5; both without it.", show_default=False),
     ] = None,
     weights: Weights = "",
-    engine: Engine = "openvino",
-    device: Device = "cpu",
+    *,
+    running: Running,
     out: Runs = Path("runs"),
     as_json: Json = False,
 ) -> None:
@@ -163,7 +160,7 @@ def capuano_2018(
     with progress("Capuano 2018") as callback:
         found = reproduced(
             benchmark,
-            _maker(engine, device),
+            running.extractor,
             layers=tap or ("fc2", "pool5"),
             weights=weights,
             out=out,
@@ -194,8 +191,8 @@ def paula_2020(
         typer.Option("--recipe", metavar="NAME|FILE", help="What describes them; the article's: keras-gap."),
     ] = "gap",
     seed: Annotated[int, typer.Option("--seed", help="Of the folds and of k-means.")] = 0,
-    engine: Engine = "openvino",
-    device: Device = "cpu",
+    *,
+    running: Running,
     as_json: Json = False,
 ) -> None:
     """One set of features for pairs, classification, clustering and retrieval (Paula 2020).
@@ -206,7 +203,7 @@ def paula_2020(
     from likewise.downstream.labelled import label_folder
     from likewise.downstream.tasks import measure_tasks
 
-    describer = _maker(engine, device)(load_vector(recipe))
+    describer = running.extractor(load_vector(recipe))
     with progress("describing") as callback:
         labelled = label_folder(data, describer, table=labels, column=label, progress=callback)
         found = measure_tasks(labelled, seed=seed, progress=callback)
@@ -273,8 +270,8 @@ def li_2016(
             show_default=False,
         ),
     ] = None,
-    engine: Engine = "openvino",
-    device: Device = "cpu",
+    *,
+    running: Running,
     out: Runs = Path("runs"),
     as_json: Json = False,
 ) -> None:
@@ -307,8 +304,7 @@ def li_2016(
             found,
             words_on=words_on,
             words=words,
-            engine=engine,
-            device=device,
+            **vars(running),
             out=out,
             note=note,
             progress=callback,
@@ -328,12 +324,6 @@ def _draw(run: Path, folder: Path, progress: ProgressCallback | None) -> Iterato
     sheets = draw_sheets(told, folder / "answers", k=10, progress=progress)
     yield f"queries with their boxes: {printable(figure)}"
     yield f"answers to each, {len(sheets)} sheets: {printable(folder / 'answers')}"
-
-
-def _maker(engine: str, device: str) -> Callable[[VectorRecipe], Extractor]:
-    from likewise.descriptors.extractor import Extractor
-
-    return lambda recipe: Extractor(recipe, engine=engine, device=device)
 
 
 def lines(found: Table) -> Iterator[str]:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable
 from functools import partial
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,16 +12,14 @@ import typer
 
 from likewise.cli.options import (
     BoxText,
-    Device,
-    Engine,
     In,
     Json,
     Layers,
     MaxPixels,
     RecipeName,
+    Running,
     ScoringText,
     Where,
-    find_collection,
     scoring_options,
 )
 from likewise.cli.output import about, found, hit_table, show, wrote
@@ -31,6 +28,7 @@ from likewise.errors import UsageError
 if TYPE_CHECKING:
     from likewise.collection.collection import Collection
     from likewise.collection.reports import Comparison
+    from likewise.descriptors.extractor import Extractor
     from likewise.types import CropScale
 else:  # typer reads the annotation, and numpy stands behind likewise.types
     from typing import Literal
@@ -108,27 +106,27 @@ def search(
         Path | None,
         typer.Option("--sheet", metavar="FILE", help="Draw query and hits to a picture.", show_default=False),
     ] = None,
-    engine: Engine = "openvino",
-    device: Device = "cpu",
+    *,
+    running: Running,
     max_pixels: MaxPixels = None,
     collection: In = None,
     as_json: Json = False,
 ) -> None:
     """Find the pictures that look most like a query, best first."""
-    from likewise.collection.collection import Collection
     from likewise.collection.query import Query
     from likewise.pictures import size_of
     from likewise.reading import as_spelt
     from likewise.types import Box
 
-    query, also = as_spelt(query), [as_spelt(picture) for picture in also or ()]
+    query = as_spelt(query)
     region = Box.parse(box, partial(size_of, query)) if box is not None else None
-    more: dict[str, Sequence[Path | int]] = {"also": also, "yes": _named(yes), "no": _named(no)}
-    with Collection.open(find_collection(collection), engine=engine, device=device) as opened:
+    more = [as_spelt(picture) for picture in also or ()]
+    asked = Query(query, region, crop, more, yes=_named(yes), no=_named(no))
+    with running.open(collection) as opened:
         if sheet is not None:
-            _check_sheet(sheet, [query, *chain(*more.values())], opened)
+            _check_sheet(sheet, [query, *asked.also, *asked.yes, *asked.no], opened)
         hits = opened.search(
-            Query(query, region, crop, **more),
+            asked,
             k=k,
             under=under,
             where=where,
@@ -155,7 +153,7 @@ def _named(pictures: list[str] | None) -> list[Path | int]:
     ]
 
 
-def _check_sheet(sheet: Path, pictures: Sequence[Path | int], opened: Collection) -> None:
+def _check_sheet(sheet: Path, pictures: Iterable[object], opened: Collection) -> None:
     """Refuse, before anything is searched, a sheet that would replace a picture given or an indexed file."""
     from likewise.collection.walk import real_path
     from likewise.drawing.canvas import check_output
@@ -179,8 +177,8 @@ def compare(
         ),
     ] = None,
     recipe: RecipeName = None,
-    engine: Engine = "openvino",
-    device: Device = "cpu",
+    *,
+    running: Running,
     max_pixels: MaxPixels = None,
     collection: In = None,
     as_json: Json = False,
@@ -190,16 +188,18 @@ def compare(
     It is judged by the similarities of random pairs of the collection. With --recipe there need be no
     collection: the similarity stands alone.
     """
-    from likewise.collection.collection import Collection
     from likewise.reading import as_spelt
 
     first, second = as_spelt(first), as_spelt(second)
     if recipe is not None:
         if collection is not None:
             raise UsageError("a collection has its recipe: give --recipe without one")
-        _compare_alone(first, second, recipe, explain, engine, device, max_pixels, as_json)
+        from likewise.descriptors.recipe import load_vector
+
+        extractor = running.extractor(load_vector(recipe))
+        _compare_alone(extractor, first, second, explain, max_pixels, as_json)
         return
-    with Collection.open(find_collection(collection), engine=engine, device=device) as opened:
+    with running.open(collection) as opened:
         if explain is not None:
             _check_sheet(explain, [first, second], opened)
             _explain(opened, first, second, explain, max_pixels)
@@ -208,24 +208,14 @@ def compare(
 
 
 def _compare_alone(
-    first: Path,
-    second: Path,
-    recipe: str,
-    out: Path | None,
-    engine: str,
-    device: str,
-    max_pixels: int | None,
-    as_json: bool,
+    extractor: Extractor, first: Path, second: Path, out: Path | None, max_pixels: int | None, as_json: bool
 ) -> None:
     """The similarity of two pictures by a recipe, with no collection to judge it by."""
-    from likewise.descriptors.extractor import Extractor
-    from likewise.descriptors.recipe import load_vector
     from likewise.drawing.canvas import check_output
     from likewise.drawing.sheets import explanation_sheet
     from likewise.inspection import explain
     from likewise.ranking.exact import Metric, search
 
-    extractor = Extractor(load_vector(recipe), engine=engine, device=device)
     if out is not None:
         check_output("sheet", out, first, second)
         explain.check(extractor.recipe)

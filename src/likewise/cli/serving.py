@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from likewise.cli.options import Device, Engine, collection_folder, find_collection
+from likewise.cli.options import Running, collection_folder, find_collection
 from likewise.errors import CollectionNotFound, MissingExtra
 
 TOKEN = "LIKEWISE_TOKEN"
@@ -101,8 +101,8 @@ def serve(
             show_default=False,
         ),
     ] = None,
-    engine: Engine = "openvino",
-    device: Device = "cpu",
+    *,
+    running: Running,
 ) -> None:
     """Open a page in the browser, and an interface for programs, on some collections.
 
@@ -135,9 +135,8 @@ def serve(
         read_only=read_only,
         originals=originals,
         names=tuple(names or ()),
-        engine=engine,
-        device=device,
         shards=shards,
+        **vars(running),
     )
     hint = "" if read_only else _hint(chosen, settings.roots)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from likewise.cli.options import Device, Engine, In, Json, MaxPixels, find_collection
+from likewise.cli.options import In, Json, MaxPixels, Running
 from likewise.cli.output import progress, show
 
 if TYPE_CHECKING:  # numpy stands behind them, and help must not wait for that
@@ -36,8 +36,8 @@ def similar(
     group: Annotated[
         str, typer.Option("--group", metavar="COLUMN", help="The column of --groups that names the group.")
     ] = "group",
-    engine: Engine = "openvino",
-    device: Device = "cpu",
+    *,
+    running: Running,
     max_pixels: MaxPixels = None,
     collection: In = None,
     as_json: Json = False,
@@ -47,13 +47,12 @@ def similar(
     Without --groups "the same" is one picture, altered: compressed, cropped, brighter. It is learned on
     altered copies of pictures of the collection, which takes some seconds the first time.
     """
-    from likewise.collection.collection import Collection
     from likewise.downstream.similarity import similar as judge
     from likewise.learning.labels import read_rows
 
     known = None if groups is None else [(row.file, row.group) for row in read_rows(groups, group=group)]
     with (
-        Collection.open(find_collection(collection), engine=engine, device=device) as opened,
+        running.open(collection) as opened,
         progress("calibrating") as callback,
     ):
         vectors = [opened.describe(picture, max_pixels=max_pixels) for picture in (first, second)]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from likewise.cli.evaluating import _datasets
-from likewise.cli.options import Device, Engine, Json, Precision, Runs
+from likewise.cli.options import Computing, Json, Runs
 from likewise.cli.output import printable, progress, show, table
 from likewise.cli.scores import gap_lines
 from likewise.errors import UsageError
@@ -100,9 +100,8 @@ def sweep(
     crop: Annotated[
         Crop, typer.Option("--crop", help="What of a query is looked for: its box, or the full picture.")
     ] = "box",
-    engine: Engine = "openvino",
-    device: Device = "cpu",
-    precision: Annotated[Precision, typer.Option(help="The numbers the network is run in.")] = "f32",
+    *,
+    running: Computing,
     out: Runs = Path("runs"),
     to: Annotated[
         Path | None,
@@ -124,7 +123,6 @@ def sweep(
     Each picture goes through the network once for all of it. Vectors are kept in --runs: a sweep that was
     interrupted goes on.
     """
-    from likewise.descriptors.extractor import Extractor
     from likewise.evaluation.datasets import load
     from likewise.evaluation.grid import Grid
     from likewise.evaluation.sweep import sweep as run_sweep
@@ -148,7 +146,7 @@ def sweep(
         done = run_sweep(
             benchmark,
             grid,
-            lambda recipe: Extractor(recipe, engine=engine, device=device, precision=precision),
+            running.extractor,
             whiten_on=whiten_on,
             crop=crop,
             out=out,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from likewise.cli.command import App
-from likewise.cli.options import Device, Engine, Json, Output, Precision, RecipeName, new_file
+from likewise.cli.options import Computing, Json, Output, RecipeName, new_file
 from likewise.cli.output import left_out_lines, printable, progress, show
 from likewise.errors import UsageError
 
@@ -47,11 +47,8 @@ def learn(
         Literal["sampled", "k-means++"], typer.Option("--seeding", help="How k-means begins.")
     ] = "sampled",
     seed: Annotated[int, typer.Option("--seed", help="Of all chance.")] = 0,
-    engine: Engine = "openvino",
-    device: Device = "cpu",
-    precision: Annotated[
-        Precision, typer.Option("--precision", help="The numbers the network is run in.")
-    ] = "f32",
+    *,
+    running: Computing,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it exists.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -65,7 +62,7 @@ def learn(
     new_file(output, overwrite=overwrite)
     found = _words_recipe(recipe or RECIPE)
     chosen = choose(folder, most=most)
-    extractor = found.features.open(engine=engine, device=device, precision=precision)
+    extractor = found.features.open(**vars(running))
     how = Learning(words, bits=found.features.bits, seeding=seeding, projection=projection, seed=seed)
     with progress("learning words") as callback:
         learned = learn_vocabulary(extractor, chosen, found, how, progress=callback)

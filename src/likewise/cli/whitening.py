@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from likewise.cli.command import App
-from likewise.cli.options import Device, Engine, Json, Most, Output, Precision, RecipeName, new_file
+from likewise.cli.options import Computing, Json, Most, Output, RecipeName, new_file
 from likewise.cli.output import facts, left_out_lines, printable, progress, show
 
 if TYPE_CHECKING:
@@ -73,9 +73,8 @@ def learn(
         bool, typer.Option("--regions", help="Learn to whiten the regions of R-MAC one by one.")
     ] = False,
     most: Most = 10_000,
-    engine: Engine = "openvino",
-    device: Device = "cpu",
-    precision: Annotated[Precision, typer.Option(help="The numbers the network is run in.")] = "f32",
+    *,
+    running: Computing,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it exists.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -85,7 +84,6 @@ def learn(
     Learning on the pictures that are searched flatters a score; `likewise evaluate` says so when it sees it.
     """
     from likewise.assets import cache_dir
-    from likewise.descriptors.extractor import Extractor
     from likewise.learning.samples import gather, gather_regions
     from likewise.learning.whitenings import learn_whitening
 
@@ -95,7 +93,7 @@ def learn(
         raise typer.BadParameter("--regions is learned without groups")
     estimator = _estimator(dim, shrinkage, exponent, supervised=supervised)
     chosen = _chosen(folder, groups, group, most, supervised=supervised)
-    extractor = Extractor(recipe or "default", engine=engine, device=device, precision=precision)
+    extractor = running.extractor(recipe or "default")
     with progress("describing") as callback:
         if regions:
             gathered = gather_regions(extractor, chosen, progress=callback)

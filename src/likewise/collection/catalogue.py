@@ -591,8 +591,14 @@ class Catalogue:
         with translated(self._database.path):
             return [
                 Entry(
-                    *(row, Path(roots[root]), Path(there), sha256.hex()),
-                    *(width, height, size, mtime_ns / 1e9),
+                    id=row,
+                    root=Path(roots[root]),
+                    path=Path(there),
+                    sha256=sha256.hex(),
+                    width=width,
+                    height=height,
+                    bytes=size,
+                    modified=mtime_ns / 1e9,
                 )
                 for row, root, path, sha256, width, height, size, mtime_ns in rows
                 if (there := self._placed(roots, root, path)) is not None

@@ -171,11 +171,7 @@ class Jobs:
         """
         began = time.time()
         id = f"{int(began * 1000):012x}{secrets.token_hex(4)}"
-        job = Job(
-            *(id, served.name, kind, subject, sources),
-            *(retry, prune),
-            started=began,
-        )
+        job = Job(id, served.name, kind, subject, sources, retry=retry, prune=prune, started=began)
         self._begin(served, job)
         return job
 

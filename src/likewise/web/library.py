@@ -237,7 +237,10 @@ class Library:
             room = settings.room(path)
             room.mkdir(parents=True, exist_ok=True)
             self._served[name] = Served(
-                *(name, collection, room, factory),
+                name,
+                collection,
+                room,
+                factory=factory,
                 engine=settings.engine,
                 device=settings.device,
                 roots=tuple(os.path.realpath(root) for root in settings.roots),
