@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin, TiffImagePlugin
 
 from likewise.pictures.decode import opened
-from likewise.pictures.facts import MOST_KEYWORDS, MOST_TEXT, Facts, facts_of
+from likewise.pictures.facts import MOST_KEYWORDS, Facts, facts_of
 from likewise.pictures.said import Said, iptc_of_resources
 from likewise.pictures.tags import of_exif
+from likewise.types import MOST_TEXT
 
 SHOT, PLACE = 0x8769, 0x8825
 

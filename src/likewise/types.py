@@ -199,3 +199,13 @@ ProgressCallback: TypeAlias = Callable[[Progress], None]
 def plain(name: str) -> str:
     """Give the one form (NFC) of a name whose accents may be written in two ways, as on disks of a Mac."""
     return unicodedata.normalize("NFC", name)
+
+
+MOST_TEXT = 200
+"""Letters that are kept of a text."""
+
+
+def one_line(text: str) -> str:
+    """Text on one line, in one form of its accents, and not too long."""
+    words = "".join(c if c.isprintable() else " " for c in plain(text)).split()
+    return " ".join(words)[:MOST_TEXT].strip()

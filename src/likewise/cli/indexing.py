@@ -128,7 +128,7 @@ def index(
 
 def index_lines(report: AddReport, path: Path, total: int) -> list[str]:
     """What adding did, in words."""
-    from likewise.pictures.formats import OPTIONAL
+    from likewise.pictures import OPTIONAL
 
     apart = ("seconds", "gone", "passed_over")
     counts = {name: number for name, number in vars(report).items() if name not in apart and number}

@@ -14,9 +14,8 @@ from likewise.collection.catalogue import Catalogue
 from likewise.collection.database import folded
 from likewise.collection.filters import RESERVED
 from likewise.errors import UsageError
-from likewise.pictures.facts import clean
 from likewise.spreadsheets import delimiter_of, read_text
-from likewise.types import plain
+from likewise.types import one_line, plain
 
 _FILE = ("file", "path", "name", "filename", "sourcefile")
 """What the column of files may be called; the first that there is."""
@@ -78,7 +77,7 @@ class Table:
                 name = cells[where].strip()
                 if name in rows:
                     raise UsageError(f"{line}: {name} is listed already")
-                rows[name] = {names[at]: clean(cell) for at, cell in enumerate(cells) if at in names}
+                rows[name] = {names[at]: one_line(cell) for at, cell in enumerate(cells) if at in names}
         except csv.Error as error:
             raise UsageError(f"{file} is no CSV file: {error}") from error
         return cls(tuple(names.values()), rows)
@@ -86,7 +85,7 @@ class Table:
 
 def _columns(file: Path, head: list[str]) -> tuple[int, dict[int, str]]:
     """Where the files are, and names of the other columns by their places."""
-    names = [folded(clean(name)) or "" for name in head]
+    names = [folded(one_line(name)) or "" for name in head]
     where = next((names.index(name) for name in _FILE if name in names), None)
     if where is None:
         raise UsageError(f"{file} has no column {_FILE[0]!r}; its columns are: {', '.join(names) or 'none'}")

@@ -29,7 +29,7 @@ from likewise.collection.rows import LayerRows, SqliteRows
 from likewise.collection.walk import Stamp
 from likewise.descriptors.manifest import Manifest
 from likewise.errors import BadPicture, CollectionDamaged, LikewiseError
-from likewise.pictures.facts import Facts
+from likewise.pictures import Facts
 from likewise.reading import native, relative, within
 from likewise.types import IntArray
 

@@ -20,7 +20,7 @@ from likewise.collection.database import (
 )
 from likewise.collection.filters import CONDITION_TABLES, Filter
 from likewise.errors import UsageError
-from likewise.pictures.facts import Facts
+from likewise.pictures import Facts
 from likewise.types import IntArray
 
 FACTS = 0

@@ -37,9 +37,7 @@ from likewise.collection.tasks import (
 )
 from likewise.collection.walk import Stamp
 from likewise.errors import BadPicture
-from likewise.pictures import Loaded
-from likewise.pictures.decode import GIVEN, opened
-from likewise.pictures.facts import Facts
+from likewise.pictures import Facts, Loaded, opened
 from likewise.reading import digested, regular, unreadable
 from likewise.types import Progress, ProgressCallback
 
@@ -238,11 +236,9 @@ class Indexing:
             return
         layers = [layer for layer in self._layers if layer not in content.codes]
         try:
-            facts, loaded = self._prepared(source, layers)
+            facts, loaded = self._prepared(source, repr(task.path), layers)
         except BadPicture as problem:
-            # It was decoded from bytes that were hashed before, and so knows no name.
-            message = str(problem).replace(GIVEN, repr(task.path), 1)
-            self._outcomes.put([Outcome(task, BadPicture(message, problem.reason))])
+            self._outcomes.put([Outcome(task, problem)])
             return
         content = replace(content, facts=facts)
         if not loaded:
@@ -252,13 +248,15 @@ class Indexing:
         kind = tuple((layer, one.shape) for layer, one in pixels)
         self._jobs.put(_Job(task, content, loaded), kind=kind, cost=sum(one.nbytes for _, one in pixels))
 
-    def _prepared(self, source: bytes | str, layers: Sequence[int]) -> tuple[Facts, dict[int, Loaded]]:
+    def _prepared(
+        self, source: bytes | str, name: str, layers: Sequence[int]
+    ) -> tuple[Facts, dict[int, Loaded]]:
         """What the file says, and the picture as each of the layers takes it.
 
         What they decode alike is decoded once.
         """
         limit = self._options.max_pixels
-        with opened(source) as picture:
+        with opened(source, name) as picture:
             facts = picture.facts
             return facts, {
                 layer: self._layers[layer].describer(1).prepare(picture, max_pixels=limit) for layer in layers

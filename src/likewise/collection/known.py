@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from likewise.collection.catalogue import Catalogue
 from likewise.collection.facts import FactTables
-from likewise.pictures.facts import Facts
+from likewise.pictures import Facts
 
 MOST = 20
 """Values of a facet."""

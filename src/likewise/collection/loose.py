@@ -12,7 +12,7 @@ from likewise.collection.catalogue import Catalogue, Content, Place
 from likewise.collection.filters import Filter
 from likewise.collection.walk import Stamp
 from likewise.errors import BadPicture
-from likewise.pictures.decode import opened
+from likewise.pictures import opened
 
 
 def fulfilling(files: Mapping[str, Path], where: str) -> set[str]:

@@ -11,7 +11,7 @@ from typing import Any
 from likewise.collection.catalogue import Catalogue, Content
 from likewise.collection.walk import Stamp
 from likewise.errors import UsageError
-from likewise.pictures.facts import Facts
+from likewise.pictures import Facts
 
 
 @dataclass(frozen=True)

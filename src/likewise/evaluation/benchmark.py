@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from likewise.errors import UsageError
-from likewise.pictures.folders import pictures_below
+from likewise.pictures import pictures_below
 from likewise.types import Box
 
 QueryRule: TypeAlias = Literal["counts", "ignored", "absent"]

@@ -27,8 +27,7 @@ from likewise.evaluation.grid import Grid
 from likewise.evaluation.metrics import mean_average_precision
 from likewise.evaluation.scoring import score
 from likewise.evaluation.significance import bootstrap_interval, sign_flip_test
-from likewise.pictures import Loaded
-from likewise.pictures.folders import pictures_below
+from likewise.pictures import Loaded, pictures_below
 from likewise.ranking.exact import search
 from likewise.types import FloatArray, ProgressCallback
 

@@ -15,8 +15,7 @@ from likewise.descriptors.learned import known_by
 from likewise.descriptors.recipe import VectorRecipe
 from likewise.errors import BadPicture, UsageError
 from likewise.learning.labels import read_rows
-from likewise.pictures import Loaded, Source
-from likewise.pictures.folders import pictures_below
+from likewise.pictures import Loaded, Source, pictures_below
 from likewise.types import FloatArray, Progress, ProgressCallback
 
 

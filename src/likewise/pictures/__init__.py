@@ -1,8 +1,21 @@
 """Pictures: from any source to upright RGB pixels in sRGB, of the sizes a network wants."""
 
-from likewise.pictures.decode import Source
-from likewise.pictures.formats import SUFFIXES
-from likewise.pictures.reading import DEFAULT_MAX_PIXELS, Loaded, load, size_of
+from likewise.pictures.decode import Source, opened
+from likewise.pictures.facts import Facts
+from likewise.pictures.folders import pictures_below
+from likewise.pictures.formats import OPTIONAL, SUFFIXES
+from likewise.pictures.reading import Loaded, load, size_of
 from likewise.pictures.resize import Resize
 
-__all__ = ["DEFAULT_MAX_PIXELS", "SUFFIXES", "Loaded", "Resize", "Source", "load", "size_of"]
+__all__ = [
+    "OPTIONAL",
+    "SUFFIXES",
+    "Facts",
+    "Loaded",
+    "Resize",
+    "Source",
+    "load",
+    "opened",
+    "pictures_below",
+    "size_of",
+]

@@ -23,7 +23,7 @@ from PIL import Image
 
 from likewise.errors import BadPicture, LikewiseError
 from likewise.pictures.colour import to_srgb
-from likewise.pictures.facts import Facts, facts_of
+from likewise.pictures.facts import Facts, facts_of, moment_of
 from likewise.pictures.formats import identify
 from likewise.pictures.stored import Factor, PillowPicture, Stored
 from likewise.pictures.stream import Stream
@@ -33,8 +33,6 @@ from likewise.system import NO_WAIT, descriptor_of
 # Damaged tags in a file are that file's matter, not the program's. A filter set once is safe where
 # `catch_warnings`, which swaps the filters of all threads, is not.
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.\w+ImagePlugin")
-
-GIVEN = "the picture given"
 
 
 @dataclass(frozen=True)
@@ -74,6 +72,11 @@ class Opened:
         with suppress(Exception):  # a picture is worth more than what is said about it
             return facts_of(self.stored.said, self.orientation)
         return Facts(orientation=self.orientation)
+
+    @property
+    def moment(self) -> float | None:
+        """See `likewise.pictures.facts.moment_of`."""
+        return moment_of(self.stored.said)
 
     def cost(self, factor: Factor = 1) -> int:
         """Bytes of memory that `decode` takes at most."""
@@ -120,8 +123,13 @@ Source: TypeAlias = str | os.PathLike[str] | bytes | Image.Image | NDArray[np.ui
 
 
 @contextmanager
-def opened(source: Source) -> Iterator[Opened]:
+def opened(source: Source, name: str = "the picture given") -> Iterator[Opened]:
     """Read the header of a picture, and close its file in the end.
+
+    Parameters
+    ----------
+    name
+        What errors call it, if it is no file.
 
     Raises
     ------
@@ -134,9 +142,10 @@ def opened(source: Source) -> Iterator[Opened]:
     if isinstance(source, np.ndarray):
         source = _from_array(source)
     if isinstance(source, Image.Image):
-        yield Opened.of(GIVEN, PillowPicture(source), None)
+        yield Opened.of(name, PillowPicture(source), None)
         return
-    name = GIVEN if isinstance(source, bytes) else repr(os.fspath(source))
+    if not isinstance(source, bytes):
+        name = repr(os.fspath(source))
     with io.BytesIO(source) if isinstance(source, bytes) else _open_file(source, name) as file:
         stream = Stream(file)
         with reported(name, stream):

@@ -11,17 +11,16 @@ import re
 import xml.etree.ElementTree as ET
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from likewise.pictures.said import Said
 from likewise.pictures.tags import EXIF, GPS, Directory, directory
-from likewise.types import plain
+from likewise.types import MOST_TEXT, one_line
 
 MAKE, MODEL, RATING, KEYWORDS = 0x010F, 0x0110, 0x4746, 0x9C9E
-ORIGINAL, DIGITISED, LENS = 0x9003, 0x9004, 0xA434
+ORIGINAL, DIGITISED, FRACTION, LENS = 0x9003, 0x9004, 0x9291, 0xA434
 NORTH_OR_SOUTH, LATITUDE, EAST_OR_WEST, LONGITUDE = 1, 2, 3, 4
 
-MOST_TEXT = 200
 MOST_KEYWORDS = 200
 _MOST_XMP = 1 << 20
 
@@ -78,6 +77,18 @@ def facts_of(said: Said, turned: int = 1) -> Facts:
 
 
 # --- EXIF ---
+
+
+def moment_of(said: Said) -> float | None:
+    """When a photograph was taken by its EXIF block, as seconds of its own clock; None where none is told."""
+    if (inner := _inner(said.exif, EXIF)) is None:
+        return None
+    try:
+        moment = datetime.strptime(inner.text(ORIGINAL), "%Y:%m:%d %H:%M:%S").replace(tzinfo=UTC)
+    except ValueError:
+        return None
+    fraction = re.sub(r"\D", "", inner.text(FRACTION))
+    return moment.timestamp() + float(f"0.{fraction or 0}")
 
 
 def _inner(page: Directory | None, tag: int) -> Directory | None:
@@ -221,19 +232,13 @@ def _iptc_date(sets: list[tuple[int, bytes]]) -> str:
 def _first(*texts: str) -> str | None:
     """The first that says something, in one form, without what cannot be shown."""
     for text in texts:
-        if shown := clean(text):
+        if shown := one_line(text):
             return shown
     return None
 
 
-def clean(text: str) -> str:
-    """Text on one line, in one form of its accents, and not too long."""
-    words = "".join(c if c.isprintable() else " " for c in plain(text)).split()
-    return " ".join(words)[:MOST_TEXT].strip()
-
-
 def _keywords(texts: Iterable[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(filter(None, map(clean, texts))))[:MOST_KEYWORDS]
+    return tuple(dict.fromkeys(filter(None, map(one_line, texts))))[:MOST_KEYWORDS]
 
 
 _DATE = re.compile(

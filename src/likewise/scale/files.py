@@ -21,7 +21,7 @@ from likewise.collection.moving import Row
 from likewise.collection.walk import Stamp
 from likewise.descriptors.manifest import Manifest
 from likewise.errors import BadPicture, CollectionDamaged, UsageError, needing
-from likewise.pictures.facts import Facts
+from likewise.pictures import Facts
 
 VERSION = 1
 _KEY = b"likewise"

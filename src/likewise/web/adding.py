@@ -19,8 +19,7 @@ from likewise.collection.removal import Removed
 from likewise.downstream.duplicates.acting import undo as take_back
 from likewise.downstream.duplicates.journal import Journal
 from likewise.errors import BadPicture, LikewiseError
-from likewise.pictures import SUFFIXES
-from likewise.pictures.decode import opened
+from likewise.pictures import SUFFIXES, opened
 from likewise.reading import within
 from likewise.web import schemas
 from likewise.web.library import Served, key_of

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections import OrderedDict
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Literal, TypeAlias, get_args
@@ -16,9 +15,7 @@ from likewise.downstream.duplicates import pixels
 from likewise.downstream.duplicates.files import File
 from likewise.downstream.duplicates.pixels import Keypoints, Overlay, Small, overlay
 from likewise.errors import BadPicture
-from likewise.pictures.decode import Source, opened
-from likewise.pictures.raw import SUFFIXES as RAW
-from likewise.pictures.tags import Directory, directory
+from likewise.pictures import OPTIONAL, Source, opened
 from likewise.registry import lookup
 from likewise.types import UInt8Array
 
@@ -58,8 +55,8 @@ FINE_BYTES = 64 << 20
 
 _BY_NAME: dict[str, Kind] = {kind: kind for kind in KINDS}
 _JPEG = frozenset({".jpg", ".jpeg", ".jpe", ".jfif"})
-_MASTERS = RAW | {".raw", ".heic", ".heif", ".hif", ".tif", ".tiff", ".psd", ".jxl"}
-_EXIF, _TAKEN, _FRACTION = 0x8769, 0x9003, 0x9291
+_RAW = OPTIONAL["raw"][1]
+_MASTERS = _RAW | {".raw", ".heic", ".heif", ".hif", ".tif", ".tiff", ".psd", ".jxl"}
 
 
 @dataclass(frozen=True)
@@ -162,7 +159,7 @@ def link(a: File, b: File, shots: Shots, *, near: bool = True) -> Link | None:
         return None
     found = overlay(first.small, second.small, cut=near)
     is_whole = found is not None and found.whole and not found.orientation
-    if is_whole and (raw := [one.path for one in (b, a) if one.path.suffix.lower() in RAW]):
+    if is_whole and (raw := [one.path for one in (b, a) if one.path.suffix.lower() in _RAW]):
         return Link("companion", _beside(a.path, b.path) or f"{raw[0].name} is RAW: its preview is the same")
     if np.array_equal(first.small.pixels, second.small.pixels) and _same(a, b):
         return Link("same pixels", "the same pixels in other bytes")
@@ -275,19 +272,6 @@ def taken(source: Source) -> float | None:
     """When a photograph was taken by its EXIF block, as seconds of its own clock; None where none is told."""
     try:
         with opened(source) as picture:
-            return _moment(picture.stored.said.exif)
+            return picture.moment
     except BadPicture:
         return None
-
-
-def _moment(first: Directory | None) -> float | None:
-    at = first.number(_EXIF, 0) if first else 0
-    found = directory(first.read, first.order, at) if first and at else None
-    if found is None:
-        return None
-    try:
-        moment = datetime.strptime(found.text(_TAKEN), "%Y:%m:%d %H:%M:%S").replace(tzinfo=UTC)
-    except ValueError:
-        return None
-    fraction = re.sub(r"\D", "", found.text(_FRACTION))
-    return moment.timestamp() + float(f"0.{fraction or 0}")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from likewise.errors import UsageError
 from likewise.evaluation.benchmark import Missing
-from likewise.pictures.folders import pictures_below
+from likewise.pictures import pictures_below
 
 
 def by_stem(folder: Path, *, known: Callable[[str], bool]) -> tuple[dict[str, Path], tuple[str, ...]]:

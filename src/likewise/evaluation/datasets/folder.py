@@ -6,7 +6,7 @@ from pathlib import Path
 
 from likewise.errors import UsageError
 from likewise.evaluation.benchmark import Benchmark, Missing, Query
-from likewise.pictures.folders import pictures_below
+from likewise.pictures import pictures_below
 
 
 def folder(data: Path) -> Benchmark:

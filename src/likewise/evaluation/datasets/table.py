@@ -8,7 +8,7 @@ from pathlib import Path
 from likewise.evaluation.benchmark import Benchmark, Query, QueryRule
 from likewise.evaluation.datasets.files import find_one, shortfall
 from likewise.learning.labels import Role, Row, read_rows
-from likewise.pictures.folders import pictures_below
+from likewise.pictures import pictures_below
 from likewise.types import plain
 
 

@@ -28,7 +28,7 @@ from likewise.evaluation.datasets.buildings import CORRUPT_PARIS, PARIS6K, oxfor
 from likewise.evaluation.evaluate import Material, gather
 from likewise.evaluation.reproduce.table import Cell, MakeDescriber, Table, measured, usable
 from likewise.networks import find
-from likewise.pictures.folders import pictures_below
+from likewise.pictures import pictures_below
 from likewise.ranking.stages import Stage
 from likewise.types import FloatArray, ProgressCallback
 
