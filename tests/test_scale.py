@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +32,7 @@ from likewise.recipes.recipe import load_recipe
 from likewise.scale import ShardReport, cut, extract_shards, ingest
 from likewise.scale.files import Head, read, read_head, write
 from likewise.scale.runners import RUNNERS
-from likewise.scale.shards import Shard, listed
+from likewise.scale.shards import FILES, Shard, listed
 from likewise.scale.work import Answer, Work, describe
 from tests.fakes import scene
 
@@ -389,6 +392,39 @@ def test_ray_gives_what_processes_give(apart: None, photos: Path, indexed: Path,
     assert report.files == 11
     ingest([tmp_path / "x.shards"], tmp_path / "made.likewise")
     assert known(tmp_path / "made.likewise") == known(indexed)
+
+
+@pytest.mark.slow
+def test_machines_that_share_nothing_but_a_directory(photos: Path, tmp_path: Path) -> None:
+    """As docs/how-to/shards.md says: two extract, a third ingests, a fourth searches."""
+    archive, shards, made = (tmp_path / name for name in ("archive", "x.shards", "made.likewise"))
+    shutil.copytree(photos, archive)
+    ends = next(name for number in count() if zlib.crc32((name := f"5-{number}.png").encode()) % FILES == 0)
+    (archive / "5.png").rename(archive / ends)  # after which a shard ends, so that there are two
+    query = str(archive / "3.png")
+
+    def machine(name: str, *words: str) -> subprocess.Popen[str]:
+        own = {key: str(tmp_path / name / key) for key in ("HOME", "LIKEWISE_CACHE", "TMPDIR")}
+        for folder in own.values():
+            Path(folder).mkdir(parents=True)
+        command = [sys.executable, "-m", "likewise", *words]
+        return subprocess.Popen(command, env={**os.environ, **own}, stdout=subprocess.PIPE, text=True)
+
+    def told(one: subprocess.Popen[str]) -> str:
+        out, _ = one.communicate()
+        assert one.returncode == 0
+        return out
+
+    extract = ["extract", str(archive), "-o", str(shards), "--recipe", "sift", "--workers", "1"]
+    for one in [machine(f"extracts {part}", *extract, "--part", f"{part}/2") for part in (1, 2)]:
+        told(one)
+    assert len(list(shards.rglob("*.parquet"))) == 2
+    told(machine("ingests", "ingest", str(shards), "--into", str(made)))
+    with Collection.open(tmp_path / "whole.likewise", recipe="sift") as whole:
+        whole.add(archive)
+    assert known(made) == known(tmp_path / "whole.likewise")
+    found = json.loads(told(machine("searches", "search", query, "--in", str(made), "--json")))
+    assert found[0]["path"] == query
 
 
 def test_the_head_of_a_newer_shard_is_refused(tmp_path: Path) -> None:
