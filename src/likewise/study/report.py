@@ -6,13 +6,14 @@ import base64
 import html
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from likewise._version import __version__
-from likewise.assets import replacing
+from likewise.drawing.pages import write_page
 from likewise.inspection.statistics import Histogram
 from likewise.networks.cifar import CIFAR10, SIDE
 from likewise.networks.formats import expected
@@ -23,38 +24,6 @@ if TYPE_CHECKING:
     from likewise.study.claims import Claim
     from likewise.study.running import Sets
     from likewise.study.study import Study
-
-STYLE = """
-:root { color-scheme: light; }
-body { font: 16px/1.55 system-ui, sans-serif; color: #16191d; margin: 0 auto; padding: 2.5rem 1.25rem 4rem;
-  max-width: 62rem; }
-h1 { font-size: 1.9rem; line-height: 1.2; margin: 0 0 .4rem; }
-h2 { font-size: 1.25rem; margin: 2.6rem 0 .6rem; }
-p, li { max-width: 44rem; }
-.faint { color: #5d6670; }
-.lead { display: flex; gap: 1.6rem; align-items: center; }
-.lead img { width: 8.5rem; height: 8.5rem; image-rendering: pixelated; border-radius: 4px; flex: none; }
-.scroll { overflow-x: auto; }
-table { border-collapse: collapse; margin: .6rem 0; font-variant-numeric: tabular-nums; }
-th, td { text-align: left; padding: .35rem .9rem .35rem 0; border-bottom: 1px solid #e3e6ea;
-  vertical-align: top; }
-th { font-weight: 600; color: #5d6670; font-size: .86rem; }
-td.number, th.number { text-align: right; white-space: nowrap; }
-figure { margin: 0; }
-figure img { width: 100%; height: auto; display: block; }
-figcaption { color: #5d6670; font-size: .9rem; margin-top: .3rem; }
-.sheet { margin: 1.4rem 0; }
-details summary { cursor: pointer; color: #0b62a4; }
-.wide { max-width: 44rem; margin-top: 1.4rem; }
-.claim { border-left: 4px solid #aeb6bf; padding: .1rem 0 .1rem 1rem; margin: 1.4rem 0; }
-.claim h3 { font-size: 1rem; margin: 0 0 .2rem; }
-.claim p { margin: .1rem 0 .3rem; }
-.claim table { width: 100%; table-layout: fixed; min-width: 38rem; }
-.claim th:first-child { width: 52%; }
-.yes { border-color: #15803d; } .part { border-color: #c2620a; } .no { border-color: #b91c1c; }
-.yes h3 b { color: #15803d; } .part h3 b { color: #c2620a; } .no h3 b { color: #b91c1c; }
-@media (max-width: 34rem) { .lead { display: block; } .lead img { margin-bottom: 1rem; } }
-"""
 
 _CLASS = {"borne out": "yes", "borne out in part": "part", "not borne out": "no"}
 
@@ -97,13 +66,7 @@ def write_report(done: Study, figures: Mapping[str, Path], sets: Sets) -> None:
             _training(done, sets),
         )
     )
-    page = (
-        '<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{_TITLE}</title>\n<style>{STYLE}</style>\n<body>\n{body}\n</body>\n</html>\n"
-    )
-    with replacing(done.report) as part:
-        part.write_text(page, "utf-8")
+    write_page(done.report, files(__package__) / "report.html", title=_TITLE, body=body)
 
 
 _LEAD_TEXT = """<p>One small network was trained on {much} and on {little} pictures of CIFAR-10. The

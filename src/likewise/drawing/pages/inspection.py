@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from html import escape
+from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -102,7 +103,7 @@ def inspection_page(
         *_explained(),
     ]
     title = escape(f"What {' and '.join(side.network for side in sides)} see")
-    write_page(Path(out), "inspection.html", title=title, body="\n".join(parts))
+    write_page(Path(out), files(__package__) / "inspection.html", title=title, body="\n".join(parts))
 
 
 def _head(sides: Sequence[Inspection], name: str) -> Iterator[str]:

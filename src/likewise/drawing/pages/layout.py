@@ -9,6 +9,7 @@ import os
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -101,7 +102,7 @@ def map_page(
         subtitle += "; near is alike, far says nothing"
     write_page(
         path,
-        "map.html",
+        files(__package__) / "map.html",
         title=html.escape(f"{title}: map"),
         subtitle=html.escape(subtitle),
         subtitle_js=_script(subtitle),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
-from importlib.resources import files
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from string import Template
 
@@ -13,19 +13,19 @@ from PIL import Image
 from likewise.assets import replacing
 
 
-def write_page(out: Path, template: str, **fields: str) -> None:
+def write_page(out: Path, template: Traversable, **fields: str) -> None:
     """Write a page whole, or leave what was there.
 
     Parameters
     ----------
     template
-        Name of the file beside this one; a dollar sign in it stands doubled.
+        Its file; a dollar sign in it stands doubled.
     fields
         HTML for each of its places.
     """
-    text = files(__package__).joinpath(template).read_text("utf-8")
+    page = Template(template.read_text("utf-8")).substitute(fields)
     with replacing(out) as part:
-        part.write_text(Template(text).substitute(fields), encoding="utf-8")
+        part.write_text(page, encoding="utf-8")
 
 
 def data_address(picture: Image.Image, kind: str, quality: int) -> str:
