@@ -21,8 +21,9 @@ from PIL import Image
 from likewise.collection import Collection
 from likewise.collection.copying import copy, differing
 from likewise.collection.milvus import Address, Texts, server
+from likewise.collection.milvus_store import MilvusStore
 from likewise.collection.replica import Head
-from likewise.collection.store import FolderStore, MilvusStore, holds_collection, located, store_of
+from likewise.collection.store import FolderStore, holds_collection, located, store_of
 from likewise.errors import (
     CollectionDamaged,
     CollectionLocked,

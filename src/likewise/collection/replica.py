@@ -25,13 +25,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from likewise.collection.belongings import CATALOGUE, COMMITTED, LOCK, STORE
+from likewise.collection.belongings import CATALOGUE, COMMITTED, LOCK
 from likewise.collection.catalogue import Catalogue
 from likewise.collection.committed import MOST, Committed
 from likewise.collection.database import Database
 from likewise.collection.lock import writing
-from likewise.collection.milvus import Address, Server, Texts
+from likewise.collection.milvus import Server, Texts
 from likewise.collection.milvus_rows import MilvusRows
+from likewise.collection.storage import point
 from likewise.descriptors.manifest import Manifest
 from likewise.errors import CollectionDamaged, CollectionLocked
 
@@ -306,12 +307,6 @@ class FollowingCatalogue(Catalogue):
         rows = self._database.rows(f"SELECT {', '.join(names)} FROM {table} WHERE {where}", *key)
         columns = dict(zip(names, rows[0], strict=True)) if rows else None
         return {"table": table, "key": key, "columns": columns}
-
-
-def point(folder: Path, address: Address) -> None:
-    """Have a folder name the server that it follows."""
-    if not (folder / STORE).exists():
-        (folder / STORE).write_text(address.text + "\n", encoding="utf-8")
 
 
 def _columns(row: str, key: Sequence[str]) -> str:

@@ -8,37 +8,21 @@ in the folder.
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Protocol
 
 from likewise.assets import cache_dir
-from likewise.collection import belongings
-from likewise.collection.belongings import CATALOGUE, COMMITTED, LOCK, STORE, UPLOADS
+from likewise.collection.belongings import CATALOGUE, LOCK, STORE
 from likewise.collection.catalogue import Catalogue
 from likewise.collection.lock import writing
-from likewise.collection.milvus import SCHEMES, Address, server
-from likewise.collection.replica import Replica, point
-from likewise.errors import CollectionDamaged, CollectionNotFound, StorageError, UsageError
+from likewise.collection.milvus_store import MILVUS
+from likewise.collection.storage import Place, Server, Store, make_folder, point
+from likewise.errors import CollectionDamaged, StorageError, UsageError
+from likewise.registry import Registry
 
-_BEFORE = {LOCK, UPLOADS, COMMITTED, STORE, CATALOGUE + "-wal", CATALOGUE + "-shm"}
-"""What may lie in a folder that has no catalogue yet, or none any more."""
-
-
-class Store(Protocol):
-    """What keeps a collection."""
-
-    @property
-    def address(self) -> str | None:
-        """Of the server; None for a folder alone."""
-
-    def reader(self) -> Catalogue:
-        """Open for reading; raises `CollectionNotFound` when there is nothing yet."""
-
-    def writer(self) -> AbstractContextManager[Catalogue]:
-        """Open for writing, alone, making it when there is nothing yet; raises `CollectionLocked`."""
+STORES = Registry("store", "likewise.stores", {one.name: one for one in MILVUS}, of=Server)
+"""Stores beside folders, by the schemes of their addresses."""
 
 
 class FolderStore:
@@ -56,39 +40,10 @@ class FolderStore:
     @contextmanager
     def writer(self) -> Iterator[Catalogue]:
         """See `Store`."""
-        _make(self._folder)
+        make_folder(self._folder)
         file = self._folder / CATALOGUE
         with writing(self._folder / LOCK), closing(Catalogue.writer(file)) as catalogue:
             yield catalogue
-
-
-class MilvusStore:
-    """A collection at a Milvus server, followed by a folder; see `Store`."""
-
-    def __init__(self, folder: Path, address: Address) -> None:
-        self._folder, self._address = folder, address
-
-    @property
-    def address(self) -> str:
-        """See `Store`."""
-        return self._address.text
-
-    def reader(self) -> Catalogue:
-        """See `Store`; a folder from somebody else may name any file, which is not made here."""
-        if self._address.is_file and not os.path.exists(self._address.uri):
-            raise CollectionNotFound(f"there is no {self._address.uri}: index a folder into it first")
-        return self._replica().reader()
-
-    @contextmanager
-    def writer(self) -> Iterator[Catalogue]:
-        """See `Store`."""
-        _make(self._folder)
-        with writing(self._folder / LOCK):
-            with self._replica().writer() as catalogue:
-                yield catalogue
-
-    def _replica(self) -> Replica:
-        return Replica(self._folder, server(self._address))
 
 
 def store_of(folder: Path, wanted: str | None = None) -> Store:
@@ -102,18 +57,32 @@ def store_of(folder: Path, wanted: str | None = None) -> Store:
         When its file ``store`` names none.
     """
     held = _named(folder)
-    address = Address.parse(wanted) if wanted else held
+    address = _parsed(wanted) if wanted else held
     if wanted and (held or (folder / CATALOGUE).exists()) and address != held:
         where = held.text if held else "in its folder"
         raise UsageError(f"{folder} is kept {where}, not at {wanted}: name another folder, or copy it")
-    return MilvusStore(folder, address) if address else FolderStore(folder)
+    return STORES[_scheme(address.text)].open(folder, address) if address else FolderStore(folder)
 
 
-def _named(folder: Path) -> Address | None:
+def _parsed(text: str) -> Place:
+    scheme = _scheme(text)
+    if scheme not in STORES:
+        known = " or ".join(f"{name}://" for name in STORES)
+        raise UsageError(
+            f"{text} is no address of a store: it begins with {known}, such as milvus://HOST:PORT/NAME"
+        )
+    return STORES[scheme].parse(text)
+
+
+def _scheme(text: str) -> str:
+    return text.partition("://")[0].lower()
+
+
+def _named(folder: Path) -> Place | None:
     """The address in a folder's file, if there is one."""
     try:
         text = (folder / STORE).read_text(encoding="utf-8").strip()
-        return Address.parse(text)
+        return _parsed(text)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, UnicodeDecodeError, UsageError) as error:
@@ -135,9 +104,9 @@ def located(path: str) -> Path:
     StorageError
         When that folder cannot be made.
     """
-    if path.partition("://")[0] not in SCHEMES:
+    if "://" not in path or _scheme(path) not in STORES:
         return Path(path)
-    address = Address.parse(path)
+    address = _parsed(path)
     digest = hashlib.sha256(path.encode()).hexdigest()[:8]
     folder = cache_dir() / "stores" / f"{address.name}-{digest}.likewise"
     try:
@@ -146,14 +115,3 @@ def located(path: str) -> Path:
     except OSError as error:
         raise StorageError(f"{folder} cannot be made ({error.strerror})") from error
     return folder
-
-
-def _make(folder: Path) -> None:
-    """Make a collection's folder, unless it is there."""
-    belongings.check(folder)
-    try:
-        if not (folder / CATALOGUE).exists() and folder.exists() and set(os.listdir(folder)) - _BEFORE:
-            raise UsageError(f"{folder} holds other files: name a new folder for the collection")
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StorageError(f"{folder} cannot be made ({error.strerror})") from error

@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 from functools import partial
 from math import lcm
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from likewise.descriptors.detector import Finds
 from likewise.descriptors.local import REACH
 from likewise.descriptors.transforms import l2
 from likewise.descriptors.xfeat import bilinear
@@ -17,9 +17,6 @@ from likewise.engines.ops import as_they_are
 from likewise.networks import find
 from likewise.networks.weights import choose, fingerprint, locate, read
 from likewise.types import FloatArray, UInt8Array
-
-if TYPE_CHECKING:
-    from likewise.descriptors.keypoints import Finds
 
 _PART_VERSION = 1  # raise when the same choice begins to give other numbers
 _QUARTERS = np.array([(-1, -1), (1, -1), (-1, 1), (1, 1)], np.float32) * REACH / 2

@@ -5,26 +5,24 @@ from __future__ import annotations
 import math
 from copy import copy
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, TypeAlias, get_args
+from typing import Any
 
 import numpy as np
 
+from likewise.descriptors.detector import Detector, Finds
 from likewise.descriptors.interpolated import Interpolated
 from likewise.descriptors.local import LocalFeatures, squares
-from likewise.descriptors.sift import Sift
+from likewise.descriptors.sift import SIFT
 from likewise.descriptors.spread import CELLS
-from likewise.descriptors.xfeat import XFeat
+from likewise.descriptors.xfeat import XFEAT
 from likewise.errors import UsageError
 from likewise.pictures import Loaded, Resize, Source, load
-from likewise.registry import lookup
-from likewise.types import Box, CropScale, FloatArray, UInt8Array
+from likewise.registry import Registry, lookup
+from likewise.types import Box, CropScale
 
-Detector: TypeAlias = Literal["sift", "xfeat"]
+DETECTORS = Registry("detector", "likewise.detectors", {one.name: one for one in (SIFT, XFEAT)}, of=Detector)
+"""By the name that a recipe gives them."""
 
-DETECTORS: dict[str, str] = {
-    "sift": "extrema of differences of Gaussians, RootSIFT: turned and scaled things, no network",
-    "xfeat": "a small network, fetched once: things seen from elsewhere and in other light, as they stand",
-}
 SIZE = Resize("longest", 600)
 
 
@@ -51,7 +49,7 @@ class Keypoints:
         When there is no such detector, fewer than one keypoint is wanted, or a network without its tap.
     """
 
-    detector: Detector = "sift"
+    detector: str = "sift"
     number: int = 900
     upright: bool = False
     resize: Resize = SIZE
@@ -59,7 +57,7 @@ class Keypoints:
     tap: str = ""
 
     def __post_init__(self) -> None:
-        lookup("detector", self.detector, dict.fromkeys(get_args(Detector)))
+        lookup("detector", self.detector, DETECTORS)
         if self.number < 1:
             raise UsageError(f"{self.number} keypoints a picture: give at least 1")
         if bool(self.describer) != bool(self.tap):
@@ -101,7 +99,7 @@ class Keypoints:
     @property
     def transforms(self) -> tuple[str, ...]:
         """What is done to a descriptor."""
-        return ("l1", "root") if self.network == "sift" else ("l2",)
+        return ("l2",) if self.describer else DETECTORS[self.detector].transforms
 
     @property
     def told(self) -> dict[str, str]:
@@ -119,29 +117,10 @@ class Keypoints:
             When it needs a network whose weights are not on this machine.
         """
         how: dict[str, Any] = {"engine": engine, "device": device, "precision": precision, "streams": streams}
-        detector: Finds = Sift(upright=self.upright) if self.detector == "sift" else XFeat(**how)
+        detector: Finds = DETECTORS[self.detector].open(self.upright, **how)
         if self.tap:
             detector = Interpolated(detector, self.describer, self.tap, **how)
         return KeypointExtractor(self, detector)
-
-
-class Finds(Protocol):
-    """A detector that is ready to work.
-
-    Attributes
-    ----------
-    grid, minimum
-        What the sides of pictures are multiples of, and at least.
-    identity
-        Of all that its numbers depend on.
-    """
-
-    grid: int
-    minimum: int
-    identity: str
-
-    def find(self, pixels: UInt8Array, number: int) -> tuple[FloatArray, FloatArray]:
-        """At most so many points ``(n, 4)`` of a picture ``(h, w, 3)``, and their descriptors ``(n, d)``."""
 
 
 class KeypointExtractor:

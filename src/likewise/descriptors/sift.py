@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from likewise.descriptors.detector import Detector
 from likewise.descriptors.spread import spread
 from likewise.types import FloatArray, UInt8Array
 
@@ -87,3 +88,15 @@ def _cv2() -> Any:
     import cv2  # 0.15 s that only keypoints pay
 
     return cv2
+
+
+def _open(upright: bool, **_: Any) -> Sift:
+    return Sift(upright=upright)
+
+
+SIFT = Detector(
+    "sift",
+    "extrema of differences of Gaussians, RootSIFT: turned and scaled things, no network",
+    _open,
+    transforms=("l1", "root"),
+)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import numpy as np
 
+from likewise.descriptors.detector import Detector
 from likewise.descriptors.spread import spread
 from likewise.descriptors.transforms import l2
 from likewise.engines import Program, open_engine
@@ -170,3 +172,15 @@ def _cubic(t: FloatArray) -> FloatArray:
     near = [(a + 2) * d**3 - (a + 3) * d**2 + 1 for d in (t, 1 - t)]
     far = [a * d**3 - 5 * a * d**2 + 8 * a * d - 4 * a for d in (1 + t, 2 - t)]
     return np.asarray(np.stack([far[0], near[0], near[1], far[1]], axis=1), np.float32)
+
+
+def _open(upright: bool, **how: Any) -> XFeat:
+    del upright  # its keypoints always are
+    return XFeat(**how)
+
+
+XFEAT = Detector(
+    "xfeat",
+    "a small network, fetched once: things seen from elsewhere and in other light, as they stand",
+    _open,
+)
