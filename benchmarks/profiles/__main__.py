@@ -23,7 +23,7 @@ from fastapi.testclient import TestClient
 
 import likewise
 from likewise.collection import Collection
-from likewise.evaluation import minibench
+from likewise.demoset import rendering
 from likewise.web.app import create_app
 from likewise.web.settings import Limits, Settings
 
@@ -73,7 +73,7 @@ def run(
 ) -> None:
     """Index pictures of the demo set, search them, and serve them."""
     shutil.rmtree(FOLDER, ignore_errors=True)
-    files = minibench.render(DEMO)[:pictures]
+    files = rendering.render(DEMO)[:pictures]
     with Collection.open(FOLDER / "c", recipe=recipe) as collection:
         collection.add(files[0])  # loads the network
         with sampled() as indexing:
