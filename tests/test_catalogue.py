@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from threading import Thread
@@ -262,6 +263,20 @@ class TestFiles:
         Database.writer(file).close()
         Database.reader(file).close()
 
+    @pytest.mark.parametrize("method", [Database.writer, Database.reader])
+    def test_what_is_dropped_is_closed(self, file: Path, method: Callable[[Path], Database]) -> None:
+        Database.writer(file).close()
+        dropped = method(file)
+        rows = dropped.blocks("SELECT 1 UNION SELECT 2", size=1)
+        connection = dropped._connection
+        del dropped
+        gc.collect()
+        assert list(rows) == [[(1,)], [(2,)]]  # whoever still reads holds it
+        del rows
+        gc.collect()
+        with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+            connection.execute("SELECT 1")
+
     @pytest.mark.parametrize("content", [b"garbage" * 1000, b"SQLite format 3\0" + b"\xff" * 4096])
     def test_garbage_is_damage(self, file: Path, content: bytes) -> None:
         file.write_bytes(content)
@@ -271,18 +286,16 @@ class TestFiles:
         assert file.read_bytes() == content
 
     def test_a_database_of_something_else_is_left_alone(self, file: Path) -> None:
-        with sqlite3.connect(file) as foreign:
+        with closing(sqlite3.connect(file)) as foreign, foreign:
             foreign.execute("CREATE TABLE recipes (cake TEXT)")
-        foreign.close()
         for method in (Database.reader, Database.writer):
             with pytest.raises(CollectionDamaged, match="something else"):
                 method(file)
 
     def test_a_newer_format_asks_for_an_upgrade(self, file: Path) -> None:
         Database.writer(file).close()
-        with sqlite3.connect(file) as later:
+        with closing(sqlite3.connect(file)) as later, later:
             later.execute(f"PRAGMA user_version = {VERSION + 1}")
-        later.close()
         for method in (Database.reader, Database.writer):
             with pytest.raises(CollectionError, match=r"newer likewise .* upgrade"):
                 method(file)

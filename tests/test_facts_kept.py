@@ -229,7 +229,7 @@ def test_they_follow_the_file(plain: Collection, photos: Path, clock: Callable[[
 
 
 def test_what_is_damaged_is_found_and_read_again(plain: Collection, photos: Path) -> None:
-    with sqlite3.connect(plain.path / "catalogue.sqlite") as database:
+    with closing(sqlite3.connect(plain.path / "catalogue.sqlite")) as database, database:
         database.execute("UPDATE facts SET camera = 'Kodak' WHERE camera = 'Canon EOS' AND rating = 3")
     faults = plain.verify().faults
     assert [fault.kind for fault in faults] == ["facts-damaged"] * 2
@@ -244,7 +244,7 @@ def test_what_is_damaged_is_found_and_read_again(plain: Collection, photos: Path
 
 
 def damage(collection: Collection, change: str) -> None:
-    with sqlite3.connect(collection.path / "catalogue.sqlite") as database:
+    with closing(sqlite3.connect(collection.path / "catalogue.sqlite")) as database, database:
         for name, count, function in ("bound", 2, bound), ("checksum_of", -1, checksum_of):
             database.create_function(name, count, function)
         database.execute(change)
@@ -292,7 +292,7 @@ def test_files_that_may_not_be_read_here_are_left_for_later(plain: Collection, p
     other = photos.parent / "other"
     save(other / "far.png", 50, camera="Leica M9")
     plain.add(other)
-    with sqlite3.connect(plain.path / "catalogue.sqlite") as database:
+    with closing(sqlite3.connect(plain.path / "catalogue.sqlite")) as database, database:
         database.execute("DELETE FROM facts")
     report = plain.add(photos, inside=[photos])  # as a server does that may read this folder alone
     assert (report.completed, report.failed, plain.failures()) == (8, 0, [])
@@ -302,7 +302,7 @@ def test_files_that_may_not_be_read_here_are_left_for_later(plain: Collection, p
 
 
 def test_a_filter_needs_facts(plain: Collection) -> None:
-    with sqlite3.connect(plain.path / "catalogue.sqlite") as database:
+    with closing(sqlite3.connect(plain.path / "catalogue.sqlite")) as database, database:
         database.create_function("crc32", 1, crc32)
         database.executescript(
             "UPDATE vectors SET checksum = crc32(code); ALTER TABLE pictures DROP COLUMN checksum;"

@@ -93,7 +93,7 @@ def found(collection: Collection) -> list[tuple[str, float]]:
 
 
 def version(path: Path) -> int:
-    with sqlite3.connect(path / "catalogue.sqlite") as catalogue:
+    with closing(sqlite3.connect(path / "catalogue.sqlite")) as catalogue, catalogue:
         [(number,)] = catalogue.execute("PRAGMA user_version")
     return int(number)
 
@@ -156,7 +156,7 @@ def test_the_next_index_brings_it_up_and_describes_nothing(
 def test_what_was_damaged_before_stays_damaged(opened: Collection, old: Path, made: str, kind: str) -> None:
     if made[0] == "1":
         pytest.skip("it kept no checksums: what it holds is what it says")
-    with sqlite3.connect(old / "catalogue.sqlite") as catalogue:
+    with closing(sqlite3.connect(old / "catalogue.sqlite")) as catalogue, catalogue:
         catalogue.execute("UPDATE vectors SET checksum = checksum + 1 WHERE picture = 3")
         catalogue.execute("UPDATE pictures SET width = 0 WHERE id = 4")
     report = opened.add(old.parent / "pictures")
@@ -167,7 +167,7 @@ def test_what_was_damaged_before_stays_damaged(opened: Collection, old: Path, ma
 
 def test_ten_flipped_bytes_are_found_once_it_is_brought_up(opened: Collection, old: Path, kind: str) -> None:
     opened.add(old.parent / "pictures")
-    with sqlite3.connect(old / "catalogue.sqlite") as catalogue:
+    with closing(sqlite3.connect(old / "catalogue.sqlite")) as catalogue, catalogue:
         [(code,)] = catalogue.execute("SELECT code FROM vectors WHERE picture = 3")
         spoilt = bytes(byte ^ 1 if number < 10 else byte for number, byte in enumerate(code))
         catalogue.execute("UPDATE vectors SET code = ? WHERE picture = 3", [spoilt])

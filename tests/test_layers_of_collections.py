@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -102,7 +103,7 @@ def ranking(collection: Collection, seed: int) -> list[tuple[str, float]]:
 def spoil(collection: Collection, table: str, name: str) -> None:
     """Flip a bit of what a layer keeps of a picture."""
     [row] = [row for row, path in collection.paths() if path.name == name]
-    with sqlite3.connect(collection.path / "catalogue.sqlite") as database:
+    with closing(sqlite3.connect(collection.path / "catalogue.sqlite")) as database, database:
         [(code,)] = database.execute(f"SELECT code FROM {table} WHERE picture = ?", [row])
         spoilt = bytes([*code[:-1], code[-1] ^ 1])
         database.execute(f"UPDATE {table} SET code = ? WHERE picture = ?", [spoilt, row])

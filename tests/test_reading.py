@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -157,12 +158,11 @@ class TestCollection:
         """A collection from somebody else, whose paths lead to a picture that only its user can read."""
         collection.close()
         named = {None: str(secret), "/": str(secret)[1:], "private": "secret.png"}[root]
-        with sqlite3.connect(tmp_path / "c" / "catalogue.sqlite") as connection:
+        with closing(sqlite3.connect(tmp_path / "c" / "catalogue.sqlite")) as connection, connection:
             connection.execute("UPDATE pictures SET path = CAST(? AS BLOB) WHERE id = 1", (named,))
             if root:
                 folder = root if root == "/" else str(tmp_path / root)
                 connection.execute("UPDATE roots SET path = CAST(? AS BLOB)", (folder,))
-        connection.close()
         with Collection.open(tmp_path / "c", extractor_factory=FakeFactory()) as opened:
             with pytest.raises(Exception, match=r"not what was indexed|cannot be read"):
                 opened.read(1)

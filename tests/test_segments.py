@@ -12,7 +12,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 import numpy as np
@@ -361,7 +361,7 @@ def test_adding_goes_on_beside_a_damaged_segment(
 
 @pytest.mark.parametrize("text", ["[broken", "5", "[5]", '["../000001"]', '["000001", "000001"]'])
 def test_a_list_that_cannot_be_read(collection: Collection, text: str) -> None:
-    with sqlite3.connect(collection.path / "catalogue.sqlite") as database:
+    with closing(sqlite3.connect(collection.path / "catalogue.sqlite")) as database, database:
         database.create_function("checksum_of", -1, checksum_of)
         database.execute("UPDATE meta SET value = ? WHERE key = 'segments'", [text])
         database.execute(f"UPDATE meta SET checksum = {CHECKSUMS['meta']} WHERE key = 'segments'")
@@ -375,7 +375,7 @@ def test_a_list_that_cannot_be_read(collection: Collection, text: str) -> None:
 @pytest.mark.parametrize("place", [20, 200, -1])
 def test_a_flipped_byte_in_a_sketch(collection: Collection, place: int, photos: Path) -> None:
     [row] = [row for row in range(1, 13) if collection.path_of(row).name == "0002.png"]
-    with sqlite3.connect(collection.path / "catalogue.sqlite") as database:
+    with closing(sqlite3.connect(collection.path / "catalogue.sqlite")) as database, database:
         [(written,)] = database.execute("SELECT code FROM vectors WHERE picture = ?", [row]).fetchall()
         spoilt = bytearray(written)
         spoilt[place] ^= 1

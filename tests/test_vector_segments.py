@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import random
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -228,13 +230,11 @@ def test_a_file_that_cannot_be_opened_is_done_without(
 
 
 def test_damaged_rows_go_into_no_file(tmp_path: Path, photos: Path) -> None:
-    import sqlite3
-
     with open_fake(tmp_path / "c") as collection:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(vector_layer, "TAIL", 1000)
             collection.add(photos)
-        with sqlite3.connect(tmp_path / "c" / "catalogue.sqlite") as database:
+        with closing(sqlite3.connect(tmp_path / "c" / "catalogue.sqlite")) as database, database:
             database.execute("UPDATE vectors SET code = zeroblob(24) WHERE picture = 3")
         collection.optimise()
         [file] = files(collection)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -410,7 +411,7 @@ def test_a_count_that_was_changed_is_named_and_counted_on(
     collection: Collection, change: Change, tmp_path: Path, key: str
 ) -> None:
     change(SIGNED["meta"])
-    with sqlite3.connect(tmp_path / "c/catalogue.sqlite") as catalogue:
+    with closing(sqlite3.connect(tmp_path / "c/catalogue.sqlite")) as catalogue, catalogue:
         catalogue.execute("UPDATE meta SET value = value + 3 WHERE key = ?", [key])
     assert [(fault.kind, fault.subject) for fault in collection.verify().faults] == [
         ("note-damaged", f"meta {key}")

@@ -190,7 +190,7 @@ def test_damage_is_named_left_out_and_only_there(
     assert list(layer.verify(catalogue)) == []
     row = ids(catalogue)["0003.png"]
     code = catalogue.code_of(layer.id, row) or b""
-    with sqlite3.connect(collection.path / "catalogue.sqlite") as database:
+    with closing(sqlite3.connect(collection.path / "catalogue.sqlite")) as database, database:
         spoilt = code[:-4] + bytes(255 - byte for byte in code[-4:])
         database.execute("UPDATE vectors SET code = ? WHERE picture = ?", [spoilt, row])
     shutil.rmtree(collection.path / "words", ignore_errors=True)

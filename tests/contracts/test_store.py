@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -501,7 +502,7 @@ class TestAtAServer:
             collection.add(photos)
 
     def test_damaged_notes_are_forgotten(self, collection: Collection, photos: Path, tmp_path: Path) -> None:
-        with sqlite3.connect(tmp_path / "c" / "catalogue.sqlite") as database:
+        with closing(sqlite3.connect(tmp_path / "c" / "catalogue.sqlite")) as database, database:
             database.execute("UPDATE meta SET value = 'x' WHERE key = 'recipe'")
         assert collection.add(photos).unchanged == COUNT
         assert collection.verify().faults == []

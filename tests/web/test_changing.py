@@ -8,6 +8,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -153,7 +154,7 @@ class TestAdding:
 
     def test_a_row_of_what_failed_that_is_damaged(self, client: TestClient, made: Path) -> None:
         (before,) = failures(client)
-        with sqlite3.connect(made / "photos.likewise" / "catalogue.sqlite") as catalogue:
+        with closing(sqlite3.connect(made / "photos.likewise" / "catalogue.sqlite")) as catalogue, catalogue:
             catalogue.execute("UPDATE failures SET message = CAST(x'ff' AS TEXT)")
             row = "99, x'61', 'empty', 'is empty', 0, 0, 0, 0, NULL"
             catalogue.execute(f"INSERT INTO failures VALUES ({row})")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -181,9 +182,8 @@ class TestGivingOut:
         with Collection.open(made / "x.likewise", recipe=RECIPE, extractor_factory=FakeFactory()) as one:
             one.add(made / "root" / "0000.png")
             one.add(made / "root" / "0001.png")
-        with sqlite3.connect(made / "x.likewise" / "catalogue.sqlite") as connection:
+        with closing(sqlite3.connect(made / "x.likewise" / "catalogue.sqlite")) as connection, connection:
             connection.execute("UPDATE pictures SET path = CAST(? AS BLOB) WHERE id = 1", (path,))
-        connection.close()
         with serving(made, made / "x.likewise", originals=True) as client:
             for route in ("original", "thumbnail"):
                 response = client.get(f"{API}/collections/x/pictures/1/{route}")

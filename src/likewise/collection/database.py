@@ -15,6 +15,7 @@ from pathlib import Path
 from threading import RLock
 from typing import Any, TypeAlias
 from urllib.parse import quote
+from weakref import finalize
 
 from likewise.errors import (
     CollectionDamaged,
@@ -225,7 +226,10 @@ _BEFORE = (
 
 
 class Database:
-    """A connection whose errors name the file and the remedy; threads may share and close it."""
+    """A connection whose errors name the file and the remedy; threads may share and close it.
+
+    One that is dropped without `close` is closed when nobody holds it any more.
+    """
 
     def __init__(self, path: Path, mode: str) -> None:
         self.path = path
@@ -234,6 +238,8 @@ class Database:
         self._closed = False
         self._writes = mode == "rwc"
         self._connection = _connect(path, mode)
+        self._end = finalize(self, self._connection.close)
+        self._end.atexit = False  # a thread of a server may still be asking when the interpreter ends
         self._identity = _identity(path)
 
     @classmethod
@@ -434,7 +440,7 @@ class Database:
                     self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             self._closed = True
             with translated(self.path):
-                self._connection.close()
+                self._end()
 
 
 def _connect(path: Path, mode: str) -> sqlite3.Connection:
