@@ -201,14 +201,16 @@ def _special(folder: Path) -> dict[Path, str]:
     locked.chmod(0)
     loop.symlink_to(loop.name)
     dangling.symlink_to("nowhere.jpg")
-    os.mkfifo(fifo)
+    pipes = {fifo: "unreadable"} if hasattr(os, "mkfifo") else {}  # Windows has none in folders
+    for pipe in pipes:
+        os.mkfifo(pipe)
     inside.parent.mkdir()
     inside.write_bytes(encode(photo(41), "JPEG"))
     return {
         locked: "indexed" if os.access(locked, os.R_OK) else "unreadable",  # nothing is locked for root
         loop: "unreadable",
         dangling: "vanished",
-        fifo: "unreadable",
+        **pipes,
         inside.parent: "unreadable",
         inside: "indexed",
     }

@@ -171,7 +171,8 @@ def _learn_lines(
     head = ("classifier", "accuracy", "+-", "balanced", "log-loss", "seconds")
     yield from table(rows, head, right="accuracy +- balanced log-loss seconds")
     for right, taken, count in mistaken:
-        yield f"mistaken {count} times: {printable(right)} for {printable(taken)}"
+        often = "once" if count == 1 else f"{count} times"
+        yield f"mistaken {often}: {printable(right)} for {printable(taken)}"
 
 
 @app.command()
