@@ -151,9 +151,9 @@ class Catalogue:
         """Give no picture an id up to this one."""
         self._database.run("DELETE FROM sqlite_sequence WHERE name = 'pictures' AND seq < ?", last)
         self._database.run(
-            "INSERT INTO sqlite_sequence SELECT 'pictures', ?1 "
-            "WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = 'pictures') AND ?1 > 0",
-            last,
+            "INSERT INTO sqlite_sequence SELECT 'pictures', ? "
+            "WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = 'pictures') AND ? > 0",
+            *(last, last),
         )
 
     def _mend(self, told: Committed | None) -> None:
@@ -276,9 +276,9 @@ class Catalogue:
         """Give a layer its place among the others, and its manifest another name."""
         told = manifest.to_json()
         self._database.run(
-            "UPDATE layers SET place = ?1, manifest = ?2, checksum = NULL "
-            "WHERE id = ?3 AND (place != ?1 OR manifest != ?2)",
-            *(place, told, layer),
+            "UPDATE layers SET place = ?, manifest = ?, checksum = NULL "
+            "WHERE id = ? AND (place != ? OR manifest != ?)",
+            *(place, told, layer, place, told),
         )
         self._sign("layers", "id = ? AND checksum IS NULL", layer)
 
@@ -396,15 +396,16 @@ class Catalogue:
         return new
 
     def _merge(self, old: int, new: int, prefix: bytes) -> None:
-        path = "CAST(?2 || path AS BLOB)"
+        path = "CAST(prefix || path AS BLOB)"
         for table, checksum in (
             ("pictures", f"checksum_of({PICTURE})"),
             ("failures", CHECKSUMS["failures"]),
         ):
-            anew = checksum.replace("root, path", f"?1, {path}")
+            anew = checksum.replace("root, path", f"home, {path}")
             kept = f"CASE WHEN checksum = {checksum} THEN {anew} END"  # what is damaged stays so
             self._database.run(
-                f"UPDATE {table} SET root = ?1, path = {path}, checksum = {kept} WHERE root = ?3",
+                f"UPDATE {table} SET root = home, path = {path}, checksum = {kept} "
+                "FROM (SELECT ? AS home, ? AS prefix) WHERE root = ?",
                 *(new, prefix, old),
             )
         self._database.run("DELETE FROM roots WHERE id = ?", old)
