@@ -64,9 +64,9 @@ class Sketch:
     @property
     def extent(self) -> Box:
         """The upright rectangle around all features."""
-        low, high = self.boxes[:, :2].min(axis=0), self.boxes[:, 2:].max(axis=0)
-        if self.points is not None:
-            low, high = self.points[:, :2].min(axis=0), self.points[:, :2].max(axis=0)
+        held, right, bottom = (self.boxes, 2, 3) if self.points is None else (self.points, 0, 1)
+        # column by column: along the first of two axes numpy takes one row at a time
+        low, high = (held[:, 0].min(), held[:, 1].min()), (held[:, right].max(), held[:, bottom].max())
         return Box(*(float(side) for side in (*low, *high)))
 
     def to_bytes(self) -> bytes:
