@@ -253,7 +253,14 @@ class TestEdge:
         assert found.outline.tolist() == [list(corner) for corner in edge[turns:] + edge[:turns]]
         assert found.box == Box(0, 0, 200, 100)
 
-    @pytest.mark.parametrize("box", [Box(30, 10, 185, 95), Box(60, 30, 120, 60), Box(0, 0, 200, 100)])
+    @pytest.mark.parametrize("box", [Box(0, 0, 200, 100), Box(-4, 5, 193, 104), Box(34, 14, 186, 91)])
+    def test_so_does_what_reaches_from_its_features_towards_its_edge(self, box: Box) -> None:
+        found = to_edge(self.fitted(corners(box)), self.EXTENT, self.SIZE)
+        assert found.outline.tolist() == [[0, 0], [200, 0], [200, 100], [0, 100]]
+
+    @pytest.mark.parametrize(
+        "box", [Box(30, 10, 185, 95), Box(60, 30, 120, 60), Box(-5, 0, 200, 100), Box(0, 0, 200, 105)]
+    )
     def test_any_other_outline_stays(self, box: Box) -> None:
         found = self.fitted(corners(box))
         assert to_edge(found, self.EXTENT, self.SIZE) is found

@@ -45,6 +45,7 @@ def test_sending_says_how_many_files_and_how_much_of_them(opened: Opener, site: 
         network.send("Network.emulateNetworkConditions", line)
 
     files = sorted((site / "queries").iterdir())
+    expect(page.locator(".jobs > li").first).to_be_visible()  # those of before, or that there were none
     for sent, said in ((files, "3 files"), (files[:1], "1 file")):
         jobs = page.locator(".job").count()
         let_through(sum(file.stat().st_size for file in sent) / 20)

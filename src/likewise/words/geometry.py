@@ -36,7 +36,7 @@ _TOLERANCES = (2.0, 1.5, 1.2, 1.0, 1.0, 1.0)  # of the rounds of refining, in to
 _LEVER = 0.2  # scale and turn as voted count as much as a match at this squared distance, in patches
 _STIFFNESS = 1.0  # the same for being a similarity
 _EVEN = 0.25  # power of weights: evened out, one heavy pair does not outvote several that agree
-_AT_EDGE = 0.02  # of the hit's longer side: how far corners may lie from those of all that it has
+_AT_EDGE = 0.02  # of the hit's longer side: how far corners may lie inside its features, or beyond its edge
 _TILT = 1 / 3  # |b| / |a| at most: one direction shortened to a half, as by a view 60 degrees from the side
 
 
@@ -135,8 +135,8 @@ def fit(
 def to_edge(found: Fit, extent: Box, size: tuple[int, int]) -> Fit:
     """The same fit, with the hit's own edge as the outline where that goes around all that the hit has.
 
-    What is known of a whole query is where its features are. Where they lie on those of a whole hit, from
-    corner to corner, both pictures show the same, up to their edges.
+    What is known of a whole query is where its features are, and it has more of them than are kept of a hit.
+    Where they end, at each corner, between where those of a whole hit do and its edge, both show the same.
 
     Parameters
     ----------
@@ -145,10 +145,12 @@ def to_edge(found: Fit, extent: Box, size: tuple[int, int]) -> Fit:
     size
         Width and height of the hit.
     """
-    edge = corners(Box(0, 0, *size))
+    edge, held = corners(Box(0, 0, *size)), corners(extent)
+    away = _AT_EDGE * max(size)
+    low, high = np.minimum(edge, held) - away, np.maximum(edge, held) + away
     for turns in range(len(edge)):  # a copy that lies on its side begins at another corner
-        turned = np.roll(corners(extent), -turns, axis=0)
-        if np.abs(found.outline - turned).max() <= _AT_EDGE * max(size):
+        outline = np.roll(found.outline, turns, axis=0)
+        if np.all((low <= outline) & (outline <= high)):
             return replace(found, box=Box(0, 0, *size), outline=np.roll(edge, -turns, axis=0))
     return found
 
