@@ -352,6 +352,14 @@ class TestUploads:
                 assert fault(client.post(address, files=sent), 400) == "bad-picture"
         assert [path for path in (tmp_path / "uploads").rglob("u*") if path.is_file()] == []
 
+    def test_what_was_sent_before_stays(self, made: Path, tmp_path: Path) -> None:
+        cut = picture_bytes(4)[:-40]
+        sent = [("picture", ("a.png", picture_bytes(3))), ("picture", ("b.png", cut))]
+        with serving(made, state=tmp_path) as client:
+            upload = data(client.post(f"{API}/uploads", files=sent[:1]), 201)["id"]
+            assert fault(client.post(f"{BASE}/search/upload", files=sent), 400) == "bad-picture"
+            assert data(client.get(f"{API}/uploads/{upload}"))["id"] == upload
+
     @pytest.mark.slow
     def test_what_is_kept_is_bounded(self, made: Path, tmp_path: Path) -> None:
         with serving(made, limits=Limits(kept_uploads=20_000), state=tmp_path) as client:

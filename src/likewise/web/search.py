@@ -117,14 +117,20 @@ def stages() -> dict[str, Any]:
 
 @contextmanager
 def kept(services: Services, files: Sequence[UploadFile]) -> Iterator[list[Upload]]:
-    """Keep pictures that were sent, unless it turns out within the block that one cannot be read."""
-    limit, uploads = services.settings.limits.upload_bytes, list[Upload]()
+    """Keep pictures that were sent, unless it turns out within the block that one cannot be read.
+
+    What was sent before stays.
+    """
+    limit, uploads, fresh = services.settings.limits.upload_bytes, list[Upload](), list[Upload]()
     try:
         for file in files:
-            uploads.append(services.uploads.keep(file.file.read(limit + 1), plain(file.filename)))
+            content = file.file.read(limit + 1)
+            known = services.uploads.holds(content)
+            uploads.append(services.uploads.keep(content, plain(file.filename)))
+            fresh += [] if known else uploads[-1:]
         yield uploads
     except BadPicture:
-        for upload in uploads:
+        for upload in fresh:
             services.uploads.drop(upload)
         raise
 

@@ -41,7 +41,7 @@ class Uploads:
         StorageError
             When it cannot be written.
         """
-        upload = self._upload(content, "u" + hashlib.sha256(content).hexdigest()[:24], name)
+        upload = self._upload(content, _id_of(content), name)
         self._store.put(upload.id, content)
         return upload
 
@@ -57,6 +57,10 @@ class Uploads:
         if content is None:
             raise not_found("upload of that id any more: send the picture again")
         return content
+
+    def holds(self, content: bytes) -> bool:
+        """Whether a picture is kept already."""
+        return self._store.path(_id_of(content)).exists()
 
     def drop(self, upload: Upload) -> None:
         """Keep it no longer."""
@@ -77,3 +81,7 @@ class Uploads:
                 f"a picture may have {self._limits.upload_pixels} pixels, not {width} x {height}", "too-large"
             )
         return Upload(id, width, height, name)
+
+
+def _id_of(content: bytes) -> str:
+    return "u" + hashlib.sha256(content).hexdigest()[:24]
