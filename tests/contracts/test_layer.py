@@ -20,7 +20,7 @@ from likewise.collection.describing import Describers
 from likewise.collection.layer import Layer, LayerIndex, Sources
 from likewise.collection.layers import LayerSet
 from likewise.descriptors import patches
-from likewise.errors import BadPicture, CollectionDamaged, UsageError
+from likewise.errors import BadPicture, CollectionDamaged, UnknownPicture, UsageError
 from likewise.recipes.recipe import LayerRecipe
 from tests import fake_words
 from tests.fakes import RECIPE as VECTOR
@@ -172,6 +172,12 @@ def test_comparing_says_the_place(index: LayerIndex, collection: Collection) -> 
     told = index.compare(Query(file(collection, 1)), file(collection, 1))
     assert told.rank == 1
     assert told.similarity == pytest.approx(1, abs=1e-3)
+
+
+@pytest.mark.parametrize("pair", [(9999, 1), (1, 9999)])
+def test_a_picture_that_is_not_there_is_called_so(index: LayerIndex, pair: tuple[int, int]) -> None:
+    with pytest.raises(UnknownPicture, match=r"no picture .*9999"):
+        index.compare(Query(pair[0]), pair[1])
 
 
 def test_it_says_what_it_cannot_do(index: LayerIndex, collection: Collection) -> None:

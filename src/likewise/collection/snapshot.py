@@ -15,7 +15,7 @@ from likewise.collection.rows import VectorEngine
 from likewise.collection.stored import Shortlist, StoredVectors
 from likewise.collection.vector_segments import BLOCK, TAIL, VectorSegments
 from likewise.descriptors.transforms import l2
-from likewise.errors import UsageError
+from likewise.errors import UnknownPicture, UsageError
 from likewise.ranking.exact import Metric, Rows, Vectors
 from likewise.ranking.gallery import Gallery
 from likewise.types import FloatArray, IntArray
@@ -108,12 +108,12 @@ class Snapshot:
 
         Raises
         ------
-        UsageError
+        UnknownPicture
             When no picture has that id.
         """
         row = int(np.searchsorted(self.ids, picture)) if 0 <= picture < 1 << 63 else len(self.ids)
         if row == len(self.ids) or self.ids[row] != picture:
-            raise UsageError(f"no picture with the id {picture} can be searched for")
+            raise UnknownPicture(f"no picture with the id {picture} can be searched for")
         vector: FloatArray = self.vectors[row]
         return vector
 

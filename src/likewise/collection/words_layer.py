@@ -249,7 +249,7 @@ class WordsIndex:
                 picture = self.sources.content(row)
             except BadPicture as problem:
                 if box is None and problem.reason in ("vanished", "changed"):
-                    return self._kept_of_one_there(row)
+                    return self.kept(row)
                 raise
         if is_vector(picture):
             raise UsageError(
@@ -263,23 +263,21 @@ class WordsIndex:
 
         Raises
         ------
+        UnknownPicture
+            When no picture has that id, or none any more.
         CollectionDamaged
             When it cannot be read.
         """
         written = self.sources.catalogue.code_of(self.layer.id, picture)
-        if written is None:
-            raise CollectionDamaged(
-                f"the sketch of picture {picture} of {self.sources.path} is gone or damaged: {AGAIN}"
+        if written is not None:
+            return Sketch.from_bytes(
+                written, {tap: index.words for tap, index in self.layers.indexes.items()}
             )
-        return Sketch.from_bytes(written, {tap: index.words for tap, index in self.layers.indexes.items()})
-
-    def _kept_of_one_there(self, picture: int) -> Sketch:
-        try:
-            return self.kept(picture)
-        except CollectionDamaged as error:
-            if self.sources.catalogue.has(picture):
-                raise
-            raise UnknownPicture(f"the picture {picture} was removed a moment ago") from error
+        if not self.sources.catalogue.has(picture):
+            raise UnknownPicture(f"no picture in {self.sources.path} has the id {picture}")
+        raise CollectionDamaged(
+            f"the sketch of picture {picture} of {self.sources.path} is gone or damaged: {AGAIN}"
+        )
 
     def question_of(self, picture: int) -> list[Asked]:
         """See `LayerIndex`."""
@@ -296,10 +294,10 @@ class WordsIndex:
         return of_votes(scores) if self.layers.recipe.scoring.votes else of_matches(scores)
 
     def fit(self, question: Sequence[Asked], picture: QueryPicture) -> Fit | None:
-        """See `LayerIndex`; None too where what is kept is damaged."""
+        """See `LayerIndex`; None too where what is kept is damaged, or gone."""
         try:
             fit = self.layers.look(question, *self._held(picture)).fit
-        except CollectionDamaged:
+        except (CollectionDamaged, UnknownPicture):
             return None
         above = fit.score - self.layers.recipe.scoring.floor if fit else 0.0
         return replace(fit, score=above) if fit and above > 0 else None
