@@ -262,6 +262,14 @@ def written(array: NDArray[Any]) -> bytes:
 UNCLOSED = written(np.arange(9)).replace(b"',", b"'{", 1)
 """With a header that is no Python (found by fuzzing)."""
 
+MIXED = written(np.arange(9)).replace(b"'shape'", b"b'shap'", 1)
+"""With keys that cannot be sorted (found by fuzzing)."""
+
+
+def headed(text: bytes) -> bytes:
+    """An array whose header is a text."""
+    return b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text
+
 
 def anything(name: str, shape: tuple[int, ...], kind: np.dtype[Any]) -> None:
     """Every array is wanted."""
@@ -300,6 +308,10 @@ class TestArrays:
             written(np.arange(9))[:-5],
             b"\x93NUMPY\x09\x00",
             UNCLOSED,
+            MIXED,
+            headed(b"-" * 9000 + b"1"),  # for which the parser has no memory
+            headed(b"-" * 3000 + b"1"),
+            headed(b"(" * 3000),
         ],
     )
     def test_damage(self, tmp_path: Path, content: bytes) -> None:

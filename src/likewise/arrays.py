@@ -46,8 +46,6 @@ def read_arrays(path: Path, names: Iterable[str], check: Check) -> dict[str, NDA
         NotImplementedError,
         RuntimeError,
         LookupError,
-        SyntaxError,  # numpy tries to mend a header that is no Python
-        tokenize.TokenError,
     ) as error:
         raise ValueError(f"{path.name} is no archive of arrays, or a damaged one: {error}") from error
     return found
@@ -66,7 +64,11 @@ def _read(stream: IO[bytes], name: str, check: Check) -> NDArray[Any]:
     if version not in ((1, 0), (2, 0)):
         raise ValueError(f"{name} is of the version {version}")
     read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-    shape, in_columns, kind = read(stream)
+    try:
+        shape, in_columns, kind = read(stream)
+    # numpy tries to mend a header that is no Python, sorts the keys of one that is, and counts on few brackets
+    except (SyntaxError, tokenize.TokenError, TypeError, MemoryError) as error:
+        raise ValueError(f"the header of {name} is damaged: {error}") from error
     if kind.hasobject:
         raise ValueError(f"{name} is made of Python objects")
     check(name, shape, kind)
