@@ -20,7 +20,7 @@ from likewise.inspection.explain import explain, patch_shares
 from likewise.inspection.grids import spread
 from likewise.pictures import Loaded, Resize, Source, load
 from likewise.types import Box, CropScale, FloatArray, UInt8Array
-from tests.fakes import RECIPE
+from tests.fakes import RECIPE, FakeExtractor
 from tests.zoo import photo
 
 SMALL = VectorRecipe("small", "efficientnet-lite0", (Part("head", "gem"),), Resize("longest", 128))
@@ -74,10 +74,11 @@ def test_places_add_up_to_the_similarity(kind: str, tmp_path: Path) -> None:
     assert found.first.area == Box(0, 0, 128, 96)
 
 
-class Colours:
-    """An extractor whose maps are the pixels."""
+class Colours(FakeExtractor):
+    """An encoder whose maps are the pixels."""
 
-    recipe = replace(RECIPE, parts=(Part("colours", "sum"),))
+    def __init__(self) -> None:
+        super().__init__(replace(RECIPE, parts=(Part("colours", "sum"),)))
 
     def prepare(
         self,

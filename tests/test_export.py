@@ -71,6 +71,9 @@ class MeanColour:
         self.described += len(loaded)
         return np.stack([one.pixels[0].mean((0, 1)) for one in loaded]).astype(np.float32)
 
+    def maps(self, loaded: Sequence[Loaded], scale: int = 0) -> list[list[FloatArray]]:
+        return [[one.pixels[0].astype(np.float32).transpose(2, 0, 1)] for one in loaded]
+
 
 def paint(path: Path, shade: int) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -129,12 +132,12 @@ def test_however_often_interrupted_the_file_is_the_same(stops: list[int], kill: 
             paint(folder / "photos" / f"{shade:03}.png", shade)
         described = 0
         for stop in [*stops, None]:
-            describer = MeanColour(stop, RuntimeError if kill else KeyboardInterrupt)
+            encoder = MeanColour(stop, RuntimeError if kill else KeyboardInterrupt)
             with suppress(RuntimeError, KeyboardInterrupt):
-                done = extract(folder / "photos", folder / "feats.npy", describer, overwrite=True)
+                done = extract(folder / "photos", folder / "feats.npy", encoder, overwrite=True)
                 break
-            described += describer.described
-        assert done.resumed + describer.described == done.rows == number
+            described += encoder.described
+        assert done.resumed + encoder.described == done.rows == number
         # Ctrl-C costs nothing; a kill costs the last shard, which holds whole batches
         lost = described - done.resumed
         assert 0 <= lost <= (len(stops) * (size + BATCH) if kill else 0)
@@ -232,10 +235,10 @@ def test_the_suffix_says_the_format(photos: Path, tmp_path: Path) -> None:
 
 def test_parquet_without_pyarrow(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow", None)
-    describer = MeanColour()
+    encoder = MeanColour()
     with pytest.raises(MissingExtra, match=r"likewise\[parquet\]"):
-        extract(photos, tmp_path / "feats.parquet", describer)
-    assert describer.described == 0
+        extract(photos, tmp_path / "feats.parquet", encoder)
+    assert encoder.described == 0
 
 
 def test_names_that_are_no_text(photos: Path, tmp_path: Path) -> None:

@@ -184,8 +184,8 @@ def test_maps_are_what_vectors_are_pooled_from(engine: str) -> None:
         assert [len(each) for each in maps] == [1280, 320, 1280]
         assert {each.dtype for each in maps} == {np.dtype(np.float32)}
         pooled = [maps[0].mean((1, 2)), maps[1].max((1, 2)), maps[2].sum((1, 2))]
-        for describer, vector in zip(alone, pooled, strict=True):
-            unit = describer.describe([describer.prepare(one)])[0]
+        for encoder, vector in zip(alone, pooled, strict=True):
+            unit = encoder.describe([encoder.prepare(one)])[0]
             np.testing.assert_allclose(vector / np.linalg.norm(vector), unit, atol=1e-5)
     assert extractor.maps([]) == []
 

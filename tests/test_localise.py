@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from likewise.errors import BadPicture, UsageError
 from likewise.pictures import Loaded, Resize, Source
 from likewise.ranking import localise
 from likewise.ranking.localise import Localiser
-from likewise.types import Box, FloatArray
+from likewise.types import Box, CropScale, FloatArray
 from tests.fakes import RECIPE, FakeExtractor
 
 RED, GREEN, BLUE = (250, 10, 10), (10, 250, 10), (10, 10, 250)
@@ -87,21 +87,27 @@ def test_what_cannot_be_read_has_no_box_and_no_score(tmp_path: Path) -> None:
     assert (scores.shape, boxes) == ((0,), [])
 
 
-@dataclass
-class Drawn:
-    """A describer whose maps are given, ``maps`` of ``sizes``, whatever the picture."""
+class Drawn(FakeExtractor):
+    """An encoder whose maps are given, whatever the picture."""
 
-    recipe: VectorRecipe
-    given: list[FloatArray]
-    asked: list[Source] = field(default_factory=list)
+    def __init__(self, recipe: VectorRecipe, given: list[FloatArray]) -> None:
+        super().__init__(recipe)
+        self.given, self.asked = given, list[Source]()
 
-    def prepare(self, source: Source, *, max_pixels: int | None = None) -> Loaded:
+    def prepare(
+        self,
+        source: Source,
+        *,
+        box: Box | None = None,
+        crop: CropScale = "whole",
+        max_pixels: int | None = None,
+    ) -> Loaded:
         self.asked.append(source)
         if max_pixels == 1:
             raise BadPicture("too large", "too-large")
         return Loaded(90, 70, ())
 
-    def maps(self, loaded: Sequence[Loaded]) -> list[list[FloatArray]]:
+    def maps(self, loaded: Sequence[Loaded], scale: int = 0) -> list[list[FloatArray]]:
         return [[one + 0 for one in self.given] for _ in loaded]
 
 
@@ -120,7 +126,7 @@ def test_the_whole_chain_is_applied_to_windows(tmp_path: Path) -> None:
     PCAWhitening(8).fit(noise).save(tmp_path / "w.safetensors")
     steps = (Step("l2"), Step("root"), Step.whiten(tmp_path / "w.safetensors"), Step("l2"))
     parts = Part("a", "gem", 1.0, {"p": 2.0, "centre": 0.3}), Part("b", "mean", 0.5)
-    describer = Drawn(recipe(*parts, transforms=steps), maps)
+    encoder = Drawn(recipe(*parts, transforms=steps), maps)
     window = np.array([[1, 2, 4, 5]])
     pooled = [
         POOLINGS["gem"].over(maps[0], parts[0].options)(window),
@@ -129,7 +135,7 @@ def test_the_whole_chain_is_applied_to_windows(tmp_path: Path) -> None:
     vector = np.concatenate([l2(pooled[0]), 0.5 * l2(pooled[1])], axis=1)
     mean, projection = PCAWhitening(8).fit(noise).mean_, PCAWhitening(8).fit(noise).projection_
     query = l2((np.sqrt(l2(vector)) - mean) @ projection).astype(np.float32)
-    scores, (box,) = Localiser(describer, query, str)(0, np.array([1]))
+    scores, (box,) = Localiser(encoder, query, str)(0, np.array([1]))
     assert box == Box(2 * 90 / 7, 14, 5 * 90 / 7, 56)  # 7 x 5 cells lie evenly over 90 x 70 pixels
     assert scores[0] == pytest.approx(1, abs=1e-5)
 
@@ -145,17 +151,17 @@ def test_recipes_that_keep_no_map_are_refused() -> None:
 def test_maps_are_kept_in_bounded_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     maps = random_maps((6, 5, 7))
     monkeypatch.setattr(localise, "KEPT_BYTES", 2 * maps[0].nbytes)
-    describer = Drawn(recipe(Part("a", "mean")), maps)
-    finder = Localiser(describer, np.ones((2, 6), np.float32), lambda picture: f"{picture}.png")
+    encoder = Drawn(recipe(Part("a", "mean")), maps)
+    finder = Localiser(encoder, np.ones((2, 6), np.float32), lambda picture: f"{picture}.png")
     finder(0, np.array([1, 2]))
     finder(1, np.array([2, 1]))
-    assert describer.asked == ["1.png", "2.png"]
+    assert encoder.asked == ["1.png", "2.png"]
     finder(1, np.array([3, 1, 2]))  # the third drives out the second, and the second the third
-    assert describer.asked == ["1.png", "2.png", "3.png", "2.png"]
+    assert encoder.asked == ["1.png", "2.png", "3.png", "2.png"]
 
 
 def test_the_limit_of_pixels_holds_for_candidates() -> None:
-    describer = Drawn(recipe(Part("a", "mean")), random_maps((6, 5, 7)))
+    encoder = Drawn(recipe(Part("a", "mean")), random_maps((6, 5, 7)))
     query = np.ones((1, 6), np.float32)
-    assert Localiser(describer, query, str, max_pixels=1)(0, np.array([1]))[1] == [None]
-    assert Localiser(describer, query, str, max_pixels=9000)(0, np.array([1]))[1] != [None]
+    assert Localiser(encoder, query, str, max_pixels=1)(0, np.array([1]))[1] == [None]
+    assert Localiser(encoder, query, str, max_pixels=9000)(0, np.array([1]))[1] != [None]

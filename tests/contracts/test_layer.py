@@ -16,7 +16,7 @@ import pytest
 
 from likewise.collection import Collection, Query
 from likewise.collection.catalogue import Catalogue
-from likewise.collection.describing import Describers
+from likewise.collection.encoders import Encoders
 from likewise.collection.layer import Layer, LayerIndex, Sources
 from likewise.collection.layers import LayerSet
 from likewise.descriptors import patches
@@ -58,8 +58,8 @@ def catalogue(collection: Collection) -> Iterator[Catalogue]:
 
 @pytest.fixture
 def layer(collection: Collection, catalogue: Catalogue) -> Layer:
-    describers = Describers("c", {"vector": FakeFactory(), "words": words})
-    [found] = LayerSet.of(catalogue, collection.path, describers).layers
+    encoders = Encoders("c", {"vector": FakeFactory(), "words": words})
+    [found] = LayerSet.of(catalogue, collection.path, encoders).layers
     return found
 
 
@@ -85,12 +85,12 @@ def ids(catalogue: Catalogue) -> dict[str, int]:
 
 def test_it_is_what_its_recipe_and_manifest_say(layer: Layer, recipe: LayerRecipe) -> None:
     assert layer.recipe.hash == recipe.hash == layer.manifest.recipe_hash
-    assert layer.describer(1).manifest.difference(layer.manifest) == ""
+    assert layer.encoder(1).manifest.difference(layer.manifest) == ""
     assert layer.code in ("fp16", "words")
 
 
 def test_what_it_encodes_is_sound_and_nothing_else_is(layer: Layer) -> None:
-    prepared = [layer.describer(1).prepare(fake_words.picture(seed)) for seed in (1, 2)]
+    prepared = [layer.encoder(1).prepare(fake_words.picture(seed)) for seed in (1, 2)]
     codes = layer.encode(prepared)
     assert len(codes) == 2
     for code in codes:
@@ -107,7 +107,7 @@ def test_what_is_stored_is_what_it_encodes(
     [block] = catalogue.rows.all(layer.id)
     assert len(block) == COUNT
     for name, row in ids(catalogue).items():
-        prepared = layer.describer(1).prepare(collection.path.parent / "photos" / name)
+        prepared = layer.encoder(1).prepare(collection.path.parent / "photos" / name)
         assert layer.encode([prepared]) == [catalogue.code_of(layer.id, row)]
 
 

@@ -203,9 +203,9 @@ def paula_2020(
     from likewise.downstream.labelled import label_folder
     from likewise.downstream.tasks import measure_tasks
 
-    describer = running.extractor(load_vector(recipe))
+    encoder = running.extractor(load_vector(recipe))
     with progress("describing") as callback:
-        labelled = label_folder(data, describer, table=labels, column=label, progress=callback)
+        labelled = label_folder(data, encoder, table=labels, column=label, progress=callback)
         found = measure_tasks(labelled, seed=seed, progress=callback)
     show(found, lines(found), as_json=as_json)
 

@@ -178,7 +178,7 @@ class AskedCollection(OpenedCollection):
         """Parts of a picture that one may mean by it, the clearest first; errors as for `explain`."""
         index = self._vector_index(max_pixels)
         source = index.sources.source(picture)
-        return find_subjects(index.layer.describer(1), source, max_pixels=max_pixels)
+        return find_subjects(index.layer.encoder(1), source, max_pixels=max_pixels)
 
     def warm(self) -> None:
         """Load what a first search waits for: files that layers are searched by, and what describes pictures.
@@ -187,7 +187,7 @@ class AskedCollection(OpenedCollection):
         """
         self.asker()
         for layer in self.layers:
-            layer.describer(1)
+            layer.encoder(1)
 
     def vectors(self) -> tuple[IntArray, FloatArray]:
         """Ids ``(n,)`` and vectors ``(n, d)`` of all pictures, by id; read-only, for searches share them."""

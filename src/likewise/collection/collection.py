@@ -12,7 +12,7 @@ from pathlib import Path
 from likewise.collection.annotating import Annotated, Table, annotate
 from likewise.collection.asked import AskedCollection
 from likewise.collection.catalogue import Catalogue, Content, Place
-from likewise.collection.describing import DescriberFactory, Describers, open_extractor, open_words
+from likewise.collection.encoders import EncoderFactory, Encoders, open_extractor, open_words
 from likewise.collection.indexing import Indexing
 from likewise.collection.layer import Layer
 from likewise.collection.layers import LayerSet, fit, ready
@@ -47,7 +47,7 @@ class Collection(AskedCollection):
         engine: str = "openvino",
         precision: str | None = None,
         device: str = "cpu",
-        extractor_factory: DescriberFactory | None = None,
+        extractor_factory: EncoderFactory | None = None,
         store: str | None = None,
         shards: Shards | None = None,
     ) -> Collection:
@@ -86,7 +86,7 @@ class Collection(AskedCollection):
             located(os.fspath(path)),
             recipe=wanted,
             precision=precision,
-            describers=Describers(str(path), factories, precision),
+            encoders=Encoders(str(path), factories, precision),
             store=store,
             shards=shards,
         )
@@ -147,7 +147,7 @@ class Collection(AskedCollection):
         paths = resolve(sources, known=self._knows if prune else None, inside=bounds)
         recipe, threads = ready(self.recipe, progress), cores()
         for layer in self._layers().missing if self.exists else recipe.layers:
-            self._describers.open(layer, None, threads)  # what cannot be described leaves nothing behind
+            self._encoders.open(layer, None, threads)  # what cannot be described leaves nothing behind
         with self._writing() as catalogue:
             layers = self._fitted(catalogue, recipe)
             run = Indexing(
@@ -173,7 +173,7 @@ class Collection(AskedCollection):
             self._attach()  # somebody may have made it meanwhile, by another recipe
         if self._recipe or not made:
             with catalogue.change():
-                dropped = fit(catalogue, self.path, self._describers, recipe, given)
+                dropped = fit(catalogue, self.path, self._encoders, recipe, given)
             for layer in dropped:
                 layer.clear(catalogue)
             self._attach()
@@ -285,7 +285,7 @@ class Collection(AskedCollection):
         """
         self._ready()
         with self._writing() as catalogue:
-            for layer in LayerSet.of(catalogue, self.path, self._describers).layers:
+            for layer in LayerSet.of(catalogue, self.path, self._encoders).layers:
                 layer.optimise(catalogue, progress=progress)
 
     def take_out(self, *pictures: int) -> list[Removed]:

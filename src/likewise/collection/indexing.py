@@ -162,7 +162,7 @@ class Indexing:
 
     def _work(self) -> None:
         for layer in self._layers.values():
-            layer.describer(self._threads)
+            layer.encoder(self._threads)
         workers = [self._worker("walk", self._walk, self._tasks)]
         for _ in range(self._threads):
             workers.append(self._worker("read", self._read_all, self._jobs))
@@ -259,7 +259,7 @@ class Indexing:
         with opened(source, name) as picture:
             facts = picture.facts
             return facts, {
-                layer: self._layers[layer].describer(1).prepare(picture, max_pixels=limit) for layer in layers
+                layer: self._layers[layer].encoder(1).prepare(picture, max_pixels=limit) for layer in layers
             }
 
     def _new(self, task: Task, catalogue: Catalogue) -> Content | None:

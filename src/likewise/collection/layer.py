@@ -106,11 +106,11 @@ class Layer(Protocol):
     def keep(self, given: Any) -> None:
         """Copy what the recipe by which it is added names beside the catalogue."""
 
-    def describer(self, streams: int) -> Any:
-        """What describes pictures for it, for so many threads at once; see `Describers.open`."""
+    def encoder(self, streams: int) -> Any:
+        """What describes pictures for it, for so many threads at once; see `Encoders.open`."""
 
     def encode(self, loaded: Sequence[Loaded]) -> list[bytes | BadPicture]:
-        """What is stored of pictures that its describer prepared, or why there is nothing to store."""
+        """What is stored of pictures that its encoder prepared, or why there is nothing to store."""
 
     def fault(self, code: object) -> str:
         """What keeps something that was stored from being what it encodes; empty when nothing does."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from likewise.collection.catalogue import Catalogue, StoredLayer
-from likewise.collection.describing import Describers
+from likewise.collection.encoders import Encoders
 from likewise.collection.layer import Layer
 from likewise.collection.vector_layer import VectorLayer
 from likewise.collection.words_layer import WordsLayer
@@ -51,7 +51,7 @@ class LayerSet:
 
     @classmethod
     def of(
-        cls, catalogue: Catalogue, folder: Path, describers: Describers, wanted: Recipe | None = None
+        cls, catalogue: Catalogue, folder: Path, encoders: Encoders, wanted: Recipe | None = None
     ) -> LayerSet:
         """Read them from a catalogue that has some.
 
@@ -62,7 +62,7 @@ class LayerSet:
         ManifestMismatch
             When a recipe is wanted that has none of them.
         """
-        stored = [opened(one, folder, describers) for one in catalogue.layers()]
+        stored = [opened(one, folder, encoders) for one in catalogue.layers()]
         own = _own(catalogue, stored)
         if wanted is None:
             return cls(own, tuple(stored))
@@ -89,10 +89,10 @@ class LayerSet:
             raise ManifestMismatch(f"{folder} lacks the layers {names}: index with this recipe to add them")
 
 
-def opened(stored: StoredLayer, folder: Path, describers: Describers) -> Layer:
+def opened(stored: StoredLayer, folder: Path, encoders: Encoders) -> Layer:
     """A layer as the catalogue has it."""
     recipe = _parsed(stored.manifest.recipe, str(folder))
-    layer: Layer = _KINDS[recipe.kind](stored.id, recipe, stored.manifest, folder, describers)
+    layer: Layer = _KINDS[recipe.kind](stored.id, recipe, stored.manifest, folder, encoders)
     return layer
 
 
@@ -123,7 +123,7 @@ def ready(recipe: Recipe, progress: ProgressCallback | None) -> Recipe:
 def fit(
     catalogue: Catalogue,
     folder: Path,
-    describers: Describers,
+    encoders: Encoders,
     recipe: Recipe,
     made: Sequence[Manifest] = (),
 ) -> list[Layer]:
@@ -136,14 +136,14 @@ def fit(
     """
     manifests = {manifest.recipe_hash: manifest for manifest in made}
     there = {
-        layer.recipe.hash: layer for layer in (opened(one, folder, describers) for one in catalogue.layers())
+        layer.recipe.hash: layer for layer in (opened(one, folder, encoders) for one in catalogue.layers())
     }
     for place, wanted in enumerate(recipe.layers):
         layer = there.pop(wanted.hash, None)
         if layer is None:
-            manifest = manifests.get(wanted.hash) or describers.open(wanted, None, 1).manifest
+            manifest = manifests.get(wanted.hash) or encoders.open(wanted, None, 1).manifest
             row = catalogue.add_layer(manifest)
-            layer = opened(StoredLayer(row, manifest), folder, describers)
+            layer = opened(StoredLayer(row, manifest), folder, encoders)
             layer.keep(wanted)
         _place(catalogue, layer, place, wanted.name)
     head = json.dumps({"name": recipe.name, "about": recipe.about})

@@ -14,7 +14,7 @@ from typing import Any, Self
 from likewise.collection import belongings
 from likewise.collection.catalogue import Catalogue, Entry, Failure
 from likewise.collection.committed import Committed
-from likewise.collection.describing import Describers
+from likewise.collection.encoders import Encoders
 from likewise.collection.filters import Filter
 from likewise.collection.known import Facet, Known, facets
 from likewise.collection.layer import Layer, Sources
@@ -44,7 +44,7 @@ class OpenedCollection:
         Which layers are asked, and how; the collection's own for None.
     precision
         What the collection has to be made with; anything for None.
-    describers
+    encoders
         What describes pictures.
     store
         The server that is to keep it; that of the folder, or none, for None.
@@ -58,13 +58,13 @@ class OpenedCollection:
         *,
         recipe: Recipe | None,
         precision: str | None,
-        describers: Describers,
+        encoders: Encoders,
         store: str | None = None,
         shards: Shards | None = None,
     ) -> None:
         self.path = path
         self._store = store_of(path, store)
-        self._recipe, self._precision, self._describers = recipe, precision, describers
+        self._recipe, self._precision, self._encoders = recipe, precision, encoders
         self._shards = shards
         self._catalogue: Catalogue | None = None
         self._loaded: dict[int, tuple[int, Any]] = {}
@@ -82,7 +82,7 @@ class OpenedCollection:
                 self._catalogue.close()
             self._catalogue = None
             self._loaded.clear()
-            self._describers.close()
+            self._encoders.close()
             if self._shards:
                 self._shards.close()
 
@@ -249,7 +249,7 @@ class OpenedCollection:
     def verify(self, progress: ProgressCallback | None = None) -> VerifyReport:
         """Check the catalogue, all that every layer keeps, and that pictures' files are there."""
         catalogue = self._ready()
-        return verify(catalogue, LayerSet.of(catalogue, self.path, self._describers).layers, progress)
+        return verify(catalogue, LayerSet.of(catalogue, self.path, self._encoders).layers, progress)
 
     def path_of(self, picture: int) -> Path:
         """Where the file of a picture lies.
@@ -321,7 +321,7 @@ class OpenedCollection:
         self._catalogue = catalogue
         self._openings += 1
         try:
-            LayerSet.of(catalogue, self.path, self._describers, self._recipe)
+            LayerSet.of(catalogue, self.path, self._encoders, self._recipe)
         except ManifestMismatch:
             self.close()
             raise
@@ -335,7 +335,7 @@ class OpenedCollection:
 
     def _layers(self) -> LayerSet:
         """The layers that are asked."""
-        return LayerSet.of(self._ready(), self.path, self._describers, self._recipe)
+        return LayerSet.of(self._ready(), self.path, self._encoders, self._recipe)
 
     def _load(self, layer: Layer) -> Any:
         """What a layer is searched by, read again when the catalogue has moved on."""

@@ -18,7 +18,7 @@ from likewise.collection import remote
 from likewise.collection.catalogue import Catalogue
 from likewise.collection.codes import Code
 from likewise.collection.comparing import compare, scores
-from likewise.collection.describing import Describers, MapDescriber
+from likewise.collection.encoders import Encoders
 from likewise.collection.layer import Answer, PatchMatches, Sources, paired, row_fault, segment_faults, signed
 from likewise.collection.query import Query, QueryPicture, is_number, is_vector, whole
 from likewise.collection.remote import RemoteVectors
@@ -27,6 +27,7 @@ from likewise.collection.rows import VectorEngine
 from likewise.collection.snapshot import Snapshot
 from likewise.collection.stored import ASKED, EXACT, SURE, Shortlist, StoredVectors, measured
 from likewise.collection.vector_segments import BITS, TAIL, VectorSegments
+from likewise.descriptors.encoder import Encoder
 from likewise.descriptors.manifest import Manifest
 from likewise.descriptors.recipe import VectorRecipe
 from likewise.errors import BadPicture, UsageError
@@ -54,7 +55,7 @@ class VectorLayer:
     recipe: VectorRecipe
     manifest: Manifest
     folder: Path
-    describers: Describers
+    encoders: Encoders
 
     @classmethod
     def ready(cls, recipe: VectorRecipe, progress: ProgressCallback | None) -> VectorRecipe:
@@ -73,13 +74,13 @@ class VectorLayer:
     def keep(self, given: VectorRecipe) -> None:
         """Nothing."""
 
-    def describer(self, streams: int) -> MapDescriber:
+    def encoder(self, streams: int) -> Encoder:
         """See `Layer`."""
-        return cast(MapDescriber, self.describers.open(self.recipe, self.manifest, streams))
+        return cast(Encoder, self.encoders.open(self.recipe, self.manifest, streams))
 
     def encode(self, loaded: Sequence[Loaded]) -> list[bytes | BadPicture]:
         """Vectors in their code; one that is not finite when it is read is refused."""
-        vectors = self.describer(1).describe(loaded)
+        vectors = self.encoder(1).describe(loaded)
         codes = self._code.encode(vectors)
         finite = np.isfinite(vectors.sum(axis=1)) & np.isfinite(self._code.decode(codes).sum(axis=1))
         unfit = BadPicture(f"its vector is not finite when it is written as {self._code.name}")
@@ -291,9 +292,9 @@ class VectorIndex:
                 raise UsageError("a box belongs to a picture: it cannot be given with a vector")
             return self.snapshot.fit(picture)
         source = self.sources.source(picture)
-        describer = self.layer.describer(1)
-        loaded = describer.prepare(source, box=box, crop=crop, max_pixels=self.sources.max_pixels)
-        vector: FloatArray = describer.describe([loaded])[0]
+        encoder = self.layer.encoder(1)
+        loaded = encoder.prepare(source, box=box, crop=crop, max_pixels=self.sources.max_pixels)
+        vector: FloatArray = encoder.describe([loaded])[0]
         return vector
 
     def _stack(self, pictures: Sequence[QueryPicture]) -> FloatArray:
@@ -308,8 +309,8 @@ class VectorIndex:
         """See `LayerIndex`."""
         queries, localiser = question[np.newaxis], None
         if any(stage.kind == "localise" for stage in stages):
-            describer, limit = self.layer.describer(1), self.sources.max_pixels
-            localiser = Localiser(describer, queries, self.sources.found, max_pixels=limit)
+            encoder, limit = self.layer.encoder(1), self.sources.max_pixels
+            localiser = Localiser(encoder, queries, self.sources.found, max_pixels=limit)
         found = rank(self.snapshot.gallery, queries, k, stages, localiser=localiser)
         boxes: Mapping[int, Box] = found.boxes[0] if found.boxes else {}
         recall = self.snapshot.recall(k)
@@ -347,7 +348,7 @@ class VectorIndex:
         check(self.layer.recipe)
         sources = [self.sources.source(one) for one in (query.picture, picture)]
         limit = self.sources.max_pixels
-        return explain(self.layer.describer(1), *sources, box=query.box, crop=query.crop, max_pixels=limit)
+        return explain(self.layer.encoder(1), *sources, box=query.box, crop=query.crop, max_pixels=limit)
 
     def matches(self, query: Query, picture: QueryPicture) -> PatchMatches:
         """It cannot: what it knows is the share of each place."""

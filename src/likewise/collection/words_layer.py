@@ -16,7 +16,7 @@ from likewise.assets import replacing
 from likewise.collection.belongings import vocabulary_of
 from likewise.collection.catalogue import Catalogue
 from likewise.collection.comparing import SHARES
-from likewise.collection.describing import Describers
+from likewise.collection.encoders import Encoders
 from likewise.collection.layer import (
     AGAIN,
     Answer,
@@ -66,7 +66,7 @@ class WordsLayer:
     recipe: WordsRecipe
     manifest: Manifest
     folder: Path
-    describers: Describers
+    encoders: Encoders
 
     code = "words"
 
@@ -102,13 +102,13 @@ class WordsLayer:
         with replacing(self._vocabulary_file) as draft:
             shutil.copyfile(str(given.vocabulary["file"]), draft)
 
-    def describer(self, streams: int) -> WordsExtractor:
+    def encoder(self, streams: int) -> WordsExtractor:
         """See `Layer`."""
-        return cast("WordsExtractor", self.describers.open(self.recipe, self.manifest, streams))
+        return cast("WordsExtractor", self.encoders.open(self.recipe, self.manifest, streams))
 
     def encode(self, loaded: Sequence[Loaded]) -> list[bytes | BadPicture]:
         """Sketches as bytes."""
-        return [sketch.to_bytes() for sketch in self.describer(1).describe(loaded)]
+        return [sketch.to_bytes() for sketch in self.encoder(1).describe(loaded)]
 
     def fault(self, code: object) -> str:
         """See `Layer`."""
@@ -255,8 +255,8 @@ class WordsIndex:
             raise UsageError(
                 f"layer {self.name!r} of {self.sources.path} holds visual words: give a picture as the query"
             )
-        describer, limit = self.layer.describer(1), self.sources.max_pixels
-        return describer.ask(as_picture(picture), box=box, crop=crop, max_pixels=limit)
+        encoder, limit = self.layer.encoder(1), self.sources.max_pixels
+        return encoder.ask(as_picture(picture), box=box, crop=crop, max_pixels=limit)
 
     def kept(self, picture: int) -> Sketch:
         """What the collection has of a picture.
@@ -350,6 +350,6 @@ class WordsIndex:
         if is_number(picture):
             row = whole(picture, "an id")
             return self.kept(row), self.sources.size(row)
-        describer = self.layer.describer(1)
-        loaded = describer.prepare(as_picture(picture), max_pixels=self.sources.max_pixels)
-        return describer.describe([loaded])[0], (loaded.width, loaded.height)
+        encoder = self.layer.encoder(1)
+        loaded = encoder.prepare(as_picture(picture), max_pixels=self.sources.max_pixels)
+        return encoder.describe([loaded])[0], (loaded.width, loaded.height)

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,34 +19,15 @@ from safetensors.numpy import save_file
 
 from likewise.assets import replacing, sha256_file
 from likewise.descriptors.batches import described
+from likewise.descriptors.encoder import Encoder
 from likewise.descriptors.manifest import Manifest
-from likewise.descriptors.recipe import VectorRecipe
 from likewise.errors import BadBox, BadPicture, CollectionDamaged, StorageError
-from likewise.pictures import Loaded
 from likewise.types import Box, FloatArray, Progress, ProgressCallback
 
 P = TypeVar("P")
 
 _PICTURES = 256  # in one file at most
 _SECONDS = 20.0  # of work in one file at most: what a kill can cost, give or take a batch
-
-
-class Describer(Protocol):
-    """Two steps from a picture to its vector; a `likewise.Extractor` does both."""
-
-    @property
-    def recipe(self) -> VectorRecipe:
-        """What it does."""
-
-    @property
-    def manifest(self) -> Manifest:
-        """How its vectors are made."""
-
-    def prepare(self, source: Path, *, box: Box | None = None) -> Loaded:
-        """Decode and resize; raises `BadPicture` or `BadBox`. Called from many threads at once."""
-
-    def describe(self, loaded: Sequence[Loaded]) -> FloatArray:
-        """Give float32 ``(n, d)``; raises `BadPicture` for a picture that the network cannot take."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +81,7 @@ class Looked(Outcomes):
 
 
 def describe(
-    describer: Describer,
+    encoder: Encoder,
     views: Sequence[View],
     folder: Path,
     *,
@@ -109,7 +90,7 @@ def describe(
 ) -> Described:
     """Look up the vectors of views in ``folder``, and make those that are not there.
 
-    A vector is found again by the manifest of the describer, the content of the file and the box; names do
+    A vector is found again by the manifest of the encoder, the content of the file and the box; names do
     not matter.
 
     Raises
@@ -122,15 +103,15 @@ def describe(
         When the folder cannot be written.
     """
     found = look_up(
-        describer.manifest,
+        encoder.manifest,
         views,
-        lambda view: describer.prepare(view.picture, box=view.box),
-        describer.describe,
+        lambda view: encoder.prepare(view.picture, box=view.box),
+        encoder.describe,
         folder,
         progress=progress,
         note=note,
     )
-    vectors = np.zeros((len(views), describer.manifest.dimensions), np.float32)
+    vectors = np.zeros((len(views), encoder.manifest.dimensions), np.float32)
     for row, one in zip(vectors, found.arrays, strict=True):
         row[:] = 0 if one is None else one
     return Described(found.digests, found.failures, vectors)

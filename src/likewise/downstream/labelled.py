@@ -10,7 +10,7 @@ import numpy as np
 
 from likewise.assets import cache_dir
 from likewise.collection import Collection
-from likewise.descriptors.cache import Describer
+from likewise.descriptors.encoder import Encoder
 from likewise.descriptors.manifest import Manifest
 from likewise.errors import BadPicture, UsageError
 from likewise.learning.labels import read_rows
@@ -49,7 +49,7 @@ class Labelled:
 
 def label_folder(
     folder: Path,
-    describer: Describer,
+    encoder: Encoder,
     *,
     table: Path | None = None,
     column: str = "label",
@@ -61,7 +61,7 @@ def label_folder(
 
     Parameters
     ----------
-    describer
+    encoder
         A `likewise.Extractor`.
     table
         CSV file with the columns ``file``, a path below the folder, and ``column``.
@@ -73,9 +73,9 @@ def label_folder(
     """
     chosen = choose_groups(folder) if table is None else choose_listed(folder, table, column)
     named = Chosen(f"{folder.resolve().name}", chosen.files, chosen.groups)
-    found = gather(describer, named, cache_dir() / "samples", progress=progress)
+    found = gather(encoder, named, cache_dir() / "samples", progress=progress)
     labels = found.groups or ()
-    return Labelled(found.vectors, labels, found.about, describer.manifest, found.pictures, found.failures)
+    return Labelled(found.vectors, labels, found.about, encoder.manifest, found.pictures, found.failures)
 
 
 def label_collection(collection: Collection, *, table: Path | None = None, column: str = "label") -> Labelled:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from likewise.collection.describing import Describer
 from likewise.collection.walk import walk
+from likewise.descriptors.encoder import Encoder
 from likewise.descriptors.extractor import Extractor
 from likewise.descriptors.recipe import parse_vector
 from likewise.downstream.classifier import Classifier
@@ -81,7 +81,7 @@ def opened_for(
 
 def predict(
     classifier: Classifier,
-    describer: Describer,
+    encoder: Encoder,
     files: Sequence[Path],
     *,
     top: int = 3,
@@ -97,7 +97,7 @@ def predict(
     """
     found: list[Prediction] = []
     failures: dict[Path, BadPicture] = {}
-    for done, (path, vector) in enumerate(_described(describer, files, max_pixels), 1):
+    for done, (path, vector) in enumerate(_described(encoder, files, max_pixels), 1):
         if isinstance(vector, BadPicture):
             failures[path] = vector
         else:
@@ -115,13 +115,13 @@ def _prediction(classifier: Classifier, path: Path, vector: FloatArray, top: int
 
 
 def _described(
-    describer: Describer, files: Sequence[Path], max_pixels: int | None
+    encoder: Encoder, files: Sequence[Path], max_pixels: int | None
 ) -> Iterator[tuple[Path, FloatArray | BadPicture]]:
     """Each file with its vector or its problem, decoded in threads."""
 
     def prepare(path: Path) -> Loaded | BadPicture:
         try:
-            return describer.prepare(path, max_pixels=max_pixels)
+            return encoder.prepare(path, max_pixels=max_pixels)
         except BadPicture as error:
             return error
 
@@ -130,12 +130,12 @@ def _described(
             for path, loaded in zip(
                 files[start:], pool.map(prepare, files[start : start + BATCH]), strict=False
             ):
-                yield path, loaded if isinstance(loaded, BadPicture) else _vector(describer, loaded)
+                yield path, loaded if isinstance(loaded, BadPicture) else _vector(encoder, loaded)
 
 
-def _vector(describer: Describer, loaded: Loaded) -> FloatArray | BadPicture:
+def _vector(encoder: Encoder, loaded: Loaded) -> FloatArray | BadPicture:
     try:
-        vector: FloatArray = describer.describe([loaded])[0]
+        vector: FloatArray = encoder.describe([loaded])[0]
     except BadPicture as error:
         return error
     return vector

@@ -8,11 +8,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 
-from likewise.descriptors.cache import Describer, Outcomes, View, describe
+from likewise.descriptors.cache import Outcomes, View, describe
+from likewise.descriptors.encoder import Encoder
 from likewise.descriptors.manifest import Manifest
 from likewise.descriptors.recipe import VectorRecipe
 from likewise.errors import UsageError
@@ -25,7 +25,7 @@ from likewise.evaluation.simulated import with_examples, with_feedback
 from likewise.evaluation.unread import without_failures
 from likewise.ranking.gallery import Gallery
 from likewise.ranking.leaving_out import rank_others
-from likewise.ranking.localise import Localiser, Mapper
+from likewise.ranking.localise import Localiser
 from likewise.ranking.reranking import Localise
 from likewise.ranking.stages import Ranked, Stage, rank
 from likewise.recipes.recipe import LayerRecipe
@@ -77,7 +77,7 @@ class Material(Readable):
 
 def evaluate(
     benchmark: Benchmark,
-    describer: Describer,
+    encoder: Encoder,
     *,
     crop: CropMode = "box",
     out: Path,
@@ -114,31 +114,31 @@ def evaluate(
     StorageError
         When the folder cannot be written.
     """
-    material = gather(benchmark, describer, crop=crop, out=out, progress=progress)
+    material = gather(benchmark, encoder, crop=crop, out=out, progress=progress)
     localised = any(stage.kind == "localise" for stage in stages)
     return ranked_run(
         material,
-        describer.recipe,
-        describer.manifest,
+        encoder.recipe,
+        encoder.manifest,
         out=out,
         stages=stages,
         examples=examples,
         feedback=feedback,
-        localise=partial(_localiser, describer, material, progress) if localised else None,
+        localise=partial(_localiser, encoder, material, progress) if localised else None,
     )
 
 
 def gather(
     benchmark: Benchmark,
-    describer: Describer,
+    encoder: Encoder,
     *,
     crop: CropMode,
     out: Path,
     progress: ProgressCallback | None = None,
 ) -> Material:
     """Describe what a benchmark needs; parameters and errors as for `evaluate`."""
-    views = views_of(benchmark, crop, describer.recipe)
-    described = describe(describer, views, out / "vectors", progress=progress, note="describing pictures")
+    views = views_of(benchmark, crop, encoder.recipe)
+    described = describe(encoder, views, out / "vectors", progress=progress, note="describing pictures")
     readable, asked, found = readable_of(benchmark, crop, views, described)
     return Material(
         readable.benchmark,
@@ -248,12 +248,11 @@ def own_places(benchmark: Benchmark) -> list[int | None]:
 
 
 def _localiser(
-    describer: Describer, material: Material, progress: ProgressCallback | None, queries: FloatArray
+    encoder: Encoder, material: Material, progress: ProgressCallback | None, queries: FloatArray
 ) -> Localise:
     """Where queries lie in pictures of the gallery; it takes longer than all else, and says how far it is."""
     files = list(material.benchmark.gallery.values())
-    # A describer that gives no maps fails there with the reason: no recipe of a network is without them.
-    localiser = Localiser(cast(Mapper, describer), queries, files.__getitem__)
+    localiser = Localiser(encoder, queries, files.__getitem__)
 
     def localise(query: int, ids: IntArray) -> tuple[FloatArray, list[Box | None]]:
         if progress:

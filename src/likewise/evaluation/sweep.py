@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from likewise.assets import replacing
-from likewise.descriptors.cache import Described, Describer, View, describe
+from likewise.descriptors.cache import Described, View, describe
+from likewise.descriptors.encoder import Encoder
 from likewise.descriptors.estimators import PCAWhitening
 from likewise.descriptors.recipe import VectorRecipe
 from likewise.descriptors.transforms import l2
@@ -31,7 +32,7 @@ from likewise.pictures import Loaded, pictures_below
 from likewise.ranking.exact import search
 from likewise.types import FloatArray, ProgressCallback
 
-MakeDescriber: TypeAlias = Callable[[VectorRecipe], Describer]
+MakeEncoder: TypeAlias = Callable[[VectorRecipe], Encoder]
 
 TIMED = 8
 """Pictures on which the milliseconds are measured."""
@@ -119,7 +120,7 @@ class Sweep:
 def sweep(
     benchmark: Benchmark,
     grid: Grid,
-    make: MakeDescriber,
+    make: MakeEncoder,
     *,
     whiten_on: Path | None = None,
     crop: CropMode = "box",
@@ -135,7 +136,7 @@ def sweep(
     Parameters
     ----------
     make
-        Makes the describer of a recipe, such as `likewise.Extractor`.
+        Makes the encoder of a recipe, such as `likewise.Extractor`.
     whiten_on
         Folder with the pictures that whitening is learned on, for each tap and pooling alone; it should hold
         other pictures than the benchmark does. Needed where the grid names dimensions.
@@ -155,13 +156,13 @@ def sweep(
     if bool(grid.dimensions) != (whiten_on is not None):
         raise UsageError("whitening needs both: dimensions, and a folder of pictures to learn it on")
     views = [View(file) for file in pictures_below(whiten_on)] if whiten_on else []
-    describer = make(grid.recipe)
-    material = gather(benchmark, describer, crop=crop, out=out, progress=progress)
-    sample = describe(describer, views, out / "vectors", progress=progress, note="learning whitening")
+    encoder = make(grid.recipe)
+    material = gather(benchmark, encoder, crop=crop, out=out, progress=progress)
+    sample = describe(encoder, views, out / "vectors", progress=progress, note="learning whitening")
     known = np.delete(sample.vectors, list(sample.failures), axis=0)
     times = _milliseconds(grid, make, _some(material))
     trials = list(_trials(grid, material, known, times))
-    return Sweep(_card(material, describer, whiten_on, sample), grid.taps, _ordered(trials))
+    return Sweep(_card(material, encoder, whiten_on, sample), grid.taps, _ordered(trials))
 
 
 def _values(
@@ -184,23 +185,23 @@ def _some(material: Material) -> list[Path]:
     return [files[number * len(files) // count] for number in range(count)]
 
 
-def _milliseconds(grid: Grid, make: MakeDescriber, files: Sequence[Path]) -> dict[str, float]:
+def _milliseconds(grid: Grid, make: MakeEncoder, files: Sequence[Path]) -> dict[str, float]:
     """By tap, how long a picture takes from its pixels to its vector."""
     times = {}
     for tap in grid.taps:
         pool = next(pool for one, pool in grid.columns if one == tap)
-        describer = make(grid.only((tap, pool)))
-        loaded = [describer.prepare(file) for file in files]
-        times[tap] = 1000 * median(_seconds(describer, one) for one in loaded)
+        encoder = make(grid.only((tap, pool)))
+        loaded = [encoder.prepare(file) for file in files]
+        times[tap] = 1000 * median(_seconds(encoder, one) for one in loaded)
     return times
 
 
-def _seconds(describer: Describer, loaded: Loaded) -> float:
+def _seconds(encoder: Encoder, loaded: Loaded) -> float:
     """The shortest of some runs: the first is slower, and machines do other work between."""
     seconds = []
     for _ in range(_REPEATS):
         start = time.perf_counter()
-        describer.describe([loaded])
+        encoder.describe([loaded])
         seconds.append(time.perf_counter() - start)
     return min(seconds)
 
@@ -254,12 +255,12 @@ def _ordered(trials: Sequence[tuple[Cell, NDArray[np.float64]]]) -> tuple[Cell, 
     return (*scored, *(cell for cell, _ in trials if cell.reason))
 
 
-def _card(material: Material, describer: Describer, whiten_on: Path | None, sample: Described) -> Card:
+def _card(material: Material, encoder: Encoder, whiten_on: Path | None, sample: Described) -> Card:
     """The protocol of all cells, with what whitening was learned on."""
     card = make_card(
         material.benchmark,
-        describer.recipe,
-        describer.manifest,
+        encoder.recipe,
+        encoder.manifest,
         crop=material.crop,
         ranked=_ranked(material),
     )

@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from likewise.assets import replacing
-from likewise.collection.describing import Describer
 from likewise.collection.loose import fulfilling
 from likewise.collection.pace import Pace
 from likewise.collection.walk import Found, walk
 from likewise.descriptors.batches import described
+from likewise.descriptors.encoder import Encoder
 from likewise.descriptors.recipe import Part, VectorRecipe
 from likewise.engines import cores
 from likewise.errors import BadPicture, UsageError
@@ -93,7 +93,7 @@ def activations(
 def extract(
     folder: str | os.PathLike[str],
     to: str | os.PathLike[str],
-    extractor: Describer,
+    extractor: Encoder,
     *,
     overwrite: bool = False,
     where: str | None = None,
@@ -171,7 +171,7 @@ def _files(root: str, where: str | None) -> dict[str, Found]:
 
 
 def _described(
-    todo: Sequence[tuple[str, Found]], extractor: Describer, max_pixels: int | None
+    todo: Sequence[tuple[str, Found]], extractor: Encoder, max_pixels: int | None
 ) -> Iterator[list[Done]]:
     """Describe in batches."""
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 
+from likewise.descriptors.encoder import Encoder
 from likewise.descriptors.poolings import POOLINGS, Doubles
 from likewise.descriptors.recipe import VectorRecipe
 from likewise.errors import UsageError
@@ -23,27 +23,6 @@ from likewise.types import Box, CropScale, FloatArray, IntArray
 
 GRID = 32
 """Cells along the longer side of a picture whose patches are shared out."""
-
-
-class MapReader(Protocol):
-    """What explaining asks of an extractor."""
-
-    @property
-    def recipe(self) -> VectorRecipe:
-        """How it makes vectors."""
-
-    def prepare(
-        self,
-        source: Source,
-        *,
-        box: Box | None = None,
-        crop: CropScale = "whole",
-        max_pixels: int | None = None,
-    ) -> Loaded:
-        """Decode and resize."""
-
-    def maps(self, loaded: Sequence[Loaded], scale: int = 0) -> list[list[FloatArray]]:
-        """Give each picture's maps ``(c, h, w)`` at one scale, one a part of the recipe."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +63,7 @@ class Explanation:
 
 
 def explain(
-    extractor: MapReader,
+    extractor: Encoder,
     a: Source,
     b: Source,
     *,
@@ -151,7 +130,7 @@ def check(recipe: VectorRecipe) -> None:
         )
 
 
-def _pieces(extractor: MapReader, picture: Loaded) -> list[list[Doubles]]:
+def _pieces(extractor: Encoder, picture: Loaded) -> list[list[Doubles]]:
     """For each scale and each part what every cell gives to the pooled vector, ``(c, h, w)``."""
     parts = extractor.recipe.parts
     return [

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from likewise.descriptors.encoder import Encoder
 from likewise.descriptors.poolings import Doubles
-from likewise.inspection.explain import MapReader
 from likewise.pictures import Source
 from likewise.types import Box, IntArray
 
@@ -25,7 +25,7 @@ CLEAREST = 0.15
 """Share of the variance of the strength in the whole picture that a part has to account for."""
 
 
-def find_subjects(extractor: MapReader, source: Source, *, max_pixels: int | None = None) -> list[Box]:
+def find_subjects(extractor: Encoder, source: Source, *, max_pixels: int | None = None) -> list[Box]:
     """Propose parts of a picture to search with, the clearest first.
 
     Parameters

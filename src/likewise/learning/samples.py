@@ -5,32 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 
 from likewise.assets import sha256_file
-from likewise.descriptors.cache import Describer, View, describe
+from likewise.descriptors.cache import View, describe
+from likewise.descriptors.encoder import Encoder
 from likewise.descriptors.learned import known_by
 from likewise.descriptors.recipe import VectorRecipe
 from likewise.errors import BadPicture, UsageError
 from likewise.learning.labels import read_rows
-from likewise.pictures import Loaded, Source, pictures_below
+from likewise.pictures import pictures_below
 from likewise.types import FloatArray, Progress, ProgressCallback
-
-
-class Mapper(Protocol):
-    """What gives the maps of pictures; a `likewise.Extractor` does."""
-
-    @property
-    def recipe(self) -> VectorRecipe:
-        """How it describes pictures."""
-
-    def prepare(self, source: Source) -> Loaded:
-        """Decode and resize; raises `BadPicture`."""
-
-    def maps(self, loaded: Sequence[Loaded]) -> list[list[FloatArray]]:
-        """For each picture and part of the recipe float32 ``(c, h, w)``."""
 
 
 @dataclass(frozen=True)
@@ -120,7 +106,7 @@ def _grouped(folder: Path, members: Sequence[tuple[Path, str]]) -> Chosen:
 
 
 def gather(
-    describer: Describer, chosen: Chosen, folder: Path, *, progress: ProgressCallback | None = None
+    encoder: Encoder, chosen: Chosen, folder: Path, *, progress: ProgressCallback | None = None
 ) -> Gathered:
     """Describe pictures; vectors are kept in ``folder``, so that the next run finds them there.
 
@@ -129,7 +115,7 @@ def gather(
     UsageError
         When no picture can be read.
     """
-    described = describe(describer, [View(file) for file in chosen.files], folder, progress=progress)
+    described = describe(encoder, [View(file) for file in chosen.files], folder, progress=progress)
     sound = [number for number in range(len(chosen.files)) if number not in described.failures]
     failures = {chosen.files[number]: why for number, why in described.failures.items()}
     _refuse_nothing(sound, failures)
@@ -142,9 +128,7 @@ def gather(
     )
 
 
-def gather_regions(
-    describer: Mapper, chosen: Chosen, *, progress: ProgressCallback | None = None
-) -> Gathered:
+def gather_regions(encoder: Encoder, chosen: Chosen, *, progress: ProgressCallback | None = None) -> Gathered:
     """Describe the regions of pictures by the maps of a recipe's R-MAC, at its first scale.
 
     Nothing is kept: a picture has some twenty regions.
@@ -154,13 +138,13 @@ def gather_regions(
     UsageError
         When the recipe has no R-MAC or several, or no picture can be read.
     """
-    place = _rmac_of(describer.recipe)
-    part = describer.recipe.parts[place]
+    place = _rmac_of(encoder.recipe)
+    part = encoder.recipe.parts[place]
     found: list[FloatArray] = []
     pictures, failures = set[str](), dict[Path, BadPicture]()
     for number, file in enumerate(chosen.files, 1):
         try:
-            maps = describer.maps([describer.prepare(file)])[0][place]
+            maps = encoder.maps([encoder.prepare(file)])[0][place]
         except BadPicture as problem:
             failures[file] = problem
         else:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 
 from likewise.descriptors.chain import Chain, joined
+from likewise.descriptors.encoder import Encoder
 from likewise.descriptors.poolings.integral import areas
 from likewise.descriptors.recipe import Part, VectorRecipe
 from likewise.descriptors.transforms import l2
 from likewise.errors import BadPicture, UsageError
-from likewise.pictures import Loaded, Source
+from likewise.pictures import Source
 from likewise.ranking.windows import grid, moved, stretched
 from likewise.types import Box, FloatArray, IntArray
 
@@ -25,20 +25,6 @@ LARGER = 1e-4
 """What a window gains by being as large as the picture: of windows that are as good the largest is meant."""
 
 _ROUNDS = 12
-
-
-class Mapper(Protocol):
-    """What localising asks of whatever describes pictures."""
-
-    @property
-    def recipe(self) -> VectorRecipe:
-        """How it describes them."""
-
-    def prepare(self, source: Source, *, max_pixels: int | None = None) -> Loaded:
-        """Decode and resize."""
-
-    def maps(self, loaded: Sequence[Loaded]) -> list[list[FloatArray]]:
-        """For each picture and part of the recipe float32 ``(c, h, w)``."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +51,7 @@ class Localiser:
 
     Parameters
     ----------
-    describer
+    encoder
         What described the pictures.
     queries
         float32 ``(q, d)``, the vectors asked for.
@@ -82,16 +68,16 @@ class Localiser:
 
     def __init__(
         self,
-        describer: Mapper,
+        encoder: Encoder,
         queries: FloatArray,
         file_of: Callable[[int], Source],
         *,
         max_pixels: int | None = None,
     ) -> None:
-        self._describer, self._queries, self._file_of = describer, queries, file_of
+        self._encoder, self._queries, self._file_of = encoder, queries, file_of
         self._max_pixels = max_pixels
-        self._window = _WindowVector(describer.recipe)
-        self._metric = describer.recipe.distance
+        self._window = _WindowVector(encoder.recipe)
+        self._metric = encoder.recipe.distance
         self._kept: OrderedDict[int, _Mapped] = OrderedDict()
 
     def __call__(self, query: int, ids: IntArray) -> tuple[FloatArray, list[Box | None]]:
@@ -139,8 +125,8 @@ class Localiser:
     def _mapped(self, picture: int) -> _Mapped:
         """Maps of a picture, from memory if they are there; those not used for longest leave it."""
         if picture not in self._kept:
-            loaded = self._describer.prepare(self._file_of(picture), max_pixels=self._max_pixels)
-            (maps,) = self._describer.maps([loaded])
+            loaded = self._encoder.prepare(self._file_of(picture), max_pixels=self._max_pixels)
+            (maps,) = self._encoder.maps([loaded])
             self._kept[picture] = _Mapped(maps, loaded.width, loaded.height)
         self._kept.move_to_end(picture)
         while len(self._kept) > 1 and sum(one.bytes for one in self._kept.values()) > KEPT_BYTES:

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from likewise._version import __version__
-from likewise.collection.describing import DescriberFactory
+from likewise.collection.encoders import EncoderFactory
 from likewise.web import (
     adding,
     collections,
@@ -49,7 +49,7 @@ ROUTERS = (
 )
 
 
-def create_app(settings: Settings, factory: DescriberFactory | None = None) -> FastAPI:
+def create_app(settings: Settings, factory: EncoderFactory | None = None) -> FastAPI:
     """Make the application that serves some collections.
 
     Parameters

@@ -16,7 +16,7 @@ from typing import Any
 from likewise.collection.belongings import UPLOADS
 from likewise.collection.catalogue import Entry, Failure
 from likewise.collection.collection import Collection
-from likewise.collection.describing import DescriberFactory
+from likewise.collection.encoders import EncoderFactory
 from likewise.collection.words_shards import Shards
 from likewise.errors import CollectionNotFound
 from likewise.reading import as_indexed, within
@@ -46,7 +46,7 @@ class Served:
     name: str
     collection: Collection
     room: Path
-    factory: DescriberFactory | None = None
+    factory: EncoderFactory | None = None
     engine: str = "openvino"
     device: str = "cpu"
     roots: tuple[str, ...] = ()
@@ -224,7 +224,7 @@ def _shards(count: int) -> Shards | None:
 class Library:
     """The collections of a server."""
 
-    def __init__(self, settings: Settings, factory: DescriberFactory | None = None) -> None:
+    def __init__(self, settings: Settings, factory: EncoderFactory | None = None) -> None:
         self._served: dict[str, Served] = {}
         for name, path in named(settings.collections, suffix=SUFFIX).items():
             collection = Collection.open(

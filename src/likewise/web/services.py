@@ -8,7 +8,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from likewise.collection.describing import DescriberFactory
+from likewise.collection.encoders import EncoderFactory
 from likewise.web.asking import Asking
 from likewise.web.jobs import Jobs
 from likewise.web.library import Library
@@ -56,7 +56,7 @@ class Services:
     attempts: Attempts
 
 
-def make_services(settings: Settings, factory: DescriberFactory | None) -> Services:
+def make_services(settings: Settings, factory: EncoderFactory | None) -> Services:
     """Open what a server needs.
 
     Raises

@@ -111,7 +111,7 @@ class Vocabulary:
                 f"{', '.join(recipe.features.taps)}: learn one for this recipe"
             )
         learned = parse_words_recipe(self.origin.recipe, origin=what).features
-        for key in ("network", "weights", "pool", "mode", "size", "detector", "upright", "describer"):
+        for key in ("network", "weights", "pool", "mode", "size", "detector", "upright", "encoder"):
             before, now = getattr(learned, key, "absent"), getattr(recipe.features, key, "absent")
             if before != now:
                 raise BadRecipe(

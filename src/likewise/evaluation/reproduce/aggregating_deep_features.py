@@ -17,7 +17,8 @@ from pathlib import Path
 
 import numpy as np
 
-from likewise.descriptors.cache import Describer, View, describe
+from likewise.descriptors.cache import View, describe
+from likewise.descriptors.encoder import Encoder
 from likewise.descriptors.estimators import PCAWhitening
 from likewise.descriptors.learned import known_by
 from likewise.descriptors.recipe import Part, Step, VectorRecipe, load_vector
@@ -26,7 +27,7 @@ from likewise.errors import StorageError, UsageError
 from likewise.evaluation.crops import CropMode
 from likewise.evaluation.datasets.buildings import CORRUPT_PARIS, PARIS6K, oxford5k
 from likewise.evaluation.evaluate import Material, gather
-from likewise.evaluation.reproduce.table import Cell, MakeDescriber, Table, measured, usable
+from likewise.evaluation.reproduce.table import Cell, MakeEncoder, Table, measured, usable
 from likewise.networks import find
 from likewise.pictures import pictures_below
 from likewise.ranking.stages import Stage
@@ -105,7 +106,7 @@ class _Learned:
 
 def aggregating_deep_features(
     oxford: Path,
-    make: MakeDescriber,
+    make: MakeEncoder,
     *,
     gt: Path | None = None,
     paris: Path | None = None,
@@ -125,7 +126,7 @@ def aggregating_deep_features(
     oxford, gt
         As for `likewise.evaluation.datasets.buildings.oxford5k`; the set may be there in part.
     make
-        Makes a describer.
+        Makes an encoder.
     paris
         Folder with the pictures of Paris6k, whole or in part.
     whiten_on
@@ -144,8 +145,8 @@ def aggregating_deep_features(
     settings = settings or Settings()
     benchmark = oxford5k(oxford, gt=gt)
     others = _pictures(whiten_on or paris)
-    describer = make(settings.recipe)
-    materials = {crop: gather(benchmark, describer, crop=crop, out=out, progress=progress) for crop in _CROPS}
+    encoder = make(settings.recipe)
+    materials = {crop: gather(benchmark, encoder, crop=crop, out=out, progress=progress) for crop in _CROPS}
     full = materials["full"]
     folder = out / "aggregating-deep-features"
     try:
@@ -155,8 +156,8 @@ def aggregating_deep_features(
     digests = full.digests[len(full.queries) :]
     samples = {"Oxford": _Sample(full.gallery, digests, "Oxford5k")}
     if others:
-        samples["Paris"] = _elsewhere(describer, others, whiten_on, out, progress)
-    trial = _Trial(describer, materials, samples, settings, folder, out)
+        samples["Paris"] = _elsewhere(encoder, others, whiten_on, out, progress)
+    trial = _Trial(encoder, materials, samples, settings, folder, out)
     lengths = settings.dimensions or (None,)
     cells = [cell for pool, wanted in product(POOLS, lengths) for cell in trial(pool, wanted)]
     notes = [usable(benchmark, full), f"Conv5 is {settings.recipe.parts[0].tap}", *dict.fromkeys(trial.notes)]
@@ -195,14 +196,14 @@ class _Trial:
 
     def __init__(
         self,
-        describer: Describer,
+        encoder: Encoder,
         materials: Mapping[CropMode, Material],
         samples: Mapping[str, _Sample],
         settings: Settings,
         folder: Path,
         out: Path,
     ) -> None:
-        self.describer, self.materials, self.samples = describer, materials, samples
+        self.encoder, self.materials, self.samples = encoder, materials, samples
         self.settings, self.folder, self.out = settings, folder, out
         self.notes: list[str] = []
 
@@ -233,7 +234,7 @@ class _Trial:
         whole = self.materials["box" if crop == "box" else "full"]
         material = replace(whole, gallery=whole.gallery[:, columns], queries=whole.queries[:, columns])
         stages = (Stage("expand", {"n": n, "own": False}),) if n else ()
-        return measured(cell, material, recipe, self.describer, rule="step", out=self.out, stages=stages)
+        return measured(cell, material, recipe, self.encoder, rule="step", out=self.out, stages=stages)
 
     def _learned(self, place: str, pool: str, wanted: int | None, columns: slice) -> _Learned:
         """Learn a whitening on raw vectors, and write it."""
@@ -280,7 +281,7 @@ def _pictures(folder: Path | None) -> list[Path]:
 
 
 def _elsewhere(
-    describer: Describer,
+    encoder: Encoder,
     pictures: list[Path],
     stand_in: Path | None,
     out: Path,
@@ -289,7 +290,7 @@ def _elsewhere(
     """Vectors of Paris, or of what stands in for it."""
     about = f"{stand_in.resolve().name}, instead of Paris6k" if stand_in else "Paris6k"
     views = [View(picture) for picture in pictures]
-    found = describe(describer, views, out / "vectors", progress=progress, note="learning whitening")
+    found = describe(encoder, views, out / "vectors", progress=progress, note="learning whitening")
     there = [n for n in range(len(views)) if n not in found.failures]
     if not stand_in and len(there) < PARIS6K.pictures:
         about += f" in part ({len(there)} of {PARIS6K.pictures} pictures)"

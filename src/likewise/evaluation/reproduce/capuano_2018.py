@@ -15,7 +15,7 @@ from likewise.descriptors.recipe import VectorRecipe, load_vector
 from likewise.errors import WeightsMissing
 from likewise.evaluation.benchmark import Benchmark
 from likewise.evaluation.evaluate import gather
-from likewise.evaluation.reproduce.table import Cell, MakeDescriber, Table, measured, usable
+from likewise.evaluation.reproduce.table import Cell, MakeEncoder, Table, measured, usable
 from likewise.registry import lookup
 from likewise.types import ProgressCallback
 
@@ -30,7 +30,7 @@ _COLUMNS = ("layer", "L2 normalised", "distance")
 
 def capuano_2018(
     benchmark: Benchmark,
-    make: MakeDescriber,
+    make: MakeEncoder,
     *,
     layers: Sequence[str] = tuple(LAYERS),
     weights: str = "",
@@ -42,7 +42,7 @@ def capuano_2018(
     Parameters
     ----------
     make
-        Makes a describer.
+        Makes an encoder.
     layers
         Which of `LAYERS`.
     weights
@@ -63,15 +63,15 @@ def capuano_2018(
         name = lookup("layer", layer, LAYERS)
         wanted = [Cell((layer, *compared)) for compared in COMPARED]
         try:
-            describer = make(replace(load_vector(f"{name}-raw"), weights=weights))
+            encoder = make(replace(load_vector(f"{name}-raw"), weights=weights))
         except WeightsMissing as error:
             cells += [replace(cell, reason=f"not measured: {error}") for cell in wanted]
             continue
-        material = gather(benchmark, describer, crop="full", out=out, progress=progress)
+        material = gather(benchmark, encoder, crop="full", out=out, progress=progress)
         notes = (usable(benchmark, material),)
         for cell in wanted:
             recipe = replace(_recipe(name, *cell.setting[1:]), weights=weights)
-            cells.append(measured(cell, material, recipe, describer, rule="trapezoid", out=out))
+            cells.append(measured(cell, material, recipe, encoder, rule="trapezoid", out=out))
     return Table(f"Capuano 2018: {benchmark.measure} on {benchmark.name}", _COLUMNS, tuple(cells), notes)
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
 
-from likewise.descriptors.cache import Describer
 from likewise.descriptors.chain import Chain
+from likewise.descriptors.encoder import Encoder
 from likewise.descriptors.recipe import VectorRecipe
 from likewise.evaluation.benchmark import Benchmark
 from likewise.evaluation.evaluate import Material, Readable, ranked_run
@@ -16,8 +16,8 @@ from likewise.evaluation.metrics import Rule
 from likewise.evaluation.report import report
 from likewise.ranking.stages import Stage
 
-MakeDescriber: TypeAlias = Callable[[VectorRecipe], Describer]
-"""Makes the describer of a recipe, such as `likewise.Extractor`."""
+MakeEncoder: TypeAlias = Callable[[VectorRecipe], Encoder]
+"""Makes the encoder of a recipe, such as `likewise.Extractor`."""
 
 Setting: TypeAlias = tuple[str, ...]
 
@@ -71,7 +71,7 @@ def measured(
     cell: Cell,
     material: Material,
     recipe: VectorRecipe,
-    describer: Describer,
+    encoder: Encoder,
     *,
     rule: Rule,
     out: Path,
@@ -82,14 +82,14 @@ def measured(
     Parameters
     ----------
     material
-        Vectors as ``describer`` makes them, whose recipe has no transforms.
+        Vectors as ``encoder`` makes them, whose recipe has no transforms.
     recipe
         The same with its transforms.
     """
     chain = Chain(recipe.transforms)
     changed = replace(material, gallery=chain(material.gallery), queries=chain(material.queries))
     manifest = replace(
-        describer.manifest,
+        encoder.manifest,
         recipe=recipe.to_toml(),
         recipe_hash=recipe.hash,
         dimensions=changed.gallery.shape[1],

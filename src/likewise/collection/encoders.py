@@ -2,59 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from threading import RLock
 from typing import TYPE_CHECKING, Any, Protocol
 
+from likewise.descriptors.encoder import Encoder
 from likewise.descriptors.manifest import Manifest
 from likewise.descriptors.recipe import VectorRecipe
 from likewise.errors import ManifestMismatch
-from likewise.pictures import Loaded, Source
 from likewise.recipes.recipe import LayerRecipe
-from likewise.types import Box, CropScale, FloatArray
 from likewise.words.recipe import WordsRecipe
 
 if TYPE_CHECKING:
     from likewise.words.extractor import WordsExtractor
 
 
-class Describer(Protocol):
-    """Two steps from a picture to its vector, both safe to call from many threads at once."""
-
-    @property
-    def recipe(self) -> VectorRecipe:
-        """What it does."""
-
-    @property
-    def manifest(self) -> Manifest:
-        """How its vectors are made."""
-
-    @property
-    def dimensions(self) -> int:
-        """Length of a vector."""
-
-    def prepare(
-        self,
-        source: Source,
-        *,
-        box: Box | None = None,
-        crop: CropScale = "whole",
-        max_pixels: int | None = None,
-    ) -> Loaded:
-        """Decode and resize; raises `BadPicture` or `BadBox`."""
-
-    def describe(self, loaded: Sequence[Loaded]) -> FloatArray:
-        """Give float32 ``(n, dimensions)``; raises `BadPicture` for a picture the network cannot take."""
-
-
-class MapDescriber(Describer, Protocol):
-    """What also gives the maps that a vector is pooled from, to localise and to explain with."""
-
-    def maps(self, loaded: Sequence[Loaded], scale: int = 0) -> list[list[FloatArray]]:
-        """Give each picture's maps ``(c, h, w)`` at one of the scales, one a part of the recipe."""
-
-
-class DescriberFactory(Protocol):
+class EncoderFactory(Protocol):
     """Makes what describes pictures for a layer of one kind, when the first picture needs it."""
 
     def __call__(self, recipe: Any, *, precision: str, streams: int) -> Any:
@@ -63,8 +26,8 @@ class DescriberFactory(Protocol):
 
 def open_extractor(
     recipe: VectorRecipe, *, precision: str, streams: int, engine: str, device: str
-) -> MapDescriber:
-    """Make the describer that runs a network."""
+) -> Encoder:
+    """Make the encoder that runs a network."""
     # Searching by id or by vector must not pay for the inference engine, which this import brings in.
     from likewise.descriptors.extractor import Extractor
 
@@ -81,7 +44,7 @@ def open_words(
     return WordsExtractor(recipe, engine=engine, device=device, precision=precision, streams=streams)
 
 
-class Describers:
+class Encoders:
     """What describes pictures for the layers of a collection, opened when it is needed and kept.
 
     Parameters
@@ -110,14 +73,14 @@ class Describers:
             When it makes something else than the manifest says.
         """
         with self._lock:
-            ready, describer = self._made.get(recipe.hash, (0, None))
+            ready, encoder = self._made.get(recipe.hash, (0, None))
             if ready < streams:
                 precision = self._precision or (manifest.precision if manifest else "f32")
-                describer = self._factories[recipe.kind](recipe, precision=precision, streams=streams)
-                if manifest and (difference := manifest.difference(describer.manifest)):
+                encoder = self._factories[recipe.kind](recipe, precision=precision, streams=streams)
+                if manifest and (difference := manifest.difference(encoder.manifest)):
                     raise ManifestMismatch(f"{self._name} was made another way: {difference}")
-                self._made[recipe.hash] = streams, describer
-            return describer
+                self._made[recipe.hash] = streams, encoder
+            return encoder
 
     def close(self) -> None:
         """Let go of them."""
