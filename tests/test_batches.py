@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -26,8 +25,7 @@ def test_each_thing_comes_with_its_vector_or_its_reason(tmp_path: Path) -> None:
         sizes.append(len(loaded))
         return extractor.describe(loaded)
 
-    with ThreadPoolExecutor(2) as pool:
-        batches = list(described(files, extractor.prepare, describe, pool))
+    batches = list(described(files, extractor.prepare, describe))
     assert [len(batch) for batch in batches] == [BATCH, BATCH, 3]
     assert sizes == [BATCH - 1, BATCH - 1, 3]
     outcomes = [outcome for batch in batches for outcome in batch]
@@ -48,8 +46,7 @@ def test_a_picture_that_the_network_refuses_fails_alone(tmp_path: Path) -> None:
             raise BadPicture("too small", "too-small")
         return extractor.describe(loaded)
 
-    with ThreadPoolExecutor(1) as pool:
-        ((*_, third, fourth),) = described(files, prepared.__getitem__, describe, pool)
+    ((*_, third, fourth),) = described(files, prepared.__getitem__, describe)
     assert isinstance(third[1], BadPicture)
     assert not isinstance(fourth[1], BadPicture)
 
@@ -58,5 +55,5 @@ def test_other_errors_end_it() -> None:
     def prepare(_: int) -> Loaded:
         raise BadBox("outside")
 
-    with ThreadPoolExecutor(1) as pool, pytest.raises(BadBox, match="outside"):
-        list(described([1], prepare, FakeExtractor().describe, pool))
+    with pytest.raises(BadBox, match="outside"):
+        list(described([1], prepare, FakeExtractor().describe))

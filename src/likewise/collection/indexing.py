@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from threading import Lock, Thread
-from typing import Any, TypeAlias
+from typing import Any
 
 from likewise.collection.belt import Belt, Cancelled
 from likewise.collection.catalogue import Catalogue, Content, storable
@@ -36,6 +36,7 @@ from likewise.collection.tasks import (
     settle,
 )
 from likewise.collection.walk import Stamp
+from likewise.descriptors.batches import describe_each
 from likewise.errors import BadPicture
 from likewise.pictures import Facts, Loaded, opened
 from likewise.reading import digested, regular, unreadable
@@ -52,8 +53,6 @@ BUCKET_BYTES = 16 << 20
 
 WAITING = 2000
 """Files that may be committed before layers bring what they are searched by up to the catalogue."""
-
-Encode: TypeAlias = Callable[[Sequence[Loaded]], list[bytes | BadPicture]]
 
 
 @dataclass(frozen=True)
@@ -287,7 +286,7 @@ class Indexing:
     def _describe_all(self) -> None:
         while jobs := self._jobs.take():
             described = {
-                layer: _encoded(self._layers[layer].encode, [job.loaded[layer] for job in jobs])
+                layer: describe_each(self._layers[layer].encode, [job.loaded[layer] for job in jobs])
                 for layer in jobs[0].loaded
             }
             self._outcomes.put(
@@ -343,13 +342,3 @@ def _outcome(job: _Job, found: Mapping[int, bytes | BadPicture]) -> Outcome:
         codes[layer] = code
     size = next(iter(job.loaded.values()))
     return Outcome(job.task, replace(job.content, width=size.width, height=size.height, codes=codes))
-
-
-def _encoded(encode: Encode, loaded: list[Loaded]) -> list[bytes | BadPicture]:
-    """Give each picture's code; one that cannot be described fails alone."""
-    try:
-        return encode(loaded)
-    except BadPicture as problem:
-        if len(loaded) == 1:
-            return [problem]
-        return [found for one in loaded for found in _encoded(encode, [one])]

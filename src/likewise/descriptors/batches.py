@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Executor, Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
+from likewise.engines import cores
 from likewise.errors import BadPicture
 
 T = TypeVar("T")
@@ -21,14 +22,14 @@ def described(
     things: Sequence[T],
     prepare: Callable[[T], P],
     describe: Callable[[Sequence[P]], Iterable[V]],
-    pool: Executor,
 ) -> Iterator[list[tuple[T, V | BadPicture]]]:
     """Describe things batch by batch, each beside what it was turned into or the reason why it was not.
 
     Parameters
     ----------
     prepare
-        Decodes and resizes; what it raises besides `BadPicture` ends everything. Called by the pool.
+        Decodes and resizes; what it raises besides `BadPicture` ends everything. Called by one thread
+        a core.
     describe
         Gives one value each, such as the rows of float32 ``(n, d)``; raises `BadPicture` where there is a
         picture that the network cannot take.
@@ -41,27 +42,30 @@ def described(
             return problem
 
     ahead: deque[list[tuple[T, Future[P | BadPicture]]]] = deque()
-    for begin in range(0, len(things), BATCH):
-        ahead.append([(thing, pool.submit(prepared, thing)) for thing in things[begin : begin + BATCH]])
-        if len(ahead) > 1:
+    with ThreadPoolExecutor(cores()) as pool:
+        for begin in range(0, len(things), BATCH):
+            ahead.append([(thing, pool.submit(prepared, thing)) for thing in things[begin : begin + BATCH]])
+            if len(ahead) > 1:
+                yield _outcomes(ahead.popleft(), describe)
+        while ahead:
             yield _outcomes(ahead.popleft(), describe)
-    while ahead:
-        yield _outcomes(ahead.popleft(), describe)
 
 
 def _outcomes(
     batch: Sequence[tuple[T, Future[P | BadPicture]]], describe: Callable[[Sequence[P]], Iterable[V]]
 ) -> list[tuple[T, V | BadPicture]]:
     prepared = [(thing, future.result()) for thing, future in batch]
-    values = iter(_values([one for _, one in prepared if not isinstance(one, BadPicture)], describe))
+    values = iter(describe_each(describe, [one for _, one in prepared if not isinstance(one, BadPicture)]))
     return [(thing, one if isinstance(one, BadPicture) else next(values)) for thing, one in prepared]
 
 
-def _values(loaded: Sequence[P], describe: Callable[[Sequence[P]], Iterable[V]]) -> list[V | BadPicture]:
+def describe_each(
+    describe: Callable[[Sequence[P]], Iterable[V | BadPicture]], loaded: Sequence[P]
+) -> list[V | BadPicture]:
     """Values of a batch; a picture that cannot be described fails alone."""
     try:
         return list(describe(loaded)) if loaded else []
     except BadPicture as problem:
         if len(loaded) == 1:
             return [problem]
-        return [value for one in loaded for value in _values([one], describe)]
+        return [value for one in loaded for value in describe_each(describe, [one])]

@@ -158,11 +158,12 @@ def look_up(
         As for `describe`.
     """
     outcomes: dict[str, NDArray[Any] | BadPicture] = {}
-    with ThreadPoolExecutor() as pool, Kept(folder / _identity(manifest)) as kept:
+    with ThreadPoolExecutor() as pool:
         keys = list(pool.map(_key, views))
+    with Kept(folder / _identity(manifest)) as kept:
         todo = {k: v for k, v in zip(keys, views, strict=True) if isinstance(k, str) and k not in kept}
         report = _Reporter(len(views), len(todo), progress, note)
-        for key, outcome in _made(prepare, make, list(todo.items()), pool):
+        for key, outcome in _made(prepare, make, list(todo.items())):
             outcomes[key] = outcome
             if not isinstance(outcome, BadPicture):
                 kept.add(key, outcome)
@@ -261,7 +262,6 @@ def _made(
     prepare: Callable[[View], P],
     make: Callable[[Sequence[P]], Iterable[NDArray[Any]]],
     todo: Sequence[tuple[str, View]],
-    pool: ThreadPoolExecutor,
 ) -> Iterator[tuple[str, NDArray[Any] | BadPicture]]:
     """Arrays of views, each by its key."""
 
@@ -272,7 +272,7 @@ def _made(
         except BadBox as problem:
             raise BadBox(f"{view.picture}: {problem}") from problem
 
-    for batch in described(todo, prepared, make, pool):
+    for batch in described(todo, prepared, make):
         yield from ((key, outcome) for (key, _), outcome in batch)
 
 

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 
 from likewise.collection.walk import walk
+from likewise.descriptors.batches import described
 from likewise.descriptors.encoder import Encoder
 from likewise.descriptors.extractor import Extractor
 from likewise.descriptors.recipe import parse_vector
 from likewise.downstream.classifier import Classifier
-from likewise.engines import cores
 from likewise.errors import BadPicture, ManifestMismatch, UsageError
-from likewise.pictures import Loaded
 from likewise.types import FloatArray, Progress, ProgressCallback
-
-BATCH = 16
 
 
 @dataclass(frozen=True)
@@ -97,7 +95,8 @@ def predict(
     """
     found: list[Prediction] = []
     failures: dict[Path, BadPicture] = {}
-    for done, (path, vector) in enumerate(_described(encoder, files, max_pixels), 1):
+    batches = described(files, partial(encoder.prepare, max_pixels=max_pixels), encoder.describe)
+    for done, (path, vector) in enumerate(chain.from_iterable(batches), 1):
         if isinstance(vector, BadPicture):
             failures[path] = vector
         else:
@@ -112,30 +111,3 @@ def _prediction(classifier: Classifier, path: Path, vector: FloatArray, top: int
     order = np.argsort(-shares, kind="stable")[:top].tolist()
     labels = tuple(classifier.classes[number] for number in order)
     return Prediction(path, labels, tuple(float(shares[number]) for number in order))
-
-
-def _described(
-    encoder: Encoder, files: Sequence[Path], max_pixels: int | None
-) -> Iterator[tuple[Path, FloatArray | BadPicture]]:
-    """Each file with its vector or its problem, decoded in threads."""
-
-    def prepare(path: Path) -> Loaded | BadPicture:
-        try:
-            return encoder.prepare(path, max_pixels=max_pixels)
-        except BadPicture as error:
-            return error
-
-    with ThreadPoolExecutor(cores()) as pool:
-        for start in range(0, len(files), BATCH):
-            for path, loaded in zip(
-                files[start:], pool.map(prepare, files[start : start + BATCH]), strict=False
-            ):
-                yield path, loaded if isinstance(loaded, BadPicture) else _vector(encoder, loaded)
-
-
-def _vector(encoder: Encoder, loaded: Loaded) -> FloatArray | BadPicture:
-    try:
-        vector: FloatArray = encoder.describe([loaded])[0]
-    except BadPicture as error:
-        return error
-    return vector

@@ -10,7 +10,6 @@ import json
 import os
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +20,6 @@ from likewise.collection.walk import Found, walk
 from likewise.descriptors.batches import described
 from likewise.descriptors.encoder import Encoder
 from likewise.descriptors.recipe import Part, VectorRecipe
-from likewise.engines import cores
 from likewise.errors import BadPicture, UsageError
 from likewise.export.files import writer
 from likewise.export.shards import Done, Shards
@@ -181,14 +179,13 @@ def _described(
             raise found.problem
         return extractor.prepare(found.path, max_pixels=max_pixels)
 
-    with ThreadPoolExecutor(cores()) as pool:
-        for batch in described(todo, prepare, extractor.describe, pool):
-            yield [
-                Done(name, found.stamp, problem=outcome)
-                if isinstance(outcome, BadPicture)
-                else Done(name, found.stamp, vector=outcome)
-                for (name, found), outcome in batch
-            ]
+    for batch in described(todo, prepare, extractor.describe):
+        yield [
+            Done(name, found.stamp, problem=outcome)
+            if isinstance(outcome, BadPicture)
+            else Done(name, found.stamp, vector=outcome)
+            for (name, found), outcome in batch
+        ]
 
 
 class _Reporter:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 
 from likewise.assets import sha256_file
+from likewise.descriptors.batches import described
 from likewise.descriptors.cache import View, describe
 from likewise.descriptors.encoder import Encoder
 from likewise.descriptors.learned import known_by
@@ -142,13 +144,12 @@ def gather_regions(encoder: Encoder, chosen: Chosen, *, progress: ProgressCallba
     part = encoder.recipe.parts[place]
     found: list[FloatArray] = []
     pictures, failures = set[str](), dict[Path, BadPicture]()
-    for number, file in enumerate(chosen.files, 1):
-        try:
-            maps = encoder.maps([encoder.prepare(file)])[0][place]
-        except BadPicture as problem:
-            failures[file] = problem
+    batches = described(chosen.files, encoder.prepare, encoder.maps)
+    for number, (file, maps) in enumerate(chain.from_iterable(batches), 1):
+        if isinstance(maps, BadPicture):
+            failures[file] = maps
         else:
-            found.append(part.pooling.regions_of(maps, part.options))
+            found.append(part.pooling.regions_of(maps[place], part.options))
             pictures.add(known_by(sha256_file(file)))
         if progress:
             progress(Progress(number, len(chosen.files), len(failures)))

@@ -6,7 +6,7 @@ import hashlib
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import combinations_with_replacement
+from itertools import chain, combinations_with_replacement
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ from PIL import Image
 from likewise.assets import cache_dir, sha256_file, temporary
 from likewise.demoset import rendering
 from likewise.demoset.shots import altered
+from likewise.descriptors.batches import described
 from likewise.descriptors.learned import Sample, fingerprint, known_by
 from likewise.descriptors.local import LocalExtractor, LocalFeatures
 from likewise.errors import BadPicture, UsageError
@@ -115,11 +116,12 @@ def learn_vocabulary(
     random = np.random.default_rng(how.seed)
     kept: dict[str, list[FloatArray]] = {tap: [] for tap in extractor.taps}
     digests, failures = set[str](), dict[Path, BadPicture]()
-    for number, file in enumerate(chosen.files, 1):
-        try:
-            features = extractor.describe(extractor.prepare(file))
-        except BadPicture as problem:
-            failures[file] = problem
+    batches = described(
+        chosen.files, extractor.prepare, lambda batch: [extractor.describe(one) for one in batch]
+    )
+    for number, (file, features) in enumerate(chain.from_iterable(batches), 1):
+        if isinstance(features, BadPicture):
+            failures[file] = features
         else:
             rows = np.sort(random.permutation(len(features))[:most])
             for tap, vectors in features.vectors.items():

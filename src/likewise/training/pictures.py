@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional
 
+from likewise.descriptors.batches import described
 from likewise.errors import BadPicture, UsageError
 from likewise.learning.samples import Chosen
 from likewise.pictures import Resize, load
@@ -64,12 +66,16 @@ def load_pictures(chosen: Chosen, size: int, *, progress: ProgressCallback | Non
     """
     found: list[UInt8Array] = []
     groups, files, failures = list[str](), list[Path](), dict[Path, BadPicture]()
-    for number, (file, group) in enumerate(zip(chosen.files, chosen.groups or (), strict=True), 1):
-        try:
-            found.append(load(file, [Resize("square", size)]).pixels[0])
-        except BadPicture as problem:
-            failures[file] = problem
+    batches = described(
+        list(zip(chosen.files, chosen.groups or (), strict=True)),
+        lambda one: load(one[0], [Resize("square", size)]).pixels[0],
+        iter,
+    )
+    for number, ((file, group), pixels) in enumerate(chain.from_iterable(batches), 1):
+        if isinstance(pixels, BadPicture):
+            failures[file] = pixels
         else:
+            found.append(pixels)
             groups.append(group)
             files.append(file)
         if progress:
