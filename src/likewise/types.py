@@ -31,6 +31,11 @@ class Box:
     x2: float
     y2: float
 
+    @property
+    def corners(self) -> tuple[float, float, float, float]:
+        """All four."""
+        return self.x1, self.y1, self.x2, self.y2
+
     @classmethod
     def parse(cls, text: str, size: Callable[[], tuple[int, int]] | None = None) -> Box:
         """Read ``x1,y1,x2,y2`` in pixels, or ``x1%,y1%,x2%,y2%`` of a picture.
@@ -76,7 +81,7 @@ class Box:
         BadBox
             When a corner is not finite, the box is empty, or nothing of it lies in the picture.
         """
-        sides = (self.x1, self.y1, self.x2, self.y2)
+        sides = self.corners
         shown = ",".join(f"{side:g}" for side in sides)
         if not all(math.isfinite(side) for side in sides):
             raise BadBox(f"box {shown} has a corner that is not a number")

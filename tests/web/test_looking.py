@@ -82,11 +82,16 @@ class TestOverview:
                 told = [data(client.get(f"{BASE}/map")) for _ in range(2)]
                 assert told[0] == told[1] and len(told[0]["points"]) == 8
         assert len(found) == 1
+        for kept in (tmp_path / "state" / "overviews").glob("*/*"):
+            kept.write_text('{"points": []}')  # by another version
+        with serving(tmp_path) as client:
+            assert data(client.get(f"{BASE}/map")) == told[0]
+        assert len(found) == 2
         with Collection.open(tmp_path / "photos.likewise", extractor_factory=FakeFactory()) as collection:
             collection.remove(3)
         with serving(tmp_path) as client:
             assert 3 not in [point["id"] for point in data(client.get(f"{BASE}/map"))["points"]]
-        assert len(found) == 2
+        assert len(found) == 3
 
     def test_what_is_asked_first_is_found_when_pictures_were_added(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

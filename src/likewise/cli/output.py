@@ -148,7 +148,7 @@ def about(hits: Hits) -> None:
 
 
 def _corners(box: Box | None) -> str:
-    return ",".join(f"{side:.0f}" for side in (box.x1, box.y1, box.x2, box.y2)) if box else "-"
+    return ",".join(f"{side:.0f}" for side in box.corners) if box else "-"
 
 
 def clock(seconds: float | None) -> str:

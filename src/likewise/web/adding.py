@@ -9,7 +9,7 @@ import re
 import secrets
 import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, File, Query, UploadFile
 
@@ -32,16 +32,16 @@ from likewise.web.writing import WRITES
 router = APIRouter(tags=["changing"])
 
 
-@router.get("/roots", response_model=schemas.Roots)
-def roots(services: Serving) -> dict[str, Any]:
+@router.get("/roots")
+def roots(services: Serving) -> schemas.Roots:
     """Folders that pictures may be added from."""
-    return {"roots": [{"name": name} for name in named(services.settings.roots)]}
+    return schemas.Roots(roots=[schemas.Root(name=name) for name in named(services.settings.roots)])
 
 
-@router.get("/roots/{root}/folders", response_model=schemas.RootFolder, dependencies=WRITES)
+@router.get("/roots/{root}/folders", dependencies=WRITES)
 def root_folders(
     root: str, services: Serving, path: Annotated[str, Query(max_length=4096)] = ""
-) -> dict[str, Any]:
+) -> schemas.RootFolder:
     """What lies in a folder below a root."""
     top = _root(services, root)
     folder = allowed(top, path)
@@ -49,13 +49,11 @@ def root_folders(
     folders = [entry.name for entry in inside if entry.is_dir() and within(os.path.realpath(entry.path), top)]
     files = [entry for entry in inside if Path(entry.name).suffix.lower() in SUFFIXES and entry.is_file()]
     shown = (name.encode("utf-8", "backslashreplace").decode() for name in folders)
-    return {"path": path, "folders": sorted(shown), "pictures": len(files)}
+    return schemas.RootFolder(path=path, folders=sorted(shown), pictures=len(files))
 
 
-@router.post(
-    "/collections/{name}/add/folder", status_code=202, response_model=schemas.Job, dependencies=WRITES
-)
-def add_folder(name: str, asked: schemas.AddFolder, services: Serving) -> dict[str, Any]:
+@router.post("/collections/{name}/add/folder", status_code=202, dependencies=WRITES)
+def add_folder(name: str, asked: schemas.AddFolder, services: Serving) -> schemas.Job:
     """Add a folder below a root; pictures stay where they lie."""
     served, top = services.library[name], _root(services, asked.root)
     folder = allowed(top, asked.path)
@@ -64,14 +62,12 @@ def add_folder(name: str, asked: schemas.AddFolder, services: Serving) -> dict[s
     return job.told()
 
 
-@router.post(
-    "/collections/{name}/add/files", status_code=202, response_model=schemas.Job, dependencies=WRITES
-)
+@router.post("/collections/{name}/add/files", status_code=202, dependencies=WRITES)
 async def add_files(
     name: str,
     services: Serving,
     pictures: Annotated[list[UploadFile], File(description="Pictures; the server keeps them.")],
-) -> dict[str, Any]:
+) -> schemas.Job:
     """Add pictures by sending them; they are kept in the folder of the collection."""
     served = services.library[name]
     if len(pictures) > services.settings.limits.upload_files:
@@ -79,17 +75,15 @@ async def add_files(
             413, "too-large", f"at most {services.settings.limits.upload_files} files in one request"
         )
 
-    def work() -> dict[str, Any]:
+    def work() -> schemas.Job:
         sources = tuple(dict.fromkeys(_kept(services, served, file) for file in pictures))
         return services.jobs.start(served, "files", _files(len(sources)), sources).told()
 
     return await services.thumbnail_gate.run(work)
 
 
-@router.post(
-    "/collections/{name}/failures/retry", status_code=202, response_model=schemas.Job, dependencies=WRITES
-)
-def retry(name: str, asked: schemas.Retry, services: Serving) -> dict[str, Any]:
+@router.post("/collections/{name}/failures/retry", status_code=202, dependencies=WRITES)
+def retry(name: str, asked: schemas.Retry, services: Serving) -> schemas.Job:
     """Try files again that failed, of those below a root and those that were sent."""
     served = services.library[name]
     failed = {key_of(failure.path): str(failure.path) for failure in served.collection.failures()}
@@ -101,8 +95,8 @@ def retry(name: str, asked: schemas.Retry, services: Serving) -> dict[str, Any]:
     return services.jobs.start(served, "retry", _files(len(there)), there, retry=True).told()
 
 
-@router.post("/collections/{name}/update", status_code=202, response_model=schemas.Job, dependencies=WRITES)
-def update(name: str, services: Serving, asked: schemas.Update | None = None) -> dict[str, Any]:
+@router.post("/collections/{name}/update", status_code=202, dependencies=WRITES)
+def update(name: str, services: Serving, asked: schemas.Update | None = None) -> schemas.Job:
     """Look again at every indexed folder below a root: add what is new, forget what is gone.
 
     A folder that holds none of its pictures any more may be out of reach, and keeps them, unless
@@ -120,8 +114,8 @@ def update(name: str, services: Serving, asked: schemas.Update | None = None) ->
     ).told()
 
 
-@router.post("/collections/{name}/remove", response_model=schemas.Removed, dependencies=WRITES)
-def remove(name: str, asked: schemas.Remove, services: Serving) -> dict[str, Any]:
+@router.post("/collections/{name}/remove", dependencies=WRITES)
+def remove(name: str, asked: schemas.Remove, services: Serving) -> schemas.Removed:
     """Forget pictures; their files stay, and for a while it can be undone."""
     served, limits = services.library[name], services.settings.limits
     removed = served.collection.take_out(*asked.pictures)
@@ -137,11 +131,11 @@ def remove(name: str, asked: schemas.Remove, services: Serving) -> dict[str, Any
     except LikewiseError:
         served.collection.put_back(removed)  # what could not be undone is not done
         raise
-    return {"removed": len(removed), "undo": undo, "until": time.time() + limits.undo_seconds}
+    return schemas.Removed(removed=len(removed), undo=undo, until=time.time() + limits.undo_seconds)
 
 
-@router.post("/collections/{name}/undo", response_model=schemas.Restored, dependencies=WRITES)
-def undo(name: str, asked: schemas.Undo, services: Serving) -> dict[str, Any]:
+@router.post("/collections/{name}/undo", dependencies=WRITES)
+def undo(name: str, asked: schemas.Undo, services: Serving) -> schemas.Restored:
     """Take a removal back: the pictures are there again as they were."""
     served = services.library[name]
     sweep(served, services.settings.limits.undo_seconds)
@@ -154,7 +148,7 @@ def undo(name: str, asked: schemas.Undo, services: Serving) -> dict[str, Any]:
         take_back(journal)
     restored = served.collection.put_back(removed)
     path.unlink(missing_ok=True)
-    return {"restored": restored}
+    return schemas.Restored(restored=restored)
 
 
 def allowed(top: str, path: str) -> str:

@@ -9,7 +9,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from pathlib import Path
 from threading import Lock
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 import numpy as np
 
@@ -99,20 +99,20 @@ class Asking:
         limit = self._limits.upload_pixels if query.upload is not None else None
         return served.collection.describe(source, box=box_of(query), crop=query.crop, max_pixels=limit)
 
-    def subjects(self, served: Served, query: schemas.Query) -> dict[str, Any]:
-        """Parts of a picture to search with, as `likewise.web.schemas.Subjects`."""
+    def subjects(self, served: Served, query: schemas.Query) -> schemas.Subjects:
+        """Parts of a picture to search with."""
         if not served.collection.recipe.vectors:
-            return {"boxes": []}
+            return schemas.Subjects(boxes=[])
         key = (served.name, served.moment, query.model_dump_json())
         boxes = self._subjects.get(key)
         if boxes is None:
             limit = self._limits.upload_pixels if query.upload is not None else None
             found = served.collection.subjects(self.source(served, query), max_pixels=limit)
-            boxes = self._subjects.put(key, [[box.x1, box.y1, box.x2, box.y2] for box in found])
-        return {"boxes": boxes}
+            boxes = self._subjects.put(key, [list(box.corners) for box in found])
+        return schemas.Subjects(boxes=boxes)
 
-    def search(self, served: Served, asked: schemas.Search) -> dict[str, Any]:
-        """A page of hits, as `likewise.web.schemas.Hits`."""
+    def search(self, served: Served, asked: schemas.Search) -> schemas.Hits:
+        """A page of hits."""
         begin = time.perf_counter()
         count = min(asked.k, self._limits.page)
         digest = _digest(asked)
@@ -120,26 +120,29 @@ class Asking:
         moment = served.moment
         hits, total = self._found(served, asked, start + count)
         more = start + count < min(total, len(hits)) or (len(hits) >= start + count and start + count < total)
-        return {
-            "hits": _shown(served, hits[start : start + count]),
-            "total": total,
-            "next": _cursor(start + count, digest) if more else None,
-            "generation": moment[1],
-            "seconds": time.perf_counter() - begin,
-            "then": [str(Stage.parse(stage)) for stage in asked.then],
-            "left_out": hits.left_out,
-            "recall": hits.recall,
-            "verdicts": _verdicts(hits, total),
-        }
+        return schemas.Hits(
+            hits=_shown(served, hits[start : start + count]),
+            total=total,
+            next=_cursor(start + count, digest) if more else None,
+            generation=moment[1],
+            seconds=time.perf_counter() - begin,
+            then=[str(Stage.parse(stage)) for stage in asked.then],
+            left_out=hits.left_out,
+            recall=hits.recall,
+            verdicts=_verdicts(hits, total),
+        )
 
-    def account(self, served: Served, asked: schemas.Search, picture: int) -> dict[str, Any]:
+    def account(
+        self, served: Served, asked: schemas.Search, picture: int
+    ) -> tuple[schemas.Hit | None, list[float] | None]:
         """What a search's list says of a picture, and what each picture of the query gives to that."""
         hits, _ = self._found(served, asked, AT_LEAST)
         found = _shown(served, [hit for hit in hits if hit.id == picture])
         sums = None
         if not served.collection.recipe.words:
-            sums = served.collection.shares(self._query(served, asked), picture)
-        return {"found": found[0] if found else None, "shares": sums}
+            shares = served.collection.shares(self._query(served, asked), picture)
+            sums = list(shares) if shares is not None else None
+        return found[0] if found else None, sums
 
     def _found(self, served: Served, asked: schemas.Search, k: int) -> tuple[Hits, int]:
         """The first ``k`` hits or more, and how many pictures are searched among."""
@@ -214,7 +217,7 @@ def box_of(query: schemas.Query) -> Box | None:
     return Box(*query.box) if query.box is not None else None
 
 
-def _verdicts(hits: Sequence[Hit], total: int) -> dict[str, int] | None:
+def _verdicts(hits: Sequence[Hit], total: int) -> schemas.Verdicts | None:
     """How many of what was searched among show the same thing, or are alike.
 
     None where that is not said, or more may follow behind those that were ranked.
@@ -222,24 +225,24 @@ def _verdicts(hits: Sequence[Hit], total: int) -> dict[str, int] | None:
     said = [hit.verdict for hit in hits]
     if None in said or not ("nothing" in said or len(said) >= total > 0):
         return None
-    return {verdict: said.count(verdict) for verdict in ("same", "alike")}
+    return schemas.Verdicts(same=said.count("same"), alike=said.count("alike"))
 
 
-def _shown(served: Served, hits: Sequence[Hit]) -> list[dict[str, Any]]:
+def _shown(served: Served, hits: Sequence[Hit]) -> list[schemas.Hit]:
     found = {entry.id: entry for entry in served.collection.entries([hit.id for hit in hits])}
     labels = served.labels()
     return [
-        served.picture(found[hit.id], labels)
-        | {
-            "rank": hit.rank,
-            "score": hit.score,
-            "box": hit.box and [hit.box.x1, hit.box.y1, hit.box.x2, hit.box.y2],
-            "outline": hit.outline and [list(corner) for corner in hit.outline],
-            "evidence": hit.evidence,
-            "inliers": hit.inliers,
-            "expected_false": hit.expected_false,
-            "verdict": hit.verdict,
-        }
+        schemas.Hit(
+            **dict(served.picture(found[hit.id], labels)),
+            rank=hit.rank,
+            score=hit.score,
+            box=list(hit.box.corners) if hit.box else None,
+            outline=[list(corner) for corner in hit.outline] if hit.outline else None,
+            evidence=dict(hit.evidence) if hit.evidence is not None else None,
+            inliers=hit.inliers,
+            expected_false=hit.expected_false,
+            verdict=hit.verdict,
+        )
         for hit in hits
         if hit.id in found  # unless it was removed a moment ago
     ]

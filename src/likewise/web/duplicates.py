@@ -7,7 +7,7 @@ import secrets
 import time
 from dataclasses import replace
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query
 
@@ -32,29 +32,29 @@ from likewise.web.writing import WRITES
 router = APIRouter(prefix="/collections", tags=["duplicates"])
 
 
-@router.get("/{name}/duplicates", response_model=schemas.Duplicates)
+@router.get("/{name}/duplicates")
 async def duplicates(
     name: str,
     services: Serving,
     threshold: Annotated[
         float | None, Query(description="Similarity from which pictures are one; chosen if it is not given.")
     ] = None,
-) -> dict[str, Any]:
+) -> schemas.Duplicates:
     """Groups of pictures that are one picture, the one to keep first, and bursts."""
     served = services.library[name]
     found = await _found(services, served, threshold)
-    return {
-        "groups": [_group(served, group) for group in sorted(found.groups, key=_sureness)],
-        "bursts": [_group(served, group) for group in found.bursts],
-        "threshold": found.threshold,
-        "reason": found.reason,
-        "surplus": found.surplus,
-        "generation": served.generation,
-    }
+    return schemas.Duplicates(
+        groups=[_group(served, group) for group in sorted(found.groups, key=_sureness)],
+        bursts=[_group(served, group) for group in found.bursts],
+        threshold=found.threshold,
+        reason=found.reason,
+        surplus=found.surplus,
+        generation=served.generation,
+    )
 
 
-@router.post("/{name}/duplicates/trash", response_model=schemas.Thrown, dependencies=WRITES)
-async def throw_away(name: str, asked: schemas.Throw, services: Serving) -> dict[str, Any]:
+@router.post("/{name}/duplicates/trash", dependencies=WRITES)
+async def throw_away(name: str, asked: schemas.Throw, services: Serving) -> schemas.Thrown:
     """Throw the files of copies into the trash; the kept one of each group is read and compared before.
 
     What is no copy in a group, or whose group would be left without a sound file, stays. It can be undone as
@@ -65,26 +65,27 @@ async def throw_away(name: str, asked: schemas.Throw, services: Serving) -> dict
     return await services.gate.run(lambda: _thrown(services, served, found, set(asked.pictures)))
 
 
-@router.post("/{name}/duplicates/dismiss", response_model=schemas.Dismissed, dependencies=WRITES)
-def dismiss_pictures(name: str, asked: schemas.Dismiss, services: Serving) -> dict[str, Any]:
+@router.post("/{name}/duplicates/dismiss", dependencies=WRITES)
+def dismiss_pictures(name: str, asked: schemas.Dismiss, services: Serving) -> schemas.Dismissed:
     """Remember that pictures are no duplicates of each other, or take it back."""
     served = services.library[name]
     entries = served.collection.entries(asked.pictures)
     if len(entries) < 2:
         raise not_found("two pictures of these ids")
     contents = [entry.sha256 for entry in entries]
-    return {"pairs": dismiss(served.collection.path, contents, forget=asked.forget)}
+    return schemas.Dismissed(pairs=dismiss(served.collection.path, contents, forget=asked.forget))
 
 
 async def _found(services: Services, served: Served, threshold: float | None) -> Duplicates:
     """Duplicates, once for each generation and what was dismissed."""
     look = partial(_looked, services.overviews, served, threshold)
     what = (served.name, "duplicates", threshold)
-    found: Duplicates = await services.overviews.ask(services.overview_gate, what, look)
-    return found
+    return await services.overviews.ask(services.overview_gate, what, look)
 
 
-def _looked(overviews: Overviews, served: Served, threshold: float | None, progress: ProgressCallback) -> Any:
+def _looked(
+    overviews: Overviews, served: Served, threshold: float | None, progress: ProgressCallback
+) -> Duplicates:
     known = Dismissed.of(served.collection.path) if served.exists else None
     key = ("duplicates", threshold, known)
     find = partial(find_duplicates, threshold=threshold, progress=progress)
@@ -107,21 +108,21 @@ def _sureness(group: Group) -> int:
     return min((KINDS.index(member.kind) for member in group.members if member.kind), default=len(KINDS))
 
 
-def _group(served: Served, group: Group) -> dict[str, Any]:
+def _group(served: Served, group: Group) -> schemas.Duplicate:
     """A group as clients see it; what was removed a moment ago is left out of it."""
-    pictures = {picture["id"]: picture for picture in told_pictures(served, list(group.ids))}
+    pictures = {picture.id: picture for picture in told_pictures(served, list(group.ids))}
     members = [member for member in group.members if member.file.id in pictures]
     ids = {member.file.path: member.file.id for member in members}
-    return {
-        "pictures": [pictures[member.file.id] for member in members],
-        "similarities": [member.similarity for member in members],
-        "kinds": [member.kind for member in members],
-        "surplus": [member.surplus for member in members],
-        "of": [ids.get(member.of) if member.of else None for member in members],
-    }
+    return schemas.Duplicate(
+        pictures=[pictures[member.file.id] for member in members],
+        similarities=[member.similarity for member in members],
+        kinds=[member.kind for member in members],
+        surplus=[member.surplus for member in members],
+        of=[ids.get(member.of) if member.of else None for member in members],
+    )
 
 
-def _thrown(services: Services, served: Served, found: Duplicates, wanted: set[int]) -> dict[str, Any]:
+def _thrown(services: Services, served: Served, found: Duplicates, wanted: set[int]) -> schemas.Thrown:
     """Forget the pictures, throw their files away, and bring back those whose files had to stay."""
     ids = {str(m.file.path): m.file.id for group in found.groups for m in group.members}
     rows = [
@@ -147,9 +148,9 @@ def _thrown(services: Services, served: Served, found: Duplicates, wanted: set[i
             undo(journal)  # what could not be undone is not done
         served.collection.put_back(removed)
         raise
-    return {
-        "removed": len(gone),
-        "left": [one.id for one in removed if one.path in left],
-        "undo": token,
-        "until": time.time() + limits.undo_seconds,
-    }
+    return schemas.Thrown(
+        removed=len(gone),
+        left=[one.id for one in removed if one.path in left],
+        undo=token,
+        until=time.time() + limits.undo_seconds,
+    )

@@ -6,7 +6,6 @@ import base64
 import io
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from fastapi import APIRouter
@@ -34,44 +33,44 @@ _PIXELS = 16
 """Pixels of a cell's side in the picture of the heat."""
 
 
-@router.post("/collections/{name}/explain", response_model=schemas.Explanation)
-async def explain(name: str, asked: schemas.Explain, services: Serving) -> dict[str, Any]:
+@router.post("/collections/{name}/explain")
+async def explain(name: str, asked: schemas.Explain, services: Serving) -> schemas.Explanation:
     """Share the score of a query and a picture out among the places of both."""
     return await services.gate.run(_explained, services, services.library[name], asked)
 
 
-def _explained(services: Services, served: Served, asked: schemas.Explain) -> dict[str, Any]:
+def _explained(services: Services, served: Served, asked: schemas.Explain) -> schemas.Explanation:
     query = services.asking.source(served, asked.query)
     hit = served.source(served.entry(asked.picture))
     told = _matched(served, query, hit, asked.query)
     if told is None:
         told = _shared(services, served, query, hit, asked)
     if asked.search is not None:
-        told |= services.asking.account(served, asked.search, asked.picture)
+        told.found, told.shares = services.asking.account(served, asked.search, asked.picture)
     return told
 
 
 def _shared(
     services: Services, served: Served, query: bytes | Path, hit: bytes | Path, asked: schemas.Explain
-) -> dict[str, Any]:
+) -> schemas.Explanation:
     """Why one vector is like another: what each place gives to that."""
     box = box_of(asked.query)
     found = served.collection.explain(query, hit, box=box, crop=asked.query.crop)
     top = max(float(np.abs(side.cells).max()) for side in (found.first, found.second))
     located = _located(services, served, asked) if box and not served.collection.recipe.words else None
-    return {
-        "layer": served.collection.recipe.vector.name,
-        "score": found.similarity,
-        "constant": found.second.constant,
-        "exact": True,
-        "query": _side(query, found.first, box, top),
-        "hit": _side(hit, found.second, located, top),
-    }
+    return schemas.Explanation(
+        layer=served.collection.recipe.vector.name,
+        score=found.similarity,
+        constant=found.second.constant,
+        exact=True,
+        query=_side(query, found.first, box, top),
+        hit=_side(hit, found.second, located, top),
+    )
 
 
 def _matched(
     served: Served, query: bytes | Path, hit: bytes | Path, asked: schemas.Query
-) -> dict[str, Any] | None:
+) -> schemas.Explanation | None:
     """Why two pictures share visual words, by the layer whose matches fit best together.
 
     None where none do, and a vector can say more.
@@ -105,7 +104,7 @@ def _shares_out(recipe: Recipe) -> bool:
 
 def _told(
     query: bytes | Path, hit: bytes | Path, layer: str, found: PatchMatches, box: Box | None, *, fits: bool
-) -> dict[str, Any]:
+) -> schemas.Explanation:
     """The places that match, and how much lies where; as pairs only those that fit together."""
     matches, fit = found.matches, found.fit if fits else None
     sides = [
@@ -118,24 +117,24 @@ def _told(
     top = max(float(side.cells.max(initial=0)) for side in sides)
     kept = fit.inliers if fit else np.zeros(len(matches), bool)
     strongest = np.flatnonzero(kept)[np.argsort(-matches.weight[kept], kind="stable")[:_LINES]]
-    return {
-        "layer": layer,
-        "score": found.score,
-        "constant": 0.0,
-        "exact": True,
-        "query": _side(query, sides[0], box, top),
-        "hit": _side(hit, sides[1], fit.box if fit else None, top),
-        "outline": fit.outline.tolist() if fit else None,
-        "inliers": fit.count if fit else None,
-        "matches": [
-            {
-                "query": found.first[matches.query[row]].tolist(),
-                "hit": found.second[matches.picture[row]].tolist(),
-                "weight": float(matches.weight[row]),
-            }
+    return schemas.Explanation(
+        layer=layer,
+        score=found.score,
+        constant=0.0,
+        exact=True,
+        query=_side(query, sides[0], box, top),
+        hit=_side(hit, sides[1], fit.box if fit else None, top),
+        outline=fit.outline.tolist() if fit else None,
+        inliers=fit.count if fit else None,
+        matches=[
+            schemas.Match(
+                query=found.first[matches.query[row]].tolist(),
+                hit=found.second[matches.picture[row]].tolist(),
+                weight=float(matches.weight[row]),
+            )
             for row in strongest.tolist()
         ],
-    }
+    )
 
 
 def _located(services: Services, served: Served, asked: schemas.Explain) -> Box | None:
@@ -149,17 +148,17 @@ def _located(services: Services, served: Served, asked: schemas.Explain) -> Box 
     return hits[0].box if hits else None
 
 
-def _side(source: bytes | Path, side: Contributions, box: Box | None, top: float) -> dict[str, Any]:
+def _side(source: bytes | Path, side: Contributions, box: Box | None, top: float) -> schemas.Side:
     width, height = size_of(source)
     rows, columns = side.cells.shape
-    return {
-        "width": width,
-        "height": height,
-        "region": _corners(side.area),
-        "box": box and _corners(box),
-        "heat": {"rows": rows, "columns": columns, "values": side.cells.ravel().tolist(), "top": top},
-        "png": overlay(side, float(np.abs(side.cells).max())),  # of its own: a box has few strong cells
-    }
+    return schemas.Side(
+        width=width,
+        height=height,
+        region=list(side.area.corners),
+        box=list(box.corners) if box else None,
+        heat=schemas.Heat(rows=rows, columns=columns, values=side.cells.ravel().tolist(), top=top),
+        png=overlay(side, float(np.abs(side.cells).max())),  # of its own: a box has few strong cells
+    )
 
 
 def overlay(side: Contributions, top: float) -> str:
@@ -174,7 +173,3 @@ def overlay(side: Contributions, top: float) -> str:
     file = io.BytesIO()
     Image.fromarray(pixels, "RGBA").save(file, "PNG")
     return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode("ascii")
-
-
-def _corners(box: Box) -> list[float]:
-    return [box.x1, box.y1, box.x2, box.y2]

@@ -57,26 +57,14 @@ class Asked:
 Look = Annotated[Asked, Depends()]
 
 
-@router.get("/networks", response_model=schemas.Networks)
-def networks() -> dict[str, Any]:
+@router.get("/networks")
+def networks() -> schemas.Networks:
     """The networks, whether their weights are on this machine, and their taps in the order of the layers."""
-    return {
-        "networks": [
-            {
-                "name": card.name,
-                "ready": _is_ready(card),
-                "taps": [
-                    {"name": tap.name, "channels": tap.channels, "stride": tap.stride, "field": tap.field}
-                    for tap in card.taps.values()
-                ],
-            }
-            for card in NETWORKS.sound().values()
-        ]
-    }
+    return schemas.Networks(networks=[_told(card) for card in NETWORKS.sound().values()])
 
 
-@router.get("/statistics", response_model=schemas.Statistics)
-async def statistics(look: Look, services: Serving) -> dict[str, Any]:
+@router.get("/statistics")
+async def statistics(look: Look, services: Serving) -> schemas.Statistics:
     """How the activations of a picture at a tap are spread, and which channels are strongest."""
     return await services.gate.run(lambda: _looking().statistics(look.found()))
 
@@ -101,15 +89,23 @@ async def heat(look: Look, services: Serving, size: Annotated[int, Query(ge=16, 
     return await _drawn(services, lambda: _looking().heat(look.found(), size))
 
 
-@router.get("/field", response_model=schemas.Seen)
+@router.get("/field")
 async def field(
     look: Look,
     services: Serving,
     x: Annotated[float, Query(ge=0, le=1e6, allow_inf_nan=False)],
     y: Annotated[float, Query(ge=0, le=1e6, allow_inf_nan=False)],
-) -> dict[str, Any]:
+) -> schemas.Seen:
     """Which cell lies under a point of the upright original, and what it sees of it."""
     return await services.gate.run(lambda: _looking().field(look.found(), x, y))
+
+
+def _told(card: Card) -> schemas.Network:
+    taps = [
+        schemas.Tap(name=tap.name, channels=tap.channels, stride=tap.stride, field=tap.field)
+        for tap in card.taps.values()
+    ]
+    return schemas.Network(name=card.name, ready=_is_ready(card), taps=taps)
 
 
 def _is_ready(card: Card) -> bool:

@@ -26,6 +26,7 @@ from likewise.errors import CollectionLocked, LikewiseError
 from likewise.reading import within
 from likewise.system import descriptor_of, locked
 from likewise.types import Progress
+from likewise.web import schemas
 from likewise.web.library import Library, Served
 from likewise.web.problems import Problem, not_found, problem_of
 
@@ -77,10 +78,9 @@ class Job:
     report: dict[str, Any] | None = None
     error: dict[str, str] | None = None
 
-    def told(self) -> dict[str, Any]:
+    def told(self) -> schemas.Job:
         """The job as clients see it."""
-        hidden = {"sources", "retry", "prune", "before"}
-        return {key: value for key, value in asdict(self).items() if key not in hidden}
+        return schemas.Job.model_validate(self, from_attributes=True)
 
 
 _FIELDS = frozenset(field.name for field in fields(Job))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 
@@ -16,38 +16,40 @@ from likewise.web.services import Services, Serving
 router = APIRouter(prefix="/collections/{name}", tags=["pictures"])
 
 
-@router.get("/pictures/{picture}/said", response_model=schemas.Said)
-def said(name: str, picture: schemas.Id, request: Request, services: Serving) -> dict[str, Any]:
+@router.get("/pictures/{picture}/said")
+def said(name: str, picture: schemas.Id, request: Request, services: Serving) -> schemas.Said:
     """What is said of a picture: by its file, and by columns of the owner's own."""
     served = services.library[name]
     known = served.collection.known(served.entry(picture).id)
-    told = {"added": known.added, "annotations": dict(known.annotations)}
-    told |= asdict(known.facts) if known.facts else {}
+    facts = asdict(known.facts) if known.facts else {}
     if not is_at_home(request, services):
-        told |= {"latitude": None, "longitude": None}
-    return told
+        facts |= {"latitude": None, "longitude": None}
+    return schemas.Said(added=known.added, annotations=dict(known.annotations), **facts)
 
 
-@router.get("/facets", response_model=schemas.Facets)
+@router.get("/facets")
 async def facets(
     name: str,
     request: Request,
     services: Serving,
     where: Annotated[str | None, Query(max_length=2000, description="Count only these.")] = None,
-) -> dict[str, Any]:
+) -> schemas.Facets:
     """How many pictures there are of each year, camera, lens, rating and folder, and what filters ask for."""
     served = services.library[name]
     private = is_at_home(request, services)
     fields = [field.name for field in FIELDS.values() if private or not field.private]
     if not served.exists:
-        return {"facets": [], "fields": fields, "columns": []}
+        return schemas.Facets(facets=[], fields=fields, columns=[])
     see_filter(request, services, served, where)
     found = await services.gate.run(served.collection.facets, where)
-    told = [
-        {"name": one.name, "values": [{"value": value, "pictures": count} for value, count in one.counts]}
+    facets = [
+        schemas.Facet(
+            name=one.name,
+            values=[schemas.Counted(value=value, pictures=count) for value, count in one.counts],
+        )
         for one in found
     ]
-    return {"facets": told, "fields": fields, "columns": list(served.collection.columns())}
+    return schemas.Facets(facets=facets, fields=fields, columns=list(served.collection.columns()))
 
 
 def see_filter(request: Request, services: Services, served: Served, where: str | None) -> None:

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
-from typing import Any
 
 from likewise.collection.belongings import UPLOADS
 from likewise.collection.catalogue import Entry, Failure
@@ -20,6 +19,7 @@ from likewise.collection.encoders import EncoderFactory
 from likewise.collection.words_shards import Shards
 from likewise.errors import CollectionNotFound
 from likewise.reading import as_indexed, within
+from likewise.web import schemas
 from likewise.web.problems import not_found
 from likewise.web.settings import Settings, named
 
@@ -165,22 +165,22 @@ class Served:
                     break
         return counts
 
-    def picture(self, entry: Entry, labels: dict[str, Path]) -> dict[str, Any]:
+    def picture(self, entry: Entry, labels: dict[str, Path]) -> schemas.Picture:
         """A picture as clients see it."""
         path = self.shown(entry.path, labels)
         name = path.rpartition("/")[2]
-        return {
-            "id": entry.id,
-            "path": path,
-            "name": _DIGEST.sub("", name) if entry.path.parent == self.uploads else name,
-            "folder": path.rpartition("/")[0],
-            "width": entry.width,
-            "height": entry.height,
-            "bytes": entry.bytes,
-            "modified": entry.modified,
-        }
+        return schemas.Picture(
+            id=entry.id,
+            path=path,
+            name=_DIGEST.sub("", name) if entry.path.parent == self.uploads else name,
+            folder=path.rpartition("/")[0],
+            width=entry.width,
+            height=entry.height,
+            bytes=entry.bytes,
+            modified=entry.modified,
+        )
 
-    def pictures(self, entries: Sequence[Entry]) -> list[dict[str, Any]]:
+    def pictures(self, entries: Sequence[Entry]) -> list[schemas.Picture]:
         """Pictures as clients see them."""
         labels = self.labels()
         return [self.picture(entry, labels) for entry in entries]
@@ -198,19 +198,19 @@ class Served:
             raise not_found(f"picture {picture} in {self.name}")
         return found[0]
 
-    def failure(self, failure: Failure, labels: dict[str, Path]) -> dict[str, Any]:
+    def failure(self, failure: Failure, labels: dict[str, Path]) -> schemas.Failure:
         """A failure as clients see it; its message names the file as they know it."""
         shown = self.shown(failure.path, labels)
         message = failure.message.replace(str(failure.path), shown)
         for root in labels.values():
             message = message.replace(str(root), "")
-        return {
-            "path": shown,
-            "reason": failure.reason,
-            "message": message,
-            "at": failure.at,
-            "key": key_of(failure.path),
-        }
+        return schemas.Failure(
+            path=shown,
+            reason=failure.reason,
+            message=message,
+            at=failure.at,
+            key=key_of(failure.path),
+        )
 
 
 def _shards(count: int) -> Shards | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Lock
-from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -18,6 +17,7 @@ from likewise.inspection.maps import Cell, View, receptive_box
 from likewise.inspection.network import Network, open_network
 from likewise.networks import NETWORKS
 from likewise.registry import lookup
+from likewise.web import schemas
 from likewise.web.asking import Kept
 
 
@@ -80,44 +80,44 @@ def heat(looked: Looked, size: int) -> Image.Image:
     return heat_picture(looked.found, _mapped(looked.view), size)
 
 
-def statistics(looked: Looked) -> dict[str, Any]:
-    """Numbers about the activations of a tap, as `likewise.web.schemas.Statistics`."""
+def statistics(looked: Looked) -> schemas.Statistics:
+    """Numbers about the activations of a tap."""
     found, view = looked.found, looked.view
     numbers = view.statistics
     channels, *sides = view.shape
     edges = np.linspace(numbers.histogram.low, numbers.histogram.high, len(numbers.histogram.counts) + 1)
-    return {
-        "network": found.network,
-        "tap": view.tap.name,
-        "channels": channels,
-        "height": sides[0] if sides else None,
-        "width": sides[1] if sides else None,
-        "stride": view.tap.stride,
-        "field": view.tap.field,
-        "mean": numbers.mean,
-        "deviation": numbers.spread,
-        "zeros": numbers.zeros,
-        "minimum": numbers.least,
-        "maximum": numbers.most,
-        "rank": numbers.rank,
-        "entropy": numbers.histogram.entropy,
-        "gain": found.gain(view),
-        "histogram": {"edges": edges.tolist(), "counts": numbers.histogram.counts.tolist()},
-        "strongest": _channels(_strongest(view, 16)),
-    }
+    return schemas.Statistics(
+        network=found.network,
+        tap=view.tap.name,
+        channels=channels,
+        height=sides[0] if sides else None,
+        width=sides[1] if sides else None,
+        stride=view.tap.stride,
+        field=view.tap.field,
+        mean=numbers.mean,
+        deviation=numbers.spread,
+        zeros=numbers.zeros,
+        minimum=numbers.least,
+        maximum=numbers.most,
+        rank=numbers.rank,
+        entropy=numbers.histogram.entropy,
+        gain=found.gain(view),
+        histogram=schemas.Histogram(edges=edges.tolist(), counts=numbers.histogram.counts.tolist()),
+        strongest=_channels(_strongest(view, 16)),
+    )
 
 
-def _channels(view: View) -> list[dict[str, Any]]:
+def _channels(view: View) -> list[schemas.Channel]:
     if view.maps is None:
         return []
     return [
-        {"channel": channel, "mean": float(one.mean()), "maximum": float(one.max())}
+        schemas.Channel(channel=channel, mean=float(one.mean()), maximum=float(one.max()))
         for channel, one in zip(view.channels.tolist(), view.maps, strict=True)
     ]
 
 
-def field(looked: Looked, x: float, y: float) -> dict[str, Any]:
-    """Which cell lies under a point, and what it sees, as `likewise.web.schemas.Seen`."""
+def field(looked: Looked, x: float, y: float) -> schemas.Seen:
+    """Which cell lies under a point, and what it sees."""
     network, found, view = looked.network, looked.found, looked.view
     _, rows, columns = _mapped(view).shape
     across, down = x / found.width, y / found.height
@@ -129,7 +129,7 @@ def field(looked: Looked, x: float, y: float) -> dict[str, Any]:
     x1, y1, x2, y2 = receptive_box(tap, *place).clip(width, height)
     scale = found.width / width, found.height / height
     box = [x1 * scale[0], y1 * scale[1], x2 * scale[0], y2 * scale[1]]
-    return {"cell": list(place), "box": box, "size": tap.field}
+    return schemas.Seen(cell=list(place), box=box, size=tap.field)
 
 
 def _mapped(view: View) -> View:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from contextlib import suppress
 from functools import partial
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 from fastapi import APIRouter, Query
+from pydantic import BaseModel
 
 from likewise.collection.collection import Collection
 from likewise.downstream.clusters import find_clusters
@@ -35,18 +36,22 @@ USUAL = 20
 """Clusters that the page asks for first."""
 
 
-@router.get("/{name}/map", response_model=schemas.Map)
-async def layout(
-    name: str, services: Serving, method: Annotated[MapMethod, Query()] = "pca"
-) -> dict[str, Any]:
+class Groups(BaseModel):
+    """Clusters as they are kept: by the ids of their pictures."""
+
+    clusters: list[list[int]]
+    alone: list[int]
+
+
+@router.get("/{name}/map")
+async def layout(name: str, services: Serving, method: Annotated[MapMethod, Query()] = "pca") -> schemas.Map:
     """Where the pictures lie on a map on which what is alike lies together, and groups to colour it by."""
     served = services.library[name]
     look = partial(_map, services.overviews, served, method)
-    found: dict[str, Any] = await services.overviews.ask(services.overview_gate, (name, "map", method), look)
-    return found | {"generation": served.generation}
+    return await services.overviews.ask(services.overview_gate, (name, "map", method), look)
 
 
-@router.get("/{name}/clusters", response_model=schemas.Clusters)
+@router.get("/{name}/clusters")
 async def clusters(
     name: str,
     services: Serving,
@@ -57,19 +62,16 @@ async def clusters(
     shown: Annotated[
         int, Query(ge=1, le=1000, description="Pictures of each that are told in full.")
     ] = SHOWN,
-) -> dict[str, Any]:
+) -> schemas.Clusters:
     """Groups of pictures that are alike, the largest first, the most central picture of each first."""
     served = services.library[name]
     look = partial(_clusters, services.overviews, served, count, method)
     found = await services.overviews.ask(services.overview_gate, (name, "clusters", count, method), look)
-    return {
-        "clusters": [
-            {"size": len(ids), "pictures": told_pictures(served, ids[:shown]), "ids": ids}
-            for ids in found["clusters"]
-        ],
-        "alone": found["alone"],
-        "generation": served.generation,
-    }
+    told = [
+        schemas.Cluster(size=len(ids), pictures=told_pictures(served, ids[:shown]), ids=ids)
+        for ids in found.clusters
+    ]
+    return schemas.Clusters(clusters=told, alone=found.alone, generation=served.generation)
 
 
 def look_ahead(overviews: Overviews, served: Served, progress: ProgressCallback) -> None:
@@ -86,9 +88,9 @@ def look_ahead(overviews: Overviews, served: Served, progress: ProgressCallback)
     _clusters(overviews, served, USUAL, "kmeans", progress)
 
 
-def _map(overviews: Overviews, served: Served, method: MapMethod, progress: ProgressCallback) -> Any:
+def _map(overviews: Overviews, served: Served, method: MapMethod, progress: ProgressCallback) -> schemas.Map:
     find = partial(_drawn, overviews, served, method, progress)
-    return overviews.kept(served, ("map", method), find, progress)
+    return overviews.kept(served, ("map", method), schemas.Map, find, progress)
 
 
 def _drawn(
@@ -97,19 +99,18 @@ def _drawn(
     method: MapMethod,
     progress: ProgressCallback,
     collection: Collection,
-) -> dict[str, Any]:
+) -> schemas.Map:
+    generation = served.generation
     found = find_layout(collection, method=method, progress=progress)
     groups: dict[int, int] = {}
     with suppress(UsageError):  # there are fewer pictures than groups
-        coloured = _clusters(overviews, served, COLOURS, "kmeans", progress)["clusters"]
+        coloured = _clusters(overviews, served, COLOURS, "kmeans", progress).clusters
         groups = {id: number for number, ids in enumerate(coloured) for id in ids}
-    return {
-        "points": [
-            {"id": id, "x": x, "y": y, "group": groups.get(id, 0)}
-            for id, (x, y) in zip(found.ids.tolist(), found.positions.tolist(), strict=True)
-        ],
-        "method": found.method,
-    }
+    points = [
+        schemas.Point(id=id, x=x, y=y, group=groups.get(id, 0))
+        for id, (x, y) in zip(found.ids.tolist(), found.positions.tolist(), strict=True)
+    ]
+    return schemas.Map(points=points, method=found.method, generation=generation)
 
 
 def _clusters(
@@ -118,14 +119,14 @@ def _clusters(
     count: int | None,
     method: Literal["kmeans", "hdbscan"],
     progress: ProgressCallback,
-) -> Any:
-    def find(collection: Collection) -> dict[str, Any]:
+) -> Groups:
+    def find(collection: Collection) -> Groups:
         found = find_clusters(collection, method=method, k=count, progress=progress)
-        return {"clusters": [list(one.ids) for one in found.clusters], "alone": list(found.alone)}
+        return Groups(clusters=[list(one.ids) for one in found.clusters], alone=list(found.alone))
 
-    return overviews.kept(served, ("clusters", method, count), find, progress)
+    return overviews.kept(served, ("clusters", method, count), Groups, find, progress)
 
 
-def told_pictures(served: Served, ids: list[int]) -> list[dict[str, Any]]:
+def told_pictures(served: Served, ids: list[int]) -> list[schemas.Picture]:
     """Pictures as clients see them."""
     return served.pictures(served.collection.entries(ids))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import time
 from collections.abc import Callable, Hashable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from threading import Lock
 from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
 
 from likewise.collection.collection import Collection
 from likewise.types import Progress, ProgressCallback
@@ -19,6 +20,7 @@ from likewise.web.limits import Gate
 from likewise.web.store import Store
 
 T = TypeVar("T")
+M = TypeVar("M", bound=BaseModel)
 
 GRACE = 2.0
 """Seconds for which work goes on that nobody waits for: a page that is loaded anew asks again at once."""
@@ -81,28 +83,34 @@ class Overviews:
             return await gate.run(look, audience.heed)
 
     def get(
-        self, served: Served, what: Hashable, find: Callable[[Collection], Any], heed: ProgressCallback
-    ) -> Any:
+        self, served: Served, what: Hashable, find: Callable[[Collection], T], heed: ProgressCallback
+    ) -> T:
         """Something as it was found in the collection's state of now; who asks meanwhile waits for it."""
         key = (served.name, served.moment, what)
         with self._lock:
             turn = self._locks.get(key) or self._locks.put(key, Lock())
         with _taken(turn, heed):
-            held = self._found.get(key)
+            held: T | None = self._found.get(key)
             return self._found.put(key, find(served.collection)) if held is None else held
 
     def kept(
-        self, served: Served, what: Hashable, find: Callable[[Collection], Any], heed: ProgressCallback
-    ) -> Any:
-        """The same of something that JSON knows, which also the next server has."""
+        self,
+        served: Served,
+        what: Hashable,
+        kind: type[M],
+        find: Callable[[Collection], M],
+        heed: ProgressCallback,
+    ) -> M:
+        """The same of a model, which also the next server has."""
         name = _named(served, what)
 
-        def read_or_find(collection: Collection) -> Any:
+        def read_or_find(collection: Collection) -> M:
             written = self._store.get(name)
             if written is not None:
-                return json.loads(written)
+                with suppress(ValidationError):  # another version wrote it
+                    return kind.model_validate_json(written)
             found = find(collection)
-            self._store.put(name, json.dumps(found).encode())
+            self._store.put(name, found.model_dump_json().encode())
             return found
 
         return self.get(served, what, read_or_find, heed)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -24,7 +23,6 @@ from likewise.web.problems import Problem, not_found
 from likewise.web.search import kept
 from likewise.web.services import Services, Serving
 from likewise.web.thumbnails import WEBP, encode, form_of, headers_of, is_known, step
-from likewise.web.uploads import Upload
 
 router = APIRouter(tags=["pictures"])
 
@@ -60,7 +58,7 @@ MOST_IDS = 200
 """Pictures that can be asked for by their ids at once: an address has to hold them."""
 
 
-@router.get("/collections/{name}/pictures", response_model=schemas.Pictures)
+@router.get("/collections/{name}/pictures")
 def pictures(
     name: str,
     request: Request,
@@ -76,15 +74,15 @@ def pictures(
     id: Annotated[
         list[PictureId] | None, Query(max_length=MOST_IDS, description="Only these, as they are named.")
     ] = None,
-) -> dict[str, Any]:
+) -> schemas.Pictures:
     """The pictures of a collection, page by page."""
     served = services.library[name]
     if not served.exists:
-        return {"pictures": [], "total": 0, "next": None, "generation": 0}
+        return schemas.Pictures(pictures=[], total=0, next=None, generation=0)
     if path is not None or id is not None:
         named = served.collection.entries(id or []) if path is None else served.at(path)
         found = served.pictures(named)
-        return {"pictures": found, "total": len(found), "next": None, "generation": served.generation}
+        return schemas.Pictures(pictures=found, total=len(found), next=None, generation=served.generation)
     see_filter(request, services, served, where)
     below = served.folder(folder) if folder else None
     most, start = services.settings.limits.page, place(cursor)
@@ -93,11 +91,11 @@ def pictures(
     )
     _, _, following = page(k, cursor, total, most)
     shown = served.pictures(entries)
-    return {"pictures": shown, "total": total, "next": following, "generation": served.generation}
+    return schemas.Pictures(pictures=shown, total=total, next=following, generation=served.generation)
 
 
-@router.get("/collections/{name}/pictures/{picture}", response_model=schemas.Picture)
-def picture(name: str, picture: PictureId, services: Serving) -> dict[str, Any]:
+@router.get("/collections/{name}/pictures/{picture}")
+def picture(name: str, picture: PictureId, services: Serving) -> schemas.Picture:
     """One picture."""
     served = services.library[name]
     return served.picture(served.entry(picture), served.labels())
@@ -178,28 +176,28 @@ def _saved_as(path: Path) -> dict[str, str]:
     return {"content-disposition": f"attachment; filename*=utf-8''{quote(named)}"}
 
 
-@router.post("/uploads", status_code=201, response_model=schemas.Upload)
+@router.post("/uploads", status_code=201)
 async def send_picture(
     services: Serving,
     picture: Annotated[UploadFile, File(description="A picture to search with.")],
-) -> dict[str, Any]:
+) -> schemas.Upload:
     """Send a picture to search with; it is named by its content and kept for a while.
 
     What cannot be decoded is refused here, and not when it is searched with.
     """
 
-    def work() -> Upload:
+    def work() -> schemas.Upload:
         with kept(services, [picture]) as [upload]:
             services.thumbnails.get(lambda: services.uploads.read(upload.id), upload.id, FIRST, WEBP)
             return upload
 
-    return asdict(await services.thumbnail_gate.run(work))
+    return await services.thumbnail_gate.run(work)
 
 
-@router.get("/uploads/{upload}", response_model=schemas.Upload)
-def uploaded(upload: str, services: Serving) -> dict[str, Any]:
+@router.get("/uploads/{upload}")
+def uploaded(upload: str, services: Serving) -> schemas.Upload:
     """What is known of a picture that was sent."""
-    return asdict(services.uploads.get(upload))
+    return services.uploads.get(upload)
 
 
 @router.get("/uploads/{upload}/thumbnail", responses=IMAGE, response_class=Response)

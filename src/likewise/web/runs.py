@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, TypeVar
 
 from fastapi import APIRouter, Query, Request, Response
 
@@ -28,84 +28,84 @@ Number = schemas.Id
 T = TypeVar("T")
 
 
-@router.get("", response_model=schemas.Runs)
-def runs(services: Serving) -> dict[str, Any]:
+@router.get("")
+def runs(services: Serving) -> schemas.Runs:
     """The runs in the server's folder of runs."""
     found = [_summary(id, one) for id, path in _files(services).items() if (one := _scored(path))]
-    return {"runs": sorted(found, key=lambda run: (run["benchmark"], -run["value"]))}
+    return schemas.Runs(runs=sorted(found, key=lambda run: (run.benchmark, -run.value)))
 
 
-@router.get("/{id}", response_model=schemas.Run)
-def run(id: str, services: Serving) -> dict[str, Any]:
+@router.get("/{id}")
+def run(id: str, services: Serving) -> schemas.Run:
     """A run: its card, its score, and what each query scored."""
     one = _report(services, id)
     recall, precision = curve(one.scores)
     asked = zip(one.run.boxes, one.scores.queries, one.scores.values.tolist(), strict=True)
     table = [
-        {
-            "number": number,
-            "name": query.name,
-            "value": _known(value),
-            "positives": query.positives,
-            "box": _corners(box),
-        }
+        schemas.RunRow(
+            number=number,
+            name=query.name,
+            value=_known(value),
+            positives=query.positives,
+            box=_corners(box),
+        )
         for number, (box, query, value) in enumerate(asked)
     ]
     card = {key: str(fact) for key, fact in one.run.card.facts(one.scores.rule).items()}
-    lines = {"recall": recall.tolist(), "precision": precision.tolist()}
-    return _summary(id, one) | {"card": _plain(card), "table": table, "curve": lines}
+    lines = schemas.Curve(recall=recall.tolist(), precision=precision.tolist())
+    return schemas.Run(**dict(_summary(id, one)), card=_plain(card), table=table, curve=lines)
 
 
-@router.get("/{id}/queries/{number}", response_model=schemas.RunQuery)
+@router.get("/{id}/queries/{number}")
 def query(
     id: str, number: Number, services: Serving, k: Annotated[int, Query(ge=1, le=200)] = 20
-) -> dict[str, Any]:
+) -> schemas.RunQuery:
     """A query of a run, and the first pictures that it found."""
     one = _report(services, id)
     asked = _at(one.run.benchmark.queries, number, "query")
     places = list(one.run.benchmark.gallery)
     found = [
-        {
-            "rank": answer.hit.rank,
-            "score": answer.hit.score,
-            "name": places[answer.hit.id],
-            "verdict": answer.verdict,
-            "box": _corners(answer.hit.box),
-            "thumbnail": f"{API}/runs/{id}/gallery/{answer.hit.id}/thumbnail",
-        }
+        schemas.RunAnswer(
+            rank=answer.hit.rank,
+            score=answer.hit.score,
+            name=places[answer.hit.id],
+            verdict=answer.verdict,
+            box=_corners(answer.hit.box),
+            thumbnail=f"{API}/runs/{id}/gallery/{answer.hit.id}/thumbnail",
+        )
         for answer in answers(one.run, number, k)
     ]
     width, height = _size(one.run, asked.picture)
-    return {
-        "number": number,
-        "name": asked.name,
-        "value": _known(float(one.scores.values[number])),
-        "box": _corners(one.run.boxes[number]),
-        "width": width,
-        "height": height,
-        "answers": found,
-        "thumbnail": f"{API}/runs/{id}/queries/{number}/thumbnail",
-    }
+    return schemas.RunQuery(
+        number=number,
+        name=asked.name,
+        value=_known(float(one.scores.values[number])),
+        box=_corners(one.run.boxes[number]),
+        width=width,
+        height=height,
+        answers=found,
+        thumbnail=f"{API}/runs/{id}/queries/{number}/thumbnail",
+    )
 
 
-@router.get("/{id}/compare/{other}", response_model=schemas.RunComparison)
-def compared(id: str, other: str, services: Serving) -> dict[str, Any]:
+@router.get("/{id}/compare/{other}")
+def compared(id: str, other: str, services: Serving) -> schemas.RunComparison:
     """Two runs query by query, with the interval and the test of their difference."""
     first, second = _report(services, id), _report(services, other)
     found = compare(first, second)
     numbers = {query.name: number for number, query in enumerate(first.run.benchmark.queries)}
     rows = zip(found.queries, found.first.tolist(), found.second.tolist(), strict=True)
-    return {
-        "first": _summary(id, first),
-        "second": _summary(other, second),
-        "difference": found.difference,
-        "interval": list(found.interval),
-        "p": found.test.p,
-        "table": [
-            {"number": numbers[name], "name": name, "first": a, "second": b, "difference": b - a}
+    return schemas.RunComparison(
+        first=_summary(id, first),
+        second=_summary(other, second),
+        difference=found.difference,
+        interval=list(found.interval),
+        p=found.test.p,
+        table=[
+            schemas.RunDifference(number=numbers[name], name=name, first=a, second=b, difference=b - a)
             for name, a, b in rows
         ],
-    }
+    )
 
 
 @router.get("/{id}/gallery/{number}/thumbnail", responses=IMAGE, response_class=Response)
@@ -170,19 +170,19 @@ def _read(path: Path, _changed: int) -> Report:
     return report(read_run(path))
 
 
-def _summary(id: str, one: Report) -> dict[str, Any]:
+def _summary(id: str, one: Report) -> schemas.RunSummary:
     card, scores = one.run.card, one.scores
-    return {
-        "id": id,
-        "benchmark": card.benchmark,
-        "recipe": card.recipe,
-        "crop": card.crop,
-        "measure": scores.measure,
-        "value": scores.value,
-        "interval": list(one.interval),
-        "queries": len(scores.queries),
-        "made": one.run.path.stat().st_mtime,
-    }
+    return schemas.RunSummary(
+        id=id,
+        benchmark=card.benchmark,
+        recipe=card.recipe,
+        crop=card.crop,
+        measure=scores.measure,
+        value=scores.value,
+        interval=list(one.interval),
+        queries=len(scores.queries),
+        made=one.run.path.stat().st_mtime,
+    )
 
 
 def _at(things: Sequence[T], number: int, what: str) -> T:
@@ -199,7 +199,7 @@ def _size(run: Run, file: Path) -> tuple[int | None, int | None]:
 
 
 def _corners(box: Box | None) -> list[float] | None:
-    return [box.x1, box.y1, box.x2, box.y2] if box else None
+    return list(box.corners) if box else None
 
 
 def _known(value: float) -> float | None:

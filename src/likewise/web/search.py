@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, File, Form, Query, Request, UploadFile
 
@@ -17,13 +17,12 @@ from likewise.web.known import see_filter
 from likewise.web.library import Served
 from likewise.web.problems import Problem
 from likewise.web.services import Services, Serving
-from likewise.web.uploads import Upload
 
 router = APIRouter(tags=["search"])
 
 
-@router.post("/collections/{name}/search", response_model=schemas.Hits)
-async def search(name: str, asked: schemas.Search, request: Request, services: Serving) -> dict[str, Any]:
+@router.post("/collections/{name}/search")
+async def search(name: str, asked: schemas.Search, request: Request, services: Serving) -> schemas.Hits:
     """Find the pictures most like one or several, best first."""
     see_filter(request, services, services.library[name], asked.where)
     sent = any(query.upload is not None for query in (*asked.queries, *asked.yes, *asked.no))
@@ -31,7 +30,7 @@ async def search(name: str, asked: schemas.Search, request: Request, services: S
     return await gate.run(services.asking.search, services.library[name], asked)
 
 
-@router.post("/collections/{name}/search/upload", response_model=schemas.Hits)
+@router.post("/collections/{name}/search/upload")
 async def search_upload(
     name: str,
     request: Request,
@@ -43,7 +42,7 @@ async def search_upload(
     folder: Annotated[str | None, Form(max_length=4096)] = None,
     where: Annotated[str | None, Form(max_length=2000)] = None,
     k: Annotated[int, Form(ge=1)] = 50,
-) -> dict[str, Any]:
+) -> schemas.Hits:
     """Send a picture and find those most like it in one request."""
     served = services.library[name]
     if len(picture) > services.settings.limits.queries:
@@ -51,24 +50,24 @@ async def search_upload(
     corners = Box.parse(box) if box else None
     see_filter(request, services, served, where)
 
-    def work() -> dict[str, Any]:
+    def work() -> schemas.Hits:
         with kept(services, picture) as uploads:
             queries = [schemas.Query(upload=upload.id, crop=crop) for upload in uploads]
             if corners:
-                queries[0].box = [corners.x1, corners.y1, corners.x2, corners.y2]
+                queries[0].box = list(corners.corners)
             asked = schemas.Search(queries=queries, then=then, folder=folder, where=where, k=k)
-            return services.asking.search(served, asked) | {"uploads": uploads}
+            return services.asking.search(served, asked).model_copy(update={"uploads": uploads})
 
     return await services.describing_gate.run(work)
 
 
-@router.get("/collections/{name}/subjects", response_model=schemas.Subjects)
+@router.get("/collections/{name}/subjects")
 async def subjects(
     name: str,
     services: Serving,
     picture: schemas.Id | None = None,
     upload: Annotated[str | None, Query(max_length=40)] = None,
-) -> dict[str, Any]:
+) -> schemas.Subjects:
     """Parts of a picture that one may mean by it: compact regions that stand out by their activations.
 
     None in a collection of visual words, which keeps no maps to see them on.
@@ -79,49 +78,49 @@ async def subjects(
     return await services.describing_gate.run(services.asking.subjects, services.library[name], query)
 
 
-@router.post("/collections/{name}/compare", response_model=schemas.Comparison)
-async def compare(name: str, asked: schemas.Compare, services: Serving) -> dict[str, Any]:
+@router.post("/collections/{name}/compare")
+async def compare(name: str, asked: schemas.Compare, services: Serving) -> schemas.Comparison:
     """Score two pictures, and judge the score by the scores of random pairs of the collection."""
     served = services.library[name]
 
-    def work() -> dict[str, Any]:
+    def work() -> schemas.Comparison:
         a, b = (_operand(services, served, query) for query in (asked.a, asked.b))
         found = served.collection.compare(a, b)
-        told = {key: getattr(found, key) for key in ("similarity", "percentile", "rank")}
-        return told | {"quantiles": {f"{share:g}": score for share, score in found.quantiles.items()}}
+        return schemas.Comparison(
+            similarity=found.similarity,
+            percentile=found.percentile,
+            rank=found.rank,
+            quantiles={f"{share:g}": score for share, score in found.quantiles.items()},
+        )
 
     return await services.gate.run(work)
 
 
-@router.get("/stages", response_model=schemas.Stages)
-def stages() -> dict[str, Any]:
+@router.get("/stages")
+def stages() -> schemas.Stages:
     """What may follow a search, in a sensible order."""
-    return {
-        "stages": [
-            {
-                "name": kind,
-                "options": [
-                    {
-                        "name": key,
-                        "default": default,
-                        "least": what.bounds[key][0],
-                        "most": what.bounds[key][1],
-                    }
-                    for key, default in what.options.items()
-                ],
-            }
-            for kind, what in STAGES.sound().items()
+    found: list[schemas.Stage] = []
+    for kind, what in STAGES.sound().items():
+        options = [
+            schemas.Option(name=key, default=float(default), least=least, most=most)
+            for key, default in what.options.items()
+            for least, most in [what.bounds[key]]
         ]
-    }
+        found.append(schemas.Stage(name=kind, options=options))
+    return schemas.Stages(stages=found)
 
 
 @contextmanager
-def kept(services: Services, files: Sequence[UploadFile]) -> Iterator[list[Upload]]:
+def kept(services: Services, files: Sequence[UploadFile]) -> Iterator[list[schemas.Upload]]:
     """Keep pictures that were sent, unless it turns out within the block that one cannot be read.
 
     What was sent before stays.
     """
-    limit, uploads, fresh = services.settings.limits.upload_bytes, list[Upload](), list[Upload]()
+    limit, uploads, fresh = (
+        services.settings.limits.upload_bytes,
+        list[schemas.Upload](),
+        list[schemas.Upload](),
+    )
     try:
         for file in files:
             content = file.file.read(limit + 1)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from fastapi import APIRouter, Request, Response
 
 from likewise._version import __version__
@@ -15,10 +13,10 @@ from likewise.web.services import Serving
 router = APIRouter(tags=["server"])
 
 
-@router.get("/health", response_model=schemas.Health)
-def health(services: Serving) -> dict[str, Any]:
+@router.get("/health")
+def health(services: Serving) -> schemas.Health:
     """That the server answers."""
-    return {"status": "ok", "version": __version__, "collections": len(services.library)}
+    return schemas.Health(status="ok", version=__version__, collections=len(services.library))
 
 
 @router.get(
@@ -31,25 +29,25 @@ def metrics(services: Serving) -> Response:
     return Response(services.metrics.text(), media_type="text/plain; version=0.0.4")
 
 
-@router.get("/session", response_model=schemas.Session)
-def session(request: Request, services: Serving) -> dict[str, Any]:
+@router.get("/session")
+def session(request: Request, services: Serving) -> schemas.Session:
     """What this client may do here."""
     settings, limits = services.settings, services.settings.limits
-    return {
-        "version": __version__,
-        "token_required": settings.token is not None,
-        "signed_in": request.state.signed_in,
-        "can_write": request.state.writes and not settings.read_only,
-        "read_only": settings.read_only,
-        "originals": settings.originals,
-        "limits": {
-            "upload_bytes": limits.upload_bytes,
-            "upload_pixels": limits.upload_pixels,
-            "upload_files": limits.upload_files,
-            "k": limits.page,
-            "queries": limits.queries,
-        },
-    }
+    return schemas.Session(
+        version=__version__,
+        token_required=settings.token is not None,
+        signed_in=request.state.signed_in,
+        can_write=request.state.writes and not settings.read_only,
+        read_only=settings.read_only,
+        originals=settings.originals,
+        limits=schemas.Bounds(
+            upload_bytes=limits.upload_bytes,
+            upload_pixels=limits.upload_pixels,
+            upload_files=limits.upload_files,
+            k=limits.page,
+            queries=limits.queries,
+        ),
+    )
 
 
 @router.post("/session", status_code=204, response_class=Response)

@@ -4,25 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
 
 from likewise.errors import BadPicture
 from likewise.pictures import size_of
 from likewise.web.problems import Problem, not_found
+from likewise.web.schemas import Upload
 from likewise.web.settings import Limits
 from likewise.web.store import Store
 
 _ID = re.compile(r"u[0-9a-f]{24}")
-
-
-@dataclass(frozen=True)
-class Upload:
-    """A picture that was sent; ``width`` and ``height`` of it upright."""
-
-    id: str
-    width: int
-    height: int
-    name: str | None = None
 
 
 class Uploads:
@@ -80,7 +70,7 @@ class Uploads:
             raise BadPicture(
                 f"a picture may have {self._limits.upload_pixels} pixels, not {width} x {height}", "too-large"
             )
-        return Upload(id, width, height, name)
+        return Upload(id=id, width=width, height=height, name=name)
 
 
 def _id_of(content: bytes) -> str:

@@ -30,36 +30,34 @@ EVENTS: dict[int | str, dict[str, Any]] = {
 }
 
 
-@router.get("", response_model=schemas.Jobs)
-def jobs(
-    services: Serving, collection: Annotated[str | None, Query(max_length=200)] = None
-) -> dict[str, Any]:
+@router.get("")
+def jobs(services: Serving, collection: Annotated[str | None, Query(max_length=200)] = None) -> schemas.Jobs:
     """All jobs, or those of a collection, the newest first."""
     served = [services.library[collection]] if collection is not None else list(services.library)
     found = [job for one in served for job in services.jobs.all(one)]
-    return {"jobs": [job.told() for job in sorted(found, key=lambda job: job.id, reverse=True)]}
+    return schemas.Jobs(jobs=[job.told() for job in sorted(found, key=lambda job: job.id, reverse=True)])
 
 
-@router.get("/{id}", response_model=schemas.Job)
-def job(id: str, services: Serving) -> dict[str, Any]:
+@router.get("/{id}")
+def job(id: str, services: Serving) -> schemas.Job:
     """One job."""
     return services.jobs.get(id)[1].told()
 
 
-@router.post("/{id}/pause", response_model=schemas.Job, dependencies=WRITES)
-def pause(id: str, services: Serving) -> dict[str, Any]:
+@router.post("/{id}/pause", dependencies=WRITES)
+def pause(id: str, services: Serving) -> schemas.Job:
     """Let a job rest; what it has committed stays."""
     return services.jobs.stop(id, "pause").told()
 
 
-@router.post("/{id}/resume", response_model=schemas.Job, dependencies=WRITES)
-def resume(id: str, services: Serving) -> dict[str, Any]:
+@router.post("/{id}/resume", dependencies=WRITES)
+def resume(id: str, services: Serving) -> schemas.Job:
     """Go on with a job that was paused, or interrupted by the end of its server."""
     return services.jobs.resume(id).told()
 
 
-@router.post("/{id}/cancel", response_model=schemas.Job, dependencies=WRITES)
-def cancel(id: str, services: Serving) -> dict[str, Any]:
+@router.post("/{id}/cancel", dependencies=WRITES)
+def cancel(id: str, services: Serving) -> schemas.Job:
     """End a job; what it has committed stays."""
     return services.jobs.stop(id, "cancel").told()
 
@@ -92,7 +90,8 @@ async def _told(services: Services, id: str) -> AsyncIterator[str]:
         _, found = await asyncio.to_thread(services.jobs.get, id)
         if found != before:
             kind = "end" if found.state in ENDED else "progress"
-            yield f"event: {kind}\ndata: {json.dumps(found.told())}\n\n"
+            told = {name: getattr(found, name) for name in schemas.Job.model_fields}
+            yield f"event: {kind}\ndata: {json.dumps(told)}\n\n"
             before, spoke = found, time.monotonic()
             if kind == "end":
                 return
