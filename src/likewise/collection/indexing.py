@@ -19,7 +19,6 @@ from typing import Any
 from likewise.collection.belt import Belt, Cancelled
 from likewise.collection.catalogue import Catalogue, Content, storable
 from likewise.collection.layer import Layer
-from likewise.collection.pace import Pace
 from likewise.collection.reach import concerned, note_reach, out_of_reach
 from likewise.collection.remembering import kept_excludes
 from likewise.collection.reports import AddReport
@@ -39,8 +38,9 @@ from likewise.collection.walk import Stamp
 from likewise.descriptors.batches import describe_each
 from likewise.errors import BadPicture
 from likewise.pictures import Facts, Loaded, opened
+from likewise.progress import Meter
 from likewise.reading import digested, regular, unreadable
-from likewise.types import Progress, ProgressCallback
+from likewise.types import ProgressCallback
 
 AHEAD = 32 << 20
 """Bytes of decoded pictures that may wait for the network."""
@@ -109,7 +109,6 @@ class Indexing:
         self._waiting = 0
         self._sources, self._options, self._threads = sources, options, threads
         self._present = [source for source in sources if os.path.lexists(source)]
-        self._progress = progress or (lambda _: None)
         self._tasks = Belt[Task](64)
         self._jobs = Belt[_Job](AHEAD, bucket=BUCKET, weight=BUCKET_BYTES, producers=threads, takers=threads)
         self._outcomes = Belt[list[Outcome]](64, bucket=64, producers=1 + 2 * threads)
@@ -117,7 +116,7 @@ class Indexing:
         self._flying_lock = Lock()
         self._error: BaseException | None = None
         self._counts = Counter[str]()
-        self._pace = Pace()
+        self._tell = Meter(progress)
         self._total = self._done = 0
 
     def run(self) -> AddReport:
@@ -309,9 +308,8 @@ class Indexing:
             self._waiting = 0
         self._done += len(outcomes)
         self._total = max(self._total, self._done)  # files may have come since they were counted
-        remaining = self._pace.remaining(self._done, self._total)
         note = storable(os.path.basename(outcomes[-1].task.path))
-        self._progress(Progress(self._done, self._total, self._counts["failed"], remaining, note))
+        self._tell(self._done, self._total, failed=self._counts["failed"], note=note)
         if waiting := self._landed(outcomes):
             self._commit(waiting)
 

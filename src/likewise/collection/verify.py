@@ -7,12 +7,12 @@ from collections.abc import Iterator, Sequence
 
 from likewise.collection.catalogue import Catalogue
 from likewise.collection.layer import Layer
-from likewise.collection.pace import Pace
 from likewise.collection.reach import lies_in, out_of_reach
 from likewise.collection.reports import Fault, VerifyReport
 from likewise.collection.walk import is_gone
 from likewise.errors import CollectionDamaged
-from likewise.types import Progress, ProgressCallback
+from likewise.progress import Meter
+from likewise.types import ProgressCallback
 
 
 def verify(
@@ -119,7 +119,8 @@ def _annotations(catalogue: Catalogue) -> Iterator[Fault]:
 
 
 def _files(catalogue: Catalogue, progress: ProgressCallback) -> Iterator[Fault]:
-    total, pace, roots = catalogue.count(), Pace(), catalogue.roots()
+    total, roots = catalogue.count(), catalogue.roots()
+    tell = Meter(progress, total, note="files")
     away = _away(catalogue)
     for folder, count in away.items():
         message = (
@@ -139,7 +140,7 @@ def _files(catalogue: Catalogue, progress: ProgressCallback) -> Iterator[Fault]:
                 again = f"`likewise index {shlex.quote(roots[root])} --prune`"
                 yield Fault("file-missing", file, f"{file} is gone: remove it, or let {again} forget it")
         if done % 1000 == 0 or done == total:
-            progress(Progress(done, total, remaining=pace.remaining(done, total), note="files"))
+            tell(done)
 
 
 def _away(catalogue: Catalogue) -> dict[str, int]:

@@ -22,7 +22,8 @@ from likewise.descriptors.batches import described
 from likewise.descriptors.encoder import Encoder
 from likewise.descriptors.manifest import Manifest
 from likewise.errors import BadBox, BadPicture, CollectionDamaged, StorageError
-from likewise.types import Box, FloatArray, Progress, ProgressCallback
+from likewise.progress import Meter
+from likewise.types import Box, FloatArray, ProgressCallback
 
 P = TypeVar("P")
 
@@ -162,12 +163,13 @@ def look_up(
         keys = list(pool.map(_key, views))
     with Kept(folder / _identity(manifest)) as kept:
         todo = {k: v for k, v in zip(keys, views, strict=True) if isinstance(k, str) and k not in kept}
-        report = _Reporter(len(views), len(todo), progress, note)
-        for key, outcome in _made(prepare, make, list(todo.items())):
+        found_before = len(views) - len(todo)
+        tell = Meter(progress, len(views), done=found_before, note=note)
+        for done, (key, outcome) in enumerate(_made(prepare, make, list(todo.items())), found_before + 1):
             outcomes[key] = outcome
             if not isinstance(outcome, BadPicture):
                 kept.add(key, outcome)
-            report()
+            tell(done)
         found = [k if isinstance(k, BadPicture) else outcomes.get(k, kept.get(k)) for k in keys]
     return Looked(
         tuple("" if isinstance(key, BadPicture) else key.split()[0] for key in keys),
@@ -274,20 +276,3 @@ def _made(
 
     for batch in described(todo, prepared, make):
         yield from ((key, outcome) for (key, _), outcome in batch)
-
-
-class _Reporter:
-    """Counts what is done, and says by the pace of what was made how long the rest will take."""
-
-    def __init__(self, total: int, todo: int, progress: ProgressCallback | None, note: str) -> None:
-        self._total, self._found, self._done = total, total - todo, total - todo
-        self._progress, self._note = progress, note
-        self._start = time.monotonic()
-
-    def __call__(self) -> None:
-        self._done += 1
-        if self._progress is None:
-            return
-        pace = (time.monotonic() - self._start) / (self._done - self._found)
-        left = pace * (self._total - self._done)
-        self._progress(Progress(self._done, self._total, remaining=left, note=self._note))

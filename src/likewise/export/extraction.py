@@ -15,7 +15,6 @@ from pathlib import Path
 
 from likewise.assets import replacing
 from likewise.collection.loose import fulfilling
-from likewise.collection.pace import Pace
 from likewise.collection.walk import Found, walk
 from likewise.descriptors.batches import described
 from likewise.descriptors.encoder import Encoder
@@ -25,7 +24,8 @@ from likewise.export.files import writer
 from likewise.export.shards import Done, Shards
 from likewise.networks import find
 from likewise.pictures import Loaded, Resize
-from likewise.types import Progress, ProgressCallback
+from likewise.progress import Meter
+from likewise.types import ProgressCallback
 
 
 @dataclass(frozen=True)
@@ -138,10 +138,12 @@ def extract(
         shards.resume(extractor.manifest, root)
         files = _files(root, where)
         todo = [(name, found) for name, found in sorted(files.items()) if not shards.has(name, found.stamp)]
-        report = _Reporter(len(todo), progress)
+        tell, worked, failures = Meter(progress, len(todo)), 0, 0
         for batch in _described(todo, extractor, max_pixels):
             shards.add(batch)
-            report(batch)
+            worked += len(batch)
+            failures += sum(one.problem is not None for one in batch)
+            tell(worked, failed=failures)
         shards.flush()
         done = [shards.done[name] for name in sorted(files)]
         failed = [one for one in done if one.problem]
@@ -186,21 +188,6 @@ def _described(
             else Done(name, found.stamp, vector=outcome)
             for (name, found), outcome in batch
         ]
-
-
-class _Reporter:
-    """Counts what is done and says how long the rest will take."""
-
-    def __init__(self, total: int, progress: ProgressCallback | None) -> None:
-        self.total, self.progress, self.pace = total, progress, Pace()
-        self.done = self.failed = 0
-
-    def __call__(self, batch: Sequence[Done]) -> None:
-        self.done += len(batch)
-        self.failed += sum(one.problem is not None for one in batch)
-        if self.progress is not None:
-            left = self.pace.remaining(self.done, self.total)
-            self.progress(Progress(self.done, self.total, self.failed, left))
 
 
 def _record(path: Path, failed: Sequence[Done]) -> None:

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from likewise.assets import sweep
-from likewise.collection.pace import Pace
 from likewise.errors import LikewiseError, StorageError, UsageError
+from likewise.progress import Meter
 from likewise.recipes.recipe import Recipe, as_recipe
 from likewise.scale.files import read_head
 from likewise.scale.runners import ATTEMPTS, find_runner
 from likewise.scale.shards import FILES, Shard, cut, listed
 from likewise.scale.work import Answer, Work
-from likewise.types import Progress, ProgressCallback
+from likewise.types import ProgressCallback
 
 
 @dataclass(frozen=True)
@@ -136,8 +136,8 @@ class _Answers:
         self.total, self._all = len(shards), sum(self.waiting.values())
         self.problems: dict[str, str] = {}
         self.files = self.failed = self.elsewhere = 0
-        self._progress, self._pace = progress or (lambda _: None), Pace()
-        self._progress(Progress(0, self._all))
+        self._tell = Meter(progress, self._all)
+        self._tell(0)
 
     def add(self, answer: Answer) -> None:
         """Count a shard, once; one with a problem is waited for."""
@@ -148,7 +148,7 @@ class _Answers:
             self.failed += answer.failed
             self.elsewhere += answer.elsewhere
             done = self._all - sum(self.waiting.values())
-            self._progress(Progress(done, self._all, self.failed, self._pace.remaining(done, self._all)))
+            self._tell(done, failed=self.failed)
 
 
 def _complete(recipe: Recipe) -> Recipe:

@@ -17,10 +17,11 @@ from torch.nn import functional
 
 from likewise.errors import UsageError
 from likewise.networks.formats import Tensors
+from likewise.progress import Meter
 from likewise.training.checkpoint import Checkpoint, Row, restore, save
 from likewise.training.cifar10 import Labelled
 from likewise.training.cifar_module import CifarModule, fill, tensors_of
-from likewise.types import Progress, ProgressCallback
+from likewise.types import ProgressCallback
 
 EPSILON = 1e-7  # of Adam; Keras' default, where torch has 1e-8
 MOMENTS = ("exp_avg", "exp_avg_sq", "step")
@@ -137,7 +138,9 @@ def fit(
             return Fitted(best, tuple(history))
         module.dice = _dice(settings, number)
         start = time.perf_counter()
-        loss, accuracy = _one_epoch(module, optimiser, train, settings, _told(progress, history))
+        loss, accuracy = _one_epoch(
+            module, optimiser, train, settings, Meter(progress, len(train), note=_note(history))
+        )
         seconds = time.perf_counter() - start
         history.append(Epoch(number, loss, accuracy, *evaluate(module, validation), seconds))
         if best_of(history) is history[-1]:
@@ -193,14 +196,13 @@ def _one_epoch(
     optimiser: torch.optim.Optimizer,
     train: Labelled,
     settings: Settings,
-    report: ProgressCallback,
+    tell: Meter,
 ) -> tuple[float, float]:
     total = right = torch.zeros(())
-    done, start = 0, time.monotonic()
+    done = 0
     for loss, hits, pictures in steps(module, optimiser, train, settings):
         total, right, done = total + loss * pictures, right + hits, done + pictures
-        left = (time.monotonic() - start) * (len(train) - done) / done
-        report(Progress(done, len(train), remaining=left))
+        tell(done)
     return float(total) / done, float(right) / done
 
 
@@ -256,15 +258,10 @@ def _refill(optimiser: torch.optim.Optimizer, module: CifarModule, groups: Mappi
             )
 
 
-def _told(progress: ProgressCallback | None, history: list[Epoch]) -> ProgressCallback:
-    """Adds to each report which epoch runs, and the best so far."""
+def _note(history: list[Epoch]) -> str:
+    """Which epoch runs, and the best so far."""
     note = f"epoch {len(history) + 1}"
     if history:
         best = best_of(history)
         note += f", best {best.validation_accuracy:.1%} after epoch {best.number}"
-
-    def report(now: Progress) -> None:
-        if progress:
-            progress(Progress(now.done, now.total, remaining=now.remaining, note=note))
-
-    return report
+    return note

@@ -18,10 +18,11 @@ from torch.nn import functional
 from likewise.errors import MissingExtra, UsageError
 from likewise.evaluation.metrics import leave_one_out_map
 from likewise.networks.formats import Tensors
+from likewise.progress import Meter
 from likewise.registry import lookup
 from likewise.training.checkpoint import Checkpoint, restore, save
 from likewise.training.own import LEAST, Split
-from likewise.types import FloatArray, Progress, ProgressCallback
+from likewise.types import FloatArray, ProgressCallback
 
 LOSSES: Mapping[str, tuple[str, dict[str, float]]] = {
     "multi-similarity": ("MultiSimilarityLoss", {"alpha": 2.0, "beta": 50.0, "base": 0.5}),
@@ -161,6 +162,7 @@ def learn(
         dice = Generator().manual_seed((settings.seed << 20) + number)
         start, losses = time.perf_counter(), list[float]()
         batches = list(_batches(labels, split, settings, number))
+        tell = Meter(progress, len(batches), note=_note(history))
         for done, places in enumerate(batches, 1):
             vectors = functional.normalize(module(inputs(places, dice)), dim=1)
             loss = criterion(vectors, torch.tensor(_numbered([labels[place] for place in places])))
@@ -168,7 +170,7 @@ def learn(
             loss.backward()
             optimiser.step()
             losses.append(float(loss.detach()))
-            _tell(progress, history, done, len(batches), time.perf_counter() - start)
+            tell(done)
         score = _score(module, inputs, labels, split)
         history.append(Epoch(number, float(np.mean(losses)), score, time.perf_counter() - start))
         if _best(history) is history[-1]:
@@ -267,12 +269,9 @@ def _refill(
             }
 
 
-def _tell(
-    progress: ProgressCallback | None, history: Sequence[Epoch], done: int, total: int, seconds: float
-) -> None:
-    if progress:
-        note = f"epoch {len(history)}"
-        if not math.isnan(history[0].score):
-            best = _best(history)
-            note += f", held-out mAP {history[0].score:.3f} before, best {best.score:.3f}"
-        progress(Progress(done, total, remaining=seconds * (total - done) / done, note=note))
+def _note(history: Sequence[Epoch]) -> str:
+    note = f"epoch {len(history)}"
+    if not math.isnan(history[0].score):
+        best = _best(history)
+        note += f", held-out mAP {history[0].score:.3f} before, best {best.score:.3f}"
+    return note

@@ -19,12 +19,13 @@ from likewise.downstream.duplicates.dismissed import Dismissed
 from likewise.downstream.duplicates.files import File, LeftOut, present
 from likewise.downstream.duplicates.grouping import chained_groups, complete_groups, with_parts
 from likewise.downstream.duplicates.groups import Duplicates, Group, Member
-from likewise.downstream.duplicates.judging import NEAREST, Judge, Pair, Reach, reporter
+from likewise.downstream.duplicates.judging import NEAREST, Judge, Pair, Reach
 from likewise.downstream.duplicates.keeping import DEFAULT, Keeping
 from likewise.downstream.duplicates.kinds import DISPENSABLE, Kind, Link
 from likewise.downstream.duplicates.matching import Keypoints, matching_pairs
 from likewise.downstream.rows import checked
 from likewise.errors import ManifestMismatch
+from likewise.progress import Meter
 from likewise.ranking.exact import Metric
 from likewise.types import FloatArray, IntArray, ProgressCallback
 
@@ -184,7 +185,7 @@ def _matching(
     progress: ProgressCallback | None,
 ) -> IntArray:
     """Pairs whose keypoints match; with a reference, of one of its files and another one."""
-    report = reporter(progress, "comparing keypoints")
+    report = Meter(progress, note="comparing keypoints")
     if against is None:
         kept = Keypoints.of(collection, files, range(len(files)))
         return matching_pairs(kept, kept, report)

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 
-from likewise.collection.pace import Pace
 from likewise.downstream.duplicates.dismissed import Dismissed
 from likewise.downstream.duplicates.files import File
 from likewise.downstream.duplicates.kinds import Link, Shots, link
 from likewise.downstream.duplicates.pixels import HALF, one_shape, overlay
 from likewise.downstream.duplicates.turned import turned_pairs
 from likewise.downstream.linking import apart, close_pairs, nearest_pairs
-from likewise.types import FloatArray, IntArray, Progress, ProgressCallback
+from likewise.progress import Meter
+from likewise.types import FloatArray, IntArray, ProgressCallback
 
 NEAREST = 16
 """Neighbours of a picture that are looked at pixel by pixel."""
@@ -92,7 +92,7 @@ class Judge:
         """Pairs among some contents whose vectors let them be copies, the closest first."""
         if len(among) < 2:
             return []
-        vectors, report = self.vectors[among], reporter(progress, "comparing")
+        vectors, report = self.vectors[among], Meter(progress, note="comparing")
         if self.reach.given:
             pairs, distances = close_pairs(vectors, self.reach.near, report=report)
         else:
@@ -111,12 +111,12 @@ class Judge:
 
     def look(self, pairs: Sequence[Pair], progress: ProgressCallback | None = None) -> dict[Pair, Link]:
         """The pairs that are linked, with what the second is to the first."""
-        report, found = reporter(progress, "looking at pixels"), dict[Pair, Link]()
+        report, found = Meter(progress, len(pairs), note="looking at pixels"), dict[Pair, Link]()
         for done, pair in enumerate(self._by_neighbourhood(pairs), 1):
             if link := self._link(pair):
                 found[pair] = link
-            if report and (done % 50 == 0 or done == len(pairs)):
-                report(done, len(pairs))
+            if done % 50 == 0 or done == len(pairs):
+                report(done)
         return found
 
     def joins(self, link: Link) -> bool:
@@ -213,13 +213,3 @@ def _named(pairs: IntArray, distances: FloatArray) -> Iterator[Pair]:
     """Pairs from arrays ``(p, 2)`` and ``(p,)``."""
     rows = zip(pairs.tolist(), distances.tolist(), strict=True)
     return (Pair(first, second, distance) for (first, second), distance in rows)
-
-
-def reporter(progress: ProgressCallback | None, note: str) -> Callable[[int, int], None] | None:
-    """Tell how far something has come."""
-    if progress is None:
-        return None
-    pace = Pace()
-    return lambda done, total: progress(
-        Progress(done, total, remaining=pace.remaining(done, total), note=note)
-    )
