@@ -77,7 +77,7 @@ def test_an_interrupted_run_goes_on(tmp_path: Path) -> None:
 
 
 def test_files_are_written_as_work_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cache, "_PICTURES", 10)
+    monkeypatch.setattr(cache, "PICTURES", 10)
     describe(FakeExtractor(), views(tmp_path / "in", 25), tmp_path / "kept")
     assert len(list((tmp_path / "kept").rglob("*.safetensors"))) == 3
 

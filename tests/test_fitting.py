@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from likewise.errors import UsageError
-from likewise.training.checkpoint import CHECKPOINT, HISTORY
+from likewise.errors import StorageError, UsageError
+from likewise.training.checkpoint import CHECKPOINT, HISTORY, Checkpoint, save
 from likewise.training.cifar10 import Labelled
 from likewise.training.fitting import Epoch, Settings, best_of, fit
 from likewise.types import Progress
@@ -100,6 +100,21 @@ def test_another_training_in_the_folder_is_refused(tmp_path: Path) -> None:
         fit(TRAIN, VALIDATION, Settings(most=1, seed=1), tmp_path)
     with pytest.raises(UsageError, match=r"training pictures 80, sha256 .* instead of 40, sha256"):
         fit(TRAIN.taken(np.arange(40)), VALIDATION, Settings(most=1), tmp_path)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no limits of files there")
+def test_a_disk_that_is_full_is_said_without_a_traceback(tmp_path: Path) -> None:
+    import resource  # not on Windows
+
+    checkpoint = Checkpoint({}, ({"number": 1.0},), {"weights": {"a": np.zeros(10_000, np.float32)}})
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
+    try:
+        with pytest.raises(StorageError, match=r"cannot write .*checkpoint.safetensors.*; make room"):
+            save(checkpoint, tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_damaged_checkpoint_is_refused(tmp_path: Path) -> None:

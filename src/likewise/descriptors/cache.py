@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from safetensors import numpy as tensorfile
 
 from likewise.assets import replacing, sha256_file
 from likewise.descriptors.batches import described
@@ -27,8 +27,8 @@ from likewise.types import Box, FloatArray, ProgressCallback
 
 P = TypeVar("P")
 
-_PICTURES = 256  # in one file at most
-_SECONDS = 20.0  # of work in one file at most: what a kill can cost, give or take a batch
+PICTURES = 256  # in one file at most
+SECONDS = 20.0  # of work in one file at most: what a kill can cost, give or take a batch
 
 
 @dataclass(frozen=True)
@@ -214,7 +214,7 @@ class Kept:
     def add(self, key: str, array: NDArray[Any]) -> None:
         """Take a flat array; it is on disk after the next `flush`, which comes by itself now and then."""
         self._arrays[key] = self._waiting[key] = array
-        if len(self._waiting) >= _PICTURES or time.monotonic() - self._flushed > _SECONDS:
+        if len(self._waiting) >= PICTURES or time.monotonic() - self._flushed > SECONDS:
             self.flush()
 
     def flush(self) -> None:
@@ -225,10 +225,7 @@ class Kept:
         path = self._folder / f"{hashlib.sha256(keys.encode()).hexdigest()[:16]}.safetensors"
         told = {"keys": keys, "lengths": json.dumps([len(row) for row in rows])}
         with replacing(path) as part:
-            try:
-                save_file({"vectors": np.concatenate(rows)}, part, told)
-            except SafetensorError as error:
-                raise StorageError(f"cannot write {path} ({error}); make room and run again") from error
+            part.write_bytes(tensorfile.save({"vectors": np.concatenate(rows)}, told))
         self._waiting, self._flushed = {}, time.monotonic()
 
 

@@ -16,18 +16,17 @@ from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from safetensors import numpy as tensorfile
 
 from likewise.assets import replacing
 from likewise.collection.lock import writing
 from likewise.collection.walk import Stamp
+from likewise.descriptors.cache import PICTURES, SECONDS
 from likewise.descriptors.manifest import Manifest
 from likewise.errors import BadPicture, CollectionDamaged, ManifestMismatch, StorageError
 from likewise.types import FloatArray
 
-PICTURES = 256  # in one shard at most
 OPEN = 64  # shards at a time while they are put together
-SECONDS = 20.0  # of work in one shard at most: what a kill can cost, give or take a batch
 
 
 @dataclass(frozen=True)
@@ -134,10 +133,7 @@ class Shards:
         rows = [_row(one) for one in self._waiting]
         tensors = {"vectors": np.stack(vectors)} if vectors else {}
         with replacing(path) as part:
-            try:
-                save_file(tensors, part, {"rows": json.dumps(rows)})
-            except SafetensorError as error:
-                raise StorageError(f"cannot write {path} ({error}); make room and run again") from error
+            part.write_bytes(tensorfile.save(tensors, {"rows": json.dumps(rows)}))
         self.done |= {one.name: one for one in _placed(self._waiting, path)}
         self._waiting, self._flushed = [], time.monotonic()
         self._written += 1

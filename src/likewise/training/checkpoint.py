@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from safetensors import numpy as tensorfile
 
 from likewise.assets import replacing
 from likewise.errors import UsageError
@@ -54,11 +54,8 @@ def save(checkpoint: Checkpoint, folder: Path) -> None:
         for name, tensor in tensors.items()
     }
     with replacing(folder / CHECKPOINT) as part:
-        save_file(
-            flat,
-            part,
-            {"identity": json.dumps(dict(checkpoint.identity)), "history": json.dumps(checkpoint.history)},
-        )
+        told = {"identity": json.dumps(dict(checkpoint.identity)), "history": json.dumps(checkpoint.history)}
+        part.write_bytes(tensorfile.save(flat, told))
     with replacing(folder / HISTORY) as part:
         part.write_text(history_csv(checkpoint.history))
 
