@@ -29,9 +29,20 @@ from contextlib import contextmanager
 
 
 class LikewiseError(Exception):
-    """Base of every error raised on purpose; catch it to catch them all."""
+    """Base of every error raised on purpose; catch it to catch them all.
+
+    Attributes
+    ----------
+    public
+        The message as somebody elsewhere may read it, who is not told where files lie on this machine; None
+        where it has no such form.
+    """
 
     exit_code = 1
+
+    def __init__(self, message: str = "", *, public: str | None = None) -> None:
+        super().__init__(message)
+        self.public = public
 
 
 class UsageError(LikewiseError):
@@ -41,7 +52,10 @@ class UsageError(LikewiseError):
 
 
 class UnknownName(UsageError):
-    """No network, tap, recipe or key has that name."""
+    """No network, tap, recipe or key has that name; only names are told, so that all of it is public."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, public=message)
 
 
 class UnknownPicture(UsageError):

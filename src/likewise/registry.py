@@ -128,10 +128,9 @@ class Registry(MutableMapping[str, T]):
         return thing
 
     def _broken(self, point: EntryPoint, why: str) -> BadPlugin:
-        return BadPlugin(
-            f"{self._kind} {point.name!r} of package {_package(point)} cannot be used: {why}; "
-            "update that package, or remove it"
-        )
+        told = f"{self._kind} {point.name!r} of package {_package(point)} cannot be used"
+        remedy = "update that package, or remove it"
+        return BadPlugin(f"{told}: {why}; {remedy}", public=f"{told}: {remedy}")
 
 
 def _package(point: EntryPoint) -> str:

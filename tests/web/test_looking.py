@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from threading import Event
 from types import SimpleNamespace
@@ -283,6 +284,30 @@ class TestInspect:
     ) -> None:
         response = client.get(f"{API}/inspect/statistics", params={**LITE, "upload": upload, **asked})
         assert response.status_code == status
+
+    def test_a_name_that_looks_like_a_path_is_told(self, client: TestClient, upload: str) -> None:
+        asked = {**LITE, "upload": upload, "network": "timm/resnet5"}
+        told = data(client.get(f"{API}/inspect/statistics", params=asked), 400)["error"]
+        assert told["code"] == "unknown-name"
+        assert told["message"].startswith("no network is called 'timm/resnet5'; ")
+
+    def test_a_broken_package_is_named(
+        self,
+        client: TestClient,
+        upload: str,
+        monkeypatch: pytest.MonkeyPatch,
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        point = EntryPoint("lost", "something_that_is_not_there:LOST", "likewise.networks")
+        monkeypatch.setitem(NETWORKS._added, "lost", point)
+        asked = {**LITE, "upload": upload, "network": "lost"}
+        told = data(client.get(f"{API}/inspect/statistics", params=asked), 503)["error"]
+        assert told == {
+            "code": "unavailable",
+            "message": f"network 'lost' of package {point.value} cannot be used: "
+            "update that package, or remove it",
+        }
+        assert "No module named 'something_that_is_not_there'" in caplog.text
 
 
 def params(what: str) -> dict[str, str]:

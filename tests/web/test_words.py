@@ -104,7 +104,9 @@ def test_why_two_pictures_match(client: TestClient) -> None:
 
 
 def test_what_needs_vectors_says_so(client: TestClient) -> None:
-    assert fault(client.get(f"{BASE}/duplicates"), 400) == "bad-request"
+    told = data(client.get(f"{BASE}/duplicates"), 400)["error"]
+    assert told["code"] == "bad-request"
+    assert told["message"].startswith("this is a collection of visual words, which has no vectors: ")
     assert fault(client.post(f"{BASE}/search", json={"queries": [{"vector": [1.0]}]}), 400) == "bad-request"
     asked = {"queries": [{"picture": 1}, {"picture": 2, "box": [0, 0, 9, 9]}]}
     assert fault(client.post(f"{BASE}/search", json=asked), 400) == "bad-request"

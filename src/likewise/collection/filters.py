@@ -44,7 +44,8 @@ class BadFilter(UsageError):
 
     def __init__(self, text: str, at: int, what: str) -> None:
         shown = text if len(text) <= 80 else f"{text[:77]}..."
-        super().__init__(f"filter {shown!r}, character {at + 1}: {what}")
+        message = f"filter {shown!r}, character {at + 1}: {what}"
+        super().__init__(message, public=message)
         self.at = at
 
 

@@ -108,10 +108,9 @@ def vector_layer(layers: LayerSet, folder: Path) -> VectorLayer:
     for layer in layers.layers:
         if layer.recipe.hash in wanted:
             return cast(VectorLayer, layer)
-    raise UsageError(
-        f"{folder} is a collection of visual words, which has no vectors: index the pictures "
-        "with another recipe for this"
-    )
+    what = "a collection of visual words, which has no vectors"
+    remedy = "index the pictures with another recipe for this"
+    raise UsageError(f"{folder} is {what}: {remedy}", public=f"this is {what}: {remedy}")
 
 
 def ready(recipe: Recipe, progress: ProgressCallback | None) -> Recipe:

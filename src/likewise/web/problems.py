@@ -81,12 +81,13 @@ def problem_of(error: LikewiseError) -> Problem:
         case CollectionNotFound():
             return Problem(404, "not-found", "the collection holds nothing yet: add pictures to it first")
         case WeightsMissing() | MissingExtra():
+            log.warning("%s: %s", type(error).__name__, error)
             return Problem(503, "missing", _plain(error, _UNAVAILABLE))
         case CollectionLocked():
             return Problem(409, "locked", "the collection is being written; try again when that is done")
         case _:
             log.warning("%s: %s", type(error).__name__, error)
-            return Problem(503, "unavailable", _UNAVAILABLE)
+            return Problem(503, "unavailable", error.public or _UNAVAILABLE)
 
 
 _UNREADABLE = "the picture cannot be read"
@@ -94,7 +95,9 @@ _UNAVAILABLE = "the server cannot do this now; its log says why"
 
 
 def _plain(error: LikewiseError, instead: str) -> str:
-    """The error's own sentence, unless it names a path."""
+    """The error's own sentence: the public one, or the only one unless it names a path."""
+    if error.public is not None:
+        return error.public
     text = str(error)
     return instead if "/" in text or "\\" in text else text
 
