@@ -20,11 +20,11 @@ from sklearn.base import (
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from likewise.descriptors.learned import fingerprint
+from likewise.descriptors.principal import principal_axes, upright
 from likewise.descriptors.transforms import Origin, Whitening, l2, signed_root, whiten
 
 Array = NDArray[Any]
 _DTYPES = [np.float64, np.float32]
-_ROWS = 4096  # of a sample that are made float64 at once
 
 
 class _Stateless(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
@@ -182,7 +182,7 @@ class PCAWhitening(_Affine):
         self.fingerprint_ = fingerprint(X)
         self.n_samples_ = len(X)
         self.mean_ = X.mean(axis=0, dtype=np.float64)
-        variances, axes = _principal_axes(X, self.mean_)
+        variances, axes = principal_axes(X, self.mean_)
         keep = self._kept(len(variances))
         self.variances_ = variances[:keep]
         mean_variance = variances.sum() / X.shape[1]
@@ -256,37 +256,13 @@ class PairWhitening(_Affine):
             raise ValueError(
                 f"dimensions={keep} must lie between 1 and {X.shape[1]}, the numbers in a vector"
             )
-        self.projection_ = root @ _upright(axes[:, :keep])
+        self.projection_ = root @ upright(axes[:, :keep])
         return self
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.target_tags.required = True
         return tags
-
-
-def _principal_axes(X: Array, mean: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Variances ``(r,)``, falling, and axes ``(d, r)`` as columns, of a sample ``(n, d)`` of rank r.
-
-    With fewer samples than numbers the eigenvectors u of the n x n products between samples give the axes
-    as ``centred' u`` (as in Turk and Pentland, 1991), which spares the d x d covariance.
-    """
-    n, d = X.shape
-    squares, vectors = np.linalg.eigh((X - mean) @ (X - mean).T if n < d else _scatter(X, mean))
-    squares, vectors = squares[::-1], vectors[:, ::-1]
-    # Below this a square is rounding of the largest; its axis would be noise, blown up by the division.
-    rank = int(np.sum(squares > squares[0] * max(n, d) * np.finfo(np.float64).eps)) if squares[0] > 0 else 0
-    axes = (X - mean).T @ vectors[:, :rank] / np.sqrt(squares[:rank]) if n < d else vectors[:, :rank]
-    return squares[:rank] / (n - 1), _upright(axes)
-
-
-def _scatter(X: Array, mean: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Sum of ``(x - mean)(x - mean)'``, in blocks of rows: no float64 copy of a large sample is made."""
-    total = np.zeros((X.shape[1], X.shape[1]))
-    for begin in range(0, len(X), _ROWS):
-        block = X[begin : begin + _ROWS] - mean
-        total += block.T @ block
-    return total
 
 
 def _pair_covariances(
@@ -320,9 +296,3 @@ def _inverse_root(matrix: NDArray[np.float64], shrinkage: float) -> NDArray[np.f
             "learn on more pairs, or with a shrinkage above 0"
         )
     return np.asarray((axes * shrunk**-0.5) @ axes.T)
-
-
-def _upright(axes: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Axes as columns, each turned so that its largest number is positive, whatever the solver gave."""
-    largest = np.take_along_axis(axes, np.abs(axes).argmax(axis=0)[None], axis=0)
-    return np.asarray(axes * np.where(largest < 0, -1, 1))

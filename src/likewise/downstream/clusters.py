@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from likewise.collection import Collection, Pictures
+from likewise.descriptors.principal import principal_axes
 from likewise.downstream.rows import canonical, checked, distinct, threads_for
 from likewise.errors import UsageError
 from likewise.types import FloatArray, IntArray, Progress, ProgressCallback
@@ -186,13 +187,9 @@ def cluster_rows(
 def shortened(vectors: FloatArray, axes: int) -> FloatArray:
     """Rows ``(n, d)`` along their ``axes`` first principal axes, or all in which they vary."""
     mean = vectors.mean(axis=0, dtype=np.float64)
-    sample = vectors[:: -(-len(vectors) // 20_000)] - mean
-    few = len(sample) < sample.shape[1]  # then the smaller matrix of products gives the same axes
-    squares, found = np.linalg.eigh(sample @ sample.T if few else sample.T @ sample)
-    count = min(axes, int(np.sum(squares > squares[-1] * 1e-10)))
-    turned = sample.T @ found[:, ::-1] if few else found[:, ::-1]
-    kept = turned[:, :count] / np.maximum(np.linalg.norm(turned[:, :count], axis=0), 1e-300)
-    kept *= np.where(kept.sum(axis=0) < 0, -1, 1)  # whatever sign the solver gave
+    variances, kept = principal_axes(vectors[:: -(-len(vectors) // 20_000)], mean)
+    count = min(axes, int(np.sum(variances > variances.max(initial=0) * 1e-10)))
+    kept = kept[:, :count] * np.where(kept[:, :count].sum(axis=0) < 0, -1, 1)  # layouts lie by this sign
     short = (vectors @ kept.astype(np.float32) - (mean @ kept)).astype(np.float32)
     return short if count else np.zeros((len(vectors), 1), np.float32)
 
