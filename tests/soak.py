@@ -8,10 +8,9 @@ at the same time is up to the machine, and ``--alone`` leaves them out.
 
 from __future__ import annotations
 
+import mmap
 import os
 import random
-import resource
-import signal
 import sqlite3
 import subprocess
 import sys
@@ -160,7 +159,7 @@ class Soak:
 
     def _measure(self, count: int) -> None:
         pages = int(Path("/proc/self/statm").read_text().split()[1])
-        held = pages * resource.getpagesize() / 2**20
+        held = pages * mmap.PAGESIZE / 2**20
         self.figures.append((count, held, len(os.listdir("/proc/self/fd"))))
         threads = threading.active_count()
         say(f"{count:6} {held:7.0f} MiB {self.figures[-1][2]:4} handles {threads:3} threads")
@@ -338,7 +337,7 @@ class Soak:
         """End a writer at any moment."""
         with self._child(0) as child:
             time.sleep(self.chance.random() * 0.3)
-            os.kill(child.pid, signal.SIGKILL)
+            child.kill()
         self.index()
 
     def fill(self) -> None:
@@ -360,7 +359,7 @@ class Soak:
         self.write_new()
         with self._child(0) as child:
             time.sleep(self.chance.random() * 0.3)
-            os.kill(child.pid, signal.SIGKILL)
+            child.kill()
         log = self.path / "catalogue.sqlite-wal"
         if log.exists() and log.stat().st_size:
             os.truncate(log, self.chance.randrange(log.stat().st_size))

@@ -15,6 +15,7 @@ from likewise.descriptors import patches
 from likewise.errors import CollectionDamaged, StorageError
 from tests.fake_words import FakePatches, make_pictures, open_fake, vocabulary
 from tests.fakes import RECIPE, FakeFactory
+from tests.systems import pipe
 
 Act: TypeAlias = Callable[[Collection], object]
 
@@ -91,7 +92,7 @@ def test_a_link_that_comes_while_it_is_open(made: Path, outside: Path, words: Pa
 @pytest.mark.parametrize("name", [LOCK, CATALOGUE])
 def test_a_pipe_is_not_waited_for(made: Path, words: Path, name: str) -> None:
     (made / name).unlink()
-    os.mkfifo(made / name)
+    pipe(made / name)
     with pytest.raises(CollectionDamaged, match="no regular file"), open_fake(made, words) as collection:
         collection.remove(1)
 

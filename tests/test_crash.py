@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import random
-import signal
 import subprocess
 import sys
 import time
@@ -20,6 +19,7 @@ from likewise.collection.catalogue import Catalogue
 from likewise.collection.tasks import Options, plan
 from likewise.errors import CollectionLocked, CollectionNotFound, StorageError
 from tests.fakes import RECIPE, FakeExtractor, FakeFactory, make_pictures, picture_bytes
+from tests.systems import linux
 
 REPOSITORY = Path(__file__).parents[1]
 
@@ -72,7 +72,7 @@ def kill_again_and_again(folder: Path, times: int, chance: random.Random) -> int
         todo = left_to_do(path, photos)
         with indexing(path, photos) as process:
             time.sleep(chance.uniform(0, 0.4))
-            os.kill(process.pid, signal.SIGKILL)
+            process.kill()
             acknowledged = [int(line) for line in process.stdout or ()]
         left = left_to_do(path, photos)
         assert left <= todo - max(acknowledged, default=0), "what was acknowledged has to be done again"
@@ -164,7 +164,7 @@ def disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of its own."""
     place = tmp_path / "disk"
     place.mkdir()
-    if os.geteuid() or mount("-t", "tmpfs", "-o", "size=64m", "tmpfs", str(place)):
+    if sys.platform == "win32" or os.geteuid() or mount("-t", "tmpfs", "-o", "size=64m", "tmpfs", str(place)):
         pytest.skip("file systems cannot be mounted here")
     yield place
     subprocess.run(["umount", str(place)], check=True)
@@ -238,6 +238,7 @@ def test_a_log_that_a_read_only_disk_keeps_from_being_read(tmp_path: Path, disk:
 
 
 @pytest.mark.slow
+@linux
 def test_memory_stays_flat(tmp_path: Path) -> None:
     make_pictures(tmp_path / "few", 2000)
     make_pictures(tmp_path / "many", 20_000)

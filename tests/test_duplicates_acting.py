@@ -19,6 +19,7 @@ from likewise.downstream.duplicates.acting import apply_plan, one_way, undo
 from likewise.downstream.duplicates.journal import Journal, Step, Way
 from likewise.downstream.duplicates.plan import Action, Plan, Row, check_plan
 from likewise.errors import StorageError, UsageError
+from tests.systems import posix
 
 WAYS: tuple[Way, ...] = ("move", "link")
 
@@ -161,6 +162,7 @@ class TestApply:
         assert tree(lib) == before
         assert not journal.path.exists()
 
+    @posix
     def test_the_trash(
         self, plan: Plan, journal: Journal, lib: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -174,6 +176,16 @@ class TestApply:
         assert tree(lib) == before
         assert tree(trash) == {}
 
+    @pytest.mark.parametrize("dry", [True, False])
+    def test_windows_has_no_trash(
+        self, plan: Plan, journal: Journal, monkeypatch: pytest.MonkeyPatch, dry: bool
+    ) -> None:
+        monkeypatch.setattr("sys.platform", "win32")
+        with pytest.raises(UsageError, match="--move"):
+            apply_plan(plan, journal, "trash", dry=dry)
+        assert not journal.path.exists()
+
+    @posix
     def test_hard_links(self, plan: Plan, journal: Journal, lib: Path) -> None:
         copy = lib / "sub" / "copy.jpg"
         os.chmod(copy, 0o640)

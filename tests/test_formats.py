@@ -29,6 +29,7 @@ from likewise.networks.torch_files import read_torch_file
 from likewise.networks.vgg import VGG16
 from likewise.types import FloatArray
 from tests import readers
+from tests.systems import pipe
 
 Tensors = dict[str, FloatArray]
 CHANNELS = {"conv1": 2, "conv2": 3, "conv3": 4, "conv4": 2, "conv5": 3}
@@ -442,7 +443,7 @@ def test_no_file(tmp_path: Path) -> None:
 def test_a_truncated_archive_and_a_pipe(tmp_path: Path) -> None:
     path = tmp_path / "weights.tar.gz"
     path.write_bytes(gzip.compress(np.random.default_rng(0).bytes(4000))[:400])
-    os.mkfifo(tmp_path / "pipe")
+    pipe(tmp_path / "pipe")
     with pytest.raises(BadWeights, match="damaged"):
         formats.sniff(path)
     with pytest.raises(BadWeights, match="cannot open"):

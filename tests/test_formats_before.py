@@ -20,6 +20,7 @@ from likewise.collection.catalogue import Catalogue
 from likewise.collection.database import VERSION
 from likewise.descriptors import patches
 from tests import fake_words, fakes
+from tests.systems import posix
 
 DATA = Path(__file__).parent / "data"
 
@@ -110,6 +111,7 @@ def test_it_is_searched_and_checked_as_it_is(opened: Collection, old: Path, kind
     assert version(old) == int(made[0])
 
 
+@posix
 def test_a_disk_that_cannot_be_written_is_no_hindrance(opened: Collection, old: Path, kind: str) -> None:
     old.chmod(0o555)
     try:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import sqlite3
 import tracemalloc
 import zipfile
@@ -26,6 +25,7 @@ from likewise.errors import CollectionDamaged, CollectionError, UsageError
 from likewise.evaluation.runs import read_run
 from likewise.words.segment import Segment
 from tests.fakes import RECIPE, FakeFactory, make_pictures
+from tests.systems import pipe
 from tests.test_runs import run
 
 
@@ -238,7 +238,7 @@ class TestSegments:
             Segment.open(tmp_path / "1")
 
     def test_what_is_no_file(self, tmp_path: Path) -> None:
-        os.mkfifo(tmp_path / "pipe")
+        pipe(tmp_path / "pipe")
         (tmp_path / "folder").mkdir()
         (tmp_path / "link").symlink_to(tmp_path / "folder")
         for name in ("pipe", "link"):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -32,7 +31,7 @@ def test_a_second_writer_is_told_who_holds_it(tmp_path: Path) -> None:
         with pytest.raises(CollectionLocked, match=rf"process {holder.pid} on .* since 20.*a word"):
             with writing(tmp_path / "lock"):
                 pass
-        os.kill(holder.pid, signal.SIGKILL)
+        holder.kill()
     with writing(tmp_path / "lock"):  # a dead holder holds nothing
         pass
 

@@ -19,6 +19,7 @@ from likewise.drawing.sheets import result_sheet
 from likewise.errors import BadPicture, UsageError
 from likewise.reading import as_indexed, as_spelt, native, regular, relative, within
 from tests.fakes import RECIPE, FakeFactory, make_pictures, picture_bytes
+from tests.systems import pipe
 
 
 def _unknown() -> bool:
@@ -108,7 +109,7 @@ class TestRegular:
                 pass
 
     def test_pipes_devices_and_folders(self, tmp_path: Path) -> None:
-        os.mkfifo(tmp_path / "pipe.png")
+        pipe(tmp_path / "pipe.png")
         for path in (tmp_path / "pipe.png", Path("/dev/zero"), tmp_path):
             with pytest.raises(BadPicture) as problem:
                 with regular(str(path)):

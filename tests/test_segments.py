@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import random
-import signal
 import sqlite3
 import subprocess
 import sys
@@ -497,7 +495,7 @@ def kill_again_and_again(folder: Path, words: Path, times: int, chance: random.R
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=REPOSITORY) as process:
             assert process.stdout and process.stdout.readline() == "ready\n"
             threading.Event().wait(chance.uniform(0, 0.5))
-            os.kill(process.pid, signal.SIGKILL)
+            process.kill()
             said = process.stdout.read().split()
         interrupted += "optimised" not in said
         acknowledged = max([int(word) for word in said if word.isdecimal()], default=0)

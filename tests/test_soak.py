@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 
 from tests.soak import Soak
+from tests.systems import linux
 
 
 @pytest.mark.slow
+@linux
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize("alone", [True, False])
 def test_random_operations_make_no_difference(tmp_path: Path, alone: bool) -> None:

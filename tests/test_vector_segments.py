@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import random
-import signal
 import sqlite3
 import subprocess
 import sys
@@ -457,7 +456,7 @@ def test_kills_lose_nothing(tmp_path: Path) -> None:
             assert process.stdout
             assert process.stdout.readline() == "ready\n"
             threading.Event().wait(chance.uniform(0, 0.6))
-            os.kill(process.pid, signal.SIGKILL)
+            process.kill()
             said = process.stdout.read().split()
         interrupted += "optimised" not in said
         with open_fake(path) as collection:

@@ -12,6 +12,7 @@ import pytest
 from likewise.collection.excludes import Excludes
 from likewise.collection.walk import Stamp, is_gone, look, real_path, resolve, walk
 from likewise.errors import UsageError
+from tests.systems import pipe
 
 
 def touch(*paths: Path) -> None:
@@ -56,7 +57,7 @@ def test_links_are_followed_but_no_folder_is_entered_twice(tmp_path: Path) -> No
 def test_what_cannot_be_read_comes_with_its_problem(tmp_path: Path) -> None:
     (tmp_path / "loop.jpg").symlink_to("loop.jpg")
     (tmp_path / "nowhere.jpg").symlink_to("none.jpg")
-    os.mkfifo(tmp_path / "pipe.jpg")
+    pipe(tmp_path / "pipe.jpg")
     reasons = {os.path.basename(found.path): found.problem for found in walk(str(tmp_path))}
     shown = {name: problem and problem.reason for name, problem in reasons.items()}
     assert shown == {"loop.jpg": "unreadable", "nowhere.jpg": "vanished", "pipe.jpg": "unreadable"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import struct
+import sys
 import zlib
 from pathlib import Path
 
@@ -201,9 +202,10 @@ def _special(folder: Path) -> dict[Path, str]:
     locked.chmod(0)
     loop.symlink_to(loop.name)
     dangling.symlink_to("nowhere.jpg")
-    pipes = {fifo: "unreadable"} if hasattr(os, "mkfifo") else {}  # Windows has none in folders
-    for pipe in pipes:
-        os.mkfifo(pipe)
+    pipes: dict[Path, str] = {}
+    if sys.platform != "win32":  # it has none in folders
+        os.mkfifo(fifo)
+        pipes[fifo] = "unreadable"
     inside.parent.mkdir()
     inside.write_bytes(encode(photo(41), "JPEG"))
     return {

@@ -66,7 +66,7 @@ def _read(stream: IO[bytes], name: str, check: Check) -> NDArray[Any]:
     read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
     try:
         shape, in_columns, kind = read(stream)
-    # numpy tries to mend a header that is no Python, sorts the keys of one that is, and counts on few brackets
+    # numpy tries to mend a header that is no Python, sorts the keys of one that is, and expects few brackets
     except (SyntaxError, tokenize.TokenError, TypeError, MemoryError) as error:
         raise ValueError(f"the header of {name} is damaged: {error}") from error
     if kind.hasobject:

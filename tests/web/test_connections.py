@@ -7,6 +7,7 @@ import logging
 import os
 import re
 import socket
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -160,6 +161,8 @@ class TestHolding:
         assert answers == [200]
 
     def test_there_are_fewer_than_descriptors(self) -> None:
+        if sys.platform == "win32":
+            pytest.skip("Windows has no limit that is near")
         import resource
 
         soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)

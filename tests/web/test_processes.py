@@ -23,6 +23,7 @@ import pytest
 from likewise.cli import main
 from likewise.collection import Collection
 from tests.fakes import RECIPE, FakeFactory, make_pictures, picture_bytes
+from tests.systems import posix
 from tests.test_crash import indexing
 from tests.web.serving import API, BASE, PATIENCE, TOKEN, data, finished, make_collection, serving
 
@@ -101,6 +102,7 @@ def made(tmp_path: Path) -> Path:
     return folder
 
 
+@posix
 def test_it_answers_and_stops_gracefully(made: Path) -> None:
     collection = str(made / "photos.likewise")
     with command(made, collection) as (process, address):
@@ -114,6 +116,7 @@ def test_it_answers_and_stops_gracefully(made: Path) -> None:
 
 
 @pytest.mark.slow
+@posix
 def test_an_answer_on_its_way_is_finished_first(made: Path) -> None:
     with command(made, str(made / "photos.likewise")) as (process, address), half_an_upload(address) as one:
         time.sleep(0.2)
@@ -128,6 +131,7 @@ def test_an_answer_on_its_way_is_finished_first(made: Path) -> None:
 
 
 @pytest.mark.slow
+@posix
 def test_what_is_sent_is_nobody_elses(made: Path) -> None:
     before = set(made.rglob("*"))
     old = os.umask(0)  # whatever whoever starts it lets others do
@@ -188,6 +192,8 @@ def started(made: Path, *words: str) -> object:
 
 @pytest.mark.slow
 def test_killing_a_worker_in_the_middle_of_a_request_loses_nothing(made: Path) -> None:
+    if sys.platform != "linux":
+        pytest.skip("needs /proc")
     (room := made / "temporary").mkdir()
     line = [str(made / "photos.likewise"), "--workers", "2"]
     with command(made, *line, TMPDIR=str(room)) as (process, address):

@@ -16,6 +16,7 @@ from likewise.cli import serving as serving_command
 from likewise.collection import Collection
 from likewise.web.settings import Limits
 from tests.fakes import RECIPE, FakeFactory, make_pictures, picture_bytes
+from tests.systems import pipe
 from tests.test_runs import run
 from tests.web.serving import API, BASE, data, fault, finished, make_collection, serving
 from tests.zoo import encode, photo
@@ -142,8 +143,6 @@ class TestGivingOut:
 
     @pytest.mark.parametrize("swap", ["link", "folder", "content", "pipe"])
     def test_not_what_lies_there_now(self, served: TestClient, made: Path, swap: str) -> None:
-        import os
-
         path = made / "root" / "0000.png"
         path.unlink()
         match swap:
@@ -154,7 +153,7 @@ class TestGivingOut:
             case "content":
                 path.write_bytes(picture_bytes(900))
             case _:
-                os.mkfifo(path)
+                pipe(path)
         assert self.given(served, 1) == [404, 400, 400, 400]
 
     def test_not_the_same_content_elsewhere(self, served: TestClient, made: Path) -> None:

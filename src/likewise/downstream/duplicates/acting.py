@@ -12,6 +12,7 @@ import os
 import secrets
 import shutil
 import stat
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,7 @@ from pathlib import Path
 from likewise.assets import sha256_file
 from likewise.downstream.duplicates.journal import Journal, Step, Way
 from likewise.downstream.duplicates.plan import Plan, Row
-from likewise.downstream.duplicates.trash import info_of, note_origin, trash_of
+from likewise.downstream.duplicates.trash import NO_TRASH, info_of, note_origin, trash_of
 from likewise.errors import LikewiseError, UsageError
 from likewise.types import Progress, ProgressCallback
 
@@ -83,12 +84,15 @@ def apply_plan(
     Raises
     ------
     UsageError
-        When ``folder`` is missing or not wanted, or lies where files of the plan do.
+        When ``folder`` is missing or not wanted, or lies where files of the plan do; when there is no trash,
+        on Windows.
     StorageError
         When the journal cannot be written: then nothing more is done.
     """
     if (folder is None) == (way == "move"):
         raise UsageError("a folder belongs to moving, and to nothing else")
+    if way == "trash" and sys.platform == "win32":
+        raise UsageError(NO_TRASH)
     target = None if folder is None else Path(os.path.realpath(folder))
     rows = [row for row in plan.rows if row.action == "go"]
     outcomes: list[Outcome] = []

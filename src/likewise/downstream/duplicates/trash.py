@@ -8,7 +8,9 @@ from datetime import datetime
 from pathlib import Path
 from urllib.parse import quote
 
-from likewise.errors import StorageError
+from likewise.errors import StorageError, UsageError
+
+NO_TRASH = "the recycle bin of Windows is no folder that files can be moved to: give another by --move"
 
 
 def trash_of(path: Path) -> Path:
@@ -18,7 +20,11 @@ def trash_of(path: Path) -> Path:
     ------
     StorageError
         When there is none and none can be made.
+    UsageError
+        On Windows.
     """
+    if sys.platform == "win32":
+        raise UsageError(NO_TRASH)
     if sys.platform == "darwin":
         return Path.home() / ".Trash"
     home = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "Trash"
