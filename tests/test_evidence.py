@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from likewise.ranking.evidence import (
     candidates,
+    expanded,
     expected_false,
     false_fits,
     of_similarities,
@@ -32,6 +33,11 @@ def test_a_few_pictures_are_measured_by_those_of_others() -> None:
     assert of_similarities(np.array([0.9]))[0] > 5
     assert np.isfinite(of_similarities(np.array([0.4, 0.4]))).all()
     assert of_similarities(np.empty(0)).shape == (0,)
+
+
+def test_by_way_of_a_hit_counts_half_of_what_it_is_more() -> None:
+    total, via = np.array([20.0, 4.0, 6.0, 1.0]), np.array([90.0, 10.0, 2.0, 50.0])
+    assert expanded(total, via, 20.0).tolist() == [20.0, 7.0, 6.0, 10.5]
 
 
 def test_votes_count_by_their_logarithm() -> None:

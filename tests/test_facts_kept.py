@@ -34,6 +34,7 @@ from likewise.errors import UsageError
 from likewise.evaluation.benchmark import Benchmark
 from likewise.evaluation.benchmark import Query as Asked
 from likewise.pictures.facts import Facts
+from likewise.ranking.evidence import of_fit
 from likewise.recipes.recipe import Recipe
 from likewise.types import Box, IntArray
 from tests.fake_words import RECIPE as PATCHES
@@ -164,10 +165,13 @@ class Verifying:
         return Fit(20.0 + picture % 7) if picture % 2 == 0 else None
 
 
+CORNER = Box(0, 0, 1, 1)
+
+
 @dataclass(frozen=True)
 class Fit:
     score: float
-    box = Box(0, 0, 1, 1)
+    box: Box = CORNER
     count = 9
     outline = ((0.0, 0.0),) * 4
 
@@ -182,6 +186,51 @@ def test_evidence_and_fits_are_those_among_all(plain: Collection) -> None:
     left = [hit for hit in whole if hit.id in ids[2:6]]
     assert [(hit.id, hit.score, hit.inliers) for hit in among] == [(h.id, h.score, h.inliers) for h in left]
     assert len(among) == 4 and any(hit.inliers for hit in among)
+
+
+class Chained(Verifying):
+    """A layer by which the query finds the picture of one id, and that one the next."""
+
+    box = Box(0, 0, 40, 30)
+
+    def question_of(self, picture: int) -> int:
+        return picture
+
+    def search(self, question: Any, k: int, stages: Sequence[Any]) -> Answer:
+        likeness = self.scores + 9.0 * (self.ids == (question or self.ids[0]) + (1 if question else 0))
+        order = np.argsort(-likeness, kind="stable")
+        return Answer(self.ids[order], likeness[order])
+
+    def fit(self, question: Any, picture: int) -> Any:
+        found = picture == (question + 1 if question else self.ids[0])
+        return replace(Fit(100.0), box=self.box) if found else None
+
+
+@pytest.mark.parametrize("how", ["plain", "itself", "judged", "a part"])
+def test_the_surest_hit_finds_others(plain: Collection, how: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    ids = np.array([row for row, _ in plain.paths()])
+    scores = np.random.default_rng(1).normal(size=len(ids))
+    index = cast(LayerIndex, Chained(ids, scores))
+    if how == "a part":
+        monkeypatch.setattr(Chained, "box", Box(0, 0, 20, 30))
+    query = Query(
+        int(ids[0]) if how == "itself" else picture(0), yes=(picture(9),) if how == "judged" else ()
+    )
+    with closing(Catalogue.reader(plain.path / "catalogue.sqlite")) as catalogue:
+        searcher = Searcher(Sources(plain.path, catalogue), (index,))
+        hits = {hit.id: hit for hit in searcher.search(query, k=99, among=None, stages=())}
+    direct = index.evidence(scores + 9.0 * (ids == ids[0]))
+    via = index.evidence(scores + 9.0 * (ids == ids[1]))
+    fit = of_fit(100.0)
+    first, second = direct[0] + fit, direct[1]
+    assert hits[ids[0]].score == pytest.approx(first)
+    if how == "plain":
+        second = (second + min(via[1] + fit, first)) / 2
+        shares = hits[ids[1]].evidence or {}
+        assert shares["expansion"] == pytest.approx(second - direct[1])
+        assert sum(shares.values()) == pytest.approx(second)
+    assert hits[ids[1]].score == pytest.approx(second)
+    assert hits[ids[1]].outline is None and hits[ids[1]].verdict != "same"
 
 
 # --- what files say ---

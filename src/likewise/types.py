@@ -107,8 +107,9 @@ class Hit:
     scores
         What each layer gives it, by name, where several were asked.
     evidence
-        What each layer gives to the score, by name, and ``fit``, where the query lies in it: where evidence
-        was added up, these add up to the score; see `likewise.ranking.evidence`.
+        What each layer gives to the score, by name, ``fit``, where the query lies in it, and ``expansion``,
+        by way of the surest hit: where evidence was added up, these add up to the score; see
+        `likewise.ranking.evidence`.
     inliers
         Matches that one transform explains, if that was looked for.
     outline

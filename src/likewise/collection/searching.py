@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -16,13 +17,17 @@ from likewise.collection.comparing import SHARES
 from likewise.collection.layer import Answer, LayerIndex, PatchMatches, Sources
 from likewise.collection.query import Query, QueryPicture, is_number, whole
 from likewise.collection.reports import Comparison
-from likewise.errors import UsageError
+from likewise.errors import CollectionDamaged, UsageError
 from likewise.inspection.explain import Explanation
 from likewise.ranking.evidence import (
+    AGAIN,
+    FILLED,
+    SURE,
     VERIFIED,
     Scores,
     candidates,
     completed,
+    expanded,
     expected_false,
     false_fits,
     of_fit,
@@ -30,7 +35,7 @@ from likewise.ranking.evidence import (
     verdict,
 )
 from likewise.ranking.stages import Stage
-from likewise.types import Hit, Hits, IntArray
+from likewise.types import Box, Hit, Hits, IntArray
 from likewise.words.geometry import Fit
 
 T = TypeVar("T")
@@ -69,10 +74,11 @@ class Searcher:
                 answer = _itself_first(answer, own)
             return asked._hits(answer)
         verified = max([VERIFIED, *(int(one.options["top"]) for one in stages if one.kind == "localise")])
-        return asked._weighed(questions, work, k, among, verified, own)
+        return asked._weighed(query, questions, work, k, among, verified, own)
 
     def _weighed(
         self,
+        query: Query,
         questions: Sequence[Any],
         work: Sequence[Sequence[Stage]],
         k: int,
@@ -82,8 +88,8 @@ class Searcher:
     ) -> Hits:
         """Hits by the evidence of all layers together, the first of them verified.
 
-        What is usual for the query is measured on all pictures, whichever of them it is searched among: the
-        order and the evidence of some are those that they have among all.
+        What is usual for the query is measured on all pictures, whichever of them it is searched among. The
+        surest hit of these is then asked as well, unless hits were judged.
         """
         answers = self._answers(questions, work)
         parts = self._evidence(answers)
@@ -93,9 +99,9 @@ class Searcher:
         fits = self._fits(questions, some[first])
         for place, fit in fits.items():
             total[place] += of_fit(fit.score)
-        false = expected_false(total)
-        for place, fit in fits.items():
-            false[place] = min(false[place], false_fits(fit.score, len(total)))
+        if not (query.yes or query.no):
+            total = self._expanded(query, total, fits)
+        false = _false(total, fits)
         itself = self.ids[some] == own
         given = {name: completed(part) for name, part in zip(self._names, parts, strict=True)}
         total[some[itself]] = total[some].max(initial=-np.inf)  # nothing is more surely the same thing
@@ -111,13 +117,35 @@ class Searcher:
             replace(
                 hit,
                 scores={name: float(scores[row]) for name, scores in zip(self._names, known, strict=True)},
-                evidence=_shares(hit.score, {name: float(part[row]) for name, part in given.items()}),
+                evidence=_shares(
+                    hit.score, {name: float(part[row]) for name, part in given.items()}, fits.get(row)
+                ),
                 expected_false=float(false[row]),
                 **_found(false[row], fits.get(row)),
             )
             for hit, row in zip(hits, rows, strict=True)
         ]
         return Hits(told, hits.left_out)
+
+    def _expanded(self, query: Query, total: Scores, fits: Mapping[int, Fit]) -> Scores:
+        """Evidence with that by way of the surest hit, which shows little else than what was asked for."""
+        false, own = _false(total, fits), self.sources.own(query.picture)
+        for place in sorted(fits, key=lambda place: -total[place]):
+            picture = int(self.ids[place])
+            if picture == own or false[place] >= SURE or not self._filled(picture, fits[place].box):
+                continue
+            with suppress(CollectionDamaged, UsageError):  # or removed a moment ago
+                questions = [index.question_of(picture) for index in self.indexes]
+                parts = self._evidence(self._answers(questions, [()] * len(questions)))
+                via = together(parts)
+                for at, fit in self._fits(questions, candidates(via, parts, AGAIN)).items():
+                    via[at] += of_fit(fit.score)
+                return expanded(total, via, total[place])
+        return total
+
+    def _filled(self, picture: int, box: Box) -> bool:
+        width, height = self.sources.catalogue.size_of(picture) or (math.inf, math.inf)
+        return (box.x2 - box.x1) * (box.y2 - box.y1) > FILLED * width * height
 
     @property
     def _names(self) -> list[str]:
@@ -300,10 +328,19 @@ def _itself_first(answer: Answer, own: int) -> Answer:
     return replace(answer, ids=found, scores=answer.scores[order])
 
 
-def _shares(score: float, layers: dict[str, float]) -> dict[str, float]:
-    """What adds up to a score: what layers give, and the rest, which is the fit."""
-    fit = score - sum(layers.values())
-    return layers | ({"fit": fit} if fit > _SAME * max(1.0, abs(score)) else {})
+def _false(total: Scores, fits: Mapping[int, Fit]) -> Scores:
+    """How many false hits are to be expected above each picture, by its evidence or by its fit alone."""
+    false = expected_false(total)
+    for place, fit in fits.items():
+        false[place] = min(false[place], false_fits(fit.score, len(total)))
+    return false
+
+
+def _shares(score: float, layers: dict[str, float], fit: Fit | None) -> dict[str, float]:
+    """What adds up to a score: what layers give, the fit, and the rest, which is by way of another hit."""
+    shares = layers | ({"fit": of_fit(fit.score)} if fit else {})
+    rest = score - sum(shares.values())
+    return shares | ({"expansion": rest} if rest > _SAME * max(1.0, abs(score)) else {})
 
 
 def _found(false: float, fit: Fit | None) -> dict[str, Any]:

@@ -22,6 +22,12 @@ Verdict: TypeAlias = Literal["same", "alike", "nothing"]
 VERIFIED = 50
 """First hits that are verified."""
 
+AGAIN = 20
+"""First hits that are verified by way of the surest one."""
+
+FILLED = 0.5
+"""Share of a hit that what was asked for has to fill, if others are to be found by way of it."""
+
 SURE, DOUBTFUL = 0.05, 0.3
 """False hits to be expected: with fewer a verified picture shows the same thing, with fewer one is alike."""
 
@@ -77,6 +83,15 @@ def completed(layer: Scores) -> Scores:
     """Evidence with the least that a layer gives in place of what it does not know, NaN, ``(n,)``."""
     known = np.isfinite(layer)
     return np.where(known, layer, layer[known].min(initial=np.inf) if known.any() else 0.0)
+
+
+def expanded(total: Scores, via: Scores, surest: float) -> Scores:
+    """Evidence with that by way of a hit that is sure, ``(n,)``: the mean of the two where that is more.
+
+    No way by the hit is surer than the hit is, ``surest``. This is query expansion by what was verified (Chum
+    et al., Total Recall, ICCV 2007), with evidence in place of vectors.
+    """
+    return np.asarray(total + np.maximum(np.minimum(via, surest) - total, 0.0) / 2)
 
 
 def candidates(total: Scores, layers: Sequence[Scores], count: int = VERIFIED) -> NDArray[np.int64]:

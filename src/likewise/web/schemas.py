@@ -302,9 +302,10 @@ class Failures(Told):
 class Hit(Picture):
     """A found picture; ``box`` and ``outline`` are where in it the query was found, if that was looked for.
 
-    ``outline`` are x and y of four corners; ``evidence`` is what each layer, and ``fit``, give to the score
-    where it is a sum of them; ``verdict`` is ``same``, ``alike`` or ``nothing``, and ``expected_false`` how
-    many pictures of other things are to be expected that score as high.
+    ``outline`` are x and y of four corners; ``evidence`` is what each layer, ``fit``, and ``expansion``, by
+    way of the surest hit, give to the score where it is a sum of them; ``verdict`` is ``same``, ``alike`` or
+    ``nothing``, and ``expected_false`` how many pictures of other things are to be expected that score as
+    high.
     """
 
     rank: int

@@ -40,7 +40,7 @@ function ledger({ found, shares }, address, active) {
       h(
         "dl",
         { class: "ledger" },
-        names.map(([name, value]) => row(name === "fit" ? T.why.fit : T.why.layer(name), value)),
+        names.map(([name, value]) => row({ fit: T.why.fit, expansion: T.why.expansion }[name] ?? T.why.layer(name), value)),
       ),
       several &&
         h(

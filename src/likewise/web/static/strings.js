@@ -236,6 +236,7 @@ export const T = {
     one: "The score is what speaks for the same thing:",
     layer: (name) => `by ${name}`,
     fit: "by places that fit together",
+    expansion: "by way of the surest hit",
     pictures: "The score adds up what the pictures give:",
     together: "The score is for all of these together:",
     liked: (number) => `Like this, ${number}`,
