@@ -131,7 +131,8 @@ def _environment() -> dict[str, str]:
 def served(folder: Path, *words: str) -> Iterator[str]:
     """`likewise serve` as a process of its own, and the address that it prints."""
     line = [sys.executable, "-m", "likewise", "serve", *words, "--port", "0", "--runs", "runs"]
-    with subprocess.Popen(line, stdout=subprocess.PIPE, text=True, cwd=folder, env=_environment()) as process:
+    env = _environment() | {"XDG_DATA_HOME": str(folder / "data")}  # of the trash
+    with subprocess.Popen(line, stdout=subprocess.PIPE, text=True, cwd=folder, env=env) as process:
         assert process.stdout
         try:
             found = re.match(r"(http://\S+?/)(#\S+)?\s", process.stdout.readline())

@@ -143,6 +143,26 @@ def test_what_was_removed_can_be_brought_back_later(opened: Opener) -> None:
     assert count(page) == before
 
 
+def test_copies_go_to_the_trash_and_come_back(opened: Opener, site: Path) -> None:
+    page = opened("browse?c=copies&show=duplicates&alike=0.99")
+    group, trash = page.locator(".group"), site / "data" / "Trash" / "files"
+    page.get_by_role("button", name="Select what could go").click()
+    page.get_by_role("button", name="To the trash").click()
+    page.get_by_role("dialog").get_by_role("button", name="Cancel").click()
+    files = [site / "copies" / name for name in ("cat.jpg", "cat again.jpg")]
+    assert all(file.exists() for file in files)
+    page.get_by_role("button", name="To the trash").click()
+    page.get_by_role("dialog").get_by_role("button", name="To the trash").click()
+    expect(page.get_by_text("1 picture thrown away")).to_be_visible()
+    expect(group).to_have_count(0)
+    (gone,) = [file for file in files if not file.exists()]
+    assert [file.name for file in trash.iterdir()] == [gone.name]
+    page.get_by_role("button", name="Undo").click()
+    expect(page.get_by_text("1 picture brought back")).to_be_visible()
+    expect(group.locator(".kind")).to_have_text(["to keep", "same bytes"])
+    assert gone.exists() and not list(trash.iterdir())
+
+
 def test_failures_are_listed_with_reasons_and_tried_again(opened: Opener) -> None:
     page = opened("browse?c=album&show=failures")
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])

@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from likewise.demoset.rendering import read_truth
 from tests.browser.watching import PHONE, Opener, drag, give, order, reordered, searching
@@ -223,6 +223,17 @@ class TestBox:
 
 
 class TestResults:
+    def test_how_many_pictures_could_not_be_searched(self, opened: Opener) -> None:
+        def without_a_shard(route: Route) -> None:
+            answer = route.fetch()
+            route.fulfill(response=answer, json=answer.json() | {"left_out": 14})
+
+        page = opened()
+        page.route("**/search", without_a_shard)
+        searching(page)
+        told = "14 pictures could not be searched: a shard does not answer"
+        expect(page.locator(".over-list .wrong")).to_contain_text(told)
+
     def test_more_are_loaded_as_one_scrolls(self, page: Page) -> None:
         searching(page)
         assert len(order(page)) == 40
@@ -750,6 +761,16 @@ class TestWhy:
         expect(page.locator("dialog.why .lines line").first).to_be_hidden()
         page.keyboard.press("l")
         expect(page.locator("dialog.why .lines line").first).to_be_visible()
+
+    def test_its_title_has_a_line_of_its_own_on_a_phone(self, opened: Opener) -> None:
+        page = opened("search?q=p1&hit=2", **PHONE)
+        title = page.locator("dialog.why .why-head > span")
+        expect(title).to_contain_text(re.compile(r"^\d+\. \S"))
+        buttons = page.locator("dialog.why .why-head .buttons").bounding_box()
+        shown = title.bounding_box()
+        assert shown and buttons
+        assert shown["y"] >= buttons["y"] + buttons["height"]
+        assert shown["width"] == pytest.approx(buttons["width"], abs=1)
 
     def test_from_close_by_by_wheel_keys_and_two_fingers(self, opened: Opener) -> None:
         share = "one.getBoundingClientRect().width / one.closest('.plain, .boxer').clientWidth"

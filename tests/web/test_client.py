@@ -5,15 +5,19 @@ from __future__ import annotations
 import io
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 from PIL import Image
+from pydantic import BaseModel
 
-from likewise.client import Client, ServerError
+from likewise.client import Client, Entry, Found, Job, ServerError
 from likewise.collection import Collection
 from likewise.errors import UsageError
+from likewise.web import schemas
 from tests.fakes import FakeFactory, make_pictures, picture_bytes
 from tests.test_docs import blocks
 from tests.web.serving import TOKEN, listening, make_collection
@@ -118,6 +122,22 @@ def test_the_token_is_needed(made: Path, client: Client, monkeypatch: pytest.Mon
         Client(address).collections()
     monkeypatch.setenv("LIKEWISE_TOKEN", TOKEN)
     assert Client(address).collections()
+
+
+@pytest.mark.parametrize(
+    ("kind", "model"), [(Entry, schemas.Picture), (Found, schemas.Hit), (Job, schemas.Job)]
+)
+def test_it_knows_nothing_that_servers_do_not_tell(kind: type, model: type[BaseModel]) -> None:
+    """It takes what is missing for None: a member by another name would not be noticed."""
+    assert {field.name for field in fields(kind)} <= model.model_fields.keys()
+
+
+def test_it_needs_nothing_but_the_standard_library() -> None:
+    code = "import sys; before = set(sys.modules); import likewise.client; print(*set(sys.modules) - before)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = {name.partition(".")[0] for name in done.stdout.split()}
+    assert "urllib" in loaded
+    assert loaded - sys.stdlib_module_names == {"likewise"}
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl")

@@ -258,7 +258,7 @@ export function results({ drawn: told = () => undefined }) {
     put(
       status,
       found(first),
-      first.left_out > 0 && h("p", { class: "quiet" }, T.search.leftOut(first.left_out)),
+      first.left_out > 0 && h("p", { class: "wrong" }, T.search.leftOut(first.left_out)),
       first.recall != null && h("p", { class: "quiet" }, T.search.recall(first.recall)),
     );
     put(tools, first.items.length > 0 && taking(held));

@@ -168,7 +168,7 @@ export const T = {
     cut: "Nothing convincing follows: the rest is only the most alike.",
     rejected: (name) => `${name} is out of sight, and counts against pictures like it`,
     leftOut: (count) =>
-      `${pictures(count)} could not be asked: what is kept of them is damaged, as likewise verify tells, or their shard does not answer`,
+      `${pictures(count)} could not be searched: a shard does not answer, or what is kept is damaged; likewise verify tells which`,
     recall: (share) => `Not every picture was compared: ${(100 * share).toFixed(1)} % of the nearest are found so`,
     none: "Nothing was found",
     noneHint: "Choose another folder or filter, or leave out what narrows the search.",
