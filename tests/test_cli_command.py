@@ -16,6 +16,8 @@ from likewise.cli import examples
 from likewise.cli.command import ALSO, OLD, spread
 from likewise.cli.examples import EXAMPLES, SECTIONS
 from likewise.cli.options import Computing, Running
+from likewise.collection import Collection
+from tests.fakes import RECIPE, FakeFactory, make_pictures
 from tests.test_cli import COMMANDS
 
 ROOT: Any = cli.commands()
@@ -152,6 +154,39 @@ def test_both_at_once_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 MODULES = sorted({*Path(cli.__file__).parent.glob("*.py")} - {Path(examples.__file__)})
+
+
+def test_a_collection_is_not_taken_for_a_folder_of_pictures(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_pictures(tmp_path / "photos", 1)
+    with Collection.open(tmp_path / "c", recipe=RECIPE, extractor_factory=FakeFactory()) as collection:
+        collection.add(tmp_path / "photos")
+    with pytest.raises(SystemExit) as end:
+        cli.main(["index", str(tmp_path / "photos"), str(tmp_path / "c")])
+    assert end.value.code == 2
+    assert f"named by --in {tmp_path / 'c'}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["search a.png", "compare a.png b.png", "similar a.png b.png"])
+def test_a_collection_too_many_is_told_its_place(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        cli.main([*command.split(), "photos.likewise"])
+    assert end.value.code == 2
+    assert "named by --in: --in photos.likewise\n" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        cli.main([*command.split(), "c.png"])
+    assert "extra argument" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", [name for name, one in ROOT.commands.items() if one.no_args_is_help])
+def test_a_group_without_a_command_shows_its_help(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        cli.main([name])
+    assert end.value.code == 2
+    said = capsys.readouterr().err.splitlines()
+    assert said[0] == f"Usage: likewise {name} [OPTIONS] COMMAND [ARGS]..."
+    assert "Commands:" in said
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: path.stem)

@@ -105,6 +105,11 @@ class Command(TyperCommand):
         except typer.BadParameter as error:
             _name_value(error, spelled)
             raise
+        except typer.TyperException as error:
+            found = [word for word in spelled if word.rstrip(os.sep).endswith(SUFFIX)]
+            if "--in" in known and found and "unexpected extra" in str(error):
+                raise UsageError(f"a collection is named by --in: --in {found[-1]}") from error
+            raise
         return rest
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
@@ -131,6 +136,9 @@ class Group(TyperGroup):
                 if "--in" in args:
                     raise UsageError(f"give one collection, not both {words[0]} and --in")
                 args = [*args[: len(args) - len(words)], "--in", *words]
+        if not args and self.no_args_is_help and not ctx.resilient_parsing:
+            typer.echo(ctx.get_help(), err=True)  # as an error its lines would become one
+            ctx.exit(2)
         try:
             rest: list[str] = super().parse_args(ctx, [*args])
         except typer.BadParameter as error:

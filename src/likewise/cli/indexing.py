@@ -94,9 +94,14 @@ def index(
     next one.
     """
     from likewise.collection.collection import Collection
+    from likewise.collection.store import holds_collection
     from likewise.collection.walk import holds_pictures, nothing_in
 
     for folder in folders:
+        if holds_collection(folder):
+            raise UsageError(
+                f"{folder} is a collection and no folder of pictures: it is named by --in {folder}"
+            )
         if not os.path.exists(folder) and not (prune or prune_all):
             if ":/" in os.fspath(folder):  # of an address, two of whose slashes are one in a path
                 raise UsageError(

@@ -135,7 +135,7 @@ def _field(card: Card, tap: Tap) -> str:
 def fetch_weights(name: Name, weights: WeightsName = None, as_json: Json = False) -> None:
     """Fetch a network's weights: its sources in order, each checked by its SHA-256.
 
-    Beside `likewise study`, this is the only command that opens a connection.
+    Beside `likewise study`, no other command opens a connection, unless it is given an address.
     """
     from likewise.networks.weights import fetch
 
