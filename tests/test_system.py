@@ -42,7 +42,7 @@ sys.platform = "linux"
 from likewise.collection.lock import writing
 from likewise.engines import cores
 from likewise.errors import CollectionLocked, StorageError
-from likewise.web import jobs
+from likewise.web.services import jobs
 from likewise.pictures import load
 
 lock = Path(sys.argv[1]) / "lock"

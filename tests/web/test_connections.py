@@ -27,12 +27,12 @@ from likewise.pictures import Loaded
 from likewise.system import descriptor_of, locked
 from likewise.types import FloatArray, Progress
 from likewise.web.connections import Sparse, most_connections
-from likewise.web.jobs import _holding
-from likewise.web.library import Served
 from likewise.web.limits import FILES, Gate, limit_of
-from likewise.web.overviews import Overviews
+from likewise.web.services.jobs import _holding
+from likewise.web.services.library import Served
+from likewise.web.services.overviews import Overviews
+from likewise.web.services.store import Store
 from likewise.web.settings import Limits
-from likewise.web.store import Store
 from tests.fakes import FakeExtractor, FakeFactory, picture_bytes
 from tests.web.serving import (
     API,
@@ -271,7 +271,7 @@ class TestStarving:
             may.wait(PATIENCE)
             raise AssertionError("of no use")
 
-        monkeypatch.setattr("likewise.web.duplicates.find_duplicates", slow)
+        monkeypatch.setattr("likewise.web.routes.duplicates.find_duplicates", slow)
         with listening(made, limits=Limits(running=1, looking=3, rate=1e6, burst=1000)) as address:
             ask = f"GET {BASE}/duplicates?threshold=0.5{{}} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
             with ExitStack() as stack:
@@ -301,8 +301,8 @@ class TestStarving:
             finally:
                 ended.set()
 
-        monkeypatch.setattr("likewise.web.duplicates.find_duplicates", endless)
-        monkeypatch.setattr("likewise.web.overviews.GRACE", 0.0)
+        monkeypatch.setattr("likewise.web.routes.duplicates.find_duplicates", endless)
+        monkeypatch.setattr("likewise.web.services.overviews.GRACE", 0.0)
         with listening(made) as address, httpx2.Client(base_url=address, timeout=PATIENCE) as client:
             ask = f"GET {BASE}/duplicates?threshold=0.5 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode()
             with sockets(address, 1, ask):
@@ -314,7 +314,7 @@ class TestStarving:
     def test_an_overview_goes_on_while_another_one_waits(
         self, made: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("likewise.web.overviews.GRACE", 0.0)
+        monkeypatch.setattr("likewise.web.services.overviews.GRACE", 0.0)
         gate, overviews, found = Gate(1, 8), Overviews(Store(made / "kept", 1 << 20)), list[int]()
         begun, heeded, may = threading.Event(), threading.Event(), threading.Event()
         served: Any = SimpleNamespace(name="photos", moment=1, collection=None)
@@ -413,7 +413,7 @@ class TestJobs:
     def test_only_those_that_ended_are_forgotten(
         self, client: TestClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("likewise.web.jobs.KEPT", 2)
+        monkeypatch.setattr("likewise.web.services.jobs.KEPT", 2)
         with writing(tmp_path / "photos.likewise" / "lock"):
             waiting = [data(client.post(f"{BASE}/update"), 202)["id"] for _ in range(4)]
             for id in waiting:
@@ -438,7 +438,7 @@ class TestJobs:
             path.write_text(ended)  # between the first look at the file and the one at the lock
             return False
 
-        monkeypatch.setattr("likewise.web.jobs._is_held", held)
+        monkeypatch.setattr("likewise.web.services.jobs._is_held", held)
         assert data(client.get(f"{API}/jobs/{job}"))["state"] == "done"
 
     def test_who_looks_does_not_keep_a_job_from_its_lock(self, tmp_path: Path) -> None:

@@ -77,7 +77,7 @@ class TestOverview:
             found.append(asked)
             return find_layout(*asked, **options)
 
-        monkeypatch.setattr("likewise.web.overview.find_layout", watched)
+        monkeypatch.setattr("likewise.web.routes.overview.find_layout", watched)
         for _ in range(2):  # the second server has it from the disk
             with serving(tmp_path) as client:
                 told = [data(client.get(f"{BASE}/map")) for _ in range(2)]
@@ -110,8 +110,8 @@ class TestOverview:
             job = data(client.post(f"{BASE}/add/files", files=sent), 202)
             assert finished(client, job)["state"] == "done"
             assert done.wait(PATIENCE) and looked == [9]
-            monkeypatch.setattr("likewise.web.overview.find_layout", None)
-            monkeypatch.setattr("likewise.web.overview.find_clusters", None)
+            monkeypatch.setattr("likewise.web.routes.overview.find_layout", None)
+            monkeypatch.setattr("likewise.web.routes.overview.find_clusters", None)
             for method in ("pca", "tsne"):
                 assert len(data(client.get(f"{BASE}/map", params={"method": method}))["points"]) == 9
         with serving(tmp_path, limits=Limits(foreseen=8)) as client:

@@ -457,7 +457,7 @@ class TestHeaders:
 
     def test_also_refusals_and_faults(self, client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
         refused = client.get(BASE, headers={"host": "evil.example"})
-        monkeypatch.setattr("likewise.web.library.Library.__getitem__", lambda *_: 1 / 0)
+        monkeypatch.setattr("likewise.web.services.library.Library.__getitem__", lambda *_: 1 / 0)
         broken = client.get(BASE)
         assert (refused.status_code, broken.status_code) == (421, 500)
         for response in (refused, broken):
@@ -590,7 +590,7 @@ class TestErrors:
         def fail(*_: object) -> None:
             raise RuntimeError("secret /etc/passwd detail")
 
-        monkeypatch.setattr("likewise.web.library.Library.__getitem__", fail)
+        monkeypatch.setattr("likewise.web.services.library.Library.__getitem__", fail)
         response = client.get(BASE)
         assert fault(response, 500) == "internal"
         assert "secret" not in response.text

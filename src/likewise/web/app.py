@@ -9,7 +9,11 @@ from fastapi import FastAPI
 
 from likewise._version import __version__
 from likewise.collection.encoders import EncoderFactory
-from likewise.web import (
+from likewise.web import page, problems
+from likewise.web.foreseeing import Foresight
+from likewise.web.limits import API, Bounds
+from likewise.web.metrics import Measured
+from likewise.web.routes import (
     adding,
     collections,
     duplicates,
@@ -17,17 +21,12 @@ from likewise.web import (
     inspecting,
     known,
     overview,
-    page,
     pictures,
-    problems,
     runs,
     search,
     signing,
     working,
 )
-from likewise.web.foreseeing import Foresight
-from likewise.web.limits import API, Bounds
-from likewise.web.metrics import Measured
 from likewise.web.security import Guard, SecureHeaders
 from likewise.web.services import make_services
 from likewise.web.settings import Settings

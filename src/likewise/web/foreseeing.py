@@ -15,10 +15,10 @@ from threading import Thread
 from likewise.errors import LikewiseError
 from likewise.system import give_way
 from likewise.types import Progress
-from likewise.web.duplicates import usual_duplicates
-from likewise.web.library import Served
-from likewise.web.overview import look_ahead
+from likewise.web.routes.duplicates import usual_duplicates
+from likewise.web.routes.overview import look_ahead
 from likewise.web.services import Services
+from likewise.web.services.library import Served
 
 log = logging.getLogger("likewise.web")
 

@@ -18,8 +18,8 @@ from likewise.pictures import size_of
 from likewise.types import Box
 from likewise.web import schemas
 from likewise.web.limits import API
-from likewise.web.pictures import IMAGE, Pixels, small
 from likewise.web.problems import not_found
+from likewise.web.routes.pictures import IMAGE, Pixels, small
 from likewise.web.services import Services, Serving
 
 log = logging.getLogger("likewise.web")

@@ -12,7 +12,7 @@ from PIL import Image
 
 from likewise.pictures import Resize, load
 from likewise.types import Box
-from likewise.web.store import Store
+from likewise.web.services.store import Store
 
 SIZES = (160, 240, 320, 480, 640, 960, 1280, 1920)
 """Pixels of the longest side."""

@@ -18,7 +18,7 @@ from likewise.inspection.network import Network, open_network
 from likewise.networks import NETWORKS
 from likewise.registry import lookup
 from likewise.web import schemas
-from likewise.web.asking import Kept
+from likewise.web.services.asking import Kept
 
 
 @dataclass(frozen=True)

@@ -22,12 +22,12 @@ from likewise.errors import BadPicture, LikewiseError
 from likewise.pictures import SUFFIXES, opened
 from likewise.reading import within
 from likewise.web import schemas
-from likewise.web.library import Served, key_of
 from likewise.web.problems import Problem, not_found
-from likewise.web.search import plain
+from likewise.web.routes.search import plain
+from likewise.web.routes.writing import WRITES
 from likewise.web.services import Services, Serving
+from likewise.web.services.library import Served, key_of
 from likewise.web.settings import named
-from likewise.web.writing import WRITES
 
 router = APIRouter(tags=["changing"])
 

@@ -8,9 +8,9 @@ from likewise.errors import UsageError
 from likewise.inspection.explain import check
 from likewise.recipes.recipe import Recipe
 from likewise.web import schemas
-from likewise.web.library import Served
-from likewise.web.paging import Cursor, Size, page
+from likewise.web.routes.paging import Cursor, Size, page
 from likewise.web.services import Services, Serving
+from likewise.web.services.library import Served
 
 router = APIRouter(prefix="/collections", tags=["collections"])
 

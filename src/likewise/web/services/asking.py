@@ -18,10 +18,10 @@ from likewise.errors import UsageError
 from likewise.ranking.stages import Stage
 from likewise.types import Box, FloatArray, Hit, Hits
 from likewise.web import schemas
-from likewise.web.library import Served
 from likewise.web.problems import Problem
+from likewise.web.services.library import Served
+from likewise.web.services.uploads import Uploads
 from likewise.web.settings import Limits
-from likewise.web.uploads import Uploads
 
 T = TypeVar("T")
 

@@ -14,10 +14,10 @@ from pydantic import BaseModel, ValidationError
 
 from likewise.collection.collection import Collection
 from likewise.types import Progress, ProgressCallback
-from likewise.web.asking import Kept
-from likewise.web.library import Served
 from likewise.web.limits import Gate
-from likewise.web.store import Store
+from likewise.web.services.asking import Kept
+from likewise.web.services.library import Served
+from likewise.web.services.store import Store
 
 T = TypeVar("T")
 M = TypeVar("M", bound=BaseModel)

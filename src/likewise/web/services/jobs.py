@@ -27,8 +27,8 @@ from likewise.reading import within
 from likewise.system import descriptor_of, locked
 from likewise.types import Progress
 from likewise.web import schemas
-from likewise.web.library import Library, Served
 from likewise.web.problems import Problem, not_found, problem_of
+from likewise.web.services.library import Library, Served
 
 log = logging.getLogger("likewise.web")
 

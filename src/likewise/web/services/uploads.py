@@ -9,8 +9,8 @@ from likewise.errors import BadPicture
 from likewise.pictures import size_of
 from likewise.web.problems import Problem, not_found
 from likewise.web.schemas import Upload
+from likewise.web.services.store import Store
 from likewise.web.settings import Limits
-from likewise.web.store import Store
 
 _ID = re.compile(r"u[0-9a-f]{24}")
 

@@ -16,13 +16,13 @@ from likewise.errors import BadPicture
 from likewise.reading import regular
 from likewise.types import Box
 from likewise.web import schemas
-from likewise.web.known import is_at_home, see_filter
-from likewise.web.library import key_of
-from likewise.web.paging import Cursor, Size, page, place
 from likewise.web.problems import Problem, not_found
-from likewise.web.search import kept
+from likewise.web.routes.known import is_at_home, see_filter
+from likewise.web.routes.paging import Cursor, Size, page, place
+from likewise.web.routes.search import kept
 from likewise.web.services import Services, Serving
-from likewise.web.thumbnails import WEBP, encode, form_of, headers_of, is_known, step
+from likewise.web.services.library import key_of
+from likewise.web.services.thumbnails import WEBP, encode, form_of, headers_of, is_known, step
 
 router = APIRouter(tags=["pictures"])
 

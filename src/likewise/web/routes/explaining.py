@@ -19,9 +19,9 @@ from likewise.pictures import size_of
 from likewise.recipes.recipe import Recipe
 from likewise.types import Box
 from likewise.web import schemas
-from likewise.web.asking import box_of
-from likewise.web.library import Served
 from likewise.web.services import Services, Serving
+from likewise.web.services.asking import box_of
+from likewise.web.services.library import Served
 from likewise.words.recipe import WordsRecipe
 
 router = APIRouter(tags=["search"])

@@ -12,10 +12,10 @@ from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
 
 from likewise.web import schemas
-from likewise.web.jobs import ENDED
 from likewise.web.problems import Problem
+from likewise.web.routes.writing import WRITES
 from likewise.web.services import Services, Serving
-from likewise.web.writing import WRITES
+from likewise.web.services.jobs import ENDED
 
 router = APIRouter(prefix="/jobs", tags=["jobs"])
 

@@ -13,10 +13,10 @@ from likewise.errors import BadPicture
 from likewise.ranking.reranking import STAGES
 from likewise.types import Box, FloatArray
 from likewise.web import schemas
-from likewise.web.known import see_filter
-from likewise.web.library import Served
 from likewise.web.problems import Problem
+from likewise.web.routes.known import see_filter
 from likewise.web.services import Services, Serving
+from likewise.web.services.library import Served
 
 router = APIRouter(tags=["search"])
 

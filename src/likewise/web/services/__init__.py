@@ -9,17 +9,17 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from likewise.collection.encoders import EncoderFactory
-from likewise.web.asking import Asking
-from likewise.web.jobs import Jobs
-from likewise.web.library import Library
 from likewise.web.limits import Gate
 from likewise.web.metrics import Metrics
-from likewise.web.overviews import Overviews
 from likewise.web.security import Attempts
+from likewise.web.services.asking import Asking
+from likewise.web.services.jobs import Jobs
+from likewise.web.services.library import Library
+from likewise.web.services.overviews import Overviews
+from likewise.web.services.store import Store
+from likewise.web.services.thumbnails import Thumbnails
+from likewise.web.services.uploads import Uploads
 from likewise.web.settings import Settings
-from likewise.web.store import Store
-from likewise.web.thumbnails import Thumbnails
-from likewise.web.uploads import Uploads
 
 
 @dataclass

@@ -21,13 +21,13 @@ from likewise.downstream.duplicates.plan import Plan
 from likewise.errors import LikewiseError
 from likewise.types import ProgressCallback
 from likewise.web import schemas
-from likewise.web.adding import removals, sweep
-from likewise.web.library import Served
-from likewise.web.overview import told_pictures
-from likewise.web.overviews import Overviews
 from likewise.web.problems import not_found
+from likewise.web.routes.adding import removals, sweep
+from likewise.web.routes.overview import told_pictures
+from likewise.web.routes.writing import WRITES
 from likewise.web.services import Services, Serving
-from likewise.web.writing import WRITES
+from likewise.web.services.library import Served
+from likewise.web.services.overviews import Overviews
 
 router = APIRouter(prefix="/collections", tags=["duplicates"])
 

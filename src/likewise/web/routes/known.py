@@ -9,9 +9,9 @@ from fastapi import APIRouter, Query, Request
 
 from likewise.collection.filters import FIELDS
 from likewise.web import schemas
-from likewise.web.library import Served
 from likewise.web.problems import Problem
 from likewise.web.services import Services, Serving
+from likewise.web.services.library import Served
 
 router = APIRouter(prefix="/collections/{name}", tags=["pictures"])
 

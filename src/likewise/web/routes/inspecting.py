@@ -117,7 +117,7 @@ def _is_ready(card: Card) -> bool:
 
 
 def _looking() -> Any:
-    from likewise.web import looking  # brings openvino, which `likewise serve --help` does without
+    from likewise.web.services import looking  # brings openvino, which `likewise serve --help` does without
 
     return looking
 

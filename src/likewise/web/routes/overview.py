@@ -15,9 +15,9 @@ from likewise.downstream.layout import find_layout
 from likewise.errors import UsageError
 from likewise.types import ProgressCallback
 from likewise.web import schemas
-from likewise.web.library import Served
-from likewise.web.overviews import Overviews
 from likewise.web.services import Serving
+from likewise.web.services.library import Served
+from likewise.web.services.overviews import Overviews
 
 router = APIRouter(prefix="/collections", tags=["overview"])
 
