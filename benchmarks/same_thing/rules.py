@@ -37,7 +37,7 @@ class Found:
 
 
 def evidence(found: Found) -> Scores:
-    """As a search does."""
+    """As a search does before the surest hit is asked as well."""
     total = together([of_similarities(found.similar), of_votes(found.votes)])
     return np.asarray(total + np.array([of_fit(nats) for nats in found.fit]))
 
