@@ -1,4 +1,4 @@
-# Not built yet where this was written: read but not tried.
+# Not built yet where this was written: checked by hadolint (`make lint`) only.
 #   docker build --tag likewise .
 #   docker run --rm --publish 8080:8080 --env LIKEWISE_TOKEN --volume ~/Pictures.likewise:/data/Pictures.likewise likewise
 # LIKEWISE_TOKEN is what clients have to know, 16 characters or more: the server listens to others than itself.
@@ -16,7 +16,7 @@ RUN useradd --create-home --uid 10001 likewise \
 COPY --from=build /opt/likewise /opt/likewise
 ENV PATH=/opt/likewise/bin:$PATH \
     LIKEWISE_CACHE=/home/likewise/.cache/likewise
-USER likewise
+USER 10001
 WORKDIR /data
 EXPOSE 8080
 HEALTHCHECK --interval=30s --timeout=5s --start-period=60s \

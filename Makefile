@@ -8,6 +8,7 @@ PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 DEMO := $(VENV)/.installed-demo
 DEV := $(VENV)/.installed-dev
 BROWSER := $(VENV)/.installed-browser
+LINT := $(VENV)/.installed-lint
 PEERS := $(VENV)/.installed-peers
 
 # make demo PHOTOS=~/Pictures QUERY=a.jpg
@@ -35,6 +36,10 @@ $(DEV): pyproject.toml constraints.txt | $(BIN)/python
 	$(PIP) --editable '.[dev]'
 	@touch $@
 
+$(LINT): pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) --editable '.[dev,lint]'
+	@touch $@
+
 $(BROWSER): pyproject.toml constraints.txt .ci/browser | $(BIN)/python
 	$(PIP) --editable '.[dev,browser]'
 	bash .ci/browser $(VENV)
@@ -58,10 +63,13 @@ bench: $(PEERS) ## speed beside named peers and the machine's limits, and what h
 	$(BIN)/python -m benchmarks.peers table
 	$(BIN)/python -m benchmarks.peers slower
 
-lint: $(DEV) ## ruff: rules and format; the direction of imports between the rooms
+lint: $(LINT) ## rules, format, the direction of imports between the rooms; Dockerfile and workflows
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
+	$(BIN)/hadolint Dockerfile
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/zizmor --offline --persona pedantic --quiet .github/workflows
 
 types: $(DEV) ## mypy --strict over package, tests and benchmarks, and as Windows would see the first two
 	$(BIN)/mypy --strict
