@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from likewise.errors import BadWeights, MissingExtra, UnknownName, WeightsMissing
+from likewise.errors import BadWeights, FetchFailed, MissingExtra, UnknownName, WeightsMissing
 from likewise.networks import find, formats, timm, weights
 from likewise.networks.timm import _asking_once
 
@@ -165,3 +165,11 @@ def test_a_server_out_of_reach_is_asked_once(monkeypatch: pytest.MonkeyPatch, re
         assert constants.HF_HUB_OFFLINE is not reached
     assert len(asked) == 1
     assert constants.HF_HUB_OFFLINE is False
+
+
+def test_what_cannot_be_fetched_is_said_in_one_line_and_the_way_out_once() -> None:
+    with pytest.raises(FetchFailed) as caught:
+        weights.fetch("timm/resnet18")
+    message = str(caught.value)
+    assert "\n" not in message
+    assert message.count("networks import timm/resnet18 FILE") == 1

@@ -96,8 +96,7 @@ def tensors(card: Card, *, pretrained: bool) -> dict[str, FloatArray]:
         except (OSError, RuntimeError) as error:  # whatever client timm fetches with, its errors are these
             reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
             raise FetchFailed(
-                f"timm could not give {_model(card)}: {reason}; is there a connection? "
-                f"`likewise networks import {card.name} FILE` takes weights from a file"
+                f"timm could not give {_model(card)}: {reason}; is there a connection?"
             ) from error
     return {
         name: value.float().numpy() for name, value in built.state_dict().items() if value.is_floating_point()
