@@ -1,4 +1,4 @@
-"""What shorter vectors save and what they lose: ``python -m benchmarks.compression run``, then ``table``."""
+"""What shorter vectors save and what they lose: ``run``, then ``table`` or ``quantisers``."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
 from statistics import median
+from typing import Any, TypeVar
 
+import faiss
 import numpy as np
 import typer
 from benchmarks.sets import (
@@ -40,6 +43,10 @@ GALLERY, ASKED, REPEATS = 100_000, 100, 7
 CODES = ("fp32", "fp16", "int8")
 BYTES = (128, 64, 32, 16)
 DIMENSIONS = (256, 128, 64)
+
+_LEARNED_ON, _HELD_OUT = (TRAINING, DISTRACTORS), ("tmbud", "cdcovers")
+
+T = TypeVar("T")
 
 app = typer.Typer(help=__doc__, add_completion=False)
 
@@ -84,6 +91,44 @@ def table() -> None:
         rows.append([variant.title, str(variant.code.width), *_times(variant, variants[0]), *cells])
     head = ["vectors", "bytes a picture", "reading 100 000, s", "search, of fp32", *best]
     print(markdown(head, rows))
+
+
+@app.command()
+def quantisers() -> None:
+    """Set ours beside faiss.ProductQuantizer: seconds of the processor on one thread, and squared errors."""
+    faiss.omp_set_num_threads(1)
+    vectors = load(FILE)
+    sample, held = (np.concatenate([vectors[name] for name in names]) for names in (_LEARNED_ON, _HELD_OUT))
+    many = _random(20_000, sample.shape[1])
+    rows = []
+    for count in BYTES:
+        pieces, learning = _worked(partial(learn_pieces, sample, count))
+        ours = Quantiser(pieces, Sample("", len(sample)))
+        other: Any = faiss.ProductQuantizer(sample.shape[1], count, 8)  # its stubs tell of C++
+        other.cp.min_points_per_centroid = 1
+        _, training = _worked(partial(other.train, sample))
+        errors = (
+            _error(held, ours.decode(ours.encode(held))),
+            _error(held, other.decode(other.compute_codes(held))),
+        )
+        faiss.copy_array_to_vector(pieces.ravel(), other.centroids)  # now both have our pieces
+        other.sync_transposed_centroids()
+        codes, encoding = _worked(partial(ours.encode, many))
+        others, computing = _worked(partial(other.compute_codes, many))
+        seconds = [f"{one:.2f}" for one in (learning, training, encoding, computing)]
+        differing = f"{int((codes != others).sum())} of {codes.size:,}"
+        rows.append([str(count), *seconds, *(f"{one:.4f}" for one in errors), differing])
+    pairs = ("learn, ours", "faiss", "encode, ours", "faiss", "error, ours", "faiss")
+    print(markdown(["bytes", *pairs, "codes that differ"], rows))
+
+
+def _worked(action: Callable[[], T]) -> tuple[T, float]:
+    start = time.process_time()
+    return action(), time.process_time() - start
+
+
+def _error(vectors: FloatArray, decoded: FloatArray) -> float:
+    return float(np.square(decoded - vectors).sum(axis=1).mean())
 
 
 def _variants(sample: FloatArray) -> list[Variant]:
