@@ -24,12 +24,12 @@ from likewise.types import Box, CropScale, FloatArray
 from likewise.words.codebook import WordArray, learn_codebook
 from likewise.words.hamming import Embedding
 from likewise.words.inverted import InvertedIndex
-from likewise.words.layers import Asked
+from likewise.words.layers import QuerySketch
 from likewise.words.postings import Postings
 from likewise.words.recipe import WordsRecipe
 from likewise.words.segment import Segment
 from likewise.words.sketch import Sketch
-from likewise.words.vocabulary import Layer, Vocabulary
+from likewise.words.vocabulary import Vocabulary, VocabularyLayer
 
 TAPS = ("block10", "pooled")
 PATCHES = Patches("efficientnet-lite0", TAPS, size=8, stride=8, resize=Resize("longest", 48))
@@ -103,7 +103,7 @@ def vocabulary(words: int = WORDS, recipe: WordsRecipe = RECIPE) -> Vocabulary:
         codebook = learn_codebook(vectors, words, iterations=3)
         nearest = codebook.assign(vectors)[:, 0].astype(np.int64)
         embedding = Embedding.learn(vectors, nearest, words, origin)
-        layers[tap] = Layer(codebook, embedding, 1.0 + number)
+        layers[tap] = VocabularyLayer(codebook, embedding, 1.0 + number)
     return Vocabulary(layers, origin)
 
 
@@ -126,7 +126,7 @@ def indexes(
 
 def brute(
     sketches: Mapping[int, Sketch],
-    question: Sequence[Asked],
+    question: Sequence[QuerySketch],
     recipe: WordsRecipe,
     scales: Mapping[str, float],
     *,
@@ -152,7 +152,7 @@ def brute(
 
 
 def self_score(
-    sketches: Mapping[int, Sketch], one: Asked, recipe: WordsRecipe, scales: Mapping[str, float]
+    sketches: Mapping[int, Sketch], one: QuerySketch, recipe: WordsRecipe, scales: Mapping[str, float]
 ) -> float:
     """What a picture of a question would score if its nearest words were indexed."""
     words = {tap: words[:, :1] for tap, words in one.sketch.words.items()}

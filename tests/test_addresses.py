@@ -31,7 +31,7 @@ RECIPE = "sift"
 def store(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """Six pictures in memory, one of them damaged, and a file of another kind; shards are described here."""
 
-    def here(done: work.Work, shards: Sequence[Shard], workers: int) -> Iterator[work.Answer]:
+    def here(done: work.Work, shards: Sequence[Shard], workers: int) -> Iterator[work.ShardResult]:
         return (work.describe(done, shard) for shard in shards)
 
     monkeypatch.setitem(RUNNERS, "processes", here)

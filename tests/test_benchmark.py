@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from likewise.errors import UsageError
-from likewise.evaluation.benchmark import Benchmark, Missing, Query
+from likewise.evaluation.benchmark import Benchmark, MissingFiles, Query
 from likewise.pictures.folders import pictures_below
 
 A, B, C = (Path(f"{name}.jpg") for name in "abc")
@@ -17,7 +17,7 @@ def query(name: str = "q", *, positives: str = "a", junk: str = "") -> Query:
     return Query(name, A, None, frozenset(positives), frozenset(junk))
 
 
-def benchmark(*queries: Query, missing: tuple[Missing, ...] = ()) -> Benchmark:
+def benchmark(*queries: Query, missing: tuple[MissingFiles, ...] = ()) -> Benchmark:
     return Benchmark("small", {"a": A, "b": B, "c": C}, queries, "counts", missing=missing)
 
 
@@ -41,7 +41,10 @@ def test_what_makes_no_sense_is_refused() -> None:
 
 
 def test_no_query_at_all_says_why() -> None:
-    gone = (Missing("", ("b",), "smaller"), Missing("q", ("a",), "its picture is not there", left_out=True))
+    gone = (
+        MissingFiles("", ("b",), "smaller"),
+        MissingFiles("q", ("a",), "its picture is not there", left_out=True),
+    )
     with pytest.raises(UsageError, match="no query can be asked; q: its picture is not there"):
         benchmark(missing=gone)
 

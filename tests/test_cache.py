@@ -12,20 +12,20 @@ from safetensors.numpy import save_file
 
 from likewise.descriptors import cache
 from likewise.descriptors.batches import BATCH
-from likewise.descriptors.cache import View, describe
+from likewise.descriptors.cache import PictureView, describe
 from likewise.errors import BadBox, BadPicture, CollectionDamaged, StorageError
 from likewise.pictures import Loaded
 from likewise.types import Box, FloatArray, Progress
 from tests.fakes import DIMENSIONS, FakeExtractor, make_pictures
 
 
-def views(folder: Path, count: int) -> list[View]:
-    return [View(path) for path in make_pictures(folder, count)]
+def views(folder: Path, count: int) -> list[PictureView]:
+    return [PictureView(path) for path in make_pictures(folder, count)]
 
 
 def test_vectors_come_in_the_order_of_the_views(tmp_path: Path) -> None:
     asked = views(tmp_path / "in", 40)
-    asked.append(View(asked[3].picture, Box(0, 0, 8, 8)))
+    asked.append(PictureView(asked[3].picture, Box(0, 0, 8, 8)))
     found = describe(FakeExtractor(), asked, tmp_path / "kept")
     one_by_one = [FakeExtractor().describe([FakeExtractor().prepare(v.picture, box=v.box)])[0] for v in asked]
     assert np.array_equal(found.vectors, np.stack(one_by_one))
@@ -37,7 +37,7 @@ def test_nothing_is_described_twice(tmp_path: Path) -> None:
     asked = views(tmp_path / "in", 5)
     copy = tmp_path / "copy.png"
     copy.write_bytes(asked[0].picture.read_bytes())
-    asked = [*asked, View(copy), asked[1]]
+    asked = [*asked, PictureView(copy), asked[1]]
     extractor = FakeExtractor()
     first = describe(extractor, asked, tmp_path / "kept")
     assert extractor.described == 5
@@ -51,7 +51,7 @@ def test_another_box_content_or_manifest_is_another_vector(tmp_path: Path) -> No
     (view,) = views(tmp_path / "in", 1)
     extractor = FakeExtractor()
     describe(extractor, [view], tmp_path / "kept")
-    describe(extractor, [View(view.picture, Box(0, 0, 9, 9))], tmp_path / "kept")
+    describe(extractor, [PictureView(view.picture, Box(0, 0, 9, 9))], tmp_path / "kept")
     assert extractor.described == 2
     other = FakeExtractor(weights="1" * 64)
     describe(other, [view], tmp_path / "kept")
@@ -91,7 +91,12 @@ def test_a_bad_picture_fails_alone(tmp_path: Path) -> None:
 
     asked = views(tmp_path / "in", 3)  # the second is 32 pixels wide
     (tmp_path / "text.jpg").write_text("no picture")
-    asked += [View(tmp_path / "text.jpg"), View(tmp_path / "gone.jpg"), View(tmp_path), asked[0]]
+    asked += [
+        PictureView(tmp_path / "text.jpg"),
+        PictureView(tmp_path / "gone.jpg"),
+        PictureView(tmp_path),
+        asked[0],
+    ]
     found = describe(Picky(), asked, tmp_path / "kept")
     assert {number: why.reason for number, why in found.failures.items()} == {
         1: "broken",
@@ -107,7 +112,7 @@ def test_a_bad_picture_fails_alone(tmp_path: Path) -> None:
 def test_a_box_outside_its_picture_is_an_error(tmp_path: Path) -> None:
     (view,) = views(tmp_path / "in", 1)
     with pytest.raises(BadBox):
-        describe(FakeExtractor(), [View(view.picture, Box(500, 0, 600, 9))], tmp_path / "kept")
+        describe(FakeExtractor(), [PictureView(view.picture, Box(500, 0, 600, 9))], tmp_path / "kept")
 
 
 def test_progress_counts_what_was_there_already(tmp_path: Path) -> None:

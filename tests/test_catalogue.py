@@ -12,7 +12,7 @@ from threading import Thread
 
 import pytest
 
-from likewise.collection.catalogue import Catalogue, Content, Place, StoredLayer
+from likewise.collection.catalogue import Catalogue, Content, FilePlace, StoredLayer
 from likewise.collection.database import APPLICATION, VERSION, Database
 from likewise.collection.walk import Stamp
 from likewise.errors import (
@@ -48,14 +48,14 @@ def content(name: str) -> Content:
 
 def fill(catalogue: Catalogue, root: int, *names: str) -> list[int]:
     with catalogue.change():
-        return [catalogue.insert(Place(root, name.encode()), STAMP, content(name)) for name in names]
+        return [catalogue.insert(FilePlace(root, name.encode()), STAMP, content(name)) for name in names]
 
 
 class TestPictures:
     def test_a_picture_comes_back(self, catalogue: Catalogue) -> None:
         root = catalogue.add_root("/p")
         [picture] = fill(catalogue, root, "a/b.jpg")
-        found = catalogue.picture(Place(root, b"a/b.jpg"))
+        found = catalogue.picture(FilePlace(root, b"a/b.jpg"))
         assert found
         assert (found.id, found.sha256, found.stamp) == (picture, content("a/b.jpg").sha256, STAMP)
         assert catalogue.content(found.sha256, [1]) == content("a/b.jpg")
@@ -66,7 +66,7 @@ class TestPictures:
     def test_names_need_not_be_text(self, catalogue: Catalogue) -> None:
         root = catalogue.add_root(os.fsdecode(b"/p\xff"))
         place = catalogue.place(os.fsdecode(b"/p\xff/\xfe\n.jpg"))
-        assert place == Place(root, b"\xfe\n.jpg")
+        assert place == FilePlace(root, b"\xfe\n.jpg")
         with catalogue.change():
             picture = catalogue.insert(place, STAMP, content("a"))
         assert catalogue.where([picture]) == {picture: os.fsdecode(b"/p\xff/\xfe\n.jpg")}
@@ -76,15 +76,15 @@ class TestPictures:
         [first, second] = fill(catalogue, root, "a", "b")
         later = Stamp(11, 21, 31)
         with catalogue.change():
-            catalogue.replace(first, Place(root, b"a"), later, content("new"))
-            catalogue.move(second, Place(root, b"c"), later, content("b"))
+            catalogue.replace(first, FilePlace(root, b"a"), later, content("new"))
+            catalogue.move(second, FilePlace(root, b"c"), later, content("b"))
         assert catalogue.unsound() == []
-        changed, moved = catalogue.picture(Place(root, b"a")), catalogue.picture(Place(root, b"c"))
+        changed, moved = catalogue.picture(FilePlace(root, b"a")), catalogue.picture(FilePlace(root, b"c"))
         assert changed
         assert moved
         assert (changed.id, changed.sha256, changed.stamp) == (first, content("new").sha256, later)
         assert (moved.id, moved.sha256, moved.stamp) == (second, content("b").sha256, later)
-        assert catalogue.picture(Place(root, b"b")) is None
+        assert catalogue.picture(FilePlace(root, b"b")) is None
         with catalogue.change():
             assert catalogue.delete([first]) == 1
         assert list(catalogue.rows.all(1)) == [[(second, b"b", True)]]
@@ -112,7 +112,7 @@ class TestPictures:
         assert catalogue.count() == 1  # nothing of the change that failed
 
     def test_failures_come_back_and_are_forgiven(self, catalogue: Catalogue) -> None:
-        place = Place(catalogue.add_root("/p"), b"\xff.jpg")
+        place = FilePlace(catalogue.add_root("/p"), b"\xff.jpg")
         with catalogue.change():
             catalogue.fail(place, STAMP, BadPicture(os.fsdecode(b"\xff.jpg is empty"), "empty"))
             catalogue.fail(place, STAMP, BadPicture(os.fsdecode(b"\xff.jpg is cut"), "truncated"))
@@ -137,7 +137,7 @@ class TestRoots:
         pictures += fill(catalogue, catalogue.add_root("/p/b"), "3.jpg")
         other = fill(catalogue, catalogue.add_root("/q"), "4.jpg")
         with catalogue.change():
-            catalogue.fail(Place(1, b"bad\xff.jpg"), STAMP, BadPicture("bad"))
+            catalogue.fail(FilePlace(1, b"bad\xff.jpg"), STAMP, BadPicture("bad"))
         catalogue.add_root("/p")
         assert sorted(catalogue.roots().values()) == ["/p", "/q"]
         paths = ["/p/a/1.jpg", "/p/a/x/2.jpg", "/p/b/3.jpg", "/q/4.jpg"]
@@ -174,7 +174,7 @@ class TestChanges:
     def test_a_change_that_fails_leaves_nothing(self, catalogue: Catalogue) -> None:
         root = catalogue.add_root("/p")
         with pytest.raises(ZeroDivisionError), catalogue.change():
-            catalogue.insert(Place(root, b"a"), STAMP, content("a"))
+            catalogue.insert(FilePlace(root, b"a"), STAMP, content("a"))
             raise ZeroDivisionError
         assert (catalogue.count(), catalogue.generation) == (0, 0)
 
@@ -182,7 +182,7 @@ class TestChanges:
         root = catalogue.add_root("/p")
         reader = Catalogue.reader(file)
         with catalogue.change():
-            catalogue.insert(Place(root, b"a"), STAMP, content("a"))
+            catalogue.insert(FilePlace(root, b"a"), STAMP, content("a"))
             assert reader.count() == 0
         assert reader.count() == 1
         with reader.moment():
@@ -312,7 +312,7 @@ class TestFiles:
         database.rows(f"PRAGMA max_page_count = {pages}")
         with pytest.raises(StorageError, match=r"full.*again"), catalogue.change():
             for number in range(2000):
-                catalogue.insert(Place(root, b"%d" % number), STAMP, content("x" * 100))
+                catalogue.insert(FilePlace(root, b"%d" % number), STAMP, content("x" * 100))
         assert catalogue.count() == 1
         database.rows(f"PRAGMA max_page_count = {10 * pages}")
         fill(catalogue, root, "b")

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from likewise.descriptors.chain import Chain
+from likewise.descriptors.chain import TransformChain
 from likewise.descriptors.recipe import Step
 from likewise.descriptors.transforms import Origin, Whitening, l2, signed_root
 from likewise.errors import BadWeights
@@ -24,13 +24,13 @@ def whitening() -> Whitening:
 def test_chain_applies_its_steps_in_order(tmp_path: Path) -> None:
     path = tmp_path / "w.safetensors"
     whitening().save(path)
-    chain = Chain([Step("root", {"exponent": 0.25}), Step("l2"), Step.whiten(path), Step("l2")])
+    chain = TransformChain([Step("root", {"exponent": 0.25}), Step("l2"), Step.whiten(path), Step("l2")])
     x = np.random.default_rng(2).standard_normal((5, 6)).astype(np.float32)
     found = chain(x)
     np.testing.assert_allclose(found, l2(whitening()(l2(signed_root(x, 0.25)))), rtol=1e-6)
     assert found.dtype == np.float32
     assert chain.dimensions(6) == 2
-    assert Chain([]).dimensions(9) == 9
+    assert TransformChain([]).dimensions(9) == 9
 
 
 def test_chain_refuses_a_whitening_that_was_changed(tmp_path: Path) -> None:
@@ -40,4 +40,4 @@ def test_chain_refuses_a_whitening_that_was_changed(tmp_path: Path) -> None:
     assert step.options["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
     Whitening(np.ones(6, np.float32), np.ones((6, 2), np.float32), ORIGIN).save(path)
     with pytest.raises(BadWeights):
-        Chain([step])
+        TransformChain([step])

@@ -8,7 +8,7 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional
 
-from likewise.engines.torch_module import Chain, build, tensors_of
+from likewise.engines.torch_module import LayerChain, build, tensors_of
 from likewise.errors import WeightsMissing
 from likewise.networks import find, weights
 from likewise.networks.cifar import CIFAR10
@@ -102,7 +102,7 @@ def test_kernels_begin_as_keras_draws_them() -> None:
 def test_a_chain_gives_its_tensors_back() -> None:
     tensors = state_of(_module())
     chain = build(CIFAR10, tensors, ["probabilities"])
-    assert isinstance(chain, Chain)
+    assert isinstance(chain, LayerChain)
     back = tensors_of(chain)
     assert back.keys() == tensors.keys()
     assert all(np.array_equal(back[name], tensors[name]) for name in tensors)

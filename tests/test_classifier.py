@@ -21,9 +21,16 @@ from likewise.descriptors.learned import Sample, write
 from likewise.descriptors.manifest import Manifest
 from likewise.downstream import validation
 from likewise.downstream.classifier import KINDS, NEIGHBOURS, SMOOTHING, Classifier, train
-from likewise.downstream.labelled import Labelled, label_collection, label_folder, numbered
+from likewise.downstream.labelled import LabelledVectors, label_collection, label_folder, numbered
 from likewise.downstream.predicting import find_pictures, predict
-from likewise.downstream.validation import Score, Validation, confusions, cross_validate, deal, learning_curve
+from likewise.downstream.validation import (
+    Validation,
+    ValidationScore,
+    confusions,
+    cross_validate,
+    deal,
+    learning_curve,
+)
 from likewise.errors import BadWeights, UnknownName, UsageError, WeightsMissing
 from likewise.types import Progress
 from tests.fakes import RECIPE, FakeExtractor, FakeFactory, make_pictures
@@ -38,13 +45,13 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LIKEWISE_CACHE", str(tmp_path / "cache"))
 
 
-def labelled(counts: dict[str, int], d: int = 10, apart: float = 1.0, seed: int = 0) -> Labelled:
+def labelled(counts: dict[str, int], d: int = 10, apart: float = 1.0, seed: int = 0) -> LabelledVectors:
     """Rows about a centre for each label."""
     random = np.random.default_rng(seed)
     labels = [label for label, count in counts.items() for _ in range(count)]
     centres = {label: apart * random.standard_normal(d) for label in counts}
     rows = np.stack([centres[label] + 0.5 * random.standard_normal(d) for label in labels])
-    return Labelled(rows.astype(np.float32), tuple(labels), "made up", MANIFEST, (), {})
+    return LabelledVectors(rows.astype(np.float32), tuple(labels), "made up", MANIFEST, (), {})
 
 
 THREE = {"a": 12, "b": 9, "c": 5}
@@ -88,7 +95,7 @@ class TestEveryKind:
 
     def test_equal_rows_give_finite_probabilities(self, kind: Any) -> None:
         rows = np.ones((6, 4), np.float32)
-        sample = Labelled(rows, ("a", "b", "a", "b", "a", "a"), "equal", MANIFEST, (), {})
+        sample = LabelledVectors(rows, ("a", "b", "a", "b", "a", "a"), "equal", MANIFEST, (), {})
         found = train(sample, kind).probabilities(np.concatenate([rows, 0 * rows, 1e3 * rows]))
         assert np.isfinite(found).all()
         np.testing.assert_allclose(found.sum(axis=1), 1)
@@ -96,7 +103,7 @@ class TestEveryKind:
     def test_the_order_of_pictures_does_not_matter(self, kind: Any) -> None:
         sample = labelled(THREE)
         order = np.random.default_rng(0).permutation(26)
-        other = Labelled(
+        other = LabelledVectors(
             sample.vectors[order], tuple(sample.labels[row] for row in order), "", MANIFEST, (), {}
         )
         new = labelled(THREE, seed=5).vectors
@@ -208,15 +215,17 @@ class TestValidation:
     def test_the_order_of_pictures_does_not_matter(self) -> None:
         sample = labelled(THREE)
         order = np.random.default_rng(0).permutation(26)
-        other = Labelled(sample.vectors[order], tuple(sample.labels[r] for r in order), "", MANIFEST, (), {})
+        other = LabelledVectors(
+            sample.vectors[order], tuple(sample.labels[r] for r in order), "", MANIFEST, (), {}
+        )
         first, second = (
             {s.kind: s.confusion.tolist() for s in cross_validate(x).scores} for x in (sample, other)
         )
         assert first == second
 
     def test_suggested_is_logistic_unless_another_is_clearly_better(self) -> None:
-        def score(kind: Any, accuracy: float) -> Score:
-            return Score(kind, accuracy, 0.02, accuracy, 1.0, 0.0, np.zeros((2, 2), np.int64))
+        def score(kind: Any, accuracy: float) -> ValidationScore:
+            return ValidationScore(kind, accuracy, 0.02, accuracy, 1.0, 0.0, np.zeros((2, 2), np.int64))
 
         level = Validation(("a", "b"), (score("bayes", 0.9), score("logistic", 0.89)), 9, 5, ())
         assert level.suggested.kind == "logistic"

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from likewise.errors import BadBox, UnknownName, UsageError
-from likewise.evaluation.benchmark import Benchmark, Missing
+from likewise.evaluation.benchmark import Benchmark, MissingFiles
 from likewise.evaluation.datasets import DATASETS, load
 from likewise.evaluation.datasets.buildings import CORRUPT_PARIS
 from likewise.evaluation.datasets.holidays import GROUPS
@@ -22,7 +22,7 @@ from likewise.types import Box
 from tests.test_benchmark import touch
 
 
-def gaps(benchmark: Benchmark) -> dict[str, Missing]:
+def gaps(benchmark: Benchmark) -> dict[str, MissingFiles]:
     return {missing.query: missing for missing in benchmark.missing}
 
 
@@ -238,7 +238,9 @@ def test_difficulties_share_out_positives_and_junk(revisited: Path) -> None:
 
 def test_a_query_without_positives_at_a_difficulty_is_listed(revisited: Path) -> None:
     (gap,) = load("roxford5k-easy", revisited).missing
-    assert gap == Missing("oxford_000011", (), "no positive in the ground truth: left out", left_out=True)
+    assert gap == MissingFiles(
+        "oxford_000011", (), "no positive in the ground truth: left out", left_out=True
+    )
     assert not load("roxford5k-hard", revisited).missing
 
 
@@ -412,8 +414,8 @@ def test_folders_are_groups(tmp_path: Path) -> None:
     assert "loose.jpg" in benchmark.gallery
     assert benchmark.notes == ("1 pictures outside any group, ranked as wrong answers",)
     assert benchmark.missing == (
-        Missing("", (), "group empty is empty: no effect"),
-        Missing("cow/1.jpg", (), "alone in group cow: left out", left_out=True),
+        MissingFiles("", (), "group empty is empty: no effect"),
+        MissingFiles("cow/1.jpg", (), "alone in group cow: left out", left_out=True),
     )
 
 

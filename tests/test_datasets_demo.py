@@ -17,7 +17,7 @@ def truth(folder: Path, *groups: str | None) -> None:
     """A demo set of empty files."""
     shots = []
     for number, group in enumerate(groups):
-        shot = rendering.Labelled(f"{number}.jpg", group, "view" if group else "distractor", None)
+        shot = rendering.ShotLabel(f"{number}.jpg", group, "view" if group else "distractor", None)
         shots.append(asdict(shot))
         (folder / shot.file).touch()
     told = {"version": rendering.VERSION, "seed": 0, "pictures": shots}

@@ -19,7 +19,7 @@ from PIL import ExifTags, Image, ImageOps
 
 from likewise.demoset import rendering, subjects
 from likewise.demoset.rendering import DISTRACTORS, KINDS, read_truth, render
-from likewise.demoset.shots import Layout, corners, homography, in_place, outline, pasted, project
+from likewise.demoset.shots import ShotLayout, corners, homography, in_place, outline, pasted, project
 from likewise.demoset.subjects import SCENES, SUBJECTS, Album, Rectangle
 from likewise.errors import MissingExtra, StorageError, UsageError
 from likewise.evaluation.demo_score import score
@@ -220,7 +220,7 @@ def test_a_pasted_subject_lies_where_the_truth_says() -> None:
     view = next(subject.views[0] for subject in SUBJECTS if subject.name == "cat")
     for number in range(8):
         chance = np.random.default_rng(number)
-        shot = pasted(chance, Colours(), view, Layout(share=(0.2, 0.5), turn=60), round=number % 2 == 0)
+        shot = pasted(chance, Colours(), view, ShotLayout(share=(0.2, 0.5), turn=60), round=number % 2 == 0)
         red = np.argwhere(np.asarray(shot.picture)[..., 0] > 100)[:, ::-1]
         assert shot.outline is not None
         assert red.min(axis=0) == pytest.approx(shot.outline.min(axis=0), abs=2)

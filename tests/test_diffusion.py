@@ -11,7 +11,7 @@ from scipy import sparse
 
 from likewise.ranking import diffusion
 from likewise.ranking.diffusion import conjugate_gradient, diffuse, normalised, over_shortlists, whole
-from likewise.ranking.neighbours import Neighbours
+from likewise.ranking.neighbours import KeptNeighbours
 from likewise.types import FloatArray
 
 Dense = NDArray[np.float64]
@@ -75,7 +75,7 @@ def test_the_whole_gallery_equals_the_dense_solution(seed: int, k: int, alpha: f
     vectors = clouds(seed)
     sources = np.zeros((3, 40), np.float32)
     sources[np.arange(3), [0, 1, 2]] = 0.5
-    found = diffuse(whole(Neighbours(vectors, "dot"), k, 3), sources, alpha, 200)
+    found = diffuse(whole(KeptNeighbours(vectors, "dot"), k, 3), sources, alpha, 200)
     for row, y in zip(found, sources.astype(np.float64), strict=True):
         np.testing.assert_allclose(row, solved(mutual(vectors, k, 3), y, alpha), atol=2e-4)
 
@@ -90,7 +90,7 @@ def test_shortlists_are_cut_out_of_the_graph_and_then_normalised(seed: int, edge
     sources[:, :3] = random.random((5, 3))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(diffusion, "EDGES", edges)
-        lists = Neighbours(vectors, "dot")
+        lists = KeptNeighbours(vectors, "dot")
         found = over_shortlists(lists, places, sources, k=12, gamma=3, alpha=0.9, iterations=100)
     for row, places_of_row, y in zip(found, places, sources.astype(np.float64), strict=True):
         cut = mutual(vectors, 12, 3)[np.ix_(places_of_row, places_of_row)]

@@ -19,7 +19,7 @@ from PIL import Image
 from likewise.collection import Collection
 from likewise.downstream.duplicates import Duplicates, find_duplicates
 from likewise.downstream.duplicates.dismissed import Dismissed, dismiss
-from likewise.downstream.duplicates.files import File
+from likewise.downstream.duplicates.files import DuplicateFile
 from likewise.downstream.duplicates.grouping import chained_groups, complete_groups, with_parts
 from likewise.downstream.duplicates.keeping import Keeping
 from likewise.downstream.duplicates.plan import Plan
@@ -234,7 +234,7 @@ class TestFiles:
 
 
 class TestKeeping:
-    def file(self, **told: object) -> File:
+    def file(self, **told: object) -> DuplicateFile:
         path = Path(str(told.pop("path", "/a/b.jpg")))
         known: dict[str, object] = {
             "id": 1,
@@ -245,7 +245,7 @@ class TestKeeping:
             "bytes": 9,
             "modified": 5.0,
         }
-        return File(path=path, **(known | told))  # type: ignore[arg-type]
+        return DuplicateFile(path=path, **(known | told))  # type: ignore[arg-type]
 
     @pytest.mark.parametrize(
         ("rules", "better", "worse"),

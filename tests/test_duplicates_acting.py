@@ -16,20 +16,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from likewise.downstream.duplicates.acting import apply_plan, one_way, undo
-from likewise.downstream.duplicates.journal import Journal, Step, Way
-from likewise.downstream.duplicates.plan import Action, Plan, Row, check_plan
+from likewise.downstream.duplicates.journal import Journal, JournalStep, Way
+from likewise.downstream.duplicates.plan import Action, Plan, PlanRow, check_plan
 from likewise.errors import StorageError, UsageError
 from tests.systems import posix
 
 WAYS: tuple[Way, ...] = ("move", "link")
 
 
-def row(path: Path, group: int = 1, action: Action = "go", folder: Path | None = None) -> Row:
+def row(path: Path, group: int = 1, action: Action = "go", folder: Path | None = None) -> PlanRow:
     """The row of a file as it is."""
     data = path.read_bytes()
     digest = hashlib.sha256(data).hexdigest()
     root = os.fspath(folder or path.parent)
-    return Row(group, action, os.fspath(path), "same bytes", "", 1.0, 4, 3, len(data), digest, root)
+    return PlanRow(group, action, os.fspath(path), "same bytes", "", 1.0, 4, 3, len(data), digest, root)
 
 
 @pytest.fixture
@@ -317,7 +317,7 @@ class TestUndo:
         journal.path.write_text('{"way": "burn"}\n')
         with pytest.raises(UsageError, match="line 1"):
             undo(journal)
-        sound = vars(Step("move", "/a", "/b", "0" * 64, 5, 0o644, 7))
+        sound = vars(JournalStep("move", "/a", "/b", "0" * 64, 5, 0o644, 7))
         for change in ({"mtime_ns": 1 << 64}, {"mode": -1}, {"to": "b"}, {"file": "/a\ud800"}, {"sha256": 5}):
             journal.path.write_text(json.dumps({**sound, **change}) + "\n")
             with pytest.raises(UsageError, match="line 1"):
@@ -347,7 +347,7 @@ def test_whatever_a_plan_says_each_content_stays_and_all_comes_back(
     home = Path(os.path.realpath(tmp_path_factory.mktemp("any")))
     lib = home / "lib"
     lib.mkdir()
-    rows: list[Row] = []
+    rows: list[PlanRow] = []
     make: list[Callable[[Path, Path], object]] = [
         lambda path, first: shutil.copy(first, path),
         lambda path, first: os.link(first, path),
@@ -374,7 +374,7 @@ def test_whatever_a_plan_says_each_content_stays_and_all_comes_back(
 
 def test_a_step_is_one_line(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "j.undo")
-    step = Step("move", "/a\nb\udcff.jpg", "/c", "0" * 64, 5, 0o644, 7)
+    step = JournalStep("move", "/a\nb\udcff.jpg", "/c", "0" * 64, 5, 0o644, 7)
     journal.add(step)
     journal.add(step)
     assert journal.path.read_text().count("\n") == 2

@@ -20,8 +20,8 @@ from PIL import Image, ImageDraw, ImageEnhance
 
 from likewise.downstream.duplicates import kinds, pixels
 from likewise.downstream.duplicates.dismissed import Dismissed
-from likewise.downstream.duplicates.files import File
-from likewise.downstream.duplicates.judging import Judge, Pair, Reach
+from likewise.downstream.duplicates.files import DuplicateFile
+from likewise.downstream.duplicates.judging import ContentPair, CopyDistances, Judge
 from likewise.downstream.duplicates.kinds import Link, Shots, link, parse_kinds, taken
 from likewise.downstream.duplicates.pixels import Small, one_shape, oriented, overlay
 from likewise.downstream.duplicates.turned import turned_pairs
@@ -37,14 +37,15 @@ def small(picture: Image.Image) -> Small:
     return Small(*picture.size, np.asarray(pixels.convert("RGB")))
 
 
-def file_of(path: Path, **others: object) -> File:
+def file_of(path: Path, **others: object) -> DuplicateFile:
     """A file as the catalogue would tell of it."""
     import hashlib
 
     with Image.open(path) as picture:
         width, height = picture.size
     status, digest = path.stat(), hashlib.sha256(path.read_bytes()).hexdigest()
-    return File(1, path, path.parent, digest, width, height, status.st_size, status.st_mtime, **others)  # type: ignore[arg-type]
+    facts = (1, path, path.parent, digest, width, height, status.st_size, status.st_mtime)
+    return DuplicateFile(*facts, **others)  # type: ignore[arg-type]
 
 
 def linked(a: Path, b: Path, **options: bool) -> Link | None:
@@ -213,7 +214,7 @@ class TestKinds:
         bad = tmp_path / "bad.png"
         bad.write_bytes(original.read_bytes()[:200])
         shots = Shots()
-        broken = File(2, bad, tmp_path, "0" * 64, 640, 480, 200, 0.0)
+        broken = DuplicateFile(2, bad, tmp_path, "0" * 64, 640, 480, 200, 0.0)
         assert link(file_of(original), broken, shots) is None
         assert shots.unreadable == {bad}
 
@@ -304,11 +305,11 @@ def test_neither_the_order_of_pairs_nor_what_is_kept_matters(
     for picture, path in zip(pictures, paths, strict=True):
         picture.save(path)
     files = [file_of(path) for path in paths]
-    pairs = [Pair(first, second, 0.1) for first, second in combinations(range(len(files)), 2)]
+    pairs = [ContentPair(first, second, 0.1) for first, second in combinations(range(len(files)), 2)]
 
-    def told(pairs: list[Pair]) -> dict[Pair, Link]:
+    def told(pairs: list[ContentPair]) -> dict[ContentPair, Link]:
         return Judge(
-            files, np.zeros((len(files), 2), np.float32), Reach(1.0, 1.0), Dismissed(frozenset())
+            files, np.zeros((len(files), 2), np.float32), CopyDistances(1.0, 1.0), Dismissed(frozenset())
         ).look(pairs)
 
     found = told(pairs)
@@ -332,7 +333,7 @@ def test_keypoints_are_found_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(kinds, "SMALL", 1)
     shots = Shots()
     first = [shot.small.keypoints for file in files if (shot := shots.get(file))]
-    monkeypatch.setattr(pixels.Keypoints, "of", None)
+    monkeypatch.setattr(pixels.PictureKeypoints, "of", None)
     again = [shot.small.keypoints for file in files if (shot := shots.get(file))]
     assert [id(one) for one in again] == [id(one) for one in first]
     grey = shots.get(files[2]).small.grey  # type: ignore[union-attr]
@@ -346,9 +347,11 @@ def test_what_rules_pictures_out_is_a_bound(seed: int, width: int, height: int, 
     chance = np.random.default_rng(seed)
     x, y = (chance.uniform(0, 255, (height, width, 3)).astype(np.float32) for _ in range(2))
     y = np.clip(y + np.float32(apart), 0, 255)
-    bound = pixels.View.of(x).least_difference(pixels.View.of(y))
+    bound = pixels.PixelView.of(x).least_difference(pixels.PixelView.of(y))
     assert 0 <= bound <= 1.0001 * np.abs(x - y).sum()
-    grown = pixels.View.of(np.full_like(x, 20)).least_difference(pixels.View.of(np.full_like(x, 50)))
+    grown = pixels.PixelView.of(np.full_like(x, 20)).least_difference(
+        pixels.PixelView.of(np.full_like(x, 50))
+    )
     assert grown == pytest.approx(30 * x.size)
 
 

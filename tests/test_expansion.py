@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from likewise.ranking import expansion
 from likewise.ranking.expansion import augmented, mixed
-from likewise.ranking.neighbours import Neighbours
+from likewise.ranking.neighbours import KeptNeighbours
 from likewise.types import FloatArray, IntArray
 
 ROWS = np.array([[0, 1], [-1, 0], [0.6, 0.8]], np.float32)
@@ -75,9 +75,9 @@ def test_blocks_equal_loops(seed: int, k: int, alpha: float) -> None:
 
 def test_augmentation_takes_the_neighbours_and_each_row_once_also_among_copies() -> None:
     vectors = np.array([[1, 0], [1, 0], [1, 0], [0, 1]], np.float32)
-    found = augmented(Neighbours(vectors, "l2"), 1, alpha=0, unit=False)
+    found = augmented(KeptNeighbours(vectors, "l2"), 1, alpha=0, unit=False)
     np.testing.assert_allclose(found, np.array([[1, 0], [1, 0], [1, 0], [0.5, 0.5]]))
 
 
 def test_a_gallery_of_one_stays_as_it_is() -> None:
-    assert augmented(Neighbours(QUERY, "dot"), 10, alpha=3, unit=True).tolist() == [[1, 0]]
+    assert augmented(KeptNeighbours(QUERY, "dot"), 10, alpha=3, unit=True).tolist() == [[1, 0]]

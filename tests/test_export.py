@@ -343,7 +343,7 @@ def test_interleaved_shards_are_opened_once_each(
         return real(path)
 
     monkeypatch.setattr(shards, "_vectors", counted)
-    with shards.Shards(tmp_path / "parts") as kept:
+    with shards.ExtractionShards(tmp_path / "parts") as kept:
         for first in range(4):
             names = range(first, 600, 4)  # every fourth name
             stamp = Stamp(0, 0, 0)

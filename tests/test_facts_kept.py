@@ -18,11 +18,11 @@ import pytest
 from PIL import Image
 
 from likewise.collection import Collection, Query, facts
-from likewise.collection.annotating import Table
+from likewise.collection.annotating import AnnotationTable
 from likewise.collection.catalogue import Catalogue
 from likewise.collection.database import bound, checksum_of
 from likewise.collection.filters import BadFilter
-from likewise.collection.layer import Answer, LayerIndex, Sources
+from likewise.collection.layer import LayerHits, LayerIndex, Sources
 from likewise.collection.loose import fulfilling
 from likewise.collection.removal import Removed
 from likewise.collection.searching import Searcher
@@ -154,9 +154,9 @@ class Verifying:
     def ask(self, query: Query) -> None:
         return None
 
-    def search(self, question: Any, k: int, stages: Sequence[Any]) -> Answer:
+    def search(self, question: Any, k: int, stages: Sequence[Any]) -> LayerHits:
         order = np.argsort(-self.scores, kind="stable")
-        return Answer(self.ids[order], self.scores[order])
+        return LayerHits(self.ids[order], self.scores[order])
 
     def evidence(self, scores: Any) -> Any:
         return (scores - np.median(scores)) / 2
@@ -196,10 +196,10 @@ class Chained(Verifying):
     def question_of(self, picture: int) -> int:
         return picture
 
-    def search(self, question: Any, k: int, stages: Sequence[Any]) -> Answer:
+    def search(self, question: Any, k: int, stages: Sequence[Any]) -> LayerHits:
         likeness = self.scores + 9.0 * (self.ids == (question or self.ids[0]) + (1 if question else 0))
         order = np.argsort(-likeness, kind="stable")
-        return Answer(self.ids[order], likeness[order])
+        return LayerHits(self.ids[order], likeness[order])
 
     def fit(self, question: Any, picture: int) -> Any:
         found = picture == (question + 1 if question else self.ids[0])
@@ -401,7 +401,7 @@ def test_columns_of_ones_own(plain: Collection, photos: Path, tmp_path: Path) ->
 )
 def test_tables_that_cannot_be_used(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        Table.read(table(tmp_path, text))
+        AnnotationTable.read(table(tmp_path, text))
 
 
 def test_what_was_noted_stays_with_a_picture(

@@ -12,7 +12,7 @@ from torch import nn
 
 from likewise.engines.torch_module import build
 from likewise.errors import UsageError
-from likewise.inspection.fields import Field, located, measure, measured
+from likewise.inspection.fields import ReceptiveField, located, measure, measured
 from likewise.inspection.inspection import inspect
 from likewise.inspection.maps import Cell
 from likewise.inspection.modules import ModuleNetwork
@@ -57,7 +57,7 @@ def test_uneven_padding_and_residual_blocks(tap: str) -> None:
         return found
 
     card = network.card.taps[tap]
-    assert measure(probe) == Field(card.stride, card.field, card.offset)
+    assert measure(probe) == ReceptiveField(card.stride, card.field, card.offset)
     assert measured(network, tap) == card
 
 
@@ -68,14 +68,14 @@ def run(module: nn.Module) -> Callable[[FloatArray], FloatArray]:
 
 def test_fields_with_holes_and_without_padding_by_hand() -> None:
     dilated = nn.Conv2d(3, 1, 3, stride=2, dilation=4)
-    assert measure(run(dilated)) == Field(stride=2, side=9, offset=4)
+    assert measure(run(dilated)) == ReceptiveField(stride=2, side=9, offset=4)
     wide = nn.Conv2d(3, 1, (3, 7), padding=(1, 3))
     assert (measure(run(wide), 2).side, measure(run(wide), 3).side) == (3, 7)
 
 
 def test_what_sees_everything_has_no_field() -> None:
     everywhere = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.GroupNorm(1, 4))
-    assert measure(run(everywhere)) == Field(1, 0, 0.0)
+    assert measure(run(everywhere)) == ReceptiveField(1, 0, 0.0)
 
 
 def test_cells_are_located_or_refused() -> None:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from likewise.collection.catalogue import Catalogue, Content, Place
+from likewise.collection.catalogue import Catalogue, Content, FilePlace
 from likewise.collection.database import folded
 from likewise.collection.facts import number
 from likewise.collection.filters import (
@@ -22,7 +22,7 @@ from likewise.collection.filters import (
     Compare,
     Condition,
     Filter,
-    Missing,
+    IsMissing,
     Not,
     Several,
     field_of,
@@ -73,7 +73,7 @@ def catalogue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Catalogue]:
             root = made.add_root("/photos")
             for name, width, height, size, facts, own in ROWS:
                 content = Content(name.encode(), width, height, {}, facts)
-                row = made.insert(Place(root, name.encode()), Stamp(size, 0, 0), content)
+                row = made.insert(FilePlace(root, name.encode()), Stamp(size, 0, 0), content)
                 made.facts.annotate(row, own)
         yield made
 
@@ -141,7 +141,7 @@ def true_of(row: int, condition: Condition) -> bool:
             return {"and": all, "or": any}[condition.how](true_of(row, one) for one in condition.conditions)
         case Not():
             return not true_of(row, condition.condition)
-        case Missing():
+        case IsMissing():
             return not values_of(row, condition.field.name)
         case Compare():
             values = values_of(row, condition.field.name)
@@ -282,7 +282,7 @@ def conditions(draw: st.DrawFn) -> tuple[str, Condition]:
     name = f'"{field.name}"' if " " in field.name else draw(st.sampled_from([field.name, field.name.upper()]))
     shape = draw(st.integers(0, 5))
     if shape == 0:
-        return f"{name} is missing", Missing(field)
+        return f"{name} is missing", IsMissing(field)
     if field.kind == "number" or (field.kind == "own" and shape < 3):
         value: Any = draw(st.sampled_from([-1, 0, 3, 5, 7, 10, 12.5, 800, 2_000_000]))
         sign = draw(st.sampled_from(list(SIGNS)))

@@ -12,22 +12,22 @@ import pytest
 
 from likewise.errors import StorageError, UsageError
 from likewise.training.checkpoint import CHECKPOINT, HISTORY, Checkpoint, save
-from likewise.training.cifar10 import Labelled
-from likewise.training.fitting import Epoch, Settings, best_of, fit
+from likewise.training.cifar10 import LabelledPictures
+from likewise.training.fitting import CifarSettings, Epoch, best_of, fit
 from likewise.types import Progress
 
 REPOSITORY = Path(__file__).parents[1]
-FAST = Settings(batch=16, most=3, patience=3, seed=7)
+FAST = CifarSettings(batch=16, most=3, patience=3, seed=7)
 
 
-def squares(count: int, seed: int) -> Labelled:
+def squares(count: int, seed: int) -> LabelledPictures:
     """Noise with one bright column a class, which a network can learn."""
     noise = np.random.default_rng(seed)
     pictures = noise.integers(0, 128, (count, 32, 32, 3), np.uint8)
     labels = np.arange(count) % 10
     for picture, label in zip(pictures, labels, strict=True):
         picture[:, 3 * label : 3 * label + 3] = 255
-    return Labelled(pictures, labels)
+    return LabelledPictures(pictures, labels)
 
 
 TRAIN, VALIDATION = squares(80, 1), squares(30, 2)
@@ -36,7 +36,7 @@ TRAIN, VALIDATION = squares(80, 1), squares(30, 2)
 @pytest.mark.slow
 def test_it_learns_and_leaves_a_history(tmp_path: Path) -> None:
     told: list[Progress] = []
-    settings = Settings(batch=8, most=12, patience=12)
+    settings = CifarSettings(batch=8, most=12, patience=12)
     fitted = fit(TRAIN, VALIDATION, settings, tmp_path, progress=told.append)
     assert fitted.best.validation_accuracy > 0.5  # chance is 0.1
     lines = (tmp_path / HISTORY).read_text().splitlines()
@@ -49,7 +49,9 @@ def test_it_learns_and_leaves_a_history(tmp_path: Path) -> None:
 def test_stopped_and_resumed_is_uninterrupted(tmp_path: Path) -> None:
     whole = fit(TRAIN, VALIDATION, FAST, tmp_path / "whole")
     for most in (1, 2, 3):
-        parts = fit(TRAIN, VALIDATION, Settings(batch=16, most=most, patience=3, seed=7), tmp_path / "parts")
+        parts = fit(
+            TRAIN, VALIDATION, CifarSettings(batch=16, most=most, patience=3, seed=7), tmp_path / "parts"
+        )
     assert [epoch.validation_loss for epoch in parts.history] == [e.validation_loss for e in whole.history]
     for name, tensor in whole.tensors.items():
         assert np.array_equal(tensor, parts.tensors[name]), name
@@ -88,17 +90,17 @@ def test_kill_9_in_an_epoch_changes_nothing(tmp_path: Path) -> None:
 
 
 def test_it_stops_when_nothing_gets_better(tmp_path: Path) -> None:
-    shuffled = Labelled(VALIDATION.pictures, (VALIDATION.labels + 5) % 10)
-    fitted = fit(TRAIN, shuffled, Settings(batch=8, most=40, patience=2), tmp_path)
+    shuffled = LabelledPictures(VALIDATION.pictures, (VALIDATION.labels + 5) % 10)
+    fitted = fit(TRAIN, shuffled, CifarSettings(batch=8, most=40, patience=2), tmp_path)
     assert len(fitted.history) == fitted.best.number + 2
 
 
 def test_another_training_in_the_folder_is_refused(tmp_path: Path) -> None:
-    fit(TRAIN, VALIDATION, Settings(most=1), tmp_path)
+    fit(TRAIN, VALIDATION, CifarSettings(most=1), tmp_path)
     with pytest.raises(UsageError, match="holds a training with seed 0 instead of 1: remove the folder"):
-        fit(TRAIN, VALIDATION, Settings(most=1, seed=1), tmp_path)
+        fit(TRAIN, VALIDATION, CifarSettings(most=1, seed=1), tmp_path)
     with pytest.raises(UsageError, match=r"training pictures 80, sha256 .* instead of 40, sha256"):
-        fit(TRAIN.taken(np.arange(40)), VALIDATION, Settings(most=1), tmp_path)
+        fit(TRAIN.taken(np.arange(40)), VALIDATION, CifarSettings(most=1), tmp_path)
 
 
 def test_a_disk_that_is_full_is_said_without_a_traceback(tmp_path: Path) -> None:
@@ -125,7 +127,7 @@ def test_a_damaged_checkpoint_is_refused(tmp_path: Path) -> None:
 
 def test_settings_out_of_bounds_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="batch 0 is less than 1"):
-        Settings(batch=0)
+        CifarSettings(batch=0)
     with pytest.raises(UsageError, match="0 pictures to train on"):
         fit(TRAIN.taken(np.arange(0)), VALIDATION, FAST, tmp_path)
 

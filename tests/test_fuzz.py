@@ -25,7 +25,7 @@ from hypothesis import strategies as st
 
 from likewise.arrays import read_arrays
 from likewise.collection import Collection
-from likewise.collection.annotating import Table
+from likewise.collection.annotating import AnnotationTable
 from likewise.collection.database import CHECKSUMS, checksum_of
 from likewise.columns import HEADER
 from likewise.downstream.duplicates.acting import apply_plan
@@ -307,7 +307,7 @@ def test_tables(rows: Any, edits: Any, sign: str, whole: bool) -> None:
     path = FOLDERS[-1] / "fuzz.csv"
     content = lines("file,group,role,box", rows, sign)
     path.write_bytes(content if whole else mutated(content, edits))
-    for read in (read_rows, Table.read):
+    for read in (read_rows, AnnotationTable.read):
         with suppress(LikewiseError):
             read(path)
 

@@ -13,7 +13,7 @@ import pytest
 
 from likewise.types import Box
 from likewise.words.extractor import sketched
-from likewise.words.layers import Asked, Layers
+from likewise.words.layers import Layers, QuerySketch
 from likewise.words.scoring import Burstiness, Normalisation
 from likewise.words.sketch import Sketch
 from likewise.words.vocabulary import Vocabulary
@@ -65,7 +65,7 @@ def test_scores_are_the_equations(
     options: Mapping[str, Any],
     weights: Sequence[float],
 ) -> None:
-    question = [Asked(sketch(learned, 2 + number, 3), weight) for number, weight in enumerate(weights)]
+    question = [QuerySketch(sketch(learned, 2 + number, 3), weight) for number, weight in enumerate(weights)]
     some = scored(layers, **options)
     wanted, total = np.zeros(len(held)), sum(weight for weight in weights if weight > 0)
     for one in question:
@@ -77,7 +77,7 @@ def test_scores_are_the_equations(
 
 
 def test_rank_adds_up_places(layers: Layers, learned: Vocabulary) -> None:
-    question = [Asked(sketch(learned, 2, 3))]
+    question = [QuerySketch(sketch(learned, 2, 3))]
     parts = [scored(layers, fusion="plain", layers=(tap,)).scores(question) for tap in SCALES]
     wanted = np.zeros(8)
     for part in parts:
@@ -104,7 +104,7 @@ def test_shares_of_pairs_add_up_to_the_score(
     fusion: str,
 ) -> None:
     some = scored(layers, hamming=hamming, burstiness=burstiness, normalisation=normalisation, fusion=fusion)
-    question = [Asked(sketch(learned, 4, 3))]
+    question = [QuerySketch(sketch(learned, 4, 3))]
     for score, one in zip(some.scores(question), held.values(), strict=True):
         found = some.look(question, one, (48, 32))
         assert found.matches.weight.sum(dtype=np.float64) == pytest.approx(score, rel=1e-5, abs=1e-9)
@@ -117,9 +117,9 @@ def test_a_picture_asked_for_itself_scores_one(
 ) -> None:
     some = scored(layers, **options)
     for seed, row in ((0, 0), (5, 5)):
-        scores = some.scores([Asked(sketch(learned, seed, nearest))])
+        scores = some.scores([QuerySketch(sketch(learned, seed, nearest))])
         assert scores[row] == pytest.approx(1, rel=1e-6)
-    kept = some.scores([Asked(sketch(learned, 3, 1))])  # as it is stored, where its file is gone
+    kept = some.scores([QuerySketch(sketch(learned, 3, 1))])  # as it is stored, where its file is gone
     assert kept[3] == pytest.approx(1, rel=1e-6)
 
 
@@ -131,9 +131,9 @@ def test_with_more_words_stored_it_scores_one_too(
     held = {seed: sketch(learned, seed, 3) for seed in range(6)}
     recipe = replace(RECIPE, assign=side).scored({"threshold": 60, "normalisation": normalisation})
     layers = Layers(recipe, indexes(held, tmp_path, learned.sizes), learned.scales)
-    assert layers.scores([Asked(held[2])])[2] == pytest.approx(1, rel=1e-6)
-    shares = layers.look([Asked(held[3])], held[2], (48, 32)).matches.weight.sum(dtype=np.float64)
-    assert shares == pytest.approx(layers.scores([Asked(held[3])])[2], rel=1e-5)
+    assert layers.scores([QuerySketch(held[2])])[2] == pytest.approx(1, rel=1e-6)
+    shares = layers.look([QuerySketch(held[3])], held[2], (48, 32)).matches.weight.sum(dtype=np.float64)
+    assert shares == pytest.approx(layers.scores([QuerySketch(held[3])])[2], rel=1e-5)
 
 
 def test_two_pictures_count_alike_whatever_their_patches(layers: Layers, learned: Vocabulary) -> None:
@@ -143,7 +143,7 @@ def test_two_pictures_count_alike_whatever_their_patches(layers: Layers, learned
         {tap: words[:5] for tap, words in whole.words.items()},
         {tap: codes[:5] for tap, codes in whole.codes.items()},
     )
-    question = [Asked(part), Asked(sketch(learned, 1, 3))]
+    question = [QuerySketch(part), QuerySketch(sketch(learned, 1, 3))]
     both = layers.scores(question)
     np.testing.assert_allclose(both, np.mean([layers.scores([one]) for one in question], axis=0))
     heavy = layers.scores([question[0], replace(question[1], weight=3.0)])
@@ -153,14 +153,14 @@ def test_two_pictures_count_alike_whatever_their_patches(layers: Layers, learned
 
 
 def test_what_is_not_wanted_is_taken_off(layers: Layers, learned: Vocabulary) -> None:
-    wanted, bad = Asked(sketch(learned, 0, 3)), Asked(sketch(learned, 1, 3), -0.5)
+    wanted, bad = QuerySketch(sketch(learned, 0, 3)), QuerySketch(sketch(learned, 1, 3), -0.5)
     before, after = layers.scores([wanted]), layers.scores([wanted, bad])
     assert after[1] < 0 < before[1] + 1e-9
     assert (after <= before + 1e-12).all()
 
 
 def test_a_layer_of_no_weight_is_not_asked_unless_alone(layers: Layers, learned: Vocabulary) -> None:
-    question = [Asked(sketch(learned, 2, 3))]
+    question = [QuerySketch(sketch(learned, 2, 3))]
     light = replace(layers, scales={"block10": 1.0, "pooled": 0.0})
     assert light.layers == ("block10",)
     np.testing.assert_array_equal(
@@ -175,18 +175,18 @@ def test_a_layer_of_no_weight_is_not_asked_unless_alone(layers: Layers, learned:
 def test_a_question_without_any_word_of_weight(learned: Vocabulary, tmp_path: Path) -> None:
     held = {1: sketch(learned, 1, 1)}  # idf of all its words is 0
     layers = Layers(RECIPE, indexes(held, tmp_path, learned.sizes), learned.scales)
-    assert layers.scores([Asked(sketch(learned, 1, 3))]).tolist() == [0.0]
+    assert layers.scores([QuerySketch(sketch(learned, 1, 3))]).tolist() == [0.0]
 
 
 def test_a_box_that_was_asked_for_is_found(layers: Layers, held: dict[int, Sketch]) -> None:
     one = held[4]
-    found = layers.look([Asked(one, box=Box(0, 0, 24, 16))], one, (48, 32))
+    found = layers.look([QuerySketch(one, box=Box(0, 0, 24, 16))], one, (48, 32))
     assert found.fit is not None
     assert found.fit.box.x1 < 3 and found.fit.box.x2 > 20
     assert found.matches.weight.sum() == pytest.approx(1, rel=1e-5)
 
 
 def test_scores_do_not_depend_on_threads(layers: Layers, learned: Vocabulary) -> None:
-    question = [Asked(sketch(learned, 2, 3))]
+    question = [QuerySketch(sketch(learned, 2, 3))]
     np.testing.assert_array_equal(layers.scores(question), layers.scores(question, threads=3))
     assert layers.pictures.tolist() == [3 * seed + 1 for seed in range(8)]

@@ -10,7 +10,7 @@ from hypothesis.extra.numpy import arrays
 
 from likewise.ranking import neighbours
 from likewise.ranking.exact import Metric, search
-from likewise.ranking.neighbours import Neighbours
+from likewise.ranking.neighbours import KeptNeighbours
 from likewise.types import FloatArray
 
 whole_numbers = arrays(np.float32, st.tuples(st.integers(1, 12), st.just(3)), elements=st.integers(-2, 2))
@@ -21,7 +21,7 @@ def test_they_are_the_nearest_others_also_where_all_are_alike(
     vectors: FloatArray, k: int, metric: Metric
 ) -> None:
     rows = np.arange(len(vectors))
-    found = Neighbours(vectors, metric).of(rows, k)
+    found = KeptNeighbours(vectors, metric).of(rows, k)
     assert found.ids.shape == (len(vectors), min(k, len(vectors) - 1))
     for row in rows:
         others = np.delete(rows, row)
@@ -33,7 +33,7 @@ def test_they_are_the_nearest_others_also_where_all_are_alike(
 
 
 def test_copies_are_neighbours_of_one_another_and_never_of_themselves() -> None:
-    found = Neighbours(np.ones((6, 2), np.float32), "dot").of(np.arange(6), 2)
+    found = KeptNeighbours(np.ones((6, 2), np.float32), "dot").of(np.arange(6), 2)
     assert found.ids.tolist() == [[1, 2], [0, 2], [0, 1], [0, 1], [0, 1], [0, 1]]
 
 
@@ -46,7 +46,7 @@ def test_each_row_is_looked_for_once_unless_more_are_wanted(monkeypatch: pytest.
 
     monkeypatch.setattr(neighbours, "search", counting)
     monkeypatch.setattr(neighbours, "BLOCK", 4)
-    lists = Neighbours(np.random.default_rng(0).standard_normal((20, 4)).astype(np.float32), "dot")
+    lists = KeptNeighbours(np.random.default_rng(0).standard_normal((20, 4)).astype(np.float32), "dot")
     lists.of(np.array([3, 5, 3]), 6)
     lists.of(np.array([5, 7]), 4)
     assert asked == [2, 1]

@@ -19,7 +19,7 @@ from likewise.evaluation.report import report
 from likewise.evaluation.reproduce.aggregating_deep_features import (
     PUBLISHED,
     RAW,
-    Settings,
+    OpenChoices,
     aggregating_deep_features,
     best_run,
 )
@@ -140,11 +140,13 @@ def test_what_it_learned_can_be_used_by_name(oxford: Path, tmp_path: Path) -> No
 
 def test_too_many_dimensions_are_an_error(oxford: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="whitening cannot be learned on Oxford5k"):
-        aggregating_deep_features(oxford, Maker(), settings=Settings(dimensions=(12,)), out=tmp_path / "runs")
+        aggregating_deep_features(
+            oxford, Maker(), settings=OpenChoices(dimensions=(12,)), out=tmp_path / "runs"
+        )
 
 
 def test_what_the_report_leaves_open_can_be_swept(oxford: Path, tmp_path: Path) -> None:
-    settings = Settings(tap="block5_pool", weights="keras", dimensions=(2, 3), expansions=(1, 5))
+    settings = OpenChoices(tap="block5_pool", weights="keras", dimensions=(2, 3), expansions=(1, 5))
     found = aggregating_deep_features(oxford, Maker(), settings=settings, out=tmp_path / "runs")
     oxfords = [cell for cell in found.cells if cell.setting[1] == "Oxford"]
     assert {cell.setting[2] for cell in oxfords} == {"2", "3"}
@@ -156,7 +158,9 @@ def test_what_the_report_leaves_open_can_be_swept(oxford: Path, tmp_path: Path) 
     best = best_run(found)
     assert best and read_run(best).card.after == ("expand(n=1, alpha=0, own=false)",)
     with pytest.raises(UsageError, match="rellu5_3"):
-        aggregating_deep_features(oxford, Maker(), settings=Settings(tap="rellu5_3"), out=tmp_path / "runs")
+        aggregating_deep_features(
+            oxford, Maker(), settings=OpenChoices(tap="rellu5_3"), out=tmp_path / "runs"
+        )
 
 
 def test_published_numbers_are_those_of_the_report() -> None:

@@ -19,7 +19,7 @@ from likewise.evaluation.datasets import load
 from likewise.evaluation.reproduce.li_2016 import li_2016, recipe_at_hand
 from likewise.evaluation.reproduce.li_2016_published import ALL, FIGURE_2, TABLE_1, TABLE_2
 from likewise.evaluation.reproduce.orderings import orderings
-from likewise.evaluation.reproduce.table import Cell, Table
+from likewise.evaluation.reproduce.table import ReportTable, TableCell
 from likewise.evaluation.runs import read_run
 from likewise.pictures import Resize
 from likewise.words.extractor import WordsExtractor
@@ -58,7 +58,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def reproduced(world: Path, out: Path, **options: Any) -> Table:
+def reproduced(world: Path, out: Path, **options: Any) -> ReportTable:
     benchmarks = {
         "Holidays": load("holidays", world / "holidays"),
         "UKBench": load("ukbench", world / "ukbench"),
@@ -68,12 +68,12 @@ def reproduced(world: Path, out: Path, **options: Any) -> Table:
 
 
 @pytest.fixture(scope="module")
-def whole(world: Path) -> Table:
+def whole(world: Path) -> ReportTable:
     return reproduced(world, world / "runs")
 
 
 @pytest.mark.slow
-def test_every_cell_of_the_figure_and_the_tables_is_there(whole: Table) -> None:
+def test_every_cell_of_the_figure_and_the_tables_is_there(whole: ReportTable) -> None:
     cells = {cell.setting: cell for cell in whole.cells}
     counts = {where: sum(s[0] == where for s in cells) for where in ("figure 2", "table 1", "table 2")}
     assert counts == {"figure 2": 24, "table 1": 32, "table 2": 8}
@@ -99,7 +99,7 @@ def test_published_numbers_are_those_of_the_paper() -> None:
 
 
 @pytest.mark.slow
-def test_each_run_is_what_its_cell_says(whole: Table) -> None:
+def test_each_run_is_what_its_cell_says(whole: ReportTable) -> None:
     for cell in whole.cells:
         if cell.run is None:
             continue
@@ -114,7 +114,7 @@ def test_each_run_is_what_its_cell_says(whole: Table) -> None:
 
 
 @pytest.mark.slow
-def test_the_notes_say_what_is_missing_and_what_holds(whole: Table) -> None:
+def test_the_notes_say_what_is_missing_and_what_holds(whole: ReportTable) -> None:
     text = "\n".join(whole.notes)
     assert "Holidays: queries asked:" in text
     assert "in the gallery: 6 pictures" in text
@@ -125,7 +125,7 @@ def test_the_notes_say_what_is_missing_and_what_holds(whole: Table) -> None:
 
 @pytest.mark.slow
 def test_what_is_there_is_not_made_again(
-    whole: Table, world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    whole: ReportTable, world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(WordsExtractor, "ask", lambda *_, **__: pytest.fail("the network ran"))
     stamps = {cell.run: cell.run.stat().st_mtime_ns for cell in whole.cells if cell.run}
@@ -134,7 +134,7 @@ def test_what_is_there_is_not_made_again(
 
 
 @pytest.mark.slow
-def test_a_set_that_is_not_there_is_said(whole: Table, world: Path) -> None:
+def test_a_set_that_is_not_there_is_said(whole: ReportTable, world: Path) -> None:
     benchmarks = {"Holidays": load("holidays", world / "holidays"), "UKBench": None}
     found = reproduced(world, world / "runs", benchmarks=benchmarks)
     gaps = [cell for cell in found.cells if cell.setting[1] == "UKBench"]
@@ -158,9 +158,9 @@ def test_too_few_patches_for_the_words_are_an_error(world: Path, tmp_path: Path)
 
 
 def test_orderings_are_counted() -> None:
-    def cell(layers: str, pool: str, scored: str, value: float) -> Cell:
+    def cell(layers: str, pool: str, scored: str, value: float) -> TableCell:
         where, fusion = ("table 1", "plain") if "+" in layers else ("figure 2", "-")
-        return Cell((where, "set", layers, pool, scored, fusion), measured=value)
+        return TableCell((where, "set", layers, pool, scored, fusion), measured=value)
 
     layers = {"conv3": 1.0, "conv5": 2.0, "fc7": 3.0}
     layers |= {"conv3+conv5": 2.5, "conv3+fc7": 4.0, "conv5+fc7": 2.0, ALL: 5.0}
@@ -201,7 +201,7 @@ def call(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, s
 
 @pytest.mark.slow
 def test_the_command_prints_numbers_and_gaps(
-    whole: Table, world: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    whole: ReportTable, world: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("LIKEWISE_DEBUG", raising=False)
     monkeypatch.chdir(world)
@@ -228,7 +228,7 @@ def test_the_command_prints_numbers_and_gaps(
 
 
 @pytest.mark.slow
-def test_what_was_killed_goes_on(whole: Table, world: Path, tmp_path: Path) -> None:
+def test_what_was_killed_goes_on(whole: ReportTable, world: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "likewise", "reproduce", "li-2016", "--ukbench", "ukbench"]
     command += ["--holidays", "holidays", "--words-on", "others", "--words", str(WORDS)]
     command += ["--recipe", "tiny.toml", "--runs", str(tmp_path), "--json"]

@@ -23,17 +23,17 @@ from hypothesis import strategies as st
 from likewise.collection import Collection
 from likewise.collection.catalogue import Content
 from likewise.collection.lock import writing
-from likewise.collection.moving import Row
-from likewise.collection.walk import Found, Stamp
+from likewise.collection.moving import MovedFile
+from likewise.collection.walk import Stamp, WalkedFile
 from likewise.descriptors.manifest import Manifest
 from likewise.errors import BadPicture, CollectionDamaged, ManifestMismatch, StorageError, UsageError
 from likewise.pictures.facts import Facts
 from likewise.recipes.recipe import load_recipe
 from likewise.scale import ShardReport, cut, extract_shards, ingest
-from likewise.scale.files import Head, read, read_head, write
+from likewise.scale.files import ShardHead, read, read_head, write
 from likewise.scale.runners import RUNNERS
 from likewise.scale.shards import FILES, Shard, listed
-from likewise.scale.work import Answer, Work, describe
+from likewise.scale.work import ShardResult, Work, describe
 from tests.fakes import scene
 
 pytest.importorskip("pyarrow")
@@ -41,7 +41,7 @@ pytest.importorskip("pyarrow")
 RECIPE = "sift"
 
 
-def here(work: Work, shards: Sequence[Shard], workers: int) -> Iterator[Answer]:
+def here(work: Work, shards: Sequence[Shard], workers: int) -> Iterator[ShardResult]:
     """A runner in this process."""
     return (describe(work, shard) for shard in shards)
 
@@ -96,8 +96,8 @@ def extracted(photos: Path, to: Path, **how: object) -> ShardReport:
 # --- cutting ---
 
 
-def found(names: Sequence[str]) -> list[Found]:
-    return [Found(f"/photos/{name}", Stamp(len(name), 5, 7)) for name in names]
+def found(names: Sequence[str]) -> list[WalkedFile]:
+    return [WalkedFile(f"/photos/{name}", Stamp(len(name), 5, 7)) for name in names]
 
 
 NAMES = st.lists(st.text("abc/0123456789", min_size=1, max_size=9), max_size=60)
@@ -121,10 +121,10 @@ def test_one_file_more_leaves_the_other_shards_as_they_are() -> None:
 
 
 def test_another_time_or_size_is_another_shard() -> None:
-    [one] = cut("/", [Found("/a", Stamp(1, 2, 3))])
-    assert list(cut("/", [Found("/a", Stamp(1, 2, 9))])) == [one]
+    [one] = cut("/", [WalkedFile("/a", Stamp(1, 2, 3))])
+    assert list(cut("/", [WalkedFile("/a", Stamp(1, 2, 9))])) == [one]
     for stamp in (Stamp(2, 2, 3), Stamp(1, 3, 3)):
-        assert next(cut("/", [Found("/a", stamp)])).id != one.id
+        assert next(cut("/", [WalkedFile("/a", stamp)])).id != one.id
 
 
 def test_a_list_names_files_from_where_it_lies(photos: Path) -> None:
@@ -142,10 +142,10 @@ def test_a_list_names_files_from_where_it_lies(photos: Path) -> None:
 # --- files ---
 
 MANIFEST = Manifest("name = 'x'", "0" * 64, "net", "1", "openvino", "f32", "1", 5)
-HEAD = Head("/photos", "name = 'x'", (MANIFEST,) * 4, ("fp32", "fp16", "int8", "words"))
+HEAD = ShardHead("/photos", "name = 'x'", (MANIFEST,) * 4, ("fp32", "fp16", "int8", "words"))
 
 
-def a_row(seed: int) -> Row:
+def a_row(seed: int) -> MovedFile:
     random = np.random.default_rng(seed)
     codes = {
         0: random.random(5, np.float32).tobytes(),
@@ -156,7 +156,7 @@ def a_row(seed: int) -> Row:
     facts = (
         Facts("2019-06-03", "Leica", keywords=("a", "ü"), latitude=1.5, longitude=-2.0) if seed % 2 else None
     )
-    return Row(
+    return MovedFile(
         f"/photos/{seed}.jpg", Stamp(seed, 1 << 60, 3), Content(random.bytes(32), 30, 20, codes, facts)
     )
 
@@ -165,7 +165,7 @@ def a_row(seed: int) -> Row:
 def test_what_is_written_is_read(tmp_path: Path, count: int) -> None:
     rows = [a_row(seed) for seed in range(count)]
     name = os.fsdecode(b"/photos/\xff.jpg")
-    rows.insert(count // 2, Row(name, Stamp(0, 0, 0), BadPicture("'\udcff' is none", "empty")))
+    rows.insert(count // 2, MovedFile(name, Stamp(0, 0, 0), BadPicture("'\udcff' is none", "empty")))
     write(tmp_path / "x.parquet", HEAD, rows)
     assert read_head(tmp_path / "x.parquet") == HEAD
     again = list(read(tmp_path / "x.parquet"))
@@ -264,9 +264,9 @@ def test_what_another_is_at_is_left_to_it(photos: Path, tmp_path: Path) -> None:
     place = work.file(shards[0]).with_suffix(".likewise")
     place.mkdir()
     with writing(place / "lock"):
-        assert describe(work, shards[0]) == Answer(shards[0].id, elsewhere=True)
+        assert describe(work, shards[0]) == ShardResult(shards[0].id, elsewhere=True)
     assert describe(work, shards[0]).files == len(shards[0].files)
-    assert describe(work, shards[0]) == Answer(shards[0].id)
+    assert describe(work, shards[0]) == ShardResult(shards[0].id)
     assert not place.exists()
 
 
@@ -288,7 +288,7 @@ def test_a_killed_run_goes_on_in_its_shard(
 def test_what_ends_without_an_answer_is_tried_again(photos: Path, tmp_path: Path) -> None:
     asked: list[int] = []
 
-    def dying(work: Work, shards: Sequence[Shard], workers: int) -> Iterator[Answer]:
+    def dying(work: Work, shards: Sequence[Shard], workers: int) -> Iterator[ShardResult]:
         asked.append(len(shards))
         return here(work, shards[: len(shards) if len(asked) > 2 else 1], workers)
 
@@ -298,9 +298,9 @@ def test_what_ends_without_an_answer_is_tried_again(photos: Path, tmp_path: Path
 
 
 def test_a_shard_that_cannot_be_done_is_told_and_the_others_stay(photos: Path, tmp_path: Path) -> None:
-    def full(work: Work, shards: Sequence[Shard], workers: int) -> Iterator[Answer]:
+    def full(work: Work, shards: Sequence[Shard], workers: int) -> Iterator[ShardResult]:
         yield from here(work, shards[:-1], workers)
-        yield Answer(shards[-1].id, problem="the disk is full")
+        yield ShardResult(shards[-1].id, problem="the disk is full")
 
     RUNNERS["processes"] = full
     with pytest.raises(StorageError, match=r"1 of .* shards are not done after 3 attempts.*the disk is full"):
@@ -350,7 +350,7 @@ def test_a_row_that_no_collection_has_is_refused(
     good = next(row for row in rows if isinstance(row.content, Content))
     assert isinstance(good.content, Content)
     codes = good.content.codes if code is None else {0: code}
-    bad = Row(path, good.stamp, replace(good.content, codes=codes))
+    bad = MovedFile(path, good.stamp, replace(good.content, codes=codes))
     with Collection.open(tmp_path / "made.likewise", recipe=RECIPE) as made:
         with pytest.raises(CollectionDamaged, match=told):
             made.take_over([good, bad], manifests)
@@ -432,4 +432,4 @@ def test_machines_that_share_nothing_but_a_directory(photos: Path, tmp_path: Pat
 def test_the_head_of_a_newer_shard_is_refused(tmp_path: Path) -> None:
     newer = json.dumps({**json.loads(HEAD.to_json()), "version": 2}).encode()
     with pytest.raises(ValueError, match="version 2 is not known"):
-        Head.from_json(newer)
+        ShardHead.from_json(newer)

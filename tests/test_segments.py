@@ -32,7 +32,7 @@ from likewise.errors import (
 )
 from likewise.types import Progress
 from likewise.words.extractor import WordsExtractor
-from likewise.words.layers import Asked
+from likewise.words.layers import QuerySketch
 from likewise.words.sketch import Sketch
 from tests.fake_words import (
     RECIPE,
@@ -117,7 +117,7 @@ def sketches(collection: Collection) -> dict[int, Sketch]:
 def test_scores_are_the_equations_on_what_is_stored(collection: Collection) -> None:
     held = sketches(collection)
     describe = WordsExtractor(collection.recipe.words[0])
-    one = Asked(describe.ask(picture(4)))
+    one = QuerySketch(describe.ask(picture(4)))
     scales = {"block10": 1.0, "pooled": 2.0}
     whole = self_score(held, one, RECIPE, scales)
     wanted = brute(held, [one], RECIPE, scales)

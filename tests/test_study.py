@@ -20,15 +20,15 @@ from likewise.study.looking import LAST, Seen, Traits
 from likewise.study.measures import likeness
 from likewise.study.repeating import repeat
 from likewise.study.report import summary
-from likewise.study.running import FROG, Network, divide, stratified, train
+from likewise.study.running import FROG, StudyNetwork, divide, stratified, train
 from likewise.study.study import study
 from likewise.training import cifar10
 from likewise.training.cifar10 import Cifar10
-from likewise.training.fitting import Settings
+from likewise.training.fitting import CifarSettings
 from tests.test_cifar10 import tiny_batches, write_binary
 from tests.test_fitting import squares
 
-TINY = Settings(batch=20, most=1)
+TINY = CifarSettings(batch=20, most=1)
 
 
 def data() -> Cifar10:
@@ -83,7 +83,7 @@ def test_seeds_give_mean_and_spread(tmp_path: Path) -> None:
 def test_figure_6_has_the_linear_axis_of_the_article_beside_a_logarithmic_one() -> None:
     pytest.importorskip("matplotlib")
     values = np.arange(18, dtype=np.float32).reshape(1, 2, 3, 3)
-    seen = Seen(Network(20, Path("weights"), ()), {LAST: values})
+    seen = Seen(StudyNetwork(20, Path("weights"), ()), {LAST: values})
     assert [axes.get_yscale() for axes in figures._last_values(seen, seen).axes] == ["linear", "log"]
 
 

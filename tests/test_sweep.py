@@ -19,7 +19,7 @@ from likewise.errors import UsageError
 from likewise.evaluation.datasets.folder import folder
 from likewise.evaluation.grid import Grid
 from likewise.evaluation.metrics import leave_one_out_map
-from likewise.evaluation.sweep import Cell, Sweep, sweep
+from likewise.evaluation.sweep import Sweep, SweepCell, sweep
 from likewise.networks import find
 from likewise.pictures import Loaded, Resize
 from likewise.types import FloatArray
@@ -73,7 +73,7 @@ def swept(photos: Path, grid: Grid = GRID, *, whiten_on: Path | None = None) -> 
     return sweep(folder(photos), grid, FakeNetwork(), whiten_on=whiten_on, out=out)
 
 
-def found(done: Sweep, tap: str, pool: str, whitened: int | None = None) -> Cell:
+def found(done: Sweep, tap: str, pool: str, whitened: int | None = None) -> SweepCell:
     (cell,) = [one for one in done.cells if (one.tap, one.pool, one.whitened) == (tap, pool, whitened)]
     return cell
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from likewise.downstream.labelled import Labelled
+from likewise.downstream.labelled import LabelledVectors
 from likewise.downstream.tasks import measure_tasks, mutual_information, pair_auc, purity, retrieval_map
 from likewise.errors import UsageError
 from tests.fakes import FakeExtractor
@@ -14,8 +14,10 @@ ROWS = np.array([[1, 0], [0.8, 0.6], [0, 1], [-0.6, 0.8]], np.float32)
 NUMBERS = np.array([0, 0, 1, 1], np.int64)
 
 
-def labelled(rows: np.ndarray, labels: list[str]) -> Labelled:
-    return Labelled(rows.astype(np.float32), tuple(labels), "made up", FakeExtractor().manifest, (), {})
+def labelled(rows: np.ndarray, labels: list[str]) -> LabelledVectors:
+    return LabelledVectors(
+        rows.astype(np.float32), tuple(labels), "made up", FakeExtractor().manifest, (), {}
+    )
 
 
 def test_pairs_by_hand() -> None:

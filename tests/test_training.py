@@ -29,10 +29,10 @@ from likewise.training.fit import fit
 from likewise.training.own import split
 from likewise.training.pictures import _cropped, load_pictures
 from likewise.training.projection import fit_projection
-from likewise.training.retrieval import Settings, _batches
+from likewise.training.retrieval import RetrievalSettings, _batches
 from likewise.types import FloatArray
 
-QUICK = Settings(rate=1e-2, most=8, patience=8, groups=4, pictures=4)
+QUICK = RetrievalSettings(rate=1e-2, most=8, patience=8, groups=4, pictures=4)
 
 
 @given(st.lists(st.sampled_from("abcdef"), min_size=1, max_size=60), st.floats(0, 0.9), st.booleans())

@@ -31,7 +31,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "others"
 
 
-def learn(folder: Path, how: Learning = HOW, **options: Any) -> vocabularies.Learned:
+def learn(folder: Path, how: Learning = HOW, **options: Any) -> vocabularies.LearnedVocabulary:
     return learn_vocabulary(FakePatches(PATCHES), choose(folder), RECIPE, how, **options)
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from likewise.collection import Collection
-from likewise.collection.words_shards import Part, Shards, WordsShard
+from likewise.collection.words_shards import ShardPart, Shards, WordsShard
 from likewise.descriptors import patches
 from likewise.errors import ShardLost, UsageError
 from likewise.types import Hits
@@ -36,7 +36,7 @@ SCORINGS: list[dict[str, object]] = [
 class Room:
     """Where one shard lives; `gone` when it was killed."""
 
-    part: Part
+    part: ShardPart
     pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1))
     shard: WordsShard | None = None
     gone: bool = False
@@ -54,7 +54,7 @@ class Rooms(Shards):
         self.away: set[int] = set()
         self.waiting: list[tuple[Room, Future[Any]]] = []
 
-    def start(self, part: Part) -> Room:
+    def start(self, part: ShardPart) -> Room:
         self.rooms[part.number] = Room(part)
         return self.rooms[part.number]
 

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from likewise.demoset import rendering
-from likewise.demoset.rendering import Labelled
+from likewise.demoset.rendering import ShotLabel
 from likewise.descriptors.extractor import Extractor
 from likewise.evaluation import metrics
 from likewise.pictures import size_of
@@ -128,7 +128,7 @@ def _weight(offset: NDArray[np.float64]) -> float:
     return math.exp(-float(np.square(offset).sum()) / (2 * CENTRE**2))
 
 
-def _shot(index: int, shot: Labelled) -> Made:
+def _shot(index: int, shot: ShotLabel) -> Made:
     width, height = size_of(DEMO / shot.file)
     return Made(Picture(DEMO / shot.file), shot.group, index, _offset(_box(shot), (0, 0, width, height)))
 
@@ -143,13 +143,13 @@ def _offset(box: tuple[int, ...], window: tuple[int, ...]) -> tuple[float, float
     return x, y
 
 
-def _box(shot: Labelled) -> tuple[int, int, int, int]:
+def _box(shot: ShotLabel) -> tuple[int, int, int, int]:
     if shot.box is None:
         raise ValueError(f"{shot.file} shows no subject")
     return shot.box
 
 
-def _cut(index: int, shot: Labelled, *, sides: int) -> Made:
+def _cut(index: int, shot: ShotLabel, *, sides: int) -> Made:
     """Cut the narrower margin away, along the axis where that moves the subject furthest, or along both."""
     width, height = size_of(DEMO / shot.file)
     x1, y1, x2, y2 = box = _box(shot)
@@ -163,7 +163,7 @@ def _cut(index: int, shot: Labelled, *, sides: int) -> Made:
 
 
 def _pasted(
-    shots: Sequence[Labelled], scenes: Sequence[Made], part: int, place: tuple[float, float]
+    shots: Sequence[ShotLabel], scenes: Sequence[Made], part: int, place: tuple[float, float]
 ) -> list[Made]:
     """Subjects pasted into scenes, each into the same scene whatever the place."""
     chosen = [(index, shot) for index, shot in enumerate(shots) if shot.kind in PASTED]
@@ -173,7 +173,7 @@ def _pasted(
     ]
 
 
-def _paste(index: int, shot: Labelled, scene: Made, part: int, place: tuple[float, float]) -> Made:
+def _paste(index: int, shot: ShotLabel, scene: Made, part: int, place: tuple[float, float]) -> Made:
     canvas = ImageOps.fit(_upright(str(scene.picture.source)), SCENE)
     tile = _upright(str(DEMO / shot.file)).crop(_box(shot))
     tile.thumbnail((SCENE[0] // part, SCENE[1] // part))

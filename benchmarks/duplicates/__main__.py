@@ -26,7 +26,7 @@ from benchmarks.sets import RESULTS, markdown
 
 from likewise.collection import Collection
 from likewise.collection.belongings import CATALOGUE
-from likewise.collection.catalogue import Catalogue, Content, Place
+from likewise.collection.catalogue import Catalogue, Content, FilePlace
 from likewise.collection.codes import Code
 from likewise.collection.walk import NO_STAMP
 from likewise.descriptors.manifest import Manifest
@@ -144,7 +144,7 @@ def make(rows: int) -> None:
         root = catalogue.add_root("/nowhere")
         for number, written in enumerate(code.encode(_vectors(rows))):
             content = Content(number.to_bytes(32), 640, 480, {1: written})
-            catalogue.insert(Place(root, b"%d.jpg" % number), NO_STAMP, content)
+            catalogue.insert(FilePlace(root, b"%d.jpg" % number), NO_STAMP, content)
     catalogue.close()
 
 

@@ -19,12 +19,12 @@ from benchmarks.sets import RESULTS, markdown
 from sklearn.metrics import normalized_mutual_info_score
 
 from likewise import Extractor
-from likewise.descriptors.cache import View, describe
+from likewise.descriptors.cache import PictureView, describe
 from likewise.descriptors.manifest import Manifest
 from likewise.descriptors.transforms import l2
 from likewise.downstream.classifier import KINDS
 from likewise.downstream.clusters import cluster_rows
-from likewise.downstream.labelled import Labelled, numbered
+from likewise.downstream.labelled import LabelledVectors, numbered
 from likewise.downstream.validation import cross_validate
 from likewise.pictures import Resize, load
 from likewise.pictures.folders import pictures_below
@@ -63,7 +63,7 @@ def run(recipe: Annotated[list[str], typer.Option(help="Recipes to measure.")] =
     labels = tuple(re.sub(r"_image_\d+$", "", file.stem) for file in files)
     rows = []
     for name in recipe:
-        described = describe(Extractor(name), [View(file) for file in files], FOLDER / "vectors")
+        described = describe(Extractor(name), [PictureView(file) for file in files], FOLDER / "vectors")
         if described.failures:
             raise typer.BadParameter(f"cannot be read: {described.failures}")
         rows.append(_measured(name, described.vectors, labels))
@@ -75,7 +75,7 @@ def run(recipe: Annotated[list[str], typer.Option(help="Recipes to measure.")] =
 
 def _measured(name: str, vectors: FloatArray, labels: tuple[str, ...]) -> dict[str, object]:
     manifest = Manifest("", "", "", "", "", "", "", vectors.shape[1])
-    known = Labelled(vectors, labels, name, manifest, (), {})
+    known = LabelledVectors(vectors, labels, name, manifest, (), {})
     scores = {one.kind: (one.accuracy, one.spread) for one in cross_validate(known, folds=THIRDS).scores}
     classes, numbers = numbered(labels)
     found, _ = cluster_rows(vectors, k=len(classes))

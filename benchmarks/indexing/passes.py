@@ -20,7 +20,7 @@ from benchmarks.sets import RESULTS
 from PIL import Image
 
 from likewise.collection.belongings import CATALOGUE
-from likewise.collection.catalogue import Catalogue, Content, Place
+from likewise.collection.catalogue import Catalogue, Content, FilePlace
 from likewise.collection.collection import Collection
 from likewise.collection.indexing import BUCKET
 from likewise.collection.walk import look
@@ -28,7 +28,7 @@ from likewise.descriptors.extractor import Extractor
 from likewise.descriptors.program import program_of
 from likewise.descriptors.recipe import VectorRecipe
 from likewise.engines import cores
-from likewise.engines.torch_module import Part
+from likewise.engines.torch_module import ProgramModule
 from likewise.networks import find
 from likewise.networks.weights import locate
 from likewise.pictures import Loaded
@@ -79,7 +79,7 @@ class Loop:
         recipe = extractor.recipe
         card = find(recipe.network)
         file = locate(card, card.weights_named(recipe.weights or None))
-        self.network = Part(program_of(recipe, file)).eval()
+        self.network = ProgramModule(program_of(recipe, file)).eval()
 
     def run(self, paths: Iterable[Path], ready: Iterable[Loaded]) -> list[np.ndarray]:
         """Give the vectors; ``ready`` tells the sizes."""
@@ -142,7 +142,7 @@ def replay(source: Path) -> None:
     for start in range(0, len(rows), BUCKET):
         with new.change():
             for (_, path, _), code in rows[start : start + BUCKET]:
-                place = Place(root, os.fsencode(path[1:]))
+                place = FilePlace(root, os.fsencode(path[1:]))
                 digest = hashlib.sha256(path.encode()).digest()
                 new.insert(place, look(path).stamp, Content(digest, 0, 0, {1: code}))
     old.close()

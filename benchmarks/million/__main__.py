@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from benchmarks.sets import DEMO, RESULTS, demo_set, describe, markdown
 
-from likewise.collection.catalogue import Content, Place
+from likewise.collection.catalogue import Content, FilePlace
 from likewise.collection.collection import Collection
 from likewise.collection.walk import Stamp
 from likewise.demoset import rendering
@@ -65,7 +65,7 @@ def make(path: Path, count: int) -> float:
             for begin in range(catalogue.count(), count, TOGETHER):
                 with catalogue.change():
                     for number, row in enumerate(mixtures(TOGETHER).astype(np.float16), begin):
-                        place = Place(root, f"{number // 1000:05}/{number:08}.jpg".encode())
+                        place = FilePlace(root, f"{number // 1000:05}/{number:08}.jpg".encode())
                         content = Content(number.to_bytes(32), number, 480, {1: row.tobytes()})
                         catalogue.insert(place, Stamp(100_000, number, number), content)
         start = time.perf_counter()

@@ -26,7 +26,7 @@ from tests.browser.watching import CHROMIUM, FLAGS
 from likewise.collection.catalogue import Content
 from likewise.collection.codes import Code
 from likewise.collection.collection import Collection
-from likewise.collection.moving import Row
+from likewise.collection.moving import MovedFile
 from likewise.demoset import rendering
 from likewise.descriptors.recipe import load_vector
 
@@ -128,7 +128,7 @@ def make(count: int) -> Path:
     return folder
 
 
-def _many(found: list[Row], count: int, code: Code) -> Iterator[Row]:
+def _many(found: list[MovedFile], count: int, code: Code) -> Iterator[MovedFile]:
     """Rows of links to the same files, with vectors near to theirs."""
     random = np.random.default_rng(0)
     good = [(row, row.content) for row in found if isinstance(row.content, Content)]

@@ -22,7 +22,7 @@ from likewise.collection.collection import Collection
 from likewise.descriptors.extractor import Extractor
 from likewise.descriptors.program import program_of
 from likewise.engines import cores
-from likewise.engines.torch_module import Part
+from likewise.engines.torch_module import ProgramModule
 from likewise.networks import find
 from likewise.networks.weights import locate
 from likewise.pictures import Loaded
@@ -51,7 +51,7 @@ def operations(extractor: Extractor, ready: list[Loaded]) -> int:
     """Floating point operations of the network for these pictures, a product and a sum counted as two."""
     recipe = extractor.recipe
     card = find(recipe.network)
-    network = Part(program_of(recipe, locate(card, card.weights_named(None)))).eval()
+    network = ProgramModule(program_of(recipe, locate(card, card.weights_named(None)))).eval()
     shapes = [pixels.shape for loaded in ready for pixels in loaded.pixels]
     counted = 0
     with torch.inference_mode():

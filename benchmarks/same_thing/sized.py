@@ -18,7 +18,7 @@ from benchmarks.sets import markdown
 
 from likewise.collection.catalogue import Content
 from likewise.collection.collection import Collection
-from likewise.collection.moving import Row
+from likewise.collection.moving import MovedFile
 from likewise.words.sketch import Sketch
 
 FLIPPED = 0.25
@@ -50,7 +50,7 @@ def sized(asked: Asked, folder: Path, count: int) -> None:
     print(markdown(["pictures", "recipe", "s of processor a query", "s", "bytes a picture"], rows))
 
 
-def _mixed(rows: list[Row], count: int) -> Iterator[Row]:
+def _mixed(rows: list[MovedFile], count: int) -> Iterator[MovedFile]:
     random = np.random.default_rng(0)
     some = [row.content for row in rows if isinstance(row.content, Content)]
     name = "keypoints"
@@ -75,4 +75,4 @@ def _mixed(rows: list[Row], count: int) -> Iterator[Row]:
         path = f"/made/{number:07}.jpg"
         digest = number.to_bytes(32, "big") if number else bytes([1] * 32)
         made = replace(content, sha256=digest, codes={0: code, 1: sketch.to_bytes()})
-        yield Row(path, rows[0].stamp, made)
+        yield MovedFile(path, rows[0].stamp, made)

@@ -17,12 +17,12 @@ import numpy as np
 from benchmarks.sets import RESULTS, markdown
 
 from likewise.collection.catalogue import Content
-from likewise.collection.moving import Row
+from likewise.collection.moving import MovedFile
 from likewise.collection.walk import Stamp
 from likewise.descriptors.extractor import Extractor
 from likewise.recipes.recipe import load_recipe
 from likewise.scale import ingest
-from likewise.scale.files import Head, write
+from likewise.scale.files import ShardHead, write
 
 FOLDER = RESULTS / "shards"
 IN_A_SHARD = 1000
@@ -32,14 +32,14 @@ def shards(folder: Path, rows: int) -> int:
     """Write them; give the bytes of their vectors."""
     recipe = load_recipe("quick")
     manifest = Extractor(recipe.vector).manifest
-    head = Head("/photos", recipe.to_toml(), (manifest,), ("fp16",))
+    head = ShardHead("/photos", recipe.to_toml(), (manifest,), ("fp16",))
     random = np.random.default_rng(0)
     folder.mkdir(parents=True)
     for begin in range(0, rows, IN_A_SHARD):
         vectors = random.standard_normal((IN_A_SHARD, manifest.dimensions), np.float32)
         codes = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float16)
         some = [
-            Row(
+            MovedFile(
                 f"/photos/{begin + number:09}.jpg",
                 Stamp(1, 1, 1),
                 Content(hashlib.sha256(code.tobytes()).digest(), 640, 480, {0: code.tobytes()}),

@@ -21,7 +21,7 @@ from benchmarks.sets import DEMO, RESULTS, markdown
 
 from likewise.client import Client
 from likewise.collection.belongings import CATALOGUE
-from likewise.collection.catalogue import Catalogue, Content, Place
+from likewise.collection.catalogue import Catalogue, Content, FilePlace
 from likewise.collection.codes import Code
 from likewise.collection.walk import Stamp
 from likewise.demoset import rendering
@@ -127,7 +127,7 @@ def make(path: Path, pictures: int) -> Path:
         vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
         with catalogue.change():
             for number, written in enumerate(code.encode(vectors)[: pictures - start], start):
-                place = Place(root, f"{number // 100:04}/IMG_{number:06}.jpg".encode())
+                place = FilePlace(root, f"{number // 100:04}/IMG_{number:06}.jpg".encode())
                 content = Content(rng.bytes(32), 4000, 3000, {1: written})
                 catalogue.insert(place, Stamp(4_000_000 + number, number, number), content)
     catalogue.close()

@@ -24,9 +24,9 @@ from torch.nn import functional
 from torch.utils.data import DataLoader, TensorDataset
 
 from likewise.study.running import stratified
-from likewise.training.cifar10 import Labelled, load
+from likewise.training.cifar10 import LabelledPictures, load
 from likewise.training.cifar_module import CifarModule
-from likewise.training.fitting import EPSILON, Settings, evaluate, steps
+from likewise.training.fitting import EPSILON, CifarSettings, evaluate, steps
 
 FOLDER = RESULTS / "training"
 FILE = FOLDER / "measured.json"
@@ -121,7 +121,7 @@ def table() -> None:
     print(markdown(head, rows))
 
 
-def _speed(way: Way, train: Labelled, timed: int) -> float:
+def _speed(way: Way, train: LabelledPictures, timed: int) -> float:
     epoch = _stepper(way, train)[1]()
     for _ in range(10):
         next(epoch)
@@ -131,7 +131,7 @@ def _speed(way: Way, train: Labelled, timed: int) -> float:
     return timed * BATCH / (time.process_time() - start)
 
 
-def _accuracy(way: Way, train: Labelled, test: Labelled, epochs: int) -> float:
+def _accuracy(way: Way, train: LabelledPictures, test: LabelledPictures, epochs: int) -> float:
     module, epoch = _stepper(way, train)
     for _ in range(epochs):
         for _ in epoch():
@@ -139,7 +139,7 @@ def _accuracy(way: Way, train: Labelled, test: Labelled, epochs: int) -> float:
     return evaluate(module, test)[1]
 
 
-def _stepper(way: Way, train: Labelled) -> tuple[Any, Callable[[], Iterator[object]]]:
+def _stepper(way: Way, train: LabelledPictures) -> tuple[Any, Callable[[], Iterator[object]]]:
     """A fresh module, and what trains one epoch of it step by step."""
     torch.manual_seed(0)
     module: Any = CifarModule(Generator().manual_seed(0)) if way.ours else Listing()
@@ -148,7 +148,7 @@ def _stepper(way: Way, train: Labelled) -> tuple[Any, Callable[[], Iterator[obje
     options = {"fused": True} if way.fused else {}
     optimiser = torch.optim.Adam(module.parameters(), eps=EPSILON, **options)  # type: ignore[arg-type]
     if way.ours:
-        settings = Settings(batch=BATCH, precision="bf16" if way.precision == "bf16" else "f32")
+        settings = CifarSettings(batch=BATCH, precision="bf16" if way.precision == "bf16" else "f32")
         if way.compiled:
             module.forward = torch.compile(module.forward)
         return module, lambda: steps(module, optimiser, train, settings)
@@ -156,7 +156,7 @@ def _stepper(way: Way, train: Labelled) -> tuple[Any, Callable[[], Iterator[obje
 
 
 def _plain(
-    way: Way, module: nn.Module, optimiser: torch.optim.Optimizer, train: Labelled
+    way: Way, module: nn.Module, optimiser: torch.optim.Optimizer, train: LabelledPictures
 ) -> Iterator[Tensor]:
     module.train()
     for x, y in _in_memory(way, train) if way.memory else _loader(train):
@@ -167,12 +167,12 @@ def _plain(
         yield loss
 
 
-def _loader(train: Labelled) -> DataLoader[tuple[Tensor, ...]]:
+def _loader(train: LabelledPictures) -> DataLoader[tuple[Tensor, ...]]:
     x = torch.from_numpy(train.pictures).permute(0, 3, 1, 2).contiguous().float() / 255
     return DataLoader(TensorDataset(x, torch.from_numpy(train.labels)), BATCH, shuffle=True)
 
 
-def _in_memory(way: Way, train: Labelled) -> Iterator[tuple[Tensor, Tensor]]:
+def _in_memory(way: Way, train: LabelledPictures) -> Iterator[tuple[Tensor, Tensor]]:
     pictures, labels = torch.from_numpy(train.pictures), torch.from_numpy(train.labels)
     if not way.channels_last:
         pictures = pictures.permute(0, 3, 1, 2).contiguous()

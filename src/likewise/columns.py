@@ -34,7 +34,7 @@ _BLOCK = 1 << 22  # bytes hashed at once
 
 
 @dataclass(frozen=True)
-class Layout:
+class ColumnLayout:
     """What lies in a file, and where.
 
     Attributes
@@ -75,7 +75,7 @@ class Layout:
 class ColumnWriter:
     """Columns that grow side by side in one file, and their digests."""
 
-    def __init__(self, file: IO[bytes], layout: Layout) -> None:
+    def __init__(self, file: IO[bytes], layout: ColumnLayout) -> None:
         self._file, self._layout = file, layout
         self._ends = {name: begin for name, (begin, _) in layout.places.items()}
         self._hashes = {name: hashlib.sha256() for name in layout.columns}
@@ -100,7 +100,7 @@ class ColumnWriter:
 
 
 @contextmanager
-def writing(path: Path, layout: Layout) -> Iterator[ColumnWriter]:
+def writing(path: Path, layout: ColumnLayout) -> Iterator[ColumnWriter]:
     """Write a file whose columns the block puts, whole or not at all.
 
     Raises
@@ -126,12 +126,14 @@ class ColumnFile:
 
     path: Path
     what: str
-    layout: Layout
+    layout: ColumnLayout
     digests: Mapping[str, str]
     arrays: Mapping[str, NDArray[Any]]
 
     @classmethod
-    def open(cls, path: Path, what: str, layout_of: Callable[[Mapping[str, Any]], Layout]) -> ColumnFile:
+    def open(
+        cls, path: Path, what: str, layout_of: Callable[[Mapping[str, Any]], ColumnLayout]
+    ) -> ColumnFile:
         """Map a file into memory; reads its header, and the columns when they are used.
 
         Parameters
@@ -195,8 +197,8 @@ def _file(path: Path, what: str) -> Iterator[BufferedReader]:
 
 
 def _header(
-    path: Path, what: str, file: BufferedReader, layout_of: Callable[[Mapping[str, Any]], Layout]
-) -> tuple[Layout, dict[str, str]]:
+    path: Path, what: str, file: BufferedReader, layout_of: Callable[[Mapping[str, Any]], ColumnLayout]
+) -> tuple[ColumnLayout, dict[str, str]]:
     try:
         content = file.read(HEADER)
         size = os.fstat(file.fileno()).st_size

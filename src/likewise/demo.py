@@ -13,7 +13,7 @@ from likewise.demoset import rendering
 from likewise.drawing.sheets import result_sheet
 from likewise.errors import UsageError
 from likewise.evaluation import demo_score
-from likewise.evaluation.demo_score import Score
+from likewise.evaluation.demo_score import DemoScore
 from likewise.pictures import size_of
 from likewise.types import Box, Hit, ProgressCallback
 
@@ -43,7 +43,7 @@ class DemoReport:
     box: Box | None
     hits: tuple[Hit, ...]
     added: AddReport
-    score: Score | None
+    score: DemoScore | None
 
 
 def run(
@@ -152,7 +152,7 @@ def _others(hits: Sequence[Hit], query: Path) -> tuple[Hit, ...]:
     return tuple(replace(hit, rank=rank) for rank, hit in enumerate(others, start=1))
 
 
-def _scored(collection: Collection, photos: Path) -> Score:
+def _scored(collection: Collection, photos: Path) -> DemoScore:
     """The mini-benchmark on the vectors that the collection holds."""
     ids, vectors = collection.vectors()
     names = (collection.path_of(int(number)).name for number in ids)

@@ -71,7 +71,7 @@ def make_site(folder: Path, recipe: Recipe | VectorRecipe | None = None) -> None
         _likewise(folder, "evaluate", "folder", "--data", "groups", "--runs", "runs", "--recipe", *words)
 
 
-def _copies(folder: Path, truth: list[rendering.Labelled], to: Path) -> None:
+def _copies(folder: Path, truth: list[rendering.ShotLabel], to: Path) -> None:
     """Five different photographs of one thing, which are alike, and one of another thing twice."""
     of = {subject: [shot.file for shot in truth if shot.group == subject] for subject in ("pagoda", "cat")}
     _copy(folder, of["pagoda"][:5], to)

@@ -14,7 +14,7 @@ import torch
 from likewise.engines import Program, open_engine
 from likewise.engines.openvino_walk import Walk
 from likewise.engines.ops import as_they_are
-from likewise.engines.torch_module import Part, build
+from likewise.engines.torch_module import ProgramModule, build
 from likewise.networks import NETWORKS
 from likewise.networks.card import Card, Layer, Preprocessing, needed, wired
 from likewise.networks.formats import Tensors, expected
@@ -94,7 +94,7 @@ def test_every_tap_agrees_to_1e_4(name: str) -> None:
     batch = pictures(side, side)
     found = open_engine(whole).run(batch)
     with torch.inference_mode():
-        wanted = Part(whole)(torch.from_numpy(batch))
+        wanted = ProgramModule(whole)(torch.from_numpy(batch))
     for tap, one, other in zip(card.taps, found, wanted, strict=True):
         assert one.shape == tuple(other.shape), tap
         scale = float(other.abs().max())
@@ -107,7 +107,7 @@ def test_maps_of_any_size_agree(name: str) -> None:
     card = CARDS[name]
     last = [tap for tap in card.taps.values() if tap.stride][-1].name
     free = program(card, (last,), Preprocessing())
-    engine, module = open_engine(free), Part(free)
+    engine, module = open_engine(free), ProgramModule(free)
     for sides in ((64, 96), (160, 64)):
         (found,) = engine.run(pictures(*sides))
         with torch.inference_mode():

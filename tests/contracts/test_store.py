@@ -23,7 +23,7 @@ from likewise.collection import Collection
 from likewise.collection.copying import copy, differing
 from likewise.collection.milvus import Address, Texts, server
 from likewise.collection.milvus_store import MilvusStore
-from likewise.collection.replica import Head
+from likewise.collection.replica import ReplicaHead
 from likewise.collection.store import FolderStore, holds_collection, located, store_of
 from likewise.errors import (
     CollectionDamaged,
@@ -438,7 +438,7 @@ class TestAtAServer:
         Image.new("RGB", (40, 30), (250, 9, 120)).save(photos / "new.png")
         stopped: dict[str, tuple[Any, str]] = {
             "rows": (Texts, "write"),
-            "texts": (Head, "write"),
+            "texts": (ReplicaHead, "write"),
             "head": (type(collection._ready().rows), "forget"),
             "after": (type(collection._ready()), "_committed"),
         }
@@ -478,7 +478,7 @@ class TestAtAServer:
         self, collection: Collection, photos: Path, tmp_path: Path, address: str
     ) -> None:
         texts = Texts(server(Address.parse(address)))
-        head = Head.of(texts)
+        head = ReplicaHead.of(texts)
         assert head is not None
         Image.new("RGB", (40, 30), (250, 9, 120)).save(photos / "new.png")
         collection.add(photos)
@@ -535,9 +535,9 @@ class TestAtAServer:
         texts.write(
             {"pictures_x": json.dumps({"table": "sqlite_master", "key": [1, 2], "columns": {}})}, 10**6
         )
-        head = Head.of(texts)
+        head = ReplicaHead.of(texts)
         assert head is not None
-        Head(head.life, 10**6, head.last).write(texts)
+        ReplicaHead(head.life, 10**6, head.last).write(texts)
         with pytest.raises(CollectionDamaged, match="pictures_x"):
             opened(tmp_path / "d", address)
 

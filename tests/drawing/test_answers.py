@@ -13,7 +13,7 @@ from likewise.drawing.sheets.answers import COLOURS, answer_sheet
 from likewise.errors import BadPicture, StorageError, UsageError
 from likewise.evaluation.benchmark import Benchmark, Query
 from likewise.evaluation.evaluate import evaluate
-from likewise.evaluation.report import Answer, Report, Verdict, report
+from likewise.evaluation.report import RankedPicture, Report, Verdict, report
 from likewise.types import Box, Hit, Progress
 from tests.drawing.looks import drawn, picture, places
 from tests.fakes import FakeExtractor, make_pictures
@@ -21,9 +21,9 @@ from tests.fakes import FakeExtractor, make_pictures
 FILLS = {"right": (10, 20, 200), "wrong": (200, 30, 220), "junk": (20, 160, 170)}
 
 
-def answered(folder: Path, *verdicts: Verdict) -> list[Answer]:
+def answered(folder: Path, *verdicts: Verdict) -> list[RankedPicture]:
     return [
-        Answer(Hit(n, picture(folder / f"{n}.png", FILLS[verdict]), 0.9 - n / 100, n + 1), verdict)
+        RankedPicture(Hit(n, picture(folder / f"{n}.png", FILLS[verdict]), 0.9 - n / 100, n + 1), verdict)
         for n, verdict in enumerate(verdicts)
     ]
 
@@ -72,7 +72,7 @@ def test_the_box_is_red_on_the_query(tmp_path: Path) -> None:
 
 
 def test_a_picture_that_is_gone_becomes_a_tile_that_says_so(tmp_path: Path) -> None:
-    gone = Answer(Hit(0, tmp_path / "gone.jpg", 0.5, 1), "wrong")
+    gone = RankedPicture(Hit(0, tmp_path / "gone.jpg", 0.5, 1), "wrong")
     answer_sheet(picture(tmp_path / "q.png"), None, [gone], tmp_path / "s.png")
     assert len(places(drawn(tmp_path / "s.png"), COLOURS["wrong"])) > 1000
     with pytest.raises(BadPicture):
@@ -136,5 +136,5 @@ def test_sheets_of_a_run_never_replace_its_pictures(tmp_path: Path) -> None:
 
 def test_the_box_found_in_an_answer_is_red(tmp_path: Path) -> None:
     hit = Hit(0, picture(tmp_path / "0.png", FILLS["right"]), 0.5, 1, Box(20, 20, 200, 120))
-    answer_sheet(picture(tmp_path / "q.png"), None, [Answer(hit, "right")], tmp_path / "s.png")
+    answer_sheet(picture(tmp_path / "q.png"), None, [RankedPicture(hit, "right")], tmp_path / "s.png")
     assert len(places(drawn(tmp_path / "s.png"), canvas.RED)) > 200

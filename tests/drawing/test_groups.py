@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from likewise.downstream.duplicates import Duplicates, Group, Member
-from likewise.downstream.duplicates.files import File, LeftOut
+from likewise.downstream.duplicates.files import DuplicateFile, LeftOut
 from likewise.drawing.sheets import contact_sheet, duplicate_sheet
 from likewise.errors import UsageError
 from tests.drawing.looks import size
@@ -19,7 +19,7 @@ from tests.fakes import make_pictures
 
 def group_of(paths: Sequence[Path], similarities: Sequence[float]) -> Group:
     """A group of files that need not be pictures of a collection."""
-    files = [File(n, path, path.parent, f"{n:064}", 4, 3, 9, 0.0) for n, path in enumerate(paths, 1)]
+    files = [DuplicateFile(n, path, path.parent, f"{n:064}", 4, 3, 9, 0.0) for n, path in enumerate(paths, 1)]
     rest = zip(files[1:], similarities[1:], strict=True)
     return Group((Member(files[0], 1.0), *(Member(file, one, "resized", "smaller") for file, one in rest)))
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from likewise.downstream.layout import Layout
+from likewise.downstream.layout import MapLayout
 from likewise.drawing.charts import distribution, matrix, stacked
 from likewise.drawing.pages import inspection_page, map_page
 from likewise.errors import StorageError, UsageError
@@ -89,10 +89,10 @@ def test_the_page_of_two_networks_has_divergences_and_cka(tmp_path: Path) -> Non
         inspection_page(pair, tmp_path / "none" / "pair.html")
 
 
-def layout_of(paths: list[Path], names: list[str] | None = None) -> Layout:
+def layout_of(paths: list[Path], names: list[str] | None = None) -> MapLayout:
     positions = np.random.default_rng(0).random((len(paths), 2)).astype(np.float32)
     shown = tuple(names or [path.name for path in paths])
-    return Layout(np.arange(len(paths)), tuple(paths), shown, positions, "tsne")
+    return MapLayout(np.arange(len(paths)), tuple(paths), shown, positions, "tsne")
 
 
 def data_of(page: Path) -> Any:

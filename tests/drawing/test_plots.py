@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from likewise.downstream.validation import Point, Score
+from likewise.downstream.validation import Point, ValidationScore
 from likewise.drawing.plots import (
     check_plot,
     confusion_plot,
@@ -18,7 +18,7 @@ from likewise.drawing.plots import (
     sweep_plot,
 )
 from likewise.errors import MissingExtra, StorageError, UsageError
-from likewise.evaluation.sweep import Cell, Sweep
+from likewise.evaluation.sweep import Sweep, SweepCell
 from tests.drawing.looks import picture, places, size
 from tests.drawing.test_answers import small_report
 
@@ -49,14 +49,14 @@ def test_a_plot_has_a_line_for_each_run(tmp_path: Path) -> None:
 def small_sweep(folder: Path) -> Sweep:
     """Three taps and two poolings, bare and, but for the first tap, whitened; the best is last max 64."""
     cells = [
-        Cell(tap, pool, whitened, 64, 128, 1.0, 0.2 * place + bonus, (0.0, 1.0), 0.5)
+        SweepCell(tap, pool, whitened, 64, 128, 1.0, 0.2 * place + bonus, (0.0, 1.0), 0.5)
         for place, tap in enumerate(TAPS)
         for pool, bonus in (("mean", 0.1), ("max", 0.2))
         for whitened in (None, 64)
         if place or not whitened
     ]
     cells.sort(key=lambda cell: (-(cell.score or 0), not cell.whitened))
-    gone = Cell("first", "max", 64, 64, 128, 1.0, reason="too short")
+    gone = SweepCell("first", "max", 64, 64, 128, 1.0, reason="too short")
     return Sweep(small_report(folder).run.card, TAPS, (*cells, gone))
 
 
@@ -99,7 +99,7 @@ class TestClassifiers:
     @pytest.mark.parametrize("count", [2, 20])
     def test_a_confusion_matrix(self, count: int, tmp_path: Path) -> None:
         confusion = np.diag(np.full(count, 5)) + np.eye(count, k=1, dtype=np.int64)
-        score = Score("bayes", 0.9, 0.1, 0.9, 0.3, 1.0, confusion)
+        score = ValidationScore("bayes", 0.9, 0.1, 0.9, 0.3, 1.0, confusion)
         confusion_plot(
             score, [f"class number {n} with a long name" for n in range(count)], tmp_path / "c.png"
         )
@@ -107,7 +107,7 @@ class TestClassifiers:
 
     def test_more_classes_make_it_larger(self, tmp_path: Path) -> None:
         for count in (3, 40):
-            score = Score("bayes", 1, 0, 1, 0, 1.0, np.eye(count, dtype=np.int64))
+            score = ValidationScore("bayes", 1, 0, 1, 0, 1.0, np.eye(count, dtype=np.int64))
             confusion_plot(score, [str(n) for n in range(count)], tmp_path / f"{count}.png")
         assert size(tmp_path / "40.png")[0] > size(tmp_path / "3.png")[0]
 

@@ -16,7 +16,7 @@ from likewise.errors import UsageError
 if TYPE_CHECKING:  # numpy stands behind them, and help must not wait for that
     from likewise.descriptors.extractor import Extractor
     from likewise.downstream.classifier import Classifier
-    from likewise.downstream.labelled import Labelled
+    from likewise.downstream.labelled import LabelledVectors
     from likewise.downstream.predicting import Prediction
     from likewise.downstream.validation import Validation
 
@@ -133,7 +133,7 @@ def _check_plots(*plots: Path | None) -> None:
         check_plot(plot)
 
 
-def _of_collection(path: Path, labels: Path | None, label: str) -> Labelled:
+def _of_collection(path: Path, labels: Path | None, label: str) -> LabelledVectors:
     from likewise.collection.collection import Collection
     from likewise.downstream.labelled import label_collection
 
@@ -141,7 +141,7 @@ def _of_collection(path: Path, labels: Path | None, label: str) -> Labelled:
         return label_collection(opened, table=labels, column=label)
 
 
-def _of_folder(folder: Path, labels: Path | None, label: str, extractor: Extractor) -> Labelled:
+def _of_folder(folder: Path, labels: Path | None, label: str, extractor: Extractor) -> LabelledVectors:
     from likewise.downstream.labelled import label_folder
 
     with progress("describing") as callback:
@@ -149,7 +149,7 @@ def _of_folder(folder: Path, labels: Path | None, label: str, extractor: Extract
 
 
 def _learn_lines(
-    known: Labelled, found: Validation, mistaken: Sequence[tuple[str, str, int]]
+    known: LabelledVectors, found: Validation, mistaken: Sequence[tuple[str, str, int]]
 ) -> Iterator[str]:
     yield (
         f"{len(known.labels)} pictures of {printable(known.about)} with {len(found.classes)} labels; "

@@ -15,7 +15,7 @@ from likewise.errors import UsageError
 if TYPE_CHECKING:  # numpy stands behind it, and help must not wait for that
     from likewise.collection.collection import Collection
     from likewise.downstream.clusters import Clusters
-    from likewise.downstream.layout import Layout
+    from likewise.downstream.layout import MapLayout
 
 ClusterMethod = Literal["kmeans", "hdbscan"]
 MapMethod = Literal["pca", "tsne", "umap"]
@@ -192,7 +192,7 @@ def map_(
 
 def _groups(
     opened: Collection,
-    found: Layout,
+    found: MapLayout,
     colour: Colour,
     *,
     k: int | None,

@@ -47,7 +47,7 @@ class App(typer.Typer):
     """Commands whose help is plain text, with examples, and which answer to `ALSO` and `OLD` spellings."""
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(cls=Group, rich_markup_mode=None, **options)
+        super().__init__(cls=CommandGroup, rich_markup_mode=None, **options)
 
     def command(self, name: str | None = None, **options: Any) -> Callable[[Function], Function]:
         """Register a function as a command, as typer does; see `spread`."""
@@ -123,7 +123,7 @@ class Command(TyperCommand):
         _write_examples(ctx, formatter)
 
 
-class Group(TyperGroup):
+class CommandGroup(TyperGroup):
     """Commands under one name; those of `likewise` itself stand in sections."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:

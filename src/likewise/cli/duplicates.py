@@ -14,7 +14,7 @@ from likewise.cli.output import printable, progress, show
 
 if TYPE_CHECKING:  # numpy stands behind them, and help must not wait for that
     from likewise.downstream.duplicates import Duplicates, Group, Member
-    from likewise.downstream.duplicates.acting import Outcome
+    from likewise.downstream.duplicates.acting import FileOutcome
 
 app = App(name="duplicates", invoke_without_command=True)
 
@@ -207,7 +207,7 @@ def dismiss(
 _SAID = {"move": "to", "trash": "to", "link": "now the same file as"}
 
 
-def _outcome_lines(outcomes: Sequence[Outcome], joint: str, journal: Path | None) -> Iterator[str]:
+def _outcome_lines(outcomes: Sequence[FileOutcome], joint: str, journal: Path | None) -> Iterator[str]:
     for one in outcomes:
         if one.done:
             yield f"{printable(one.file)}\n  {joint} {printable(one.to)}"
@@ -222,7 +222,7 @@ def _outcome_lines(outcomes: Sequence[Outcome], joint: str, journal: Path | None
         yield f"to take it back: likewise duplicates undo {printable(journal)}"
 
 
-def _undone_lines(outcomes: Sequence[Outcome]) -> Iterator[str]:
+def _undone_lines(outcomes: Sequence[FileOutcome]) -> Iterator[str]:
     for one in outcomes:
         if not one.done:
             yield f"left alone: {printable(one.file)}\n  {printable(one.why)}"

@@ -30,7 +30,7 @@ from likewise.errors import UsageError
 if TYPE_CHECKING:
     from likewise.descriptors.recipe import VectorRecipe
     from likewise.evaluation.benchmark import Benchmark
-    from likewise.evaluation.report import Comparison, Report
+    from likewise.evaluation.report import Report, RunComparison
     from likewise.evaluation.runs import Run
     from likewise.words.recipe import WordsRecipe
 
@@ -268,7 +268,7 @@ def report(
 
 
 def _lines(
-    reports: Sequence[Report], compared: Sequence[tuple[Report, Comparison]], worst: int | None
+    reports: Sequence[Report], compared: Sequence[tuple[Report, RunComparison]], worst: int | None
 ) -> list[str]:
     """Every run with its card; then the queries of the only one, or what the others change."""
     lines: list[str] = []

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from likewise.evaluation.benchmark import Benchmark
-    from likewise.evaluation.reproduce.table import Cell, Table
+    from likewise.evaluation.reproduce.table import ReportTable, TableCell
     from likewise.types import ProgressCallback
 
 app = App(
@@ -99,12 +99,12 @@ def aggregating_deep_features(
     Interrupted, it goes on.
     """
     from likewise.evaluation.datasets.buildings import oxford5k
-    from likewise.evaluation.reproduce.aggregating_deep_features import Settings, best_run
+    from likewise.evaluation.reproduce.aggregating_deep_features import OpenChoices, best_run
     from likewise.evaluation.reproduce.aggregating_deep_features import (
         aggregating_deep_features as reproduced,
     )
 
-    settings = Settings(tap, weights, tuple(dict.fromkeys(dim or ())), tuple(dict.fromkeys(expand)))
+    settings = OpenChoices(tap, weights, tuple(dict.fromkeys(dim or ())), tuple(dict.fromkeys(expand)))
     for line in gap_lines(oxford5k(oxford, gt=gt)):
         typer.echo(line, err=True)
     with progress("aggregating deep features") as callback:
@@ -326,7 +326,7 @@ def _draw(run: Path, folder: Path, progress: ProgressCallback | None) -> Iterato
     yield f"answers to each, {len(sheets)} sheets: {printable(folder / 'answers')}"
 
 
-def lines(found: Table) -> Iterator[str]:
+def lines(found: ReportTable) -> Iterator[str]:
     """The table for people: a reason that several cells share stands once below it."""
     yield found.title
     yield ""
@@ -342,7 +342,7 @@ def lines(found: Table) -> Iterator[str]:
     yield from (printable(f"gap   {reason}") for reason in reasons if reason not in "\n".join(found.notes))
 
 
-def _row(cell: Cell) -> tuple[str, ...]:
+def _row(cell: TableCell) -> tuple[str, ...]:
     published, found = cell.published, cell.measured
     return (
         *cell.setting,

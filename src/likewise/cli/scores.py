@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from likewise.cli.output import printable, table
 
 if TYPE_CHECKING:  # numpy stands behind them, and help must not wait for that
-    from likewise.evaluation.benchmark import Benchmark, Missing
-    from likewise.evaluation.report import Comparison, Report
+    from likewise.evaluation.benchmark import Benchmark, MissingFiles
+    from likewise.evaluation.report import Report, RunComparison
     from likewise.evaluation.scoring import QueryScore
 
 _LISTED = 40
@@ -19,7 +19,7 @@ _LISTED = 40
 
 def gap_lines(benchmark: Benchmark, *, known: int | None = None) -> Iterator[str]:
     """What is missing and what is too much, with the effect on the score; only what came after ``known``."""
-    groups: dict[str, list[Missing]] = {}
+    groups: dict[str, list[MissingFiles]] = {}
     for one in benchmark.missing[known or 0 :]:
         groups.setdefault(one.effect, []).append(one)
     for effect, together in list(groups.items())[:_LISTED]:
@@ -83,7 +83,7 @@ def query_table(one: Report, worst: int | None) -> Iterator[str]:
     return table(rows, head, right=" ".join(head[1:]))
 
 
-def comparison_lines(first: Report, second: Report, found: Comparison, worst: int | None) -> Iterator[str]:
+def comparison_lines(first: Report, second: Report, found: RunComparison, worst: int | None) -> Iterator[str]:
     """Two runs side by side, the queries that lost most first."""
     rows = sorted(
         zip(found.queries, found.first, found.second, found.second - found.first, strict=True),
@@ -103,7 +103,7 @@ def comparison_lines(first: Report, second: Report, found: Comparison, worst: in
     yield from table(cells, ("query", "A", "B", "change"), right="A B change")
 
 
-def _p_value(found: Comparison) -> str:
+def _p_value(found: RunComparison) -> str:
     test = found.test
     how = "exact" if test.exact else "9 999 draws"
     hint = f"; so few differences cannot give less than {test.smallest:.2g}" if test.smallest > 0.05 else ""
@@ -146,7 +146,7 @@ def _query_value(query: QueryScore) -> dict[str, Any]:
     return {key: _known(part) for key, part in asdict(query).items()} | {"first": query.first}
 
 
-def comparison_value(first: Report, second: Report, found: Comparison) -> dict[str, Any]:
+def comparison_value(first: Report, second: Report, found: RunComparison) -> dict[str, Any]:
     """Two runs query by query as JSON values."""
     rows = zip(found.queries, found.first.tolist(), found.second.tolist(), strict=True)
     return {

@@ -89,9 +89,9 @@ def cifar10(
     """
     from likewise.study.repeating import repeat
     from likewise.training.cifar10 import load
-    from likewise.training.fitting import Settings
+    from likewise.training.fitting import CifarSettings
 
-    settings = Settings(batch=batch, most=epochs, patience=patience, seed=seed, precision=precision)
+    settings = CifarSettings(batch=batch, most=epochs, patience=patience, seed=seed, precision=precision)
     with progress("CIFAR-10", unit="MB") as callback:
         found = load(data, progress=callback)
     sizes = train or (50_000, 10_000)

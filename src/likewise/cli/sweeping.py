@@ -15,7 +15,7 @@ from likewise.cli.scores import gap_lines
 from likewise.errors import UsageError
 
 if TYPE_CHECKING:  # numpy stands behind them, and help must not wait for that
-    from likewise.evaluation.sweep import Cell, Sweep
+    from likewise.evaluation.sweep import Sweep, SweepCell
 
 Crop = Literal["box", "full"]
 Policy = Literal["square", "longest", "shortest", "area", "full"]
@@ -209,7 +209,7 @@ def _lines(done: Sweep, to: Path | None, plot: Path | None) -> Iterator[str]:
             yield f"{name:<12} {printable(path)}"
 
 
-def _row(cell: Cell, best: Cell) -> tuple[object, ...]:
+def _row(cell: SweepCell, best: SweepCell) -> tuple[object, ...]:
     low, high = cell.interval or (0, 0)
     return (
         "best" if cell is best else "",
@@ -225,13 +225,13 @@ def _row(cell: Cell, best: Cell) -> tuple[object, ...]:
     )
 
 
-def _whitened(cell: Cell) -> str:
+def _whitened(cell: SweepCell) -> str:
     return f"whitened to {cell.whitened}" if cell.whitened else "not whitened"
 
 
 def _impossible(done: Sweep) -> Iterator[str]:
     """One line for the cells of a tap that share a reason."""
-    groups: dict[tuple[str, str], list[Cell]] = {}
+    groups: dict[tuple[str, str], list[SweepCell]] = {}
     for cell in done.cells:
         if cell.reason:
             groups.setdefault((cell.tap, cell.reason), []).append(cell)

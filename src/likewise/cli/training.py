@@ -13,7 +13,7 @@ from likewise.cli.output import left_out_lines, printable, progress, show
 from likewise.errors import UsageError
 
 if TYPE_CHECKING:  # torch stands behind it, and help must not wait for that
-    from likewise.training.fit import Fitted
+    from likewise.training.fit import FittedDescriptors
 
 What = Literal["projection", "network"]
 
@@ -114,13 +114,13 @@ def train(
     from likewise.descriptors.recipe import load_vector
     from likewise.learning.samples import choose_groups, choose_listed
     from likewise.training.fit import RATES, fit
-    from likewise.training.retrieval import Settings
+    from likewise.training.retrieval import RetrievalSettings
 
     if what == "network" and dim is not None:
         raise UsageError("--dim is for a projection; a network gives vectors as long as its tap has channels")
     if what == "projection" and since:
         raise UsageError("--since is for --what network; a projection leaves the network as it is")
-    settings = Settings(
+    settings = RetrievalSettings(
         loss=loss, rate=RATES[what] if rate is None else rate, most=epochs, patience=patience, seed=seed
     )
     with progress("training") as callback:
@@ -150,7 +150,7 @@ def train(
     show(value, _lines(done, folder), as_json=as_json)
 
 
-def _lines(done: Fitted, folder: Path) -> Iterator[str]:
+def _lines(done: FittedDescriptors, folder: Path) -> Iterator[str]:
     yield from left_out_lines(done.failures)
     before, best = done.learned.before, done.learned.best
     yield f"trained on {done.trained_on} pictures, {len(done.learned.history) - 1} epochs, kept {best.number}"

@@ -13,7 +13,7 @@ from likewise.cli.output import left_out_lines, printable, progress, show
 from likewise.errors import UsageError
 
 if TYPE_CHECKING:
-    from likewise.learning.vocabularies import Learned
+    from likewise.learning.vocabularies import LearnedVocabulary
     from likewise.words.recipe import WordsRecipe
     from likewise.words.vocabulary import Vocabulary
 
@@ -107,7 +107,7 @@ def _words_recipe(name: str) -> WordsRecipe:
     return found.words[0]
 
 
-def _told(learned: Learned, output: Path) -> dict[str, object]:
+def _told(learned: LearnedVocabulary, output: Path) -> dict[str, object]:
     return {
         "file": output,
         "layers": _layers(learned.vocabulary),
@@ -117,7 +117,7 @@ def _told(learned: Learned, output: Path) -> dict[str, object]:
     }
 
 
-def _lines(learned: Learned, output: Path) -> list[str]:
+def _lines(learned: LearnedVocabulary, output: Path) -> list[str]:
     recalls = ", ".join(f"{tap} {recall:.4f}" for tap, recall in learned.recalls.items())
     return [
         *left_out_lines(learned.failures),

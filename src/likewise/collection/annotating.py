@@ -43,14 +43,14 @@ class Annotated:
 
 
 @dataclass(frozen=True)
-class Table:
+class AnnotationTable:
     """By name of a file what is said of it, by column."""
 
     columns: tuple[str, ...]
     rows: Mapping[str, Mapping[str, str]]
 
     @classmethod
-    def read(cls, file: Path) -> Table:
+    def read(cls, file: Path) -> AnnotationTable:
         """Read a CSV file as programs and spreadsheets write it.
 
         Commas, semicolons or tabs stand between columns; it is UTF-8 or UTF-16; rows may be empty.
@@ -102,7 +102,7 @@ def _columns(file: Path, head: list[str]) -> tuple[int, dict[int, str]]:
     return where, own
 
 
-def annotate(catalogue: Catalogue, table: Table) -> Annotated:
+def annotate(catalogue: Catalogue, table: AnnotationTable) -> Annotated:
     """Note, within a change, what a table says; an empty cell takes back what was said.
 
     A file is found by its absolute path, by its path below a folder that was indexed, or as it is seen from

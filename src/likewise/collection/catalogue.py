@@ -38,7 +38,7 @@ _LOST = "lost"
 
 
 @dataclass(frozen=True)
-class Place:
+class FilePlace:
     """Where a file lies: below a root, by the bytes of its relative path."""
 
     root: int
@@ -410,16 +410,16 @@ class Catalogue:
             )
         self._database.run("DELETE FROM roots WHERE id = ?", old)
 
-    def place(self, path: str) -> Place | None:
+    def place(self, path: str) -> FilePlace | None:
         """Where an absolute path lies, if below a root."""
         for root, folder in self.roots().items():
             if within(path, folder):
-                return Place(root, os.fsencode(relative(path, folder)))
+                return FilePlace(root, os.fsencode(relative(path, folder)))
         return None
 
     # --- pictures ---
 
-    def picture(self, place: Place) -> Picture | None:
+    def picture(self, place: FilePlace) -> Picture | None:
         """Give the row for a place."""
         rows = self._database.rows(
             "SELECT id, sha256, size, mtime_ns, ctime_ns FROM pictures WHERE root = ? AND path = ?",
@@ -560,7 +560,7 @@ class Catalogue:
         start: int,
         count: int,
         *,
-        below: Place | None = None,
+        below: FilePlace | None = None,
         where: Filter | None = None,
         newest: bool = False,
     ) -> tuple[list[Entry], int]:
@@ -605,7 +605,7 @@ class Catalogue:
                 if (there := self._placed(roots, root, path)) is not None
             ]
 
-    def insert(self, place: Place, stamp: Stamp, content: Content, *, id: int | None = None) -> int:
+    def insert(self, place: FilePlace, stamp: Stamp, content: Content, *, id: int | None = None) -> int:
         """Add a picture and what layers keep of it; give its id, which is a new one if none is given."""
         values = _values(place, stamp, content)
         picture = self._database.run(
@@ -620,14 +620,14 @@ class Catalogue:
             self.facts.arrived(picture)
         return picture
 
-    def replace(self, picture: int, place: Place, stamp: Stamp, content: Content) -> None:
+    def replace(self, picture: int, place: FilePlace, stamp: Stamp, content: Content) -> None:
         """Give a picture, whose file changed, its new content."""
         self.move(picture, place, stamp, content)
         self.rows.put(picture, content.codes)
         if content.facts:
             self.facts.keep(picture, content.facts)
 
-    def move(self, picture: int, place: Place, stamp: Stamp, content: Content) -> None:
+    def move(self, picture: int, place: FilePlace, stamp: Stamp, content: Content) -> None:
         """Note where the file of a picture lies now, and its stamp; what layers keep of it stays."""
         values = _values(place, stamp, content)
         marks = ", ".join(f"{column} = ?" for column in PICTURE.split(", ")[1:])
@@ -649,7 +649,7 @@ class Catalogue:
 
     # --- failures ---
 
-    def failed(self, place: Place) -> Stamp | None:
+    def failed(self, place: FilePlace) -> Stamp | None:
         """Stamp of the file that failed at a place."""
         rows = self._database.rows(
             "SELECT size, mtime_ns, ctime_ns FROM failures WHERE root = ? AND path = ?",
@@ -658,7 +658,7 @@ class Catalogue:
         )
         return Stamp(*rows[0]) if rows else None
 
-    def fail(self, place: Place, stamp: Stamp, problem: BadPicture) -> None:
+    def fail(self, place: FilePlace, stamp: Stamp, problem: BadPicture) -> None:
         """Note that a file failed, in place of what was noted before."""
         self._database.run(
             "INSERT OR REPLACE INTO failures VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL)",
@@ -667,7 +667,7 @@ class Catalogue:
         )
         self._sign("failures", "root = ? AND path = ?", place.root, place.path)
 
-    def forgive(self, place: Place) -> None:
+    def forgive(self, place: FilePlace) -> None:
         """Forget that a file failed."""
         self._database.run("DELETE FROM failures WHERE root = ? AND path = ?", place.root, place.path)
 
@@ -676,11 +676,11 @@ class Catalogue:
         found = [failure for _, failure in self._failures() if isinstance(failure, Failure)]
         return sorted(found, key=lambda failure: failure.path)
 
-    def unsound_failures(self) -> list[tuple[Place, CollectionDamaged]]:
+    def unsound_failures(self) -> list[tuple[FilePlace, CollectionDamaged]]:
         """Places of failures whose rows cannot be read, as they are stored, and why."""
         return [(place, error) for place, error in self._failures() if isinstance(error, CollectionDamaged)]
 
-    def _failures(self) -> Iterator[tuple[Place, Failure | CollectionDamaged]]:
+    def _failures(self) -> Iterator[tuple[FilePlace, Failure | CollectionDamaged]]:
         roots = self.roots()
         for root, path, reason, message, at, written in self._database.rows(
             f"SELECT root, path, reason, message, at, {self._written('failures')} FROM failures"
@@ -690,9 +690,9 @@ class Catalogue:
                     if not written:
                         raise ValueError("not what was written")
                     file = Path(self.absolute(roots, root, path))
-                    yield Place(root, path), Failure(file, _text(reason), _text(message), _moment(at))
+                    yield FilePlace(root, path), Failure(file, _text(reason), _text(message), _moment(at))
             except CollectionDamaged as error:
-                yield Place(root, path), error
+                yield FilePlace(root, path), error
 
     def failure_count(self) -> int:
         """How many files failed."""
@@ -703,7 +703,7 @@ class Catalogue:
         return rows[0][0] if rows else None
 
 
-def _values(place: Place, stamp: Stamp, content: Content) -> tuple[object, ...]:
+def _values(place: FilePlace, stamp: Stamp, content: Content) -> tuple[object, ...]:
     """The columns of a picture that are called `PICTURE`, but for its id."""
     return (
         *(place.root, place.path, content.sha256, stamp.size, stamp.mtime_ns, stamp.ctime_ns),
@@ -721,7 +721,7 @@ _POSSIBLE = (
 _ENTRY = "SELECT id, root, path, sha256, width, height, size, mtime_ns FROM pictures"
 
 
-def _below(folder: Place) -> tuple[str, tuple[object, ...]]:
+def _below(folder: FilePlace) -> tuple[str, tuple[object, ...]]:
     """The condition that a picture lies in a folder, and its values."""
     if not folder.path:
         return "root = ?", (folder.root,)

@@ -9,14 +9,14 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from likewise.collection.annotating import Annotated, Table, annotate
+from likewise.collection.annotating import Annotated, AnnotationTable, annotate
 from likewise.collection.asked import AskedCollection
-from likewise.collection.catalogue import Catalogue, Content, Place
+from likewise.collection.catalogue import Catalogue, Content, FilePlace
 from likewise.collection.encoders import EncoderFactory, Encoders, open_extractor, open_words
 from likewise.collection.indexing import Indexing
 from likewise.collection.layer import Layer
 from likewise.collection.layers import LayerSet, fit, ready
-from likewise.collection.moving import Row, contents, rows, take_over
+from likewise.collection.moving import MovedFile, contents, rows, take_over
 from likewise.collection.removal import Removed, put_back, take_out
 from likewise.collection.reports import AddReport
 from likewise.collection.selecting import named
@@ -186,7 +186,7 @@ class Collection(AskedCollection):
                 )
         return layers
 
-    def rows(self) -> Iterator[Row]:
+    def rows(self) -> Iterator[MovedFile]:
         """All files that it knows and what it keeps of them, for `take_over` of another one."""
         return rows(self._ready(), self.layers)
 
@@ -196,7 +196,7 @@ class Collection(AskedCollection):
 
     def take_over(
         self,
-        given: Iterable[Row],
+        given: Iterable[MovedFile],
         manifests: Sequence[Manifest],
         *,
         roots: Sequence[str] = (),
@@ -241,7 +241,7 @@ class Collection(AskedCollection):
         """
         catalogue = self._ready()
         chosen: set[int] = set()
-        failed: set[Place] = set()
+        failed: set[FilePlace] = set()
         for picture in pictures:
             found, failures = named(catalogue, picture)
             if not found and not failures:
@@ -266,7 +266,7 @@ class Collection(AskedCollection):
         CollectionLocked
             When another process is writing.
         """
-        read = Table.read(Path(table))
+        read = AnnotationTable.read(Path(table))
         self._ready()
         with self._writing() as catalogue, catalogue.change():
             return annotate(catalogue, read)

@@ -124,7 +124,7 @@ class Compare:
 
 
 @dataclass(frozen=True)
-class Missing:
+class IsMissing:
     """Whether nothing is known of a field."""
 
     field: Field
@@ -145,7 +145,7 @@ class Several:
     conditions: tuple[Condition, ...]
 
 
-Condition: TypeAlias = Compare | Missing | Not | Several
+Condition: TypeAlias = Compare | IsMissing | Not | Several
 
 
 @dataclass(frozen=True)
@@ -193,7 +193,7 @@ class Filter:
 
 def _fields(condition: Condition) -> list[Field]:
     match condition:
-        case Compare() | Missing():
+        case Compare() | IsMissing():
             return [condition.field]
         case Not():
             return _fields(condition.condition)
@@ -211,7 +211,7 @@ def _sql(condition: Condition) -> tuple[str, tuple[Value, ...]]:
         case Not():
             text, values = _sql(condition.condition)
             return f"(NOT {text})", values
-        case Missing():
+        case IsMissing():
             return _missing(condition.field)
         case Compare():
             return _compared(condition)
@@ -364,9 +364,9 @@ class _Reader:
     def _condition(self) -> Condition:
         field = self._field()
         if self._is("is", "missing"):
-            return Missing(field)
+            return IsMissing(field)
         if self._is("is", "not", "missing"):
-            return Not(Missing(field))
+            return Not(IsMissing(field))
         if field.kind == "place":
             raise self._wrong(f"{field.name} is missing, or {field.name} is not missing")
         turned = self._is("not")

@@ -25,8 +25,8 @@ from likewise.collection.reports import AddReport
 from likewise.collection.tasks import (
     Lacking,
     Options,
-    Outcome,
     Task,
+    TaskOutcome,
     Verdict,
     gone,
     lacking,
@@ -111,7 +111,7 @@ class Indexing:
         self._present = [source for source in sources if os.path.lexists(source)]
         self._tasks = Belt[Task](64)
         self._jobs = Belt[_Job](AHEAD, bucket=BUCKET, weight=BUCKET_BYTES, producers=threads, takers=threads)
-        self._outcomes = Belt[list[Outcome]](64, bucket=64, producers=1 + 2 * threads)
+        self._outcomes = Belt[list[TaskOutcome]](64, bucket=64, producers=1 + 2 * threads)
         self._flying: dict[bytes, list[Task]] = {}  # contents on their way, and the tasks that wait for them
         self._flying_lock = Lock()
         self._error: BaseException | None = None
@@ -207,7 +207,7 @@ class Indexing:
                 if verdict != "todo":
                     continue
                 if task.problem:
-                    self._outcomes.put([Outcome(task, task.problem)])
+                    self._outcomes.put([TaskOutcome(task, task.problem)])
                 else:
                     self._tasks.put(task)
 
@@ -223,10 +223,10 @@ class Indexing:
         try:
             source, stamp, sha256 = _read_file(task.path, self._options.inside)
         except OSError as error:
-            self._outcomes.put([Outcome(task, unreadable(task.path, error))])
+            self._outcomes.put([TaskOutcome(task, unreadable(task.path, error))])
             return
         except BadPicture as problem:
-            self._outcomes.put([Outcome(task, problem)])
+            self._outcomes.put([TaskOutcome(task, problem)])
             return
         task = replace(task, stamp=stamp, sha256=sha256)
         content = self._new(task, catalogue)
@@ -236,11 +236,11 @@ class Indexing:
         try:
             facts, loaded = self._prepared(source, repr(task.path), layers)
         except BadPicture as problem:
-            self._outcomes.put([Outcome(task, problem)])
+            self._outcomes.put([TaskOutcome(task, problem)])
             return
         content = replace(content, facts=facts)
         if not loaded:
-            self._outcomes.put([Outcome(task, content)])
+            self._outcomes.put([TaskOutcome(task, content)])
             return
         pixels = [(layer, one) for layer, prepared in loaded.items() for one in prepared.pixels]
         kind = tuple((layer, one.shape) for layer, one in pixels)
@@ -277,7 +277,7 @@ class Indexing:
             if sound.keys() != self._layers.keys() or content.facts is None:
                 self._flying[task.sha256] = []
                 return content
-        self._outcomes.put([Outcome(task, content)])
+        self._outcomes.put([TaskOutcome(task, content)])
         return None
 
     # --- the mappers ---
@@ -297,7 +297,7 @@ class Indexing:
 
     # --- the writer, in the calling thread ---
 
-    def _commit(self, outcomes: list[Outcome]) -> None:
+    def _commit(self, outcomes: list[TaskOutcome]) -> None:
         with self._catalogue.change():
             kinds = [settle(self._catalogue, outcome) for outcome in outcomes]
         self._counts.update(kinds)
@@ -313,11 +313,11 @@ class Indexing:
         if waiting := self._landed(outcomes):
             self._commit(waiting)
 
-    def _landed(self, outcomes: list[Outcome]) -> list[Outcome]:
+    def _landed(self, outcomes: list[TaskOutcome]) -> list[TaskOutcome]:
         """Give the tasks that waited for contents now committed the same outcome."""
         with self._flying_lock:
             return [
-                Outcome(task, outcome.content)
+                TaskOutcome(task, outcome.content)
                 for outcome in outcomes
                 for task in self._flying.pop(outcome.task.sha256, ())
             ]
@@ -331,12 +331,12 @@ def _read_file(path: str, inside: Sequence[str]) -> tuple[bytes | str, Stamp, by
     return path if held is None else held, stamp, sha256
 
 
-def _outcome(job: _Job, found: Mapping[int, bytes | BadPicture]) -> Outcome:
+def _outcome(job: _Job, found: Mapping[int, bytes | BadPicture]) -> TaskOutcome:
     """All that layers keep of a picture, or what one of them found wrong with it."""
     codes = dict(job.content.codes)
     for layer, code in found.items():
         if isinstance(code, BadPicture):
-            return Outcome(job.task, code)
+            return TaskOutcome(job.task, code)
         codes[layer] = code
     size = next(iter(job.loaded.values()))
-    return Outcome(job.task, replace(job.content, width=size.width, height=size.height, codes=codes))
+    return TaskOutcome(job.task, replace(job.content, width=size.width, height=size.height, codes=codes))

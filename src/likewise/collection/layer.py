@@ -39,7 +39,7 @@ AGAIN = "remove it and index its file again"
 
 
 @dataclass(frozen=True, eq=False)
-class Answer:
+class LayerHits:
     """What a layer found.
 
     Attributes
@@ -73,7 +73,7 @@ class PatchMatches:
     first, second
         float32 ``(n, 4)``: boxes of the patches of either picture, in pixels of the upright original.
     matches, fit
-        See `likewise.words.layers.Found`.
+        See `likewise.words.layers.VerifiedHit`.
     """
 
     score: float
@@ -186,7 +186,7 @@ class LayerIndex(Protocol):
         Raises `CollectionDamaged` or `UsageError` where nothing sound is.
         """
 
-    def search(self, question: Any, k: int, stages: Sequence[Stage]) -> Answer:
+    def search(self, question: Any, k: int, stages: Sequence[Stage]) -> LayerHits:
         """The ``k`` best after all stages."""
 
     def evidence(self, scores: NDArray[Any]) -> Scores:

@@ -8,7 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 from likewise.assets import temporary
-from likewise.collection.catalogue import Catalogue, Content, Place
+from likewise.collection.catalogue import Catalogue, Content, FilePlace
 from likewise.collection.filters import Filter
 from likewise.collection.walk import Stamp
 from likewise.errors import BadPicture
@@ -33,7 +33,7 @@ def fulfilling(files: Mapping[str, Path], where: str) -> set[str]:
         with catalogue.change():
             root = catalogue.add_root(os.path.abspath(os.sep))
             rows = {
-                catalogue.insert(Place(root, os.fsencode(name)), stamp, content): name
+                catalogue.insert(FilePlace(root, os.fsencode(name)), stamp, content): name
                 for name, file in files.items()
                 for stamp, content in [_looked_at(file)]
             }

@@ -76,12 +76,12 @@ _WANTED = (
 
 
 @cache
-def server(address: Address) -> Server:
+def server(address: Address) -> MilvusServer:
     """The connection to an address, which all that use it share; Milvus Lite allows one for each file."""
-    return Server(address)
+    return MilvusServer(address)
 
 
-class Server:
+class MilvusServer:
     """A connection whose errors name the address and the remedy; threads may share it.
 
     Raises
@@ -179,7 +179,7 @@ class Texts:
 
     KIND = "facts"
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: MilvusServer) -> None:
         self._server = server
         self._known = False
 

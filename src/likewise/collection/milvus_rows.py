@@ -13,7 +13,7 @@ import numpy as np
 
 from likewise.collection.codes import Code
 from likewise.collection.database import bound, crc32
-from likewise.collection.milvus import TOGETHER, Server, Texts
+from likewise.collection.milvus import TOGETHER, MilvusServer, Texts
 from likewise.collection.rows import MOST, Block
 from likewise.descriptors.manifest import Manifest
 from likewise.descriptors.recipe import VectorRecipe
@@ -36,13 +36,13 @@ class MilvusLayer:
         How they are written elsewhere.
     """
 
-    server: Server
+    server: MilvusServer
     layer: int
     code: Code
     metric: Metric
 
     @classmethod
-    def of(cls, server: Server, layer: int, manifest: Manifest) -> MilvusLayer:
+    def of(cls, server: MilvusServer, layer: int, manifest: Manifest) -> MilvusLayer:
         """The layer of a manifest.
 
         Raises
@@ -189,7 +189,7 @@ class MilvusLayer:
 class MilvusRows:
     """See `likewise.collection.rows.LayerRows`; what is put waits until `write`."""
 
-    def __init__(self, server: Server, manifest: Callable[[int], Manifest]) -> None:
+    def __init__(self, server: MilvusServer, manifest: Callable[[int], Manifest]) -> None:
         self._server, self._manifest = server, manifest
         self._engines: dict[int, MilvusLayer] = {}
         self._waiting: dict[int, dict[int, bytes]] = {}

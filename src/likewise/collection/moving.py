@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from likewise.collection.catalogue import Catalogue, Content, Place
+from likewise.collection.catalogue import Catalogue, Content, FilePlace
 from likewise.collection.layer import Layer
 from likewise.collection.reports import AddReport
-from likewise.collection.tasks import Outcome, Task, settle
+from likewise.collection.tasks import Task, TaskOutcome, settle
 from likewise.collection.walk import NO_STAMP, Stamp
 from likewise.descriptors.manifest import Manifest
 from likewise.errors import BadPicture, CollectionDamaged, ManifestMismatch
@@ -27,7 +27,7 @@ TOGETHER = 1000
 
 
 @dataclass(frozen=True)
-class Row:
+class MovedFile:
     """A file, and what came of it.
 
     Attributes
@@ -47,7 +47,7 @@ class Row:
     added: str | None = field(default=None, compare=False)
 
 
-def rows(catalogue: Catalogue, layers: Sequence[Layer]) -> Iterator[Row]:
+def rows(catalogue: Catalogue, layers: Sequence[Layer]) -> Iterator[MovedFile]:
     """All files that a catalogue knows, and what it keeps of them: pictures by id, then failures.
 
     A picture whose row is damaged, or of which a layer keeps nothing sound, is left out, as if it had not
@@ -59,17 +59,17 @@ def rows(catalogue: Catalogue, layers: Sequence[Layer]) -> Iterator[Row]:
         ids = np.array([row for row, _, _ in block if row not in unsound], np.int64)
         kept = _kept(catalogue, layers, ids)
         for row, root, path in block:
-            picture, size = catalogue.picture(Place(root, path)), catalogue.size_of(row)
+            picture, size = catalogue.picture(FilePlace(root, path)), catalogue.size_of(row)
             codes = {place: held[row] for place, held in enumerate(kept) if row in held}
             if row not in unsound and picture and size and len(codes) == len(layers):
                 facts = catalogue.facts
                 content = Content(picture.sha256, *size, codes, facts.of(row))
                 said, added = facts.annotations(row), facts.added(row)
-                yield Row(catalogue.absolute(roots, root, path), picture.stamp, content, said, added)
+                yield MovedFile(catalogue.absolute(roots, root, path), picture.stamp, content, said, added)
     for failure in catalogue.failures():
         place_there = catalogue.place(str(failure.path))
         stamp = catalogue.failed(place_there) if place_there else None
-        yield Row(str(failure.path), stamp or NO_STAMP, BadPicture(failure.message, failure.reason))
+        yield MovedFile(str(failure.path), stamp or NO_STAMP, BadPicture(failure.message, failure.reason))
 
 
 def _kept(catalogue: Catalogue, layers: Sequence[Layer], pictures: IntArray) -> list[dict[int, bytes]]:
@@ -103,7 +103,7 @@ def contents(catalogue: Catalogue, layers: Sequence[Layer], paths: Sequence[str]
 def take_over(
     catalogue: Catalogue,
     layers: Sequence[Layer],
-    given: Iterable[Row],
+    given: Iterable[MovedFile],
     manifests: Sequence[Manifest],
     *,
     roots: Iterable[str] = (),
@@ -152,7 +152,7 @@ _NEW = ("added", "copied", "changed")
 """Words of `settle` for pictures that were not there."""
 
 
-def _say(catalogue: Catalogue, place: Place, row: Row) -> None:
+def _say(catalogue: Catalogue, place: FilePlace, row: MovedFile) -> None:
     """Note what somebody said of a picture elsewhere, and when it came there."""
     if (row.annotations or row.added) and (picture := catalogue.picture(place)):
         catalogue.facts.annotate(picture.id, row.annotations)
@@ -173,7 +173,7 @@ class _Places:
     def __init__(self, catalogue: Catalogue) -> None:
         self._catalogue, self._roots = catalogue, catalogue.roots()
 
-    def of(self, path: str) -> Place:
+    def of(self, path: str) -> FilePlace:
         folder, name = os.path.split(path)
         if not os.path.isabs(path) or os.path.normpath(path) != path or not name:
             raise CollectionDamaged(f"{path!r} is no absolute path of a file: extract this shard again")
@@ -181,16 +181,16 @@ class _Places:
             self._catalogue.add_root(folder)  # which may take up others
             self._roots = self._catalogue.roots()
         root, held = next((root, held) for root, held in self._roots.items() if within(folder, held))
-        return Place(root, os.fsencode(relative(path, held)))
+        return FilePlace(root, os.fsencode(relative(path, held)))
 
 
-def _outcome(places: _Places, layers: Sequence[Layer], row: Row) -> Outcome:
+def _outcome(places: _Places, layers: Sequence[Layer], row: MovedFile) -> TaskOutcome:
     place = places.of(row.path)
     if isinstance(row.content, BadPicture):
-        return Outcome(Task(row.path, place, row.stamp, row.content), row.content)
+        return TaskOutcome(Task(row.path, place, row.stamp, row.content), row.content)
     codes: Mapping[int, bytes] = {layer.id: row.content.codes[number] for number, layer in enumerate(layers)}
     for layer in layers:
         if fault := layer.fault(codes[layer.id]):
             raise CollectionDamaged(f"{row.path} has {fault}: extract this shard again")
     content = replace(row.content, codes=codes)
-    return Outcome(Task(row.path, place, row.stamp, sha256=content.sha256, seen=False), content)
+    return TaskOutcome(Task(row.path, place, row.stamp, sha256=content.sha256, seen=False), content)

@@ -30,7 +30,7 @@ from likewise.collection.catalogue import Catalogue
 from likewise.collection.committed import MOST, Committed
 from likewise.collection.database import Database
 from likewise.collection.lock import writing
-from likewise.collection.milvus import Server, Texts
+from likewise.collection.milvus import MilvusServer, Texts
 from likewise.collection.milvus_rows import MilvusRows
 from likewise.collection.storage import point
 from likewise.descriptors.manifest import Manifest
@@ -58,7 +58,7 @@ _LIFE = "store"
 
 
 @dataclass(frozen=True)
-class Head:
+class ReplicaHead:
     """How far the changes of a collection have come.
 
     Attributes
@@ -76,7 +76,7 @@ class Head:
     last: int
 
     @classmethod
-    def of(cls, texts: Texts) -> Head | None:
+    def of(cls, texts: Texts) -> ReplicaHead | None:
         """What a server tells, if the collection is there; raises `CollectionDamaged`."""
         text = texts.read(HEAD) if texts.are_there else None
         if text is None:
@@ -105,7 +105,7 @@ class Replica:
         The collection's, where the tables lie.
     """
 
-    def __init__(self, folder: Path, server: Server) -> None:
+    def __init__(self, folder: Path, server: MilvusServer) -> None:
         self.folder, self.server = folder, server
         self.texts = Texts(server)
 
@@ -149,7 +149,7 @@ class Replica:
         known
             The change that they have come to; None where that has to be looked up.
         """
-        head = Head.of(self.texts)
+        head = ReplicaHead.of(self.texts)
         if head is None or head.generation == known:
             return
         with suppress(CollectionLocked):  # whoever holds it brings them up as well
@@ -159,7 +159,7 @@ class Replica:
 
     def _apply(self, *, rest: bool = False) -> None:
         """Take what was published since, or all that was written, which a writer that was killed left."""
-        head = Head.of(self.texts)
+        head = ReplicaHead.of(self.texts)
         point(self.folder, self.server.address)  # before there are tables, which lack what layers keep
         self._forget_another(head)
         with closing(Database.writer(self._file)) as database:
@@ -184,7 +184,7 @@ class Replica:
             with catalogue.change():
                 catalogue.resume(newest)
 
-    def _forget_another(self, head: Head | None) -> None:
+    def _forget_another(self, head: ReplicaHead | None) -> None:
         """Remove tables that follow a collection that is no more, or have seen what the server lost."""
         if not self._file.exists():
             return
@@ -283,7 +283,7 @@ class FollowingCatalogue(Catalogue):
         CollectionLocked
             When somebody else has published meanwhile.
         """
-        texts, head = self._replica.texts, Head.of(self._replica.texts)
+        texts, head = self._replica.texts, ReplicaHead.of(self._replica.texts)
         if head and head.generation >= now.generation:
             raise CollectionLocked(f"{texts.address} was changed by another machine meanwhile: run it again")
         life = head.life if head else uuid.uuid4().hex
@@ -294,7 +294,7 @@ class FollowingCatalogue(Catalogue):
         self.rows.write()
         texts.write({name: _text(row) for name, row in written.items()}, now.generation)
         self._replica.renew()
-        Head(life, now.generation, now.last).write(texts)
+        ReplicaHead(life, now.generation, now.last).write(texts)
         gone = [first for name, first, _ in touched if name == "pictures" and not self.has(first)]
         self.rows.forget([layer.id for layer in self.layers()], gone)
         self._database.run("DELETE FROM touched")

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from likewise.collection.comparing import SHARES
-from likewise.collection.layer import Answer, LayerIndex, PatchMatches, Sources
+from likewise.collection.layer import LayerHits, LayerIndex, PatchMatches, Sources
 from likewise.collection.query import Query, QueryPicture, is_number, whole
 from likewise.collection.reports import Comparison
 from likewise.errors import CollectionDamaged, UsageError
@@ -111,7 +111,7 @@ class Searcher:
         best = order[:k]
         boxes = {picture: box for answer in reversed(answers) for picture, box in answer.boxes.items()}
         known = [self._aligned(answer.ids, answer.scores) for answer in answers]
-        hits = self._hits(Answer(self.ids[best], total[best], boxes))
+        hits = self._hits(LayerHits(self.ids[best], total[best], boxes))
         rows = np.searchsorted(self.ids, [hit.id for hit in hits]).tolist()
         told = [
             replace(
@@ -151,14 +151,14 @@ class Searcher:
     def _names(self) -> list[str]:
         return [index.name for index in self.indexes]
 
-    def _answers(self, questions: Sequence[Any], work: Sequence[Sequence[Stage]]) -> list[Answer]:
+    def _answers(self, questions: Sequence[Any], work: Sequence[Sequence[Stage]]) -> list[LayerHits]:
         """What each layer gives all pictures."""
         return [
             index.search(question, max(1, len(index.ids)), steps)
             for index, question, steps in zip(self.indexes, questions, work, strict=True)
         ]
 
-    def _evidence(self, answers: Sequence[Answer]) -> list[Scores]:
+    def _evidence(self, answers: Sequence[LayerHits]) -> list[Scores]:
         """What that says of the pictures in the order of `ids`; NaN where a layer knows nothing."""
         return [
             self._aligned(answer.ids, index.evidence(answer.scores))
@@ -291,12 +291,12 @@ class Searcher:
         able = tuple(index for index in self.indexes if index.takes(query))
         return replace(self, indexes=able or self.indexes[:1])
 
-    def _with(self, index: LayerIndex, answer: Answer, score: float) -> Scores:
+    def _with(self, index: LayerIndex, answer: LayerHits, score: float) -> Scores:
         """The evidence for the pictures of `ids`, and for one more behind them, of the score given."""
         found = index.evidence(np.append(answer.scores, score))
         return np.append(self._aligned(answer.ids, found[:-1]), found[-1])
 
-    def _hits(self, answer: Answer) -> Hits:
+    def _hits(self, answer: LayerHits) -> Hits:
         ids = answer.ids.tolist()
         paths = self.sources.catalogue.where(ids)
         hits = [
@@ -311,7 +311,7 @@ _SAME = 1e-6
 """Difference of two scores that is rounding, as a share of the higher one where that is above 1."""
 
 
-def _itself_first(answer: Answer, own: int) -> Answer:
+def _itself_first(answer: LayerHits, own: int) -> LayerHits:
     """An answer in which the picture that was asked by its id comes before copies of it.
 
     Copies have its score, up to rounding; where they are so many that it was cut off, it replaces the last.

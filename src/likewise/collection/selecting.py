@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from fnmatch import translate
 
-from likewise.collection.catalogue import Catalogue, Place
+from likewise.collection.catalogue import Catalogue, FilePlace
 from likewise.collection.query import whole
 from likewise.errors import UsageError
 from likewise.reading import native, within
@@ -58,7 +58,7 @@ class Selection:
         """Ids of the pictures that belong to it, rising."""
         return (picture for picture, path, below in catalogue.paths(strict=True) if self.holds(path, below))
 
-    def failures(self, catalogue: Catalogue) -> list[Place]:
+    def failures(self, catalogue: Catalogue) -> list[FilePlace]:
         """Places of files that failed and belong to it."""
         paths = [str(failure.path) for failure in catalogue.failures()]
         return [
@@ -68,7 +68,7 @@ class Selection:
         ]
 
 
-def named(catalogue: Catalogue, what: int | str | os.PathLike[str]) -> tuple[list[int], list[Place]]:
+def named(catalogue: Catalogue, what: int | str | os.PathLike[str]) -> tuple[list[int], list[FilePlace]]:
     """Ids of the pictures, and places of the failures, that an argument names."""
     if isinstance(what, str | os.PathLike):
         selection = Selection(what)

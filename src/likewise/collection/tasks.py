@@ -8,13 +8,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from likewise.collection.catalogue import Catalogue, Content, Picture, Place
+from likewise.collection.catalogue import Catalogue, Content, FilePlace, Picture
 from likewise.collection.committed import MOST
 from likewise.collection.excludes import NOTHING, USUAL, Excludes
 from likewise.collection.facts import FACTS
 from likewise.collection.layer import Layer
 from likewise.collection.reach import lies_in
-from likewise.collection.walk import Found, Stamp, is_gone, is_respelt, look, opens, walk
+from likewise.collection.walk import Stamp, WalkedFile, is_gone, is_respelt, look, opens, walk
 from likewise.errors import BadPicture
 from likewise.reading import relative, within
 
@@ -57,7 +57,7 @@ class Task:
     """
 
     path: str
-    place: Place
+    place: FilePlace
     stamp: Stamp
     problem: BadPicture | None = None
     lacking: frozenset[int] = frozenset()
@@ -66,7 +66,7 @@ class Task:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class TaskOutcome:
     """What became of a task: a content, of which all layers keep something, or what is wrong."""
 
     task: Task
@@ -116,7 +116,7 @@ def plan(
             if os.path.isdir(source)
             else [look(source, options.inside)]
         ):
-            place = Place(root, os.fsencode(relative(found.path, folder)))
+            place = FilePlace(root, os.fsencode(relative(found.path, folder)))
             yield _judge(catalogue, found, place, options, lacks)
     for path in catalogue.where(lacks.keys() - catalogue.misplaced()).values():
         place_there = None if lies_in(path, sources) or is_gone(path) else catalogue.place(path)
@@ -126,7 +126,7 @@ def plan(
 
 
 def _judge(
-    catalogue: Catalogue, found: Found, place: Place, options: Options, lacks: Lacking
+    catalogue: Catalogue, found: WalkedFile, place: FilePlace, options: Options, lacks: Lacking
 ) -> tuple[Verdict, Task]:
     picture = catalogue.picture(place)
     less = lacks.get(picture.id, frozenset()) if picture else frozenset()
@@ -138,7 +138,7 @@ def _judge(
     return "todo", task
 
 
-def overcome(catalogue: Catalogue, sources: Sequence[str], away: Iterable[str]) -> list[Place]:
+def overcome(catalogue: Catalogue, sources: Sequence[str], away: Iterable[str]) -> list[FilePlace]:
     """Places of failures that stand no longer: the file is gone, or was a folder, which opens now.
 
     Those whose rows are damaged are among them: a file that still fails will be noted again.
@@ -168,7 +168,7 @@ def gone(
     ]
 
 
-def settle(catalogue: Catalogue, outcome: Outcome) -> str:
+def settle(catalogue: Catalogue, outcome: TaskOutcome) -> str:
     """Write what became of a file; give the word under which `AddReport` counts it.
 
     A picture whose content changed gets a new id: segments hold what it showed before under the old one.

@@ -19,7 +19,15 @@ from likewise.collection.catalogue import Catalogue
 from likewise.collection.codes import Code
 from likewise.collection.comparing import compare, scores
 from likewise.collection.encoders import Encoders
-from likewise.collection.layer import Answer, PatchMatches, Sources, paired, row_fault, segment_faults, signed
+from likewise.collection.layer import (
+    LayerHits,
+    PatchMatches,
+    Sources,
+    paired,
+    row_fault,
+    segment_faults,
+    signed,
+)
 from likewise.collection.query import Query, QueryPicture, is_number, is_vector, whole
 from likewise.collection.remote import RemoteVectors
 from likewise.collection.reports import Comparison, Fault, Pictures
@@ -305,7 +313,7 @@ class VectorIndex:
         """See `LayerIndex`."""
         return self.snapshot.vector(picture)
 
-    def search(self, question: FloatArray, k: int, stages: Sequence[Stage]) -> Answer:
+    def search(self, question: FloatArray, k: int, stages: Sequence[Stage]) -> LayerHits:
         """See `LayerIndex`."""
         queries, localiser = question[np.newaxis], None
         if any(stage.kind == "localise" for stage in stages):
@@ -314,7 +322,7 @@ class VectorIndex:
         found = rank(self.snapshot.gallery, queries, k, stages, localiser=localiser)
         boxes: Mapping[int, Box] = found.boxes[0] if found.boxes else {}
         recall = self.snapshot.recall(k)
-        return Answer(found.ranking.ids[0], found.ranking.scores[0], dict(boxes), recall)
+        return LayerHits(found.ranking.ids[0], found.ranking.scores[0], dict(boxes), recall)
 
     def evidence(self, scores: NDArray[Any]) -> Scores:
         """How unusual they are for this query."""

@@ -20,7 +20,7 @@ from likewise.collection.belongings import VECTORS
 from likewise.collection.catalogue import Catalogue
 from likewise.collection.codes import Code
 from likewise.collection.segments import Segments
-from likewise.columns import ColumnFile, Layout, writing
+from likewise.columns import ColumnFile, ColumnLayout, writing
 from likewise.errors import CollectionDamaged
 from likewise.ranking.exact import Metric
 from likewise.types import FloatArray, IntArray, UInt8Array
@@ -145,9 +145,9 @@ def _count(facts: Mapping[str, Any]) -> int:
     return count
 
 
-def _layout(count: int, code: Code) -> Layout:
+def _layout(count: int, code: Code) -> ColumnLayout:
     dimensions = code.dimensions
-    return Layout(
+    return ColumnLayout(
         FORMAT,
         {"pictures": count, "width": code.width, "dimensions": dimensions, "bits": BITS},
         {

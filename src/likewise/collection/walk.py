@@ -32,7 +32,7 @@ class Stamp:
 
 
 @dataclass(frozen=True)
-class Found:
+class WalkedFile:
     """A file that a walk came by, and its problem when it cannot be read."""
 
     path: str
@@ -55,7 +55,7 @@ def nothing_in(sources: Iterable[str | os.PathLike[str]]) -> str:
     return f"no picture in {names}: looked for files that end in {kinds}"
 
 
-def _below(source: str) -> Iterator[Found]:
+def _below(source: str) -> Iterator[WalkedFile]:
     return walk(source) if os.path.isdir(source) else iter([look(source)])
 
 
@@ -65,7 +65,7 @@ def walk(
     *,
     excludes: Excludes = USUAL,
     passed: Counter[str] | None = None,
-) -> Iterator[Found]:
+) -> Iterator[WalkedFile]:
     """Yield the picture files below a folder, in the order of their names.
 
     Taken are regular files whose suffix is one of `SUFFIXES`; whatever else bears such a suffix, and what
@@ -85,12 +85,12 @@ def walk(
     while ahead:
         here = ahead.pop()
         if problem := _outside(here, inside):
-            yield Found(here, _stamp_of_link(here), problem)
+            yield WalkedFile(here, _stamp_of_link(here), problem)
             continue
         try:
             names = _entered(here, entered)
         except OSError as error:
-            yield Found(here, NO_STAMP, unreadable(here, error))
+            yield WalkedFile(here, NO_STAMP, unreadable(here, error))
             continue
         folders = []
         for path in (os.path.join(here, name) for name in names):
@@ -102,7 +102,7 @@ def walk(
             elif _is_picture_name(path):
                 yield look(path, inside)
             elif isinstance(kind, OSError):
-                yield Found(path, NO_STAMP, unreadable(path, kind))
+                yield WalkedFile(path, NO_STAMP, unreadable(path, kind))
             elif passed is not None and kind == "file":
                 passed[os.path.splitext(path)[1].lower()] += 1
         ahead.extend(reversed(folders))
@@ -128,17 +128,17 @@ def _kind(path: str) -> Literal["folder", "file", "other"] | OSError:
     return "folder" if stat.S_ISDIR(mode) else "file" if stat.S_ISREG(mode) else "other"
 
 
-def look(path: str, inside: Sequence[str] = ()) -> Found:
+def look(path: str, inside: Sequence[str] = ()) -> WalkedFile:
     """Take the status of one file; whatever keeps it from being read becomes its problem."""
     if problem := _outside(path, inside):
-        return Found(path, _stamp_of_link(path), problem)
+        return WalkedFile(path, _stamp_of_link(path), problem)
     try:
         status = os.stat(path)
     except OSError as error:
-        return Found(path, _stamp_of_link(path), unreadable(path, error))
+        return WalkedFile(path, _stamp_of_link(path), unreadable(path, error))
     if not stat.S_ISREG(status.st_mode):
-        return Found(path, Stamp.of(status), BadPicture(f"{path} is not a regular file", "unreadable"))
-    return Found(path, Stamp.of(status))
+        return WalkedFile(path, Stamp.of(status), BadPicture(f"{path} is not a regular file", "unreadable"))
+    return WalkedFile(path, Stamp.of(status))
 
 
 def _outside(path: str, inside: Sequence[str]) -> BadPicture | None:

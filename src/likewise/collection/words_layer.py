@@ -19,7 +19,7 @@ from likewise.collection.comparing import SHARES
 from likewise.collection.encoders import Encoders
 from likewise.collection.layer import (
     AGAIN,
-    Answer,
+    LayerHits,
     PatchMatches,
     Sources,
     paired,
@@ -43,7 +43,7 @@ from likewise.ranking.stages import Stage
 from likewise.types import Box, CropScale, IntArray, ProgressCallback
 from likewise.words.geometry import Fit
 from likewise.words.inverted import WordIndex
-from likewise.words.layers import Asked, Layers
+from likewise.words.layers import Layers, QuerySketch
 from likewise.words.recipe import WordsRecipe
 from likewise.words.sketch import Sketch, fault_of
 from likewise.words.vocabulary import Vocabulary, recipe_vocabulary
@@ -225,17 +225,17 @@ class WordsIndex:
         """See `LayerIndex`."""
         check_stage(stage)
 
-    def ask(self, query: Query) -> list[Asked]:
+    def ask(self, query: Query) -> list[QuerySketch]:
         """The pictures of a question, what was said yes to counting less, and no to against them."""
         first = self.sketch(query.picture, box=query.box, crop=query.crop)
-        wanted = [Asked(first, box=query.box, own=self.sources.own(query.picture))]
+        wanted = [QuerySketch(first, box=query.box, own=self.sources.own(query.picture))]
         wanted += [self._asked(one) for one in query.also]
         judged = [self._asked(one, BETA / len(query.yes)) for one in query.yes]
         judged += [self._asked(one, -GAMMA / len(query.no)) for one in query.no]
         return wanted + judged
 
-    def _asked(self, picture: QueryPicture, weight: float = 1.0) -> Asked:
-        return Asked(self.sketch(picture), weight, own=self.sources.own(picture))
+    def _asked(self, picture: QueryPicture, weight: float = 1.0) -> QuerySketch:
+        return QuerySketch(self.sketch(picture), weight, own=self.sources.own(picture))
 
     def sketch(self, picture: QueryPicture, *, box: Box | None = None, crop: CropScale = "whole") -> Sketch:
         """A picture's features in the words that queries get.
@@ -279,21 +279,21 @@ class WordsIndex:
             f"the sketch of picture {picture} of {self.sources.path} is gone or damaged: {AGAIN}"
         )
 
-    def question_of(self, picture: int) -> list[Asked]:
+    def question_of(self, picture: int) -> list[QuerySketch]:
         """See `LayerIndex`."""
-        return [Asked(self.kept(picture), own=picture)]
+        return [QuerySketch(self.kept(picture), own=picture)]
 
-    def search(self, question: Sequence[Asked], k: int, stages: Sequence[Stage]) -> Answer:
+    def search(self, question: Sequence[QuerySketch], k: int, stages: Sequence[Stage]) -> LayerHits:
         """See `LayerIndex`."""
         among, size = self.chosen, self.sources.size
         found = answer(self.layers, question, stages, self.kept, size, among=among, threads=cores())
-        return Answer(self.layers.pictures[found.places[:k]], found.scores[:k], found.boxes)
+        return LayerHits(self.layers.pictures[found.places[:k]], found.scores[:k], found.boxes)
 
     def evidence(self, scores: NDArray[Any]) -> Scores:
         """That of votes, where there are some."""
         return of_votes(scores) if self.layers.recipe.scoring.votes else of_matches(scores)
 
-    def fit(self, question: Sequence[Asked], picture: QueryPicture) -> Fit | None:
+    def fit(self, question: Sequence[QuerySketch], picture: QueryPicture) -> Fit | None:
         """See `LayerIndex`; None too where what is kept is damaged, or gone."""
         try:
             fit = self.layers.look(question, *self._held(picture)).fit
@@ -302,7 +302,7 @@ class WordsIndex:
         above = fit.score - self.layers.recipe.scoring.floor if fit else 0.0
         return replace(fit, score=above) if fit and above > 0 else None
 
-    def against(self, question: Sequence[Asked], picture: QueryPicture) -> float:
+    def against(self, question: Sequence[QuerySketch], picture: QueryPicture) -> float:
         """See `LayerIndex`."""
         held, size = self._held(picture)
         if self.layers.recipe.scoring.votes:

@@ -27,7 +27,7 @@ from likewise.errors import ShardLost, UsageError
 from likewise.types import IntArray
 from likewise.words.fusion import Scores
 from likewise.words.hamming import Codes, Words
-from likewise.words.inverted import InvertedIndex, Statistics
+from likewise.words.inverted import InvertedIndex, WordStatistics
 from likewise.words.merging import merge
 from likewise.words.scoring import Scoring
 from likewise.words.sharded import ShardedIndex
@@ -43,7 +43,7 @@ States: TypeAlias = dict[int, Mapping[str, InvertedIndex]]
 
 
 @dataclass(frozen=True)
-class Part:
+class ShardPart:
     """What one shard holds: the pictures whose id leaves ``number`` when it is divided by ``shards``.
 
     Attributes
@@ -67,7 +67,7 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Loaded:
+class ShardCounts:
     """What a shard found in the catalogue.
 
     Attributes
@@ -80,25 +80,25 @@ class Loaded:
 
     generation: int
     pictures: Mapping[str, IntArray]
-    statistics: Mapping[str, Statistics]
+    statistics: Mapping[str, WordStatistics]
     left: int
 
 
 class WordsShard:
     """One shard, in the process where it lives; its methods are called one after the other."""
 
-    def __init__(self, part: Part) -> None:
+    def __init__(self, part: ShardPart) -> None:
         self.part = part
         self._words = WordsSegments(part.path, part.layer, part.sizes)
         self._segments: list[Taps] = []
         self._indexes: Mapping[str, InvertedIndex] = {}
-        self._loaded: Loaded | None = None
+        self._loaded: ShardCounts | None = None
         self._states: States = {}
         self._number = self._merges = 0
         self._room = ExitStack()
         self._folder = self._room.enter_context(temporary())
 
-    def load(self) -> Loaded:
+    def load(self) -> ShardCounts:
         """Bring it up to the catalogue."""
         with closing(store_of(self.part.path).reader()) as catalogue, catalogue.moment():
             generation = catalogue.generation
@@ -112,7 +112,7 @@ class WordsShard:
             self._indexes, left = self._words.indexed(catalogue, live, self._segments)
         pictures = {tap: index.pictures for tap, index in self._indexes.items()}
         statistics = {tap: index.statistics for tap, index in self._indexes.items()}
-        self._loaded = Loaded(generation, pictures, statistics, left)
+        self._loaded = ShardCounts(generation, pictures, statistics, left)
         return self._loaded
 
     def _merge(self, live: IntArray) -> None:
@@ -136,7 +136,7 @@ class WordsShard:
         """Remove its files."""
         self._room.close()
 
-    def weigh(self, generation: int, whole: Mapping[str, Statistics]) -> int:
+    def weigh(self, generation: int, whole: Mapping[str, WordStatistics]) -> int:
         """Weigh words as they are in all shards; the number of this state, by which it is asked.
 
         Raises
@@ -194,7 +194,7 @@ class Shards(ABC):
         self._layers: dict[int, SpreadWords] = {}
 
     @abstractmethod
-    def start(self, part: Part) -> Any:
+    def start(self, part: ShardPart) -> Any:
         """Begin a shard somewhere, without waiting for it."""
 
     @abstractmethod
@@ -227,9 +227,11 @@ class SpreadWords:
     def __init__(self, shards: Shards, words: WordsSegments) -> None:
         self._shards = shards
         count, path = shards.count, words.path.absolute()
-        self._parts = [Part(path, words.layer, dict(words.sizes), number, count) for number in range(count)]
+        self._parts = [
+            ShardPart(path, words.layer, dict(words.sizes), number, count) for number in range(count)
+        ]
         self._running = [shards.start(part) for part in self._parts]
-        self._coming: dict[int, Future[Loaded]] = {}
+        self._coming: dict[int, Future[ShardCounts]] = {}
 
     def load(self, catalogue: Catalogue) -> tuple[int, dict[str, ShardedIndex], int]:
         """See `Shards.load`."""
@@ -249,9 +251,9 @@ class SpreadWords:
         generation = -1 if away else min(one.generation for one in told.values())
         return generation, indexes, left
 
-    def _whole(self, tap: str, told: Iterable[Loaded]) -> Statistics:
+    def _whole(self, tap: str, told: Iterable[ShardCounts]) -> WordStatistics:
         size = self._parts[0].sizes[tap]
-        nothing = Statistics(0, np.zeros(size, np.int64), np.zeros(size, np.int64))
+        nothing = WordStatistics(0, np.zeros(size, np.int64), np.zeros(size, np.int64))
         return sum((one.statistics[tap] for one in told), nothing)
 
     def _is_there(self, number: int) -> bool:
@@ -265,9 +267,9 @@ class SpreadWords:
                 return True
         return False
 
-    def _loaded(self, number: int, call: Future[Any]) -> Loaded | None:
+    def _loaded(self, number: int, call: Future[Any]) -> ShardCounts | None:
         try:
-            loaded: Loaded = call.result()
+            loaded: ShardCounts = call.result()
             return loaded
         except self._shards.LOST as error:
             self._lose(number, error)

@@ -15,7 +15,7 @@ import numpy as np
 from PIL import ExifTags, Image
 
 from likewise.assets import replacing
-from likewise.demoset.shots import Chance, Layout, Points, Shot, cluttered, in_place, lit, pasted, scene
+from likewise.demoset.shots import Chance, Points, Shot, ShotLayout, cluttered, in_place, lit, pasted, scene
 from likewise.demoset.subjects import SUBJECTS, Album, Subject
 from likewise.errors import StorageError, UsageError
 from likewise.types import Progress, ProgressCallback
@@ -27,15 +27,15 @@ DISTRACTORS = 33
 _HARSHNESS = {"view": 0.25, "zoom": 0.4, "light": 1.0, "turn": 0.35, "clutter": 0.4, "occluded": 0.5}
 _QUALITY = {"view": (80, 94), "zoom": (55, 90), "light": (14, 35)}
 _LAID = {
-    "turn": Layout(share=(0.4, 0.6), turn=45),
-    "clutter": Layout(share=(0.22, 0.35), turn=15, under=4),
-    "occluded": Layout(share=(0.4, 0.6), turn=15, under=1, over=2),
+    "turn": ShotLayout(share=(0.4, 0.6), turn=45),
+    "clutter": ShotLayout(share=(0.22, 0.35), turn=15, under=4),
+    "occluded": ShotLayout(share=(0.4, 0.6), turn=15, under=1, over=2),
 }
 _TURNED_ONE_IN = 12
 
 
 @dataclass(frozen=True)
-class Labelled:
+class ShotLabel:
     """What one picture of the demo set shows.
 
     Attributes
@@ -114,7 +114,7 @@ def render_scenes(folder: Path, count: int, *, progress: ProgressCallback | None
     return files
 
 
-def read_truth(folder: Path) -> list[Labelled]:
+def read_truth(folder: Path) -> list[ShotLabel]:
     """What the pictures of a rendered demo set show, in the order of its ``truth.json``.
 
     Raises
@@ -123,7 +123,7 @@ def read_truth(folder: Path) -> list[Labelled]:
         When the folder holds no demo set, or one that cannot be read.
     """
     return [
-        Labelled(**{**shot, "box": tuple(shot["box"]) if shot["box"] else None})
+        ShotLabel(**{**shot, "box": tuple(shot["box"]) if shot["box"] else None})
         for shot in _described(folder)["pictures"]
     ]
 
@@ -211,7 +211,7 @@ def _shoot(chance: Chance, album: Album, subject: Subject | None, kind: str) -> 
     return in_place(chance, album, view, close=kind == "zoom", round=subject.round)
 
 
-def _save(chance: Chance, path: Path, shot: Shot, subject: Subject | None, kind: str) -> Labelled:
+def _save(chance: Chance, path: Path, shot: Shot, subject: Subject | None, kind: str) -> ShotLabel:
     """Light a shot, write it, some lying on their side with an EXIF orientation, and say what it shows."""
     picture = lit(chance, shot.picture, _HARSHNESS.get(kind, chance.uniform(0.2, 0.8)))
     exif = Image.Exif()
@@ -222,7 +222,7 @@ def _save(chance: Chance, path: Path, shot: Shot, subject: Subject | None, kind:
     quality = int(chance.integers(*_QUALITY.get(kind, (45, 90))))
     picture.save(path, "JPEG", quality=quality, exif=exif)
     group = subject.name if subject else None
-    return Labelled(path.name, group, kind, None if shot.outline is None else _bounds(shot.outline, size))
+    return ShotLabel(path.name, group, kind, None if shot.outline is None else _bounds(shot.outline, size))
 
 
 def _bounds(outline: Points, size: tuple[int, int]) -> tuple[int, int, int, int]:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 
-from likewise.demoset.subjects import SCENES, Album, Rectangle, View
+from likewise.demoset.subjects import SCENES, Album, Rectangle, SubjectView
 
 Points: TypeAlias = NDArray[np.float64]
 Quad: TypeAlias = NDArray[np.float64]
@@ -33,7 +33,7 @@ class Shot:
 
 
 @dataclass(frozen=True)
-class Layout:
+class ShotLayout:
     """How a subject is laid into a scene.
 
     Attributes
@@ -86,7 +86,7 @@ def project(matrix: NDArray[np.float64], points: Points) -> Points:
     return np.asarray(moved[:, :2] / moved[:, 2:])
 
 
-def in_place(chance: Chance, album: Album, view: View, *, close: bool, round: bool) -> Shot:
+def in_place(chance: Chance, album: Album, view: SubjectView, *, close: bool, round: bool) -> Shot:
     """The subject where it was photographed, from another standpoint; ``close`` shows only a part of it."""
     low, high = (0.5, 0.7) if close else (0.85, 1.45)
     window = _window(chance, view, chance.uniform(low, high, 2))
@@ -100,7 +100,7 @@ def in_place(chance: Chance, album: Album, view: View, *, close: bool, round: bo
     return Shot(canvas, project(homography(window, target), outline(view.box, round=round)))
 
 
-def pasted(chance: Chance, album: Album, view: View, layout: Layout, *, round: bool) -> Shot:
+def pasted(chance: Chance, album: Album, view: SubjectView, layout: ShotLayout, *, round: bool) -> Shot:
     """The subject laid into a scene, cut out as an ellipse if it is ``round``."""
     canvas = scene(chance, album).picture
     share = chance.uniform(*layout.share)
@@ -159,7 +159,7 @@ def lit(chance: Chance, picture: Image.Image, harsh: float) -> Image.Image:
     return Image.fromarray(np.clip(pixels, 0, 255, out=pixels).astype(np.uint8))
 
 
-def _window(chance: Chance, view: View, shares: NDArray[np.float64]) -> Quad:
+def _window(chance: Chance, view: SubjectView, shares: NDArray[np.float64]) -> Quad:
     """A quad inside the view's frame, about the subject, with sides of ``shares`` of the subject's."""
     box, frame = corners(view.box), corners(view.frame)
     sides = np.ptp(box, axis=0) * shares

@@ -21,7 +21,7 @@ _FOLDERS = (("skimage", "data"), ("sklearn", "datasets/images"))
 
 
 @dataclass(frozen=True)
-class View:
+class SubjectView:
     """A subject as one photograph has it.
 
     Attributes
@@ -44,18 +44,18 @@ class Subject:
     """One thing to be found again, in one or more photographs; ``round`` ones are cut out as an ellipse."""
 
     name: str
-    views: tuple[View, ...]
+    views: tuple[SubjectView, ...]
     round: bool = False
 
 
 def _one(name: str, photo: str, frame: Rectangle, box: Rectangle, *, round: bool = False) -> Subject:
-    return Subject(name, (View(photo, frame, box),), round)
+    return Subject(name, (SubjectView(photo, frame, box),), round)
 
 
 def _pair(name: str, *views: tuple[Rectangle, Rectangle], round: bool = False) -> Subject:
     """A subject on both pictures of the stereo pair."""
     photos = ("motorcycle_left.png", "motorcycle_right.png")
-    return Subject(name, tuple(View(p, *view) for p, view in zip(photos, views, strict=True)), round)
+    return Subject(name, tuple(SubjectView(p, *view) for p, view in zip(photos, views, strict=True)), round)
 
 
 SUBJECTS: tuple[Subject, ...] = (

@@ -32,7 +32,7 @@ SECONDS = 20.0  # of work in one file at most: what a kill can cost, give or tak
 
 
 @dataclass(frozen=True)
-class View:
+class PictureView:
     """A picture, or a box in it, that wants a vector."""
 
     picture: Path
@@ -69,7 +69,7 @@ class Described(Outcomes):
 
 
 @dataclass(frozen=True)
-class Looked(Outcomes):
+class CachedArrays(Outcomes):
     """Arrays of some views, of whatever lengths.
 
     Attributes
@@ -83,7 +83,7 @@ class Looked(Outcomes):
 
 def describe(
     encoder: Encoder,
-    views: Sequence[View],
+    views: Sequence[PictureView],
     folder: Path,
     *,
     progress: ProgressCallback | None = None,
@@ -118,14 +118,14 @@ def describe(
     return Described(found.digests, found.failures, vectors)
 
 
-def joined(parts: Sequence[Looked]) -> Looked:
+def joined(parts: Sequence[CachedArrays]) -> CachedArrays:
     """What was looked up in several parts as if it had been in one."""
     failures: dict[int, BadPicture] = {}
     begin = 0
     for part in parts:
         failures |= {begin + number: why for number, why in part.failures.items()}
         begin += len(part.arrays)
-    return Looked(
+    return CachedArrays(
         digests=tuple(digest for part in parts for digest in part.digests),
         failures=failures,
         arrays=tuple(array for part in parts for array in part.arrays),
@@ -134,14 +134,14 @@ def joined(parts: Sequence[Looked]) -> Looked:
 
 def look_up(
     manifest: Manifest,
-    views: Sequence[View],
-    prepare: Callable[[View], P],
+    views: Sequence[PictureView],
+    prepare: Callable[[PictureView], P],
     make: Callable[[Sequence[P]], Iterable[NDArray[Any]]],
     folder: Path,
     *,
     progress: ProgressCallback | None = None,
     note: str = "",
-) -> Looked:
+) -> CachedArrays:
     """Look up an array of each view in ``folder``, and make those that are not there, in two steps.
 
     Parameters
@@ -161,7 +161,7 @@ def look_up(
     outcomes: dict[str, NDArray[Any] | BadPicture] = {}
     with ThreadPoolExecutor() as pool:
         keys = list(pool.map(_key, views))
-    with Kept(folder / _identity(manifest)) as kept:
+    with ArrayCache(folder / _identity(manifest)) as kept:
         todo = {k: v for k, v in zip(keys, views, strict=True) if isinstance(k, str) and k not in kept}
         found_before = len(views) - len(todo)
         tell = Meter(progress, len(views), done=found_before, note=note)
@@ -171,14 +171,14 @@ def look_up(
                 kept.add(key, outcome)
             tell(done)
         found = [k if isinstance(k, BadPicture) else outcomes.get(k, kept.get(k)) for k in keys]
-    return Looked(
+    return CachedArrays(
         tuple("" if isinstance(key, BadPicture) else key.split()[0] for key in keys),
         {number: one for number, one in enumerate(found) if isinstance(one, BadPicture)},
         tuple(None if isinstance(one, BadPicture) else one for one in found),
     )
 
 
-class Kept:
+class ArrayCache:
     """Arrays in a folder by their keys, all of one type. Several processes may write there at once.
 
     Files are named after what is in them, so that two writers never mean different things by one name.
@@ -190,7 +190,7 @@ class Kept:
         self._waiting: dict[str, NDArray[Any]] = {}
         self._flushed = time.monotonic()
 
-    def __enter__(self) -> Kept:
+    def __enter__(self) -> ArrayCache:
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -246,7 +246,7 @@ def _identity(manifest: Manifest) -> str:
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def _key(view: View) -> str | BadPicture:
+def _key(view: PictureView) -> str | BadPicture:
     """By what a vector is found again: the digest of the file, and the box."""
     try:
         digest = sha256_file(view.picture)
@@ -258,13 +258,13 @@ def _key(view: View) -> str | BadPicture:
 
 
 def _made(
-    prepare: Callable[[View], P],
+    prepare: Callable[[PictureView], P],
     make: Callable[[Sequence[P]], Iterable[NDArray[Any]]],
-    todo: Sequence[tuple[str, View]],
+    todo: Sequence[tuple[str, PictureView]],
 ) -> Iterator[tuple[str, NDArray[Any] | BadPicture]]:
     """Arrays of views, each by its key."""
 
-    def prepared(one: tuple[str, View]) -> P:
+    def prepared(one: tuple[str, PictureView]) -> P:
         _, view = one
         try:
             return prepare(view)

@@ -37,7 +37,7 @@ def _sum(vectors: Sequence[Floats]) -> Floats:
     return np.asarray(np.sum(vectors, axis=0, dtype=vectors[0].dtype))
 
 
-class Chain:
+class TransformChain:
     """The transforms of a recipe, ready to be applied.
 
     Raises

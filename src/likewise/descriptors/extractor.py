@@ -9,7 +9,7 @@ from functools import cached_property, partial
 import numpy as np
 
 from likewise._version import __version__
-from likewise.descriptors.chain import Chain, joined
+from likewise.descriptors.chain import TransformChain, joined
 from likewise.descriptors.manifest import Manifest
 from likewise.descriptors.program import is_fixed, maps_of, program_of, taps_of
 from likewise.descriptors.recipe import Part, VectorRecipe, load_vector
@@ -62,7 +62,7 @@ class Extractor:
         self._engine = self._open(program_of(self.recipe, file))
         self._map_program = maps_of(self.recipe, file)
         self._resizes = [self.recipe.resize.scaled(scale) for scale in self.recipe.scales]
-        self._chain = Chain(self.recipe.transforms)
+        self._chain = TransformChain(self.recipe.transforms)
 
     def prepare(
         self,

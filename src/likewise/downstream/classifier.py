@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from likewise.descriptors.learned import Sample, fingerprint, read, write
-from likewise.downstream.labelled import Labelled, numbered
+from likewise.downstream.labelled import LabelledVectors, numbered
 from likewise.downstream.rows import canonical, checked, threads_for
 from likewise.errors import BadWeights, UsageError
 from likewise.ranking.exact import search
@@ -129,7 +129,7 @@ class Classifier:
         return cls(arrays, training)
 
 
-def train(labelled: Labelled, kind: Kind, *, accuracy: float | None = None) -> Classifier:
+def train(labelled: LabelledVectors, kind: Kind, *, accuracy: float | None = None) -> Classifier:
     """Train a classifier on all labelled vectors.
 
     Parameters

@@ -11,7 +11,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 
 from likewise.assets import cache_dir
-from likewise.descriptors.cache import View, describe
+from likewise.descriptors.cache import PictureView, describe
 from likewise.descriptors.extractor import Extractor
 from likewise.descriptors.recipe import VectorRecipe
 from likewise.errors import UsageError
@@ -84,7 +84,9 @@ class Descriptor(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         UsageError
             When they are no paths.
         """
-        described = describe(self._extractor, [View(path) for path in _paths(X)], cache_dir() / "samples")
+        described = describe(
+            self._extractor, [PictureView(path) for path in _paths(X)], cache_dir() / "samples"
+        )
         for problem in described.failures.values():
             raise problem
         return described.vectors

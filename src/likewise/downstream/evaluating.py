@@ -16,10 +16,10 @@ from likewise.collection.catalogue import Entry
 from likewise.collection.collection import Collection
 from likewise.collection.query import Query
 from likewise.collection.searching import Searcher
-from likewise.descriptors.cache import View
+from likewise.descriptors.cache import PictureView
 from likewise.errors import BadBox, BadPicture, UsageError
 from likewise.evaluation.benchmark import Benchmark
-from likewise.evaluation.card import Card, make_card
+from likewise.evaluation.card import ProtocolCard, make_card
 from likewise.evaluation.crops import CropMode, possible_crop, query_view
 from likewise.evaluation.evaluate import Readable, places_kept, written
 from likewise.evaluation.runs import Run
@@ -106,7 +106,7 @@ def evaluate_layers(
     return written(readable, _together(recipe, cards), ranked, out)
 
 
-def _asked(asker: Searcher, view: View, k: int, stages: Sequence[Stage], own: Sequence[Entry]) -> Hits:
+def _asked(asker: Searcher, view: PictureView, k: int, stages: Sequence[Stage], own: Sequence[Entry]) -> Hits:
     """The hits of a query; its own picture, which the stages do not see, follows them."""
     query = Query(view.picture, view.box)
     if not own:
@@ -117,7 +117,7 @@ def _asked(asker: Searcher, view: View, k: int, stages: Sequence[Stage], own: Se
     return Hits([*hits, *(Hit(entry.id, entry.path, last, len(hits) + 1) for entry in own)], hits.left_out)
 
 
-def _check_boxes(views: Sequence[View]) -> None:
+def _check_boxes(views: Sequence[PictureView]) -> None:
     """Look before all is indexed whether boxes lie in their pictures; what cannot be read comes later."""
     for view in views:
         if view.box is not None:
@@ -145,7 +145,7 @@ def _unread(collection: Collection, files: Sequence[Path], before: int) -> dict[
 
 
 def _readable(
-    benchmark: Benchmark, crop: CropMode, views: Sequence[View], failures: Mapping[int, BadPicture]
+    benchmark: Benchmark, crop: CropMode, views: Sequence[PictureView], failures: Mapping[int, BadPicture]
 ) -> Readable:
     left = without_failures(benchmark, failures)
     still = {query.name for query in left.queries}
@@ -169,7 +169,7 @@ def _ranked(benchmark: Benchmark, found: Sequence[Hits]) -> Ranked:
     return Ranked(Ranking(np.array(ids, np.int64), np.array(scores, np.float32)), tuple(boxes))
 
 
-def _together(recipe: Recipe, cards: Sequence[Card]) -> Card:
+def _together(recipe: Recipe, cards: Sequence[ProtocolCard]) -> ProtocolCard:
     """The card of all layers."""
     layers = "; ".join(f"{layer.name} ({layer.hash[:12]})" for layer in recipe.layers)
     return replace(

@@ -19,7 +19,7 @@ from likewise.types import FloatArray, ProgressCallback
 
 
 @dataclass(frozen=True)
-class Labelled:
+class LabelledVectors:
     """Vectors with labels.
 
     Attributes
@@ -54,7 +54,7 @@ def label_folder(
     table: Path | None = None,
     column: str = "label",
     progress: ProgressCallback | None = None,
-) -> Labelled:
+) -> LabelledVectors:
     """Describe a folder whose sub-folders say what the pictures in them show, or a table does.
 
     Vectors are kept in the cache by the content of the files: the next call finds them there.
@@ -75,10 +75,14 @@ def label_folder(
     named = Chosen(f"{folder.resolve().name}", chosen.files, chosen.groups)
     found = gather(encoder, named, cache_dir() / "samples", progress=progress)
     labels = found.groups or ()
-    return Labelled(found.vectors, labels, found.about, encoder.manifest, found.pictures, found.failures)
+    return LabelledVectors(
+        found.vectors, labels, found.about, encoder.manifest, found.pictures, found.failures
+    )
 
 
-def label_collection(collection: Collection, *, table: Path | None = None, column: str = "label") -> Labelled:
+def label_collection(
+    collection: Collection, *, table: Path | None = None, column: str = "label"
+) -> LabelledVectors:
     """Take the vectors of a collection; the first sub-folder says what a picture shows, or a table does.
 
     Raises
@@ -100,7 +104,7 @@ def label_collection(collection: Collection, *, table: Path | None = None, colum
             "them, or give a table"
         )
     failures = {one.path: BadPicture(one.message, one.reason) for one in collection.failures()}
-    return Labelled(
+    return LabelledVectors(
         pictures.vectors[rows],
         tuple(labels[row] for row in rows),
         collection.path.name,

@@ -38,7 +38,7 @@ _TURN = math.pi * (3 - math.sqrt(5))
 
 
 @dataclass(frozen=True)
-class Layout:
+class MapLayout:
     """Where the pictures of a collection lie on a map.
 
     Attributes
@@ -69,7 +69,7 @@ def find_layout(
     most: int | None = None,
     seed: int = 0,
     progress: ProgressCallback | None = None,
-) -> Layout:
+) -> MapLayout:
     """Lay the pictures of a collection out on a plane.
 
     Parameters
@@ -99,7 +99,7 @@ def find_layout(
     rows = np.arange(count) * len(pictures.ids) // max(1, count)
     positions, used = lay_out(pictures.vectors[rows], method=method, seed=seed, progress=progress)
     paths, names = ([all_of[row] for row in rows.tolist()] for all_of in (pictures.paths, pictures.names))
-    return Layout(pictures.ids[rows], tuple(paths), tuple(names), positions, used)  # type: ignore[arg-type]
+    return MapLayout(pictures.ids[rows], tuple(paths), tuple(names), positions, used)  # type: ignore[arg-type]
 
 
 def lay_out(

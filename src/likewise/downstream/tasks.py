@@ -11,11 +11,11 @@ import numpy as np
 from likewise.descriptors.transforms import l2
 from likewise.downstream.classifier import KINDS
 from likewise.downstream.clusters import cluster_rows
-from likewise.downstream.labelled import Labelled, numbered
+from likewise.downstream.labelled import LabelledVectors, numbered
 from likewise.downstream.validation import FOLDS, cross_validate
 from likewise.errors import UsageError
 from likewise.evaluation.metrics import mean_average_precision, precision_of_ranks
-from likewise.evaluation.reproduce.table import Cell, Table
+from likewise.evaluation.reproduce.table import ReportTable, TableCell
 from likewise.ranking.exact import Metric, search
 from likewise.types import FloatArray, IntArray, ProgressCallback
 
@@ -25,7 +25,9 @@ PAIRS = 2000
 _COLUMNS = ("task", "by", "measure")
 
 
-def measure_tasks(labelled: Labelled, *, seed: int = 0, progress: ProgressCallback | None = None) -> Table:
+def measure_tasks(
+    labelled: LabelledVectors, *, seed: int = 0, progress: ProgressCallback | None = None
+) -> ReportTable:
     """Measure four tasks on the same vectors.
 
     ``pairs``: how often the cosine of two pictures of one class is above that of two of different ones (the
@@ -45,19 +47,21 @@ def measure_tasks(labelled: Labelled, *, seed: int = 0, progress: ProgressCallba
     validation = cross_validate(labelled, kinds=KINDS, seed=seed, progress=progress)
     clusters, _ = cluster_rows(vectors, k=len(classes), seed=seed)
     cells = [
-        Cell(("pairs", "cosine", "AUC"), measured=pair_auc(vectors, numbers)),
+        TableCell(("pairs", "cosine", "AUC"), measured=pair_auc(vectors, numbers)),
         *(
-            Cell(("classification", score.kind, f"accuracy, {FOLDS} folds"), measured=score.accuracy)
+            TableCell(("classification", score.kind, f"accuracy, {FOLDS} folds"), measured=score.accuracy)
             for score in validation.scores
         ),
-        Cell(("clustering", "k-means", "NMI"), measured=mutual_information(clusters, numbers)),
-        Cell(("clustering", "k-means", "purity"), measured=purity(clusters, numbers)),
-        Cell(("retrieval", "Euclidean", "mAP"), measured=retrieval_map(vectors, numbers, "l2")),
-        Cell(("retrieval", "cosine", "mAP"), measured=retrieval_map(l2(vectors), numbers, "dot")),
+        TableCell(("clustering", "k-means", "NMI"), measured=mutual_information(clusters, numbers)),
+        TableCell(("clustering", "k-means", "purity"), measured=purity(clusters, numbers)),
+        TableCell(("retrieval", "Euclidean", "mAP"), measured=retrieval_map(vectors, numbers, "l2")),
+        TableCell(("retrieval", "cosine", "mAP"), measured=retrieval_map(l2(vectors), numbers, "dot")),
     ]
     about = f"{len(numbers)} pictures of {len(classes)} classes, {vectors.shape[1]} numbers each"
     title = f"Paula 2020: four tasks on {labelled.about}, {labelled.manifest.network}"
-    return Table(title, _COLUMNS, tuple(cells), (about, "the article names the tasks and gives no numbers"))
+    return ReportTable(
+        title, _COLUMNS, tuple(cells), (about, "the article names the tasks and gives no numbers")
+    )
 
 
 def pair_auc(vectors: FloatArray, numbers: IntArray) -> float:

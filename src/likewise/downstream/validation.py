@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from likewise.downstream.classifier import KINDS, Classifier, Kind, Training, fitted
-from likewise.downstream.labelled import Labelled, numbered
+from likewise.downstream.labelled import LabelledVectors, numbered
 from likewise.downstream.rows import canonical
 from likewise.errors import UsageError
 from likewise.types import FloatArray, IntArray, Progress, ProgressCallback
@@ -23,7 +23,7 @@ _LEAST = 1e-15  # of a probability whose logarithm is taken, as scikit-learn bou
 
 
 @dataclass(frozen=True)
-class Score:
+class ValidationScore:
     """One classifier under cross-validation.
 
     Attributes
@@ -67,13 +67,13 @@ class Validation:
     """
 
     classes: tuple[str, ...]
-    scores: tuple[Score, ...]
+    scores: tuple[ValidationScore, ...]
     tested: int
     folds: int
     alone: tuple[str, ...]
 
     @property
-    def suggested(self) -> Score:
+    def suggested(self) -> ValidationScore:
         """Logistic regression, unless another one is better by more than chance from fold to fold.
 
         It alone is not surer than it should be: naive Bayes counts numbers that say the same thing each anew.
@@ -94,7 +94,7 @@ class Point:
 
 
 def cross_validate(
-    labelled: Labelled,
+    labelled: LabelledVectors,
     *,
     kinds: Sequence[Kind] = KINDS,
     folds: int = FOLDS,
@@ -146,7 +146,7 @@ def deal(vectors: FloatArray, numbers: IntArray, folds: int, seed: int = 0) -> I
 
 
 def learning_curve(
-    labelled: Labelled,
+    labelled: LabelledVectors,
     *,
     kinds: Sequence[Kind] = KINDS,
     folds: int = FOLDS,
@@ -177,7 +177,7 @@ def learning_curve(
 
 def _score(
     kind: Kind, vectors: FloatArray, numbers: IntArray, dealt: IntArray, classes: Sequence[str]
-) -> Score:
+) -> ValidationScore:
     start = time.perf_counter()
     confusion = np.zeros((len(classes), len(classes)), np.int64)
     accuracies, losses = [], []
@@ -191,7 +191,7 @@ def _score(
     recalls = confusion.diagonal()[seen > 0] / seen[seen > 0]
     accuracy = float(confusion.trace() / confusion.sum())
     spread, loss = float(np.std(accuracies)), float(np.mean(np.concatenate(losses)))
-    return Score(kind, accuracy, spread, float(recalls.mean()), loss, seconds, confusion)
+    return ValidationScore(kind, accuracy, spread, float(recalls.mean()), loss, seconds, confusion)
 
 
 def _folds(
@@ -228,7 +228,7 @@ def _place_in_class(vectors: FloatArray, numbers: IntArray) -> IntArray:
     return places
 
 
-def confusions(score: Score, classes: Sequence[str], most: int = 5) -> list[tuple[str, str, int]]:
+def confusions(score: ValidationScore, classes: Sequence[str], most: int = 5) -> list[tuple[str, str, int]]:
     """The pairs of classes that are mistaken most often: what it was, what it was taken for, how often."""
     wrong = score.confusion - np.diag(score.confusion.diagonal())
     places = np.argsort(-wrong, axis=None, kind="stable")[:most].tolist()

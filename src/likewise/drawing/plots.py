@@ -20,7 +20,7 @@ from likewise.drawing.canvas import INK, PALETTE, check_output
 from likewise.errors import MissingExtra
 
 if TYPE_CHECKING:  # scikit-learn stands behind them, which no plot needs
-    from likewise.downstream.validation import Point, Score
+    from likewise.downstream.validation import Point, ValidationScore
     from likewise.evaluation.sweep import Sweep
 
 CLASSIFIERS = {
@@ -146,7 +146,7 @@ def _whitening(axes: Any, sweep: Sweep, whitened: int | None, styles: Mapping[st
     plain(axes)
 
 
-def confusion_plot(score: Score, classes: Sequence[str], out: str | os.PathLike[str]) -> None:
+def confusion_plot(score: ValidationScore, classes: Sequence[str], out: str | os.PathLike[str]) -> None:
     """Draw a confusion matrix: a row for what a picture shows, a column for what it was taken for.
 
     Shades are shares of a row, so that a small class is seen as well as a large one. Classes that were never

@@ -9,7 +9,7 @@ import torch
 from torch.jit._trace import TracerWarning
 
 from likewise.engines.engine import Program
-from likewise.engines.torch_module import Part
+from likewise.engines.torch_module import ProgramModule
 from likewise.errors import UsageError
 
 
@@ -32,7 +32,7 @@ def converted(program: Program) -> ov.Model:
         warnings.filterwarnings("ignore", message="torch.from_numpy results", category=TracerWarning)
         try:
             return ov.convert_model(
-                Part(program).eval(), example_input=example, input=[ov.PartialShape(shape)]
+                ProgramModule(program).eval(), example_input=example, input=[ov.PartialShape(shape)]
             )
         except RuntimeError as error:
             reason = str(error).strip().splitlines()[0]

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from likewise.engines.engine import Precision, Program
-from likewise.engines.torch_module import Part
+from likewise.engines.torch_module import ProgramModule
 from likewise.errors import UsageError
 from likewise.types import FloatArray, UInt8Array
 
@@ -25,7 +25,7 @@ class TorchEngine:
         self._turn = threading.Lock()
         # fp32 must mean fp32 on GPUs too: TF32 would round the convolutions' inputs to 10 bits.
         torch.backends.cudnn.allow_tf32 = False
-        self.module = Part(program).eval().to(self.device)
+        self.module = ProgramModule(program).eval().to(self.device)
         for parameter in self.module.parameters():
             if parameter.ndim == 4:  # convolutions are 1.3 to 1.6 times as fast on channels-last data
                 parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)

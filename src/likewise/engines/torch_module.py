@@ -18,7 +18,7 @@ from likewise.networks.formats import fitting, shapes
 _BUFFERS = ("running_mean", "running_var")
 
 
-class Chain(nn.Module):
+class LayerChain(nn.Module):
     """The layers of a card that the wanted taps need.
 
     Takes a preprocessed batch, float32 ``(n, 3, h, w)``, and returns a tuple with one tensor a tap, in the
@@ -79,10 +79,10 @@ def build(card: Card, tensors: Mapping[str, np.ndarray], taps: Sequence[str]) ->
     names = [card.tap(tap).name for tap in taps]
     if not card.chain:
         return timm.module(card, tensors, names)
-    return Chain(card.chain, tensors, names).eval().requires_grad_(False)
+    return LayerChain(card.chain, tensors, names).eval().requires_grad_(False)
 
 
-def tensors_of(chain: Chain) -> dict[str, np.ndarray]:
+def tensors_of(chain: LayerChain) -> dict[str, np.ndarray]:
     """The tensors of a chain by their canonical names, float32: the reverse of `build`."""
     return {
         name: np.array(chain.tensor(name).detach().contiguous().numpy(), np.float32)
@@ -90,7 +90,7 @@ def tensors_of(chain: Chain) -> dict[str, np.ndarray]:
     }
 
 
-class Part(nn.Module):
+class ProgramModule(nn.Module):
     """A program as a module: uint8 ``(n, h, w, 3)`` to a tuple with one tensor an output."""
 
     def __init__(self, program: Program) -> None:

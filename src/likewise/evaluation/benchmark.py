@@ -49,7 +49,7 @@ class Query:
 
 
 @dataclass(frozen=True)
-class Missing:
+class MissingFiles:
     """What the ground truth names and the folder does not have.
 
     Attributes
@@ -107,7 +107,7 @@ class Benchmark:
     queries: tuple[Query, ...]
     query_in_gallery: QueryRule
     measure: Measure = "mAP"
-    missing: tuple[Missing, ...] = ()
+    missing: tuple[MissingFiles, ...] = ()
     surplus: tuple[str, ...] = ()
     distractors: int = 0
     notes: tuple[str, ...] = ()

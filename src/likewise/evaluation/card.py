@@ -43,7 +43,7 @@ JUDGED = "the ground truth was consulted: a simulated user judged the first answ
 
 
 @dataclass(frozen=True)
-class Card:
+class ProtocolCard:
     """How a run was made.
 
     Attributes
@@ -141,7 +141,7 @@ def make_card(
     pictures: Collection[str] = (),
     after: tuple[str, ...] = (),
     warnings: tuple[str, ...] = (),
-) -> Card:
+) -> ProtocolCard:
     """Write down how a run is made.
 
     Parameters
@@ -156,7 +156,7 @@ def make_card(
     """
     of_recipe = _facts(recipe)
     legacy = (LEGACY,) if crop == "legacy-crow" else ()
-    return Card(
+    return ProtocolCard(
         benchmark=benchmark.name,
         measure=benchmark.measure,
         gallery=len(benchmark.gallery),

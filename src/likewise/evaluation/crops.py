@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
-from likewise.descriptors.cache import View
+from likewise.descriptors.cache import PictureView
 from likewise.errors import UsageError
 from likewise.evaluation.benchmark import Benchmark, Query
 from likewise.pictures import size_of
@@ -33,16 +33,16 @@ def possible_crop(crop: CropMode, benchmark: Benchmark) -> CropMode:
     raise UsageError(f"crop {crop!r} needs query boxes, and {benchmark.name} has none: use --crop full")
 
 
-def query_view(query: Query, crop: CropMode, recipe: LayerRecipe) -> View:
+def query_view(query: Query, crop: CropMode, recipe: LayerRecipe) -> PictureView:
     """What of a query picture is described."""
     box = query.box
     if box is None or crop == "full":
-        return View(query.picture)
+        return PictureView(query.picture)
     if crop == "legacy-crow":  # extract_queries.py of CroW reads x1 y1 x2 y2 as x y width height
         box = Box(box.x1, box.y1, box.x1 + box.x2, box.y1 + box.y2)
     elif crop == "widened":
         box = _widened(box, query.picture, recipe)
-    return View(query.picture, box)
+    return PictureView(query.picture, box)
 
 
 def _widened(box: Box, picture: Path, recipe: LayerRecipe) -> Box:

@@ -19,7 +19,7 @@ PROTOCOL = (
 )
 
 
-class Score(TypedDict):
+class DemoScore(TypedDict):
     """A score of the demo set.
 
     Attributes
@@ -46,7 +46,7 @@ class Score(TypedDict):
     protocol: str
 
 
-def score(folder: Path, vectors: Mapping[str, FloatArray] | Callable[[Path], FloatArray]) -> Score:
+def score(folder: Path, vectors: Mapping[str, FloatArray] | Callable[[Path], FloatArray]) -> DemoScore:
     """Score descriptors on a rendered demo set.
 
     Parameters
@@ -78,7 +78,7 @@ def score(folder: Path, vectors: Mapping[str, FloatArray] | Callable[[Path], Flo
     precisions = leave_one_out(rows, [shot.group for shot in truth])
     kinds = np.array([shot.kind for shot in truth])
     queries = int((~np.isnan(precisions)).sum())
-    return Score(
+    return DemoScore(
         map=mean_average_precision(precisions),
         by_kind={kind: mean_average_precision(precisions[kinds == kind]) for kind in KINDS},
         pictures=len(truth),

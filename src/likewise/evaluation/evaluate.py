@@ -11,13 +11,13 @@ from pathlib import Path
 
 import numpy as np
 
-from likewise.descriptors.cache import Outcomes, View, describe
+from likewise.descriptors.cache import Outcomes, PictureView, describe
 from likewise.descriptors.encoder import Encoder
 from likewise.descriptors.manifest import Manifest
 from likewise.descriptors.recipe import VectorRecipe
 from likewise.errors import UsageError
 from likewise.evaluation.benchmark import Benchmark
-from likewise.evaluation.card import ASKED_WITH, JUDGED, Card, make_card
+from likewise.evaluation.card import ASKED_WITH, JUDGED, ProtocolCard, make_card
 from likewise.evaluation.crops import CropMode, possible_crop, query_view
 from likewise.evaluation.metrics import Rule
 from likewise.evaluation.runs import Run, as_json, box_array, plain_name, write_run
@@ -150,15 +150,15 @@ def gather(
     )
 
 
-def views_of(benchmark: Benchmark, crop: CropMode, recipe: LayerRecipe) -> list[View]:
+def views_of(benchmark: Benchmark, crop: CropMode, recipe: LayerRecipe) -> list[PictureView]:
     """What has to be described: queries first, then the gallery; errors as for `evaluate`."""
     crop = possible_crop(crop, benchmark)
     queries = [query_view(query, crop, recipe) for query in benchmark.queries]
-    return [*queries, *(View(file) for file in benchmark.gallery.values())]
+    return [*queries, *(PictureView(file) for file in benchmark.gallery.values())]
 
 
 def readable_of(
-    benchmark: Benchmark, crop: CropMode, views: Sequence[View], described: Outcomes
+    benchmark: Benchmark, crop: CropMode, views: Sequence[PictureView], described: Outcomes
 ) -> tuple[Readable, list[int], list[int]]:
     """What is left when views could not be described, with the numbers of its queries and of its gallery.
 
@@ -262,14 +262,14 @@ def _localiser(
     return localise
 
 
-def run_path(readable: Readable, card: Card, out: Path) -> Path:
+def run_path(readable: Readable, card: ProtocolCard, out: Path) -> Path:
     """The file of a run, named after everything that could change it."""
     identity = _identity(card, readable.benchmark, readable.digests, readable.boxes)
     name = "-".join(plain_name(part) for part in (card.recipe or "recipe", readable.crop, identity[:8]))
     return out / plain_name(readable.benchmark.name) / f"{name}.json"
 
 
-def written(readable: Readable, card: Card, found: Ranked, out: Path) -> Run:
+def written(readable: Readable, card: ProtocolCard, found: Ranked, out: Path) -> Run:
     """The run as a file.
 
     Raises
@@ -296,7 +296,9 @@ def _after(stages: Sequence[Stage], examples: int, feedback: int) -> tuple[str, 
     return (*before, *map(str, stages), *([f"feedback(n={feedback})"] if feedback else []))
 
 
-def _identity(card: Card, benchmark: Benchmark, digests: Sequence[str], boxes: Sequence[Box | None]) -> str:
+def _identity(
+    card: ProtocolCard, benchmark: Benchmark, digests: Sequence[str], boxes: Sequence[Box | None]
+) -> str:
     """Digest of everything that could change a ranking or what is right in it; where files lie cannot."""
     told = as_json(benchmark)
     told["gallery"] = list(benchmark.gallery)

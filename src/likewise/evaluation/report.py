@@ -42,7 +42,7 @@ class Report:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class RunComparison:
     """Two runs on the same queries.
 
     Attributes
@@ -68,7 +68,7 @@ class Comparison:
 
 
 @dataclass(frozen=True)
-class Answer:
+class RankedPicture:
     """One picture of a ranking; the rank of its hit counts no junk, and is 0 for junk."""
 
     hit: Hit
@@ -92,7 +92,7 @@ def report(run: Run, *, rule: Rule | None = None) -> Report:
     return Report(run, scores, bootstrap_interval(scores.values))
 
 
-def compare(first: Report, second: Report) -> Comparison:
+def compare(first: Report, second: Report) -> RunComparison:
     """Compare two runs query by query.
 
     Raises
@@ -109,7 +109,7 @@ def compare(first: Report, second: Report) -> Comparison:
     names = tuple(before)
     old, new = (np.array([values[name] for name in names]) for values in (before, after))
     change = new - old
-    return Comparison(
+    return RunComparison(
         names, old, new, float(change.mean()), bootstrap_interval(change), sign_flip_test(change)
     )
 
@@ -147,13 +147,13 @@ def chosen(scores: Scores, worst: int | None) -> list[int]:
     ]
 
 
-def answers(run: Run, number: int, k: int = 10) -> list[Answer]:
+def answers(run: Run, number: int, k: int = 10) -> list[RankedPicture]:
     """The first ``k`` pictures that a query found, junk among them; not its own where that is ignored."""
     query = run.benchmark.queries[number]
     return list(islice(_listed(run, query, number), k))
 
 
-def _listed(run: Run, query: Query, number: int) -> Iterator[Answer]:
+def _listed(run: Run, query: Query, number: int) -> Iterator[RankedPicture]:
     gallery = list(run.benchmark.gallery.items())
     rank = 0
     ranking = zip(run.ranked[number].tolist(), run.scores[number].tolist(), strict=True)
@@ -164,7 +164,7 @@ def _listed(run: Run, query: Query, number: int) -> Iterator[Answer]:
             continue
         rank += not junk
         verdict: Verdict = "junk" if junk else "right" if name in query.positives else "wrong"
-        yield Answer(Hit(place, file, score_, 0 if junk else rank, run.box(number, at)), verdict)
+        yield RankedPicture(Hit(place, file, score_, 0 if junk else rank, run.box(number, at)), verdict)
 
 
 def _by_name(scores: Scores) -> dict[str, float]:

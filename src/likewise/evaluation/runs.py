@@ -24,8 +24,8 @@ from numpy.typing import NDArray
 from likewise.arrays import read_arrays
 from likewise.assets import replacing
 from likewise.errors import BadPicture, StorageError, UsageError
-from likewise.evaluation.benchmark import Benchmark, Missing, Query
-from likewise.evaluation.card import Card
+from likewise.evaluation.benchmark import Benchmark, MissingFiles, Query
+from likewise.evaluation.card import ProtocolCard
 from likewise.ranking.stages import Ranked
 from likewise.reading import as_indexed
 from likewise.types import Box, FloatArray
@@ -56,7 +56,7 @@ class Run:
     """
 
     path: Path
-    card: Card
+    card: ProtocolCard
     benchmark: Benchmark
     boxes: tuple[Box | None, ...]
     ranked: NDArray[np.int32]
@@ -143,7 +143,7 @@ def read_run(path: Path) -> Run:
         told = json.loads(path.read_text("utf-8"))
         if told["format"] != FORMAT:
             raise UsageError(f"{path} was written by another version (format {told['format']}): run it again")
-        card = Card(**{key: _frozen(value) for key, value in told["card"].items()})
+        card = ProtocolCard(**{key: _frozen(value) for key, value in told["card"].items()})
         benchmark = _benchmark(told["benchmark"])
         boxes = tuple(box and Box(*box) for box in told["boxes"])
         digests = {str(path): str(digest) for path, digest in told.get("digests", {}).items()}
@@ -205,7 +205,7 @@ def _benchmark(told: Mapping[str, Any]) -> Benchmark:
     plain["gallery"] = {name: Path(file) for name, file in told["gallery"].items()}
     plain["queries"] = tuple(_query(query) for query in told["queries"])
     plain["missing"] = tuple(
-        Missing(**{key: _frozen(value) for key, value in missing.items()}) for missing in told["missing"]
+        MissingFiles(**{key: _frozen(value) for key, value in missing.items()}) for missing in told["missing"]
     )
     return Benchmark(**plain)
 

@@ -14,14 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from likewise.assets import replacing
-from likewise.descriptors.cache import Described, View, describe
+from likewise.descriptors.cache import Described, PictureView, describe
 from likewise.descriptors.encoder import Encoder
 from likewise.descriptors.estimators import PCAWhitening
 from likewise.descriptors.recipe import VectorRecipe
 from likewise.descriptors.transforms import l2
 from likewise.errors import UsageError
 from likewise.evaluation.benchmark import Benchmark
-from likewise.evaluation.card import Card, make_card
+from likewise.evaluation.card import ProtocolCard, make_card
 from likewise.evaluation.crops import CropMode
 from likewise.evaluation.evaluate import KEPT, Material, gather
 from likewise.evaluation.grid import Grid
@@ -43,7 +43,7 @@ _LEAST_RANKED = 1000
 
 
 @dataclass(frozen=True)
-class Cell:
+class SweepCell:
     """One tap, pooling and whitening, and what came of them.
 
     Attributes
@@ -92,12 +92,12 @@ class Sweep:
         The best first, the shorter of equal ones first; those that are not possible last.
     """
 
-    card: Card
+    card: ProtocolCard
     taps: tuple[str, ...]
-    cells: tuple[Cell, ...]
+    cells: tuple[SweepCell, ...]
 
     @property
-    def possible(self) -> tuple[Cell, ...]:
+    def possible(self) -> tuple[SweepCell, ...]:
         """The cells that have a score."""
         return tuple(cell for cell in self.cells if cell.score is not None)
 
@@ -110,7 +110,7 @@ class Sweep:
             When the file cannot be written.
         """
         with replacing(path) as part, part.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, [field.name for field in fields(Cell)])
+            writer = csv.DictWriter(file, [field.name for field in fields(SweepCell)])
             writer.writeheader()
             for cell in self.cells:
                 told = " ".join(f"{bound:.6f}" for bound in cell.interval or ())
@@ -155,7 +155,7 @@ def sweep(
     """
     if bool(grid.dimensions) != (whiten_on is not None):
         raise UsageError("whitening needs both: dimensions, and a folder of pictures to learn it on")
-    views = [View(file) for file in pictures_below(whiten_on)] if whiten_on else []
+    views = [PictureView(file) for file in pictures_below(whiten_on)] if whiten_on else []
     encoder = make(grid.recipe)
     material = gather(benchmark, encoder, crop=crop, out=out, progress=progress)
     sample = describe(encoder, views, out / "vectors", progress=progress, note="learning whitening")
@@ -208,12 +208,12 @@ def _seconds(encoder: Encoder, loaded: Loaded) -> float:
 
 def _trials(
     grid: Grid, material: Material, sample: FloatArray, times: Mapping[str, float]
-) -> Iterator[tuple[Cell, NDArray[np.float64]]]:
+) -> Iterator[tuple[SweepCell, NDArray[np.float64]]]:
     """Every cell with the scores of its queries, of which one that is not possible has none."""
     for (tap, pool), columns in grid.columns.items():
         for wanted in (None, *grid.dimensions):
             size = wanted or columns.stop - columns.start
-            cell = Cell(tap, pool, wanted, size, _BYTES * size, times[tap])
+            cell = SweepCell(tap, pool, wanted, size, _BYTES * size, times[tap])
             try:
                 change = _whitening(sample[:, columns], wanted)
             except ValueError as error:
@@ -238,7 +238,7 @@ def _whitening(sample: FloatArray, wanted: int | None) -> Callable[[FloatArray],
     return lambda vectors: l2(learned.transform(l2(vectors)))
 
 
-def _ordered(trials: Sequence[tuple[Cell, NDArray[np.float64]]]) -> tuple[Cell, ...]:
+def _ordered(trials: Sequence[tuple[SweepCell, NDArray[np.float64]]]) -> tuple[SweepCell, ...]:
     """The cells with their scores, best first, each compared with the best."""
     possible = [(cell, mean_average_precision(values), values) for cell, values in trials if not cell.reason]
     possible.sort(key=lambda trial: (-trial[1], trial[0].dimensions, trial[0].milliseconds))
@@ -255,7 +255,7 @@ def _ordered(trials: Sequence[tuple[Cell, NDArray[np.float64]]]) -> tuple[Cell, 
     return (*scored, *(cell for cell, _ in trials if cell.reason))
 
 
-def _card(material: Material, encoder: Encoder, whiten_on: Path | None, sample: Described) -> Card:
+def _card(material: Material, encoder: Encoder, whiten_on: Path | None, sample: Described) -> ProtocolCard:
     """The protocol of all cells, with what whitening was learned on."""
     card = make_card(
         material.benchmark,

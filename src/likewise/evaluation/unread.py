@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from likewise.errors import BadPicture
-from likewise.evaluation.benchmark import Benchmark, Missing, Query
+from likewise.evaluation.benchmark import Benchmark, MissingFiles, Query
 
 
 def without_failures(benchmark: Benchmark, failures: Mapping[int, BadPicture]) -> Benchmark:
@@ -21,7 +21,7 @@ def without_failures(benchmark: Benchmark, failures: Mapping[int, BadPicture]) -
     names = list(benchmark.gallery)
     lost = {names[n - count]: why for n, why in failures.items() if n >= count}
     unread = [
-        Missing("", (name,), f"cannot be read ({why.reason}): not ranked") for name, why in lost.items()
+        MissingFiles("", (name,), f"cannot be read ({why.reason}): not ranked") for name, why in lost.items()
     ]
     gaps = [
         _gap(query, failures.get(number), lost.keys(), benchmark)
@@ -41,19 +41,21 @@ def without_failures(benchmark: Benchmark, failures: Mapping[int, BadPicture]) -
 
 def _gap(
     query: Query, unasked: BadPicture | None, lost: Collection[str], benchmark: Benchmark
-) -> Missing | None:
+) -> MissingFiles | None:
     """What unreadable pictures do to one query, if anything."""
     if unasked is not None:
         own = next((n for n, file in benchmark.gallery.items() if file == query.picture), query.picture.name)
         why = f"the query picture cannot be read ({unasked.reason}): left out"
-        return Missing(query.name, (own,), why, left_out=True)
+        return MissingFiles(query.name, (own,), why, left_out=True)
     files = tuple(sorted(query.positives.intersection(lost)))
     if not files:
         return None
     all_, there = len(query.positives), len(query.positives) - len(files)
     if benchmark.measure == "N-S":
         why = f"{there} of {all_} positives can be read: left out, it could not reach {all_}"
-        return Missing(query.name, files, why, left_out=True)
+        return MissingFiles(query.name, files, why, left_out=True)
     if not there:
-        return Missing(query.name, files, f"none of {all_} positives can be read: left out", left_out=True)
-    return Missing(query.name, files, f"{there} of {all_} positives can be read: AP is over the {there}")
+        return MissingFiles(
+            query.name, files, f"none of {all_} positives can be read: left out", left_out=True
+        )
+    return MissingFiles(query.name, files, f"{there} of {all_} positives can be read: AP is over the {there}")

@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from likewise.assets import temporary
-from likewise.descriptors.cache import Looked, View, joined, look_up
+from likewise.descriptors.cache import CachedArrays, PictureView, joined, look_up
 from likewise.engines import cores
 from likewise.errors import MissingExtra
 from likewise.evaluation.benchmark import Benchmark
-from likewise.evaluation.card import Card, make_card
+from likewise.evaluation.card import ProtocolCard, make_card
 from likewise.evaluation.crops import CropMode
 from likewise.evaluation.evaluate import (
     Readable,
@@ -33,7 +33,7 @@ from likewise.types import Box, FloatArray, IntArray, Progress, ProgressCallback
 from likewise.words.extractor import WordsExtractor
 from likewise.words.inverted import InvertedIndex
 from likewise.words.kernel import Choice, compiled
-from likewise.words.layers import Asked, Layers
+from likewise.words.layers import Layers, QuerySketch
 from likewise.words.postings import Postings
 from likewise.words.recipe import WordsRecipe
 from likewise.words.segment import Segment
@@ -134,9 +134,9 @@ def sketch(
 
 
 def _looked_up(
-    sketcher: WordsExtractor, views: Sequence[View], out: Path, progress: ProgressCallback | None
-) -> Looked:
-    def prepare(view: View) -> tuple[Loaded, Box | None]:
+    sketcher: WordsExtractor, views: Sequence[PictureView], out: Path, progress: ProgressCallback | None
+) -> CachedArrays:
+    def prepare(view: PictureView) -> tuple[Loaded, Box | None]:
         return sketcher.prepare(view.picture, box=view.box), view.box
 
     def make(prepared: Sequence[tuple[Loaded, Box | None]]) -> list[NDArray[np.uint8]]:
@@ -174,7 +174,9 @@ def words_run(
     return written(sketched, card, found, out)
 
 
-def _card(sketched: Sketched, recipe: WordsRecipe, sketcher: WordsExtractor, stages: Sequence[Stage]) -> Card:
+def _card(
+    sketched: Sketched, recipe: WordsRecipe, sketcher: WordsExtractor, stages: Sequence[Stage]
+) -> ProtocolCard:
     benchmark = sketched.benchmark
     return make_card(
         benchmark,
@@ -206,7 +208,7 @@ def _ranked(
         indexed = _Indexed(segments, recipe, vocabulary, count)
         rows = []
         for number, (query, box, place) in enumerate(zip(asked, sketched.boxes, own, strict=True)):
-            question = [Asked(query, box=box)]
+            question = [QuerySketch(query, box=box)]
             layers = indexed.without(place)
             found = answer(
                 layers, question, stages, stored.__getitem__, lambda n: size_of(files[n]), threads=cores()

@@ -15,13 +15,13 @@ from pathlib import Path
 
 from likewise.assets import replacing
 from likewise.collection.loose import fulfilling
-from likewise.collection.walk import Found, walk
+from likewise.collection.walk import WalkedFile, walk
 from likewise.descriptors.batches import described
 from likewise.descriptors.encoder import Encoder
 from likewise.descriptors.recipe import Part, VectorRecipe
 from likewise.errors import BadPicture, UsageError
 from likewise.export.files import writer
-from likewise.export.shards import Done, Shards
+from likewise.export.shards import Done, ExtractionShards
 from likewise.networks import find
 from likewise.pictures import Loaded, Resize
 from likewise.progress import Meter
@@ -134,7 +134,7 @@ def extract(
         raise UsageError(f"{os.fspath(folder)!r} is no folder; give one with pictures in it")
     target, root, start = Path(to), os.path.abspath(folder), time.monotonic()
     write = writer(target, overwrite=overwrite)
-    with Shards(Path(f"{target}.parts")) as shards:
+    with ExtractionShards(Path(f"{target}.parts")) as shards:
         shards.resume(extractor.manifest, root)
         files = _files(root, where)
         todo = [(name, found) for name, found in sorted(files.items()) if not shards.has(name, found.stamp)]
@@ -159,7 +159,7 @@ def extract(
     return Extraction(target, len(rows), extractor.dimensions, len(files) - len(todo), len(failed), seconds)
 
 
-def _files(root: str, where: str | None) -> dict[str, Found]:
+def _files(root: str, where: str | None) -> dict[str, WalkedFile]:
     """Pictures below a folder by their paths from there."""
     files = {os.path.relpath(found.path, root): found for found in walk(root)}
     if where is None:
@@ -171,11 +171,11 @@ def _files(root: str, where: str | None) -> dict[str, Found]:
 
 
 def _described(
-    todo: Sequence[tuple[str, Found]], extractor: Encoder, max_pixels: int | None
+    todo: Sequence[tuple[str, WalkedFile]], extractor: Encoder, max_pixels: int | None
 ) -> Iterator[list[Done]]:
     """Describe in batches."""
 
-    def prepare(one: tuple[str, Found]) -> Loaded:
+    def prepare(one: tuple[str, WalkedFile]) -> Loaded:
         _, found = one
         if found.problem:
             raise found.problem

@@ -49,7 +49,7 @@ class Done:
     row: int = -1
 
 
-class Shards:
+class ExtractionShards:
     """The folder of shards, locked against a second writer while it is open."""
 
     def __init__(self, folder: Path) -> None:
@@ -60,7 +60,7 @@ class Shards:
         self._flushed = time.monotonic()
         self._lock = ExitStack()
 
-    def __enter__(self) -> Shards:
+    def __enter__(self) -> ExtractionShards:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:

@@ -17,7 +17,7 @@ from likewise.types import FloatArray
 
 
 @dataclass(frozen=True)
-class Answer:
+class ClassProbabilities:
     """Probabilities of a classifier for one picture.
 
     Attributes
@@ -48,7 +48,7 @@ class Answer:
         return [(self.names[place], float(self.probabilities[place])) for place in order]
 
 
-def answer(vector: FloatArray, network: str, names: Sequence[str] | None = None) -> Answer | None:
+def answer(vector: FloatArray, network: str, names: Sequence[str] | None = None) -> ClassProbabilities | None:
     """Read a tap's vector ``(n,)`` as probabilities; None when it is none: below 0, or not adding up to 1.
 
     Raises
@@ -62,7 +62,7 @@ def answer(vector: FloatArray, network: str, names: Sequence[str] | None = None)
     if names is not None and len(names) != len(vector):
         raise UsageError(f"{len(names)} class names do not fit the {len(vector)} classes of {network}")
     known = names if names is not None else class_names(len(vector), network)
-    return Answer(tuple(known), vector.astype(np.float64) / total)
+    return ClassProbabilities(tuple(known), vector.astype(np.float64) / total)
 
 
 def class_names(count: int, network: str) -> list[str]:

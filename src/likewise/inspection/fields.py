@@ -28,7 +28,7 @@ _LENGTHS = (256, 512, 1024, 2048)
 
 
 @dataclass(frozen=True)
-class Field:
+class ReceptiveField:
     """Where the cells of a map look, along one axis.
 
     Attributes
@@ -103,7 +103,7 @@ def located(network: Network, found: Inspection, cell: Cell) -> tuple[Tap, tuple
     return tap, (cell.row, cell.column)
 
 
-def measure(probe: Probe, axis: int = 2) -> Field:
+def measure(probe: Probe, axis: int = 2) -> ReceptiveField:
     """Measure the receptive field of a map along rows (axis 2) or columns (axis 3).
 
     The picture is made longer until the field of a cell in its middle lies inside; a field of more than 1024
@@ -114,7 +114,7 @@ def measure(probe: Probe, axis: int = 2) -> Field:
     for length in _LENGTHS:
         if found := _Line(probe, axis, length).field(stride):
             return found
-    return Field(stride, 0, 0.0)
+    return ReceptiveField(stride, 0, 0.0)
 
 
 class _Line:
@@ -124,7 +124,7 @@ class _Line:
         self.probe, self.axis, self.length = probe, axis, length
         self.cells = probe(_strip(length, axis)).shape[axis]
 
-    def field(self, stride: int) -> Field | None:
+    def field(self, stride: int) -> ReceptiveField | None:
         """The field of a cell in the middle; None when it does not lie inside."""
         middle = self.length // 2
         begun, ended = self.begun(middle), self.ended(middle)
@@ -133,7 +133,7 @@ class _Line:
         first = _bisect(lambda row: self.begun(row) > begun, middle, middle + 2 * stride)
         last = _bisect(lambda row: self.ended(row) > ended, middle, middle + 2 * stride) - 1
         start, end = first - (begun + 1) * stride, last - ended * stride
-        return Field(stride, end - start + 1, (start + end) / 2)
+        return ReceptiveField(stride, end - start + 1, (start + end) / 2)
 
     def begun(self, row: int) -> int:
         """The last cell whose field begins at or above a row, -1 when there is none."""

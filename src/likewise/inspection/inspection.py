@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from threadpoolctl import threadpool_limits
 
 from likewise.errors import UnknownName, UsageError
-from likewise.inspection.classes import Answer, answer
+from likewise.inspection.classes import ClassProbabilities, answer
 from likewise.inspection.maps import View, view
 from likewise.inspection.network import Network, open_network, walk
 from likewise.inspection.statistics import Histogram, extent, jensen_shannon, pixel_histogram
@@ -50,7 +50,7 @@ class Inspection:
     pixels: UInt8Array
     colours: Histogram
     views: tuple[View, ...]
-    answer: Answer | None = None
+    answer: ClassProbabilities | None = None
     left_out: tuple[str, ...] = ()
 
     def gain(self, view: View) -> float:

@@ -20,7 +20,7 @@ group's queries. ``distractor``: wrong for everybody."""
 
 
 @dataclass(frozen=True)
-class Row:
+class LabelRow:
     """One line of the file."""
 
     line: int
@@ -30,7 +30,7 @@ class Row:
     box: Box | None
 
 
-def read_rows(file: Path, *, group: str = "group") -> list[Row]:
+def read_rows(file: Path, *, group: str = "group") -> list[LabelRow]:
     """Read and check the file.
 
     Raises
@@ -38,7 +38,7 @@ def read_rows(file: Path, *, group: str = "group") -> list[Row]:
     UsageError
         When it is no CSV file with the needed columns, a line is malformed, or a picture is listed twice.
     """
-    seen: dict[str, Row] = {}
+    seen: dict[str, LabelRow] = {}
     try:
         for row in _rows(file, group):
             if row.file in seen:
@@ -50,7 +50,7 @@ def read_rows(file: Path, *, group: str = "group") -> list[Row]:
     return list(seen.values())
 
 
-def _rows(file: Path, group: str) -> Iterator[Row]:
+def _rows(file: Path, group: str) -> Iterator[LabelRow]:
     lines = read_text(file, "CSV file").splitlines()
     delimiter = delimiter_of(lines[0] if lines else "")
     reader = csv.DictReader(lines, skipinitialspace=True, delimiter=delimiter)
@@ -70,7 +70,7 @@ def _rows(file: Path, group: str) -> Iterator[Row]:
         if role != "distractor" and not values[group]:
             raise UsageError(f"{where}: {values['file']} has no {group}; only a distractor may have none")
         name = posixpath.normpath(values["file"])  # ./a.jpg is a.jpg, and may be listed once only
-        yield Row(reader.line_num, name, values[group], role, _box(values["box"], where))
+        yield LabelRow(reader.line_num, name, values[group], role, _box(values["box"], where))
 
 
 def _columns(names: Sequence[str], known: Sequence[str]) -> list[str]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from likewise.assets import sha256_file
 from likewise.descriptors.batches import described
-from likewise.descriptors.cache import View, describe
+from likewise.descriptors.cache import PictureView, describe
 from likewise.descriptors.encoder import Encoder
 from likewise.descriptors.learned import known_by
 from likewise.descriptors.recipe import VectorRecipe
@@ -117,7 +117,7 @@ def gather(
     UsageError
         When no picture can be read.
     """
-    described = describe(encoder, [View(file) for file in chosen.files], folder, progress=progress)
+    described = describe(encoder, [PictureView(file) for file in chosen.files], folder, progress=progress)
     sound = [number for number in range(len(chosen.files)) if number not in described.failures]
     failures = {chosen.files[number]: why for number, why in described.failures.items()}
     _refuse_nothing(sound, failures)

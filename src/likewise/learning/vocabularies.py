@@ -29,7 +29,7 @@ from likewise.words.inverted import InvertedIndex
 from likewise.words.postings import Postings
 from likewise.words.recipe import WordsRecipe
 from likewise.words.segment import Segment
-from likewise.words.vocabulary import Layer, Vocabulary
+from likewise.words.vocabulary import Vocabulary, VocabularyLayer
 
 PER_WORD = 50
 """Features that a word is learned from, if there are as many."""
@@ -69,7 +69,7 @@ class Learning:
 
 
 @dataclass(frozen=True)
-class Learned:
+class LearnedVocabulary:
     """A vocabulary, and how it went.
 
     Attributes
@@ -95,7 +95,7 @@ def learn_vocabulary(
     how: Learning,
     *,
     progress: ProgressCallback | None = None,
-) -> Learned:
+) -> LearnedVocabulary:
     """Learn codebooks, embeddings and the weights of layers from pictures.
 
     Each layer's features are sampled evenly over the pictures, `PER_WORD` for each word. The weights are
@@ -146,12 +146,12 @@ def learn_vocabulary(
     files = [file for file in chosen.files if file not in failures]
     scales = _scales(extractor, files, recipe, vocabulary, report)
     layers = {tap: replace(layer, scale=scales[tap]) for tap, layer in layers.items()}
-    return Learned(Vocabulary(layers, origin), origin.samples, recalls, failures)
+    return LearnedVocabulary(Vocabulary(layers, origin), origin.samples, recalls, failures)
 
 
 def _layer(
     vectors: FloatArray, how: Learning, origin: Sample, report: Callable[[Progress], None], tap: str
-) -> tuple[Layer, float]:
+) -> tuple[VocabularyLayer, float]:
     def told(done: int) -> None:
         report(Progress(done, how.iterations, note=f"learning the words of {tap}"))
 
@@ -167,7 +167,7 @@ def _layer(
         seed=how.seed,
     )
     sample = vectors[:: max(1, len(vectors) // 2000)]
-    return Layer(codebook, embedding), codebook.recall(sample)
+    return VocabularyLayer(codebook, embedding), codebook.recall(sample)
 
 
 def _scales(

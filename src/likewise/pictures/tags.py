@@ -26,7 +26,7 @@ _MOST_DIRECTORIES = 64
 
 
 @dataclass(frozen=True)
-class Entry:
+class Tag:
     """One tag: its type, how many values it has, and where they lie."""
 
     kind: int
@@ -51,7 +51,7 @@ class Directory:
     read: Read
     order: str
     wide: bool
-    entries: dict[int, Entry]
+    entries: dict[int, Tag]
     next: int
 
     def __contains__(self, tag: int) -> bool:
@@ -117,7 +117,7 @@ def directory(read: Read, order: str, at: int, *, wide: bool = False) -> Directo
         return None
     count = min(struct.unpack(order + ("Q" if wide else "H"), start)[0], _MOST_ENTRIES)
     data = read(at + head, size * count)
-    entries: dict[int, Entry] = {}
+    entries: dict[int, Tag] = {}
     inline = 8 if wide else 4
     for place in range(0, len(data) - size + 1, size):
         tag, kind, values = struct.unpack_from(order + ("HHQ" if wide else "HHI"), data, place)
@@ -128,7 +128,7 @@ def directory(read: Read, order: str, at: int, *, wide: bool = False) -> Directo
         where = (
             at + head + value if fits else struct.unpack_from(order + ("Q" if wide else "I"), data, value)[0]
         )
-        entries.setdefault(tag, Entry(kind, values, where))
+        entries.setdefault(tag, Tag(kind, values, where))
     tail = read(at + head + size * count, inline)
     following = struct.unpack(order + ("Q" if wide else "I"), tail)[0] if len(tail) == inline else 0
     return Directory(read, order, wide, entries, following)

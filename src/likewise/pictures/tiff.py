@@ -68,7 +68,7 @@ class Unsupported(Exception):
 
 
 @dataclass(frozen=True)
-class Layout:
+class PageLayout:
     """Where the numbers of a page lie and what they are.
 
     Attributes
@@ -122,7 +122,7 @@ class Layout:
         return 4 if self.photometric == CMYK else 3
 
 
-def layout(page: Directory) -> Layout:
+def layout(page: Directory) -> PageLayout:
     """Read and check what a page says of itself.
 
     Raises
@@ -153,7 +153,7 @@ def layout(page: Directory) -> Layout:
     alpha, premultiplied = _alpha(page, photometric, samples)
     across, down = (*page.whole(SUBSAMPLING), 2, 2)[:2] if photometric == YCBCR else (1, 1)
     offsets, counts = _places(page, tiled)
-    found = Layout(
+    found = PageLayout(
         width=width,
         height=height,
         chunk=chunk,
@@ -190,7 +190,7 @@ _DEPTHS = {1: {*range(1, 17), 32}, 2: {8, 16, 32}, 3: {16, 32, 64}}
 """Bits that are read of unsigned, signed and floating samples."""
 
 
-def _check_numbers(found: Layout, page: Directory) -> None:
+def _check_numbers(found: PageLayout, page: Directory) -> None:
     if found.bits not in _DEPTHS.get(found.kind, ()):
         raise Unsupported(f"sample format {found.kind} of {found.bits} bits")
     if found.compression in (JPEG, OLD_JPEG, WEBP) and (found.bits, found.kind) != (8, 1):
@@ -210,7 +210,7 @@ def _check_numbers(found: Layout, page: Directory) -> None:
         raise Unsupported("the floating point predictor of whole numbers")
 
 
-def _check_ycbcr(found: Layout, page: Directory) -> None:
+def _check_ycbcr(found: PageLayout, page: Directory) -> None:
     black_white = page.numbers(BLACK_WHITE) or (0, 255, 128, 255, 128, 255)
     plain = (found.bits, found.kind, found.samples, found.planar, found.predictor) == (8, 1, 3, False, 1)
     if not plain or tuple(black_white) != (0, 255, 128, 255, 128, 255) or found.compression == WEBP:
@@ -242,7 +242,7 @@ class TiffPicture:
 
     read: Read
     page: Directory
-    layout: Layout
+    layout: PageLayout
     orientation: int
     length: int
 
@@ -476,7 +476,7 @@ def tiff(read: Read, length: int) -> TiffPicture:
     return TiffPicture(read, top, layout(top), orientation(top), length)
 
 
-def _by_libtiff(data: bytes, this: Layout, size: tuple[int, int], tags: _Tags) -> Image.Image:
+def _by_libtiff(data: bytes, this: PageLayout, size: tuple[int, int], tags: _Tags) -> Image.Image:
     """Have libtiff expand a strip or tile, handed over as a file of its own."""
     bits = tags[BITS]
     fields: _Tags = {
@@ -523,7 +523,7 @@ def _value(value: int | tuple[int, ...] | bytes) -> tuple[int, int, bytes]:
     return (3, 1, struct.pack("<H", value)) if value < 1 << 16 else (4, 1, struct.pack("<I", value))
 
 
-def _numbers(lines: UInt8Array, this: Layout, order: str) -> Samples:
+def _numbers(lines: UInt8Array, this: PageLayout, order: str) -> Samples:
     """What rows of bytes hold: the samples of each pixel, predictor undone."""
     rows, count = len(lines), this.chunk[0] * this.together
     if this.predictor == 3:
@@ -554,7 +554,7 @@ def _loose(lines: UInt8Array, bits: int, count: int) -> Samples:
     return values
 
 
-def _from_float_predictor(lines: UInt8Array, this: Layout, count: int) -> Samples:
+def _from_float_predictor(lines: UInt8Array, this: PageLayout, count: int) -> Samples:
     """Floating point numbers whose bytes lie in planes, highest first, each the difference to the one before.
 
     Adobe Photoshop TIFF Technical Note 3.
@@ -565,7 +565,7 @@ def _from_float_predictor(lines: UInt8Array, this: Layout, count: int) -> Sample
     return np.ascontiguousarray(planes).view(f">f{width}")[..., 0].astype(f"f{width}")
 
 
-def _unpacked(data: UInt8Array, this: Layout, tall: int) -> UInt8Array:
+def _unpacked(data: UInt8Array, this: PageLayout, tall: int) -> UInt8Array:
     """Y'CbCr as it is packed where colours are coarser: the Y' of a block, then its Cb and its Cr."""
     across, down = this.subsampling
     wide, high = -(-this.chunk[0] // across), -(-tall // down)

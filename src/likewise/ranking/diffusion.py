@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from scipy import sparse
 
-from likewise.ranking.neighbours import Lists
+from likewise.ranking.neighbours import NeighbourLists
 from likewise.types import FloatArray, IntArray
 
 Matrix: TypeAlias = Any
@@ -130,7 +130,7 @@ def diffuse(graph: Matrix, sources: FloatArray, alpha: float, iterations: int) -
     return np.float32(1 - alpha) * conjugate_gradient(times, sources, iterations)
 
 
-def shortlisted(neighbours: Lists, places: IntArray, k: int, gamma: float) -> Matrix:
+def shortlisted(neighbours: NeighbourLists, places: IntArray, k: int, gamma: float) -> Matrix:
     """Graphs of some shortlists, side by side in one matrix; each is cut out and then normalised.
 
     Parameters
@@ -156,7 +156,7 @@ def shortlisted(neighbours: Lists, places: IntArray, k: int, gamma: float) -> Ma
 
 
 def over_shortlists(
-    neighbours: Lists,
+    neighbours: NeighbourLists,
     places: IntArray,
     sources: FloatArray,
     *,
@@ -186,7 +186,7 @@ def over_shortlists(
     return flows
 
 
-def whole(neighbours: Lists, k: int, gamma: float) -> Matrix:
+def whole(neighbours: NeighbourLists, k: int, gamma: float) -> Matrix:
     """Graph of all rows: at most ``k`` entries of 8 bytes a row."""
     lists = neighbours.of(np.arange(len(neighbours.vectors)), k)
     return normalised(affinity(lists.ids, lists.scores, gamma))

@@ -11,7 +11,7 @@ import numpy as np
 
 from likewise.descriptors.transforms import l2
 from likewise.ranking.exact import Vectors
-from likewise.ranking.neighbours import Lists
+from likewise.ranking.neighbours import NeighbourLists
 from likewise.types import FloatArray, IntArray
 
 BLOCK = 1 << 22
@@ -74,7 +74,7 @@ def _means(own: FloatArray, near: FloatArray, alpha: float, own_weight: float) -
     return means
 
 
-def augmented(neighbours: Lists, n: int, *, alpha: float, unit: bool) -> FloatArray:
+def augmented(neighbours: NeighbourLists, n: int, *, alpha: float, unit: bool) -> FloatArray:
     """Every row mixed with the ``n`` rows nearest to it; the row itself counts once.
 
     Returns

@@ -11,7 +11,7 @@ import numpy as np
 from likewise.errors import UsageError
 from likewise.ranking.exact import Metric, Vectors, search, squares_of
 from likewise.ranking.expansion import augmented, mixed
-from likewise.ranking.neighbours import Lists, Neighbours, OtherNeighbours, others
+from likewise.ranking.neighbours import KeptNeighbours, NeighbourLists, OtherNeighbours, others
 from likewise.types import FloatArray, IntArray, Ranking
 
 
@@ -62,9 +62,9 @@ class Gallery:
         return len(self.vectors)
 
     @cached_property
-    def neighbours(self) -> Lists:
+    def neighbours(self) -> NeighbourLists:
         """The nearest rows of each row."""
-        return Neighbours(self.vectors, "dot" if self.unit else self.metric)
+        return KeptNeighbours(self.vectors, "dot" if self.unit else self.metric)
 
     def without(self, row: int) -> Gallery:
         """The gallery as if a row were not in it; the others keep their numbers, ids and neighbours."""
@@ -118,7 +118,7 @@ class _Without(Gallery):
         return self._whole.unit
 
     @cached_property
-    def neighbours(self) -> Lists:
+    def neighbours(self) -> NeighbourLists:
         return OtherNeighbours(self._whole.neighbours, self._hidden)
 
     def search(self, queries: FloatArray, k: int) -> Ranking:

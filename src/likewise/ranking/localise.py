@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from likewise.descriptors.chain import Chain, joined
+from likewise.descriptors.chain import TransformChain, joined
 from likewise.descriptors.encoder import Encoder
 from likewise.descriptors.poolings.integral import areas
 from likewise.descriptors.recipe import Part, VectorRecipe
@@ -146,7 +146,7 @@ class _WindowVector:
             )
         self._recipe = recipe
         self._regions = [_region(part) for part in recipe.parts]
-        self._chain = Chain(recipe.transforms)
+        self._chain = TransformChain(recipe.transforms)
 
     def of(self, maps: list[FloatArray]) -> Callable[[IntArray], FloatArray]:
         """Make ready the maps of one picture: windows of the first to vectors ``(m, d)``."""

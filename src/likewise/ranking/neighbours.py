@@ -14,7 +14,7 @@ BLOCK = 2048
 """Rows whose neighbours are looked for at once."""
 
 
-class Lists(Protocol):
+class NeighbourLists(Protocol):
     """Lists of nearest rows."""
 
     vectors: Vectors
@@ -39,7 +39,7 @@ def others(found: Ranking, rows: IntArray) -> Ranking:
     return Ranking(found.ids[kept].reshape(shape), found.scores[kept].reshape(shape))
 
 
-class Neighbours:
+class KeptNeighbours:
     """Lists of nearest rows. Threads may share them.
 
     They take 8 bytes an entry, ``8 n k`` in all, and are filled row by row as they are asked for: a search
@@ -96,9 +96,9 @@ class Neighbours:
 
 
 class OtherNeighbours:
-    """The lists of `Neighbours` as if one row were not there; nothing is searched again."""
+    """The lists of `KeptNeighbours` as if one row were not there; nothing is searched again."""
 
-    def __init__(self, whole: Lists, hidden: int) -> None:
+    def __init__(self, whole: NeighbourLists, hidden: int) -> None:
         self.vectors = whole.vectors
         self._whole, self._hidden = whole, hidden
 

@@ -11,7 +11,7 @@ from likewise.errors import UsageError
 from likewise.ranking.stages import Stage
 from likewise.types import Box, IntArray
 from likewise.words.fusion import Scores
-from likewise.words.layers import Asked, Found, Layers
+from likewise.words.layers import Layers, QuerySketch, VerifiedHit
 from likewise.words.sketch import Sketch
 
 
@@ -58,7 +58,7 @@ def check_stage(stage: Stage) -> None:
 
 def answer(
     layers: Layers,
-    question: Sequence[Asked],
+    question: Sequence[QuerySketch],
     stages: Sequence[Stage],
     held: Callable[[int], Sketch],
     size: Callable[[int], tuple[int, int]],
@@ -87,7 +87,7 @@ def answer(
         first = _best(scores, int(stage.options["n" if stage.kind == "expand" else "top"]))
         ids = layers.pictures[first].tolist()
         if stage.kind == "expand":
-            question = [*question, *(Asked(held(picture), 1 / len(ids)) for picture in ids)]
+            question = [*question, *(QuerySketch(held(picture), 1 / len(ids)) for picture in ids)]
             scores = _scores(layers, question, among, threads)
         else:
             looked = [layers.look(question, held(picture), size(picture)) for picture in ids]
@@ -97,7 +97,7 @@ def answer(
     return Answers(order, scores[order], boxes)
 
 
-def _scores(layers: Layers, question: Sequence[Asked], among: IntArray | None, threads: int) -> Scores:
+def _scores(layers: Layers, question: Sequence[QuerySketch], among: IntArray | None, threads: int) -> Scores:
     scores = layers.scores(question, threads=threads)
     if among is None:
         return scores
@@ -112,7 +112,7 @@ def _best(scores: Scores, count: int) -> IntArray:
     return order[np.isfinite(scores[order])]
 
 
-def _fitted(scores: Scores, places: IntArray, looked: Sequence[Found]) -> Scores:
+def _fitted(scores: Scores, places: IntArray, looked: Sequence[VerifiedHit]) -> Scores:
     """Scores by which those with a fit come first."""
     fits = {place: one.fit.score for place, one in zip(places.tolist(), looked, strict=True) if one.fit}
     if not fits:

@@ -12,7 +12,7 @@ import os
 from collections.abc import Iterable
 from typing import Any
 
-from likewise.collection.walk import NO_STAMP, Found, Stamp
+from likewise.collection.walk import NO_STAMP, Stamp, WalkedFile
 from likewise.errors import BadPicture, LikewiseError, StorageError, UsageError, needing
 from likewise.pictures import SUFFIXES
 
@@ -54,7 +54,7 @@ def address_of(path: str) -> str:
     return f"{protocol}://{name}"
 
 
-def below(address: str) -> tuple[str, list[Found]]:
+def below(address: str) -> tuple[str, list[WalkedFile]]:
     """The path of a folder at an address, and all picture files in it; or of a single file.
 
     Raises
@@ -73,14 +73,16 @@ def below(address: str) -> tuple[str, list[Found]]:
     except Exception as error:  # each store has errors of its own
         raise UsageError(f"{address!r} cannot be listed: {_said(error)}") from error
     found = [
-        Found(path, _stamp(told)) for path, told in names if os.path.splitext(path)[1].lower() in SUFFIXES
+        WalkedFile(path, _stamp(told))
+        for path, told in names
+        if os.path.splitext(path)[1].lower() in SUFFIXES
     ]
     return path_of(address), found
 
 
-def named(addresses: Iterable[str]) -> list[Found]:
+def named(addresses: Iterable[str]) -> list[WalkedFile]:
     """Pictures that a list names; a change behind an address is not seen. Errors as for `path_of`."""
-    return [Found(path_of(address), NO_STAMP) for address in addresses]
+    return [WalkedFile(path_of(address), NO_STAMP) for address in addresses]
 
 
 def fetch(path: str, to: str) -> BadPicture | None:

@@ -16,7 +16,7 @@ from likewise.recipes.recipe import Recipe, as_recipe
 from likewise.scale.files import read_head
 from likewise.scale.runners import ATTEMPTS, find_runner
 from likewise.scale.shards import FILES, Shard, cut, listed
-from likewise.scale.work import Answer, Work
+from likewise.scale.work import ShardResult, Work
 from likewise.types import ProgressCallback
 
 
@@ -139,7 +139,7 @@ class _Answers:
         self._tell = Meter(progress, self._all)
         self._tell(0)
 
-    def add(self, answer: Answer) -> None:
+    def add(self, answer: ShardResult) -> None:
         """Count a shard, once; one with a problem is waited for."""
         if answer.problem:
             self.problems[answer.shard] = answer.problem

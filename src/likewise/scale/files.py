@@ -17,7 +17,7 @@ from typing import Any
 
 from likewise.assets import replacing
 from likewise.collection.catalogue import Content
-from likewise.collection.moving import Row
+from likewise.collection.moving import MovedFile
 from likewise.collection.walk import Stamp
 from likewise.descriptors.manifest import Manifest
 from likewise.errors import BadPicture, CollectionDamaged, UsageError, needing
@@ -32,7 +32,7 @@ _LISTED = ("path", "url")
 
 
 @dataclass(frozen=True)
-class Head:
+class ShardHead:
     """How the rows of a shard were made.
 
     Attributes
@@ -55,7 +55,7 @@ class Head:
         return json.dumps({"version": VERSION, **asdict(self)})
 
     @classmethod
-    def from_json(cls, text: bytes) -> Head:
+    def from_json(cls, text: bytes) -> ShardHead:
         """Read it; raises `ValueError`, `KeyError`, `TypeError` and errors of manifests."""
         told = json.loads(text)
         if told["version"] != VERSION:
@@ -96,7 +96,7 @@ class Head:
 _STAMP = ("size", "mtime_ns", "ctime_ns")
 
 
-def write(path: Path, head: Head, rows: Iterable[Row]) -> None:
+def write(path: Path, head: ShardHead, rows: Iterable[MovedFile]) -> None:
     """Write a shard, whole or not at all.
 
     Raises
@@ -119,7 +119,7 @@ def write(path: Path, head: Head, rows: Iterable[Row]) -> None:
             file.write_table(pa.Table.from_arrays(arrays, schema=schema))
 
 
-def _values(row: Row, layers: int) -> dict[str, Any]:
+def _values(row: MovedFile, layers: int) -> dict[str, Any]:
     content = row.content
     values: dict[str, Any] = {"path": os.fsencode(row.path), **asdict(row.stamp)}
     if isinstance(content, BadPicture):
@@ -167,7 +167,7 @@ def paths_in(path: str) -> list[str]:
     return [os.fsdecode(name) for name in held if name]
 
 
-def read_head(path: Path) -> Head:
+def read_head(path: Path) -> ShardHead:
     """How a shard was made.
 
     Raises
@@ -176,14 +176,14 @@ def read_head(path: Path) -> Head:
         When it is no such file.
     """
     with _reading(path):
-        return Head.from_json(_parquet().ParquetFile(path).schema_arrow.metadata[_KEY])
+        return ShardHead.from_json(_parquet().ParquetFile(path).schema_arrow.metadata[_KEY])
 
 
-def read(path: Path) -> Iterator[Row]:
+def read(path: Path) -> Iterator[MovedFile]:
     """The rows of a shard; errors as for `read_head`."""
     with _reading(path):
         file = _parquet().ParquetFile(path)
-        layers = len(Head.from_json(file.schema_arrow.metadata[_KEY]).codes)
+        layers = len(ShardHead.from_json(file.schema_arrow.metadata[_KEY]).codes)
         for batch in file.iter_batches(_ROWS):
             columns = {name: _listed(batch.column(name)) for name in batch.schema.names}
             for number in range(batch.num_rows):
@@ -204,15 +204,15 @@ def _listed(column: Any) -> list[Any]:
     ]
 
 
-def _row(values: dict[str, Any], layers: int) -> Row:
+def _row(values: dict[str, Any], layers: int) -> MovedFile:
     path, stamp = os.fsdecode(values["path"]), Stamp(*(int(values[name]) for name in _STAMP))
     if values["reason"] is not None:
-        return Row(path, stamp, BadPicture(values["message"], values["reason"]))
+        return MovedFile(path, stamp, BadPicture(values["message"], values["reason"]))
     codes = {number: values[f"layer {number}"] for number in range(layers)}
     told = json.loads(values["facts"] or "null")
     facts = Facts(**{**told, "keywords": tuple(told["keywords"])}) if told else None
     size = int(values["width"]), int(values["height"])
-    return Row(path, stamp, Content(bytes(values["sha256"]), *size, codes, facts))
+    return MovedFile(path, stamp, Content(bytes(values["sha256"]), *size, codes, facts))
 
 
 @contextmanager

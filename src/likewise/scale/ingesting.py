@@ -12,7 +12,7 @@ from likewise.collection.moving import difference
 from likewise.collection.reports import AddReport
 from likewise.errors import ManifestMismatch, UsageError
 from likewise.recipes.recipe import parse_recipe
-from likewise.scale.files import Head, read, read_head
+from likewise.scale.files import ShardHead, read, read_head
 from likewise.types import ProgressCallback
 
 
@@ -69,7 +69,7 @@ def _files(path: Path) -> Iterator[Path]:
     yield from found
 
 
-def _alike(heads: dict[Path, Head]) -> Head:
+def _alike(heads: dict[Path, ShardHead]) -> ShardHead:
     """How all were made."""
     (one, first), *others = heads.items()
     for file, head in others:

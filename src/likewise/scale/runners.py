@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from likewise.errors import needing
 from likewise.registry import lookup
 from likewise.scale.shards import Shard
-from likewise.scale.work import Answer, Work, describe
+from likewise.scale.work import ShardResult, Work, describe
 
 ATTEMPTS = 3
 """How often a shard is tried."""
@@ -24,11 +24,11 @@ ATTEMPTS = 3
 class Runner(Protocol):
     """Describes shards, so many at a time."""
 
-    def __call__(self, work: Work, shards: Sequence[Shard], workers: int) -> Iterator[Answer]:
+    def __call__(self, work: Work, shards: Sequence[Shard], workers: int) -> Iterator[ShardResult]:
         """Answer in whatever order."""
 
 
-def processes(work: Work, shards: Sequence[Shard], workers: int) -> Iterator[Answer]:
+def processes(work: Work, shards: Sequence[Shard], workers: int) -> Iterator[ShardResult]:
     """A new process for each shard: what one of them does to its memory concerns no other."""
     with ThreadPoolExecutor(workers) as pool:
         futures = [pool.submit(_apart, work, shard) for shard in shards]
@@ -40,14 +40,14 @@ def processes(work: Work, shards: Sequence[Shard], workers: int) -> Iterator[Ans
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _apart(work: Work, shard: Shard) -> Answer | None:
+def _apart(work: Work, shard: Shard) -> ShardResult | None:
     context = multiprocessing.get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
     process = context.Process(target=_send, args=(sender, work, shard), name=f"likewise {shard.id}")
     process.start()
     sender.close()  # that of the process is the last one: when it ends, waiting for it does
     try:
-        answer: Answer | None = receiver.recv()
+        answer: ShardResult | None = receiver.recv()
     except EOFError:
         answer = None
     process.join()
@@ -59,7 +59,7 @@ def _send(sender: Any, work: Work, shard: Shard) -> None:
     sender.send(describe(work, shard))
 
 
-def ray(work: Work, shards: Sequence[Shard], workers: int) -> Iterator[Answer]:
+def ray(work: Work, shards: Sequence[Shard], workers: int) -> Iterator[ShardResult]:
     """Actors of Ray, each with a graphics card of its own where the device is one.
 
     The cluster is the one of the variable ``RAY_ADDRESS``, or one that is started on this machine.
@@ -74,7 +74,7 @@ def ray(work: Work, shards: Sequence[Shard], workers: int) -> Iterator[Answer]:
         pool.submit(lambda one, asked: one.describe.remote(work, asked), shard)
     while pool.has_next():
         try:
-            answer: Answer = pool.get_next_unordered()
+            answer: ShardResult = pool.get_next_unordered()
         except cluster.exceptions.RayError:
             continue
         yield answer
@@ -92,7 +92,7 @@ def ray_cluster() -> Any:
 class _Describer:
     """Lives in a process of Ray."""
 
-    def describe(self, work: Work, shard: Shard) -> Answer:
+    def describe(self, work: Work, shard: Shard) -> ShardResult:
         """See `likewise.scale.work.describe`."""
         return describe(work, shard)
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from likewise.collection.walk import Found, look, walk
+from likewise.collection.walk import WalkedFile, look, walk
 from likewise.errors import UsageError
 from likewise.scale.addresses import below, is_address, named
 from likewise.scale.files import paths_in
@@ -39,7 +39,7 @@ class Listing(NamedTuple):
     """Files to be described, the folder below which all of them are, and whether they have to be fetched."""
 
     root: str
-    files: Sequence[Found]
+    files: Sequence[WalkedFile]
     remote: bool = False
 
 
@@ -86,13 +86,13 @@ def _names(path: str, source: str) -> list[str]:
         raise UsageError(f"{source!r} is no folder and no list that can be read: {error}") from error
 
 
-def cut(root: str, found: Iterable[Found], files: int = FILES) -> Iterator[Shard]:
+def cut(root: str, found: Iterable[WalkedFile], files: int = FILES) -> Iterator[Shard]:
     """Cut files below a folder into shards of ``files`` on average, and four times as many at most.
 
     A shard ends after a path whose checksum, as seen from the folder, says so: one file more or less changes
     one shard, not all that follow. Paths that come twice count once.
     """
-    ends = list[Found]()
+    ends = list[WalkedFile]()
     ordered = sorted({one.path: one for one in found}.values(), key=lambda one: os.fsencode(one.path))
     for one in ordered:
         ends.append(one)
@@ -103,7 +103,7 @@ def cut(root: str, found: Iterable[Found], files: int = FILES) -> Iterator[Shard
         yield _shard(ends)
 
 
-def _shard(found: Iterable[Found]) -> Shard:
+def _shard(found: Iterable[WalkedFile]) -> Shard:
     found = list(found)
     told = hashlib.sha256()
     for one in found:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import Future
 from typing import Any
 
-from likewise.collection.words_shards import Part, Shards, WordsShard
+from likewise.collection.words_shards import ShardPart, Shards, WordsShard
 from likewise.scale.runners import ray_cluster
 
 
@@ -34,7 +34,7 @@ class RayShards(Shards):
         super().__init__(count)
         self._ray = ray_cluster()
 
-    def start(self, part: Part) -> Any:
+    def start(self, part: ShardPart) -> Any:
         """See `Shards`."""
         return self._ray.remote(scheduling_strategy="SPREAD")(WordsShard).remote(part)
 

@@ -17,13 +17,13 @@ from pathlib import Path
 
 from likewise.assets import scratch
 from likewise.collection.collection import Collection
-from likewise.collection.moving import Row
+from likewise.collection.moving import MovedFile
 from likewise.collection.walk import NO_STAMP, Stamp
 from likewise.errors import BadPicture, CollectionLocked, LikewiseError, StorageError
 from likewise.pictures import SUFFIXES
 from likewise.recipes.recipe import Recipe
 from likewise.scale.addresses import address_of, fetch
-from likewise.scale.files import Head, write
+from likewise.scale.files import ShardHead, write
 from likewise.scale.shards import Shard
 
 AHEAD = 64
@@ -62,7 +62,7 @@ class Work:
 
 
 @dataclass(frozen=True)
-class Answer:
+class ShardResult:
     """What became of a shard.
 
     Attributes
@@ -82,22 +82,22 @@ class Answer:
     elsewhere: bool = False
 
 
-def describe(work: Work, shard: Shard) -> Answer:
+def describe(work: Work, shard: Shard) -> ShardResult:
     """Describe a shard, unless it is done or somebody is at it."""
     file = work.file(shard)
     if file.exists():
-        return Answer(shard.id)
+        return ShardResult(shard.id)
     try:
         return _described(work, shard, file)
     except CollectionLocked:
-        return Answer(shard.id, elsewhere=True)
+        return ShardResult(shard.id, elsewhere=True)
     except LikewiseError as error:
-        return Answer(shard.id, problem=str(error))
+        return ShardResult(shard.id, problem=str(error))
 
 
-def _described(work: Work, shard: Shard, file: Path) -> Answer:
+def _described(work: Work, shard: Shard, file: Path) -> ShardResult:
     if not work.remote and not any(os.path.lexists(path) for path in shard.files):
-        return Answer(shard.id)  # all went away meanwhile
+        return ShardResult(shard.id)  # all went away meanwhile
     place = file.with_suffix(".likewise")
     opened = Collection.open(
         place, recipe=work.recipe, precision=work.precision, engine=work.engine, device=work.device
@@ -106,23 +106,23 @@ def _described(work: Work, shard: Shard, file: Path) -> Answer:
         rows = (_fetched if work.remote else _seen)(collection, work, shard)
         layers = collection.layers
         manifests, codes = tuple(one.manifest for one in layers), tuple(one.code for one in layers)
-        write(file, Head(work.root, work.recipe.to_toml(), manifests, codes), rows)
+        write(file, ShardHead(work.root, work.recipe.to_toml(), manifests, codes), rows)
     shutil.rmtree(place, ignore_errors=True)
-    return Answer(shard.id, len(rows), sum(isinstance(row.content, BadPicture) for row in rows))
+    return ShardResult(shard.id, len(rows), sum(isinstance(row.content, BadPicture) for row in rows))
 
 
-def _seen(collection: Collection, work: Work, shard: Shard) -> list[Row]:
+def _seen(collection: Collection, work: Work, shard: Shard) -> list[MovedFile]:
     """Describe files where they lie."""
     there = [path for path in shard.files if os.path.lexists(path)]
     collection.add(*there, max_pixels=work.max_pixels)
     return [*collection.rows(), *map(_gone, sorted({*shard.files} - {*there}))]
 
 
-def _gone(path: str) -> Row:
-    return Row(path, NO_STAMP, BadPicture(f"{path} is not there", "vanished"))
+def _gone(path: str) -> MovedFile:
+    return MovedFile(path, NO_STAMP, BadPicture(f"{path} is not there", "vanished"))
 
 
-def _fetched(collection: Collection, work: Work, shard: Shard) -> list[Row]:
+def _fetched(collection: Collection, work: Work, shard: Shard) -> list[MovedFile]:
     """Fetch files into drafts, some ahead of those that are described, and remove them.
 
     Drafts have numbers for names, so that a run that goes on in this shard knows what it has.
@@ -145,7 +145,7 @@ def _fetched(collection: Collection, work: Work, shard: Shard) -> list[Row]:
         raise StorageError(
             f"none of {len(problems)} pictures could be fetched: {next(iter(problems.values()))}"
         )
-    failed = (Row(names[name], NO_STAMP, why) for name, why in problems.items())
+    failed = (MovedFile(names[name], NO_STAMP, why) for name, why in problems.items())
     return [*(_known(row, names[os.path.basename(row.path)]) for row in collection.rows()), *failed]
 
 
@@ -161,9 +161,9 @@ def _suffix(path: str) -> str:
     return suffix if suffix in SUFFIXES else ""
 
 
-def _known(row: Row, path: str) -> Row:
+def _known(row: MovedFile, path: str) -> MovedFile:
     """A draft's row under the path that its address is known as."""
     content = row.content
     if isinstance(content, BadPicture):
         content = BadPicture(str(content).replace(row.path, address_of(path)), content.reason)
-    return Row(path, Stamp(row.stamp.size, 0, 0), content)
+    return MovedFile(path, Stamp(row.stamp.size, 0, 0), content)

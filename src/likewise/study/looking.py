@@ -14,8 +14,8 @@ from likewise.inspection.statistics import Histogram, entropy
 from likewise.networks.cifar import CIFAR10
 from likewise.networks.weights import choose, locate, read
 from likewise.study.measures import likeness
-from likewise.study.running import FROG, Network
-from likewise.training.cifar10 import Labelled
+from likewise.study.running import FROG, StudyNetwork
+from likewise.training.cifar10 import LabelledPictures
 from likewise.types import FloatArray, UInt8Array
 
 TAPS = ("relu1", "relu2", "pool1", "relu3", "relu4", "pool2", "relu5", "relu6", "dense1", "probabilities")
@@ -41,7 +41,7 @@ class Seen:
         float32 by the name of the tap, ``(n, c, h, w)``, or ``(n, 10)`` for ``probabilities``.
     """
 
-    network: Network
+    network: StudyNetwork
     taps: Mapping[str, FloatArray]
 
     def of(self, number: int) -> dict[str, FloatArray]:
@@ -85,7 +85,7 @@ class Traits:
     right: bool
 
 
-def look(network: Network, pictures: UInt8Array) -> Seen:
+def look(network: StudyNetwork, pictures: UInt8Array) -> Seen:
     """Run pictures ``(n, 32, 32, 3)`` through a network and keep every tap.
 
     Raises
@@ -101,7 +101,7 @@ def look(network: Network, pictures: UInt8Array) -> Seen:
     return Seen(network, {tap: value.contiguous().numpy() for tap, value in zip(TAPS, found, strict=True)})
 
 
-def accuracy(network: Network, pictures: Labelled) -> float:
+def accuracy(network: StudyNetwork, pictures: LabelledPictures) -> float:
     """Share of labelled pictures that a network takes for what they are; raises as `look`."""
     chosen = choose(CIFAR10, str(network.weights))
     module = build(CIFAR10, read(locate(CIFAR10, chosen), CIFAR10), ["probabilities"])

@@ -14,7 +14,7 @@ from likewise.errors import UsageError
 from likewise.study.claims import Verdict
 from likewise.study.study import Study, study
 from likewise.training.cifar10 import Cifar10
-from likewise.training.fitting import Settings
+from likewise.training.fitting import CifarSettings
 from likewise.types import ProgressCallback
 
 RESULTS = "seeds.json"
@@ -79,7 +79,7 @@ def repeat(
     *,
     seeds: int,
     sizes: Sequence[int] = (50_000, 10_000),
-    settings: Settings | None = None,
+    settings: CifarSettings | None = None,
     frog: int = 0,
     held_out: int = 0,
     progress: ProgressCallback | None = None,
@@ -98,7 +98,7 @@ def repeat(
     """
     if seeds < 1:
         raise UsageError(f"the study cannot be run under {seeds} seeds: give 1 or more")
-    settings = settings or Settings()
+    settings = settings or CifarSettings()
     numbers = range(settings.seed, settings.seed + seeds)
     done = [
         study(

@@ -11,8 +11,8 @@ import numpy as np
 from likewise.errors import UsageError
 from likewise.networks import weights
 from likewise.networks.cifar import CIFAR10, CLASSES, trained
-from likewise.training.cifar10 import Cifar10, Labelled
-from likewise.training.fitting import Epoch, Settings, best_of, fit
+from likewise.training.cifar10 import Cifar10, LabelledPictures
+from likewise.training.fitting import CifarSettings, Epoch, best_of, fit
 from likewise.types import IntArray, Progress, ProgressCallback, UInt8Array
 
 FROG = CLASSES.index("frog")
@@ -37,9 +37,9 @@ class Sets:
         Its place among the test pictures, from 0.
     """
 
-    train: Labelled
-    validation: Labelled
-    test: Labelled
+    train: LabelledPictures
+    validation: LabelledPictures
+    test: LabelledPictures
     picture: UInt8Array
     place: int
 
@@ -50,7 +50,7 @@ class Sets:
 
 
 @dataclass(frozen=True)
-class Network:
+class StudyNetwork:
     """One trained network of the study.
 
     Attributes
@@ -133,11 +133,11 @@ def stratified(labels: IntArray, size: int, seed: int) -> IntArray:
 def train(
     sets: Sets,
     sizes: Sequence[int],
-    settings: Settings,
+    settings: CifarSettings,
     out: Path,
     *,
     progress: ProgressCallback | None = None,
-) -> list[Network]:
+) -> list[StudyNetwork]:
     """Train one network on each number of pictures, or go on where an earlier call was stopped.
 
     Parameters
@@ -171,7 +171,7 @@ def train(
             fitted.tensors,
             origin=f"likewise study cifar10, epoch {fitted.best.number}, seed {settings.seed}",
         )
-        found.append(Network(size, file.path, fitted.history))
+        found.append(StudyNetwork(size, file.path, fitted.history))
     return found
 
 

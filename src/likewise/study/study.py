@@ -19,7 +19,7 @@ from likewise.study.looking import Seen, Traits, accuracy, look, traits
 from likewise.study.report import write_report
 from likewise.study.running import FROG, divide, train
 from likewise.training.cifar10 import Cifar10
-from likewise.training.fitting import Settings
+from likewise.training.fitting import CifarSettings
 from likewise.types import ProgressCallback
 
 REPORT, RESULTS = "report.html", "study.json"
@@ -52,7 +52,7 @@ class Study:
     others: int
     accuracy: tuple[float, float]
     claims: tuple[Claim, ...]
-    settings: Settings
+    settings: CifarSettings
     origin: str
     report: Path
 
@@ -85,7 +85,7 @@ def study(
     out: Path,
     *,
     sizes: Sequence[int] = (50_000, 10_000),
-    settings: Settings | None = None,
+    settings: CifarSettings | None = None,
     frog: int = 0,
     held_out: int = 0,
     progress: ProgressCallback | None = None,
@@ -115,7 +115,7 @@ def study(
     """
     if len(set(sizes)) != 2:
         raise UsageError(f"the study compares two sizes of training set, not {len(set(sizes))}: give two")
-    settings = settings or Settings()
+    settings = settings or CifarSettings()
     sets = divide(data, frog=frog, held_out=held_out, seed=settings.seed)
     out.mkdir(parents=True, exist_ok=True)
     check_plot(out / "figure.png")  # matplotlib is missed now, not after an hour

@@ -50,7 +50,7 @@ Rows = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
-class Labelled:
+class LabelledPictures:
     """Pictures with their classes.
 
     Attributes
@@ -67,17 +67,17 @@ class Labelled:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def taken(self, places: IntArray) -> Labelled:
+    def taken(self, places: IntArray) -> LabelledPictures:
         """The pictures at some places, in their order."""
-        return Labelled(self.pictures[places], self.labels[places])
+        return LabelledPictures(self.pictures[places], self.labels[places])
 
 
 @dataclass(frozen=True)
 class Cifar10:
     """The set: 50 000 pictures to train on and 10 000 to test with; ``origin`` says where it was found."""
 
-    train: Labelled
-    test: Labelled
+    train: LabelledPictures
+    test: LabelledPictures
     origin: str
 
 
@@ -115,9 +115,9 @@ def _assembled(batches: Mapping[str, Rows], origin: str) -> Cifar10:
     return Cifar10(_labelled(training), _labelled(batches["test_batch"]), origin)
 
 
-def _labelled(rows: Rows) -> Labelled:
+def _labelled(rows: Rows) -> LabelledPictures:
     planes = rows[:, 1:].reshape(-1, 3, 32, 32)
-    return Labelled(np.ascontiguousarray(planes.transpose(0, 2, 3, 1)), rows[:, 0].astype(np.int64))
+    return LabelledPictures(np.ascontiguousarray(planes.transpose(0, 2, 3, 1)), rows[:, 0].astype(np.int64))
 
 
 def _from_folder(data: Path) -> dict[str, Rows]:

@@ -15,7 +15,7 @@ from likewise.learning.samples import Chosen, gather
 from likewise.training.own import Split, split, write_held
 from likewise.training.pictures import load_pictures
 from likewise.training.projection import fit_projection
-from likewise.training.retrieval import Learned, Settings
+from likewise.training.retrieval import LearnedWeights, RetrievalSettings
 from likewise.training.tuning import fit_network
 from likewise.types import ProgressCallback
 
@@ -26,7 +26,7 @@ RECIPE, HELD = "recipe.toml", "held-out.csv"
 
 
 @dataclass(frozen=True)
-class Fitted:
+class FittedDescriptors:
     """Descriptors that were fitted.
 
     Attributes
@@ -45,7 +45,7 @@ class Fitted:
 
     recipe: Path
     held: Path | None
-    learned: Learned
+    learned: LearnedWeights
     trained_on: int
     held_out: int
     failures: Mapping[Path, BadPicture]
@@ -58,14 +58,14 @@ def fit(
     *,
     what: What = "projection",
     recipe: VectorRecipe,
-    settings: Settings,
+    settings: RetrievalSettings,
     hold_out: float = 0.25,
     whole: bool = False,
     dim: int | None = None,
     since: str = "",
     size: int = 320,
     progress: ProgressCallback | None = None,
-) -> Fitted:
+) -> FittedDescriptors:
     """Train a projection of a recipe's vectors, or its network, on labelled pictures.
 
     Parameters
@@ -109,7 +109,7 @@ def fit(
     with replacing(out / RECIPE) as part:
         part.write_text(found.to_toml(), "utf-8")
     files = [file for file in chosen.files if file not in failures]
-    return Fitted(
+    return FittedDescriptors(
         out / RECIPE,
         _listed(files, groups, parts, root, out / HELD),
         learned,

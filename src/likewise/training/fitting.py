@@ -19,7 +19,7 @@ from likewise.errors import UsageError
 from likewise.networks.formats import Tensors
 from likewise.progress import Meter
 from likewise.training.checkpoint import Checkpoint, Row, restore, save
-from likewise.training.cifar10 import Labelled
+from likewise.training.cifar10 import LabelledPictures
 from likewise.training.cifar_module import CifarModule, fill, tensors_of
 from likewise.types import ProgressCallback
 
@@ -29,7 +29,7 @@ VALIDATED_AT_ONCE = 500  # pictures; more leave the processor's cache
 
 
 @dataclass(frozen=True)
-class Settings:
+class CifarSettings:
     """How the network is trained; what the article does not say is Keras' default where there is one.
 
     Attributes
@@ -82,7 +82,7 @@ class Epoch:
 
 
 @dataclass(frozen=True)
-class Fitted:
+class TrainedNetwork:
     """A finished training: the weights of its best epoch by canonical name, and all epochs."""
 
     tensors: Tensors
@@ -95,13 +95,13 @@ class Fitted:
 
 
 def fit(
-    train: Labelled,
-    validation: Labelled,
-    settings: Settings,
+    train: LabelledPictures,
+    validation: LabelledPictures,
+    settings: CifarSettings,
     folder: Path,
     *,
     progress: ProgressCallback | None = None,
-) -> Fitted:
+) -> TrainedNetwork:
     """Train until the validation loss has not fallen for ``settings.patience`` epochs.
 
     After each epoch the folder holds all that is needed to go on: called again after a kill, it gives the
@@ -135,7 +135,7 @@ def fit(
         _refill(optimiser, module, found.tensors)
     for number in count(len(history) + 1):
         if _over(history, settings):
-            return Fitted(best, tuple(history))
+            return TrainedNetwork(best, tuple(history))
         module.dice = _dice(settings, number)
         start = time.perf_counter()
         loss, accuracy = _one_epoch(
@@ -161,7 +161,7 @@ def _epoch(row: Row) -> Epoch:
     return Epoch(int(numbers.pop("number")), **numbers)
 
 
-def evaluate(module: CifarModule, pictures: Labelled) -> tuple[float, float]:
+def evaluate(module: CifarModule, pictures: LabelledPictures) -> tuple[float, float]:
     """Mean cross-entropy in nats, and the share of pictures whose class is right."""
     module.eval()
     loss = right = 0.0
@@ -175,7 +175,7 @@ def evaluate(module: CifarModule, pictures: Labelled) -> tuple[float, float]:
 
 
 def steps(
-    module: CifarModule, optimiser: torch.optim.Optimizer, train: Labelled, settings: Settings
+    module: CifarModule, optimiser: torch.optim.Optimizer, train: LabelledPictures, settings: CifarSettings
 ) -> Iterator[tuple[Tensor, Tensor, int]]:
     """Train one epoch in a fresh order; give loss, right answers and pictures of each step."""
     module.train()
@@ -194,8 +194,8 @@ def steps(
 def _one_epoch(
     module: CifarModule,
     optimiser: torch.optim.Optimizer,
-    train: Labelled,
-    settings: Settings,
+    train: LabelledPictures,
+    settings: CifarSettings,
     tell: Meter,
 ) -> tuple[float, float]:
     total = right = torch.zeros(())
@@ -206,30 +206,32 @@ def _one_epoch(
     return float(total) / done, float(right) / done
 
 
-def _batch(pictures: Labelled, places: slice | np.ndarray) -> tuple[Tensor, Tensor]:
+def _batch(pictures: LabelledPictures, places: slice | np.ndarray) -> tuple[Tensor, Tensor]:
     """Float ``(b, 3, 32, 32)`` in 0..1, channels last as the set lies in memory, and labels ``(b,)``."""
     pixels = torch.from_numpy(pictures.pictures[places]).permute(0, 3, 1, 2)
     return pixels.float().div_(255), torch.from_numpy(pictures.labels[places])
 
 
-def _over(history: list[Epoch], settings: Settings) -> bool:
+def _over(history: list[Epoch], settings: CifarSettings) -> bool:
     if not history:
         return False
     done = history[-1].number
     return done >= settings.most or done - best_of(history).number >= settings.patience
 
 
-def _dice(settings: Settings, epoch: int) -> Generator:
+def _dice(settings: CifarSettings, epoch: int) -> Generator:
     """Random numbers of one epoch, which do not depend on the epochs before: 0 draws the first weights."""
     return Generator().manual_seed((settings.seed << 20) + epoch)
 
 
-def _identity(train: Labelled, validation: Labelled, settings: Settings) -> dict[str, str]:
+def _identity(
+    train: LabelledPictures, validation: LabelledPictures, settings: CifarSettings
+) -> dict[str, str]:
     facts = {key: str(value) for key, value in asdict(settings).items() if key not in ("most", "patience")}
     return facts | {"training pictures": _digest(train), "validation pictures": _digest(validation)}
 
 
-def _digest(pictures: Labelled) -> str:
+def _digest(pictures: LabelledPictures) -> str:
     digest = hashlib.sha256(f"{len(pictures)} ".encode())
     digest.update(np.ascontiguousarray(pictures.pictures).data)
     digest.update(np.ascontiguousarray(pictures.labels).data)

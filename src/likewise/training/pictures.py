@@ -24,7 +24,7 @@ SMALLEST = 0.6
 
 
 @dataclass(frozen=True)
-class Pictures:
+class TrainingPictures:
     """Labelled pictures in memory, all squares of one size.
 
     Attributes
@@ -56,7 +56,7 @@ class Pictures:
         return pixels if dice is None else _cropped(pixels, dice)
 
 
-def load_pictures(chosen: Chosen, size: int, *, progress: ProgressCallback | None = None) -> Pictures:
+def load_pictures(chosen: Chosen, size: int, *, progress: ProgressCallback | None = None) -> TrainingPictures:
     """Decode labelled pictures as squares of ``size`` pixels; those that cannot be read are recorded.
 
     Raises
@@ -83,7 +83,7 @@ def load_pictures(chosen: Chosen, size: int, *, progress: ProgressCallback | Non
     if not found:
         first = next(iter(failures.values()))
         raise UsageError(f"none of {len(failures)} pictures can be read, the first: {first}")
-    return Pictures(chosen.about, tuple(files), np.stack(found), tuple(groups), failures)
+    return TrainingPictures(chosen.about, tuple(files), np.stack(found), tuple(groups), failures)
 
 
 def _cropped(pixels: Tensor, dice: Generator) -> Tensor:

@@ -15,7 +15,7 @@ from likewise.descriptors.transforms import Origin, Whitening
 from likewise.errors import UsageError
 from likewise.learning.samples import Gathered
 from likewise.training.own import Split
-from likewise.training.retrieval import Learned, Settings, learn
+from likewise.training.retrieval import LearnedWeights, RetrievalSettings, learn
 from likewise.types import FloatArray, ProgressCallback
 
 
@@ -23,12 +23,12 @@ def fit_projection(
     gathered: Gathered,
     split: Split,
     recipe: VectorRecipe,
-    settings: Settings,
+    settings: RetrievalSettings,
     folder: Path,
     *,
     dim: int | None = None,
     progress: ProgressCallback | None = None,
-) -> tuple[VectorRecipe, Learned]:
+) -> tuple[VectorRecipe, LearnedWeights]:
     """Train a linear layer on the vectors of a recipe, whose network stays as it is.
 
     It begins as the projection on the first ``dim`` principal axes of the vectors about 0, a mere rotation,

@@ -40,7 +40,7 @@ Inputs = Callable[[Sequence[int], Generator | None], Tensor]
 
 
 @dataclass(frozen=True)
-class Settings:
+class RetrievalSettings:
     """How vectors are trained.
 
     Attributes
@@ -72,7 +72,7 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class Epoch:
+class RetrievalEpoch:
     """What one epoch came to: ``number`` 0 is before any training.
 
     Attributes
@@ -91,19 +91,19 @@ class Epoch:
 
 
 @dataclass(frozen=True)
-class Learned:
+class LearnedWeights:
     """What training came to: the trained parameters of the best epoch by name, and all epochs."""
 
     tensors: Tensors
-    history: tuple[Epoch, ...]
+    history: tuple[RetrievalEpoch, ...]
 
     @property
-    def before(self) -> Epoch:
+    def before(self) -> RetrievalEpoch:
         """The module as it was given."""
         return self.history[0]
 
     @property
-    def best(self) -> Epoch:
+    def best(self) -> RetrievalEpoch:
         """The epoch that is kept."""
         return _best(self.history)
 
@@ -113,12 +113,12 @@ def learn(
     inputs: Inputs,
     labels: Sequence[str],
     split: Split,
-    settings: Settings,
+    settings: RetrievalSettings,
     folder: Path,
     identity: Mapping[str, str],
     *,
     progress: ProgressCallback | None = None,
-) -> Learned:
+) -> LearnedWeights:
     """Train those parameters of a module that want a gradient; the module stays in evaluation mode.
 
     That keeps the statistics of batch normalisation, which few pictures would spoil. The epoch with the best
@@ -154,11 +154,11 @@ def learn(
         best: Tensors = dict(found.tensors["best"])
         _refill(trained, optimiser, found.tensors)
     else:
-        history = [Epoch(0, math.nan, _score(module, inputs, labels, split), 0.0)]
+        history = [RetrievalEpoch(0, math.nan, _score(module, inputs, labels, split), 0.0)]
         best = _arrays(trained)
     for number in count(len(history)):
         if _over(history, settings):
-            return Learned(best, tuple(history))
+            return LearnedWeights(best, tuple(history))
         dice = Generator().manual_seed((settings.seed << 20) + number)
         start, losses = time.perf_counter(), list[float]()
         batches = list(_batches(labels, split, settings, number))
@@ -172,7 +172,7 @@ def learn(
             losses.append(float(loss.detach()))
             tell(done)
         score = _score(module, inputs, labels, split)
-        history.append(Epoch(number, float(np.mean(losses)), score, time.perf_counter() - start))
+        history.append(RetrievalEpoch(number, float(np.mean(losses)), score, time.perf_counter() - start))
         if _best(history) is history[-1]:
             best = _arrays(trained)
         groups = {"weights": _arrays(trained), "best": best, **_moments(trained, optimiser)}
@@ -196,7 +196,9 @@ def _score(module: nn.Module, inputs: Inputs, labels: Sequence[str], split: Spli
     return leave_one_out_map(embed(module, inputs, split.held), [labels[place] for place in split.held])
 
 
-def _batches(labels: Sequence[str], split: Split, settings: Settings, epoch: int) -> Iterator[list[int]]:
+def _batches(
+    labels: Sequence[str], split: Split, settings: RetrievalSettings, epoch: int
+) -> Iterator[list[int]]:
     """Steps of one epoch: some pictures of some groups each, about as many in all as there are."""
     dice = np.random.default_rng((settings.seed, epoch))
     members: dict[str, list[int]] = {}
@@ -213,7 +215,7 @@ def _batches(labels: Sequence[str], split: Split, settings: Settings, epoch: int
         ]
 
 
-def _criterion(settings: Settings) -> Any:
+def _criterion(settings: RetrievalSettings) -> Any:
     try:
         from pytorch_metric_learning import losses  # an extra
     except ImportError:
@@ -227,20 +229,20 @@ def _numbered(labels: Sequence[str]) -> list[int]:
     return [numbers[label] for label in labels]
 
 
-def _best(history: Sequence[Epoch]) -> Epoch:
+def _best(history: Sequence[RetrievalEpoch]) -> RetrievalEpoch:
     """The highest score, the first among equals; the last epoch where nothing was held out."""
     if math.isnan(history[0].score):
         return history[-1]
     return max(history, key=lambda epoch: epoch.score)
 
 
-def _over(history: Sequence[Epoch], settings: Settings) -> bool:
+def _over(history: Sequence[RetrievalEpoch], settings: RetrievalSettings) -> bool:
     done = history[-1].number
     return done >= settings.most or done - _best(history).number >= settings.patience
 
 
-def _epoch(row: Mapping[str, float]) -> Epoch:
-    return Epoch(int(row["number"]), row["loss"], row["score"], row["seconds"])
+def _epoch(row: Mapping[str, float]) -> RetrievalEpoch:
+    return RetrievalEpoch(int(row["number"]), row["loss"], row["score"], row["seconds"])
 
 
 def _arrays(trained: Mapping[str, nn.Parameter]) -> Tensors:
@@ -269,7 +271,7 @@ def _refill(
             }
 
 
-def _note(history: Sequence[Epoch]) -> str:
+def _note(history: Sequence[RetrievalEpoch]) -> str:
     note = f"epoch {len(history)}"
     if not math.isnan(history[0].score):
         best = _best(history)

@@ -11,26 +11,26 @@ from torch.nn import functional
 
 from likewise.descriptors.program import program_of
 from likewise.descriptors.recipe import VectorRecipe
-from likewise.engines.torch_module import Chain, Part, tensors_of
+from likewise.engines.torch_module import LayerChain, ProgramModule, tensors_of
 from likewise.errors import UsageError
 from likewise.networks import find
 from likewise.networks.weights import choose, locate, read, write
 from likewise.training.own import Split
-from likewise.training.pictures import Pictures
-from likewise.training.retrieval import Learned, Settings, learn
+from likewise.training.pictures import TrainingPictures
+from likewise.training.retrieval import LearnedWeights, RetrievalSettings, learn
 from likewise.types import ProgressCallback
 
 
 def fit_network(
-    pictures: Pictures,
+    pictures: TrainingPictures,
     split: Split,
     recipe: VectorRecipe,
-    settings: Settings,
+    settings: RetrievalSettings,
     folder: Path,
     *,
     since: str = "",
     progress: ProgressCallback | None = None,
-) -> tuple[VectorRecipe, Learned]:
+) -> tuple[VectorRecipe, LearnedWeights]:
     """Train the network of a recipe on pictures, from its own weights, through the recipe's pooling.
 
     Pictures are trained on at one size, each time another part of them; the recipe's own sizes, scales and
@@ -56,9 +56,9 @@ def fit_network(
         raise UsageError(f"{card.name} is built by timm, which has its own training: choose another network")
     before = choose(card, recipe.weights)
     file = locate(card, before)
-    module = _Embedding(Part(program_of(recipe, file)).eval())
+    module = _Embedding(ProgramModule(program_of(recipe, file)).eval())
     chain = module.part.network
-    assert isinstance(chain, Chain)  # noqa: S101 - the card has one
+    assert isinstance(chain, LayerChain)  # noqa: S101 - the card has one
     chain.release(card.tap(since).name if since else "")
     if not any(value.requires_grad for value in module.parameters()):
         raise UsageError(f"nothing of {card.name} lies between {since!r} and the taps of the recipe")
@@ -93,7 +93,7 @@ def fit_network(
 class _Embedding(nn.Module):
     """The parts of a recipe, each of unit length, one after the other."""
 
-    def __init__(self, part: Part) -> None:
+    def __init__(self, part: ProgramModule) -> None:
         super().__init__()
         self.part = part
 

@@ -56,7 +56,7 @@ class WordIndex(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class Statistics:
+class WordStatistics:
     """How common words are.
 
     Attributes
@@ -73,9 +73,9 @@ class Statistics:
     frequencies: IntArray
     sizes: IntArray
 
-    def __add__(self, other: Statistics) -> Statistics:
+    def __add__(self, other: WordStatistics) -> WordStatistics:
         """Those of both together, which share no picture."""
-        return Statistics(
+        return WordStatistics(
             self.pictures + other.pictures, self.frequencies + other.frequencies, self.sizes + other.sizes
         )
 
@@ -141,7 +141,7 @@ class InvertedIndex:
         self.pictures = self._all() if live is None else np.asarray(live, np.int64)
         """int64 ``(n,)``: rising ids, in the order of the scores."""
         self._places = [segment.places(self.pictures) for segment in segments]
-        self._whole: Statistics | None = None
+        self._whole: WordStatistics | None = None
         self._choice: Choice = kernel
         self._scanned = 0
         self._norms: dict[tuple[str, float], Scores] = {}
@@ -164,7 +164,7 @@ class InvertedIndex:
         """int64: ids of live pictures that no segment holds, as those without postings."""
 
     @cached_property
-    def statistics(self) -> Statistics:
+    def statistics(self) -> WordStatistics:
         """How common words are in the live pictures."""
         frequencies, sizes = np.zeros(self.words, np.int64), np.zeros(self.words, np.int64)
         for segment, places in zip(self.segments, self._places, strict=True):
@@ -173,14 +173,14 @@ class InvertedIndex:
             dead = places < 0
             if dead.any():
                 _take_off(segment, dead, frequencies, sizes)
-        return Statistics(len(self.pictures), frequencies, sizes)
+        return WordStatistics(len(self.pictures), frequencies, sizes)
 
     @property
-    def whole(self) -> Statistics:
+    def whole(self) -> WordStatistics:
         """How common words are in the collection, of which these pictures may be a part."""
         return self._whole or self.statistics
 
-    def within(self, whole: Statistics) -> InvertedIndex:
+    def within(self, whole: WordStatistics) -> InvertedIndex:
         """The same as a part of a collection in which words are so common."""
         part = copy(self)
         part._whole, part._norms = whole, {}

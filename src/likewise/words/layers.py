@@ -22,7 +22,7 @@ from likewise.words.votes import Neighbours, votes
 
 
 @dataclass(frozen=True, eq=False)
-class Asked:
+class QuerySketch:
     """One picture of a question.
 
     Attributes
@@ -45,7 +45,7 @@ class Asked:
 
 
 @dataclass(frozen=True, eq=False)
-class Found:
+class VerifiedHit:
     """A hit that was looked at closely.
 
     Attributes
@@ -96,7 +96,7 @@ class Layers:
             return self
         return replace(self, recipe=self.recipe.scored({"fusion": "plain"}))
 
-    def scores(self, question: Sequence[Asked], *, threads: int = 1) -> Scores:
+    def scores(self, question: Sequence[QuerySketch], *, threads: int = 1) -> Scores:
         """Score every picture, float64 ``(n,)``, in the order of `pictures`.
 
         A picture that has nothing of what the question's pictures have scores 0, and one that is asked for
@@ -110,7 +110,7 @@ class Layers:
             total += factor * self.recipe.fusion.fuse(self._of(one, threads), scales)
         return total
 
-    def _of(self, asked: Asked, threads: int) -> dict[str, Scores]:
+    def _of(self, asked: QuerySketch, threads: int) -> dict[str, Scores]:
         """Scores of each layer that is asked (equation 8 of Li et al., 2016 before the sum over layers)."""
         found = {}
         for layer in self.layers:
@@ -132,7 +132,7 @@ class Layers:
         place = int(np.searchsorted(self.pictures, picture))
         return place if place < len(self.pictures) and self.pictures[place] == picture else None
 
-    def _factors(self, question: Sequence[Asked]) -> list[float]:
+    def _factors(self, question: Sequence[QuerySketch]) -> list[float]:
         """What the scores for each picture of a question are multiplied by."""
         if self.recipe.fusion.fusion == "rank":
             return [one.weight for one in question]
@@ -152,7 +152,7 @@ class Layers:
             total += self._scale(layer) * weight / self._norm(held, layer)
         return total
 
-    def votes_for(self, question: Sequence[Asked], sketch: Sketch) -> float:
+    def votes_for(self, question: Sequence[QuerySketch], sketch: Sketch) -> float:
         """What `scores` would give a picture that is none of theirs, beside them."""
         total = 0.0
         for one, factor in zip(question, self._factors(question), strict=True):
@@ -167,7 +167,7 @@ class Layers:
                 total += factor * self._scale(layer) * float(found[-1])
         return total
 
-    def look(self, question: Sequence[Asked], sketch: Sketch, size: tuple[int, int]) -> Found:
+    def look(self, question: Sequence[QuerySketch], sketch: Sketch, size: tuple[int, int]) -> VerifiedHit:
         """Which patches of a question's first picture match which of a hit, and where it lies in the hit.
 
         Parameters
@@ -192,7 +192,7 @@ class Layers:
             found = verify(one.points, other.points, matches, size, asked.box or one.extent)
         if found and asked.box is None:
             found = to_edge(found, other.extent, size)
-        return Found(matches, found)
+        return VerifiedHit(matches, found)
 
     def _match(self, asked: Sketch, held: Sketch, layer: str, number: int) -> Matches:
         scoring = self.recipe.scoring

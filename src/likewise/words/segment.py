@@ -26,7 +26,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from likewise.columns import ColumnFile, Layout, writing
+from likewise.columns import ColumnFile, ColumnLayout, writing
 from likewise.errors import UsageError
 from likewise.words.hamming import Codes
 from likewise.words.postings import Numbers, Postings
@@ -52,7 +52,7 @@ class Extent:
     halves: int = 2
 
     @cached_property
-    def layout(self) -> Layout:
+    def layout(self) -> ColumnLayout:
         """Of the file; that codes have two halves is not told, as it was before they could have one."""
         facts = {"words": self.words, "pictures": self.pictures, "postings": self.postings}
         counts = {
@@ -62,7 +62,7 @@ class Extent:
             "rows": (self.postings, "<u4"),
             "codes": (self.halves * self.postings + PAD, "<u8"),
         }
-        return Layout(
+        return ColumnLayout(
             FORMAT,
             facts | ({"halves": self.halves} if self.halves != 2 else {}),
             {name: ((count,), kind) for name, (count, kind) in counts.items()},

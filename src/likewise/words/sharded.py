@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from likewise.types import IntArray
 from likewise.words.fusion import Scores
 from likewise.words.hamming import Codes, Words
-from likewise.words.inverted import DEFAULT, Statistics
+from likewise.words.inverted import DEFAULT, WordStatistics
 from likewise.words.scoring import Scoring
 from likewise.words.votes import Neighbours
 
@@ -40,7 +40,7 @@ class ShardedIndex:
         Asks the shards.
     """
 
-    def __init__(self, parts: Sequence[IntArray], whole: Statistics, ask: Ask) -> None:
+    def __init__(self, parts: Sequence[IntArray], whole: WordStatistics, ask: Ask) -> None:
         self.pictures: IntArray = np.sort(np.concatenate([np.empty(0, np.int64), *parts]))
         self._places = [np.searchsorted(self.pictures, part) for part in parts]
         self.words = len(whole.sizes)

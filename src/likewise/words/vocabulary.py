@@ -20,7 +20,7 @@ from likewise.words.recipe import WordsRecipe, parse_words_recipe
 
 
 @dataclass(frozen=True)
-class Layer:
+class VocabularyLayer:
     """What was learned for one tap.
 
     Attributes
@@ -38,7 +38,7 @@ class Layer:
 class Vocabulary:
     """Codebooks, embeddings and scales by tap, in the order of the recipe, and what they were learned on."""
 
-    layers: Mapping[str, Layer]
+    layers: Mapping[str, VocabularyLayer]
     origin: Sample
 
     @property
@@ -147,20 +147,20 @@ def recipe_vocabulary(recipe: WordsRecipe) -> Vocabulary:
     return found
 
 
-def _whole(layer: Layer) -> Iterator[tuple[str, NDArray[Any]]]:
+def _whole(layer: VocabularyLayer) -> Iterator[tuple[str, NDArray[Any]]]:
     yield "centres", layer.codebook.centres
     yield "projection", layer.embedding.projection
     yield "medians", layer.embedding.medians
 
 
-def _packed(layer: Layer) -> Iterator[tuple[str, NDArray[Any]]]:
+def _packed(layer: VocabularyLayer) -> Iterator[tuple[str, NDArray[Any]]]:
     step = np.abs(layer.codebook.centres).max(initial=np.finfo(np.float32).tiny) / np.float32(127)
     yield "centres", np.rint(layer.codebook.centres / step).astype(np.int8)
     yield "step", np.array([step], np.float32)
     yield "projection", layer.embedding.projection.astype(np.float16)
 
 
-def _layer(tensors: Mapping[str, FloatArray], key: str, origin: Sample) -> Layer:
+def _layer(tensors: Mapping[str, FloatArray], key: str, origin: Sample) -> VocabularyLayer:
     centres, projection = (tensors[f"{key}.{name}"].astype(np.float32) for name in ("centres", "projection"))
     if f"{key}.medians" in tensors:
         medians = tensors[f"{key}.medians"].astype(np.float32)
@@ -176,4 +176,4 @@ def _layer(tensors: Mapping[str, FloatArray], key: str, origin: Sample) -> Layer
         raise ValueError(f"{key} has numbers that are not finite, or {probes} probes")
     if not (np.isfinite(scale) and scale >= 0):
         raise ValueError(f"{key} has scale {scale}")
-    return Layer(Codebook(centres, probes), Embedding(projection, medians, origin), scale)
+    return VocabularyLayer(Codebook(centres, probes), Embedding(projection, medians, origin), scale)

@@ -18,15 +18,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from likewise.assets import sha256_file
-from likewise.downstream.duplicates.journal import Journal, Step, Way
-from likewise.downstream.duplicates.plan import Plan, Row
+from likewise.downstream.duplicates.journal import Journal, JournalStep, Way
+from likewise.downstream.duplicates.plan import Plan, PlanRow
 from likewise.downstream.duplicates.trash import NO_TRASH, info_of, note_origin, trash_of
 from likewise.errors import LikewiseError, UsageError
 from likewise.types import Progress, ProgressCallback
 
 
 @dataclass(frozen=True)
-class Outcome:
+class FileOutcome:
     """What became of one file.
 
     Attributes
@@ -64,7 +64,7 @@ def apply_plan(
     folder: Path | None = None,
     dry: bool = True,
     progress: ProgressCallback | None = None,
-) -> list[Outcome]:
+) -> list[FileOutcome]:
     """Do what a plan says about each file that goes.
 
     Parameters
@@ -95,7 +95,7 @@ def apply_plan(
         raise UsageError(NO_TRASH)
     target = None if folder is None else Path(os.path.realpath(folder))
     rows = [row for row in plan.rows if row.action == "go"]
-    outcomes: list[Outcome] = []
+    outcomes: list[FileOutcome] = []
     for group in plan.groups.values():
         kept = _Kept(row for row in group if row.action == "keep")
         for row in (row for row in group if row.action == "go"):
@@ -105,7 +105,7 @@ def apply_plan(
     return outcomes
 
 
-def undo(journal: Journal, *, progress: ProgressCallback | None = None) -> list[Outcome]:
+def undo(journal: Journal, *, progress: ProgressCallback | None = None) -> list[FileOutcome]:
     """Take back what a journal tells, the last step first; what cannot be taken back stays in the journal.
 
     Raises
@@ -118,14 +118,14 @@ def undo(journal: Journal, *, progress: ProgressCallback | None = None) -> list[
     steps = journal.read()
     if not steps:
         raise UsageError(f"{journal.path} tells of nothing that could be undone")
-    outcomes, left = [], list[Step]()
+    outcomes, left = [], list[JournalStep]()
     for number, step in enumerate(reversed(steps), 1):
         try:
             _take_back(step)
-            outcomes.append(Outcome(Path(step.file), Path(step.file), step.bytes))
+            outcomes.append(FileOutcome(Path(step.file), Path(step.file), step.bytes))
         except (Left, OSError) as error:
             left.append(step)
-            outcomes.append(Outcome(Path(step.file), None, step.bytes, _said(error)))
+            outcomes.append(FileOutcome(Path(step.file), None, step.bytes, _said(error)))
         if progress:
             progress(Progress(number, len(steps)))
     journal.replace(left[::-1])
@@ -153,11 +153,11 @@ class _Kept:
     Where the plan keeps the one that a file is a copy of, it has to be that one.
     """
 
-    def __init__(self, rows: Iterable[Row]) -> None:
+    def __init__(self, rows: Iterable[PlanRow]) -> None:
         self._rows = list(rows)
         self._checked: dict[str, os.stat_result] = {}
 
-    def sound(self, going: os.stat_result, of: str) -> Row:
+    def sound(self, going: os.stat_result, of: str) -> PlanRow:
         """A kept file, read and found to be what the plan says, that is not the one that goes.
 
         Raises
@@ -177,7 +177,7 @@ class _Kept:
             why = f"it is the same file as {row.file}, by another name"
         raise Left(why)
 
-    def _status(self, row: Row) -> os.stat_result:
+    def _status(self, row: PlanRow) -> os.stat_result:
         """Read it once, and see then that it is still the file that was read."""
         known = self._checked.get(row.file)
         if known is None or _stamp(os.lstat(row.file)) != _stamp(known):
@@ -185,7 +185,9 @@ class _Kept:
         return known
 
 
-def _outcome(row: Row, kept: _Kept, journal: Journal, way: Way, folder: Path | None, *, dry: bool) -> Outcome:
+def _outcome(
+    row: PlanRow, kept: _Kept, journal: Journal, way: Way, folder: Path | None, *, dry: bool
+) -> FileOutcome:
     file = Path(row.file)
     try:
         status = _checked(row)
@@ -195,15 +197,15 @@ def _outcome(row: Row, kept: _Kept, journal: Journal, way: Way, folder: Path | N
         to = Path(keeper.file) if way == "link" else _place(row, folder, dry=dry)
         if not dry:
             mode = stat.S_IMODE(status.st_mode)
-            step = Step(way, row.file, os.fspath(to), row.sha256, row.bytes, mode, status.st_mtime_ns)
+            step = JournalStep(way, row.file, os.fspath(to), row.sha256, row.bytes, mode, status.st_mtime_ns)
             journal.add(step)
             _take(step, status)
-        return Outcome(file, to, row.bytes)
+        return FileOutcome(file, to, row.bytes)
     except (Left, OSError) as error:
-        return Outcome(file, None, row.bytes, _said(error))
+        return FileOutcome(file, None, row.bytes, _said(error))
 
 
-def _checked(row: Row) -> os.stat_result:
+def _checked(row: PlanRow) -> os.stat_result:
     """The status of a file that is what the plan says.
 
     Raises
@@ -227,7 +229,7 @@ def _stamp(status: os.stat_result) -> tuple[int, ...]:
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 
-def _place(row: Row, folder: Path | None, *, dry: bool) -> Path:
+def _place(row: PlanRow, folder: Path | None, *, dry: bool) -> Path:
     """A free name for a file in the folder, below which it keeps its path, or in the trash."""
     file = Path(row.file)
     if folder is None:
@@ -252,7 +254,7 @@ def _free(path: Path) -> Path:
     return found
 
 
-def _take(step: Step, status: os.stat_result) -> None:
+def _take(step: JournalStep, status: os.stat_result) -> None:
     """Do it, to the file of this status only."""
     file, to = Path(step.file), Path(step.to)
     if step.way == "link":
@@ -304,7 +306,7 @@ def _become_link(file: Path, kept: Path) -> None:
         beside.unlink(missing_ok=True)
 
 
-def _take_back(step: Step) -> None:
+def _take_back(step: JournalStep) -> None:
     """Put a file back as it was; where it never went, nothing is left to do.
 
     Raises
@@ -336,7 +338,7 @@ def _take_back(step: Step) -> None:
         info_of(to).unlink(missing_ok=True)
 
 
-def _part(step: Step) -> None:
+def _part(step: JournalStep) -> None:
     """Make a file of its own again of what is another name of the kept one."""
     file = Path(step.file)
     if os.path.realpath(file) != step.file or not stat.S_ISREG(os.lstat(file).st_mode):

@@ -13,7 +13,7 @@ from likewise.reading import as_indexed
 
 
 @dataclass(frozen=True)
-class File:
+class DuplicateFile:
     """A picture file that is there.
 
     Attributes
@@ -82,7 +82,9 @@ class LeftOut:
         return len(self.gone) + len(self.changed) + len(self.unreadable)
 
 
-def present(entries: Sequence[Entry], in_reference: Sequence[bool]) -> tuple[list[int], list[File], LeftOut]:
+def present(
+    entries: Sequence[Entry], in_reference: Sequence[bool]
+) -> tuple[list[int], list[DuplicateFile], LeftOut]:
     """The files of pictures, one for each inode.
 
     Parameters
@@ -96,7 +98,7 @@ def present(entries: Sequence[Entry], in_reference: Sequence[bool]) -> tuple[lis
         Places of the pictures in ``entries``, their files, and what was left out.
     """
     out: dict[str, list[Path]] = {"gone": [], "changed": [], "unreadable": []}
-    found: dict[tuple[int, int], tuple[int, File]] = {}
+    found: dict[tuple[int, int], tuple[int, DuplicateFile]] = {}
     for row, entry in enumerate(entries):
         try:
             status = os.stat(entry.path)
@@ -124,8 +126,8 @@ def opens(path: str | os.PathLike[str]) -> bool:
         return False
 
 
-def _file(entry: Entry, in_reference: bool) -> File:
-    return File(
+def _file(entry: Entry, in_reference: bool) -> DuplicateFile:
+    return DuplicateFile(
         id=entry.id,
         path=entry.path,
         root=entry.root,
@@ -139,7 +141,7 @@ def _file(entry: Entry, in_reference: bool) -> File:
     )
 
 
-def _one(first: tuple[int, File], second: tuple[int, File]) -> tuple[int, File]:
+def _one(first: tuple[int, DuplicateFile], second: tuple[int, DuplicateFile]) -> tuple[int, DuplicateFile]:
     """One file by two names: the name that is no link goes before, then the one of the lower id."""
     (row, kept), (_, other) = sorted((first, second), key=lambda one: (one[1].is_link, one[1].id))
     others = dict.fromkeys((*kept.others, other.path, *other.others))

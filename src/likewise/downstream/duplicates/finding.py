@@ -16,13 +16,13 @@ from likewise.collection.store import holds_collection, located
 from likewise.downstream.calibration import FOUND, Calibration, calibrate, distance_of, score_of
 from likewise.downstream.copies import ALTERATIONS, HALVED
 from likewise.downstream.duplicates.dismissed import Dismissed
-from likewise.downstream.duplicates.files import File, LeftOut, present
+from likewise.downstream.duplicates.files import DuplicateFile, LeftOut, present
 from likewise.downstream.duplicates.grouping import chained_groups, complete_groups, with_parts
 from likewise.downstream.duplicates.groups import Duplicates, Group, Member
-from likewise.downstream.duplicates.judging import NEAREST, Judge, Pair, Reach
+from likewise.downstream.duplicates.judging import NEAREST, ContentPair, CopyDistances, Judge
 from likewise.downstream.duplicates.keeping import DEFAULT, Keeping
 from likewise.downstream.duplicates.kinds import DISPENSABLE, Kind, Link
-from likewise.downstream.duplicates.matching import Keypoints, matching_pairs
+from likewise.downstream.duplicates.matching import FileKeypoints, matching_pairs
 from likewise.downstream.rows import checked
 from likewise.errors import ManifestMismatch
 from likewise.progress import Meter
@@ -127,7 +127,7 @@ def _gathered(
     under: str | os.PathLike[str] | None,
     where: str | None,
     against: str | os.PathLike[str] | None,
-) -> tuple[list[File], FloatArray, LeftOut]:
+) -> tuple[list[DuplicateFile], FloatArray, LeftOut]:
     """The files that are there with their vectors ``(n, d)``, those of a reference among them."""
     entries, vectors = _rows(collection, under, where)
     in_reference = [False] * len(entries)
@@ -170,7 +170,7 @@ def _opened(
         yield other, None
 
 
-def _contents(files: Sequence[File], keeping: Keeping) -> list[list[int]]:
+def _contents(files: Sequence[DuplicateFile], keeping: Keeping) -> list[list[int]]:
     """Rows of the files that hold the same bytes, the one to keep of them first."""
     rows: dict[str, list[int]] = {}
     for row in sorted(range(len(files)), key=lambda row: keeping.order(files[row])):
@@ -180,32 +180,32 @@ def _contents(files: Sequence[File], keeping: Keeping) -> list[list[int]]:
 
 def _matching(
     collection: Collection,
-    files: Sequence[File],
+    files: Sequence[DuplicateFile],
     against: str | os.PathLike[str] | None,
     progress: ProgressCallback | None,
 ) -> IntArray:
     """Pairs whose keypoints match; with a reference, of one of its files and another one."""
     report = Meter(progress, note="comparing keypoints")
     if against is None:
-        kept = Keypoints.of(collection, files, range(len(files)))
+        kept = FileKeypoints.of(collection, files, range(len(files)))
         return matching_pairs(kept, kept, report)
     own, theirs = (
         [place for place, file in enumerate(files) if file.in_reference is belongs]
         for belongs in (False, True)
     )
     with _opened(collection, against) as (other, _):
-        sides = Keypoints.of(collection, files, own), Keypoints.of(other, files, theirs)
+        sides = FileKeypoints.of(collection, files, own), FileKeypoints.of(other, files, theirs)
         asking, asked = sorted(sides, key=lambda side: len(side.places))
         return matching_pairs(asking, asked, report)
 
 
-def _reach(calibration: Calibration, given: float | None, vectors: FloatArray) -> Reach:
+def _reach(calibration: Calibration, given: float | None, vectors: FloatArray) -> CopyDistances:
     """How far apart vectors of copies may be: anything, where there are too few pictures to learn it from."""
     if given is not None:
-        return Reach(given, given, given=True)
+        return CopyDistances(given, given, given=True)
     widest = 2.0 if calibration.metric == "dot" else 2 * float(np.linalg.norm(vectors, axis=1).max(initial=0))
     near, sizes = calibration.reach, calibration.reach_of_sizes
-    return Reach(widest if near is None else near, widest if sizes is None else sizes)
+    return CopyDistances(widest if near is None else near, widest if sizes is None else sizes)
 
 
 def _joined(
@@ -213,7 +213,7 @@ def _joined(
 ) -> tuple[list[list[int]], list[list[int]]]:
     """Groups of contents that are copies of each other, and those that are bursts; each content is in one."""
     count, among = len(judge.files), np.arange(len(judge.files))
-    groups, linked = list[list[int]](), dict[Pair, Link]()
+    groups, linked = list[list[int]](), dict[ContentPair, Link]()
     for again in range(ROUNDS):
         pairs = judge.candidates(among, turned=turned and not again, progress=progress)
         linked |= judge.look(pairs, progress)
@@ -229,7 +229,7 @@ def _joined(
     return groups, chained_groups(count, ends)
 
 
-def _grouped(judge: Judge, linked: Mapping[Pair, Link]) -> list[list[int]]:
+def _grouped(judge: Judge, linked: Mapping[ContentPair, Link]) -> list[list[int]]:
     """Groups of contents along links: of those that show all of a scene, then parts, of the largest first."""
     order = sorted((pair for pair in linked if judge.joins(linked[pair])), key=judge.order)
     wholes = [pair[:2] for pair in order if linked[pair].kind != "cropped"]
@@ -257,7 +257,7 @@ class _Told:
     """
 
     judge: Judge
-    contents: Sequence[Sequence[File]]
+    contents: Sequence[Sequence[DuplicateFile]]
     keeping: Keeping
     kinds: Sized[Kind]
     metric: Metric
@@ -294,7 +294,9 @@ class _Told:
         members.sort(key=lambda member: (-round(member.similarity, 6), *self.keeping.order(member.file)))
         return Group((Member(kept, score_of(0.0, self.metric)), *members))
 
-    def _member(self, staying: Sequence[File], file: File, similarity: float, *, shots: bool) -> Member:
+    def _member(
+        self, staying: Sequence[DuplicateFile], file: DuplicateFile, similarity: float, *, shots: bool
+    ) -> Member:
         """A file, what it is to one that stays, and whether it could go.
 
         The kept one may be an edit: then others are copies of what was edited, which stays as well.
@@ -306,7 +308,9 @@ class _Told:
         found = [told, *more]
         return next((one for one in found if one.surplus), min(found, key=lambda one: one.kind == "alike"))
 
-    def _against(self, kept: File, file: File, similarity: float, *, shots: bool = False) -> Member:
+    def _against(
+        self, kept: DuplicateFile, file: DuplicateFile, similarity: float, *, shots: bool = False
+    ) -> Member:
         found = self.judge.told(kept, file)
         if shots and found.kind != "burst":  # its ends may be far apart
             found = Link("burst", "of the same burst")
@@ -315,12 +319,12 @@ class _Told:
         return Member(file, similarity, found.kind, why, surplus, kept.path)
 
 
-def _is_held(file: File) -> bool:
+def _is_held(file: DuplicateFile) -> bool:
     """Whether it stays whatever it is a copy of: it is of the reference, or another name of a file."""
     return file.in_reference or file.is_link or bool(file.others)
 
 
-def _found(calibration: Calibration, reach: Reach) -> dict[str, float]:
+def _found(calibration: Calibration, reach: CopyDistances) -> dict[str, float]:
     """By alteration the share of copies whose vectors let them be found."""
     shares = calibration.found(reach.near)
     if HALVED in shares:
@@ -328,7 +332,7 @@ def _found(calibration: Calibration, reach: Reach) -> dict[str, float]:
     return shares
 
 
-def _reason(calibration: Calibration, reach: Reach) -> str:
+def _reason(calibration: Calibration, reach: CopyDistances) -> str:
     """Why the threshold lies where it does."""
     if reach.given:
         return "given"

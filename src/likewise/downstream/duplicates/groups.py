@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from likewise.downstream.duplicates.files import File, LeftOut
+from likewise.downstream.duplicates.files import DuplicateFile, LeftOut
 from likewise.downstream.duplicates.kinds import Kind
 
 
@@ -28,7 +28,7 @@ class Member:
         That one: the kept one, or another one of the group that could not go.
     """
 
-    file: File
+    file: DuplicateFile
     similarity: float
     kind: Kind | None = None
     why: str = ""

@@ -21,7 +21,7 @@ Way: TypeAlias = Literal["move", "trash", "link"]
 
 
 @dataclass(frozen=True)
-class Step:
+class JournalStep:
     """What is done to a file.
 
     Attributes
@@ -59,7 +59,7 @@ class Journal:
         path = Path(plan)
         return cls(path if path.suffix == ENDING else path.with_name(path.name + ENDING))
 
-    def add(self, step: Step) -> None:
+    def add(self, step: JournalStep) -> None:
         """Write a step down, and see that it is on the disk.
 
         Raises
@@ -77,7 +77,7 @@ class Journal:
                 f"{self.path} cannot be written ({error.strerror}): nothing is done that could not be undone"
             ) from error
 
-    def read(self) -> list[Step]:
+    def read(self) -> list[JournalStep]:
         """All steps; none where there is no journal. A last line that was cut is no step: it was not taken.
 
         Raises
@@ -97,7 +97,7 @@ class Journal:
             raise StorageError(f"{self.path} cannot be read ({error.strerror})") from error
         return [self._step(line, number) for number, line in enumerate(lines, 1) if line.endswith("\n")]
 
-    def replace(self, steps: Sequence[Step]) -> None:
+    def replace(self, steps: Sequence[JournalStep]) -> None:
         """Leave only these; without any the file goes."""
         if not steps:
             self.path.unlink(missing_ok=True)
@@ -105,9 +105,9 @@ class Journal:
         with replacing(self.path) as part:
             part.write_text("".join(json.dumps(asdict(step)) + "\n" for step in steps), encoding="ascii")
 
-    def _step(self, line: str, number: int) -> Step:
+    def _step(self, line: str, number: int) -> JournalStep:
         try:
-            step = Step(**json.loads(line))
+            step = JournalStep(**json.loads(line))
             limits = ((step.bytes, 1 << 63), (step.mode, 1 << 16), (abs(step.mtime_ns), 1 << 63))
             sound = (
                 isinstance(step.sha256, str)

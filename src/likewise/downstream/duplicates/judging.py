@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from likewise.downstream.duplicates.dismissed import Dismissed
-from likewise.downstream.duplicates.files import File
+from likewise.downstream.duplicates.files import DuplicateFile
 from likewise.downstream.duplicates.kinds import Link, Shots, link
 from likewise.downstream.duplicates.pixels import HALF, one_shape, overlay
 from likewise.downstream.duplicates.turned import turned_pairs
@@ -26,7 +26,7 @@ ALIKE = Link("alike", "as similar as was asked for")
 OF_GROUP = Link("alike", "goes with others of the group")
 
 
-class Pair(NamedTuple):
+class ContentPair(NamedTuple):
     """Two contents by their numbers, the lower one first, and the distance of their vectors."""
 
     first: int
@@ -35,7 +35,7 @@ class Pair(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Reach:
+class CopyDistances:
     """How far apart the vectors of copies may be.
 
     Attributes
@@ -71,9 +71,9 @@ class Judge:
         Pairs that were found and had been dismissed.
     """
 
-    files: Sequence[File]
+    files: Sequence[DuplicateFile]
     vectors: FloatArray
-    reach: Reach
+    reach: CopyDistances
     dismissed: Dismissed
     matching: IntArray = field(default_factory=lambda: np.empty((0, 2), np.int64))
     shots: Shots = field(default_factory=Shots)
@@ -88,7 +88,7 @@ class Judge:
 
     def candidates(
         self, among: IntArray, *, turned: bool = False, progress: ProgressCallback | None = None
-    ) -> list[Pair]:
+    ) -> list[ContentPair]:
         """Pairs among some contents whose vectors let them be copies, the closest first."""
         if len(among) < 2:
             return []
@@ -109,9 +109,11 @@ class Judge:
             found |= set(_named(places, apart(self.vectors, places)))
         return sorted(found, key=self.order)
 
-    def look(self, pairs: Sequence[Pair], progress: ProgressCallback | None = None) -> dict[Pair, Link]:
+    def look(
+        self, pairs: Sequence[ContentPair], progress: ProgressCallback | None = None
+    ) -> dict[ContentPair, Link]:
         """The pairs that are linked, with what the second is to the first."""
-        report, found = Meter(progress, len(pairs), note="looking at pixels"), dict[Pair, Link]()
+        report, found = Meter(progress, len(pairs), note="looking at pixels"), dict[ContentPair, Link]()
         for done, pair in enumerate(self._by_neighbourhood(pairs), 1):
             if link := self._link(pair):
                 found[pair] = link
@@ -126,7 +128,9 @@ class Judge:
     def copies(self, first: int, second: int) -> bool:
         """Whether two contents go together, also where they are not among each other's nearest."""
         low, high = sorted((first, second))
-        found = self._link(Pair(low, high, float(np.linalg.norm(self.vectors[low] - self.vectors[high]))))
+        found = self._link(
+            ContentPair(low, high, float(np.linalg.norm(self.vectors[low] - self.vectors[high])))
+        )
         return found is not None and self.joins(found)
 
     def holds(self, whole: int, part: int) -> bool:
@@ -153,18 +157,18 @@ class Judge:
         """Whether a person said that two contents are no duplicates."""
         return (self.files[first].sha256, self.files[second].sha256) in self.dismissed
 
-    def told(self, kept: File, other: File) -> Link:
+    def told(self, kept: DuplicateFile, other: DuplicateFile) -> Link:
         """What a file is to the one that is kept of its group."""
         found = link(kept, other, self.shots) or link(other, kept, self.shots)
         return found or (ALIKE if self.reach.given else OF_GROUP)
 
-    def _link(self, pair: Pair) -> Link | None:
+    def _link(self, pair: ContentPair) -> Link | None:
         key = pair.first, pair.second
         if key not in self._known:
             self._known[key] = self._linked(pair)
         return self._known[key]
 
-    def _linked(self, pair: Pair) -> Link | None:
+    def _linked(self, pair: ContentPair) -> Link | None:
         a, b = self.files[pair.first], self.files[pair.second]
         near = pair.distance <= self.reach.near
         cut = near or pair[:2] in self._matching or not self._another_size(pair)
@@ -182,19 +186,19 @@ class Judge:
     def _matching(self) -> set[tuple[int, int]]:
         return {(first, second) for first, second in self.matching.tolist()}
 
-    def _another_size(self, pair: Pair) -> bool:
+    def _another_size(self, pair: ContentPair) -> bool:
         """Whether one may be the other at another size, though their vectors are far apart."""
         if pair.distance > self.reach.sizes:
             return False
         sizes = [(self.files[row].width, self.files[row].height) for row in pair[:2]]
         return sizes[0] != sizes[1] and one_shape(*sizes)
 
-    def order(self, pair: Pair) -> tuple[float, str, str]:
+    def order(self, pair: ContentPair) -> tuple[float, str, str]:
         """Equally close pairs by what they hold, so that the order of indexing does not matter."""
         low, high = sorted((self.files[pair.first].sha256, self.files[pair.second].sha256))
         return round(pair.distance, 5), low, high
 
-    def _by_neighbourhood(self, pairs: Sequence[Pair]) -> Iterator[Pair]:
+    def _by_neighbourhood(self, pairs: Sequence[ContentPair]) -> Iterator[ContentPair]:
         """The pairs so ordered that files which go together come together, and are decoded once."""
         from scipy.sparse import coo_array
         from scipy.sparse.csgraph import reverse_cuthill_mckee
@@ -209,7 +213,7 @@ class Judge:
         return (pairs[row] for row in order.tolist())
 
 
-def _named(pairs: IntArray, distances: FloatArray) -> Iterator[Pair]:
+def _named(pairs: IntArray, distances: FloatArray) -> Iterator[ContentPair]:
     """Pairs from arrays ``(p, 2)`` and ``(p,)``."""
     rows = zip(pairs.tolist(), distances.tolist(), strict=True)
-    return (Pair(first, second, distance) for (first, second), distance in rows)
+    return (ContentPair(first, second, distance) for (first, second), distance in rows)

@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from likewise.downstream.duplicates.files import File
+from likewise.downstream.duplicates.files import DuplicateFile
 from likewise.errors import UnknownName, UsageError
 
-RULES: Mapping[str, Callable[[File], float]] = {
+RULES: Mapping[str, Callable[[DuplicateFile], float]] = {
     "largest": lambda file: -file.pixels,
     "smallest": lambda file: file.pixels,
     "heaviest": lambda file: -file.bytes,
@@ -62,7 +62,7 @@ class Keeping:
                 )
         return cls(rules)
 
-    def order(self, file: File) -> tuple[float, ...]:
+    def order(self, file: DuplicateFile) -> tuple[float, ...]:
         """By what the files of a group are sorted; the first is kept."""
         asked = (_asked(rule, file) for rule in self.rules)
         return (not file.in_reference, file.is_link, *asked, file.id)
@@ -72,13 +72,13 @@ def _known(rule: str) -> bool:
     return rule in RULES or (rule.startswith(FOLDER) and bool(rule.removeprefix(FOLDER).strip()))
 
 
-def _asked(rule: str, file: File) -> float:
+def _asked(rule: str, file: DuplicateFile) -> float:
     if rule in RULES:
         return RULES[rule](file)
     return 0.0 if _in(rule.removeprefix(FOLDER).strip(), file) else 1.0
 
 
-def _in(folder: str, file: File) -> bool:
+def _in(folder: str, file: DuplicateFile) -> bool:
     """Whether a file lies in a folder, given by its name anywhere on the way, its path, or a glob."""
     path = os.fspath(file.path)
     wanted = os.path.normpath(os.path.expanduser(folder))

@@ -12,8 +12,8 @@ from typing import Literal, TypeAlias, get_args
 import numpy as np
 
 from likewise.downstream.duplicates import pixels
-from likewise.downstream.duplicates.files import File
-from likewise.downstream.duplicates.pixels import Keypoints, Overlay, Small, overlay
+from likewise.downstream.duplicates.files import DuplicateFile
+from likewise.downstream.duplicates.pixels import Overlay, PictureKeypoints, Small, overlay
 from likewise.errors import BadPicture
 from likewise.pictures import OPTIONAL, Source, opened
 from likewise.registry import lookup
@@ -74,10 +74,10 @@ class Link:
 
 
 @dataclass(frozen=True)
-class Shot:
+class DecodedFile:
     """A file that could be decoded: its small version, and when it was taken."""
 
-    file: File
+    file: DuplicateFile
     small: Small
 
     @cached_property
@@ -93,12 +93,12 @@ class Shots:
     """Files as they look, each decoded once while it is needed; ``unreadable`` are those that fail."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[Path, Shot] = OrderedDict()
-        self._keypoints: OrderedDict[Path, Keypoints] = OrderedDict()
+        self._kept: OrderedDict[Path, DecodedFile] = OrderedDict()
+        self._keypoints: OrderedDict[Path, PictureKeypoints] = OrderedDict()
         self._fine: OrderedDict[Path, UInt8Array] = OrderedDict()
         self.unreadable: set[Path] = set()
 
-    def get(self, file: File) -> Shot | None:
+    def get(self, file: DuplicateFile) -> DecodedFile | None:
         """A file as it looks; None when it cannot be decoded."""
         if file.path in self.unreadable:
             return None
@@ -109,13 +109,13 @@ class Shots:
             except BadPicture:
                 self.unreadable.add(file.path)
                 return None
-            shot = Shot(file, replace(small, known=self._keypoints.pop(file.path, None)))
+            shot = DecodedFile(file, replace(small, known=self._keypoints.pop(file.path, None)))
         self._kept[file.path] = shot
         if len(self._kept) > SMALL:
             self._put_away(*self._kept.popitem(last=False))
         return shot
 
-    def fine(self, file: File) -> UInt8Array:
+    def fine(self, file: DuplicateFile) -> UInt8Array:
         """A file in which single places are compared; raises `BadPicture`, for more of it is decoded here."""
         found = self._fine.pop(file.path, None)
         self._fine[file.path] = found = pixels.fine(file.read()) if found is None else found
@@ -123,7 +123,7 @@ class Shots:
             self._fine.popitem(last=False)
         return found
 
-    def _put_away(self, path: Path, shot: Shot) -> None:
+    def _put_away(self, path: Path, shot: DecodedFile) -> None:
         """Keep of a picture what was dear to find."""
         if shot.small.has_keypoints:
             self._keypoints[path] = shot.small.keypoints
@@ -143,7 +143,7 @@ def parse_kinds(text: str) -> frozenset[Kind]:
     return frozenset(lookup("kind of copy", name, _BY_NAME) for name in named)
 
 
-def link(a: File, b: File, shots: Shots, *, near: bool = True) -> Link | None:
+def link(a: DuplicateFile, b: DuplicateFile, shots: Shots, *, near: bool = True) -> Link | None:
     """What the second picture is to the first; None where they are two pictures.
 
     Parameters
@@ -170,7 +170,7 @@ def link(a: File, b: File, shots: Shots, *, near: bool = True) -> Link | None:
     return _copy(found, a, b, shots)
 
 
-def _copy(found: Overlay, a: File, b: File, shots: Shots) -> Link:
+def _copy(found: Overlay, a: DuplicateFile, b: DuplicateFile, shots: Shots) -> Link:
     """The kind of a copy, from how it lies over the first."""
     if found.orientation or abs(found.turned) > 45:
         turned = pixels.ORIENTATIONS[found.orientation] or f"turned by {abs(found.turned):.0f} degrees"
@@ -186,7 +186,7 @@ def _copy(found: Overlay, a: File, b: File, shots: Shots) -> Link:
     return _stored(a, b, shots)
 
 
-def _stored(a: File, b: File, shots: Shots) -> Link:
+def _stored(a: DuplicateFile, b: DuplicateFile, shots: Shots) -> Link:
     """The kind of a copy whose every part looks the same."""
     try:
         altered = pixels.largest_difference(shots.fine(a), shots.fine(b)) > pixels.ALTERED
@@ -199,14 +199,14 @@ def _stored(a: File, b: File, shots: Shots) -> Link:
     return Link("resized", f"{b.width} x {b.height} instead of {a.width} x {a.height}")
 
 
-def _two_shots(a: Shot, b: Shot) -> bool:
+def _two_shots(a: DecodedFile, b: DecodedFile) -> bool:
     """Whether the camera says that these are two photographs, however much they look alike."""
     if a.taken is None or b.taken is None:
         return False
     return a.taken != b.taken or _numbered(a.file.path, b.file.path)
 
 
-def _same(a: File, b: File) -> bool:
+def _same(a: DuplicateFile, b: DuplicateFile) -> bool:
     """Whether both hold the same pixels, whatever else: also empty pages, and one whose clock was set."""
     if (a.width, a.height) != (b.width, b.height):
         return False
@@ -238,7 +238,7 @@ def _burst(apart: float | None) -> Link | None:
     return Link("burst", f"taken {apart:.1f} s apart" if apart else "taken one after the other")
 
 
-def _apart(a: Shot, b: Shot) -> float | None:
+def _apart(a: DecodedFile, b: DecodedFile) -> float | None:
     """Seconds between two shots by the camera's clock, 0 for neighbours by name, None where nothing is known.
 
     Files that were copied onto a disk are all of one minute, so their own times count only where they are

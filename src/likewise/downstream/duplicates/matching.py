@@ -9,7 +9,7 @@ import numpy as np
 
 from likewise.collection import Collection
 from likewise.collection.layer import LayerIndex
-from likewise.downstream.duplicates.files import File
+from likewise.downstream.duplicates.files import DuplicateFile
 from likewise.errors import CollectionDamaged, UsageError
 from likewise.types import IntArray
 
@@ -22,7 +22,7 @@ photographs 80 pairs of other things (benchmarks/duplicates), whose pixels are c
 
 
 @dataclass(frozen=True)
-class Keypoints:
+class FileKeypoints:
     """What a collection keeps of the keypoints of some files.
 
     Attributes
@@ -37,7 +37,9 @@ class Keypoints:
     places: Mapping[int, int]
 
     @classmethod
-    def of(cls, collection: Collection, files: Sequence[File], places: Sequence[int]) -> Keypoints:
+    def of(
+        cls, collection: Collection, files: Sequence[DuplicateFile], places: Sequence[int]
+    ) -> FileKeypoints:
         """Those of the files at some places that a collection holds."""
         index = next((index for index in collection.asker().indexes if index.verifies), None)
         if index is None:
@@ -48,7 +50,7 @@ class Keypoints:
 
 
 def matching_pairs(
-    asking: Keypoints, asked: Keypoints, report: Callable[[int, int], None] | None = None
+    asking: FileKeypoints, asked: FileKeypoints, report: Callable[[int, int], None] | None = None
 ) -> IntArray:
     """Places of files, one of each side, that may show one thing by the keypoints that are kept of them.
 

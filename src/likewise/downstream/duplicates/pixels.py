@@ -64,7 +64,7 @@ ORIENTATIONS = ("", "mirrored", "turned by 180 degrees", "upside down", *("turne
 
 
 @dataclass(frozen=True)
-class Keypoints:
+class PictureKeypoints:
     """Those of a picture, as small as they are found: some 50 kB.
 
     Attributes
@@ -79,7 +79,7 @@ class Keypoints:
     found: UInt8Array
 
     @classmethod
-    def of(cls, grey: UInt8Array) -> Keypoints:
+    def of(cls, grey: UInt8Array) -> PictureKeypoints:
         """The keypoints of lightness ``(h, w)``."""
         points, found = cv2.SIFT.create(nfeatures=400).detectAndCompute(grey, None)
         if not points:
@@ -111,7 +111,7 @@ class Small:
     width: int
     height: int
     pixels: UInt8Array
-    known: Keypoints | None = None
+    known: PictureKeypoints | None = None
 
     @classmethod
     def read(cls, source: Source) -> Small:
@@ -125,26 +125,26 @@ class Small:
         return np.asarray(cv2.cvtColor(self.pixels, cv2.COLOR_RGB2GRAY), np.uint8)
 
     @cached_property
-    def keypoints(self) -> Keypoints:
+    def keypoints(self) -> PictureKeypoints:
         """Found once, and dear: four times what decoding takes."""
-        return self.known or Keypoints.of(self.grey)
+        return self.known or PictureKeypoints.of(self.grey)
 
     @property
     def has_keypoints(self) -> bool:
         """Whether they were found."""
         return "keypoints" in vars(self) or self.known is not None
 
-    def view(self, width: int, height: int, orientation: int = 0) -> View:
+    def view(self, width: int, height: int, orientation: int = 0) -> PixelView:
         """It at a size, turned or mirrored as `oriented` does it; made once."""
         views, key = self._views, (width, height, orientation)
         if key not in views:
             if len(views) == VIEWS:
                 views.clear()
-            views[key] = View.of(_scaled(oriented(self.pixels, orientation), width, height))
+            views[key] = PixelView.of(_scaled(oriented(self.pixels, orientation), width, height))
         return views[key]
 
     @cached_property
-    def _views(self) -> dict[tuple[int, int, int], View]:
+    def _views(self) -> dict[tuple[int, int, int], PixelView]:
         return {}
 
 
@@ -179,7 +179,7 @@ class Blocks:
 
 
 @dataclass(frozen=True)
-class View:
+class PixelView:
     """A picture as it is compared with others of one shape: what rules most of them out.
 
     Attributes
@@ -197,13 +197,13 @@ class View:
     cells: FloatArray
 
     @classmethod
-    def of(cls, pixels: FloatArray) -> View:
+    def of(cls, pixels: FloatArray) -> PixelView:
         """That of pixels ``(h, w, 3)``."""
         starts = [np.arange(0, length, -(-length // BLOCKS)) for length in pixels.shape[:2]]
         cells = np.add.reduceat(np.add.reduceat(pixels, starts[0], axis=0), starts[1], axis=1)
         return cls(Blocks.of(_lightness(pixels)), _spread(pixels), cells)
 
-    def least_difference(self, other: View) -> float:
+    def least_difference(self, other: PixelView) -> float:
         """A bound of the sum of the differences of all levels: within a cell they may cancel out."""
         return float(np.abs(self.cells - other.cells).sum())
 

@@ -20,7 +20,7 @@ Action: TypeAlias = Literal["keep", "go"]
 
 
 @dataclass(frozen=True)
-class Row:
+class PlanRow:
     """What is done about one file.
 
     Attributes
@@ -65,14 +65,14 @@ class Row:
 class Plan:
     """What is done about each file of each group."""
 
-    rows: tuple[Row, ...]
+    rows: tuple[PlanRow, ...]
 
     @classmethod
     def of(cls, found: Duplicates) -> Plan:
         """Keep one of each group, and let go what could go; of a burst everything is kept."""
         groups = enumerate((*found.groups, *found.bursts), 1)
         rows = (
-            Row(
+            PlanRow(
                 group=number,
                 action="go" if member.surplus else "keep",
                 file=os.fspath(member.file.path),
@@ -92,9 +92,9 @@ class Plan:
         return cls(tuple(rows))
 
     @property
-    def groups(self) -> Mapping[int, list[Row]]:
+    def groups(self) -> Mapping[int, list[PlanRow]]:
         """The rows by group, in their order."""
-        found: dict[int, list[Row]] = {}
+        found: dict[int, list[PlanRow]] = {}
         for row in self.rows:
             found.setdefault(row.group, []).append(row)
         return found
@@ -143,7 +143,7 @@ class Plan:
         return cls(rows)
 
 
-COLUMNS = tuple(field.name for field in fields(Row))
+COLUMNS = tuple(field.name for field in fields(PlanRow))
 
 _NEEDED = ("group", "action", "file", "bytes", "sha256")
 
@@ -191,7 +191,7 @@ def _from_csv(path: str | os.PathLike[str], data: bytes) -> Iterator[tuple[str, 
         raise UsageError(f"{path} is no plan: {error}") from error
 
 
-def _row(cells: Mapping[str, Any], where: str) -> Row:
+def _row(cells: Mapping[str, Any], where: str) -> PlanRow:
     for name in _NEEDED:
         if cells.get(name) in (None, ""):
             raise UsageError(f"{where} has no {name}")
@@ -203,7 +203,7 @@ def _row(cells: Mapping[str, Any], where: str) -> Row:
         raise UsageError(f"{where}: {file!r} is no absolute path")
     if len(digest) != 64 or not set(digest) <= set("0123456789abcdef"):
         raise UsageError(f"{where}: {digest!r} is no SHA-256")
-    return Row(
+    return PlanRow(
         group=_whole(cells, "group", where),
         action="go" if action == "go" else "keep",
         file=file,
@@ -234,7 +234,7 @@ def _number(cell: object) -> float:
         return 0.0
 
 
-def _check(rows: Iterable[Row], path: str | os.PathLike[str]) -> None:
+def _check(rows: Iterable[PlanRow], path: str | os.PathLike[str]) -> None:
     """Each file once, so that none is kept and goes."""
     seen: set[str] = set()
     for row in rows:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from likewise.downstream.duplicates.files import File
+from likewise.downstream.duplicates.files import DuplicateFile
 from likewise.downstream.duplicates.kinds import Shots
 from likewise.downstream.duplicates.pixels import Small, oriented
 from likewise.ranking.exact import search
@@ -25,7 +25,7 @@ NEAREST = 4
 STEP = 1024
 
 
-def turned_pairs(files: Sequence[File], shots: Shots) -> IntArray:
+def turned_pairs(files: Sequence[DuplicateFile], shots: Shots) -> IntArray:
     """Pairs of files that look alike when one is turned or mirrored, in any of the seven ways.
 
     A network sees a picture that lies on its side as another one; its small grey version only changes places.

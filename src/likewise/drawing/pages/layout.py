@@ -24,7 +24,7 @@ from likewise.pictures import Resize, load
 from likewise.types import Progress, ProgressCallback
 
 if TYPE_CHECKING:  # to lay pictures out takes much that to draw them does not
-    from likewise.downstream.layout import Layout
+    from likewise.downstream.layout import MapLayout
 
 COLUMNS = 16
 """Thumbnails across and down one sheet of them."""
@@ -40,7 +40,7 @@ _LISTED = 200
 
 
 def map_page(
-    layout: Layout,
+    layout: MapLayout,
     out: str | os.PathLike[str],
     *,
     groups: Sequence[str] | None = None,

@@ -12,7 +12,7 @@ from likewise.drawing import canvas
 from likewise.drawing.canvas import FAINT, GAP, INK, MARGIN, PANEL, PAPER, TILE, Reader
 from likewise.drawing.sheets.results import COLUMNS, ROW, beside, query_panel
 from likewise.errors import StorageError
-from likewise.evaluation.report import Answer, Report, Verdict, answers, chosen
+from likewise.evaluation.report import RankedPicture, Report, Verdict, answers, chosen
 from likewise.evaluation.runs import plain_name
 from likewise.evaluation.scoring import QueryScore
 from likewise.pictures import Source
@@ -28,7 +28,7 @@ _FRAME = 6
 def answer_sheet(
     query: Source,
     box: Box | None,
-    answers: Sequence[Answer],
+    answers: Sequence[RankedPicture],
     out: str | os.PathLike[str],
     *,
     title: str = "",
@@ -134,7 +134,7 @@ def _spare_pictures(outs: Iterable[Path], report: Report) -> None:
         canvas.spare(out, *named.get(out.name.casefold(), ()))
 
 
-def _verdict(score: QueryScore, found: Sequence[Answer], report: Report) -> str:
+def _verdict(score: QueryScore, found: Sequence[RankedPicture], report: Report) -> str:
     """How well a query did, in words."""
     if not score.positives:
         return "no right answer: not counted"
@@ -154,7 +154,7 @@ def _legend(sheet: Image.Image, right: int, top: int) -> None:
         right -= 44
 
 
-def _tile(answer: Answer, read: Reader) -> Image.Image:
+def _tile(answer: RankedPicture, read: Reader) -> Image.Image:
     """One picture with its frame and caption."""
     hit, colour = answer.hit, COLOURS.get(answer.verdict)
     shown = canvas.panel(hit.path, read, box=hit.box)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from likewise.errors import UsageError
-from likewise.evaluation.benchmark import Benchmark, Missing, Query
+from likewise.evaluation.benchmark import Benchmark, MissingFiles, Query
 from likewise.evaluation.datasets.files import by_stem, shortfall, thinned
 from likewise.spreadsheets import read_text
 from likewise.types import Box
@@ -113,7 +113,7 @@ def _load(name: str, official: _Official, data: Path, gt: Path | None) -> Benchm
 
 
 @dataclass(frozen=True)
-class Truth:
+class QueryTruth:
     """The four files of one query."""
 
     name: str
@@ -122,7 +122,7 @@ class Truth:
     positives: frozenset[str]
     junk: frozenset[str]
 
-    def shortfall(self, gallery: Mapping[str, Path]) -> Missing | None:
+    def shortfall(self, gallery: Mapping[str, Path]) -> MissingFiles | None:
         """What of it is not in the gallery."""
         return shortfall(self.name, self.picture, self.positives, self.junk, queries=gallery, gallery=gallery)
 
@@ -134,7 +134,7 @@ class Truth:
         return Query(self.name, picture, self.box, self.positives & there, self.junk & there, group)
 
 
-def read_truths(folder: Path) -> list[Truth]:
+def read_truths(folder: Path) -> list[QueryTruth]:
     """Every query of a folder of ground truth, by name; a name that a file lists twice counts once.
 
     Raises
@@ -153,14 +153,14 @@ def read_truths(folder: Path) -> list[Truth]:
     return [_truth(file) for file in files]
 
 
-def _truth(file: Path) -> Truth:
+def _truth(file: Path) -> QueryTruth:
     name = file.name.removesuffix("_query.txt")
     picture, box = _question(file)
     good, okay, junk = (_names(file.with_name(f"{name}_{kind}.txt")) for kind in ("good", "ok", "junk"))
     both = (good | okay) & junk
     if both:
         raise UsageError(f"query {name} has {min(both)} both as good or ok and as junk: it can be only one")
-    return Truth(name, picture, box, good | okay, junk)
+    return QueryTruth(name, picture, box, good | okay, junk)
 
 
 def _question(file: Path) -> tuple[str, Box]:

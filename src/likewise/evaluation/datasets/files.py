@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 
 from likewise.errors import UsageError
-from likewise.evaluation.benchmark import Missing
+from likewise.evaluation.benchmark import MissingFiles
 from likewise.pictures import pictures_below
 
 
@@ -48,7 +48,7 @@ def shortfall(
     *,
     queries: Collection[str],
     gallery: Collection[str],
-) -> Missing | None:
+) -> MissingFiles | None:
     """What of one query's ground truth is not there and what that does; None when all of it is.
 
     Parameters
@@ -78,10 +78,10 @@ def shortfall(
     if not left_out and any(name in absent for name in junk):
         kept = sum(name in gallery for name in junk)
         effects.append(f"{kept} of {len(junk)} junk pictures present: no effect, junk does not count")
-    return Missing(query, tuple(sorted(absent)), "; ".join(effects), left_out=left_out)
+    return MissingFiles(query, tuple(sorted(absent)), "; ".join(effects), left_out=left_out)
 
 
-def thinned(present: int, official: int, absent: Iterable[str] = ()) -> tuple[Missing, ...]:
+def thinned(present: int, official: int, absent: Iterable[str] = ()) -> tuple[MissingFiles, ...]:
     """What a gallery of the wrong size does to every score; nothing when it has the official size."""
     if present == official:
         return ()
@@ -92,7 +92,7 @@ def thinned(present: int, official: int, absent: Iterable[str] = ()) -> tuple[Mi
             f"{present} of {official} gallery pictures present: fewer wrong answers, so scores are higher "
             "than over the whole set"
         )
-    return (Missing("", tuple(sorted(absent)), effect),)
+    return (MissingFiles("", tuple(sorted(absent)), effect),)
 
 
 def find_one(folder: Path, *patterns: str, what: str) -> Path:

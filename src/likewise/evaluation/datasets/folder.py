@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from likewise.errors import UsageError
-from likewise.evaluation.benchmark import Benchmark, Missing, Query
+from likewise.evaluation.benchmark import Benchmark, MissingFiles, Query
 from likewise.pictures import pictures_below
 
 
@@ -49,7 +49,9 @@ def leave_one_out(
     UsageError
         When no group has two pictures.
     """
-    missing = [Missing("", (), f"group {group} is empty: no effect") for group in groups if not groups[group]]
+    missing = [
+        MissingFiles("", (), f"group {group} is empty: no effect") for group in groups if not groups[group]
+    ]
     queries = []
     for group, names in groups.items():
         for one in names:
@@ -57,7 +59,7 @@ def leave_one_out(
             if others:
                 queries.append(Query(one, gallery[one], None, others, frozenset({one}), group))
             else:
-                missing.append(Missing(one, (), f"alone in group {group}: left out", left_out=True))
+                missing.append(MissingFiles(one, (), f"alone in group {group}: left out", left_out=True))
     if not queries:
         raise UsageError(f"{name}: no group has two pictures, so there is nothing to ask for")
     return Benchmark(

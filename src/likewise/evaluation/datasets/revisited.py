@@ -34,7 +34,7 @@ _ROLES: dict[Difficulty, tuple[tuple[str, ...], tuple[str, ...]]] = {
 
 
 @dataclass(frozen=True)
-class Truth:
+class RevisitedTruth:
     """The ground truth file: names of gallery and queries, and for each query its box and three lists."""
 
     gallery: tuple[str, ...]
@@ -91,7 +91,7 @@ def revisited(
     )
 
 
-def read_truth(file: Path) -> Truth:
+def read_truth(file: Path) -> RevisitedTruth:
     """Read an official pickle, or the same as JSON.
 
     Raises
@@ -127,7 +127,7 @@ def _json(file: Path) -> object:
         raise UsageError(f"{file} is not JSON: {error}") from error
 
 
-def _checked(content: Any) -> Truth:
+def _checked(content: Any) -> RevisitedTruth:
     gallery, queries = (_distinct(content[key], key) for key in ("imlist", "qimlist"))
     both = set(gallery) & set(queries)
     if both:
@@ -139,7 +139,7 @@ def _checked(content: Any) -> Truth:
         x1, y1, x2, y2 = (float(side) for side in entry["bbx"])
         boxes.append(Box(x1, y1, x2, y2))
         lists.append({key: _named(entry[key], gallery) for key in ("easy", "hard", "junk")})
-    return Truth(gallery, queries, tuple(boxes), tuple(lists))
+    return RevisitedTruth(gallery, queries, tuple(boxes), tuple(lists))
 
 
 def _distinct(names: Any, key: str) -> tuple[str, ...]:

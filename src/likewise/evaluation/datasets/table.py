@@ -7,7 +7,7 @@ from pathlib import Path
 
 from likewise.evaluation.benchmark import Benchmark, Query, QueryRule
 from likewise.evaluation.datasets.files import find_one, shortfall
-from likewise.learning.labels import Role, Row, read_rows
+from likewise.learning.labels import LabelRow, Role, read_rows
 from likewise.pictures import pictures_below
 from likewise.types import plain
 
@@ -61,7 +61,7 @@ def table(data: Path, *, gt: Path | None = None, group: str = "group") -> Benchm
     )
 
 
-def _there(data: Path, rows: list[Row]) -> dict[str, Path]:
+def _there(data: Path, rows: list[LabelRow]) -> dict[str, Path]:
     """Files of the rows, but for those that are missing.
 
     A name that is not found just so is looked for as it may have been written elsewhere: with backslashes
@@ -77,7 +77,7 @@ def _there(data: Path, rows: list[Row]) -> dict[str, Path]:
     return found
 
 
-def _members(rows: list[Row], roles: tuple[Role, ...]) -> dict[str, frozenset[str]]:
+def _members(rows: list[LabelRow], roles: tuple[Role, ...]) -> dict[str, frozenset[str]]:
     """Names by group of the rows with one of the roles."""
     groups: dict[str, set[str]] = {}
     for row in rows:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from likewise.evaluation.benchmark import Benchmark, Missing, Query
+from likewise.evaluation.benchmark import Benchmark, MissingFiles, Query
 from likewise.evaluation.datasets.files import by_stem, thinned
 
 GROUPS = 2550
@@ -60,6 +60,6 @@ def _knows(stem: str) -> bool:
     return match is not None and int(match[1]) < 4 * GROUPS
 
 
-def _incomplete(name: str, names: tuple[str, ...], there: list[str]) -> Missing:
+def _incomplete(name: str, names: tuple[str, ...], there: list[str]) -> MissingFiles:
     effect = f"{len(there)} of the 4 pictures of its group present: N-S could not reach 4, left out"
-    return Missing(name, tuple(sorted(set(names) - set(there))), effect, left_out=True)
+    return MissingFiles(name, tuple(sorted(set(names) - set(there))), effect, left_out=True)

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from likewise.descriptors.cache import View, describe
+from likewise.descriptors.cache import PictureView, describe
 from likewise.descriptors.encoder import Encoder
 from likewise.descriptors.estimators import PCAWhitening
 from likewise.descriptors.learned import known_by
@@ -27,7 +27,7 @@ from likewise.errors import StorageError, UsageError
 from likewise.evaluation.crops import CropMode
 from likewise.evaluation.datasets.buildings import CORRUPT_PARIS, PARIS6K, oxford5k
 from likewise.evaluation.evaluate import Material, gather
-from likewise.evaluation.reproduce.table import Cell, MakeEncoder, Table, measured, usable
+from likewise.evaluation.reproduce.table import MakeEncoder, ReportTable, TableCell, measured, usable
 from likewise.networks import find
 from likewise.pictures import pictures_below
 from likewise.ranking.stages import Stage
@@ -66,7 +66,7 @@ _EACH = 4  # vectors to learn an axis from
 
 
 @dataclass(frozen=True)
-class Settings:
+class OpenChoices:
     """What the report leaves open.
 
     Attributes
@@ -111,10 +111,10 @@ def aggregating_deep_features(
     gt: Path | None = None,
     paris: Path | None = None,
     whiten_on: Path | None = None,
-    settings: Settings | None = None,
+    settings: OpenChoices | None = None,
     out: Path,
     progress: ProgressCallback | None = None,
-) -> Table:
+) -> ReportTable:
     """Measure all sixteen cells of table 2, what the last normalisation changes, and two other poolings.
 
     Every picture goes through the network once; vectors are kept in ``<out>/vectors/``, so that an
@@ -142,7 +142,7 @@ def aggregating_deep_features(
     StorageError
         When a folder cannot be written.
     """
-    settings = settings or Settings()
+    settings = settings or OpenChoices()
     benchmark = oxford5k(oxford, gt=gt)
     others = _pictures(whiten_on or paris)
     encoder = make(settings.recipe)
@@ -161,7 +161,7 @@ def aggregating_deep_features(
     lengths = settings.dimensions or (None,)
     cells = [cell for pool, wanted in product(POOLS, lengths) for cell in trial(pool, wanted)]
     notes = [usable(benchmark, full), f"Conv5 is {settings.recipe.parts[0].tap}", *dict.fromkeys(trial.notes)]
-    return Table(
+    return ReportTable(
         "Aggregating Deep Features, table 2: mAP on Oxford5k, step rule",
         _COLUMNS,
         tuple(cells),
@@ -169,7 +169,7 @@ def aggregating_deep_features(
     )
 
 
-def best_run(table: Table) -> Path | None:
+def best_run(table: ReportTable) -> Path | None:
     """The run of the setting that published best, expanded, or of the nearest to it that was measured."""
     pool, where, crop, distance = BEST
     found = [
@@ -199,7 +199,7 @@ class _Trial:
         encoder: Encoder,
         materials: Mapping[CropMode, Material],
         samples: Mapping[str, _Sample],
-        settings: Settings,
+        settings: OpenChoices,
         folder: Path,
         out: Path,
     ) -> None:
@@ -207,7 +207,7 @@ class _Trial:
         self.settings, self.folder, self.out = settings, folder, out
         self.notes: list[str] = []
 
-    def __call__(self, pool: str, wanted: int | None) -> Iterator[Cell]:
+    def __call__(self, pool: str, wanted: int | None) -> Iterator[TableCell]:
         """The cells of a pooling and a length; the distances of unit vectors are told apart for sums only."""
         width = self.materials["full"].gallery.shape[1] // len(POOLS)
         columns = slice(width * list(POOLS).index(pool), width * (1 + list(POOLS).index(pool)))
@@ -219,10 +219,10 @@ class _Trial:
                 one = learned[place]
                 setting = (pool, place, str(one.kept or wanted or "-"), crop, distance, str(n or "no"))
                 published = PUBLISHED.get((place, crop, distance)) if pool == "sum" else None
-                cell = Cell(setting, published[n is not None] if published else None)
+                cell = TableCell(setting, published[n is not None] if published else None)
                 yield self._measured(cell, one, columns, n)
 
-    def _measured(self, cell: Cell, learned: _Learned, columns: slice, n: int | None) -> Cell:
+    def _measured(self, cell: TableCell, learned: _Learned, columns: slice, n: int | None) -> TableCell:
         if learned.file is None:
             return replace(cell, reason=learned.note)
         pool, _, _, crop, distance, _ = cell.setting
@@ -257,13 +257,13 @@ class _Trial:
         return _Learned(file, note, kept)
 
 
-def _plain(settings: Settings, pool: str) -> VectorRecipe:
+def _plain(settings: OpenChoices, pool: str) -> VectorRecipe:
     """The report's recipe before whitening, with one of the poolings."""
     tap = settings.recipe.parts[0].tap
     return replace(load_vector("spoc"), weights=settings.weights, parts=(Part(tap, POOLS[pool]),))
 
 
-def whitened(settings: Settings, pool: str, file: Path, distance: str) -> VectorRecipe:
+def whitened(settings: OpenChoices, pool: str, file: Path, distance: str) -> VectorRecipe:
     """The report's recipe with a whitening, by one of its distances or `RAW`."""
     endings = {"cosine": "", "Euclidean": "-l2", RAW: "-raw"}
     last = () if distance == RAW else (Step("l2"),)
@@ -289,7 +289,7 @@ def _elsewhere(
 ) -> _Sample:
     """Vectors of Paris, or of what stands in for it."""
     about = f"{stand_in.resolve().name}, instead of Paris6k" if stand_in else "Paris6k"
-    views = [View(picture) for picture in pictures]
+    views = [PictureView(picture) for picture in pictures]
     found = describe(encoder, views, out / "vectors", progress=progress, note="learning whitening")
     there = [n for n in range(len(views)) if n not in found.failures]
     if not stand_in and len(there) < PARIS6K.pictures:
@@ -303,7 +303,7 @@ def _affordable(sample: FloatArray) -> int:
     return max(1, min(_KEPT, len(sample) // _EACH, rank - 1))
 
 
-def _gaps(cells: Sequence[Cell]) -> Iterator[str]:
+def _gaps(cells: Sequence[TableCell]) -> Iterator[str]:
     """Euclidean minus cosine of the sums, as published, as measured, and without the last normalisation."""
     found = {cell.setting: cell.measured for cell in cells}
     for pool, place, kept, crop, distance, expanded in found:

@@ -15,7 +15,7 @@ from likewise.descriptors.recipe import VectorRecipe, load_vector
 from likewise.errors import WeightsMissing
 from likewise.evaluation.benchmark import Benchmark
 from likewise.evaluation.evaluate import gather
-from likewise.evaluation.reproduce.table import Cell, MakeEncoder, Table, measured, usable
+from likewise.evaluation.reproduce.table import MakeEncoder, ReportTable, TableCell, measured, usable
 from likewise.registry import lookup
 from likewise.types import ProgressCallback
 
@@ -36,7 +36,7 @@ def capuano_2018(
     weights: str = "",
     out: Path,
     progress: ProgressCallback | None = None,
-) -> Table:
+) -> ReportTable:
     """Measure both layers by each way of comparing them; whole pictures are looked for.
 
     Parameters
@@ -57,11 +57,11 @@ def capuano_2018(
     StorageError
         When the folder cannot be written.
     """
-    cells: list[Cell] = []
+    cells: list[TableCell] = []
     notes: tuple[str, ...] = ()
     for layer in layers:
         name = lookup("layer", layer, LAYERS)
-        wanted = [Cell((layer, *compared)) for compared in COMPARED]
+        wanted = [TableCell((layer, *compared)) for compared in COMPARED]
         try:
             encoder = make(replace(load_vector(f"{name}-raw"), weights=weights))
         except WeightsMissing as error:
@@ -72,7 +72,9 @@ def capuano_2018(
         for cell in wanted:
             recipe = replace(_recipe(name, *cell.setting[1:]), weights=weights)
             cells.append(measured(cell, material, recipe, encoder, rule="trapezoid", out=out))
-    return Table(f"Capuano 2018: {benchmark.measure} on {benchmark.name}", _COLUMNS, tuple(cells), notes)
+    return ReportTable(
+        f"Capuano 2018: {benchmark.measure} on {benchmark.name}", _COLUMNS, tuple(cells), notes
+    )
 
 
 def _recipe(name: str, normalised: str, distance: str) -> VectorRecipe:

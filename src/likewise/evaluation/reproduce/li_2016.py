@@ -32,7 +32,7 @@ from likewise.evaluation.reproduce.li_2016_published import (
     TABLE_2,
 )
 from likewise.evaluation.reproduce.orderings import orderings
-from likewise.evaluation.reproduce.table import Cell, Setting, Table, part_of, usable
+from likewise.evaluation.reproduce.table import ReportTable, Setting, TableCell, part_of, usable
 from likewise.evaluation.words import Sketched, open_sketcher, sketch, words_run
 from likewise.learning.samples import Chosen, choose
 from likewise.learning.vocabularies import Learning, default_vocabulary, learn_vocabulary
@@ -88,7 +88,7 @@ def li_2016(
     out: Path,
     note: str = "",
     progress: ProgressCallback | None = None,
-) -> Table:
+) -> ReportTable:
     """Measure figure 2 and tables 1 and 2, and what the scaled sum of layers makes of table 1.
 
     Sketches are kept in ``<out>/sketches/`` and vocabularies in ``<out>/li-2016/``, and a run that is there
@@ -118,7 +118,7 @@ def li_2016(
         raise UsageError("nothing to measure on: give --holidays, --ukbench or --data")
     chosen = choose(words_on) if words_on else None
     folder = _folder(out)
-    found: dict[Setting, Cell] = {}
+    found: dict[Setting, TableCell] = {}
     notes = [note] if note else []
     for pool in POOLS:
         one = _pooled(recipe, pool)
@@ -139,7 +139,7 @@ def li_2016(
                     found[setting] = measuring(setting)
     table = [_cell(setting, found) for setting in _settings(benchmarks)]
     title = f"Li et al. 2016, figure 2 and tables 1 and 2, by {recipe.name}: mAP, on UKBench N-S"
-    return Table(title, _COLUMNS, tuple(table), (*notes, *_stand_ins(recipe), *orderings(table)))
+    return ReportTable(title, _COLUMNS, tuple(table), (*notes, *_stand_ins(recipe), *orderings(table)))
 
 
 def _settings(names: Iterable[str]) -> Iterator[Setting]:
@@ -168,9 +168,9 @@ def _published(setting: Setting) -> float | None:
             return TABLE_2["MOF" if layers == ALL else layers][place]
 
 
-def _cell(setting: Setting, found: Mapping[Setting, Cell]) -> Cell:
+def _cell(setting: Setting, found: Mapping[Setting, TableCell]) -> TableCell:
     """A cell with what was measured, or why nothing was."""
-    cell = Cell(setting, _published(setting))
+    cell = TableCell(setting, _published(setting))
     if setting in found:
         return replace(found[setting], published=cell.published)
     if setting[2] in TABLE_2:
@@ -187,14 +187,16 @@ class _Measuring:
     sketcher: WordsExtractor
     out: Path
 
-    def __call__(self, setting: Setting) -> Cell:
+    def __call__(self, setting: Setting) -> TableCell:
         _, _, layers, _, scored, fusion = setting
         names = dict(zip(LAYERS, self.recipe.features.taps, strict=True))
         taps = tuple(names[layer] for layer in layers.split("+"))
         rule = "plain" if fusion == "-" else fusion
         scored_by = self.recipe.scored({"layers": taps, "hamming": scored == "BoW+HE", "fusion": rule})
         run = words_run(self.sketched, scored_by, self.sketcher, out=self.out, again=False)
-        return Cell(setting, measured=report(run).scores.value, run=run.path, part=part_of(self.sketched))
+        return TableCell(
+            setting, measured=report(run).scores.value, run=run.path, part=part_of(self.sketched)
+        )
 
 
 def _patches(recipe: WordsRecipe) -> Patches:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from likewise.evaluation.reproduce.li_2016_published import ALL, LAYERS, TABLE_1
-from likewise.evaluation.reproduce.table import Cell, Setting
+from likewise.evaluation.reproduce.table import Setting, TableCell
 
 _LAYERS, _POOL, _SCORED, _FUSION = 2, 3, 4, 5  # places in a setting
 
 
-def orderings(cells: Sequence[Cell]) -> Iterator[str]:
+def orderings(cells: Sequence[TableCell]) -> Iterator[str]:
     """In how many pairs of measured cells of each set an ordering of the paper holds; a tie does not hold."""
     for name in dict.fromkeys(cell.setting[1] for cell in cells):
         found = {one.setting: one.measured for one in cells if one.measured is not None}

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
 
-from likewise.descriptors.chain import Chain
+from likewise.descriptors.chain import TransformChain
 from likewise.descriptors.encoder import Encoder
 from likewise.descriptors.recipe import VectorRecipe
 from likewise.evaluation.benchmark import Benchmark
@@ -23,7 +23,7 @@ Setting: TypeAlias = tuple[str, ...]
 
 
 @dataclass(frozen=True)
-class Cell:
+class TableCell:
     """One number.
 
     Attributes
@@ -50,7 +50,7 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Table:
+class ReportTable:
     """Numbers of one report.
 
     Attributes
@@ -63,12 +63,12 @@ class Table:
 
     title: str
     columns: tuple[str, ...]
-    cells: tuple[Cell, ...]
+    cells: tuple[TableCell, ...]
     notes: tuple[str, ...]
 
 
 def measured(
-    cell: Cell,
+    cell: TableCell,
     material: Material,
     recipe: VectorRecipe,
     encoder: Encoder,
@@ -76,7 +76,7 @@ def measured(
     rule: Rule,
     out: Path,
     stages: Iterable[Stage] = (),
-) -> Cell:
+) -> TableCell:
     """Fill in a cell: rank raw vectors after the transforms of a recipe, and score the run.
 
     Parameters
@@ -86,7 +86,7 @@ def measured(
     recipe
         The same with its transforms.
     """
-    chain = Chain(recipe.transforms)
+    chain = TransformChain(recipe.transforms)
     changed = replace(material, gallery=chain(material.gallery), queries=chain(material.queries))
     manifest = replace(
         encoder.manifest,
