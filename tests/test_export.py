@@ -31,9 +31,9 @@ from likewise.errors import (
     UnknownName,
     UsageError,
 )
-from likewise.export import shards
+from likewise.export import parts
 from likewise.export.extraction import activations, extract
-from likewise.export.shards import Done
+from likewise.export.parts import Done
 from likewise.pictures import Loaded, Resize, load
 from likewise.types import Box, CropScale, FloatArray, Progress
 
@@ -126,7 +126,7 @@ def test_parquet(photos: Path, tmp_path: Path) -> None:
 def test_however_often_interrupted_the_file_is_the_same(stops: list[int], kill: bool, size: int) -> None:
     number = 2 * BATCH + 5
     with tempfile.TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(shards, "PICTURES", size)
+        patch.setattr(parts, "PICTURES", size)
         folder = Path(name)
         for shade in range(number):
             paint(folder / "photos" / f"{shade:03}.png", shade)
@@ -336,14 +336,14 @@ def test_interleaved_shards_are_opened_once_each(
     photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened: list[Path] = []
-    real = shards._vectors
+    real = parts._vectors
 
     def counted(path: Path) -> object:
         opened.append(path)
         return real(path)
 
-    monkeypatch.setattr(shards, "_vectors", counted)
-    with shards.ExtractionShards(tmp_path / "parts") as kept:
+    monkeypatch.setattr(parts, "_vectors", counted)
+    with parts.ExtractionShards(tmp_path / "parts") as kept:
         for first in range(4):
             names = range(first, 600, 4)  # every fourth name
             stamp = Stamp(0, 0, 0)

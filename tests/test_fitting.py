@@ -13,7 +13,7 @@ import pytest
 from likewise.errors import StorageError, UsageError
 from likewise.training.checkpoint import CHECKPOINT, HISTORY, Checkpoint, save
 from likewise.training.cifar10 import LabelledPictures
-from likewise.training.fitting import CifarSettings, Epoch, best_of, fit
+from likewise.training.cifar_loop import CifarSettings, Epoch, best_of, fit
 from likewise.types import Progress
 
 REPOSITORY = Path(__file__).parents[1]
@@ -61,7 +61,7 @@ CHILD = """
 import sys, time
 from pathlib import Path
 from tests.test_fitting import FAST, TRAIN, VALIDATION
-from likewise.training.fitting import fit
+from likewise.training.cifar_loop import fit
 
 def slowly(now):
     print(now.note, flush=True)

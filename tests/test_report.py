@@ -11,7 +11,7 @@ import pytest
 
 from likewise.errors import UsageError
 from likewise.evaluation.benchmark import Benchmark, Query
-from likewise.evaluation.card import make_card
+from likewise.evaluation.protocol_card import make_card
 from likewise.evaluation.report import LEVELS, answers, chosen, compare, curve, report
 from likewise.evaluation.runs import Run
 from tests.fakes import RECIPE, FakeExtractor

@@ -19,7 +19,7 @@ from likewise.evaluation.datasets import load
 from likewise.evaluation.reproduce.li_2016 import li_2016, recipe_at_hand
 from likewise.evaluation.reproduce.li_2016_published import ALL, FIGURE_2, TABLE_1, TABLE_2
 from likewise.evaluation.reproduce.orderings import orderings
-from likewise.evaluation.reproduce.table import ReportTable, TableCell
+from likewise.evaluation.reproduce.report_table import ReportTable, TableCell
 from likewise.evaluation.runs import read_run
 from likewise.pictures import Resize
 from likewise.words.extractor import WordsExtractor

@@ -15,10 +15,10 @@ from likewise.descriptors.transforms import Origin, Whitening
 from likewise.errors import BadBox, StorageError, UsageError
 from likewise.evaluation import evaluate as evaluation
 from likewise.evaluation.benchmark import Benchmark, Query
-from likewise.evaluation.card import ASKED_WITH, JUDGED, make_card
 from likewise.evaluation.crops import CropMode, query_view
 from likewise.evaluation.evaluate import evaluate
 from likewise.evaluation.metrics import leave_one_out_map
+from likewise.evaluation.protocol_card import ASKED_WITH, JUDGED, make_card
 from likewise.evaluation.report import report
 from likewise.evaluation.runs import Run, box_array, read_run, write_run
 from likewise.evaluation.scoring import score

@@ -24,7 +24,7 @@ from likewise.study.running import FROG, StudyNetwork, divide, stratified, train
 from likewise.study.study import study
 from likewise.training import cifar10
 from likewise.training.cifar10 import Cifar10
-from likewise.training.fitting import CifarSettings
+from likewise.training.cifar_loop import CifarSettings
 from tests.test_cifar10 import tiny_batches, write_binary
 from tests.test_fitting import squares
 

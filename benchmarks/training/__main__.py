@@ -25,8 +25,8 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from likewise.study.running import stratified
 from likewise.training.cifar10 import LabelledPictures, load
+from likewise.training.cifar_loop import EPSILON, CifarSettings, evaluate, steps
 from likewise.training.cifar_module import CifarModule
-from likewise.training.fitting import EPSILON, CifarSettings, evaluate, steps
 
 FOLDER = RESULTS / "training"
 FILE = FOLDER / "measured.json"

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from likewise.evaluation.benchmark import Benchmark
-    from likewise.evaluation.reproduce.table import ReportTable, TableCell
+    from likewise.evaluation.reproduce.report_table import ReportTable, TableCell
     from likewise.types import ProgressCallback
 
 app = App(

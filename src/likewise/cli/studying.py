@@ -89,7 +89,7 @@ def cifar10(
     """
     from likewise.study.repeating import repeat
     from likewise.training.cifar10 import load
-    from likewise.training.fitting import CifarSettings
+    from likewise.training.cifar_loop import CifarSettings
 
     settings = CifarSettings(batch=batch, most=epochs, patience=patience, seed=seed, precision=precision)
     with progress("CIFAR-10", unit="MB") as callback:

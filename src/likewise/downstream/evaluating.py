@@ -19,9 +19,9 @@ from likewise.collection.searching import Searcher
 from likewise.descriptors.cache import PictureView
 from likewise.errors import BadBox, BadPicture, UsageError
 from likewise.evaluation.benchmark import Benchmark
-from likewise.evaluation.card import ProtocolCard, make_card
 from likewise.evaluation.crops import CropMode, possible_crop, query_view
 from likewise.evaluation.evaluate import Readable, places_kept, written
+from likewise.evaluation.protocol_card import ProtocolCard, make_card
 from likewise.evaluation.runs import Run
 from likewise.evaluation.unread import without_failures
 from likewise.pictures import size_of

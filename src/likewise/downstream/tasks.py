@@ -15,7 +15,7 @@ from likewise.downstream.labelled import LabelledVectors, numbered
 from likewise.downstream.validation import FOLDS, cross_validate
 from likewise.errors import UsageError
 from likewise.evaluation.metrics import mean_average_precision, precision_of_ranks
-from likewise.evaluation.reproduce.table import ReportTable, TableCell
+from likewise.evaluation.reproduce.report_table import ReportTable, TableCell
 from likewise.ranking.exact import Metric, search
 from likewise.types import FloatArray, IntArray, ProgressCallback
 

@@ -25,7 +25,7 @@ from likewise.arrays import read_arrays
 from likewise.assets import replacing
 from likewise.errors import BadPicture, StorageError, UsageError
 from likewise.evaluation.benchmark import Benchmark, MissingFiles, Query
-from likewise.evaluation.card import ProtocolCard
+from likewise.evaluation.protocol_card import ProtocolCard
 from likewise.ranking.stages import Ranked
 from likewise.reading import as_indexed
 from likewise.types import Box, FloatArray

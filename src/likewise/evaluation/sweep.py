@@ -21,11 +21,11 @@ from likewise.descriptors.recipe import VectorRecipe
 from likewise.descriptors.transforms import l2
 from likewise.errors import UsageError
 from likewise.evaluation.benchmark import Benchmark
-from likewise.evaluation.card import ProtocolCard, make_card
 from likewise.evaluation.crops import CropMode
 from likewise.evaluation.evaluate import KEPT, Material, gather
 from likewise.evaluation.grid import Grid
 from likewise.evaluation.metrics import mean_average_precision
+from likewise.evaluation.protocol_card import ProtocolCard, make_card
 from likewise.evaluation.scoring import score
 from likewise.evaluation.significance import bootstrap_interval, sign_flip_test
 from likewise.pictures import Loaded, pictures_below

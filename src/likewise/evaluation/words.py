@@ -14,7 +14,6 @@ from likewise.descriptors.cache import CachedArrays, PictureView, joined, look_u
 from likewise.engines import cores
 from likewise.errors import MissingExtra
 from likewise.evaluation.benchmark import Benchmark
-from likewise.evaluation.card import ProtocolCard, make_card
 from likewise.evaluation.crops import CropMode
 from likewise.evaluation.evaluate import (
     Readable,
@@ -25,6 +24,7 @@ from likewise.evaluation.evaluate import (
     views_of,
     written,
 )
+from likewise.evaluation.protocol_card import ProtocolCard, make_card
 from likewise.evaluation.runs import Run, read_run
 from likewise.pictures import Loaded, size_of
 from likewise.ranking.sketches import Answers, answer, check_stages

@@ -20,8 +20,8 @@ from likewise.descriptors.batches import described
 from likewise.descriptors.encoder import Encoder
 from likewise.descriptors.recipe import Part, VectorRecipe
 from likewise.errors import BadPicture, UsageError
-from likewise.export.files import writer
-from likewise.export.shards import Done, ExtractionShards
+from likewise.export.parts import Done, ExtractionShards
+from likewise.export.writers import writer
 from likewise.networks import find
 from likewise.pictures import Loaded, Resize
 from likewise.progress import Meter

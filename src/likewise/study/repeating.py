@@ -14,7 +14,7 @@ from likewise.errors import UsageError
 from likewise.study.claims import Verdict
 from likewise.study.study import Study, study
 from likewise.training.cifar10 import Cifar10
-from likewise.training.fitting import CifarSettings
+from likewise.training.cifar_loop import CifarSettings
 from likewise.types import ProgressCallback
 
 RESULTS = "seeds.json"

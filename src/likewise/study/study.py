@@ -19,7 +19,7 @@ from likewise.study.looking import Seen, Traits, accuracy, look, traits
 from likewise.study.report import write_report
 from likewise.study.running import FROG, divide, train
 from likewise.training.cifar10 import Cifar10
-from likewise.training.fitting import CifarSettings
+from likewise.training.cifar_loop import CifarSettings
 from likewise.types import ProgressCallback
 
 REPORT, RESULTS = "report.html", "study.json"

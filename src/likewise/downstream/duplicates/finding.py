@@ -21,8 +21,8 @@ from likewise.downstream.duplicates.grouping import chained_groups, complete_gro
 from likewise.downstream.duplicates.groups import Duplicates, Group, Member
 from likewise.downstream.duplicates.judging import NEAREST, ContentPair, CopyDistances, Judge
 from likewise.downstream.duplicates.keeping import DEFAULT, Keeping
+from likewise.downstream.duplicates.keypoint_pairs import FileKeypoints, matching_pairs
 from likewise.downstream.duplicates.kinds import DISPENSABLE, Kind, Link
-from likewise.downstream.duplicates.matching import FileKeypoints, matching_pairs
 from likewise.downstream.rows import checked
 from likewise.errors import ManifestMismatch
 from likewise.progress import Meter
@@ -52,7 +52,7 @@ def find_duplicates(
 
     Vectors say which pictures may be copies: the nearest ones of each that are at least as similar as altered
     copies of the collection's own pictures are; and keypoints, where a layer keeps them
-    (`likewise.downstream.duplicates.matching`). Then pixels decide, laid over each other
+    (`likewise.downstream.duplicates.keypoint_pairs`). Then pixels decide, laid over each other
     (`likewise.downstream.duplicates.pixels.overlay`), so that neither many copies nor many pictures that look
     alike mislead it. In a group each picture is a copy of each other one, but for parts: a crop is one of at
     least half of those that show the whole, and shares half of what it shows with each other part.
