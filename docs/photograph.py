@@ -23,8 +23,8 @@ sys.path.insert(0, str(ROOT))
 from tests.browser.site import make_site, served  # noqa: E402
 from tests.browser.watching import CHROMIUM, FLAGS, PHONE, drag  # noqa: E402
 
-from likewise.demoset.rendering import read_truth  # noqa: E402
-from likewise.recipes.recipe import load_recipe  # noqa: E402
+from likewise.demoset import read_truth  # noqa: E402
+from likewise.recipes import load_recipe  # noqa: E402
 
 TO = ROOT / "docs" / "pictures"
 WIDE = {"viewport": {"width": 1280, "height": 800}}

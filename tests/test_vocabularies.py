@@ -107,7 +107,7 @@ def test_the_default_is_learned_once(tmp_path: Path, monkeypatch: pytest.MonkeyP
         return make_pictures(folder, 12, first=100)
 
     monkeypatch.setenv("LIKEWISE_CACHE", str(tmp_path))
-    monkeypatch.setattr(rendering, "render_scenes", render)
+    monkeypatch.setattr(vocabularies, "render_scenes", render)
     monkeypatch.setattr(patches, "PatchExtractor", FakePatches)
     monkeypatch.setattr(vocabularies, "DEFAULT_WORDS", 8)
     path = default_vocabulary(RECIPE)

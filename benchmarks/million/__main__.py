@@ -22,7 +22,7 @@ from likewise.collection.collection import Collection
 from likewise.collection.walk import Stamp
 from likewise.demoset import rendering
 from likewise.descriptors.extractor import Extractor
-from likewise.recipes.recipe import load_recipe
+from likewise.recipes import load_recipe
 from likewise.types import FloatArray
 
 FOLDER = RESULTS / "million"

@@ -20,7 +20,7 @@ from likewise.collection.catalogue import Content
 from likewise.collection.moving import MovedFile
 from likewise.collection.walk import Stamp
 from likewise.descriptors.extractor import Extractor
-from likewise.recipes.recipe import load_recipe
+from likewise.recipes import load_recipe
 from likewise.scale import ingest
 from likewise.scale.files import ShardHead, write
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from likewise.demoset import rendering
 from likewise.learning.samples import Chosen
 from likewise.learning.vocabularies import Learning, learn_vocabulary
-from likewise.recipes.recipe import load_recipe
+from likewise.recipes import load_recipe
 from likewise.types import Progress
 from likewise.words.extractor import WordsExtractor
 from likewise.words.sketch import Sketch

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from likewise.downstream.descriptor import Descriptor
     from likewise.drawing.sheets import result_sheet
     from likewise.errors import LikewiseError
-    from likewise.export.extraction import extract
+    from likewise.export import extract
     from likewise.inspection.inspection import inspect, inspect_pair
-    from likewise.recipes.recipe import Recipe, load_recipe
+    from likewise.recipes import Recipe, load_recipe
     from likewise.types import Box, Hit, Progress
 
 _HOMES = {
@@ -36,13 +36,13 @@ _HOMES = {
     "Hit": "types",
     "LikewiseError": "errors",
     "Progress": "types",
-    "Recipe": "recipes.recipe",
+    "Recipe": "recipes",
     "VectorRecipe": "descriptors.recipe",
     "__version__": "_version",
-    "extract": "export.extraction",
+    "extract": "export",
     "inspect": "inspection.inspection",
     "inspect_pair": "inspection.inspection",
-    "load_recipe": "recipes.recipe",
+    "load_recipe": "recipes",
     "recipe_names": "descriptors.shipped",
     "result_sheet": "drawing.sheets",
 }

@@ -9,7 +9,7 @@ from pathlib import Path
 from likewise.collection.collection import Collection
 from likewise.collection.reports import AddReport
 from likewise.collection.walk import holds_pictures, nothing_in
-from likewise.demoset import rendering
+from likewise.demoset import read_truth, render
 from likewise.drawing.sheets import result_sheet
 from likewise.errors import UsageError
 from likewise.evaluation import demo_score
@@ -66,7 +66,7 @@ def run(
         Folder for what the demo makes: ``<photos>.likewise``, ``hits.png``, and without ``photos`` the
         rendered pictures.
     photos
-        Folder of pictures; by default the demo set of `likewise.demoset.rendering` is rendered.
+        Folder of pictures; by default the demo set of `likewise.demoset` is rendered.
     query
         Picture to search for, also by its name in ``photos``; by default one of the demo set with its box, or
         the first of ``photos``.
@@ -95,7 +95,7 @@ def run(
     own = photos is None
     if photos is None:
         photos = into / "demo-set"
-        rendering.render(photos, seed=seed, progress=progress)
+        render(photos, seed=seed, progress=progress)
     into.mkdir(parents=True, exist_ok=True)
     path = into / f"{photos.resolve().name}.likewise"
     with Collection.open(path, recipe=recipe, engine=engine) as collection:
@@ -131,7 +131,7 @@ def find_query(query: Path, photos: Path | None) -> Path:
 
 def _labelled(photos: Path) -> tuple[Path, Box | None]:
     """The demo set's own query: a known thing among clutter."""
-    shot = next(shot for shot in rendering.read_truth(photos) if (shot.group, shot.kind) == _QUERY)
+    shot = next(shot for shot in read_truth(photos) if (shot.group, shot.kind) == _QUERY)
     return photos / shot.file, Box(*shot.box) if shot.box else None
 
 
@@ -161,6 +161,6 @@ def _scored(collection: Collection, photos: Path) -> DemoScore:
 
 def _correct(photos: Path, query: Path) -> set[Path] | None:
     """Paths that show the same thing as the query; None when the query is not of the demo set."""
-    truth = rendering.read_truth(photos)
+    truth = read_truth(photos)
     group = next((shot.group for shot in truth if (photos / shot.file).resolve() == query.resolve()), None)
     return {(photos / shot.file).resolve() for shot in truth if shot.group == group} if group else None

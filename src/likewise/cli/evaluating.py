@@ -140,7 +140,7 @@ def evaluate(
     from likewise.evaluation.datasets import load
     from likewise.evaluation.report import report as scored
     from likewise.ranking.stages import Stage
-    from likewise.recipes.recipe import load_recipe
+    from likewise.recipes import load_recipe
 
     stages = [Stage.parse(text) for text in then or ()]
     found = described_by(recipe, whiten, words=words) or load_recipe("default")

@@ -26,7 +26,7 @@ from likewise.cli.output import printable, progress, show
 if TYPE_CHECKING:
     from likewise.descriptors.recipe import VectorRecipe
     from likewise.pictures import Resize
-    from likewise.recipes.recipe import Recipe
+    from likewise.recipes import Recipe
 
 Policy = Literal["square", "longest", "shortest", "area", "full"]
 
@@ -141,7 +141,7 @@ def extract(
             **vars(running),
         )
         return
-    from likewise.export.extraction import extract as extract_folder
+    from likewise.export import extract as extract_folder
 
     how = _recipe(recipe, network, tap, pool=pool, weights=weights, resize=_resize(resize, size))
     if whiten is not None:
@@ -166,7 +166,7 @@ def extract(
 
 
 def _to_shards(source: str, to: Path, recipe: Recipe | None, part: str, *, as_json: bool, **how: Any) -> None:
-    from likewise.scale.extraction import extract_shards
+    from likewise.scale import extract_shards
 
     try:
         number, count = map(int, part.split("/"))
@@ -200,7 +200,7 @@ def ingest(
     `likewise index` of the same folder goes on from there with what has changed since.
     """
     from likewise.collection.collection import Collection
-    from likewise.scale.ingesting import ingest as take
+    from likewise.scale import ingest as take
 
     path = into or Path(shards[0].stem + SUFFIX)
     with progress("ingesting") as callback:
@@ -214,7 +214,7 @@ def _recipe(
     name: str | None, network: str | None, tap: str | None, *, pool: str, weights: str, resize: Resize | None
 ) -> VectorRecipe:
     from likewise.descriptors.recipe import load_vector
-    from likewise.export.extraction import activations
+    from likewise.export import activations
 
     if name is not None and (network or tap):
         raise typer.BadParameter("give --recipe, or --network and --tap, not both")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from likewise.collection.collection import Collection
     from likewise.descriptors.extractor import Extractor
     from likewise.descriptors.recipe import VectorRecipe
-    from likewise.recipes.recipe import Recipe
+    from likewise.recipes import Recipe
 
 SUFFIX = ".likewise"
 VARIABLE = "LIKEWISE_COLLECTION"
@@ -268,7 +268,7 @@ def described_by(
     """
     if recipe is None and whiten is None and quantise is None and words is None:
         return None
-    from likewise.recipes.recipe import load_recipe
+    from likewise.recipes import load_recipe
 
     found = load_recipe(recipe or ("default" if words is None else "mof-lite0"))
     if (whiten or quantise) and not found.vectors:

@@ -33,7 +33,7 @@ def _default(context: typer.Context, as_json: Json = False) -> None:
 @app.command("list")
 def list_recipes(as_json: Json = False) -> None:
     """List the recipes that come with likewise."""
-    from likewise.recipes.recipe import load_recipe
+    from likewise.recipes import load_recipe
 
     recipes = [load_recipe(name) for name in _names()]
     value = [{"name": r.name, "network": r.network, "about": r.about, "hash": r.hash} for r in recipes]
@@ -49,7 +49,7 @@ def show_recipe(
     as_json: Json = False,
 ) -> None:
     """Print a recipe as TOML, a file to start your own from."""
-    from likewise.recipes.recipe import load_recipe
+    from likewise.recipes import load_recipe
 
     recipe = load_recipe(name)
     text = recipe.to_toml()

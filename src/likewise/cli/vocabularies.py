@@ -97,7 +97,7 @@ def show_words(
 
 
 def _words_recipe(name: str) -> WordsRecipe:
-    from likewise.recipes.recipe import load_recipe, words_recipe_names
+    from likewise.recipes import load_recipe, words_recipe_names
 
     found = load_recipe(name)
     if not found.words:

@@ -27,7 +27,7 @@ from likewise.collection.words_shards import Shards
 from likewise.descriptors.manifest import Manifest
 from likewise.engines import cores
 from likewise.errors import ManifestMismatch, UsageError
-from likewise.recipes.recipe import LayerRecipe, Recipe, as_recipe
+from likewise.recipes import LayerRecipe, Recipe, as_recipe
 from likewise.types import ProgressCallback
 
 

@@ -10,7 +10,7 @@ from likewise.descriptors.encoder import Encoder
 from likewise.descriptors.manifest import Manifest
 from likewise.descriptors.recipe import VectorRecipe
 from likewise.errors import ManifestMismatch
-from likewise.recipes.recipe import LayerRecipe
+from likewise.recipes import LayerRecipe
 from likewise.words.recipe import WordsRecipe
 
 if TYPE_CHECKING:

@@ -29,7 +29,7 @@ from likewise.pictures import Loaded, Source
 from likewise.ranking.evidence import Scores
 from likewise.ranking.stages import Stage
 from likewise.reading import as_indexed
-from likewise.recipes.recipe import LayerRecipe
+from likewise.recipes import LayerRecipe
 from likewise.types import Box, FloatArray, IntArray, ProgressCallback
 from likewise.words.geometry import Fit
 from likewise.words.matching import Matches

@@ -16,7 +16,7 @@ from likewise.collection.vector_layer import VectorLayer
 from likewise.collection.words_layer import WordsLayer
 from likewise.descriptors.manifest import Manifest
 from likewise.errors import CollectionDamaged, ManifestMismatch, UsageError
-from likewise.recipes.recipe import LayerRecipe, Recipe, parse_recipe
+from likewise.recipes import LayerRecipe, Recipe, parse_recipe
 from likewise.types import ProgressCallback
 
 _KINDS: Mapping[str, Any] = {"vector": VectorLayer, "words": WordsLayer}

@@ -19,7 +19,7 @@ from likewise.descriptors.manifest import Manifest
 from likewise.descriptors.recipe import VectorRecipe
 from likewise.errors import CollectionDamaged, UsageError
 from likewise.ranking.exact import Metric
-from likewise.recipes.recipe import parse_recipe
+from likewise.recipes import parse_recipe
 from likewise.types import FloatArray, IntArray
 
 CODES = ("fp32", "fp16")

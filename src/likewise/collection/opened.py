@@ -27,7 +27,7 @@ from likewise.collection.words_shards import Shards
 from likewise.descriptors.manifest import Manifest
 from likewise.errors import CollectionDamaged, CollectionNotFound, ManifestMismatch, UsageError
 from likewise.reading import as_indexed
-from likewise.recipes.recipe import Recipe, as_recipe
+from likewise.recipes import Recipe, as_recipe
 from likewise.types import ProgressCallback
 
 log = logging.getLogger("likewise.collection")

@@ -9,7 +9,7 @@ from likewise.descriptors.cache import PictureView
 from likewise.errors import UsageError
 from likewise.evaluation.benchmark import Benchmark, Query
 from likewise.pictures import size_of
-from likewise.recipes.recipe import LayerRecipe
+from likewise.recipes import LayerRecipe
 from likewise.types import Box
 
 CropMode: TypeAlias = Literal["box", "full", "widened", "legacy-crow"]

@@ -8,7 +8,7 @@ from typing import TypedDict
 
 import numpy as np
 
-from likewise.demoset.rendering import KINDS, read_truth, seed_of
+from likewise.demoset import KINDS, read_truth, seed_of
 from likewise.errors import UsageError
 from likewise.evaluation.metrics import leave_one_out, mean_average_precision
 from likewise.types import FloatArray

@@ -28,7 +28,7 @@ from likewise.ranking.leaving_out import rank_others
 from likewise.ranking.localise import Localiser
 from likewise.ranking.reranking import Localise
 from likewise.ranking.stages import Ranked, Stage, rank
-from likewise.recipes.recipe import LayerRecipe
+from likewise.recipes import LayerRecipe
 from likewise.types import Box, FloatArray, IntArray, Progress, ProgressCallback
 
 KEPT = 1 << 25

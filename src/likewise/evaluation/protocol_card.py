@@ -16,7 +16,7 @@ from likewise.evaluation.benchmark import Benchmark
 from likewise.evaluation.crops import CropMode
 from likewise.evaluation.metrics import Rule
 from likewise.pictures import Resize
-from likewise.recipes.recipe import LayerRecipe
+from likewise.recipes import LayerRecipe
 from likewise.words.recipe import WordsRecipe
 from likewise.words.vocabulary import recipe_vocabulary
 

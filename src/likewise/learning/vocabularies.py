@@ -13,8 +13,7 @@ import numpy as np
 from PIL import Image
 
 from likewise.assets import cache_dir, sha256_file, temporary
-from likewise.demoset import rendering
-from likewise.demoset.shots import altered
+from likewise.demoset import altered, render_scenes
 from likewise.descriptors.batches import described
 from likewise.descriptors.learned import Sample, fingerprint, known_by
 from likewise.descriptors.local import LocalExtractor, LocalFeatures
@@ -273,7 +272,7 @@ def default_vocabulary(recipe: WordsRecipe, *, progress: ProgressCallback | None
     if path.is_file():
         return path
     folder = cache_dir() / "vocabularies" / f"scenes-{_VERSION}"
-    rendering.render_scenes(folder, DEFAULT_PICTURES, progress=progress)
+    render_scenes(folder, DEFAULT_PICTURES, progress=progress)
     extractor = recipe.features.open()
     about = replace(choose(folder), about="rendered scenes")
     how = Learning(words=DEFAULT_WORDS)

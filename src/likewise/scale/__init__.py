@@ -3,5 +3,6 @@
 from likewise.scale.extraction import ShardReport, extract_shards
 from likewise.scale.ingesting import ingest
 from likewise.scale.shards import Shard, cut
+from likewise.scale.words import RayShards
 
-__all__ = ["Shard", "ShardReport", "cut", "extract_shards", "ingest"]
+__all__ = ["RayShards", "Shard", "ShardReport", "cut", "extract_shards", "ingest"]

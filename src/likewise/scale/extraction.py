@@ -12,7 +12,7 @@ from pathlib import Path
 from likewise.assets import sweep
 from likewise.errors import LikewiseError, StorageError, UsageError
 from likewise.progress import Meter
-from likewise.recipes.recipe import Recipe, as_recipe
+from likewise.recipes import Recipe, as_recipe
 from likewise.scale.files import read_head
 from likewise.scale.runners import ATTEMPTS, find_runner
 from likewise.scale.shards import FILES, Shard, cut, listed

@@ -11,7 +11,7 @@ from likewise.collection.collection import Collection
 from likewise.collection.moving import difference
 from likewise.collection.reports import AddReport
 from likewise.errors import ManifestMismatch, UsageError
-from likewise.recipes.recipe import parse_recipe
+from likewise.recipes import parse_recipe
 from likewise.scale.files import ShardHead, read, read_head
 from likewise.types import ProgressCallback
 

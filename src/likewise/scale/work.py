@@ -21,7 +21,7 @@ from likewise.collection.moving import MovedFile
 from likewise.collection.walk import NO_STAMP, Stamp
 from likewise.errors import BadPicture, CollectionLocked, LikewiseError, StorageError
 from likewise.pictures import SUFFIXES
-from likewise.recipes.recipe import Recipe
+from likewise.recipes import Recipe
 from likewise.scale.addresses import address_of, fetch
 from likewise.scale.files import ShardHead, write
 from likewise.scale.shards import Shard

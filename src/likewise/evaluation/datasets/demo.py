@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from likewise.demoset import rendering
+from likewise.demoset import read_truth, render
 from likewise.evaluation.benchmark import Benchmark
 from likewise.evaluation.datasets.folder import leave_one_out
 
@@ -24,8 +24,8 @@ def demo(data: Path) -> Benchmark:
     StorageError
         When the folder cannot be written.
     """
-    rendering.render(data)
-    truth = rendering.read_truth(data)
+    render(data)
+    truth = read_truth(data)
     gallery = {shot.file: data / shot.file for shot in truth}
     groups: dict[str, list[str]] = {shot.group: [] for shot in truth if shot.group}
     for shot in truth:

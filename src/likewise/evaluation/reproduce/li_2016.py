@@ -38,7 +38,7 @@ from likewise.learning.samples import Chosen, choose
 from likewise.learning.vocabularies import Learning, default_vocabulary, learn_vocabulary
 from likewise.networks import find
 from likewise.networks.weights import locate
-from likewise.recipes.recipe import load_recipe
+from likewise.recipes import load_recipe
 from likewise.types import ProgressCallback
 from likewise.words.extractor import WordsExtractor
 from likewise.words.recipe import WordsRecipe
