@@ -139,6 +139,12 @@ def test_the_version_is_written_once_and_repeated_rightly() -> None:
     assert f"\nversion: {likewise.__version__}\n" in (ROOT / "CITATION.cff").read_text("utf-8")
 
 
+def test_the_demo_is_run_once_with_what_it_needs() -> None:
+    lines = re.findall(r"uvx .*likewise demo", (ROOT / "docs/how-to/install.md").read_text("utf-8"))
+    assert lines
+    assert all("[demo]" in line for line in lines)
+
+
 def test_make_has_ten_targets_at_most_and_each_says_what_it_does() -> None:
     text = (ROOT / "Makefile").read_text("utf-8")
     (phony,) = re.findall(r"^\.PHONY: (.*)$", text, re.MULTILINE)
