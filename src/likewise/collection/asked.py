@@ -61,7 +61,8 @@ class AskedCollection(OpenedCollection):
             Search only in a folder, or where the path matches a glob (see `Selection`).
         where
             Search only pictures of which a filter is true, such as ``taken >= 2019-06 and size > 2MP`` (see
-            `likewise.collection.filters`). Their order is the one that they have among all.
+            `likewise.collection.filters`). Their order is the one that they have among all,
+            but for what the verification of their first hits adds.
         then
             What follows the search, in this order: kinds of `likewise.ranking.stages`, with options where
             others than the defaults are wanted, such as ``["expand:n=5", "localise"]``. Each layer runs those
