@@ -219,7 +219,7 @@ def test_killing_a_worker_in_the_middle_of_a_request_loses_nothing(made: Path) -
         assert set(workers(process)).isdisjoint(before)
         process.send_signal(signal.SIGTERM)
         assert process.wait(PATIENCE) == 0
-    assert not list(room.iterdir())
+    assert not list(room.glob("likewise*"))  # torch, which looks for "fake" in timm, leaves a folder
 
 
 def not_answered() -> bool:
