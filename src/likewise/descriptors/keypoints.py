@@ -39,7 +39,7 @@ class Keypoints:
     upright
         Describe them as they stand: for things that are never turned. Each place then has one keypoint, of
         angle 0, as those of ``xfeat`` always have.
-    encoder, tap
+    describer, tap
         A network and a layer of it that describe them instead; see
         `likewise.descriptors.interpolated.Interpolated`.
 
@@ -53,16 +53,16 @@ class Keypoints:
     number: int = 900
     upright: bool = False
     resize: Resize = SIZE
-    encoder: str = ""
+    describer: str = ""
     tap: str = ""
 
     def __post_init__(self) -> None:
         lookup("detector", self.detector, DETECTORS)
         if self.number < 1:
             raise UsageError(f"{self.number} keypoints a picture: give at least 1")
-        if bool(self.encoder) != bool(self.tap):
+        if bool(self.describer) != bool(self.tap):
             raise UsageError(
-                f"encoder {self.encoder!r} and tap {self.tap!r} of keypoints: give a network and its tap"
+                f"describer {self.describer!r} and tap {self.tap!r} of keypoints: give a network and its tap"
             )
 
     @property
@@ -78,7 +78,7 @@ class Keypoints:
     @property
     def network(self) -> str:
         """What describes them."""
-        return self.encoder or self.detector
+        return self.describer or self.detector
 
     @property
     def bits(self) -> int:
@@ -93,13 +93,13 @@ class Keypoints:
     @property
     def parts(self) -> tuple[str, ...]:
         """Its layer in words, for the card of a score."""
-        by = f", {self.tap} of {self.encoder}" if self.tap else ""
+        by = f", {self.tap} of {self.describer}" if self.tap else ""
         return (f"{self.detector}{', upright' if self.upright else ''}{by}",)
 
     @property
     def transforms(self) -> tuple[str, ...]:
         """What is done to a descriptor."""
-        return ("l2",) if self.encoder else DETECTORS[self.detector].transforms
+        return ("l2",) if self.describer else DETECTORS[self.detector].transforms
 
     @property
     def told(self) -> dict[str, str]:
@@ -119,7 +119,7 @@ class Keypoints:
         how: dict[str, Any] = {"engine": engine, "device": device, "precision": precision, "streams": streams}
         detector: Finds = DETECTORS[self.detector].open(self.upright, **how)
         if self.tap:
-            detector = Interpolated(detector, self.encoder, self.tap, **how)
+            detector = Interpolated(detector, self.describer, self.tap, **how)
         return KeypointExtractor(self, detector)
 
 

@@ -36,7 +36,7 @@ Instead of patches, a table of keypoints takes the place of network, taps and al
     [keypoints]                    # see `likewise.descriptors.keypoints.Keypoints`
     detector = "sift"
     number = 900
-    encoder = "efficientnet-lite0"   # and a tap: its activations there describe them
+    describer = "efficientnet-lite0"   # and a tap: its activations there describe them
     tap = "block4"
 """
 
@@ -88,7 +88,7 @@ _KEYPOINTS: dict[str, Option] = {
     "detector": "sift",
     "number": 900,
     "upright": False,
-    "encoder": "",
+    "describer": "",
     "tap": "",
 }
 _RESIZE: dict[str, Option] = {"policy": "longest", "size": 0, "enlarge": False}
@@ -272,7 +272,7 @@ class WordsRecipe:
         del features["resize"]["exact"]  # never set here, and hashes outlive later options
         if not features.get("tap"):
             features.pop("tap", None)
-            features.pop("encoder", None)
+            features.pop("describer", None)
         sha256 = str(self.vocabulary.get("sha256", ""))
         return {"kind": KIND, what: features, "stored": self.stored, "vocabulary": sha256}
 
