@@ -86,7 +86,7 @@ def test_a_sound_collection_has_no_fault(collection: Collection) -> None:
 def test_a_bad_vector_is_found_and_does_not_end_searching(
     collection: Collection, change: Change, code: bytes, kind: str
 ) -> None:
-    change("UPDATE vectors SET code = ?1, checksum = bound(crc32(?1), 3) WHERE picture = 3", code)
+    change("UPDATE vectors SET code = ?, checksum = bound(crc32(?), 3) WHERE picture = 3", code, code)
     [fault] = collection.verify().faults
     assert (fault.kind, fault.subject) == (kind, str(collection.path_of(3)))
     assert fault.message.endswith("remove it and index its file again")
@@ -95,7 +95,8 @@ def test_a_bad_vector_is_found_and_does_not_end_searching(
 
 
 def test_the_remedy_works(collection: Collection, change: Change, tmp_path: Path) -> None:
-    change("UPDATE vectors SET code = ?1, checksum = bound(crc32(?1), 3) WHERE picture = 3", written(np.nan))
+    code = written(np.nan)
+    change("UPDATE vectors SET code = ?, checksum = bound(crc32(?), 3) WHERE picture = 3", code, code)
     collection.remove(3)
     assert kinds(collection) == []
     assert collection.add(tmp_path / "photos").added == 1
@@ -103,7 +104,8 @@ def test_the_remedy_works(collection: Collection, change: Change, tmp_path: Path
 
 
 def test_a_vector_of_zeros_is_a_picture_without_features(collection: Collection, change: Change) -> None:
-    change("UPDATE vectors SET code = ?1, checksum = bound(crc32(?1), 3) WHERE picture = 3", written(0))
+    code = written(0)
+    change("UPDATE vectors SET code = ?, checksum = bound(crc32(?), 3) WHERE picture = 3", code, code)
     assert kinds(collection) == []
     assert collection.search(1, k=8)[-1].id == 3
 
