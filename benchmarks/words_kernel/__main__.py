@@ -19,6 +19,7 @@ import numba
 import numpy as np
 import typer
 from benchmarks.sets import RESULTS, markdown
+from benchmarks.words_kernel.plain import load as load_plain
 from numpy.typing import NDArray
 
 from likewise.words.kernel import NUMPY, Asked, Kernel, Lists, compiled
@@ -86,8 +87,10 @@ def measure(count: int, turns: int) -> dict[str, Any]:
     segment = _index(count)
     segment.verify()  # so that its pages are in memory
     random = np.random.default_rng(1)
+    plain = load_plain(FOLDER / "plain")
     kinds: dict[str, Callable[..., object]] = {
         "numba": lambda *query: _scan(compiled(), *query),
+        "numba, plain loops": lambda *query: _scan(plain, *query),
         "read": lambda asked, lists, scores: _read(lists.codes, lists.begins, lists.ends),
         "numpy": lambda *query: _scan(NUMPY, *query),
     }
@@ -153,7 +156,7 @@ def table() -> None:
     rows = []
     for scan in measured["scans"]:
         reading = median(scan["read"])
-        for name in ("read", "numba", "numpy"):
+        for name in ("read", "numba", "numba, plain loops", "numpy"):
             of = median(scan[name])
             rows.append(
                 [f"{scan['postings']:,}", name, f"{of:.2f} ({min(scan[name]):.2f})", f"{of / reading:.2f}"]

@@ -205,10 +205,10 @@ def compiled() -> Kernel:
         from likewise.words.compiled import load  # imports numba
     except ImportError as error:
         raise MissingExtra("the compiled scan of inverted indexes", "fast") from error
-    return Kernel(*(_unpacked(function) for function in load()))
+    return Kernel(*(unpacked(function) for function in load()))
 
 
-def _unpacked(function: Callable[..., Any]) -> Callable[..., None]:
+def unpacked(function: Callable[..., Any]) -> Callable[..., None]:
     """With `Lists` as columns, for numba knows no dataclasses."""
 
     def called(lists: Lists, *rest: Any) -> None:
