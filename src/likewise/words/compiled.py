@@ -152,22 +152,11 @@ def _add(
 
 
 @numba.njit(nogil=True, error_model="numpy")
-def _ask(
-    codes: Codes, begins: IntArray, ends: IntArray, halves: int, word: int, start: int, end: int
-) -> None:
+def _ask(codes: Codes, lows: IntArray, highs: IntArray, word: int, start: int, end: int) -> None:
     """Ask memory for a block of a list, as far as there is one."""
-    for number in range(halves):
-        half = _half(begins, ends, halves, word, number)
+    for half in (lows[word], highs[word]):
         for at in range(half + start, half + min(start + BLOCK, end), 8):
             _fetch(codes, at)
-
-
-@numba.njit(nogil=True, error_model="numpy")
-def _half(begins: IntArray, ends: IntArray, halves: int, word: int, number: int) -> int:
-    """What is added to the place of a posting for the place of one half of its code."""
-    if halves == 1:
-        return 0
-    return int(ends[word] if number else begins[word])
 
 
 def compare(
@@ -191,17 +180,19 @@ def compare(
     for word in range(len(begins)):
         starts[word] = _find(rows, begins[word], ends[word], first) if first > 0 else begins[word]
         stops[word] = _find(rows, starts[word], ends[word], last) if last < len(scores) else ends[word]
+    # what is added to the place of a posting for those of the halves of its code
+    lows, highs = (begins, ends) if halves == 2 else (np.zeros_like(begins), np.zeros_like(ends))
     found = np.empty(ROOM, np.int64)
     count = 0
     for word in range(len(begins)):
         if word + AHEAD < len(begins):
-            _ask(codes, begins, ends, halves, word + AHEAD, starts[word + AHEAD], stops[word + AHEAD])
+            _ask(codes, lows, highs, word + AHEAD, starts[word + AHEAD], stops[word + AHEAD])
         begin, end, several = starts[word], stops[word], firsts[word + 1] - firsts[word] > 1
         while begin < end:
             stop = min(begin + BLOCK, end)
             while several and stop < end and rows[stop] == rows[stop - 1]:
                 stop += 1  # a picture's matches with one feature come before those with the next
-            _ask(codes, begins, ends, halves, word, stop, end)
+            _ask(codes, lows, highs, word, stop, end)
             room = stop - begin + LANES
             for feature in range(firsts[word], firsts[word + 1]):
                 if count + room > len(found):
@@ -210,9 +201,7 @@ def compare(
                     if room > len(found):
                         found = np.empty(room, np.int64)
                 one, other = asked[0, feature], asked[1, feature]
-                low = begin + _half(begins, ends, halves, word, 0)
-                high = begin + _half(begins, ends, halves, word, 1)
-                tag = (word << _WORD) + (begin << _PLACE)
+                low, high, tag = lows[word] + begin, highs[word] + begin, (word << _WORD) + (begin << _PLACE)
                 for at in range(0, stop - begin, LANES):
                     left, here = stop - begin - at, tag + (at << _PLACE)
                     near = _near(codes, low + at, high + at, one, other, threshold, left, here, found, count)
