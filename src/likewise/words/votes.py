@@ -32,7 +32,7 @@ vocabulary that does not.
 
 _WEAKEST = 20.0  # expected neighbours by chance from which on a vote (5 per cent of a nat) is not counted
 _SHARE = 0.1  # of the features of a word: those that are nearer are looked at
-_PAIRS = 1 << 16  # codes compared at a time
+_PAIRS = 1 << 14  # codes compared at a time: larger arrays may be given back to the system each time
 _FEWEST = 0.1  # expected by chance at least: no feature says more than log 11, however near
 
 
