@@ -26,6 +26,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 
 class LikewiseError(Exception):
@@ -43,6 +44,10 @@ class LikewiseError(Exception):
     def __init__(self, message: str = "", *, public: str | None = None) -> None:
         super().__init__(message)
         self.public = public
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For other processes: by message and attributes, whatever a kind of error is made from."""
+        return type(self).__new__, (type(self), *self.args), self.__dict__
 
 
 class UsageError(LikewiseError):

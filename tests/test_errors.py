@@ -1,0 +1,29 @@
+"""Errors reach other processes as they were raised."""
+
+from __future__ import annotations
+
+import pickle
+
+import pytest
+
+from likewise.client import ServerError
+from likewise.collection.filters import BadFilter
+from likewise.errors import BadPicture, LikewiseError, MissingExtra, UnknownName, UsageError
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        BadFilter("size >", 6, "a value is missing"),
+        BadPicture("a.jpg is cut short", "truncated"),
+        MissingExtra("the server", "web"),
+        ServerError(429, "busy", "try again"),
+        UnknownName("no network is called 'vgg'"),
+        UsageError("/a/c is empty", public="this is empty"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_an_error_of_another_process_is_the_same(error: LikewiseError) -> None:
+    again = pickle.loads(pickle.dumps(error))
+    assert type(again) is type(error)
+    assert (str(again), vars(again)) == (str(error), vars(error))
