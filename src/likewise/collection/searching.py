@@ -134,13 +134,15 @@ class Searcher:
             picture = int(self.ids[place])
             if picture == own or false[place] >= SURE or not self._filled(picture, fits[place].box):
                 continue
-            with suppress(CollectionDamaged, UsageError):  # or removed a moment ago
+            try:
                 questions = [index.question_of(picture) for index in self.indexes]
-                parts = self._evidence(self._answers(questions, [()] * len(questions)))
-                via = together(parts)
-                for at, fit in self._fits(questions, candidates(via, parts, AGAIN)).items():
-                    via[at] += of_fit(fit.score)
-                return expanded(total, via, total[place])
+            except (CollectionDamaged, UsageError):  # or removed a moment ago
+                continue
+            parts = self._evidence(self._answers(questions, [()] * len(questions)))
+            via = together(parts)
+            for at, fit in self._fits(questions, candidates(via, parts, AGAIN)).items():
+                via[at] += of_fit(fit.score)
+            return expanded(total, via, total[place])
         return total
 
     def _filled(self, picture: int, box: Box) -> bool:
