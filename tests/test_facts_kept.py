@@ -37,6 +37,7 @@ from likewise.pictures.facts import Facts
 from likewise.ranking.evidence import of_fit
 from likewise.recipes.recipe import Recipe
 from likewise.types import Box, IntArray
+from likewise.words.geometry import corners
 from tests.fake_words import RECIPE as PATCHES
 from tests.fake_words import FakePatches, picture, vocabulary
 from tests.fakes import RECIPE as VECTOR
@@ -173,7 +174,7 @@ class Fit:
     score: float
     box: Box = CORNER
     count = 9
-    outline = ((0.0, 0.0),) * 4
+    outline = ((1.0, 1.0),) * 4
 
 
 def test_evidence_and_fits_are_those_among_all(plain: Collection) -> None:
@@ -206,13 +207,16 @@ class Chained(Verifying):
         return replace(Fit(100.0), box=self.box) if found else None
 
 
-@pytest.mark.parametrize("how", ["plain", "itself", "judged", "a part"])
+@pytest.mark.parametrize("how", ["plain", "itself", "judged", "a part", "a copy"])
 def test_the_surest_hit_finds_others(plain: Collection, how: str, monkeypatch: pytest.MonkeyPatch) -> None:
     ids = np.array([row for row, _ in plain.paths()])
     scores = np.random.default_rng(1).normal(size=len(ids))
     index = cast(LayerIndex, Chained(ids, scores))
     if how == "a part":
         monkeypatch.setattr(Chained, "box", Box(0, 0, 20, 30))
+    if how == "a copy":
+        with Image.open(plain.path_of(int(ids[0]))) as first:
+            monkeypatch.setattr(Fit, "outline", corners(Box(0, 0, *first.size)))
     query = Query(
         int(ids[0]) if how == "itself" else picture(0), yes=(picture(9),) if how == "judged" else ()
     )
@@ -222,10 +226,10 @@ def test_the_surest_hit_finds_others(plain: Collection, how: str, monkeypatch: p
     direct = index.evidence(scores + 9.0 * (ids == ids[0]))
     via = index.evidence(scores + 9.0 * (ids == ids[1]))
     fit = of_fit(100.0)
-    first, second = direct[0] + fit, direct[1]
-    assert hits[ids[0]].score == pytest.approx(first)
+    surest, second = direct[0] + fit, direct[1]
+    assert hits[ids[0]].score == pytest.approx(surest)
     if how == "plain":
-        second = (second + min(via[1] + fit, first)) / 2
+        second = (second + min(via[1] + fit, surest)) / 2
         shares = hits[ids[1]].evidence or {}
         assert shares["expansion"] == pytest.approx(second - direct[1])
         assert sum(shares.values()) == pytest.approx(second)

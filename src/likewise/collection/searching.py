@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -35,7 +34,7 @@ from likewise.ranking.evidence import (
     verdict,
 )
 from likewise.ranking.stages import Stage
-from likewise.types import Box, Hit, Hits, IntArray
+from likewise.types import Hit, Hits, IntArray
 from likewise.words.geometry import Fit
 
 T = TypeVar("T")
@@ -128,11 +127,11 @@ class Searcher:
         return Hits(told, hits.left_out)
 
     def _expanded(self, query: Query, total: Scores, fits: Mapping[int, Fit]) -> Scores:
-        """Evidence with that by way of the surest hit, which shows little else than what was asked for."""
+        """Evidence with that by way of the surest hit that leads on."""
         false, own = _false(total, fits), self.sources.own(query.picture)
         for place in sorted(fits, key=lambda place: -total[place]):
             picture = int(self.ids[place])
-            if picture == own or false[place] >= SURE or not self._filled(picture, fits[place].box):
+            if picture == own or false[place] >= SURE or not self._leads_on(picture, fits[place]):
                 continue
             try:
                 questions = [index.question_of(picture) for index in self.indexes]
@@ -145,9 +144,14 @@ class Searcher:
             return expanded(total, via, total[place])
         return total
 
-    def _filled(self, picture: int, box: Box) -> bool:
-        width, height = self.sources.catalogue.size_of(picture) or (math.inf, math.inf)
-        return (box.x2 - box.x1) * (box.y2 - box.y1) > FILLED * width * height
+    def _leads_on(self, picture: int, fit: Fit) -> bool:
+        """Whether a hit shows little else than what was asked for, and is no copy, which finds the same."""
+        size = self.sources.catalogue.size_of(picture)
+        if size is None:
+            return False
+        copy = np.isin(fit.outline, (0, *size)).all()
+        width, height = fit.box.x2 - fit.box.x1, fit.box.y2 - fit.box.y1
+        return not copy and width * height > FILLED * size[0] * size[1]
 
     @property
     def _names(self) -> list[str]:
