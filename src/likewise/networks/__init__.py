@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-
 from likewise.errors import UnknownName
 from likewise.networks.alexnet import ALEXNET
 from likewise.networks.card import Card
@@ -39,15 +37,6 @@ def find(name: str) -> Card:
     try:
         return lookup("network", name, NETWORKS)
     except UnknownName as error:
-        if not nearest(name, NETWORKS).startswith("known") or not _timm_has(name):
+        if not nearest(name, NETWORKS).startswith("known"):
             raise
-        raise UnknownName(f"no network is called {name!r}; did you mean 'timm/{name}'?") from error
-
-
-def _timm_has(name: str) -> bool:
-    """Whether timm is here and has a model of this name; it is asked only where nobody else has."""
-    if find_spec("timm") is None:
-        return False
-    from likewise.networks import timm  # it brings torch
-
-    return timm.has(name)
+        raise UnknownName(f"{error}; a model of timm is called 'timm/{name}'") from error

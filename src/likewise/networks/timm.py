@@ -67,11 +67,6 @@ def card(model: str) -> Card:
     )
 
 
-def has(model: str) -> bool:
-    """Whether timm has a model of this name."""
-    return bool(_timm().is_model(model))
-
-
 def shapes(card: Card) -> dict[str, tuple[int, ...]]:
     """Name and shape of every tensor the model learned."""
     state = _skeleton(_model(card)).state_dict()
