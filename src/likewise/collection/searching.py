@@ -19,7 +19,7 @@ from likewise.collection.reports import Comparison
 from likewise.errors import CollectionDamaged, UsageError
 from likewise.inspection.explain import Explanation
 from likewise.ranking.evidence import (
-    AGAIN,
+    EXPANDED,
     FILLED,
     SURE,
     VERIFIED,
@@ -139,7 +139,7 @@ class Searcher:
                 continue
             parts = self._evidence(self._answers(questions, [()] * len(questions)))
             via = together(parts)
-            for at, fit in self._fits(questions, candidates(via, parts, AGAIN)).items():
+            for at, fit in self._fits(questions, candidates(via, parts, EXPANDED)).items():
                 via[at] += of_fit(fit.score)
             return expanded(total, via, total[place])
         return total
@@ -149,7 +149,7 @@ class Searcher:
         size = self.sources.catalogue.size_of(picture)
         if size is None:
             return False
-        copy = np.isin(fit.outline, (0, *size)).all()
+        copy = (np.equal(fit.outline, 0) | np.equal(fit.outline, size)).all()
         width, height = fit.box.x2 - fit.box.x1, fit.box.y2 - fit.box.y1
         return not copy and width * height > FILLED * size[0] * size[1]
 

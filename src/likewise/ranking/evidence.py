@@ -22,7 +22,7 @@ Verdict: TypeAlias = Literal["same", "alike", "nothing"]
 VERIFIED = 50
 """First hits that are verified."""
 
-AGAIN = 20
+EXPANDED = 20
 """First hits that are verified by way of the surest one."""
 
 FILLED = 0.5
