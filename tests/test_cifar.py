@@ -13,8 +13,8 @@ from likewise.errors import WeightsMissing
 from likewise.networks import find, weights
 from likewise.networks.cifar import CIFAR10
 from likewise.networks.formats import expected
-from likewise.training.cifar_module import CifarModule, _coins, fill
-from likewise.training.cifar_module import tensors_of as state_of
+from likewise.study.cifar_module import CifarModule, _coins, fill
+from likewise.study.cifar_module import tensors_of as state_of
 
 TAPS = ("relu1", "pool2", "relu6", "dense1", "logits", "probabilities")
 

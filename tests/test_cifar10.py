@@ -17,7 +17,7 @@ from PIL import Image
 
 from likewise import assets
 from likewise.errors import FetchFailed, UsageError
-from likewise.training import cifar10
+from likewise.study import cifar10
 
 COUNT = 20
 Batches = dict[str, np.ndarray]

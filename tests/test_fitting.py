@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from likewise.errors import StorageError, UsageError
+from likewise.study.cifar10 import LabelledPictures
+from likewise.study.cifar_loop import CifarSettings, Epoch, best_of, fit
 from likewise.training.checkpoint import CHECKPOINT, HISTORY, Checkpoint, save
-from likewise.training.cifar10 import LabelledPictures
-from likewise.training.cifar_loop import CifarSettings, Epoch, best_of, fit
 from likewise.types import Progress
 
 REPOSITORY = Path(__file__).parents[1]
@@ -61,7 +61,7 @@ CHILD = """
 import sys, time
 from pathlib import Path
 from tests.test_fitting import FAST, TRAIN, VALIDATION
-from likewise.training.cifar_loop import fit
+from likewise.study.cifar_loop import fit
 
 def slowly(now):
     print(now.note, flush=True)

@@ -14,7 +14,9 @@ import pytest
 from likewise import cli
 from likewise.errors import UsageError
 from likewise.networks.weights import identity_of
-from likewise.study import figures
+from likewise.study import cifar10, figures
+from likewise.study.cifar10 import Cifar10
+from likewise.study.cifar_loop import CifarSettings
 from likewise.study.claims import judge
 from likewise.study.looking import LAST, Seen, Traits
 from likewise.study.measures import likeness
@@ -22,9 +24,6 @@ from likewise.study.repeating import repeat
 from likewise.study.report import summary
 from likewise.study.running import FROG, StudyNetwork, divide, stratified, train
 from likewise.study.study import study
-from likewise.training import cifar10
-from likewise.training.cifar10 import Cifar10
-from likewise.training.cifar_loop import CifarSettings
 from tests.test_cifar10 import tiny_batches, write_binary
 from tests.test_fitting import squares
 

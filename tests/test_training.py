@@ -24,8 +24,8 @@ from likewise.learning.samples import Gathered, choose_groups
 from likewise.networks import weights
 from likewise.networks.cifar import CIFAR10
 from likewise.pictures import Resize
-from likewise.training.cifar_module import CifarModule, tensors_of
-from likewise.training.fit import fit
+from likewise.study.cifar_module import CifarModule, tensors_of
+from likewise.training.fitting import fit
 from likewise.training.own import split
 from likewise.training.pictures import _cropped, load_pictures
 from likewise.training.projection import fit_projection

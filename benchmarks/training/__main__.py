@@ -23,10 +23,10 @@ from torch import Generator, Tensor, nn
 from torch.nn import functional
 from torch.utils.data import DataLoader, TensorDataset
 
+from likewise.study.cifar10 import LabelledPictures, load
+from likewise.study.cifar_loop import EPSILON, CifarSettings, evaluate, steps
+from likewise.study.cifar_module import CifarModule
 from likewise.study.running import stratified
-from likewise.training.cifar10 import LabelledPictures, load
-from likewise.training.cifar_loop import EPSILON, CifarSettings, evaluate, steps
-from likewise.training.cifar_module import CifarModule
 
 FOLDER = RESULTS / "training"
 FILE = FOLDER / "measured.json"

@@ -131,6 +131,6 @@ def test_documents_are_the_same_each_time(client: TestClient, tmp_path: Path) ->
 @pytest.mark.slow
 def test_a_server_that_only_searches_loads_nothing_heavy() -> None:
     heavy = ["torch", "scipy", "sklearn", "timm"]
-    code = f"import likewise.web.serve, sys; print([name for name in {heavy} if name in sys.modules])"
+    code = f"import likewise.web.server, sys; print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -109,8 +109,8 @@ def serve(
     Other programs may index into the collections meanwhile. Stop it with Ctrl-C.
     """
     try:
-        from likewise.web.serve import serve as run
-        from likewise.web.settings import Settings
+        from likewise.web import Settings
+        from likewise.web import serve as run
     except ModuleNotFoundError as error:
         if (error.name or "").split(".")[0] == "likewise":
             raise

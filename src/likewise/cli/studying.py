@@ -13,8 +13,7 @@ from likewise.cli.options import Json, Precision
 from likewise.cli.output import printable, progress, show, table
 
 if TYPE_CHECKING:  # torch stands behind it, and help must not wait for that
-    from likewise.study.repeating import Repeated
-    from likewise.study.study import Study
+    from likewise.study import Repeated, Study
 
 app = App(name="study", help="Train a network and report what it learned.", no_args_is_help=True)
 
@@ -87,13 +86,11 @@ def cifar10(
     DIR/report.html, that holds four claims of the article Exploring Feature Extraction with CNNs against what
     was measured.
     """
-    from likewise.study.repeating import repeat
-    from likewise.training.cifar10 import load
-    from likewise.training.cifar_loop import CifarSettings
+    from likewise.study import CifarSettings, load_cifar10, repeat
 
     settings = CifarSettings(batch=batch, most=epochs, patience=patience, seed=seed, precision=precision)
     with progress("CIFAR-10", unit="MB") as callback:
-        found = load(data, progress=callback)
+        found = load_cifar10(data, progress=callback)
     sizes = train or (50_000, 10_000)
     with progress("training") as callback:
         done = repeat(

@@ -13,7 +13,7 @@ from likewise.cli.output import left_out_lines, printable, progress, show
 from likewise.errors import UsageError
 
 if TYPE_CHECKING:  # torch stands behind it, and help must not wait for that
-    from likewise.training.fit import FittedDescriptors
+    from likewise.training import FittedDescriptors
 
 What = Literal["projection", "network"]
 
@@ -24,7 +24,7 @@ def register(app: typer.Typer) -> None:
 
 
 def _losses() -> list[str]:
-    from likewise.training.retrieval import LOSSES
+    from likewise.training import LOSSES
 
     return list(LOSSES)
 
@@ -113,8 +113,7 @@ def train(
     """
     from likewise.descriptors.recipe import load_vector
     from likewise.learning.samples import choose_groups, choose_listed
-    from likewise.training.fit import RATES, fit
-    from likewise.training.retrieval import RetrievalSettings
+    from likewise.training import RATES, RetrievalSettings, fit
 
     if what == "network" and dim is not None:
         raise UsageError("--dim is for a projection; a network gives vectors as long as its tap has channels")

@@ -13,9 +13,9 @@ from likewise.engines.torch_module import build
 from likewise.inspection.statistics import Histogram, entropy
 from likewise.networks.cifar import CIFAR10
 from likewise.networks.weights import choose, locate, read
+from likewise.study.cifar10 import LabelledPictures
 from likewise.study.measures import likeness
 from likewise.study.running import FROG, StudyNetwork
-from likewise.training.cifar10 import LabelledPictures
 from likewise.types import FloatArray, UInt8Array
 
 TAPS = ("relu1", "relu2", "pool1", "relu3", "relu4", "pool2", "relu5", "relu6", "dense1", "probabilities")

@@ -11,10 +11,10 @@ import numpy as np
 
 from likewise.assets import replacing
 from likewise.errors import UsageError
+from likewise.study.cifar10 import Cifar10
+from likewise.study.cifar_loop import CifarSettings
 from likewise.study.claims import Verdict
 from likewise.study.study import Study, study
-from likewise.training.cifar10 import Cifar10
-from likewise.training.cifar_loop import CifarSettings
 from likewise.types import ProgressCallback
 
 RESULTS = "seeds.json"

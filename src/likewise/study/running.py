@@ -11,8 +11,8 @@ import numpy as np
 from likewise.errors import UsageError
 from likewise.networks import weights
 from likewise.networks.cifar import CIFAR10, CLASSES, trained
-from likewise.training.cifar10 import Cifar10, LabelledPictures
-from likewise.training.cifar_loop import CifarSettings, Epoch, best_of, fit
+from likewise.study.cifar10 import Cifar10, LabelledPictures
+from likewise.study.cifar_loop import CifarSettings, Epoch, best_of, fit
 from likewise.types import IntArray, Progress, ProgressCallback, UInt8Array
 
 FROG = CLASSES.index("frog")

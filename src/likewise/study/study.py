@@ -13,13 +13,13 @@ from likewise.assets import replacing
 from likewise.drawing.plots import check_plot
 from likewise.errors import UsageError
 from likewise.inspection.statistics import pixel_histogram
+from likewise.study.cifar10 import Cifar10
+from likewise.study.cifar_loop import CifarSettings
 from likewise.study.claims import Claim, judge
 from likewise.study.figures import draw_all
 from likewise.study.looking import Seen, Traits, accuracy, look, traits
 from likewise.study.report import write_report
 from likewise.study.running import FROG, divide, train
-from likewise.training.cifar10 import Cifar10
-from likewise.training.cifar_loop import CifarSettings
 from likewise.types import ProgressCallback
 
 REPORT, RESULTS = "report.html", "study.json"

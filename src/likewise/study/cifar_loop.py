@@ -18,9 +18,9 @@ from torch.nn import functional
 from likewise.errors import UsageError
 from likewise.networks.formats import Tensors
 from likewise.progress import Meter
-from likewise.training.checkpoint import Checkpoint, Row, restore, save
-from likewise.training.cifar10 import LabelledPictures
-from likewise.training.cifar_module import CifarModule, fill, tensors_of
+from likewise.study.cifar10 import LabelledPictures
+from likewise.study.cifar_module import CifarModule, fill, tensors_of
+from likewise.training import Checkpoint, Row, restore, save
 from likewise.types import ProgressCallback
 
 EPSILON = 1e-7  # of Adam; Keras' default, where torch has 1e-8
