@@ -20,8 +20,7 @@ from likewise.evaluation.benchmark import Benchmark
 from likewise.evaluation.datasets import load
 from likewise.evaluation.runs import Run, read_run
 from likewise.evaluation.words import evaluate_words, open_sketcher, sketch, words_run
-from likewise.learning.samples import choose
-from likewise.learning.vocabularies import Learning, learn_vocabulary
+from likewise.learning import Learning, choose, learn_vocabulary
 from likewise.pictures import Resize
 from likewise.ranking.sketches import answer, check_stages
 from likewise.ranking.stages import Stage

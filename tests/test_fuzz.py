@@ -35,7 +35,7 @@ from likewise.errors import LikewiseError
 from likewise.evaluation.datasets.buildings import read_truths
 from likewise.evaluation.datasets.revisited import read_truth
 from likewise.evaluation.runs import read_run
-from likewise.learning.labels import read_rows
+from likewise.labels import read_rows
 from likewise.networks import formats
 from likewise.networks.torch_files import read_torch_file
 from likewise.pictures import Resize, load

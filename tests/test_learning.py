@@ -14,9 +14,7 @@ from likewise.descriptors.estimators import PairWhitening, PCAWhitening
 from likewise.descriptors.poolings.rmac import RMAC
 from likewise.descriptors.recipe import Part, parse_vector
 from likewise.errors import UsageError
-from likewise.learning.quantisers import learn_quantiser
-from likewise.learning.samples import Gathered, choose, choose_groups, choose_listed, gather, gather_regions
-from likewise.learning.whitenings import learn_whitening
+from likewise.learning import Gathered, choose, choose_groups, gather, learn_quantiser, learn_whitening
 from likewise.pictures import Loaded
 from likewise.types import FloatArray, Progress
 from tests.fakes import RECIPE, FakeExtractor, make_pictures
@@ -45,36 +43,38 @@ def test_groups_of_a_csv_file(tmp_path: Path) -> None:
     one, two = make_pictures(tmp_path, 2)
     table = tmp_path / "groups.csv"
     table.write_text("file,what\n0000.png,x\n0001.png,y\nabsent.png,y\n")
-    chosen = choose_listed(tmp_path, table, "what")
+    chosen = choose_groups(tmp_path, table, "what")
     assert (chosen.files, chosen.groups) == ((one, two), ("x", "y"))
     with pytest.raises(UsageError, match="no column 'group'"):
-        choose_listed(tmp_path, table, "group")
+        choose_groups(tmp_path, table, "group")
     table.write_text("file,what\nabsent.png,y\n")
     with pytest.raises(UsageError, match="names no picture that lies below"):
-        choose_listed(tmp_path, table, "what")
+        choose_groups(tmp_path, table, "what")
 
 
-def test_gathers_vectors_once_and_counts_what_fails(tmp_path: Path) -> None:
+def test_gathers_vectors_once_and_counts_what_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LIKEWISE_CACHE", str(tmp_path / "cache"))
     make_pictures(tmp_path / "a", 3)
     make_pictures(tmp_path / "b", 1)  # the same as the first of a
     (tmp_path / "a" / "bad.png").write_text("no picture")
     fake = FakeExtractor()
-    first = gather(fake, choose_groups(tmp_path), tmp_path / "cache")
+    first = gather(fake, choose_groups(tmp_path))
     assert first.vectors.shape == (4, 12)
     assert first.groups == ("a", "a", "a", "b")
     assert [path.name for path in first.failures] == ["bad.png"]
     digests = {sha256_file(path)[:16] for path in (tmp_path / "a").glob("0*.png")}
     assert first.pictures == tuple(sorted(digests))
     described = fake.described
-    again = gather(fake, choose_groups(tmp_path), tmp_path / "cache")
+    again = gather(fake, choose_groups(tmp_path))
     assert fake.described == described
     np.testing.assert_array_equal(again.vectors, first.vectors)
 
 
-def test_nothing_readable_is_one_clear_error(tmp_path: Path) -> None:
+def test_nothing_readable_is_one_clear_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LIKEWISE_CACHE", str(tmp_path / "cache"))
     (tmp_path / "bad.png").write_text("no picture")
     with pytest.raises(UsageError, match=r"none of 1 pictures can be read, the first: .*bad\.png"):
-        gather(FakeExtractor(), choose(tmp_path), tmp_path / "cache")
+        gather(FakeExtractor(), choose(tmp_path))
 
 
 def gathered(count: int = 40, groups: int | None = None) -> Gathered:
@@ -126,10 +126,10 @@ def test_gathers_the_regions_of_every_picture(tmp_path: Path) -> None:
     files = make_pictures(tmp_path, 2)
     (tmp_path / "bad.png").write_text("no picture")
     mapped = Mapped(replace(RECIPE, parts=(Part("colours", "rmac", options={"levels": 2}),)))
-    found = gather_regions(mapped, choose(tmp_path))
+    found = gather(mapped, choose(tmp_path), regions=True)
     expected = [RMAC.regions_of(mapped.maps([mapped.prepare(file)])[0][0], {"levels": 2}) for file in files]
     np.testing.assert_array_equal(found.vectors, np.concatenate(expected))
     assert len(found.pictures) == 2
     assert len(found.failures) == 1
     with pytest.raises(UsageError, match="has 0 parts with pool 'rmac'"):
-        gather_regions(Mapped(), choose(tmp_path))
+        gather(Mapped(), choose(tmp_path), regions=True)

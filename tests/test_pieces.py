@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from likewise.descriptors.learned import Sample
-from likewise.descriptors.pieces import learn_pieces
 from likewise.descriptors.quantiser import PIECES, Quantiser
+from likewise.learning.quantisers import learn_pieces
 from likewise.types import FloatArray
 
 

@@ -20,7 +20,7 @@ from likewise import cli
 from likewise.descriptors.extractor import Extractor
 from likewise.descriptors.recipe import Part, VectorRecipe, load_vector
 from likewise.errors import BadWeights, UsageError, WeightsMissing
-from likewise.learning.samples import Gathered, choose_groups
+from likewise.learning import Gathered, choose_groups
 from likewise.networks import weights
 from likewise.networks.cifar import CIFAR10
 from likewise.pictures import Resize

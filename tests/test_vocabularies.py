@@ -15,9 +15,7 @@ from likewise.demoset import rendering
 from likewise.descriptors import patches
 from likewise.descriptors.learned import known_by
 from likewise.errors import UsageError
-from likewise.learning import vocabularies
-from likewise.learning.samples import choose
-from likewise.learning.vocabularies import Learning, default_vocabulary, learn_vocabulary
+from likewise.learning import Learning, choose, default_vocabulary, learn_vocabulary, vocabularies
 from likewise.types import Progress
 from likewise.words.vocabulary import Vocabulary
 from tests.fake_words import PATCHES, RECIPE, TAPS, FakePatches, make_pictures

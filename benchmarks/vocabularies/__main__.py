@@ -16,8 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from likewise.demoset import rendering
-from likewise.learning.samples import Chosen
-from likewise.learning.vocabularies import Learning, learn_vocabulary
+from likewise.learning import Chosen, Learning, learn_vocabulary
 from likewise.recipes import load_recipe
 from likewise.types import Progress
 from likewise.words.extractor import WordsExtractor

@@ -189,7 +189,7 @@ def _by_vectors(recipe: VectorRecipe, how: Mapping[str, Any], benchmark: Benchma
 def _by_words(recipe: WordsRecipe, how: Mapping[str, Any], benchmark: Benchmark, **options: Any) -> Run:
     """Rank by visual words, those of the default vocabulary unless the recipe names another."""
     from likewise.evaluation.words import evaluate_words, open_sketcher
-    from likewise.learning.vocabularies import default_vocabulary
+    from likewise.learning import default_vocabulary
 
     if not recipe.vocabulary:
         recipe = recipe.with_vocabulary(default_vocabulary(recipe, progress=options["progress"]))

@@ -217,7 +217,7 @@ def _align(
 ) -> Alignment:
     """CKA between the taps that were looked at."""
     from likewise.inspection.alignment import align
-    from likewise.learning.samples import choose
+    from likewise.learning import choose
 
     taps = [[view.tap.name for view in side.views] for side in sides_of(found)]
     with progress("comparing layers") as callback:

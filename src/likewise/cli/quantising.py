@@ -38,10 +38,8 @@ def learn(
 
     Vectors are kept in the cache: a run that was interrupted goes on, and other --bytes need no network.
     """
-    from likewise.assets import cache_dir
     from likewise.descriptors.recipe import load_vector
-    from likewise.learning.quantisers import learn_quantiser
-    from likewise.learning.samples import choose, gather
+    from likewise.learning import choose, gather, learn_quantiser
 
     new_file(output, overwrite=overwrite)
     how = load_vector(recipe or "default")
@@ -49,7 +47,7 @@ def learn(
     extractor = running.extractor(how)
     with progress("learning") as callback:
         chosen = choose(folder, most=most)
-        gathered = gather(extractor, chosen, cache_dir() / "samples", progress=callback)
+        gathered = gather(extractor, chosen, progress=callback)
         learned = learn_quantiser(gathered, count, extractor.recipe, progress=callback)
     learned.save(output)
     use = f"--recipe {recipe or 'default'}" + (f" --whiten {whiten}" if whiten else "")

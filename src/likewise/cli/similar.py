@@ -48,7 +48,7 @@ def similar(
     altered copies of pictures of the collection, which takes some seconds the first time.
     """
     from likewise.downstream.similarity import similar as judge
-    from likewise.learning.labels import read_rows
+    from likewise.labels import read_rows
 
     known = None if groups is None else [(row.file, row.group) for row in read_rows(groups, group=group)]
     with (

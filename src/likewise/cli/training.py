@@ -112,7 +112,7 @@ def train(
     listed in DIR/held-out.csv for `likewise evaluate csv`. Stopped, the same command goes on.
     """
     from likewise.descriptors.recipe import load_vector
-    from likewise.learning.samples import choose_groups, choose_listed
+    from likewise.learning import choose_groups
     from likewise.training import RATES, RetrievalSettings, fit
 
     if what == "network" and dim is not None:
@@ -124,7 +124,7 @@ def train(
     )
     with progress("training") as callback:
         done = fit(
-            choose_listed(folder, groups, group) if groups else choose_groups(folder),
+            choose_groups(folder, groups, group),
             folder,
             out,
             what=what,

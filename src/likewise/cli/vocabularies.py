@@ -13,7 +13,6 @@ from likewise.cli.output import left_out_lines, printable, progress, show
 from likewise.errors import UsageError
 
 if TYPE_CHECKING:
-    from likewise.learning.vocabularies import LearnedVocabulary
     from likewise.words.recipe import WordsRecipe
     from likewise.words.vocabulary import Vocabulary
 
@@ -56,8 +55,7 @@ def learn(
 
     For 20000 words some 10000 pictures of 100 patches are wanted; a few hundred do for 1000.
     """
-    from likewise.learning.samples import choose
-    from likewise.learning.vocabularies import Learning, learn_vocabulary
+    from likewise.learning import Learning, choose, learn_vocabulary
 
     new_file(output, overwrite=overwrite)
     found = _words_recipe(recipe or RECIPE)
@@ -67,7 +65,21 @@ def learn(
     with progress("learning words") as callback:
         learned = learn_vocabulary(extractor, chosen, found, how, progress=callback)
     learned.vocabulary.save(output)
-    show(_told(learned, output), _lines(learned, output), as_json=as_json)
+    recalls = ", ".join(f"{tap} {recall:.4f}" for tap, recall in learned.recalls.items())
+    lines = [
+        *left_out_lines(learned.failures),
+        *_layer_lines(learned.vocabulary),
+        f"learned on {learned.features} features a layer; recall of assignment: {recalls}",
+        f"wrote {printable(output)}: use it with --words {printable(output)}",
+    ]
+    value = {
+        "file": output,
+        "layers": _layers(learned.vocabulary),
+        "features": learned.features,
+        "recalls": learned.recalls,
+        "failures": {str(file): str(why) for file, why in learned.failures.items()},
+    }
+    show(value, lines, as_json=as_json)
 
 
 @app.command("show")
@@ -105,26 +117,6 @@ def _words_recipe(name: str) -> WordsRecipe:
             f"recipe {found.name!r} makes a vector, not words: take one of {', '.join(words_recipe_names())}"
         )
     return found.words[0]
-
-
-def _told(learned: LearnedVocabulary, output: Path) -> dict[str, object]:
-    return {
-        "file": output,
-        "layers": _layers(learned.vocabulary),
-        "features": learned.features,
-        "recalls": learned.recalls,
-        "failures": {str(file): str(why) for file, why in learned.failures.items()},
-    }
-
-
-def _lines(learned: LearnedVocabulary, output: Path) -> list[str]:
-    recalls = ", ".join(f"{tap} {recall:.4f}" for tap, recall in learned.recalls.items())
-    return [
-        *left_out_lines(learned.failures),
-        *_layer_lines(learned.vocabulary),
-        f"learned on {learned.features} features a layer; recall of assignment: {recalls}",
-        f"wrote {printable(output)}: use it with --words {printable(output)}",
-    ]
 
 
 def _layers(vocabulary: Vocabulary) -> dict[str, dict[str, float]]:

@@ -14,7 +14,6 @@ from likewise.cli.output import facts, left_out_lines, printable, progress, show
 if TYPE_CHECKING:
     from likewise.descriptors.estimators import PairWhitening, PCAWhitening
     from likewise.descriptors.transforms import Whitening
-    from likewise.learning.samples import Chosen
 
 app = App(name="whiten", help="Learn a whitening from pictures, or show one.", no_args_is_help=True)
 
@@ -83,22 +82,17 @@ def learn(
     Vectors are kept in the cache: a run that was interrupted goes on, and another --dim takes seconds.
     Learning on the pictures that are searched flatters a score; `likewise evaluate` says so when it sees it.
     """
-    from likewise.assets import cache_dir
-    from likewise.learning.samples import gather, gather_regions
-    from likewise.learning.whitenings import learn_whitening
+    from likewise.learning import choose, choose_groups, gather, learn_whitening
 
     new_file(output, overwrite=overwrite)
     supervised = pairs or groups is not None
     if supervised and regions:
         raise typer.BadParameter("--regions is learned without groups")
     estimator = _estimator(dim, shrinkage, exponent, supervised=supervised)
-    chosen = _chosen(folder, groups, group, most, supervised=supervised)
+    chosen = choose_groups(folder, groups, group) if supervised else choose(folder, most=most)
     extractor = running.extractor(recipe or "default")
     with progress("describing") as callback:
-        if regions:
-            gathered = gather_regions(extractor, chosen, progress=callback)
-        else:
-            gathered = gather(extractor, chosen, cache_dir() / "samples", progress=callback)
+        gathered = gather(extractor, chosen, regions=regions, progress=callback)
     learned = learn_whitening(gathered, estimator, extractor.recipe, regions=regions)
     learned.save(output)
     lines = [
@@ -135,14 +129,6 @@ def _estimator(
     if exponent is not None:
         raise typer.BadParameter("--exponent is for a whitening that is learned without groups")
     return PairWhitening(dim) if shrinkage is None else PairWhitening(dim, shrinkage=shrinkage)
-
-
-def _chosen(folder: Path, groups: Path | None, column: str, most: int, *, supervised: bool) -> Chosen:
-    from likewise.learning.samples import choose, choose_groups, choose_listed
-
-    if groups is not None:
-        return choose_listed(folder, groups, column)
-    return choose_groups(folder) if supervised else choose(folder, most=most)
 
 
 def _shape(learned: Whitening) -> str:

@@ -35,6 +35,7 @@ from likewise.descriptors.manifest import Manifest
 from likewise.engines import cores
 from likewise.errors import BadPicture, CollectionDamaged, UnknownPicture, UsageError, WeightsError
 from likewise.inspection.explain import Explanation
+from likewise.learning import default_vocabulary
 from likewise.pictures import Loaded
 from likewise.ranking.evidence import Scores, of_matches, of_votes
 from likewise.ranking.feedback import BETA, GAMMA
@@ -79,8 +80,6 @@ class WordsLayer:
         """The recipe of a layer that is to be added, with the default vocabulary if it names none."""
         if recipe.vocabulary:
             return recipe
-        from likewise.learning.vocabularies import default_vocabulary  # loads scikit-learn
-
         return recipe.with_vocabulary(default_vocabulary(recipe, progress=progress))
 
     @property

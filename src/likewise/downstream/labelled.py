@@ -8,13 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from likewise.assets import cache_dir
 from likewise.collection import Collection
 from likewise.descriptors.encoder import Encoder
 from likewise.descriptors.manifest import Manifest
 from likewise.errors import BadPicture, UsageError
-from likewise.learning.labels import read_rows
-from likewise.learning.samples import Chosen, choose_groups, choose_listed, gather
+from likewise.labels import read_rows
+from likewise.learning import Chosen, choose_groups, gather
 from likewise.types import FloatArray, ProgressCallback
 
 
@@ -71,9 +70,9 @@ def label_folder(
     UsageError
         When there are no labels, or no picture can be read.
     """
-    chosen = choose_groups(folder) if table is None else choose_listed(folder, table, column)
+    chosen = choose_groups(folder, table, column)
     named = Chosen(f"{folder.resolve().name}", chosen.files, chosen.groups)
-    found = gather(encoder, named, cache_dir() / "samples", progress=progress)
+    found = gather(encoder, named, progress=progress)
     labels = found.groups or ()
     return LabelledVectors(
         found.vectors, labels, found.about, encoder.manifest, found.pictures, found.failures

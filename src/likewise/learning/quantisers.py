@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import numpy as np
+
 from likewise.descriptors.learned import Sample, fingerprint
-from likewise.descriptors.pieces import learn_pieces
-from likewise.descriptors.quantiser import Quantiser
+from likewise.descriptors.quantiser import PIECES, Quantiser
 from likewise.descriptors.recipe import VectorRecipe
 from likewise.errors import UsageError
 from likewise.learning.samples import Gathered
-from likewise.types import Progress, ProgressCallback
+from likewise.types import FloatArray, Progress, ProgressCallback
+
+_ROUNDS = 25
 
 
 def learn_quantiser(
@@ -32,3 +37,53 @@ def learn_quantiser(
         raise UsageError(f"cannot learn from {gathered.about}: {error}") from error
     told = (fingerprint(gathered.vectors), len(gathered.vectors), gathered.about)
     return Quantiser(pieces, Sample(*told, gathered.pictures, recipe.to_toml()))
+
+
+def learn_pieces(
+    vectors: FloatArray, count: int, *, seed: int = 0, report: Callable[[int], None] | None = None
+) -> FloatArray:
+    """Cut vectors into ``count`` pieces and cluster each kind.
+
+    Parameters
+    ----------
+    vectors
+        float32 ``(n, d)``.
+    count
+        Bytes that a vector will take.
+    report
+        Called with how many kinds are done.
+
+    Returns
+    -------
+    ndarray
+        float32 ``(count, 256, d / count)``.
+
+    Raises
+    ------
+    ValueError
+        When d is no multiple of ``count``, or there are fewer than 256 vectors.
+    """
+    n, d = vectors.shape
+    if d % count:
+        fitting = [bytes_ for bytes_ in (8, 16, 32, 64, 128, 256) if d % bytes_ == 0]
+        raise ValueError(f"{d} numbers cannot be cut into {count} equal pieces; {fitting} would do")
+    if n < PIECES:
+        raise ValueError(f"{n} vectors are too few: {PIECES} pieces need at least as many, better ten times")
+    cut = vectors.reshape(n, count, d // count)
+    found = np.empty((count, PIECES, d // count), np.float32)
+    for place in range(count):
+        found[place] = _clustered(cut[:, place], seed)
+        if report:
+            report(place + 1)
+    return found
+
+
+def _clustered(rows: FloatArray, seed: int) -> FloatArray:
+    """Centres of 256 clusters; of fewer different rows these themselves, the last one repeated."""
+    different = np.unique(rows, axis=0)
+    if len(different) <= PIECES:
+        return different[np.minimum(np.arange(PIECES), len(different) - 1)]
+    from sklearn.cluster import KMeans
+
+    means = KMeans(PIECES, n_init=1, max_iter=_ROUNDS, random_state=seed).fit(rows)
+    return np.asarray(means.cluster_centers_, np.float32)

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import numpy as np
 
-from likewise.assets import sha256_file
+from likewise.assets import cache_dir, sha256_file
 from likewise.descriptors.batches import described
 from likewise.descriptors.cache import PictureView, describe
 from likewise.descriptors.encoder import Encoder
 from likewise.descriptors.learned import known_by
 from likewise.descriptors.recipe import VectorRecipe
 from likewise.errors import BadPicture, UsageError
-from likewise.learning.labels import read_rows
+from likewise.labels import read_rows
 from likewise.pictures import pictures_below
 from likewise.types import FloatArray, Progress, ProgressCallback
 
@@ -77,47 +77,49 @@ def choose(folder: Path, *, most: int | None = None) -> Chosen:
     return Chosen(folder.resolve().name, picked)
 
 
-def choose_groups(folder: Path) -> Chosen:
-    """All pictures in the sub-folders of a folder: pictures below one sub-folder show the same thing."""
-    below = [(file, file.relative_to(folder).parts) for file in pictures_below(folder)]
-    inside = [(file, parts[0]) for file, parts in below if len(parts) > 1]
-    if not inside:
-        raise UsageError(f"{folder} has no sub-folders with pictures: pairs are learned from groups")
-    return _grouped(folder, inside)
-
-
-def choose_listed(folder: Path, table: Path, column: str) -> Chosen:
-    """Pictures that a CSV file puts into groups; see `likewise.learning.labels`.
+def choose_groups(folder: Path, table: Path | None = None, column: str = "group") -> Chosen:
+    """Pictures of a folder in groups: its sub-folders, or those of a CSV file (see `likewise.labels`).
 
     Raises
     ------
     UsageError
-        When the file is malformed, or names no picture that is there.
+        When there are no sub-folders with pictures, or the file is malformed or names no picture there is.
     """
-    rows = [(folder / row.file, row.group) for row in read_rows(table, group=column) if row.group]
-    there = [(file, group) for file, group in rows if file.is_file()]
-    if not there:
-        raise UsageError(f"{table} names no picture that lies below {folder}")
-    return _grouped(folder, there)
-
-
-def _grouped(folder: Path, members: Sequence[tuple[Path, str]]) -> Chosen:
+    if table:
+        rows = [(folder / row.file, row.group) for row in read_rows(table, group=column) if row.group]
+        members = [(file, group) for file, group in rows if file.is_file()]
+        if not members:
+            raise UsageError(f"{table} names no picture that lies below {folder}")
+    else:
+        below = [(file, file.relative_to(folder).parts) for file in pictures_below(folder)]
+        members = [(file, parts[0]) for file, parts in below if len(parts) > 1]
+        if not members:
+            raise UsageError(f"{folder} has no sub-folders with pictures: pairs are learned from groups")
     groups = tuple(group for _, group in members)
     about = f"{folder.resolve().name} in {len(set(groups))} groups"
     return Chosen(about, tuple(file for file, _ in members), groups)
 
 
 def gather(
-    encoder: Encoder, chosen: Chosen, folder: Path, *, progress: ProgressCallback | None = None
+    encoder: Encoder, chosen: Chosen, *, regions: bool = False, progress: ProgressCallback | None = None
 ) -> Gathered:
-    """Describe pictures; vectors are kept in ``folder``, so that the next run finds them there.
+    """Describe pictures; vectors are kept in the cache, so that the next run finds them there.
+
+    Parameters
+    ----------
+    regions
+        Describe the regions of the recipe's R-MAC instead, at its first scale. They are not kept: a picture
+        has some twenty.
 
     Raises
     ------
     UsageError
-        When no picture can be read.
+        When no picture can be read, or the recipe has no R-MAC or several.
     """
-    described = describe(encoder, [PictureView(file) for file in chosen.files], folder, progress=progress)
+    if regions:
+        return _gather_regions(encoder, chosen, progress)
+    views = [PictureView(file) for file in chosen.files]
+    described = describe(encoder, views, cache_dir() / "samples", progress=progress)
     sound = [number for number in range(len(chosen.files)) if number not in described.failures]
     failures = {chosen.files[number]: why for number, why in described.failures.items()}
     _refuse_nothing(sound, failures)
@@ -130,16 +132,7 @@ def gather(
     )
 
 
-def gather_regions(encoder: Encoder, chosen: Chosen, *, progress: ProgressCallback | None = None) -> Gathered:
-    """Describe the regions of pictures by the maps of a recipe's R-MAC, at its first scale.
-
-    Nothing is kept: a picture has some twenty regions.
-
-    Raises
-    ------
-    UsageError
-        When the recipe has no R-MAC or several, or no picture can be read.
-    """
+def _gather_regions(encoder: Encoder, chosen: Chosen, progress: ProgressCallback | None) -> Gathered:
     place = _rmac_of(encoder.recipe)
     part = encoder.recipe.parts[place]
     found: list[FloatArray] = []

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from likewise.descriptors.estimators import PairWhitening, PCAWhitening
+from typing import TYPE_CHECKING
+
 from likewise.descriptors.recipe import VectorRecipe
 from likewise.descriptors.transforms import Whitening
 from likewise.errors import UsageError
 from likewise.learning.samples import Gathered
+
+if TYPE_CHECKING:  # scikit-learn stands behind them
+    from likewise.descriptors.estimators import PairWhitening, PCAWhitening
 
 
 def learn_whitening(

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from likewise.assets import cache_dir, replacing
+from likewise.assets import replacing
 from likewise.descriptors.extractor import Extractor
 from likewise.descriptors.recipe import VectorRecipe
 from likewise.errors import BadPicture
-from likewise.learning.samples import Chosen, gather
+from likewise.learning import Chosen, gather
 from likewise.training.own import Split, split, write_held
 from likewise.training.pictures import load_pictures
 from likewise.training.projection import fit_projection
@@ -96,7 +96,7 @@ def fit(
     """
     split(chosen.groups or (), hold_out, whole=whole, seed=settings.seed)  # refused now, not after decoding
     if what == "projection":
-        gathered = gather(Extractor(recipe), chosen, cache_dir() / "samples", progress=progress)
+        gathered = gather(Extractor(recipe), chosen, progress=progress)
         failures: Mapping[Path, BadPicture] = gathered.failures
         groups = gathered.groups or ()
         parts = split(groups, hold_out, whole=whole, seed=settings.seed)

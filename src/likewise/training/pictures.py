@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from likewise.descriptors.batches import described
 from likewise.errors import BadPicture, UsageError
-from likewise.learning.samples import Chosen
+from likewise.learning import Chosen
 from likewise.pictures import Resize, load
 from likewise.types import Progress, ProgressCallback, UInt8Array
 

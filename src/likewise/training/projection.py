@@ -13,7 +13,7 @@ from likewise.descriptors.learned import fingerprint
 from likewise.descriptors.recipe import Step, VectorRecipe
 from likewise.descriptors.transforms import Origin, Whitening
 from likewise.errors import UsageError
-from likewise.learning.samples import Gathered
+from likewise.learning import Gathered
 from likewise.training.own import Split
 from likewise.training.retrieval import LearnedWeights, RetrievalSettings, learn
 from likewise.types import FloatArray, ProgressCallback

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from likewise.evaluation.benchmark import Benchmark, Query, QueryRule
 from likewise.evaluation.datasets.files import find_one, shortfall
-from likewise.learning.labels import LabelRow, Role, read_rows
+from likewise.labels import LabelRow, Role, read_rows
 from likewise.pictures import pictures_below
 from likewise.types import plain
 

@@ -34,8 +34,7 @@ from likewise.evaluation.reproduce.li_2016_published import (
 from likewise.evaluation.reproduce.orderings import orderings
 from likewise.evaluation.reproduce.report_table import ReportTable, Setting, TableCell, part_of, usable
 from likewise.evaluation.words import Sketched, open_sketcher, sketch, words_run
-from likewise.learning.samples import Chosen, choose
-from likewise.learning.vocabularies import Learning, default_vocabulary, learn_vocabulary
+from likewise.learning import Chosen, Learning, choose, default_vocabulary, learn_vocabulary
 from likewise.networks import find
 from likewise.networks.weights import locate
 from likewise.recipes import load_recipe
