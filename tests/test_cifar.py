@@ -8,7 +8,7 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional
 
-from likewise.engines.torch_module import LayerChain, build, tensors_of
+from likewise.engines.torch_module import LayerChain, build
 from likewise.errors import WeightsMissing
 from likewise.networks import find, weights
 from likewise.networks.cifar import CIFAR10
@@ -103,7 +103,7 @@ def test_a_chain_gives_its_tensors_back() -> None:
     tensors = state_of(_module())
     chain = build(CIFAR10, tensors, ["probabilities"])
     assert isinstance(chain, LayerChain)
-    back = tensors_of(chain)
+    back = chain.arrays()
     assert back.keys() == tensors.keys()
     assert all(np.array_equal(back[name], tensors[name]) for name in tensors)
 

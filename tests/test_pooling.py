@@ -19,8 +19,7 @@ from likewise.descriptors.poolings.crow import CROW
 from likewise.descriptors.poolings.gem import GEM
 from likewise.descriptors.poolings.rmac import RMAC
 from likewise.descriptors.poolings.spoc import SPOC
-from likewise.engines import openvino_ops, torch_ops
-from likewise.engines.ops import Array
+from likewise.engines import Array, openvino_ops, torch_ops
 from likewise.types import FloatArray
 from tests import slow
 

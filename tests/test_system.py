@@ -40,7 +40,7 @@ import likewise.system
 sys.platform = "linux"
 
 from likewise.collection.lock import writing
-from likewise.engines import cores
+from likewise.system import cores
 from likewise.errors import CollectionLocked, StorageError
 from likewise.web.services import jobs
 from likewise.pictures import load

@@ -12,8 +12,7 @@ import pytest
 from likewise.assets import member
 from likewise.descriptors.keypoints import Keypoints
 from likewise.descriptors.xfeat import CELL, bicubic, bilinear, described, heat, in_cells, peaks, scored
-from likewise.engines import Program, open_engine
-from likewise.engines.ops import as_they_are
+from likewise.engines import Program, as_they_are, open_engine
 from likewise.errors import FetchFailed
 from likewise.networks import find, formats
 from likewise.networks.weights import choose, locate, read

@@ -27,11 +27,11 @@ from likewise.collection.walk import look
 from likewise.descriptors.extractor import Extractor
 from likewise.descriptors.program import program_of
 from likewise.descriptors.recipe import VectorRecipe
-from likewise.engines import cores
 from likewise.engines.torch_module import ProgramModule
 from likewise.networks import find
 from likewise.networks.weights import locate
 from likewise.pictures import Loaded
+from likewise.system import cores
 
 FOLDER = RESULTS / "indexing"
 LOOPED = 24

@@ -30,9 +30,9 @@ from torch.utils.data import DataLoader, Dataset
 from likewise.collection.indexing import BUCKET
 from likewise.descriptors.extractor import Extractor
 from likewise.descriptors.recipe import Part, VectorRecipe
-from likewise.engines import cores
 from likewise.networks.weights import fetch
 from likewise.pictures import Resize
+from likewise.system import cores
 
 GROUP = "indexing"
 SIZES = {"640x480": (640, 480), "1024x768": (1024, 768)}

@@ -21,11 +21,11 @@ from torch.utils.flop_counter import FlopCounterMode
 from likewise.collection.collection import Collection
 from likewise.descriptors.extractor import Extractor
 from likewise.descriptors.program import program_of
-from likewise.engines import cores
 from likewise.engines.torch_module import ProgramModule
 from likewise.networks import find
 from likewise.networks.weights import locate
 from likewise.pictures import Loaded
+from likewise.system import cores
 
 GROUP = "of the machine's limits"
 SIDE = 2048

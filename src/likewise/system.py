@@ -1,4 +1,4 @@
-"""What operating systems do differently: opening, locking and flushing files.
+"""What operating systems do differently: opening, locking and flushing files, and counting cores.
 
 Windows was never at hand: its half follows the documentation of Python's ``msvcrt`` and is tested with a
 stand-in for it.
@@ -18,6 +18,11 @@ NO_WAIT = getattr(os, "O_NONBLOCK", 0)
 _ALWAYS = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 _LOCKED_BYTE = 1 << 30
 """Windows lets nobody read a byte that is locked: this one lies behind everything that is written."""
+
+
+def cores() -> int:
+    """How many processor cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def descriptor_of(path: str | os.PathLike[str], flags: int, mode: int = 0o666, *, follow: bool = True) -> int:

@@ -12,8 +12,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from likewise.engines import Engine, Program, open_engine
-from likewise.engines.ops import Array, Ops
+from likewise.engines import Array, Engine, Ops, Program, open_engine
 from likewise.errors import UnknownName, UsageError
 from likewise.networks.card import Card, Layer, Preprocessing
 from likewise.networks.formats import Tensors, expected

@@ -11,9 +11,8 @@ import numpy as np
 import pytest
 import torch
 
-from likewise.engines import Program, open_engine
+from likewise.engines import Program, as_they_are, open_engine
 from likewise.engines.openvino_walk import Walk
-from likewise.engines.ops import as_they_are
 from likewise.engines.torch_module import ProgramModule, build
 from likewise.networks import NETWORKS
 from likewise.networks.card import Card, Layer, Preprocessing, needed, wired

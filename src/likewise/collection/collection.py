@@ -25,9 +25,9 @@ from likewise.collection.tasks import Options, Prune
 from likewise.collection.walk import resolve
 from likewise.collection.words_shards import Shards
 from likewise.descriptors.manifest import Manifest
-from likewise.engines import cores
 from likewise.errors import ManifestMismatch, UsageError
 from likewise.recipes import LayerRecipe, Recipe, as_recipe
+from likewise.system import cores
 from likewise.types import ProgressCallback
 
 

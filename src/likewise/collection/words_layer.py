@@ -32,7 +32,6 @@ from likewise.collection.reports import Comparison, Fault
 from likewise.collection.words_segments import WordsSegments
 from likewise.collection.words_shards import Shards
 from likewise.descriptors.manifest import Manifest
-from likewise.engines import cores
 from likewise.errors import BadPicture, CollectionDamaged, UnknownPicture, UsageError, WeightsError
 from likewise.inspection.explain import Explanation
 from likewise.learning import default_vocabulary
@@ -41,6 +40,7 @@ from likewise.ranking.evidence import Scores, of_matches, of_votes
 from likewise.ranking.feedback import BETA, GAMMA
 from likewise.ranking.sketches import answer, check_stage
 from likewise.ranking.stages import Stage
+from likewise.system import cores
 from likewise.types import Box, CropScale, IntArray, ProgressCallback
 from likewise.words.geometry import Fit
 from likewise.words.inverted import WordIndex

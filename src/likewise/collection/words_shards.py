@@ -22,8 +22,8 @@ from likewise.assets import temporary
 from likewise.collection.catalogue import Catalogue
 from likewise.collection.store import store_of
 from likewise.collection.words_segments import Taps, WordsSegments
-from likewise.engines import cores
 from likewise.errors import ShardLost, UsageError
+from likewise.system import cores
 from likewise.types import IntArray
 from likewise.words.fusion import Scores
 from likewise.words.hamming import Codes, Words

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
-from likewise.engines import cores
 from likewise.errors import BadPicture
+from likewise.system import cores
 
 T = TypeVar("T")
 P = TypeVar("P")

@@ -12,8 +12,7 @@ from likewise.descriptors.detector import Finds
 from likewise.descriptors.local import REACH
 from likewise.descriptors.transforms import l2
 from likewise.descriptors.xfeat import bilinear
-from likewise.engines import Program, open_engine
-from likewise.engines.ops import as_they_are
+from likewise.engines import Program, as_they_are, open_engine
 from likewise.networks import find
 from likewise.networks.weights import choose, fingerprint, locate, read
 from likewise.types import FloatArray, UInt8Array

@@ -23,8 +23,7 @@ from PIL import Image
 from likewise.descriptors.local import LocalFeatures
 from likewise.descriptors.poolings import POOLINGS
 from likewise.descriptors.transforms import l2, signed_root
-from likewise.engines import Program, open_engine
-from likewise.engines.ops import Array, Head, Ops
+from likewise.engines import Array, Head, Ops, Program, open_engine
 from likewise.errors import UsageError
 from likewise.networks import dense, find
 from likewise.networks.card import Card, Preprocessing

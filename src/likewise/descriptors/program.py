@@ -10,8 +10,7 @@ from functools import partial
 
 from likewise.descriptors.poolings import POOLINGS
 from likewise.descriptors.recipe import Part, VectorRecipe
-from likewise.engines import Program
-from likewise.engines.ops import Array, Head, Ops, as_they_are
+from likewise.engines import Array, Head, Ops, Program, as_they_are
 from likewise.networks import NETWORKS, find
 from likewise.networks.card import Card
 from likewise.networks.weights import WeightsFile, fingerprint, read

@@ -11,8 +11,7 @@ import numpy as np
 from likewise.descriptors.detector import Detector
 from likewise.descriptors.spread import spread
 from likewise.descriptors.transforms import l2
-from likewise.engines import Program, open_engine
-from likewise.engines.ops import as_they_are
+from likewise.engines import Program, as_they_are, open_engine
 from likewise.networks import find
 from likewise.networks.weights import choose, fingerprint, locate, read
 from likewise.types import FloatArray, IntArray, UInt8Array

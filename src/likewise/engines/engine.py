@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
@@ -83,11 +82,6 @@ class Engine(Protocol):
         list of ndarray
             One float32 array for each output of the program: vectors ``(n, d)``, or maps ``(n, c, h, w)``.
         """
-
-
-def cores() -> int:
-    """How many processor cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def open_engine(

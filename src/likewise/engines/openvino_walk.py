@@ -9,11 +9,11 @@ import numpy as np
 import openvino as ov
 from openvino import opset13 as op
 
-from likewise.engines.engine import cores
 from likewise.engines.openvino_ops import OPS, Value
 from likewise.engines.ops import walk
 from likewise.networks.card import Layer, Reach, needed, reaches, wired
 from likewise.networks.formats import Tensors, fitting
+from likewise.system import cores
 from likewise.types import FloatArray
 
 

@@ -52,6 +52,13 @@ class LayerChain(nn.Module):
         found: Tensor = getattr(self, _inner(name))
         return found
 
+    def arrays(self) -> dict[str, np.ndarray]:
+        """All tensors by their canonical names, float32: what `build` takes."""
+        return {
+            name: np.array(self.tensor(name).detach().contiguous().numpy(), np.float32)
+            for name in shapes(self.chain)
+        }
+
     def release(self, since: str = "") -> None:
         """Let the layers behind one be trained, or all of them."""
         names = [layer.name for layer in self.chain]
@@ -80,14 +87,6 @@ def build(card: Card, tensors: Mapping[str, np.ndarray], taps: Sequence[str]) ->
     if not card.chain:
         return timm.module(card, tensors, names)
     return LayerChain(card.chain, tensors, names).eval().requires_grad_(False)
-
-
-def tensors_of(chain: LayerChain) -> dict[str, np.ndarray]:
-    """The tensors of a chain by their canonical names, float32: the reverse of `build`."""
-    return {
-        name: np.array(chain.tensor(name).detach().contiguous().numpy(), np.float32)
-        for name in shapes(chain.chain)
-    }
 
 
 class ProgramModule(nn.Module):

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from likewise.assets import temporary
 from likewise.descriptors.cache import CachedArrays, PictureView, joined, look_up
-from likewise.engines import cores
 from likewise.errors import MissingExtra
 from likewise.evaluation.benchmark import Benchmark
 from likewise.evaluation.crops import CropMode
@@ -29,6 +28,7 @@ from likewise.evaluation.runs import Run, read_run
 from likewise.pictures import Loaded, size_of
 from likewise.ranking.sketches import Answers, answer, check_stages
 from likewise.ranking.stages import Ranked, Stage
+from likewise.system import cores
 from likewise.types import Box, FloatArray, IntArray, Progress, ProgressCallback, Ranking
 from likewise.words.extractor import WordsExtractor
 from likewise.words.inverted import InvertedIndex

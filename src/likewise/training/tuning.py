@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from likewise.descriptors.program import program_of
 from likewise.descriptors.recipe import VectorRecipe
-from likewise.engines.torch_module import LayerChain, ProgramModule, tensors_of
+from likewise.engines.torch_module import LayerChain, ProgramModule
 from likewise.errors import UsageError
 from likewise.networks import find
 from likewise.networks.weights import choose, locate, read, write
@@ -79,7 +79,7 @@ def fit_network(
                 value.copy_(torch.from_numpy(learned.tensors[name]))
     origin = f"likewise train, {pictures.about}, epoch {learned.best.number}"
     named = write(
-        folder / "weights.safetensors", card, before, {**read(file, card), **tensors_of(chain)}, origin=origin
+        folder / "weights.safetensors", card, before, {**read(file, card), **chain.arrays()}, origin=origin
     )
     tuned = replace(
         recipe,

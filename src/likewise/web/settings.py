@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from likewise.engines import cores
 from likewise.errors import UsageError
+from likewise.system import cores
 
 SHORTEST_TOKEN = 16
 """Characters below which a token is refused: one that can be tried out protects nothing."""

@@ -11,7 +11,7 @@ import numpy as np
 
 from likewise.descriptors.poolings.integral import areas, integral, sums
 from likewise.descriptors.poolings.pooling import CELLS, TINY, Doubles, Pooling, Windows
-from likewise.engines.ops import Array, Ops
+from likewise.engines import Array, Ops
 from likewise.types import FloatArray, IntArray
 
 

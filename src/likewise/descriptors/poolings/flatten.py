@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from likewise.descriptors.poolings.pooling import Pooling
-from likewise.engines.ops import Array, Ops
+from likewise.engines import Array, Ops
 
 
 def forward(ops: Ops, x: Array) -> Array:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from likewise.descriptors.poolings.pooling import Doubles
-from likewise.engines.ops import Array, Ops
+from likewise.engines import Array, Ops
 
 
 def bell(ops: Ops, rows: Array, columns: Array, spread: Array | float) -> Array:

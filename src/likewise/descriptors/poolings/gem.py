@@ -7,7 +7,7 @@ import numpy as np
 from likewise.descriptors.poolings.gaussian import bell, bell_of
 from likewise.descriptors.poolings.integral import areas, integral, of_top, root, sums
 from likewise.descriptors.poolings.pooling import CELLS, Doubles, Pooling, Windows
-from likewise.engines.ops import Array, Ops
+from likewise.engines import Array, Ops
 from likewise.types import FloatArray, IntArray
 
 

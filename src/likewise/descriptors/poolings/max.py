@@ -6,7 +6,7 @@ import numpy as np
 
 from likewise.descriptors.poolings.integral import near_maximum
 from likewise.descriptors.poolings.pooling import CELLS, Doubles, Pooling
-from likewise.engines.ops import Array, Ops
+from likewise.engines import Array, Ops
 
 
 def forward(ops: Ops, x: Array) -> Array:

@@ -6,7 +6,7 @@ import numpy as np
 
 from likewise.descriptors.poolings.integral import areas, integral, sums
 from likewise.descriptors.poolings.pooling import CELLS, Doubles, Pooling, Windows
-from likewise.engines.ops import Array, Ops
+from likewise.engines import Array, Ops
 
 
 def forward(ops: Ops, x: Array) -> Array:

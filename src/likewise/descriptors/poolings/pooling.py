@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from likewise.descriptors.tables import Option
-from likewise.engines.ops import Array, Ops
+from likewise.engines import Array, Ops
 from likewise.errors import UsageError
 from likewise.types import FloatArray, IntArray
 

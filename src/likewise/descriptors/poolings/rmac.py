@@ -13,7 +13,7 @@ import numpy as np
 from likewise.descriptors.poolings.integral import near_maximum
 from likewise.descriptors.poolings.pooling import CELLS, TINY, Doubles, Pooling, Windows
 from likewise.descriptors.transforms import l2
-from likewise.engines.ops import Array, Ops
+from likewise.engines import Array, Ops
 from likewise.types import FloatArray
 
 

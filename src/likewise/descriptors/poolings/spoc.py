@@ -12,7 +12,7 @@ import numpy as np
 from likewise.descriptors.poolings import sum as plain
 from likewise.descriptors.poolings.gaussian import bell, bell_of
 from likewise.descriptors.poolings.pooling import CELLS, Doubles, Pooling, Windows
-from likewise.engines.ops import Array, Ops
+from likewise.engines import Array, Ops
 
 
 def forward(ops: Ops, x: Array, prior: bool) -> Array:
