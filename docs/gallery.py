@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFilter
 import likewise as lw
 from likewise.descriptors.extractor import Extractor
 from likewise.drawing.sheets import explanation_sheet, field_sheet, map_sheet
-from likewise.inspection.explain import explain
+from likewise.explaining import explain
 
 FOLDER = Path(__file__).parent / "how-to" / "pictures"
 SIZE = (640, 480)

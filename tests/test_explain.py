@@ -16,8 +16,8 @@ from likewise.descriptors.transforms import Origin, Whitening
 from likewise.drawing.sheets import explanation_sheet
 from likewise.drawing.taps import overlay
 from likewise.errors import BadPicture, UsageError
-from likewise.inspection.explain import explain, patch_shares
-from likewise.inspection.grids import spread
+from likewise.explaining.shares import explain, patch_shares
+from likewise.grids import spread
 from likewise.pictures import Loaded, Resize, Source, load
 from likewise.types import Box, CropScale, FloatArray, UInt8Array
 from tests.fakes import RECIPE, FakeExtractor

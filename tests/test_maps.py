@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from likewise.errors import UsageError
-from likewise.inspection.grids import averaged, spread
+from likewise.grids import averaged, spread
 from likewise.inspection.maps import Cell, receptive_box, reduced, tile_side, view
 from likewise.networks.card import Tap
 from likewise.types import Box

@@ -213,17 +213,17 @@ def _compare_alone(
     """The similarity of two pictures by a recipe, with no collection to judge it by."""
     from likewise.drawing.canvas import check_output
     from likewise.drawing.sheets import explanation_sheet
-    from likewise.inspection import explain
+    from likewise.explaining import check, explain
     from likewise.ranking.exact import Metric, search
 
     if out is not None:
         check_output("sheet", out, first, second)
-        explain.check(extractor.recipe)
+        check(extractor.recipe)
     vectors = extractor.describe([extractor.prepare(file, max_pixels=max_pixels) for file in (first, second)])
     metric: Metric = "l2" if extractor.recipe.distance == "l2" else "dot"
     similarity = float(search(vectors[1:], vectors[:1], 1, metric=metric).scores[0, 0])
     if out is not None:
-        why = explain.explain(extractor, first, second, max_pixels=max_pixels)
+        why = explain(extractor, first, second, max_pixels=max_pixels)
         explanation_sheet(first, second, why, out, max_pixels=max_pixels)
     what = "distance" if metric == "l2" else "similarity"
     value = {"similarity": similarity, "recipe": extractor.recipe.name}

@@ -16,8 +16,7 @@ from likewise.collection.reports import Comparison, Pictures
 from likewise.collection.searching import Searcher, staged
 from likewise.collection.vector_layer import VectorIndex, pictures
 from likewise.errors import ShardLost, UsageError
-from likewise.inspection.explain import Explanation
-from likewise.inspection.subjects import find_subjects
+from likewise.explaining import Explanation, find_subjects
 from likewise.ranking.stages import Stage
 from likewise.types import Box, CropScale, FloatArray, Hits, IntArray
 
@@ -152,7 +151,7 @@ class AskedCollection(OpenedCollection):
         ------
         BadPicture, BadBox, UsageError
             When a query is no picture that can be read, or no layer shares out: see
-            `likewise.inspection.explain.explain`.
+            `likewise.explaining.explain`.
         ManifestMismatch
             When the pictures would be described otherwise than the collection was.
         """

@@ -24,7 +24,7 @@ from likewise.collection.walk import real_path
 from likewise.collection.words_shards import Shards
 from likewise.descriptors.manifest import Manifest
 from likewise.errors import BadPicture, CollectionDamaged, LikewiseError, UnknownPicture, UsageError
-from likewise.inspection.explain import Explanation
+from likewise.explaining import Explanation
 from likewise.pictures import Loaded, Source
 from likewise.ranking.evidence import Scores
 from likewise.ranking.stages import Stage

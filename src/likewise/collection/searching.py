@@ -17,7 +17,7 @@ from likewise.collection.layer import LayerHits, LayerIndex, PatchMatches, Sourc
 from likewise.collection.query import Query, QueryPicture, is_number, whole
 from likewise.collection.reports import Comparison
 from likewise.errors import CollectionDamaged, UsageError
-from likewise.inspection.explain import Explanation
+from likewise.explaining import Explanation
 from likewise.ranking.evidence import (
     EXPANDED,
     FILLED,

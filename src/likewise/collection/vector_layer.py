@@ -39,7 +39,7 @@ from likewise.descriptors.encoder import Encoder
 from likewise.descriptors.manifest import Manifest
 from likewise.descriptors.recipe import VectorRecipe
 from likewise.errors import BadPicture, UsageError
-from likewise.inspection.explain import Explanation, check, explain
+from likewise.explaining import Explanation, check, explain
 from likewise.pictures import Loaded
 from likewise.ranking.evidence import Scores, of_similarities
 from likewise.ranking.exact import Metric
@@ -352,7 +352,7 @@ class VectorIndex:
         return tuple(given.tolist())
 
     def explain(self, query: Query, picture: QueryPicture) -> Explanation:
-        """See `LayerIndex`; errors as for `likewise.inspection.explain.explain`."""
+        """See `LayerIndex`; errors as for `likewise.explaining.explain`."""
         check(self.layer.recipe)
         sources = [self.sources.source(one) for one in (query.picture, picture)]
         limit = self.sources.max_pixels

@@ -33,7 +33,7 @@ from likewise.collection.words_segments import WordsSegments
 from likewise.collection.words_shards import Shards
 from likewise.descriptors.manifest import Manifest
 from likewise.errors import BadPicture, CollectionDamaged, UnknownPicture, UsageError, WeightsError
-from likewise.inspection.explain import Explanation
+from likewise.explaining import Explanation
 from likewise.learning import default_vocabulary
 from likewise.pictures import Loaded
 from likewise.ranking.evidence import Scores, of_matches, of_votes

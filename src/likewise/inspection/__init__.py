@@ -1,1 +1,1 @@
-"""What a network sees in a picture: its maps, their statistics, and which places make two pictures alike."""
+"""What a network sees in a picture: its maps, their statistics, and what its cells see."""

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from likewise.errors import BadPicture, UsageError
+from likewise.grids import averaged
 from likewise.inspection.cka import LEAST, linear_cka
-from likewise.inspection.grids import averaged
 from likewise.inspection.network import Network, walk
 from likewise.pictures import load
 from likewise.types import FloatArray, Progress, ProgressCallback

@@ -14,7 +14,7 @@ from likewise.drawing.taps import overlay
 from likewise.pictures import Resize, Source, load
 
 if TYPE_CHECKING:  # to explain takes an extractor, which to draw does not
-    from likewise.inspection.explain import Contributions, Explanation
+    from likewise.explaining import Contributions, Explanation
 
 _PANEL, _GAP, _TOP, _BELOW = 460, 28, 84, 36
 _BAR = (180, 12)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from likewise.errors import UsageError
-from likewise.inspection.explain import check
+from likewise.explaining import check
 from likewise.recipes.recipe import Recipe
 from likewise.web import schemas
 from likewise.web.routes.paging import Cursor, Size, page

@@ -14,7 +14,7 @@ from PIL import Image
 from likewise.collection.layer import PatchMatches
 from likewise.drawing.taps import LESS, MORE
 from likewise.errors import LikewiseError, UsageError
-from likewise.inspection.explain import Contributions, check, patch_shares
+from likewise.explaining import Contributions, check, patch_shares
 from likewise.pictures import size_of
 from likewise.recipes.recipe import Recipe
 from likewise.types import Box

@@ -16,8 +16,8 @@ from likewise.descriptors.encoder import Encoder
 from likewise.descriptors.poolings import POOLINGS, Doubles
 from likewise.descriptors.recipe import VectorRecipe
 from likewise.errors import UsageError
-from likewise.inspection.grids import spread
-from likewise.inspection.tracing import trace
+from likewise.explaining.tracing import trace
+from likewise.grids import spread
 from likewise.pictures import Loaded, Source
 from likewise.types import Box, CropScale, FloatArray, IntArray
 
