@@ -12,9 +12,8 @@ from torch import nn
 
 from likewise.engines.torch_module import build
 from likewise.errors import UsageError
-from likewise.inspection.fields import ReceptiveField, located, measure, measured
+from likewise.inspection.fields import ReceptiveField, measure, measured
 from likewise.inspection.inspection import inspect
-from likewise.inspection.maps import Cell
 from likewise.inspection.modules import ModuleNetwork
 from likewise.inspection.network import CardNetwork
 from likewise.networks.vgg import VGG16
@@ -82,14 +81,14 @@ def test_cells_are_located_or_refused() -> None:
     module = nn.Sequential(nn.Conv2d(3, 4, 5, 2, 2), nn.AdaptiveAvgPool2d(1), nn.Flatten())
     network = ModuleNetwork(module)
     found = inspect(network, photo(1), size=60)
-    tap, cell = located(network, found, Cell("0", 3, 29))
+    tap, cell = found.cell(network, "0", 3, 29)
     assert (tap.field, tap.stride, tap.offset, cell) == (5, 2, 0, (3, 29))
     with pytest.raises(UsageError, match="3,30 lies outside 0, whose 23 rows and 30 columns"):
-        located(network, found, Cell("0", 3, 30))
+        found.cell(network, "0", 3, 30)
     with pytest.raises(UsageError, match="sees the whole picture"):
-        located(network, found, Cell("1", 0, 0))
+        found.cell(network, "1", 0, 0)
     with pytest.raises(UsageError, match="a cell belongs to a map"):
-        located(network, found, Cell("2", 0, 0))
+        found.cell(network, "2", 0, 0)
     with pytest.raises(UsageError, match="it sees the whole picture"):
         measured(network, "2")
 

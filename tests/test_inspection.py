@@ -14,7 +14,7 @@ from likewise.descriptors.extractor import Extractor
 from likewise.descriptors.recipe import Part, VectorRecipe
 from likewise.engines.torch_module import build
 from likewise.errors import BadPicture, UnknownName, UsageError, WeightsMissing
-from likewise.inspection.alignment import align
+from likewise.inspection.alignment import Alignment
 from likewise.inspection.classes import answer, class_names, read_names
 from likewise.inspection.modules import ModuleNetwork
 from likewise.inspection.network import CardNetwork, open_network, walk
@@ -158,12 +158,12 @@ def test_layers_are_most_like_themselves(tmp_path: Path) -> None:
         files[-1].write_bytes(encode(photo(seed, width=80 + 8 * seed), "PNG"))
     (tmp_path / "bad.png").write_text("no picture")
     network = open_network(Small())
-    found = align(network, network, [*files, tmp_path / "bad.png"], (["conv", "head.2"], None))
+    found = Alignment.of(network, network, [*files, tmp_path / "bad.png"], (["conv", "head.2"], None))
     assert (found.rows, found.columns, found.pictures) == (("conv", "head.2"), ("conv", "head.2"), 6)
     np.testing.assert_allclose(np.diag(found.values), 1)
     assert list(found.failures) == [tmp_path / "bad.png"]
     with pytest.raises(UsageError, match=r"needs 4 pictures at least.*3 of 3"):
-        align(network, network, files[:3])
+        Alignment.of(network, network, files[:3])
 
 
 def test_probabilities_with_names_entropy_and_margin() -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from likewise.cli.inspecting import parse_cell
 from likewise.errors import UsageError
 from likewise.grids import averaged, spread
-from likewise.inspection.maps import Cell, receptive_box, reduced, tile_side, view
+from likewise.inspection.maps import View, reduced, tile_side
 from likewise.networks.card import Tap
 from likewise.types import Box
 
@@ -33,18 +34,18 @@ def test_a_step_that_divides_the_map_is_taken_when_one_is_near() -> None:
 def test_all_channels_or_the_strongest_first() -> None:
     cells = np.zeros((2, 2, 3), np.float32)
     cells[0, 0] = 1, -8, 4
-    every = view(TAP, cells)
+    every = View.of(TAP, cells)
     assert every.channels.tolist() == [0, 1, 2]
     assert every.maps is not None and every.heat is not None
     np.testing.assert_array_equal(every.maps[:, 0, 0], [1, -8, 4])
     np.testing.assert_allclose(every.heat, np.array([[13 / 3, 0], [0, 0]]))
-    two = view(TAP, cells, top=2)
+    two = View.of(TAP, cells, top=2)
     assert two.channels.tolist() == [1, 2]
     assert (two.shape, two.statistics.count) == ((3, 2, 2), 12)
 
 
 def test_a_vector_is_kept_whole() -> None:
-    found = view(TAP, np.array([1, 2, 3], np.float32))
+    found = View.of(TAP, np.array([1, 2, 3], np.float32))
     assert found.maps is None and found.vector is not None
     assert found.vector.tolist() == [1, 2, 3]
 
@@ -56,15 +57,15 @@ def test_tiles_shrink_as_maps_grow_in_number() -> None:
 
 
 def test_what_a_cell_sees() -> None:
-    assert receptive_box(TAP, 0, 0) == Box(-1.5, -1.5, 5.5, 5.5)
-    assert receptive_box(TAP, 2, 1) == Box(2.5, 6.5, 9.5, 13.5)
+    assert TAP.box(0, 0) == Box(-1.5, -1.5, 5.5, 5.5)
+    assert TAP.box(2, 1) == Box(2.5, 6.5, 9.5, 13.5)
 
 
 def test_a_cell_in_words() -> None:
-    assert Cell.parse("layer1.0:relu:4,12") == Cell("layer1.0:relu", 4, 12)
+    assert parse_cell("layer1.0:relu:4,12") == ("layer1.0:relu", 4, 12)
     for text in ("relu5_3", "relu5_3:4", ":1,2", "relu5_3:-1,2", "relu5_3:a,b"):
         with pytest.raises(UsageError, match="is not tap:row,column"):
-            Cell.parse(text)
+            parse_cell(text)
 
 
 def test_areas_of_one_grid_on_another() -> None:

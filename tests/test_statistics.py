@@ -15,7 +15,6 @@ from likewise.inspection.statistics import (
     effective_rank,
     entropy,
     jensen_shannon,
-    pixel_histogram,
 )
 from likewise.types import FloatArray
 
@@ -103,5 +102,5 @@ def test_rank_does_not_change_when_channels_are_rotated_scaled_or_moved() -> Non
 
 
 def test_pixels_have_a_bin_a_value() -> None:
-    found = pixel_histogram(np.array([[[0, 255, 255]]], np.uint8))
+    found = Histogram.of_pixels(np.array([[[0, 255, 255]]], np.uint8))
     assert (found.counts[0], found.counts[255], found.counts.sum()) == (1, 2, 3)

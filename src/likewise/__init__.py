@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from likewise.drawing.sheets import result_sheet
     from likewise.errors import LikewiseError
     from likewise.export import extract
-    from likewise.inspection.inspection import inspect, inspect_pair
+    from likewise.inspection import inspect, inspect_pair
     from likewise.recipes import Recipe, load_recipe
     from likewise.types import Box, Hit, Progress
 
@@ -40,8 +40,8 @@ _HOMES = {
     "VectorRecipe": "descriptors.recipe",
     "__version__": "_version",
     "extract": "export",
-    "inspect": "inspection.inspection",
-    "inspect_pair": "inspection.inspection",
+    "inspect": "inspection",
+    "inspect_pair": "inspection",
     "load_recipe": "recipes",
     "recipe_names": "descriptors.shipped",
     "result_sheet": "drawing.sheets",

@@ -15,7 +15,7 @@ from likewise.drawing.sheets import field_sheet, map_sheet
 from likewise.drawing.taps import heat_picture, scale_text, shaded, shared_top, tiles
 from likewise.errors import StorageError, UsageError
 from likewise.inspection.inspection import Inspection, inspect
-from likewise.inspection.maps import View, view
+from likewise.inspection.maps import View
 from likewise.networks.card import Tap
 from tests.zoo import photo
 
@@ -24,7 +24,7 @@ TAP = Tap("conv1", 3, 2, 5, 0.5)
 
 def cells(height: int = 6, width: int = 8, channels: int = 3) -> View:
     values = np.random.default_rng(0).normal(0, 2, (height, width, channels)).astype(np.float32)
-    return view(replace(TAP, channels=channels), values)
+    return View.of(replace(TAP, channels=channels), values)
 
 
 def module() -> nn.Module:
@@ -47,7 +47,7 @@ def test_black_is_zero_white_the_top_and_blue_below() -> None:
 def test_a_shared_scale_keeps_maps_comparable_and_an_own_one_fills_each() -> None:
     faint = np.zeros((4, 4, 2), np.float32)
     faint[:, :, 0], faint[:, :, 1] = 1, 10
-    one = view(replace(TAP, channels=2), faint)
+    one = View.of(replace(TAP, channels=2), faint)
     sheets = [np.asarray(tiles(one, scale=scale, top=10.0)) for scale in ("shared", "map")]
     assert [int(sheet[0, 0, 0]) for sheet in sheets] == [26, 255]
     assert "one scale for all: black 0, white 10 or more" in scale_text(one, "shared", 10)
@@ -57,20 +57,20 @@ def test_a_shared_scale_keeps_maps_comparable_and_an_own_one_fills_each() -> Non
 def test_the_top_leaves_out_a_thousandth_and_is_never_zero() -> None:
     wide = np.zeros((40, 50, 1), np.float32)
     wide[0, 0], wide[1:, :] = 100, 3
-    assert shared_top(view(replace(TAP, channels=1), wide)) == pytest.approx(3)
-    assert shared_top(view(TAP, np.zeros((2, 2, 3), np.float32))) == 1
+    assert shared_top(View.of(replace(TAP, channels=1), wide)) == pytest.approx(3)
+    assert shared_top(View.of(TAP, np.zeros((2, 2, 3), np.float32))) == 1
     lonely = np.zeros((40, 50, 1), np.float32)
     lonely[0, 0] = 7
-    assert shared_top(view(replace(TAP, channels=1), lonely)) == 7
+    assert shared_top(View.of(replace(TAP, channels=1), lonely)) == 7
 
 
 @pytest.mark.parametrize("count", [1, 3, 64, 65, 300])
 def test_every_map_has_its_tile(count: int) -> None:
-    one = view(replace(TAP, channels=count), np.ones((6, 8, count), np.float32))
+    one = View.of(replace(TAP, channels=count), np.ones((6, 8, count), np.float32))
     sheet = np.asarray(tiles(one, scale="shared", top=1.0, captions=False))
     assert np.count_nonzero((sheet == 255).all(axis=2)) > 0
     assert sheet.shape[1] <= 1100
-    dark = view(replace(TAP, channels=count), np.zeros((6, 8, count), np.float32))
+    dark = View.of(replace(TAP, channels=count), np.zeros((6, 8, count), np.float32))
     drawn = np.asarray(tiles(dark, scale="shared", top=1.0, captions=False))
     black = np.count_nonzero((drawn == 0).all(axis=2))
     assert black % (count * 48) == 0 and black >= count * 48  # whole cells, the same number for each map
@@ -109,4 +109,4 @@ def test_maps_that_are_not_wide(tmp_path: Path) -> None:
     flat = cells(1, 200)
     assert tiles(flat, scale="map", top=1.0).height >= 1
     with pytest.raises(ValueError, match="is a vector"):
-        tiles(view(TAP, np.ones(3, np.float32)), scale="map", top=1.0)
+        tiles(View.of(TAP, np.ones(3, np.float32)), scale="map", top=1.0)

@@ -9,21 +9,19 @@ from typing import TYPE_CHECKING
 from likewise.cli.output import left_out_lines, printable, table
 
 if TYPE_CHECKING:  # numpy stands behind them, and help must not wait for that
-    from likewise.inspection.alignment import Alignment
-    from likewise.inspection.inspection import Inspection, Pair
-    from likewise.inspection.maps import View
+    from likewise.inspection import Alignment, Inspection, Pair, View
 
 
 def sides_of(found: Inspection | Pair) -> list[Inspection]:
     """One inspection, or the two of a pair."""
-    from likewise.inspection.inspection import Pair
+    from likewise.inspection import Pair
 
     return [found.first, found.second] if isinstance(found, Pair) else [found]
 
 
 def _divergences(found: Inspection | Pair) -> list[float]:
     """Between the values of each two taps; none for one network."""
-    from likewise.inspection.inspection import Pair
+    from likewise.inspection import Pair
 
     return found.divergences if isinstance(found, Pair) else []
 

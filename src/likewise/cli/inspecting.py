@@ -14,9 +14,7 @@ from likewise.cli.output import progress, show
 from likewise.errors import UsageError
 
 if TYPE_CHECKING:  # numpy stands behind them, and help must not wait for that
-    from likewise.inspection.alignment import Alignment
-    from likewise.inspection.inspection import Inspection, Pair
-    from likewise.inspection.network import Network
+    from likewise.inspection import Alignment, Inspection, Network, Pair
     from likewise.networks.card import Tap
 
 Scale = Literal["shared", "map"]
@@ -136,12 +134,9 @@ def inspect(
     as_json: Json = False,
 ) -> None:
     """Look into a network: its maps, their statistics, what it answers, and two networks side by side."""
-    from likewise.inspection.classes import read_names
-    from likewise.inspection.fields import located
-    from likewise.inspection.maps import Cell
-    from likewise.inspection.network import open_network
+    from likewise.inspection import open_network
 
-    wanted = [Cell.parse(text) for text in cell or ()]
+    wanted = [parse_cell(text) for text in cell or ()]
     if wanted and not (sheets or report):
         raise UsageError("--cell is drawn: say where with -o DIR or --report FILE")
     _check_outputs(picture, sheets, report)
@@ -150,9 +145,8 @@ def inspect(
     if second:
         opened.append(open_network(second, weights=against_weights or ""))
     names = [name.strip() for name in taps.split(",") if name.strip()] or None
-    said = read_names(classes) if classes else None
-    found = _look(opened, picture, names, size=size, top=top, classes=said, max_pixels=max_pixels)
-    places = [located(opened[0], sides_of(found)[0], one) for one in wanted]
+    found = _look(opened, picture, names, size=size, top=top, classes=classes, max_pixels=max_pixels)
+    places = [sides_of(found)[0].cell(opened[0], *one) for one in wanted]
     alignment = _align(opened, found, on, most, size, max_pixels) if on else None
     drawn = _draw(found, sheets, scale, places) if sheets else []
     if report:
@@ -164,6 +158,21 @@ def inspect(
         inspected_lines(found, alignment, sheets, drawn, report),
         as_json=as_json,
     )
+
+
+def parse_cell(text: str) -> tuple[str, int, int]:
+    """Tap, row and column of ``tap:row,column``.
+
+    Raises
+    ------
+    UsageError
+        When it is something else.
+    """
+    tap, _, place = text.rpartition(":")
+    row, _, column = place.partition(",")
+    if not (tap and row.strip().isdecimal() and column.strip().isdecimal()):
+        raise UsageError(f"cell {text!r} is not tap:row,column, such as relu5_3:4,7")
+    return tap, int(row), int(column)
 
 
 def _check_outputs(picture: Path, sheets: Path | None, report: Path | None) -> None:
@@ -188,11 +197,11 @@ def _look(
     *,
     size: int,
     top: int | None,
-    classes: list[str] | None,
+    classes: Path | None,
     max_pixels: int | None,
 ) -> Inspection | Pair:
-    from likewise.inspection.inspection import inspect as look
-    from likewise.inspection.inspection import inspect_pair
+    from likewise.inspection import inspect as look
+    from likewise.inspection import inspect_pair
 
     with progress("inspecting") as callback:
         options: dict[str, Any] = {
@@ -216,12 +225,12 @@ def _align(
     max_pixels: int | None,
 ) -> Alignment:
     """CKA between the taps that were looked at."""
-    from likewise.inspection.alignment import align
+    from likewise.inspection import Alignment
     from likewise.learning import choose
 
     taps = [[view.tap.name for view in side.views] for side in sides_of(found)]
     with progress("comparing layers") as callback:
-        return align(
+        return Alignment.of(
             opened[0],
             opened[-1],
             choose(folder, most=most).files,

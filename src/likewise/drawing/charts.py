@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from likewise.drawing.canvas import INK, PALETTE
-from likewise.inspection.statistics import Histogram
+from likewise.inspection import Histogram
 
 COLOURS = PALETTE[:2]
 """Of the first and the second network."""

@@ -13,11 +13,10 @@ from PIL import Image, ImageDraw
 
 from likewise.drawing import canvas
 from likewise.drawing.canvas import FAINT, PALETTE, PAPER, RED
-from likewise.inspection.maps import View, receptive_box, tile_side
 from likewise.types import FloatArray, UInt8Array
 
 if TYPE_CHECKING:  # to inspect takes a network, which to draw does not
-    from likewise.inspection.inspection import Inspection
+    from likewise.inspection import Inspection, View
     from likewise.networks.card import Tap
 
 Scale = Literal["shared", "map"]
@@ -70,7 +69,7 @@ def tiles(view: View, *, scale: Scale, top: float, captions: bool = True) -> Ima
     if maps is None:
         raise ValueError(f"{view.tap.name} is a vector and has no maps")
     high_share = max(1.0, maps.shape[1] / maps.shape[2])  # of upright maps: as large as others, not as high
-    zoom = max(1, int(tile_side(len(maps)) * math.sqrt(high_share) / max(maps.shape[1:])))
+    zoom = max(1, int(view.tile * math.sqrt(high_share) / max(maps.shape[1:])))
     wide, high = maps.shape[2] * zoom, maps.shape[1] * zoom
     named = captions and len(maps) <= _CAPTIONED
     left = 0 if named or not captions else _ROW
@@ -142,17 +141,17 @@ def field_picture(found: Inspection, tap: Tap, cell: tuple[int, int], side: int 
     height, width, _ = found.pixels.shape
     picture = Image.fromarray(fitted(found.pixels, side))
     across, down = picture.width / width, picture.height / height
-    own = receptive_box(replace(tap, field=tap.stride), *cell)
+    own = replace(tap, field=tap.stride).box(*cell)
     draw = ImageDraw.Draw(picture)
     draw.rectangle((own.x1 * across, own.y1 * down, own.x2 * across, own.y2 * down), fill=RED, outline=PAPER)
-    canvas.outline(picture, receptive_box(tap, *cell), (width, height))
+    canvas.outline(picture, tap.box(*cell), (width, height))
     return picture
 
 
 def field_text(found: Inspection, tap: Tap, cell: tuple[int, int]) -> str:
     """What a cell sees, in words."""
     height, width, _ = found.pixels.shape
-    box = receptive_box(tap, *cell)
+    box = tap.box(*cell)
     x1, y1, x2, y2 = box.clip(width, height)
     inside = "" if (x2 - x1, y2 - y1) == (tap.field, tap.field) else f", {x2 - x1} x {y2 - y1} of them inside"
     return f"sees {tap.field} x {tap.field} of {width} x {height} pixels{inside}"

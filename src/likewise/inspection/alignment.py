@@ -47,68 +47,69 @@ class Alignment:
     pictures: int
     failures: dict[Path, BadPicture]
 
+    @classmethod
+    def of(
+        cls,
+        first: Network,
+        second: Network,
+        pictures: Sequence[Path],
+        taps: tuple[Sequence[str] | None, Sequence[str] | None] = (None, None),
+        *,
+        size: int = 0,
+        max_pixels: int | None = None,
+        progress: ProgressCallback | None = None,
+    ) -> Alignment:
+        """Compare the layers of two networks by `likewise.inspection.cka.linear_cka`, debiased.
 
-def align(
-    first: Network,
-    second: Network,
-    pictures: Sequence[Path],
-    taps: tuple[Sequence[str] | None, Sequence[str] | None] = (None, None),
-    *,
-    size: int = 0,
-    max_pixels: int | None = None,
-    progress: ProgressCallback | None = None,
-) -> Alignment:
-    """Compare the layers of two networks by `likewise.inspection.cka.linear_cka`, debiased.
+        Of each picture and tap the means over 4 x 4 equal areas of the map are compared, so that pictures may
+        have any shape; of a vector its numbers.
 
-    Of each picture and tap the means over 4 x 4 equal areas of the map are compared, so that pictures may
-    have any shape; of a vector its numbers.
+        Parameters
+        ----------
+        first, second
+            Opened networks; one and the same compares its layers with each other.
+        taps
+            Which taps of each; all that can be read for None.
 
-    Parameters
-    ----------
-    first, second
-        Opened networks; one and the same compares its layers with each other.
-    taps
-        Which taps of each; all that can be read for None.
-
-    Raises
-    ------
-    UsageError
-        When fewer than four of the pictures can be read.
-    """
-    networks = [(first, first.names(taps[0], size))]
-    if second is not first:
-        networks.append((second, second.names(taps[1], size)))
-    layers: list[dict[str, list[FloatArray]]] = [defaultdict(list) for _ in networks]
-    failures: dict[Path, BadPicture] = {}
-    for done, path in enumerate(pictures, 1):
-        try:
-            seen = [_features(*network, path, size, max_pixels) for network in networks]
-        except BadPicture as error:
-            failures[path] = error
-        else:
-            for layer, features in zip(layers, seen, strict=True):
-                for name, vector in features.items():
-                    layer[name].append(vector)
-        if progress:
-            progress(Progress(done, len(pictures), len(failures), note=path.name))
-    if len(pictures) - len(failures) < LEAST:
-        raise UsageError(
-            f"CKA needs {LEAST} pictures at least, better a hundred: "
-            f"{len(pictures) - len(failures)} of {len(pictures)} could be read"
+        Raises
+        ------
+        UsageError
+            When fewer than four of the pictures can be read.
+        """
+        networks = [(first, first.names(taps[0], size))]
+        if second is not first:
+            networks.append((second, second.names(taps[1], size)))
+        layers: list[dict[str, list[FloatArray]]] = [defaultdict(list) for _ in networks]
+        failures: dict[Path, BadPicture] = {}
+        for done, path in enumerate(pictures, 1):
+            try:
+                seen = [_features(*network, path, size, max_pixels) for network in networks]
+            except BadPicture as error:
+                failures[path] = error
+            else:
+                for layer, features in zip(layers, seen, strict=True):
+                    for name, vector in features.items():
+                        layer[name].append(vector)
+            if progress:
+                progress(Progress(done, len(pictures), len(failures), note=path.name))
+        if len(pictures) - len(failures) < LEAST:
+            raise UsageError(
+                f"CKA needs {LEAST} pictures at least, better a hundred: "
+                f"{len(pictures) - len(failures)} of {len(pictures)} could be read"
+            )
+        mine, theirs = (
+            {name: np.stack(rows) for name, rows in layer.items()} for layer in (layers[0], layers[-1])
         )
-    mine, theirs = (
-        {name: np.stack(rows) for name, rows in layer.items()} for layer in (layers[0], layers[-1])
-    )
-    values = [[linear_cka(x, y) for y in theirs.values()] for x in mine.values()]
-    return Alignment(
-        first.name,
-        second.name,
-        tuple(mine),
-        tuple(theirs),
-        np.array(values),
-        len(pictures) - len(failures),
-        failures,
-    )
+        values = [[linear_cka(x, y) for y in theirs.values()] for x in mine.values()]
+        return cls(
+            first.name,
+            second.name,
+            tuple(mine),
+            tuple(theirs),
+            np.array(values),
+            len(pictures) - len(failures),
+            failures,
+        )
 
 
 def _features(

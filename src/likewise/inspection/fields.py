@@ -14,8 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from likewise.errors import UnknownName, UsageError
-from likewise.inspection.inspection import Inspection
-from likewise.inspection.maps import Cell
 from likewise.inspection.network import Network
 from likewise.networks.card import Tap
 from likewise.types import FloatArray
@@ -76,31 +74,6 @@ def measured(network: Network, tap: str) -> Tap:
     fields = [measure(probe, axis) for axis in (2, 3)]
     widest = min(fields, key=lambda field: (field.side != 0, -field.side))
     return replace(known, stride=widest.stride, field=widest.side, offset=widest.offset)
-
-
-def located(network: Network, found: Inspection, cell: Cell) -> tuple[Tap, tuple[int, int]]:
-    """A cell of what was looked at, with its tap's receptive field, measured where it is not known.
-
-    Raises
-    ------
-    UnknownName
-        When its tap was not looked at.
-    UsageError
-        When the map has no such cell, its tap is a vector, or each cell sees the whole picture.
-    """
-    view = found.view(cell.tap)
-    if len(view.shape) == 1:
-        raise UsageError(f"{cell.tap} is a vector of the whole picture: a cell belongs to a map")
-    _, rows, columns = view.shape
-    if cell.row >= rows or cell.column >= columns:
-        raise UsageError(
-            f"cell {cell.row},{cell.column} lies outside {cell.tap}, whose {rows} rows and {columns} columns "
-            "are counted from 0"
-        )
-    tap = view.tap if view.tap.field else measured(network, view.tap.name)
-    if not tap.field:
-        raise UsageError(f"every cell of {cell.tap} sees the whole picture")
-    return tap, (cell.row, cell.column)
 
 
 def measure(probe: Probe, axis: int = 2) -> ReceptiveField:

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from threadpoolctl import threadpool_limits
 
 from likewise.errors import UnknownName, UsageError
-from likewise.inspection.classes import ClassProbabilities, answer
-from likewise.inspection.maps import View, view
+from likewise.inspection.classes import ClassProbabilities, answer, read_names
+from likewise.inspection.fields import measured
+from likewise.inspection.maps import View
 from likewise.inspection.network import Network, open_network, walk
-from likewise.inspection.statistics import Histogram, extent, jensen_shannon, pixel_histogram
+from likewise.inspection.statistics import Histogram, extent, jensen_shannon
 from likewise.networks.card import Preprocessing, Tap
 from likewise.pictures import Loaded, Source, load
 from likewise.types import FloatArray, Progress, ProgressCallback, UInt8Array
@@ -75,6 +77,30 @@ class Inspection:
         seen = ", ".join(one.tap.name for one in self.views)
         raise UnknownName(f"tap {tap!r} was not looked at, only {seen}")
 
+    def cell(self, network: Network, tap: str, row: int, column: int) -> tuple[Tap, tuple[int, int]]:
+        """A cell of a map, with its tap's receptive field, measured in the network where it is not known.
+
+        Raises
+        ------
+        UnknownName
+            When its tap was not looked at.
+        UsageError
+            When the map has no such cell, its tap is a vector, or each cell sees the whole picture.
+        """
+        view = self.view(tap)
+        if len(view.shape) == 1:
+            raise UsageError(f"{tap} is a vector of the whole picture: a cell belongs to a map")
+        _, rows, columns = view.shape
+        if row >= rows or column >= columns:
+            raise UsageError(
+                f"cell {row},{column} lies outside {tap}, whose {rows} rows and {columns} columns are "
+                "counted from 0"
+            )
+        known = view.tap if view.tap.field else measured(network, view.tap.name)
+        if not known.field:
+            raise UsageError(f"every cell of {tap} sees the whole picture")
+        return known, (row, column)
+
 
 @dataclass(frozen=True)
 class Pair:
@@ -108,7 +134,7 @@ def inspect(
     side: int = 0,
     top: int | None = None,
     preprocessing: Preprocessing | None = None,
-    classes: Sequence[str] | None = None,
+    classes: Sequence[str] | Path | None = None,
     max_pixels: int | None = None,
     progress: ProgressCallback | None = None,
 ) -> Inspection:
@@ -137,7 +163,7 @@ def inspect(
     preprocessing
         Of a torch module: how pixels become its input. Without it: what a timm model says, else ImageNet's.
     classes
-        Names of the classes, where they are not known.
+        Names of the classes, where they are not known, or a text file of them, one a line.
     progress
         Called after each tap.
 
@@ -152,6 +178,7 @@ def inspect(
     UsageError
         When a tap needs pictures of another size, or gives no map and no vector.
     """
+    said = read_names(classes) if isinstance(classes, Path) else classes
     opened = open_network(network, weights=weights, preprocessing=preprocessing, side=side)
     names = opened.names(taps, size)
     loaded = _loaded(opened, names, picture, size, max_pixels)
@@ -161,7 +188,7 @@ def inspect(
         if progress:
             progress(Progress(len(views), len(names), note=one.tap.name))
     _see_all(opened, taps, views)
-    return _inspection(opened, loaded, views, classes)
+    return _inspection(opened, loaded, views, said)
 
 
 def inspect_pair(
@@ -173,7 +200,7 @@ def inspect_pair(
     weights: tuple[str, str] = ("", ""),
     size: int = 0,
     top: int | None = None,
-    classes: Sequence[str] | None = None,
+    classes: Sequence[str] | Path | None = None,
     max_pixels: int | None = None,
     progress: ProgressCallback | None = None,
 ) -> Pair:
@@ -193,6 +220,7 @@ def inspect_pair(
         When the taps of the two come in different orders, or nothing says which belong together. Otherwise as
         `inspect`.
     """
+    said = read_names(classes) if isinstance(classes, Path) else classes
     opened = [open_network(one, weights=which) for one, which in zip((first, second), weights, strict=True)]
     names = _paired(opened[0], opened[1], taps, size)
     loaded = [_loaded(*pair, picture, size, max_pixels) for pair in zip(opened, names, strict=True)]
@@ -201,10 +229,10 @@ def inspect_pair(
         ranges = [extent(cells) for _, cells in pair]
         bounds = (min(low for low, _ in ranges), max(high for _, high in ranges))
         for found, (tap, cells) in zip(views, pair, strict=True):
-            found.append(view(tap, cells, top=top, bounds=bounds))
+            found.append(View.of(tap, cells, top=top, bounds=bounds))
         if progress:
             progress(Progress(len(views[0]), len(names[0]), note=pair[0][0].name))
-    return Pair(*(_inspection(*parts, classes) for parts in zip(opened, loaded, views, strict=True)))
+    return Pair(*(_inspection(*parts, said) for parts in zip(opened, loaded, views, strict=True)))
 
 
 def _behind(steps: Iterator[tuple[Tap, FloatArray]], top: int | None) -> Iterator[View]:
@@ -215,7 +243,7 @@ def _behind(steps: Iterator[tuple[Tap, FloatArray]], top: int | None) -> Iterato
         for tap, cells in steps:
             if last:
                 yield last.result()
-            last = pool.submit(view, tap, cells, top=top)
+            last = pool.submit(View.of, tap, cells, top=top)
         if last:
             yield last.result()
 
@@ -246,7 +274,7 @@ def _inspection(
         loaded.width,
         loaded.height,
         pixels,
-        pixel_histogram(pixels),
+        Histogram.of_pixels(pixels),
         tuple(views),
         said[-1] if said else None,
         network.left_out,

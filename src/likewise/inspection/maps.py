@@ -7,10 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from likewise.errors import UsageError
 from likewise.inspection.statistics import Statistics
 from likewise.networks.card import Tap
-from likewise.types import Box, FloatArray, IntArray
+from likewise.types import FloatArray, IntArray
 
 _SHEET = 1100  # pixels that the tiles of a sheet take side by side
 _TILE = (40, 128)
@@ -44,38 +43,43 @@ class View:
     heat: FloatArray | None = None
     vector: FloatArray | None = None
 
+    @classmethod
+    def of(
+        cls, tap: Tap, cells: FloatArray, *, top: int | None = None, bounds: tuple[float, float] | None = None
+    ) -> View:
+        """Look at a tap.
 
-def view(
-    tap: Tap, cells: FloatArray, *, top: int | None = None, bounds: tuple[float, float] | None = None
-) -> View:
-    """Look at a tap.
+        Parameters
+        ----------
+        cells
+            float32 ``(h, w, c)``, or ``(c,)`` of a vector.
+        top
+            How many of the strongest channels to keep the maps of, by their mean magnitude; all for None.
+        bounds
+            The range of the histogram; the tap's own for None.
+        """
+        statistics = Statistics.of(cells, bounds)
+        count = cells.shape[-1]
+        if cells.ndim == 1:
+            return cls(tap, cells.shape, statistics, np.arange(count), vector=cells.copy())
+        small = reduced(cells, tile_side(min(count, top or count)))
+        channels = np.arange(count)
+        if top is not None:
+            channels = np.argsort(-np.abs(small).mean(axis=(0, 1)), kind="stable")[:top]
+        height, width, _ = cells.shape
+        return cls(
+            tap,
+            (count, height, width),
+            statistics,
+            channels,
+            maps=np.ascontiguousarray(small[:, :, channels].transpose(2, 0, 1)),
+            heat=np.abs(small).mean(axis=2),
+        )
 
-    Parameters
-    ----------
-    cells
-        float32 ``(h, w, c)``, or ``(c,)`` of a vector.
-    top
-        How many of the strongest channels to keep the maps of, by their mean magnitude; all for None.
-    bounds
-        The range of the histogram; the tap's own for None.
-    """
-    statistics = Statistics.of(cells, bounds)
-    count = cells.shape[-1]
-    if cells.ndim == 1:
-        return View(tap, cells.shape, statistics, np.arange(count), vector=cells.copy())
-    small = reduced(cells, tile_side(min(count, top or count)))
-    channels = np.arange(count)
-    if top is not None:
-        channels = np.argsort(-np.abs(small).mean(axis=(0, 1)), kind="stable")[:top]
-    height, width, _ = cells.shape
-    return View(
-        tap,
-        (count, height, width),
-        statistics,
-        channels,
-        maps=np.ascontiguousarray(small[:, :, channels].transpose(2, 0, 1)),
-        heat=np.abs(small).mean(axis=2),
-    )
+    @property
+    def tile(self) -> int:
+        """Side in pixels of a tile when a sheet shows all maps that are kept."""
+        return tile_side(len(self.channels))
 
 
 def tile_side(count: int) -> int:
@@ -96,33 +100,3 @@ def reduced(cells: FloatArray, side: int) -> FloatArray:
         cells = np.pad(cells, ((0, spare[0]), (0, spare[1]), (0, 0)), mode="edge")
     blocks = cells.reshape(cells.shape[0] // step, step, cells.shape[1] // step, step, channels)
     return np.asarray(blocks.mean(axis=(1, 3)))
-
-
-@dataclass(frozen=True)
-class Cell:
-    """A cell of a tap's map, its row and column counted from 0."""
-
-    tap: str
-    row: int
-    column: int
-
-    @classmethod
-    def parse(cls, text: str) -> Cell:
-        """Read ``tap:row,column``.
-
-        Raises
-        ------
-        UsageError
-            When it is something else.
-        """
-        tap, _, place = text.rpartition(":")
-        row, _, column = place.partition(",")
-        if not (tap and row.strip().isdecimal() and column.strip().isdecimal()):
-            raise UsageError(f"cell {text!r} is not tap:row,column, such as relu5_3:4,7")
-        return cls(tap, int(row), int(column))
-
-
-def receptive_box(tap: Tap, row: int, column: int) -> Box:
-    """What a cell sees, in pixels of the picture as the network got it; it may reach beyond the border."""
-    left, top = (tap.offset + place * tap.stride - (tap.field - 1) / 2 for place in (column, row))
-    return Box(left, top, left + tap.field, top + tap.field)

@@ -41,6 +41,11 @@ class Histogram:
             counts += _counted(np.clip(places, 0, BINS - 1).astype(np.uint8))
         return cls(low, high, counts)
 
+    @classmethod
+    def of_pixels(cls, pixels: UInt8Array) -> Histogram:
+        """Of the colours of a picture ``(h, w, 3)``, all channels together: a bin a value, over 0 to 1."""
+        return cls(0.0, 1.0, _counted(pixels.reshape(-1)))
+
     @property
     def bin_width(self) -> float:
         """Width of a bin."""
@@ -159,11 +164,6 @@ def effective_rank(rows: FloatArray) -> float:
     values = np.sqrt(squares)
     p = values / values.sum()
     return float(np.exp(-(p * np.log(p)).sum()))
-
-
-def pixel_histogram(pixels: UInt8Array) -> Histogram:
-    """Of the colours of a picture ``(h, w, 3)``, all channels together: a bin a value, over 0 to 1."""
-    return Histogram(0.0, 1.0, _counted(pixels.reshape(-1)))
 
 
 def _counted(values: UInt8Array) -> IntArray:

@@ -12,6 +12,7 @@ from typing import Literal
 
 from likewise.errors import UnknownName
 from likewise.registry import nearest
+from likewise.types import Box
 
 Kind = Literal[
     "conv",
@@ -102,6 +103,11 @@ class Tap:
     field: int
     offset: float
     aliases: tuple[str, ...] = ()
+
+    def box(self, row: int, column: int) -> Box:
+        """What a cell sees, in pixels of the picture as the network got it; it may reach beyond."""
+        left, top = (self.offset + place * self.stride - (self.field - 1) / 2 for place in (column, row))
+        return Box(left, top, left + self.field, top + self.field)
 
 
 @dataclass(frozen=True)

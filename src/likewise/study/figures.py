@@ -10,8 +10,7 @@ from PIL import Image
 
 from likewise.drawing import canvas, plots
 from likewise.drawing.taps import shared_top, tiles
-from likewise.inspection.maps import view
-from likewise.inspection.statistics import Histogram, pixel_histogram
+from likewise.inspection import Histogram, View
 from likewise.networks.cifar import CIFAR10, CLASSES
 from likewise.study.looking import FIRST, LAST, TAPS, Seen
 from likewise.study.running import FROG
@@ -64,7 +63,7 @@ def _sheets(much: Seen, little: Seen) -> dict[str, Image.Image]:
     drawn = {}
     for number, tap, which in SHEETS:
         views = {
-            name: view(CIFAR10.tap(tap), np.ascontiguousarray(seen.of(0)[tap].transpose(1, 2, 0)))
+            name: View.of(CIFAR10.tap(tap), np.ascontiguousarray(seen.of(0)[tap].transpose(1, 2, 0)))
             for name, seen in (("much", much), ("little", little))
         }
         top = shared_top(*views.values())
@@ -96,7 +95,7 @@ def _colours(picture: UInt8Array) -> Any:
     figure = plots.new_figure(5.2, 3.8)
     axes = figure.add_subplot()
     values = picture.astype(np.float32) / np.float32(255)
-    label = f"the frog: mean {values.mean():.2f}, {pixel_histogram(picture).entropy:.2f} bits"
+    label = f"the frog: mean {values.mean():.2f}, {Histogram.of_pixels(picture).entropy:.2f} bits"
     _steps(axes, values, 1.0, GREY, label)
     axes.set(xlabel="pixel value, all colours", ylabel="share of the values", title="Pixels of the picture")
     _finish(figure, axes)

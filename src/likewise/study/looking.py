@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from likewise.engines.torch_module import build
-from likewise.inspection.statistics import Histogram, entropy
+from likewise.inspection import Histogram, entropy
 from likewise.networks.cifar import CIFAR10
 from likewise.networks.weights import choose, locate, read
 from likewise.study.cifar10 import LabelledPictures

@@ -14,7 +14,7 @@ import numpy as np
 
 from likewise._version import __version__
 from likewise.drawing.pages import write_page
-from likewise.inspection.statistics import Histogram
+from likewise.inspection import Histogram
 from likewise.networks.cifar import CIFAR10, SIDE
 from likewise.networks.formats import expected
 from likewise.study.figures import captions

@@ -12,7 +12,7 @@ import numpy as np
 from likewise.assets import replacing
 from likewise.drawing.plots import check_plot
 from likewise.errors import UsageError
-from likewise.inspection.statistics import pixel_histogram
+from likewise.inspection import Histogram
 from likewise.study.cifar10 import Cifar10
 from likewise.study.cifar_loop import CifarSettings
 from likewise.study.claims import Claim, judge
@@ -124,7 +124,7 @@ def study(
     pictures = np.concatenate([sets.picture[None], others])
     much, little = (look(network, pictures) for network in networks)
     pairs = [traits(much, little, number, picture) for number, picture in enumerate(pictures)]
-    bits = [pixel_histogram(picture).entropy for picture in pictures]
+    bits = [Histogram.of_pixels(picture).entropy for picture in pictures]
     claims = judge(pairs[0], bits[0], pairs[1:], bits[1:])
     figures = draw_all(much, little, sets.picture, out / "figures")
     right = accuracy(networks[0], sets.test), accuracy(networks[1], sets.test)

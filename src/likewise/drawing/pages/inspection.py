@@ -17,11 +17,10 @@ from likewise.drawing.canvas import check_output
 from likewise.drawing.charts import COLOURS, distribution, matrix
 from likewise.drawing.pages.template import data_address, write_page
 from likewise.drawing.taps import Scale
-from likewise.inspection.inspection import Inspection, Pair
+from likewise.inspection import Inspection, Pair
 
 if TYPE_CHECKING:
-    from likewise.inspection.alignment import Alignment
-    from likewise.inspection.maps import View
+    from likewise.inspection import Alignment, View
     from likewise.networks.card import Tap
 
 _WORDS = (

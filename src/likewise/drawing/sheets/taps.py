@@ -12,8 +12,7 @@ from likewise.drawing.canvas import FAINT, MARGIN, PAPER
 from likewise.drawing.taps import Scale
 
 if TYPE_CHECKING:  # to inspect takes a network, which to draw does not
-    from likewise.inspection.inspection import Inspection
-    from likewise.inspection.maps import View
+    from likewise.inspection import Inspection, View
     from likewise.networks.card import Tap
 
 

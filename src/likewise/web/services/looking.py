@@ -11,10 +11,7 @@ from PIL import Image
 
 from likewise.drawing.taps import Scale, heat_picture, shaded, shared_top, tiles
 from likewise.errors import UsageError
-from likewise.inspection.fields import located
-from likewise.inspection.inspection import Inspection, inspect
-from likewise.inspection.maps import Cell, View, receptive_box
-from likewise.inspection.network import Network, open_network
+from likewise.inspection import Inspection, Network, View, inspect, open_network
 from likewise.networks import NETWORKS
 from likewise.registry import lookup
 from likewise.web import schemas
@@ -123,10 +120,10 @@ def field(looked: Looked, x: float, y: float) -> schemas.Seen:
     across, down = x / found.width, y / found.height
     if across > 1 or down > 1:
         raise UsageError(f"{x:g},{y:g} lies outside the picture, which is {found.width} x {found.height}")
-    cell = Cell(view.tap.name, min(rows - 1, int(down * rows)), min(columns - 1, int(across * columns)))
-    tap, place = located(network, found, cell)
+    place = min(rows - 1, int(down * rows)), min(columns - 1, int(across * columns))
+    tap, _ = found.cell(network, view.tap.name, *place)
     height, width = found.pixels.shape[:2]
-    x1, y1, x2, y2 = receptive_box(tap, *place).clip(width, height)
+    x1, y1, x2, y2 = tap.box(*place).clip(width, height)
     scale = found.width / width, found.height / height
     box = [x1 * scale[0], y1 * scale[1], x2 * scale[0], y2 * scale[1]]
     return schemas.Seen(cell=list(place), box=box, size=tap.field)
