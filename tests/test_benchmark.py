@@ -7,17 +7,17 @@ from pathlib import Path
 import pytest
 
 from likewise.errors import UsageError
-from likewise.evaluation.benchmark import Benchmark, MissingFiles, Query
+from likewise.evaluation.benchmark import Benchmark, BenchmarkQuery, MissingFiles
 from likewise.pictures.folders import pictures_below
 
 A, B, C = (Path(f"{name}.jpg") for name in "abc")
 
 
-def query(name: str = "q", *, positives: str = "a", junk: str = "") -> Query:
-    return Query(name, A, None, frozenset(positives), frozenset(junk))
+def query(name: str = "q", *, positives: str = "a", junk: str = "") -> BenchmarkQuery:
+    return BenchmarkQuery(name, A, None, frozenset(positives), frozenset(junk))
 
 
-def benchmark(*queries: Query, missing: tuple[MissingFiles, ...] = ()) -> Benchmark:
+def benchmark(*queries: BenchmarkQuery, missing: tuple[MissingFiles, ...] = ()) -> Benchmark:
     return Benchmark("small", {"a": A, "b": B, "c": C}, queries, "counts", missing=missing)
 
 

@@ -13,7 +13,7 @@ from PIL import Image, PngImagePlugin, TiffImagePlugin
 
 from likewise.pictures.decode import opened
 from likewise.pictures.facts import MOST_KEYWORDS, Facts, facts_of
-from likewise.pictures.said import Said, iptc_of_resources
+from likewise.pictures.metadata import Metadata, iptc_of_resources
 from likewise.pictures.tags import of_exif
 from likewise.types import MOST_TEXT
 
@@ -126,7 +126,7 @@ def test_photoshop_keeps_iptc_among_its_resources() -> None:
 )
 def test_what_programs_write_as_xmp(attributes: str, inner: str, wanted: Facts) -> None:
     said = packet(attributes, inner)
-    assert facts_of(Said(xmp=said)) == wanted
+    assert facts_of(Metadata(xmp=said)) == wanted
     assert facts(encoded("JPEG", xmp=said)) == wanted
     assert facts(encoded("WEBP", xmp=said)) == wanted
     info = PngImagePlugin.PngInfo()
@@ -146,7 +146,7 @@ def test_what_programs_write_as_xmp(attributes: str, inner: str, wanted: Facts) 
     ],
 )
 def test_dates_are_dates_or_missing(written: str, wanted: str | None) -> None:
-    said = Said(of_exif(exif(shot={0x9003: written})))
+    said = Metadata(of_exif(exif(shot={0x9003: written})))
     assert facts_of(said).taken == wanted
 
 
@@ -161,12 +161,12 @@ def test_dates_are_dates_or_missing(written: str, wanted: str | None) -> None:
     ],
 )
 def test_the_maker_is_said_once(make: str, model: str, wanted: str) -> None:
-    assert facts_of(Said(of_exif(exif(make=make, model=model)))).camera == wanted
+    assert facts_of(Metadata(of_exif(exif(make=make, model=model)))).camera == wanted
 
 
 def test_keywords_of_all_three_each_once() -> None:
     windows = "beach;sea\0".encode("utf-16-le")
-    said = Said(
+    said = Metadata(
         of_exif(exif(keywords=windows)), packet(inner=bag("sun", "sea")), iptc(keyword=[b"sun", b"sand"])
     )
     assert facts_of(said).keywords == ("sun", "sea", "sand", "beach")
@@ -174,22 +174,22 @@ def test_keywords_of_all_three_each_once() -> None:
 
 def test_a_receiver_that_knows_no_place_writes_nought() -> None:
     zero = (0.0, 0.0, 0.0)
-    said = Said(of_exif(exif(place={1: "N", 2: zero, 3: "E", 4: zero})))
+    said = Metadata(of_exif(exif(place={1: "N", 2: zero, 3: "E", 4: zero})))
     assert facts_of(said).latitude is None
-    beyond = Said(of_exif(exif(place={1: "N", 2: (91.0, 0.0, 0.0), 3: "E", 4: (1.0, 0.0, 0.0)})))
+    beyond = Metadata(of_exif(exif(place={1: "N", 2: (91.0, 0.0, 0.0), 3: "E", 4: (1.0, 0.0, 0.0)})))
     assert facts_of(beyond).longitude is None
 
 
 def test_a_packet_that_defines_things_is_not_read() -> None:
     bomb = b'<!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]>' + packet('xmp:Rating="4"')
-    assert facts_of(Said(xmp=bomb)) == Facts()
+    assert facts_of(Metadata(xmp=bomb)) == Facts()
     deep = b"<a>" * 300_000
-    assert facts_of(Said(xmp=deep)) == Facts()
+    assert facts_of(Metadata(xmp=deep)) == Facts()
 
 
 def test_much_is_cut() -> None:
     words = [f"word {number}" for number in range(500)]
-    found = facts_of(Said(of_exif(exif(make="x" * 5000)), packet(inner=bag(*words))))
+    found = facts_of(Metadata(of_exif(exif(make="x" * 5000)), packet(inner=bag(*words))))
     assert len(found.camera or "") == MOST_TEXT and len(found.keywords) == MOST_KEYWORDS
 
 
@@ -198,7 +198,7 @@ def test_much_is_cut() -> None:
 def test_nothing_fails(block: bytes, xmp: bytes, data: bytes, at: int) -> None:
     spoilt = SHOT_OF[: at + 20] + block[:4] + SHOT_OF[at + 24 :]
     for one in (block, spoilt, b"II*\0\x08\0\0\0" + block):
-        found = facts_of(Said(of_exif(one), packet() + xmp, b"\x1c\x02\x19" + data))
+        found = facts_of(Metadata(of_exif(one), packet() + xmp, b"\x1c\x02\x19" + data))
         assert found.rating is None or -1 <= found.rating <= 5
         assert (found.latitude is None) == (found.longitude is None)
     iptc_of_resources(b"8BIM\x04\x04" + data)

@@ -31,8 +31,7 @@ from likewise.downstream.clusters import find_clusters
 from likewise.downstream.duplicates import find_duplicates
 from likewise.downstream.layout import find_layout
 from likewise.errors import UsageError
-from likewise.evaluation.benchmark import Benchmark
-from likewise.evaluation.benchmark import Query as Asked
+from likewise.evaluation.benchmark import Benchmark, BenchmarkQuery
 from likewise.pictures.facts import Facts
 from likewise.ranking.evidence import of_fit
 from likewise.recipes.recipe import Recipe
@@ -449,7 +448,7 @@ def test_files_of_no_collection(photos: Path) -> None:
 def test_part_of_a_benchmark() -> None:
     files = {name: Path(name) for name in "abcd"}
     queries = tuple(
-        Asked(name, files[name], None, frozenset(right), frozenset({name}))
+        BenchmarkQuery(name, files[name], None, frozenset(right), frozenset({name}))
         for name, right in (("a", "bc"), ("b", "d"))
     )
     whole = Benchmark("x", files, queries, "ignored", distractors=1)

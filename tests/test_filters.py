@@ -19,8 +19,8 @@ from likewise.collection.filters import (
     FIELDS,
     MOST,
     BadFilter,
-    Compare,
     Condition,
+    FieldTest,
     Filter,
     IsMissing,
     Not,
@@ -121,7 +121,7 @@ def like(text: str, pattern: str) -> bool:
     return re.fullmatch("".join(known.get(p, re.escape(p[-1])) for p in parts), text, re.DOTALL) is not None
 
 
-def holds(one: Compare, value: Any) -> bool:
+def holds(one: FieldTest, value: Any) -> bool:
     if one.field.kind == "own" and isinstance(one.value, int | float):
         value = number(value)
         if value is None:
@@ -143,7 +143,7 @@ def true_of(row: int, condition: Condition) -> bool:
             return not true_of(row, condition.condition)
         case IsMissing():
             return not values_of(row, condition.field.name)
-        case Compare():
+        case FieldTest():
             values = values_of(row, condition.field.name)
             every = condition.field.name == "keyword" and condition.operator == "!="
             found = [holds(condition, value) for value in values]
@@ -286,17 +286,17 @@ def conditions(draw: st.DrawFn) -> tuple[str, Condition]:
     if field.kind == "number" or (field.kind == "own" and shape < 3):
         value: Any = draw(st.sampled_from([-1, 0, 3, 5, 7, 10, 12.5, 800, 2_000_000]))
         sign = draw(st.sampled_from(list(SIGNS)))
-        return f"{name} {sign} {value}", Compare(field, sign, value)  # type: ignore[arg-type]
+        return f"{name} {sign} {value}", FieldTest(field, sign, value)  # type: ignore[arg-type]
     if field.kind == "date":
         value = draw(st.sampled_from(["2019", "2019-06", "2019-06-03", "2020-12-31", "2019-06-03T14:05"]))
         sign = draw(st.sampled_from(list(SIGNS)))
-        return f"{name} {sign} {value}", Compare(field, sign, value, dated=True)  # type: ignore[arg-type]
+        return f"{name} {sign} {value}", FieldTest(field, sign, value, dated=True)  # type: ignore[arg-type]
     word = draw(st.sampled_from(WORDS))
     quoted = "'" + word.replace("'", "''") + "'"
     if shape == 1:
-        return f"{name} like '%{quoted[1:]}", Compare(field, "like", f"%{folded(word)}")
+        return f"{name} like '%{quoted[1:]}", FieldTest(field, "like", f"%{folded(word)}")
     sign = draw(st.sampled_from(["=", "!="] if field.kind == "words" else list(SIGNS)))
-    return f"{name}{sign}{quoted}", Compare(field, sign, folded(word) or "")  # type: ignore[arg-type]
+    return f"{name}{sign}{quoted}", FieldTest(field, sign, folded(word) or "")  # type: ignore[arg-type]
 
 
 def joined(parts: list[tuple[str, Condition]], how: str) -> tuple[str, Condition]:

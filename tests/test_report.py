@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from likewise.errors import UsageError
-from likewise.evaluation.benchmark import Benchmark, Query
+from likewise.evaluation.benchmark import Benchmark, BenchmarkQuery
 from likewise.evaluation.protocol_card import make_card
 from likewise.evaluation.report import LEVELS, answers, chosen, compare, curve, report
 from likewise.evaluation.runs import Run
@@ -20,13 +20,13 @@ NAMES = [f"p{number}" for number in range(10)]
 GALLERY = {name: Path(f"{name}.jpg") for name in NAMES}
 
 
-def query(name: str, positives: str, junk: str = "") -> Query:
+def query(name: str, positives: str, junk: str = "") -> BenchmarkQuery:
     """A query whose answers are given by their numbers: ``"013"``."""
     right, out = (frozenset(f"p{number}" for number in numbers) for numbers in (positives, junk))
-    return Query(name, Path("p0.jpg"), None, right, out)
+    return BenchmarkQuery(name, Path("p0.jpg"), None, right, out)
 
 
-def made(rankings: Mapping[str, str], queries: Sequence[Query], **changes: object) -> Run:
+def made(rankings: Mapping[str, str], queries: Sequence[BenchmarkQuery], **changes: object) -> Run:
     """A run that ranked pictures as given: ``{"a": "0123456789"}``."""
     benchmark = replace(Benchmark("small", GALLERY, tuple(queries), "counts"), **changes)  # type: ignore[arg-type]
     ranked = np.array([[int(number) for number in rankings[one.name]] for one in queries], np.int32)

@@ -14,7 +14,7 @@ from likewise.descriptors.recipe import Part, Step, VectorRecipe
 from likewise.descriptors.transforms import Origin, Whitening
 from likewise.errors import BadBox, StorageError, UsageError
 from likewise.evaluation import evaluate as evaluation
-from likewise.evaluation.benchmark import Benchmark, Query
+from likewise.evaluation.benchmark import Benchmark, BenchmarkQuery
 from likewise.evaluation.crops import CropMode, query_view
 from likewise.evaluation.evaluate import evaluate
 from likewise.evaluation.metrics import leave_one_out_map
@@ -37,8 +37,8 @@ def benchmark(folder: Path, *, box: Box | None = BOX) -> Benchmark:
     files = make_pictures(folder / "in", 8)
     gallery = {file.stem: file for file in files}
     queries = (
-        Query("first", files[0], box, frozenset({"0000", "0001", "0002"}), frozenset({"0005"}), "a"),
-        Query("second", files[3], None, frozenset({"0003", "0004"}), group="b"),
+        BenchmarkQuery("first", files[0], box, frozenset({"0000", "0001", "0002"}), frozenset({"0005"}), "a"),
+        BenchmarkQuery("second", files[3], None, frozenset({"0003", "0004"}), group="b"),
     )
     return Benchmark("small", gallery, queries, "counts", notes=("made up",))
 
@@ -83,7 +83,7 @@ def test_leaving_one_out_is_what_the_metric_says(tmp_path: Path) -> None:
     files = make_pictures(tmp_path / "in", 12)
     labels = [number % 3 for number in range(12)]
     queries = [
-        Query(
+        BenchmarkQuery(
             file.stem,
             file,
             None,
@@ -104,7 +104,7 @@ def test_the_own_picture_has_no_part_in_what_follows_the_search(tmp_path: Path, 
     files = make_pictures(tmp_path / "in", 8)
     rest = frozenset(file.stem for file in files[1:4])
     alone = {file.stem: file for file in files[1:]}
-    absent = Benchmark("b", alone, (Query("q", files[0], None, rest),), "absent")
+    absent = Benchmark("b", alone, (BenchmarkQuery("q", files[0], None, rest),), "absent")
     inside = replace(
         absent,
         gallery={files[0].stem: files[0], **alone},
@@ -154,20 +154,20 @@ def test_another_crop_describes_only_the_queries(tmp_path: Path) -> None:
 
 
 def test_full_takes_the_whole_picture_and_box_the_box() -> None:
-    query = Query("q", Path("q.png"), BOX, frozenset())
+    query = BenchmarkQuery("q", Path("q.png"), BOX, frozenset())
     assert query_view(query, "full", RECIPE).box is None
     assert query_view(query, "box", RECIPE).box == BOX
     assert query_view(replace(query, box=None), "legacy-crow", RECIPE).box is None
 
 
 def test_the_legacy_crop_takes_right_and_bottom_for_width_and_height() -> None:
-    query = Query("q", Path("q.png"), Box(136, 34, 649, 956), frozenset())
+    query = BenchmarkQuery("q", Path("q.png"), Box(136, 34, 649, 956), frozenset())
     assert query_view(query, "legacy-crow", RECIPE).box == Box(136, 34, 785, 990)
 
 
 def test_widening_is_half_a_receptive_field_of_the_resized_picture(tmp_path: Path) -> None:
     Image.new("RGB", (1024, 768)).save(tmp_path / "q.png")
-    query = Query("q", tmp_path / "q.png", Box(300, 300, 500, 400), frozenset())
+    query = BenchmarkQuery("q", tmp_path / "q.png", Box(300, 300, 500, 400), frozenset())
     box = query_view(query, "widened", VGG).box
     # relu5_3 sees 196 x 196 pixels, and the picture is halved
     assert box == Box(300 - 196, 300 - 196, 500 + 196, 400 + 196)

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from likewise.errors import UsageError
-from likewise.evaluation.benchmark import Benchmark, Measure, Query
+from likewise.evaluation.benchmark import Benchmark, BenchmarkQuery, Measure
 from likewise.evaluation.metrics import Rule
 from likewise.evaluation.scoring import QueryScore, score
 
@@ -22,7 +22,7 @@ def asked(
 ) -> Benchmark:
     """A benchmark of one-letter names; each query is its positives and its junk."""
     made = [
-        Query(name, Path(name), None, frozenset(positives), frozenset(junk))
+        BenchmarkQuery(name, Path(name), None, frozenset(positives), frozenset(junk))
         for name, (positives, junk) in zip(names, queries, strict=False)
     ]
     return Benchmark("small", {n: Path(n) for n in gallery}, tuple(made), "counts", measure=measure)

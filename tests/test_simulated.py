@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from likewise.errors import UsageError
-from likewise.evaluation.benchmark import Benchmark, Query
+from likewise.evaluation.benchmark import Benchmark, BenchmarkQuery
 from likewise.evaluation.simulated import with_examples, with_feedback
 from likewise.ranking.exact import search
 from likewise.ranking.stages import Ranked
@@ -19,7 +19,7 @@ from likewise.types import FloatArray
 
 NAMES = tuple("abcdefgh")
 FILES = {name: Path(f"{name}.png") for name in NAMES}
-QUERY = Query("q", Path("a.png"), None, frozenset("abcd"), frozenset("h"))
+QUERY = BenchmarkQuery("q", Path("a.png"), None, frozenset("abcd"), frozenset("h"))
 BENCHMARK = Benchmark("small", FILES, (QUERY,), "counts")
 
 

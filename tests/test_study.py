@@ -18,7 +18,7 @@ from likewise.study import cifar10, figures
 from likewise.study.cifar10 import Cifar10
 from likewise.study.cifar_loop import CifarSettings
 from likewise.study.claims import judge
-from likewise.study.looking import LAST, Seen, Traits
+from likewise.study.looking import LAST, Activations, Traits
 from likewise.study.measures import likeness
 from likewise.study.repeating import repeat
 from likewise.study.report import summary
@@ -82,7 +82,7 @@ def test_seeds_give_mean_and_spread(tmp_path: Path) -> None:
 def test_figure_6_has_the_linear_axis_of_the_article_beside_a_logarithmic_one() -> None:
     pytest.importorskip("matplotlib")
     values = np.arange(18, dtype=np.float32).reshape(1, 2, 3, 3)
-    seen = Seen(StudyNetwork(20, Path("weights"), ()), {LAST: values})
+    seen = Activations(StudyNetwork(20, Path("weights"), ()), {LAST: values})
     assert [axes.get_yscale() for axes in figures._last_values(seen, seen).axes] == ["linear", "log"]
 
 

@@ -17,7 +17,7 @@ import pytest
 from likewise.collection import Collection, Query
 from likewise.collection.catalogue import Catalogue
 from likewise.collection.encoders import Encoders
-from likewise.collection.layer import Layer, LayerIndex, Sources
+from likewise.collection.layer import CollectionLayer, LayerIndex, Sources
 from likewise.collection.layers import LayerSet
 from likewise.descriptors import patches
 from likewise.errors import BadPicture, CollectionDamaged, UnknownPicture, UsageError
@@ -57,7 +57,7 @@ def catalogue(collection: Collection) -> Iterator[Catalogue]:
 
 
 @pytest.fixture
-def layer(collection: Collection, catalogue: Catalogue) -> Layer:
+def layer(collection: Collection, catalogue: Catalogue) -> CollectionLayer:
     encoders = Encoders("c", {"vector": FakeFactory(), "words": words})
     [found] = LayerSet.of(catalogue, collection.path, encoders).layers
     return found
@@ -70,7 +70,7 @@ def words(recipe: Any, **how: Any) -> Any:
 
 
 @pytest.fixture
-def index(layer: Layer, catalogue: Catalogue, collection: Collection) -> LayerIndex:
+def index(layer: CollectionLayer, catalogue: Catalogue, collection: Collection) -> LayerIndex:
     _, loaded = layer.load(catalogue)
     return layer.open(loaded, Sources(collection.path, catalogue), layer.recipe)
 
@@ -83,13 +83,13 @@ def ids(catalogue: Catalogue) -> dict[str, int]:
     return {Path(path).name: row for row, path, _ in catalogue.paths()}
 
 
-def test_it_is_what_its_recipe_and_manifest_say(layer: Layer, recipe: LayerRecipe) -> None:
+def test_it_is_what_its_recipe_and_manifest_say(layer: CollectionLayer, recipe: LayerRecipe) -> None:
     assert layer.recipe.hash == recipe.hash == layer.manifest.recipe_hash
     assert layer.encoder(1).manifest.difference(layer.manifest) == ""
     assert layer.code in ("fp16", "words")
 
 
-def test_what_it_encodes_is_sound_and_nothing_else_is(layer: Layer) -> None:
+def test_what_it_encodes_is_sound_and_nothing_else_is(layer: CollectionLayer) -> None:
     prepared = [layer.encoder(1).prepare(fake_words.picture(seed)) for seed in (1, 2)]
     codes = layer.encode(prepared)
     assert len(codes) == 2
@@ -102,7 +102,7 @@ def test_what_it_encodes_is_sound_and_nothing_else_is(layer: Layer) -> None:
 
 
 def test_what_is_stored_is_what_it_encodes(
-    layer: Layer, catalogue: Catalogue, collection: Collection
+    layer: CollectionLayer, catalogue: Catalogue, collection: Collection
 ) -> None:
     [block] = catalogue.rows.all(layer.id)
     assert len(block) == COUNT
@@ -112,7 +112,7 @@ def test_what_is_stored_is_what_it_encodes(
 
 
 def test_indexing_and_optimising_change_no_answer(
-    layer: Layer, index: LayerIndex, catalogue: Catalogue, collection: Collection
+    layer: CollectionLayer, index: LayerIndex, catalogue: Catalogue, collection: Collection
 ) -> None:
     question = index.ask(Query(file(collection, 2)))
     before = index.search(question, COUNT, [])
@@ -191,7 +191,7 @@ def test_it_says_what_it_cannot_do(index: LayerIndex, collection: Collection) ->
 
 
 def test_damage_is_named_left_out_and_only_there(
-    layer: Layer, catalogue: Catalogue, collection: Collection
+    layer: CollectionLayer, catalogue: Catalogue, collection: Collection
 ) -> None:
     assert list(layer.verify(catalogue)) == []
     row = ids(catalogue)["0003.png"]
@@ -210,7 +210,9 @@ def test_damage_is_named_left_out_and_only_there(
     assert found.ids[0] == ids(catalogue)["0002.png"]
 
 
-def test_dropping_leaves_nothing(layer: Layer, catalogue: Catalogue, collection: Collection) -> None:
+def test_dropping_leaves_nothing(
+    layer: CollectionLayer, catalogue: Catalogue, collection: Collection
+) -> None:
     with catalogue.change():
         layer.drop(catalogue)
     layer.clear(catalogue)

@@ -11,7 +11,7 @@ from likewise.drawing import canvas
 from likewise.drawing.sheets import draw_sheets
 from likewise.drawing.sheets.answers import COLOURS, answer_sheet
 from likewise.errors import BadPicture, StorageError, UsageError
-from likewise.evaluation.benchmark import Benchmark, Query
+from likewise.evaluation.benchmark import Benchmark, BenchmarkQuery
 from likewise.evaluation.evaluate import evaluate
 from likewise.evaluation.report import RankedPicture, Report, Verdict, report
 from likewise.types import Box, Hit, Progress
@@ -82,9 +82,9 @@ def test_a_picture_that_is_gone_becomes_a_tile_that_says_so(tmp_path: Path) -> N
 def small_report(folder: Path) -> Report:
     files = make_pictures(folder / "in", 6)
     queries = (
-        Query("a/b c.png", files[0], Box(0, 0, 12, 8), frozenset({"0001"}), frozenset({"0002"})),
-        Query("second", files[3], None, frozenset({"0003"})),
-        Query("none", files[4], None, frozenset()),
+        BenchmarkQuery("a/b c.png", files[0], Box(0, 0, 12, 8), frozenset({"0001"}), frozenset({"0002"})),
+        BenchmarkQuery("second", files[3], None, frozenset({"0003"})),
+        BenchmarkQuery("none", files[4], None, frozenset()),
     )
     benchmark = Benchmark("small", {file.stem: file for file in files}, queries, "counts")
     return report(evaluate(benchmark, FakeExtractor(), out=folder / "runs"))
@@ -123,7 +123,7 @@ def test_a_sheet_never_replaces_a_picture(tmp_path: Path) -> None:
 def test_sheets_of_a_run_never_replace_its_pictures(tmp_path: Path) -> None:
     files = make_pictures(tmp_path / "in", 3)
     last = files[2].rename(tmp_path / "in" / "0001-q.png")  # what the sheet of the first query is called
-    queries = (Query("q", files[0], None, frozenset({"a"})),)
+    queries = (BenchmarkQuery("q", files[0], None, frozenset({"a"})),)
     benchmark = Benchmark("small", {"a": files[1], "b": files[0], "c": last}, queries, "counts")
     made = report(evaluate(benchmark, FakeExtractor(), out=tmp_path / "runs"))
     before = last.read_bytes()

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from likewise.downstream.validation import Point, ValidationScore
+from likewise.downstream.validation import LearningPoint, ValidationScore
 from likewise.drawing.plots import (
     check_plot,
     confusion_plot,
@@ -112,7 +112,7 @@ class TestClassifiers:
         assert size(tmp_path / "40.png")[0] > size(tmp_path / "3.png")[0]
 
     def test_a_learning_curve(self, tmp_path: Path) -> None:
-        points = [Point(kind, n, 0.5, 0.1) for kind in ("bayes", "logistic") for n in (1, 5, 10)]
+        points = [LearningPoint(kind, n, 0.5, 0.1) for kind in ("bayes", "logistic") for n in (1, 5, 10)]
         learning_plot(points, tmp_path / "c.svg", title="<title>")
         text = (tmp_path / "c.svg").read_text()
         assert text.startswith("<?xml")

@@ -28,10 +28,10 @@ from likewise.system import descriptor_of, locked
 from likewise.types import FloatArray, Progress
 from likewise.web.connections import Sparse, most_connections
 from likewise.web.limits import FILES, Gate, limit_of
+from likewise.web.services.file_cache import FileCache
 from likewise.web.services.jobs import _holding
 from likewise.web.services.library import Served
 from likewise.web.services.overviews import Overviews
-from likewise.web.services.store import Store
 from likewise.web.settings import Limits
 from tests.fakes import FakeExtractor, FakeFactory, picture_bytes
 from tests.web.serving import (
@@ -315,7 +315,7 @@ class TestStarving:
         self, made: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("likewise.web.services.overviews.GRACE", 0.0)
-        gate, overviews, found = Gate(1, 8), Overviews(Store(made / "kept", 1 << 20)), list[int]()
+        gate, overviews, found = Gate(1, 8), Overviews(FileCache(made / "kept", 1 << 20)), list[int]()
         begun, heeded, may = threading.Event(), threading.Event(), threading.Event()
         served: Any = SimpleNamespace(name="photos", moment=1, collection=None)
 

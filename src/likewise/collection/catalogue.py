@@ -65,7 +65,7 @@ class StoredLayer:
 
 
 @dataclass(frozen=True)
-class Picture:
+class PictureRow:
     """A row: what the catalogue knows about the file at a place."""
 
     id: int
@@ -419,13 +419,13 @@ class Catalogue:
 
     # --- pictures ---
 
-    def picture(self, place: FilePlace) -> Picture | None:
+    def picture(self, place: FilePlace) -> PictureRow | None:
         """Give the row for a place."""
         rows = self._database.rows(
             "SELECT id, sha256, size, mtime_ns, ctime_ns FROM pictures WHERE root = ? AND path = ?",
             *(place.root, place.path),
         )
-        return Picture(rows[0][0], rows[0][1], Stamp(*rows[0][2:])) if rows else None
+        return PictureRow(rows[0][0], rows[0][1], Stamp(*rows[0][2:])) if rows else None
 
     def content(self, sha256: bytes, layers: Iterable[int]) -> Content | None:
         """Give what is known of a content, wherever it lies; of some layers that may be nothing.

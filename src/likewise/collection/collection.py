@@ -14,7 +14,7 @@ from likewise.collection.asked import AskedCollection
 from likewise.collection.catalogue import Catalogue, Content, FilePlace
 from likewise.collection.encoders import EncoderFactory, Encoders, open_extractor, open_words
 from likewise.collection.indexing import Indexing
-from likewise.collection.layer import Layer
+from likewise.collection.layer import CollectionLayer
 from likewise.collection.layers import LayerSet, fit, ready
 from likewise.collection.moving import MovedFile, contents, rows, take_over
 from likewise.collection.removal import Removed, put_back, take_out
@@ -166,7 +166,7 @@ class Collection(AskedCollection):
 
     def _fitted(
         self, catalogue: Catalogue, recipe: Recipe, given: Sequence[Manifest] = ()
-    ) -> tuple[Layer, ...]:
+    ) -> tuple[CollectionLayer, ...]:
         """The layers of a recipe, those added that are missing, and others dropped if it was asked for."""
         made = catalogue.is_signed
         if made:

@@ -114,7 +114,7 @@ def field_of(name: str) -> Field:
 
 
 @dataclass(frozen=True)
-class Compare:
+class FieldTest:
     """A field compared with a value; a date is compared as far as the value goes."""
 
     field: Field
@@ -145,7 +145,7 @@ class Several:
     conditions: tuple[Condition, ...]
 
 
-Condition: TypeAlias = Compare | IsMissing | Not | Several
+Condition: TypeAlias = FieldTest | IsMissing | Not | Several
 
 
 @dataclass(frozen=True)
@@ -193,7 +193,7 @@ class Filter:
 
 def _fields(condition: Condition) -> list[Field]:
     match condition:
-        case Compare() | IsMissing():
+        case FieldTest() | IsMissing():
             return [condition.field]
         case Not():
             return _fields(condition.condition)
@@ -213,7 +213,7 @@ def _sql(condition: Condition) -> tuple[str, tuple[Value, ...]]:
             return f"(NOT {text})", values
         case IsMissing():
             return _missing(condition.field)
-        case Compare():
+        case FieldTest():
             return _compared(condition)
 
 
@@ -240,7 +240,7 @@ _WORDS = (
 )
 
 
-def _compared(one: Compare) -> tuple[str, tuple[Value, ...]]:
+def _compared(one: FieldTest) -> tuple[str, tuple[Value, ...]]:
     """A comparison, which is 0 or 1 and never NULL."""
     if one.field.kind == "own":
         column = "number" if isinstance(one.value, int | float) else "text"
@@ -252,7 +252,7 @@ def _compared(one: Compare) -> tuple[str, tuple[Value, ...]]:
     return f"coalesce({_against(one.field.expression, one)}, 0)", (one.value,)
 
 
-def _against(expression: str, one: Compare) -> str:
+def _against(expression: str, one: FieldTest) -> str:
     if one.dated:
         expression = f"substr({expression}, 1, {len(str(one.value))})"
     elif isinstance(one.value, str):
@@ -412,7 +412,7 @@ class _Reader:
             raise self._wrong("here comes , or )")
         return values[0] if len(values) == 1 else Several("or", tuple(values))
 
-    def _compare(self, field: Field, operator: Operator) -> Compare:
+    def _compare(self, field: Field, operator: Operator) -> FieldTest:
         """A comparison, its value read as the field has them."""
         token = self._take()
         quoted = token.kind in ("text", "name")
@@ -424,18 +424,18 @@ class _Reader:
                 self._text, token.at, f"{operator} is not for {field.name}, which is {_WANTED[field.kind]}"
             )
         if field.kind == "date":
-            return Compare(field, operator, self._date(text, token), dated=True)
+            return FieldTest(field, operator, self._date(text, token), dated=True)
         if field.kind == "number":
-            return Compare(field, operator, self._number(field, text, token))
+            return FieldTest(field, operator, self._number(field, text, token))
         if operator == "like":
-            return Compare(field, operator, self._pattern(text, token))
+            return FieldTest(field, operator, self._pattern(text, token))
         if field.kind == "own" and not quoted:
             if number := _NUMBER.fullmatch(text):
                 if not number[2]:
-                    return Compare(field, operator, _plain_number(text))
+                    return FieldTest(field, operator, _plain_number(text))
                 if _DATE.fullmatch(text):
-                    return Compare(field, operator, self._date(text, token), dated=True)
-        return Compare(field, operator, folded(text) or "")
+                    return FieldTest(field, operator, self._date(text, token), dated=True)
+        return FieldTest(field, operator, folded(text) or "")
 
     def _date(self, text: str, token: _Token) -> str:
         match = _DATE.fullmatch(text.strip())

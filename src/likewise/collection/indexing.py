@@ -18,7 +18,7 @@ from typing import Any
 
 from likewise.collection.belt import Belt, Cancelled
 from likewise.collection.catalogue import Catalogue, Content, storable
-from likewise.collection.layer import Layer
+from likewise.collection.layer import CollectionLayer
 from likewise.collection.reach import concerned, note_reach, out_of_reach
 from likewise.collection.remembering import kept_excludes
 from likewise.collection.reports import AddReport
@@ -93,7 +93,7 @@ class Indexing:
         self,
         catalogue: Catalogue,
         reader: Callable[[], Catalogue],
-        layers: Sequence[Layer],
+        layers: Sequence[CollectionLayer],
         sources: Sequence[str],
         *,
         options: Options,

@@ -84,7 +84,7 @@ class PatchMatches:
     fit: Fit | None
 
 
-class Layer(Protocol):
+class CollectionLayer(Protocol):
     """One layer of a collection."""
 
     @property

@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from likewise.collection.catalogue import Catalogue, StoredLayer
 from likewise.collection.encoders import Encoders
-from likewise.collection.layer import Layer
+from likewise.collection.layer import CollectionLayer
 from likewise.collection.vector_layer import VectorLayer
 from likewise.collection.words_layer import WordsLayer
 from likewise.descriptors.manifest import Manifest
@@ -40,8 +40,8 @@ class LayerSet:
     """
 
     recipe: Recipe
-    layers: tuple[Layer, ...]
-    others: tuple[Layer, ...] = ()
+    layers: tuple[CollectionLayer, ...]
+    others: tuple[CollectionLayer, ...] = ()
 
     @property
     def missing(self) -> list[LayerRecipe]:
@@ -89,10 +89,10 @@ class LayerSet:
             raise ManifestMismatch(f"{folder} lacks the layers {names}: index with this recipe to add them")
 
 
-def opened(stored: StoredLayer, folder: Path, encoders: Encoders) -> Layer:
+def opened(stored: StoredLayer, folder: Path, encoders: Encoders) -> CollectionLayer:
     """A layer as the catalogue has it."""
     recipe = _parsed(stored.manifest.recipe, str(folder))
-    layer: Layer = _KINDS[recipe.kind](stored.id, recipe, stored.manifest, folder, encoders)
+    layer: CollectionLayer = _KINDS[recipe.kind](stored.id, recipe, stored.manifest, folder, encoders)
     return layer
 
 
@@ -125,7 +125,7 @@ def fit(
     encoders: Encoders,
     recipe: Recipe,
     made: Sequence[Manifest] = (),
-) -> list[Layer]:
+) -> list[CollectionLayer]:
     """Give a catalogue, within a change, the layers of a recipe; give those that were dropped.
 
     Parameters
@@ -153,14 +153,14 @@ def fit(
     return list(there.values())
 
 
-def _place(catalogue: Catalogue, layer: Layer, place: int, name: str) -> None:
+def _place(catalogue: Catalogue, layer: CollectionLayer, place: int, name: str) -> None:
     manifest = layer.manifest
     if layer.recipe.name != name:
         manifest = replace(manifest, recipe=replace(layer.recipe, name=name).to_toml())
     catalogue.place_layer(layer.id, place, manifest)
 
 
-def _own(catalogue: Catalogue, layers: Iterable[Layer]) -> Recipe:
+def _own(catalogue: Catalogue, layers: Iterable[CollectionLayer]) -> Recipe:
     """The recipe of the collection; of one that has no head, as those of version 1, that of its layer."""
     recipes = tuple(layer.recipe for layer in layers)
     try:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from likewise.collection.catalogue import Catalogue, Content, FilePlace
-from likewise.collection.layer import Layer
+from likewise.collection.layer import CollectionLayer
 from likewise.collection.reports import AddReport
 from likewise.collection.tasks import Task, TaskOutcome, settle
 from likewise.collection.walk import NO_STAMP, Stamp
@@ -47,7 +47,7 @@ class MovedFile:
     added: str | None = field(default=None, compare=False)
 
 
-def rows(catalogue: Catalogue, layers: Sequence[Layer]) -> Iterator[MovedFile]:
+def rows(catalogue: Catalogue, layers: Sequence[CollectionLayer]) -> Iterator[MovedFile]:
     """All files that a catalogue knows, and what it keeps of them: pictures by id, then failures.
 
     A picture whose row is damaged, or of which a layer keeps nothing sound, is left out, as if it had not
@@ -72,7 +72,9 @@ def rows(catalogue: Catalogue, layers: Sequence[Layer]) -> Iterator[MovedFile]:
         yield MovedFile(str(failure.path), stamp or NO_STAMP, BadPicture(failure.message, failure.reason))
 
 
-def _kept(catalogue: Catalogue, layers: Sequence[Layer], pictures: IntArray) -> list[dict[int, bytes]]:
+def _kept(
+    catalogue: Catalogue, layers: Sequence[CollectionLayer], pictures: IntArray
+) -> list[dict[int, bytes]]:
     """What each layer keeps of pictures that is sound, by id."""
     return [
         {
@@ -85,7 +87,9 @@ def _kept(catalogue: Catalogue, layers: Sequence[Layer], pictures: IntArray) -> 
     ]
 
 
-def contents(catalogue: Catalogue, layers: Sequence[Layer], paths: Sequence[str]) -> dict[str, Content]:
+def contents(
+    catalogue: Catalogue, layers: Sequence[CollectionLayer], paths: Sequence[str]
+) -> dict[str, Content]:
     """What a catalogue has of the pictures at some absolute paths, by those, but for what is damaged."""
     places = {path: place for path in paths if (place := catalogue.place(path))}
     pictures = {path: one for path, place in places.items() if (one := catalogue.picture(place))}
@@ -102,7 +106,7 @@ def contents(catalogue: Catalogue, layers: Sequence[Layer], paths: Sequence[str]
 
 def take_over(
     catalogue: Catalogue,
-    layers: Sequence[Layer],
+    layers: Sequence[CollectionLayer],
     given: Iterable[MovedFile],
     manifests: Sequence[Manifest],
     *,
@@ -184,7 +188,7 @@ class _Places:
         return FilePlace(root, os.fsencode(relative(path, held)))
 
 
-def _outcome(places: _Places, layers: Sequence[Layer], row: MovedFile) -> TaskOutcome:
+def _outcome(places: _Places, layers: Sequence[CollectionLayer], row: MovedFile) -> TaskOutcome:
     place = places.of(row.path)
     if isinstance(row.content, BadPicture):
         return TaskOutcome(Task(row.path, place, row.stamp, row.content), row.content)

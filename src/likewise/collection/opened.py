@@ -17,7 +17,7 @@ from likewise.collection.committed import Committed
 from likewise.collection.encoders import Encoders
 from likewise.collection.filters import Filter
 from likewise.collection.known import Facet, Known, facets
-from likewise.collection.layer import Layer, Sources
+from likewise.collection.layer import CollectionLayer, Sources
 from likewise.collection.layers import LayerSet
 from likewise.collection.query import is_number, whole
 from likewise.collection.reports import Info, VerifyReport
@@ -113,7 +113,7 @@ class OpenedCollection:
         return next((layer for layer in layers if layer.recipe in self.recipe.vectors), layers[0]).manifest
 
     @property
-    def layers(self) -> tuple[Layer, ...]:
+    def layers(self) -> tuple[CollectionLayer, ...]:
         """What it keeps of each picture, in the order of its recipe."""
         return self._layers().layers
 
@@ -337,7 +337,7 @@ class OpenedCollection:
         """The layers that are asked."""
         return LayerSet.of(self._ready(), self.path, self._encoders, self._recipe)
 
-    def _load(self, layer: Layer) -> Any:
+    def _load(self, layer: CollectionLayer) -> Any:
         """What a layer is searched by, read again when the catalogue has moved on."""
         with self._lock:
             catalogue = self._ready()

@@ -15,7 +15,7 @@ from likewise.ranking.exact import Metric
 from likewise.types import FloatArray, IntArray
 
 if TYPE_CHECKING:
-    from likewise.collection.layer import Layer
+    from likewise.collection.layer import CollectionLayer
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,12 @@ class Info:
 
     @classmethod
     def of(
-        cls, path: Path, store: str | None, catalogue: Catalogue, recipe: str, layers: Sequence[Layer]
+        cls,
+        path: Path,
+        store: str | None,
+        catalogue: Catalogue,
+        recipe: str,
+        layers: Sequence[CollectionLayer],
     ) -> Info:
         """Ask the catalogue in a folder."""
         return cls(

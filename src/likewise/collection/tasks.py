@@ -8,11 +8,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from likewise.collection.catalogue import Catalogue, Content, FilePlace, Picture
+from likewise.collection.catalogue import Catalogue, Content, FilePlace, PictureRow
 from likewise.collection.committed import MOST
 from likewise.collection.excludes import NOTHING, USUAL, Excludes
 from likewise.collection.facts import FACTS
-from likewise.collection.layer import Layer
+from likewise.collection.layer import CollectionLayer
 from likewise.collection.reach import lies_in
 from likewise.collection.walk import Stamp, WalkedFile, is_gone, is_respelt, look, opens, walk
 from likewise.errors import BadPicture
@@ -77,7 +77,7 @@ Lacking: TypeAlias = Mapping[int, frozenset[int]]
 """Ids of pictures to the layers, `FACTS` or `ROW`, that keep nothing of them, or something damaged."""
 
 
-def lacking(catalogue: Catalogue, layers: Sequence[Layer]) -> Lacking:
+def lacking(catalogue: Catalogue, layers: Sequence[CollectionLayer]) -> Lacking:
     """The pictures that have to be looked at again: every row that is stored here is read."""
     found: dict[int, frozenset[int]] = {}
     for layer in layers:
@@ -202,7 +202,7 @@ def settle(catalogue: Catalogue, outcome: TaskOutcome) -> str:
     return "copied" if holders else "added"
 
 
-def _is_another(catalogue: Catalogue, known: Picture, task: Task, content: Content) -> bool:
+def _is_another(catalogue: Catalogue, known: PictureRow, task: Task, content: Content) -> bool:
     """Whether a file shows something else than it did; a row that is damaged may only say so."""
     if known.sha256 == content.sha256:
         return False
@@ -210,7 +210,7 @@ def _is_another(catalogue: Catalogue, known: Picture, task: Task, content: Conte
     return ROW not in task.lacking or not kept
 
 
-def _renew(catalogue: Catalogue, known: Picture, task: Task, content: Content) -> str:
+def _renew(catalogue: Catalogue, known: PictureRow, task: Task, content: Content) -> str:
     if ROW in task.lacking:
         catalogue.replace(known.id, task.place, task.stamp, content)
         return "completed"

@@ -57,7 +57,7 @@ TOLERANCE = 0.01
 
 @dataclass(frozen=True)
 class VectorLayer:
-    """See `likewise.collection.layer.Layer`."""
+    """See `likewise.collection.layer.CollectionLayer`."""
 
     id: int
     recipe: VectorRecipe
@@ -83,7 +83,7 @@ class VectorLayer:
         """Nothing."""
 
     def encoder(self, streams: int) -> Encoder:
-        """See `Layer`."""
+        """See `CollectionLayer`."""
         return cast(Encoder, self.encoders.open(self.recipe, self.manifest, streams))
 
     def encode(self, loaded: Sequence[Loaded]) -> list[bytes | BadPicture]:
@@ -95,7 +95,7 @@ class VectorLayer:
         return [found if good else unfit for found, good in zip(codes, finite.tolist(), strict=True)]
 
     def fault(self, code: object) -> str:
-        """See `Layer`."""
+        """See `CollectionLayer`."""
         if self._code.fits(code):
             return ""
         size = f"{len(code)} bytes" if isinstance(code, bytes) else f"type {type(code).__name__}"
@@ -170,7 +170,7 @@ class VectorLayer:
         return None
 
     def searched(self, catalogue: Catalogue) -> str:
-        """See `Layer`."""
+        """See `CollectionLayer`."""
         shortlist = self.shortlist(catalogue)
         if shortlist and (engine := catalogue.rows.engine(self.id)):
             return (
@@ -194,11 +194,11 @@ class VectorLayer:
         return snapshot.generation, snapshot
 
     def open(self, loaded: Snapshot, sources: Sources, recipe: VectorRecipe) -> VectorIndex:
-        """See `Layer`; how a vector is scored its recipe fixes."""
+        """See `CollectionLayer`; how a vector is scored its recipe fixes."""
         return VectorIndex(recipe.name, self, loaded, sources)
 
     def drop(self, catalogue: Catalogue) -> None:
-        """See `Layer`."""
+        """See `CollectionLayer`."""
         self.segments.forget(catalogue)
         catalogue.forget(self._note)
         catalogue.drop_layer(self.id)
@@ -208,7 +208,7 @@ class VectorLayer:
         VectorSegments.sweep(self.folder, catalogue)
 
     def verify(self, catalogue: Catalogue) -> Iterator[Fault]:
-        """See `Layer`."""
+        """See `CollectionLayer`."""
         yield from signed(self.manifest, self.recipe)
         yield from paired(catalogue, self.id)
         steps = self.recipe.transforms

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterator, Sequence
 
 from likewise.collection.catalogue import Catalogue
-from likewise.collection.layer import Layer
+from likewise.collection.layer import CollectionLayer
 from likewise.collection.reach import lies_in, out_of_reach
 from likewise.collection.reports import Fault, VerifyReport
 from likewise.collection.walk import is_gone
@@ -16,7 +16,7 @@ from likewise.types import ProgressCallback
 
 
 def verify(
-    catalogue: Catalogue, layers: Sequence[Layer], progress: ProgressCallback | None = None
+    catalogue: Catalogue, layers: Sequence[CollectionLayer], progress: ProgressCallback | None = None
 ) -> VerifyReport:
     """Check the catalogue, all that every layer keeps, and that pictures' files are there."""
     faults: list[Fault] = []

@@ -55,7 +55,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class WordsLayer:
-    """See `likewise.collection.layer.Layer`.
+    """See `likewise.collection.layer.CollectionLayer`.
 
     Attributes
     ----------
@@ -102,7 +102,7 @@ class WordsLayer:
             shutil.copyfile(str(given.vocabulary["file"]), draft)
 
     def encoder(self, streams: int) -> WordsExtractor:
-        """See `Layer`."""
+        """See `CollectionLayer`."""
         return cast("WordsExtractor", self.encoders.open(self.recipe, self.manifest, streams))
 
     def encode(self, loaded: Sequence[Loaded]) -> list[bytes | BadPicture]:
@@ -110,7 +110,7 @@ class WordsLayer:
         return [sketch.to_bytes() for sketch in self.encoder(1).describe(loaded)]
 
     def fault(self, code: object) -> str:
-        """See `Layer`."""
+        """See `CollectionLayer`."""
         return fault_of(code, self.vocabulary.sizes)
 
     def index(self, catalogue: Catalogue, *, progress: ProgressCallback | None = None) -> None:
@@ -131,13 +131,13 @@ class WordsLayer:
         return generation, (Layers(self.recipe, indexes, self.vocabulary.scales), left_out)
 
     def open(self, loaded: tuple[Layers, int], sources: Sources, recipe: WordsRecipe) -> WordsIndex:
-        """See `Layer`."""
+        """See `CollectionLayer`."""
         layers, left_out = loaded
         scored = replace(layers, recipe=replace(self.recipe, scoring=recipe.scoring, fusion=recipe.fusion))
         return WordsIndex(recipe.name, self, scored, sources, left_out)
 
     def drop(self, catalogue: Catalogue) -> None:
-        """See `Layer`."""
+        """See `CollectionLayer`."""
         self.segments.forget(catalogue)
         catalogue.drop_layer(self.id)
 
@@ -148,11 +148,11 @@ class WordsLayer:
             self._vocabulary_file.unlink()
 
     def searched(self, catalogue: Catalogue) -> str:
-        """See `Layer`."""
+        """See `CollectionLayer`."""
         return "every word of a query is looked up"
 
     def verify(self, catalogue: Catalogue) -> Iterator[Fault]:
-        """See `Layer`."""
+        """See `CollectionLayer`."""
         yield from signed(self.manifest, self.recipe)
         yield from paired(catalogue, self.id)
         file, digest = (str(self.recipe.vocabulary[key]) for key in ("file", "sha256"))

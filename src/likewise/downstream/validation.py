@@ -84,7 +84,7 @@ class Validation:
 
 
 @dataclass(frozen=True)
-class Point:
+class LearningPoint:
     """A point of a learning curve: accuracy over the folds, trained on few pictures a class."""
 
     kind: Kind
@@ -152,7 +152,7 @@ def learning_curve(
     folds: int = FOLDS,
     seed: int = 0,
     progress: ProgressCallback | None = None,
-) -> list[Point]:
+) -> list[LearningPoint]:
     """Accuracy by how many pictures of each class there are to learn from, on the same folds.
 
     Raises
@@ -169,7 +169,7 @@ def learning_curve(
     for done, (size, kind) in enumerate(work, 1):
         tested = list(_folds(kind, labelled.vectors, numbers, dealt, classes, size))
         accuracies = [float(np.mean(found.argmax(axis=1) == numbers[rows])) for rows, found in tested]
-        points.append(Point(kind, size, float(np.mean(accuracies)), float(np.std(accuracies))))
+        points.append(LearningPoint(kind, size, float(np.mean(accuracies)), float(np.std(accuracies))))
         if progress:
             progress(Progress(done, len(work), note=f"{kind}, {size} pictures a class"))
     return points

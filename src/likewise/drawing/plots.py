@@ -20,7 +20,7 @@ from likewise.drawing.canvas import INK, PALETTE, check_output
 from likewise.errors import MissingExtra
 
 if TYPE_CHECKING:  # scikit-learn stands behind them, which no plot needs
-    from likewise.downstream.validation import Point, ValidationScore
+    from likewise.downstream.validation import LearningPoint, ValidationScore
     from likewise.evaluation.sweep import Sweep
 
 CLASSIFIERS = {
@@ -184,7 +184,7 @@ def _write_counts(axes: Any, counts: np.ndarray[Any, Any], shares: np.ndarray[An
         axes.text(column, row, str(counts[row, column]), ha="center", va="center", color=colour, fontsize=9)
 
 
-def learning_plot(points: Sequence[Point], out: str | os.PathLike[str], *, title: str = "") -> None:
+def learning_plot(points: Sequence[LearningPoint], out: str | os.PathLike[str], *, title: str = "") -> None:
     """Draw accuracy over the number of pictures of each class that classifiers were trained on."""
     check_plot(out)
     kinds = list(dict.fromkeys(point.kind for point in points))

@@ -20,7 +20,7 @@ Measure: TypeAlias = Literal["mAP", "N-S"]
 
 
 @dataclass(frozen=True)
-class Query:
+class BenchmarkQuery:
     """One question and its answers.
 
     Attributes
@@ -104,7 +104,7 @@ class Benchmark:
 
     name: str
     gallery: Mapping[str, Path]
-    queries: tuple[Query, ...]
+    queries: tuple[BenchmarkQuery, ...]
     query_in_gallery: QueryRule
     measure: Measure = "mAP"
     missing: tuple[MissingFiles, ...] = ()
@@ -122,7 +122,7 @@ class Benchmark:
             names.add(query.name)
             self._check(query)
 
-    def _check(self, query: Query) -> None:
+    def _check(self, query: BenchmarkQuery) -> None:
         both = query.positives & query.junk
         if both:
             raise UsageError(f"{self.name}: query {query.name} has {min(both)} as positive and as junk")

@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias, get_args
 
 from likewise.descriptors.cache import PictureView
 from likewise.errors import UsageError
-from likewise.evaluation.benchmark import Benchmark, Query
+from likewise.evaluation.benchmark import Benchmark, BenchmarkQuery
 from likewise.pictures import size_of
 from likewise.recipes import LayerRecipe
 from likewise.types import Box
@@ -33,7 +33,7 @@ def possible_crop(crop: CropMode, benchmark: Benchmark) -> CropMode:
     raise UsageError(f"crop {crop!r} needs query boxes, and {benchmark.name} has none: use --crop full")
 
 
-def query_view(query: Query, crop: CropMode, recipe: LayerRecipe) -> PictureView:
+def query_view(query: BenchmarkQuery, crop: CropMode, recipe: LayerRecipe) -> PictureView:
     """What of a query picture is described."""
     box = query.box
     if box is None or crop == "full":

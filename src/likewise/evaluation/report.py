@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from likewise.errors import UsageError
-from likewise.evaluation.benchmark import Query
+from likewise.evaluation.benchmark import BenchmarkQuery
 from likewise.evaluation.metrics import Rule
 from likewise.evaluation.runs import Run
 from likewise.evaluation.scoring import Scores, score
@@ -153,7 +153,7 @@ def answers(run: Run, number: int, k: int = 10) -> list[RankedPicture]:
     return list(islice(_listed(run, query, number), k))
 
 
-def _listed(run: Run, query: Query, number: int) -> Iterator[RankedPicture]:
+def _listed(run: Run, query: BenchmarkQuery, number: int) -> Iterator[RankedPicture]:
     gallery = list(run.benchmark.gallery.items())
     rank = 0
     ranking = zip(run.ranked[number].tolist(), run.scores[number].tolist(), strict=True)

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from likewise.arrays import read_arrays
 from likewise.assets import replacing
 from likewise.errors import BadPicture, StorageError, UsageError
-from likewise.evaluation.benchmark import Benchmark, MissingFiles, Query
+from likewise.evaluation.benchmark import Benchmark, BenchmarkQuery, MissingFiles
 from likewise.evaluation.protocol_card import ProtocolCard
 from likewise.ranking.stages import Ranked
 from likewise.reading import as_indexed
@@ -188,7 +188,7 @@ def as_json(benchmark: Benchmark) -> dict[str, Any]:
     return told
 
 
-def _query_json(query: Query) -> dict[str, Any]:
+def _query_json(query: BenchmarkQuery) -> dict[str, Any]:
     return {
         "name": query.name,
         "picture": str(query.picture.absolute()),
@@ -210,8 +210,8 @@ def _benchmark(told: Mapping[str, Any]) -> Benchmark:
     return Benchmark(**plain)
 
 
-def _query(told: Mapping[str, Any]) -> Query:
-    return Query(
+def _query(told: Mapping[str, Any]) -> BenchmarkQuery:
+    return BenchmarkQuery(
         name=told["name"],
         picture=Path(told["picture"]),
         box=told["box"] and Box(*told["box"]),

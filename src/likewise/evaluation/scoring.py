@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from likewise.errors import UsageError
-from likewise.evaluation.benchmark import Benchmark, Measure, Query
+from likewise.evaluation.benchmark import Benchmark, BenchmarkQuery, Measure
 from likewise.evaluation.metrics import (
     Rule,
     mean_average_precision,
@@ -32,7 +32,7 @@ class QueryScore:
     Attributes
     ----------
     name, group
-        As in the `Query`.
+        As in the `BenchmarkQuery`.
     positives
         How many right answers there are, found or not.
     ranks
@@ -201,7 +201,7 @@ def score(
 
 
 def _placed(
-    row: Sequence[str] | NDArray[np.integer], places: dict[str, int], query: Query
+    row: Sequence[str] | NDArray[np.integer], places: dict[str, int], query: BenchmarkQuery
 ) -> NDArray[np.int64]:
     """A ranking as positions in the gallery."""
     try:
@@ -218,7 +218,7 @@ def _placed(
 
 
 def _score_one(
-    query: Query,
+    query: BenchmarkQuery,
     row: NDArray[np.int64],
     places: dict[str, int],
     similarities: NDArray[np.floating] | None,
@@ -243,7 +243,9 @@ def _score_one(
     return QueryScore(query.name, query.group, relevant, tuple(ranks.tolist()), ap, low, high, *at)
 
 
-def _ties(similarities: NDArray[np.floating], kept: NDArray[np.bool_], query: Query) -> NDArray[np.int64]:
+def _ties(
+    similarities: NDArray[np.floating], kept: NDArray[np.bool_], query: BenchmarkQuery
+) -> NDArray[np.int64]:
     """A number for each picture that is kept, rising along the ranking, the same for equal similarities."""
     if (similarities[1:] > similarities[:-1]).any():
         raise UsageError(f"the similarities of {query.name} do not fall along the ranking: best first")

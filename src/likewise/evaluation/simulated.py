@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from likewise.errors import UsageError
-from likewise.evaluation.benchmark import Benchmark, Query
+from likewise.evaluation.benchmark import Benchmark, BenchmarkQuery
 from likewise.ranking.feedback import combined, refined
 from likewise.ranking.stages import Ranked
 from likewise.types import FloatArray, IntArray, Ranking
@@ -61,7 +61,7 @@ def with_examples(
     return replace(benchmark, queries=left), np.stack(asked)
 
 
-def _others(query: Query, benchmark: Benchmark) -> list[str]:
+def _others(query: BenchmarkQuery, benchmark: Benchmark) -> list[str]:
     """Right answers in the gallery's order, without the query's own picture."""
     return [n for n, file in benchmark.gallery.items() if n in query.positives and file != query.picture]
 

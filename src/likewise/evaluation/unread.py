@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from likewise.errors import BadPicture
-from likewise.evaluation.benchmark import Benchmark, MissingFiles, Query
+from likewise.evaluation.benchmark import Benchmark, BenchmarkQuery, MissingFiles
 
 
 def without_failures(benchmark: Benchmark, failures: Mapping[int, BadPicture]) -> Benchmark:
@@ -40,7 +40,7 @@ def without_failures(benchmark: Benchmark, failures: Mapping[int, BadPicture]) -
 
 
 def _gap(
-    query: Query, unasked: BadPicture | None, lost: Collection[str], benchmark: Benchmark
+    query: BenchmarkQuery, unasked: BadPicture | None, lost: Collection[str], benchmark: Benchmark
 ) -> MissingFiles | None:
     """What unreadable pictures do to one query, if anything."""
     if unasked is not None:

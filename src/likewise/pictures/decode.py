@@ -70,13 +70,13 @@ class Opened:
     def facts(self) -> Facts:
         """What the file says about the picture: nothing, where that is damaged."""
         with suppress(Exception):  # a picture is worth more than what is said about it
-            return facts_of(self.stored.said, self.orientation)
+            return facts_of(self.stored.metadata, self.orientation)
         return Facts(orientation=self.orientation)
 
     @property
     def moment(self) -> float | None:
         """See `likewise.pictures.facts.moment_of`."""
-        return moment_of(self.stored.said)
+        return moment_of(self.stored.metadata)
 
     def cost(self, factor: Factor = 1) -> int:
         """Bytes of memory that `decode` takes at most."""

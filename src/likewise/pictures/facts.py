@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from likewise.pictures.said import Said
+from likewise.pictures.metadata import Metadata
 from likewise.pictures.tags import EXIF, GPS, Directory, directory
 from likewise.types import MOST_TEXT, one_line
 
@@ -55,11 +55,11 @@ class Facts:
     keywords: tuple[str, ...] = ()
 
 
-def facts_of(said: Said, turned: int = 1) -> Facts:
+def facts_of(metadata: Metadata, turned: int = 1) -> Facts:
     """Put together what the blocks of a file say; ``turned`` is the orientation by which it is shown."""
-    top = said.exif
+    top = metadata.exif
     shot, place = (_inner(top, tag) for tag in (EXIF, GPS))
-    xmp, iptc = _properties(said.xmp), _data_sets(said.iptc)
+    xmp, iptc = _properties(metadata.xmp), _data_sets(metadata.iptc)
     make = _first(_text(top, MAKE), *xmp.get("Make", ()))
     model = _first(_text(top, MODEL), *xmp.get("Model", ()))
     written = *xmp.get("DateTimeOriginal", ()), *xmp.get("DateCreated", ())
@@ -79,9 +79,9 @@ def facts_of(said: Said, turned: int = 1) -> Facts:
 # --- EXIF ---
 
 
-def moment_of(said: Said) -> float | None:
+def moment_of(metadata: Metadata) -> float | None:
     """When a photograph was taken by its EXIF block, as seconds of its own clock; None where none is told."""
-    if (inner := _inner(said.exif, EXIF)) is None:
+    if (inner := _inner(metadata.exif, EXIF)) is None:
         return None
     try:
         moment = datetime.strptime(inner.text(ORIGINAL), "%Y:%m:%d %H:%M:%S").replace(tzinfo=UTC)

@@ -13,7 +13,7 @@ from PIL import Image
 
 from likewise.errors import BadPicture
 from likewise.pictures.colour import to_eight_bits
-from likewise.pictures.said import Said
+from likewise.pictures.metadata import Metadata
 from likewise.pictures.stored import Factor
 from likewise.pictures.stream import Stream
 from likewise.pictures.tags import of_exif
@@ -49,12 +49,12 @@ class JxlPicture:
         return self._profiles[-1] if self._profiles else b""
 
     @property
-    def said(self) -> Said:
+    def metadata(self) -> Metadata:
         """EXIF and XMP, where they are not packed."""
         boxes = {kind: self.stream.at(at, min(size, _MOST_SAID)) for kind, at, size in _boxes(self.stream)}
         exif = boxes.get(b"Exif", b"")
         skipped = int.from_bytes(exif[:4], "big") if exif[4:6] in (b"II", b"MM") else -4
-        return Said(of_exif(exif[4 + skipped :]) if exif else None, boxes.get(b"xml ", b""))
+        return Metadata(of_exif(exif[4 + skipped :]) if exif else None, boxes.get(b"xml ", b""))
 
     def cost(self, factor: Factor) -> int:
         """Bytes that decoding takes."""

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from likewise.pictures.metadata import Metadata
 from likewise.pictures.numbers import Range, eight_bits
-from likewise.pictures.said import Said
 from likewise.pictures.stored import Factor
 from likewise.pictures.tags import Read
 from likewise.types import UInt8Array
@@ -46,7 +46,7 @@ class NetpbmPicture:
     format = "PPM"
     orientation = 1
     profile = b""
-    said = Said()
+    metadata = Metadata()
 
     @property
     def channels(self) -> int:

@@ -7,7 +7,7 @@ from typing import IO, cast
 
 from PIL import Image, ImageChops, PsdImagePlugin
 
-from likewise.pictures.said import IPTC, Said
+from likewise.pictures.metadata import IPTC, Metadata
 from likewise.pictures.stored import Factor, PillowPicture
 from likewise.pictures.stream import Stream
 from likewise.pictures.tags import of_exif
@@ -25,10 +25,12 @@ class PsdPicture(PillowPicture):
     """A PSD file; see `likewise.pictures.stored.Stored`."""
 
     @property
-    def said(self) -> Said:
+    def metadata(self) -> Metadata:
         """EXIF, XMP and IPTC, each in a resource of its own."""
         exif = _resource(self._file, EXIF)
-        return Said(of_exif(exif) if exif else None, _resource(self._file, XMP), _resource(self._file, IPTC))
+        return Metadata(
+            of_exif(exif) if exif else None, _resource(self._file, XMP), _resource(self._file, IPTC)
+        )
 
     def decode(self, factor: Factor) -> tuple[Image.Image, int]:
         """The picture in mode L, RGB or CMYK.

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from PIL import Image
 
 from likewise.errors import BadPicture
-from likewise.pictures.said import Said
+from likewise.pictures.metadata import Metadata
 from likewise.pictures.stored import Factor, PillowPicture, Stored
 from likewise.pictures.stream import Stream
 from likewise.pictures.tags import Read, first, pages
@@ -56,7 +56,7 @@ class RawPicture:
 
     preview: Stored
     orientation: int
-    told: Said
+    told: Metadata
 
     format = "RAW"
 
@@ -71,9 +71,9 @@ class RawPicture:
         return self.preview.profile
 
     @property
-    def said(self) -> Said:
+    def metadata(self) -> Metadata:
         """What the file says, or else the preview."""
-        return self.told if self.told.exif else self.preview.said
+        return self.told if self.told.exif else self.preview.metadata
 
     def cost(self, factor: Factor) -> int:
         """Bytes that decoding the preview takes."""
@@ -124,4 +124,4 @@ def raw(stream: Stream, name: str, identify: Callable[[Stream, str], Stored]) ->
         preview = identify(Stream(io.BytesIO(found.data)), f"the preview of {name}")
     else:
         preview = PillowPicture(Image.fromarray(found.data))
-    return RawPicture(preview, _FLIPS.get(flip, 1), Said(first(stream.at)))
+    return RawPicture(preview, _FLIPS.get(flip, 1), Metadata(first(stream.at)))

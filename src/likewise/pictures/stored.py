@@ -8,7 +8,7 @@ from typing import Literal, Protocol, TypeAlias
 from PIL import Image
 
 from likewise.pictures.colour import to_eight_bits
-from likewise.pictures.said import IPTC, Said
+from likewise.pictures.metadata import IPTC, Metadata
 from likewise.pictures.tags import of_exif, orientation_of
 
 Factor: TypeAlias = Literal[1, 2, 4, 8]
@@ -35,7 +35,7 @@ class Stored(Protocol):
         """Its ICC profile, empty if it has none."""
 
     @property
-    def said(self) -> Said:
+    def metadata(self) -> Metadata:
         """What it says of the picture besides."""
 
     def cost(self, factor: Factor) -> int:
@@ -71,12 +71,12 @@ class PillowPicture:
         return orientation_of(exif) if isinstance(exif, bytes) else 1
 
     @property
-    def said(self) -> Said:
+    def metadata(self) -> Metadata:
         """EXIF, XMP and IPTC, as far as Pillow hands them out."""
         info = self.image.info
         exif, xmp, resources = info.get("exif"), info.get("xmp"), info.get("photoshop")
         iptc = resources.get(IPTC) if isinstance(resources, dict) else None
-        return Said(
+        return Metadata(
             of_exif(exif) if isinstance(exif, bytes) else None,
             xmp if isinstance(xmp, bytes) else b"",
             iptc if isinstance(iptc, bytes) else b"",

@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, JpegImagePlugin, TiffImagePlugin, WebPImagePlugin
 
+from likewise.pictures.metadata import Metadata, iptc_of_resources
 from likewise.pictures.numbers import Range, eight_bits, over_white
-from likewise.pictures.said import Said, iptc_of_resources
 from likewise.pictures.stored import Factor
 from likewise.pictures.tags import EXIF, Directory, Read, orientation, pages
 from likewise.types import UInt8Array
@@ -259,11 +259,11 @@ class TiffPicture:
         return self.page.blob(ICC)
 
     @property
-    def said(self) -> Said:
+    def metadata(self) -> Metadata:
         """What the page says, or where it says nothing the first one."""
         first = next(pages(self.read), self.page)
         page = self.page if any(tag in self.page for tag in (EXIF, XMP, IPTC, RESOURCES)) else first
-        return Said(page, page.blob(XMP), page.blob(IPTC) or iptc_of_resources(page.blob(RESOURCES)))
+        return Metadata(page, page.blob(XMP), page.blob(IPTC) or iptc_of_resources(page.blob(RESOURCES)))
 
     def cost(self, factor: Factor) -> int:
         """Bytes that decoding takes: the picture, a row of chunks, and some rows in all their forms."""

@@ -12,7 +12,7 @@ from likewise.drawing import canvas, plots
 from likewise.drawing.taps import shared_top, tiles
 from likewise.inspection import Histogram, View
 from likewise.networks.cifar import CIFAR10, CLASSES
-from likewise.study.looking import FIRST, LAST, TAPS, Seen
+from likewise.study.looking import FIRST, LAST, TAPS, Activations
 from likewise.study.running import FROG
 from likewise.types import FloatArray, UInt8Array
 
@@ -25,7 +25,7 @@ SHEETS = ((2, FIRST, "little"), (3, FIRST, "much"), (4, LAST, "little"), (5, LAS
 LAYERS = {FIRST: "first convolution (conv2d_1)", LAST: "last convolution (conv2d_6)"}
 
 
-def draw_all(much: Seen, little: Seen, picture: UInt8Array, folder: Path) -> dict[str, Path]:
+def draw_all(much: Activations, little: Activations, picture: UInt8Array, folder: Path) -> dict[str, Path]:
     """Draw the picture and figures 2 to 8 of the first picture that both networks saw, and two more.
 
     Returns
@@ -58,7 +58,7 @@ def draw_all(much: Seen, little: Seen, picture: UInt8Array, folder: Path) -> dic
     return files
 
 
-def _sheets(much: Seen, little: Seen) -> dict[str, Image.Image]:
+def _sheets(much: Activations, little: Activations) -> dict[str, Image.Image]:
     """The maps of both layers: each on its own scale as there, and on one scale for both networks."""
     drawn = {}
     for number, tap, which in SHEETS:
@@ -72,7 +72,7 @@ def _sheets(much: Seen, little: Seen) -> dict[str, Image.Image]:
     return drawn
 
 
-def _last_values(much: Seen, little: Seen) -> Any:
+def _last_values(much: Activations, little: Activations) -> Any:
     """Figure 6: how the values of the last convolution are distributed."""
     values = [seen.of(0)[LAST] for seen in (much, little)]
     most = max(float(one.max()) for one in values)
@@ -110,7 +110,7 @@ def _steps(axes: Any, values: FloatArray, most: float, colour: str, label: str) 
     axes.stairs(shares, edges, linewidth=1.8, color=colour, label=label)
 
 
-def _answers(much: Seen, little: Seen) -> Any:
+def _answers(much: Activations, little: Activations) -> Any:
     """Figure 8: the ten probabilities of each network."""
     figure = plots.new_figure(8.4, 3.6)
     for axes, seen, colour in zip(
@@ -130,7 +130,7 @@ def _answers(much: Seen, little: Seen) -> Any:
     return figure
 
 
-def _training(much: Seen, little: Seen) -> Any:
+def _training(much: Activations, little: Activations) -> Any:
     """Accuracy over the epochs, the epoch that was kept ringed."""
     figure = plots.new_figure(6.8, 3.8)
     axes = figure.add_subplot()
@@ -163,7 +163,7 @@ def _training(much: Seen, little: Seen) -> Any:
     return figure
 
 
-def _zeros(much: Seen, little: Seen) -> Any:
+def _zeros(much: Activations, little: Activations) -> Any:
     """Share of zeros in every layer, over all the frogs."""
     layers = [tap for tap in TAPS if tap != "probabilities"]
     figure = plots.new_figure(6.8, 3.8)

@@ -32,7 +32,7 @@ def grouped(number: int) -> str:
 
 
 @dataclass(frozen=True)
-class Seen:
+class Activations:
     """What one network made of some pictures.
 
     Attributes
@@ -85,7 +85,7 @@ class Traits:
     right: bool
 
 
-def look(network: StudyNetwork, pictures: UInt8Array) -> Seen:
+def look(network: StudyNetwork, pictures: UInt8Array) -> Activations:
     """Run pictures ``(n, 32, 32, 3)`` through a network and keep every tap.
 
     Raises
@@ -98,7 +98,9 @@ def look(network: StudyNetwork, pictures: UInt8Array) -> Seen:
     x = torch.from_numpy(pictures.copy()).permute(0, 3, 1, 2).float() / 255
     with torch.inference_mode():
         found = module(x)
-    return Seen(network, {tap: value.contiguous().numpy() for tap, value in zip(TAPS, found, strict=True)})
+    return Activations(
+        network, {tap: value.contiguous().numpy() for tap, value in zip(TAPS, found, strict=True)}
+    )
 
 
 def accuracy(network: StudyNetwork, pictures: LabelledPictures) -> float:
@@ -114,7 +116,7 @@ def accuracy(network: StudyNetwork, pictures: LabelledPictures) -> float:
     return right / len(pictures)
 
 
-def traits(much: Seen, little: Seen, number: int, picture: UInt8Array) -> tuple[Traits, Traits]:
+def traits(much: Activations, little: Activations, number: int, picture: UInt8Array) -> tuple[Traits, Traits]:
     """The traits of both networks on one picture of a frog ``(32, 32, 3)``, in the order given."""
     pair = (much.of(number), little.of(number))
     most = max(float(one[LAST].max()) for one in pair)

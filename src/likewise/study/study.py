@@ -17,7 +17,7 @@ from likewise.study.cifar10 import Cifar10
 from likewise.study.cifar_loop import CifarSettings
 from likewise.study.claims import Claim, judge
 from likewise.study.figures import draw_all
-from likewise.study.looking import Seen, Traits, accuracy, look, traits
+from likewise.study.looking import Activations, Traits, accuracy, look, traits
 from likewise.study.report import write_report
 from likewise.study.running import FROG, divide, train
 from likewise.types import ProgressCallback
@@ -45,8 +45,8 @@ class Study:
         The page to look at.
     """
 
-    much: Seen
-    little: Seen
+    much: Activations
+    little: Activations
     frog: tuple[Traits, Traits]
     bits: float
     others: int

@@ -11,7 +11,7 @@ from likewise._version import __version__
 from likewise.collection.encoders import EncoderFactory
 from likewise.web import page, problems
 from likewise.web.foreseeing import Foresight
-from likewise.web.limits import API, Bounds
+from likewise.web.limits import API, LimitsMiddleware
 from likewise.web.metrics import Measured
 from likewise.web.routes import (
     adding,
@@ -92,7 +92,7 @@ def create_app(settings: Settings, factory: EncoderFactory | None = None) -> Fas
     page.mount(app)
     # the last one added is the first one asked
     app.add_middleware(Guard, settings=settings, attempts=services.attempts)
-    app.add_middleware(Bounds, limits=settings.limits)
+    app.add_middleware(LimitsMiddleware, limits=settings.limits)
     app.add_middleware(problems.Faults)
     app.add_middleware(Measured, metrics=services.metrics)
     app.add_middleware(SecureHeaders)

@@ -95,7 +95,7 @@ class Gate:
             work.exception()  # nobody may be left to be told
 
 
-class Bounds:
+class LimitsMiddleware:
     """Refuses clients that ask too often, and bodies that are too large, too slow or too many at once.
 
     What a client has gone away from is cancelled.

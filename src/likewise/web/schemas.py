@@ -14,20 +14,20 @@ Where = Annotated[str, Field(max_length=2000)]
 Cursor = Annotated[str, Field(max_length=100)]
 
 
-class Asked(BaseModel):
+class RequestModel(BaseModel):
     """Something that clients send: what is not documented is refused."""
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 
-class Told(BaseModel):
+class ResponseModel(BaseModel):
     """Something that clients get."""
 
 
 # --- what is asked ---
 
 
-class Query(Asked):
+class Query(RequestModel):
     """One picture to search for: by its id here, by an upload, or its vector."""
 
     model_config = ConfigDict(
@@ -49,7 +49,7 @@ class Query(Asked):
         return self
 
 
-class Search(Asked):
+class Search(RequestModel):
     """What to search for, and how."""
 
     queries: list[Query] = Field(min_length=1, description="Several pictures are searched for as one.")
@@ -69,14 +69,14 @@ class Search(Asked):
     cursor: Cursor | None = Field(default=None, description="`next` of the answer before.")
 
 
-class Compare(Asked):
+class Compare(RequestModel):
     """Two pictures to compare."""
 
     a: Query
     b: Query
 
 
-class Explain(Asked):
+class Explain(RequestModel):
     """A picture of a query and one that it found, and the whole search by which it did."""
 
     query: Query
@@ -87,7 +87,7 @@ class Explain(Asked):
     )
 
 
-class AddFolder(Asked):
+class AddFolder(RequestModel):
     """A folder to add, below one of the server's roots."""
 
     root: Name
@@ -96,45 +96,45 @@ class AddFolder(Asked):
     prune: bool | Literal["all"] = False
 
 
-class Update(Asked):
+class Update(RequestModel):
     """What to forget: what is gone, or also folders that hold none of their pictures any more."""
 
     prune: bool | Literal["all"] = True
 
 
-class Retry(Asked):
+class Retry(RequestModel):
     """Failures to try again; all of them if none is named."""
 
     keys: Annotated[list[Annotated[str, Field(max_length=16)]], Field(max_length=10_000)] = []
 
 
-class Remove(Asked):
+class Remove(RequestModel):
     """Pictures to forget."""
 
     pictures: Annotated[list[Id], Field(min_length=1, max_length=10_000)]
 
 
-class Throw(Asked):
+class Throw(RequestModel):
     """Copies whose files are thrown away, as they were found from a similarity on, or from the one chosen."""
 
     pictures: Annotated[list[Id], Field(min_length=1, max_length=10_000)]
     threshold: float | None = None
 
 
-class Dismiss(Asked):
+class Dismiss(RequestModel):
     """Pictures that are no duplicates of each other."""
 
     pictures: Annotated[list[Id], Field(min_length=2, max_length=1000)]
     forget: bool = False
 
 
-class Undo(Asked):
+class Undo(RequestModel):
     """A removal to take back."""
 
     undo: Annotated[str, Field(max_length=64)]
 
 
-class Token(Asked):
+class Token(RequestModel):
     """The server's token."""
 
     token: Annotated[str, Field(max_length=1000)]
@@ -143,7 +143,7 @@ class Token(Asked):
 # --- what is told ---
 
 
-class Bounds(Told):
+class Bounds(ResponseModel):
     """What the server takes."""
 
     upload_bytes: int
@@ -153,7 +153,7 @@ class Bounds(Told):
     queries: int
 
 
-class Session(Told):
+class Session(ResponseModel):
     """What this client may do here."""
 
     version: str
@@ -165,7 +165,7 @@ class Session(Told):
     limits: Bounds
 
 
-class Collection(Told):
+class Collection(ResponseModel):
     """A collection in a few facts; most are null before it is made."""
 
     name: str
@@ -191,13 +191,13 @@ class Collection(Told):
     same_pictures: list[str] = []
 
 
-class Collections(Told):
+class Collections(ResponseModel):
     """All collections."""
 
     collections: list[Collection]
 
 
-class Upload(Told):
+class Upload(ResponseModel):
     """A picture that was sent."""
 
     id: str
@@ -206,7 +206,7 @@ class Upload(Told):
     name: str | None = None
 
 
-class Picture(Told):
+class Picture(ResponseModel):
     """A picture of a collection."""
 
     id: int
@@ -219,7 +219,7 @@ class Picture(Told):
     modified: float
 
 
-class Pictures(Told):
+class Pictures(ResponseModel):
     """A page of pictures."""
 
     pictures: list[Picture]
@@ -228,7 +228,7 @@ class Pictures(Told):
     generation: int
 
 
-class Said(Told):
+class Said(ResponseModel):
     """What is said of a picture: by its file, and by columns of the owner's own.
 
     Positions are told only to a client on the server's own machine, or to one that may write.
@@ -246,21 +246,21 @@ class Said(Told):
     annotations: dict[str, str] = {}
 
 
-class Counted(Told):
+class Counted(ResponseModel):
     """A value, null where it is not known, and how many pictures have it."""
 
     value: str | int | None
     pictures: int
 
 
-class Facet(Told):
+class Facet(ResponseModel):
     """Something that pictures are counted by: the most frequent values, those first."""
 
     name: str
     values: list[Counted]
 
 
-class Facets(Told):
+class Facets(ResponseModel):
     """What pictures can be counted and filtered by."""
 
     facets: list[Facet]
@@ -268,20 +268,20 @@ class Facets(Told):
     columns: list[str]
 
 
-class Folder(Told):
+class Folder(ResponseModel):
     """A folder, and how many pictures lie in it and below."""
 
     path: str
     pictures: int
 
 
-class Folders(Told):
+class Folders(ResponseModel):
     """The folders with pictures."""
 
     folders: list[Folder]
 
 
-class Failure(Told):
+class Failure(ResponseModel):
     """A file that could not be indexed."""
 
     path: str
@@ -291,7 +291,7 @@ class Failure(Told):
     key: str
 
 
-class Failures(Told):
+class Failures(ResponseModel):
     """A page of failures."""
 
     failures: list[Failure]
@@ -318,14 +318,14 @@ class Hit(Picture):
     verdict: str | None = None
 
 
-class Verdicts(Told):
+class Verdicts(ResponseModel):
     """How many pictures show the same thing, and how many more are alike."""
 
     same: int
     alike: int
 
 
-class Hits(Told):
+class Hits(ResponseModel):
     """A page of found pictures, best first; ``left_out`` could not be asked: what is kept is damaged, or on a
     shard that does not answer.
 
@@ -345,7 +345,7 @@ class Hits(Told):
     uploads: list[Upload] = []
 
 
-class Option(Told):
+class Option(ResponseModel):
     """An option of a stage."""
 
     name: str
@@ -354,26 +354,26 @@ class Option(Told):
     most: float
 
 
-class Stage(Told):
+class Stage(ResponseModel):
     """Something that may follow a search."""
 
     name: str
     options: list[Option]
 
 
-class Stages(Told):
+class Stages(ResponseModel):
     """All stages."""
 
     stages: list[Stage]
 
 
-class Subjects(Told):
+class Subjects(ResponseModel):
     """Parts of a picture to search with, in pixels of the upright original, the clearest first."""
 
     boxes: list[Corners]
 
 
-class Comparison(Told):
+class Comparison(ResponseModel):
     """How alike two pictures are, and how unusual that is here."""
 
     similarity: float
@@ -382,7 +382,7 @@ class Comparison(Told):
     quantiles: dict[str, float]
 
 
-class Heat(Told):
+class Heat(ResponseModel):
     """What each cell of a grid gives, row by row; ``top`` is the largest magnitude of both sides."""
 
     rows: int
@@ -391,7 +391,7 @@ class Heat(Told):
     top: float
 
 
-class Side(Told):
+class Side(ResponseModel):
     """One of two pictures that are alike.
 
     ``region`` is what of the upright original the heat covers, ``box`` where the query was found, and ``png``
@@ -406,7 +406,7 @@ class Side(Told):
     png: str
 
 
-class Match(Told):
+class Match(ResponseModel):
     """Two patches that match, and how much that counts."""
 
     query: Corners
@@ -414,7 +414,7 @@ class Match(Told):
     weight: float
 
 
-class Explanation(Told):
+class Explanation(ResponseModel):
     """Why two pictures are alike: the cells of either side, and the constant, add up to the score.
 
     That is the score of the two by one ``layer``. ``found`` is the hit as the search lists it, null where it
@@ -436,7 +436,7 @@ class Explanation(Told):
     shares: list[float] | None = None
 
 
-class Point(Told):
+class Point(ResponseModel):
     """A picture on the map; both coordinates from 0 to 1, and the number of the group it belongs to."""
 
     id: int
@@ -445,7 +445,7 @@ class Point(Told):
     group: int
 
 
-class Map(Told):
+class Map(ResponseModel):
     """Where pictures lie on a map."""
 
     points: list[Point]
@@ -453,7 +453,7 @@ class Map(Told):
     generation: int
 
 
-class Duplicate(Told):
+class Duplicate(ResponseModel):
     """Pictures that are one: the one to keep first, then by their similarity to it.
 
     ``kinds`` are what each is to the one that it is a copy ``of``, by its id; both null for the one to keep.
@@ -466,7 +466,7 @@ class Duplicate(Told):
     of: list[int | None]
 
 
-class Duplicates(Told):
+class Duplicates(ResponseModel):
     """Near-duplicates; ``surplus`` pictures could go."""
 
     groups: list[Duplicate]
@@ -477,7 +477,7 @@ class Duplicates(Told):
     generation: int
 
 
-class Cluster(Told):
+class Cluster(ResponseModel):
     """Pictures that are alike; the most central ones are told in full."""
 
     size: int
@@ -485,7 +485,7 @@ class Cluster(Told):
     ids: list[int]
 
 
-class Clusters(Told):
+class Clusters(ResponseModel):
     """A collection in clusters; those ``alone`` belong to none."""
 
     clusters: list[Cluster]
@@ -493,7 +493,7 @@ class Clusters(Told):
     generation: int
 
 
-class Tap(Told):
+class Tap(ResponseModel):
     """A place in a network; ``stride`` and ``field`` in pixels, 0 for a vector or where it is not known."""
 
     name: str
@@ -502,7 +502,7 @@ class Tap(Told):
     field: int
 
 
-class Network(Told):
+class Network(ResponseModel):
     """A network; ``ready`` where its weights are on the server's machine."""
 
     name: str
@@ -510,20 +510,20 @@ class Network(Told):
     taps: list[Tap]
 
 
-class Networks(Told):
+class Networks(ResponseModel):
     """All networks."""
 
     networks: list[Network]
 
 
-class Histogram(Told):
+class Histogram(ResponseModel):
     """How often values fall between each two edges."""
 
     edges: list[float]
     counts: list[int]
 
 
-class Channel(Told):
+class Channel(ResponseModel):
     """One channel of a tap."""
 
     channel: int
@@ -531,7 +531,7 @@ class Channel(Told):
     maximum: float
 
 
-class Statistics(Told):
+class Statistics(ResponseModel):
     """The activations of a picture at a tap in numbers; entropies in bits."""
 
     network: str
@@ -553,7 +553,7 @@ class Statistics(Told):
     strongest: list[Channel]
 
 
-class Seen(Told):
+class Seen(ResponseModel):
     """A cell (row, column), and what it sees, in pixels of the upright original."""
 
     cell: list[int]
@@ -561,19 +561,19 @@ class Seen(Told):
     size: int
 
 
-class Root(Told):
+class Root(ResponseModel):
     """A folder that pictures may be added from."""
 
     name: str
 
 
-class Roots(Told):
+class Roots(ResponseModel):
     """All of them."""
 
     roots: list[Root]
 
 
-class RootFolder(Told):
+class RootFolder(ResponseModel):
     """A folder below a root: the folders in it, and how many picture files."""
 
     path: str
@@ -581,14 +581,14 @@ class RootFolder(Told):
     pictures: int
 
 
-class Fault(Told):
+class Fault(ResponseModel):
     """An error: a word for programs and a sentence for people."""
 
     code: str
     message: str
 
 
-class Job(Told):
+class Job(ResponseModel):
     """Work that goes on by itself."""
 
     id: str
@@ -607,13 +607,13 @@ class Job(Told):
     error: Fault | None
 
 
-class Jobs(Told):
+class Jobs(ResponseModel):
     """Jobs, the newest first."""
 
     jobs: list[Job]
 
 
-class Removed(Told):
+class Removed(ResponseModel):
     """What was removed, and until when it can be undone."""
 
     removed: int
@@ -627,19 +627,19 @@ class Thrown(Removed):
     left: list[int]
 
 
-class Dismissed(Told):
+class Dismissed(ResponseModel):
     """How many pairs were added to what is no duplicate, or taken from it."""
 
     pairs: int
 
 
-class Restored(Told):
+class Restored(ResponseModel):
     """What came back."""
 
     restored: int
 
 
-class Health(Told):
+class Health(ResponseModel):
     """That the server answers."""
 
     status: Literal["ok"]
@@ -647,7 +647,7 @@ class Health(Told):
     collections: int
 
 
-class RunSummary(Told):
+class RunSummary(ResponseModel):
     """A run of an evaluation."""
 
     id: str
@@ -661,13 +661,13 @@ class RunSummary(Told):
     made: float | None
 
 
-class Runs(Told):
+class Runs(ResponseModel):
     """All runs."""
 
     runs: list[RunSummary]
 
 
-class RunRow(Told):
+class RunRow(ResponseModel):
     """What one query scored; null where it has no right answer."""
 
     number: int
@@ -677,7 +677,7 @@ class RunRow(Told):
     box: Corners | None
 
 
-class Curve(Told):
+class Curve(ResponseModel):
     """Precision over recall."""
 
     recall: list[float]
@@ -692,7 +692,7 @@ class Run(RunSummary):
     curve: Curve
 
 
-class RunAnswer(Told):
+class RunAnswer(ResponseModel):
     """One picture that a query of a run found."""
 
     rank: int
@@ -703,7 +703,7 @@ class RunAnswer(Told):
     thumbnail: str
 
 
-class RunQuery(Told):
+class RunQuery(ResponseModel):
     """A query of a run and what it found."""
 
     number: int
@@ -716,7 +716,7 @@ class RunQuery(Told):
     thumbnail: str
 
 
-class RunDifference(Told):
+class RunDifference(ResponseModel):
     """One query in two runs."""
 
     number: int
@@ -726,7 +726,7 @@ class RunDifference(Told):
     difference: float
 
 
-class RunComparison(Told):
+class RunComparison(ResponseModel):
     """Two runs query by query; ``p`` is that of a sign-flip test that they do not differ."""
 
     first: RunSummary

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from likewise.errors import UsageError
-from likewise.evaluation.benchmark import Benchmark, MissingFiles, Query
+from likewise.evaluation.benchmark import Benchmark, BenchmarkQuery, MissingFiles
 from likewise.evaluation.datasets.files import by_stem, shortfall, thinned
 from likewise.spreadsheets import read_text
 from likewise.types import Box
@@ -126,12 +126,12 @@ class QueryTruth:
         """What of it is not in the gallery."""
         return shortfall(self.name, self.picture, self.positives, self.junk, queries=gallery, gallery=gallery)
 
-    def query(self, gallery: Mapping[str, Path]) -> Query:
+    def query(self, gallery: Mapping[str, Path]) -> BenchmarkQuery:
         """The query with the answers that are there."""
         there = gallery.keys()
         group = self.name.rpartition("_")[0]
         picture = gallery[self.picture]
-        return Query(self.name, picture, self.box, self.positives & there, self.junk & there, group)
+        return BenchmarkQuery(self.name, picture, self.box, self.positives & there, self.junk & there, group)
 
 
 def read_truths(folder: Path) -> list[QueryTruth]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from likewise.errors import UsageError
-from likewise.evaluation.benchmark import Benchmark, MissingFiles, Query
+from likewise.evaluation.benchmark import Benchmark, BenchmarkQuery, MissingFiles
 from likewise.pictures import pictures_below
 
 
@@ -57,7 +57,7 @@ def leave_one_out(
         for one in names:
             others = frozenset(names) - {one}
             if others:
-                queries.append(Query(one, gallery[one], None, others, frozenset({one}), group))
+                queries.append(BenchmarkQuery(one, gallery[one], None, others, frozenset({one}), group))
             else:
                 missing.append(MissingFiles(one, (), f"alone in group {group}: left out", left_out=True))
     if not queries:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from likewise.evaluation.benchmark import Benchmark, Query
+from likewise.evaluation.benchmark import Benchmark, BenchmarkQuery
 from likewise.evaluation.datasets.files import by_stem, shortfall, thinned
 
 # How many pictures each of the 500 groups has, in order, one hexadecimal digit a group.
@@ -51,7 +51,7 @@ def holidays(data: Path, *, upright: bool = False) -> Benchmark:
         missing += [gap] if gap else []
         if not gap or not gap.left_out:
             positives = frozenset(answers) & gallery.keys()
-            queries.append(Query(name, gallery[name], None, positives, frozenset({name}), name))
+            queries.append(BenchmarkQuery(name, gallery[name], None, positives, frozenset({name}), name))
     return Benchmark(
         name="holidays-upright" if upright else "holidays",
         gallery=gallery,

@@ -17,7 +17,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 
 from likewise.errors import UsageError
-from likewise.evaluation.benchmark import Benchmark, Query
+from likewise.evaluation.benchmark import Benchmark, BenchmarkQuery
 from likewise.evaluation.datasets.files import by_stem, find_one, shortfall, thinned
 from likewise.spreadsheets import read_text
 from likewise.types import Box
@@ -80,7 +80,9 @@ def revisited(
         missing += [gap] if gap else []
         if not gap or not gap.left_out:
             positives, junk = positives & gallery.keys(), junk & gallery.keys()
-            queries.append(Query(name, pictures[name], box, positives, junk, name.rpartition("_")[0]))
+            queries.append(
+                BenchmarkQuery(name, pictures[name], box, positives, junk, name.rpartition("_")[0])
+            )
     return Benchmark(
         name=f"{dataset}-{difficulty}",
         gallery=gallery,

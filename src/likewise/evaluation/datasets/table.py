@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 from pathlib import Path
 
-from likewise.evaluation.benchmark import Benchmark, Query, QueryRule
+from likewise.evaluation.benchmark import Benchmark, BenchmarkQuery, QueryRule
 from likewise.evaluation.datasets.files import find_one, shortfall
 from likewise.labels import LabelRow, Role, read_rows
 from likewise.pictures import pictures_below
@@ -48,7 +48,7 @@ def table(data: Path, *, gt: Path | None = None, group: str = "group") -> Benchm
         if not gap or not gap.left_out:
             out |= {row.file} & gallery.keys()
             found, out = positives & gallery.keys(), out & gallery.keys()
-            queries.append(Query(row.file, there[row.file], row.box, found, out, row.group))
+            queries.append(BenchmarkQuery(row.file, there[row.file], row.box, found, out, row.group))
     listed = {path.resolve() for path in there.values()}
     surplus = [file for file in pictures_below(data) if file.resolve() not in listed]
     return Benchmark(

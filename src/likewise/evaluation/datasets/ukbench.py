@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from likewise.evaluation.benchmark import Benchmark, MissingFiles, Query
+from likewise.evaluation.benchmark import Benchmark, BenchmarkQuery, MissingFiles
 from likewise.evaluation.datasets.files import by_stem, thinned
 
 GROUPS = 2550
@@ -41,7 +41,9 @@ def ukbench(data: Path) -> Benchmark:
         there = [name for name in names if name in gallery]
         if len(there) == 4:
             found = frozenset(names)
-            queries += [Query(name, gallery[name], None, found, group=f"{number:04d}") for name in names]
+            queries += [
+                BenchmarkQuery(name, gallery[name], None, found, group=f"{number:04d}") for name in names
+            ]
         else:
             missing += [_incomplete(name, names, there) for name in there]
     return Benchmark(

@@ -24,7 +24,7 @@ Channels = Annotated[int, Query(ge=1, le=4096, description="How many maps, the s
 Scale = Annotated[Literal["shared", "map"], Query(description="One scale for all maps, or each its own.")]
 
 
-class Asked:
+class TapRequest:
     """A picture through a tap, as the addresses below name them."""
 
     def __init__(
@@ -54,7 +54,7 @@ class Asked:
         return served.source(entry), entry.sha256
 
 
-Look = Annotated[Asked, Depends()]
+Look = Annotated[TapRequest, Depends()]
 
 
 @router.get("/networks")

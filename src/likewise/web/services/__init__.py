@@ -13,10 +13,10 @@ from likewise.web.limits import Gate
 from likewise.web.metrics import Metrics
 from likewise.web.security import Attempts
 from likewise.web.services.asking import Asking
-from likewise.web.services.jobs import Jobs
+from likewise.web.services.file_cache import FileCache
+from likewise.web.services.jobs import JobService
 from likewise.web.services.library import Library
 from likewise.web.services.overviews import Overviews
-from likewise.web.services.store import Store
 from likewise.web.services.thumbnails import Thumbnails
 from likewise.web.services.uploads import Uploads
 from likewise.web.settings import Settings
@@ -50,7 +50,7 @@ class Services:
     streams: list[str]
     metrics: Metrics
     asking: Asking
-    jobs: Jobs
+    jobs: JobService
     overviews: Overviews
     stopping: Event
     attempts: Attempts
@@ -67,12 +67,12 @@ def make_services(settings: Settings, factory: EncoderFactory | None) -> Service
     limits = settings.limits
     settings.state.mkdir(parents=True, exist_ok=True, mode=0o700)
     library, stopping = Library(settings, factory), Event()
-    uploads = Uploads(Store(settings.state / "uploads", limits.kept_uploads), limits)
+    uploads = Uploads(FileCache(settings.state / "uploads", limits.kept_uploads), limits)
     return Services(
         settings=settings,
         library=library,
         uploads=uploads,
-        thumbnails=Thumbnails(Store(settings.state / "thumbnails", limits.kept_thumbnails)),
+        thumbnails=Thumbnails(FileCache(settings.state / "thumbnails", limits.kept_thumbnails)),
         gate=Gate(limits.running, limits.waiting),
         describing_gate=Gate(limits.running, limits.waiting),
         thumbnail_gate=Gate(limits.running, 8 * limits.waiting),
@@ -81,8 +81,8 @@ def make_services(settings: Settings, factory: EncoderFactory | None) -> Service
         streams=[],
         metrics=Metrics(),
         asking=Asking(uploads, limits),
-        jobs=Jobs(library, stopping, limits.jobs),
-        overviews=Overviews(Store(settings.state / "overviews", limits.kept_overviews)),
+        jobs=JobService(library, stopping, limits.jobs),
+        overviews=Overviews(FileCache(settings.state / "overviews", limits.kept_overviews)),
         stopping=stopping,
         attempts=Attempts(),
     )

@@ -48,7 +48,7 @@ _MOMENT = 0.5
 
 
 @dataclass(frozen=True)
-class Job:
+class JobRecord:
     """A job as its file tells of it.
 
     Attributes
@@ -83,7 +83,7 @@ class Job:
         return schemas.Job.model_validate(self, from_attributes=True)
 
 
-_FIELDS = frozenset(field.name for field in fields(Job))
+_FIELDS = frozenset(field.name for field in fields(JobRecord))
 """Another version may have written more."""
 
 
@@ -95,7 +95,7 @@ class Stopped(Exception):
         self.state: State = state
 
 
-class Jobs:
+class JobService:
     """The jobs of all collections of a server.
 
     Parameters
@@ -118,12 +118,12 @@ class Jobs:
 
     # --- asking ---
 
-    def all(self, served: Served) -> list[Job]:
+    def all(self, served: Served) -> list[JobRecord]:
         """Jobs of a collection, the newest first."""
         ids = sorted((path.stem for path in _room(served).glob("*.json")), reverse=True)
         return [job for id in ids if (job := self._read(served, id))]
 
-    def get(self, id: str) -> tuple[Served, Job]:
+    def get(self, id: str) -> tuple[Served, JobRecord]:
         """A job and its collection.
 
         Raises
@@ -141,7 +141,7 @@ class Jobs:
         """Id of the job that is adding to a collection."""
         return next((job.id for job in self.all(served) if job.state in _LIVE), None)
 
-    def _read(self, served: Served, id: str) -> Job | None:
+    def _read(self, served: Served, id: str) -> JobRecord | None:
         path = _room(served) / f"{id}.json"
         job = _told(path)
         if job and job.state in _LIVE and not _is_held(path.with_suffix(".lock")):
@@ -161,7 +161,7 @@ class Jobs:
         *,
         retry: bool = False,
         prune: Prune = False,
-    ) -> Job:
+    ) -> JobRecord:
         """Begin a job; the options are those of `likewise.collection.collection.Collection.add`.
 
         Raises
@@ -171,11 +171,11 @@ class Jobs:
         """
         began = time.time()
         id = f"{int(began * 1000):012x}{secrets.token_hex(4)}"
-        job = Job(id, served.name, kind, subject, sources, retry=retry, prune=prune, started=began)
+        job = JobRecord(id, served.name, kind, subject, sources, retry=retry, prune=prune, started=began)
         self._begin(served, job)
         return job
 
-    def resume(self, id: str) -> Job:
+    def resume(self, id: str) -> JobRecord:
         """Go on with a job that was paused or interrupted.
 
         Raises
@@ -190,7 +190,7 @@ class Jobs:
         self._begin(served, job)
         return job
 
-    def stop(self, id: str, wish: Literal["pause", "cancel"]) -> Job:
+    def stop(self, id: str, wish: Literal["pause", "cancel"]) -> JobRecord:
         """Ask a job to pause or to end; it does after what it is about to commit.
 
         Raises
@@ -213,7 +213,7 @@ class Jobs:
 
     # --- within ---
 
-    def _begin(self, served: Served, job: Job) -> None:
+    def _begin(self, served: Served, job: JobRecord) -> None:
         _room(served).mkdir(parents=True, exist_ok=True)
         with self._beginning:
             jobs = [one for one in self.all(served) if one.id != job.id]
@@ -228,7 +228,7 @@ class Jobs:
             thread.start()
             ready.wait(10)  # until it holds its lock: nobody shall take it for interrupted
 
-    def _work(self, served: Served, job: Job, ready: Event) -> None:
+    def _work(self, served: Served, job: JobRecord, ready: Event) -> None:
         with _holding(_room(served) / f"{job.id}.lock") as is_ours:
             ready.set()
             if not is_ours:  # somebody else goes on with it
@@ -251,7 +251,7 @@ class Jobs:
 class _Working:
     """A job that this process works on."""
 
-    def __init__(self, served: Served, job: Job, stopping: Event) -> None:
+    def __init__(self, served: Served, job: JobRecord, stopping: Event) -> None:
         self._served, self._job, self._stopping = served, job, stopping
         self._written = 0.0
         self._report: dict[str, Any] = {}  # of all parts together
@@ -352,12 +352,12 @@ def _together(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
     } | {key: value for key, value in first.items() if key not in second}
 
 
-def _told(path: Path) -> Job | None:
+def _told(path: Path) -> JobRecord | None:
     """A job as its file tells of it, if it can be read."""
     try:
         told = json.loads(path.read_text("utf-8"))
         known = {key: value for key, value in told.items() if key in _FIELDS}
-        return Job(**{**known, "sources": tuple(told["sources"])})
+        return JobRecord(**{**known, "sources": tuple(told["sources"])})
     except (OSError, ValueError, TypeError, KeyError):
         return None
 
@@ -366,7 +366,7 @@ def _room(served: Served) -> Path:
     return served.room / "jobs"
 
 
-def _forget(served: Served, jobs: list[Job]) -> None:
+def _forget(served: Served, jobs: list[JobRecord]) -> None:
     """Leave the last ones that have ended, and all that have not."""
     for job in [job for job in jobs if job.state in ENDED][KEPT:]:
         for suffix in (".json", ".wish", ".lock"):
@@ -377,7 +377,7 @@ def _wish(served: Served, id: str) -> Path:
     return _room(served) / f"{id}.wish"
 
 
-def _write(served: Served, job: Job) -> Job:
+def _write(served: Served, job: JobRecord) -> JobRecord:
     path = _room(served) / f"{job.id}.json"
     with replacing(path) as part:
         part.write_text(json.dumps(asdict(job)), encoding="utf-8")

@@ -16,8 +16,8 @@ from likewise.collection.collection import Collection
 from likewise.types import Progress, ProgressCallback
 from likewise.web.limits import Gate
 from likewise.web.services.asking import Kept
+from likewise.web.services.file_cache import FileCache
 from likewise.web.services.library import Served
-from likewise.web.services.store import Store
 
 T = TypeVar("T")
 M = TypeVar("M", bound=BaseModel)
@@ -61,7 +61,7 @@ class Audience:
 class Overviews:
     """Keeps what was found: in memory, and on the disk what JSON knows."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: FileCache) -> None:
         self._store = store
         self._found: Kept[Any] = Kept(16)
         self._locks: Kept[Lock] = Kept(64)

@@ -12,7 +12,7 @@ from PIL import Image
 
 from likewise.pictures import Resize, load
 from likewise.types import Box
-from likewise.web.services.store import Store
+from likewise.web.services.file_cache import FileCache
 
 SIZES = (160, 240, 320, 480, 640, 960, 1280, 1920)
 """Pixels of the longest side."""
@@ -32,7 +32,7 @@ WEBP, JPEG = Form("webp", "image/webp"), Form("jpg", "image/jpeg")
 class Thumbnails:
     """Makes thumbnails and keeps them on the disk."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: FileCache) -> None:
         self._store = store
 
     def get(self, source: Callable[[], Path | bytes], digest: str, size: int, form: Form) -> bytes:

@@ -9,7 +9,7 @@ from likewise.errors import BadPicture
 from likewise.pictures import size_of
 from likewise.web.problems import Problem, not_found
 from likewise.web.schemas import Upload
-from likewise.web.services.store import Store
+from likewise.web.services.file_cache import FileCache
 from likewise.web.settings import Limits
 
 _ID = re.compile(r"u[0-9a-f]{24}")
@@ -18,7 +18,7 @@ _ID = re.compile(r"u[0-9a-f]{24}")
 class Uploads:
     """Keeps what was sent, so that an address that names it can be opened again."""
 
-    def __init__(self, store: Store, limits: Limits) -> None:
+    def __init__(self, store: FileCache, limits: Limits) -> None:
         self._store, self._limits = store, limits
 
     def keep(self, content: bytes, name: str | None) -> Upload:

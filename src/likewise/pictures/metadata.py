@@ -11,7 +11,7 @@ IPTC = 0x0404
 
 
 @dataclass(frozen=True)
-class Said:
+class Metadata:
     """What there is of them.
 
     Attributes

@@ -13,7 +13,7 @@ EVERY = 64
 """After so many new files the oldest ones have to make room."""
 
 
-class Store:
+class FileCache:
     """Files by name, at most so many bytes of them; processes may share the folder.
 
     Parameters
