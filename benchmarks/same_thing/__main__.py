@@ -2,6 +2,7 @@
 
     python -m benchmarks.same_thing run [SET ...] [SYSTEM ...]     # all of them unless some are named
     python -m benchmarks.same_thing table [SET ...]
+    python -m benchmarks.same_thing refiled                        # cdcovers by what its pictures show
     python -m benchmarks.same_thing rules [SET ...]                # see benchmarks/same_thing/rules.py
     python -m benchmarks.same_thing sized SET [PICTURES]           # see benchmarks/same_thing/sized.py
 
@@ -21,7 +22,7 @@ from pathlib import Path
 import numpy as np
 from benchmarks.same_thing.rules import rules
 from benchmarks.same_thing.script import Script
-from benchmarks.same_thing.sets import Asked, load
+from benchmarks.same_thing.sets import Asked, best_possible, by_what_they_show, load
 from benchmarks.same_thing.sized import sized
 from benchmarks.same_thing.vise import Vise
 from benchmarks.sets import markdown
@@ -113,6 +114,19 @@ def table(names: Sequence[str]) -> None:
     print(markdown(["", "set", "false alarms", "misses"], opened))
 
 
+def refiled(_: Sequence[str]) -> None:
+    """Print scores of the record covers by their numbers and by what they show, and what is possible."""
+    (asked,) = load(["cdcovers"])
+    shown = by_what_they_show(asked)
+    rows: list[list[str | float]] = [["right ones first", best_possible(asked, shown), 1.0, "", ""]]
+    for system in SYSTEMS:
+        if _file(asked, system).exists():
+            kept = np.load(_file(asked, system))
+            told = shown.told(kept["verdicts"])
+            rows.append([system, asked.measured(kept["scores"]), shown.measured(kept["scores"]), *told])
+    print(markdown(["cdcovers", "by their numbers", "by what they show", "false alarms", "misses"], rows))
+
+
 def among(names: Sequence[str]) -> None:
     """Print what a query costs among many pictures."""
     (asked,) = load(names[:1])
@@ -123,6 +137,7 @@ if __name__ == "__main__":
     commands: dict[str, Callable[[Sequence[str]], None]] = {
         "run": run,
         "table": table,
+        "refiled": refiled,
         "rules": partial(rules, folder=FOLDER),
         "sized": among,
     }
