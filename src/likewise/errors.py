@@ -24,8 +24,10 @@ Each message names the value and the remedy. ``exit_code`` is what the command l
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 
@@ -153,7 +155,17 @@ class MissingExtra(LikewiseError):
     exit_code = 4
 
     def __init__(self, feature: str, extra: str) -> None:
-        super().__init__(f"{feature} needs an optional package: pip install 'likewise[{extra}]'")
+        super().__init__(f"{feature} needs an optional package: {_installer()} 'likewise[{extra}]'")
+
+
+def _installer() -> str:
+    """The command that installs into this environment: pip, or that of the tool which made it."""
+    prefix = Path(sys.prefix)
+    if (prefix / "pipx_metadata.json").exists():
+        return "pipx inject likewise"
+    if (prefix / "uv-receipt.toml").exists():
+        return f"uv pip install --python '{prefix}'"
+    return "pip install"
 
 
 @contextmanager
