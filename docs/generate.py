@@ -1,7 +1,8 @@
-"""Write docs/reference/cli.md from the commands' own help; `--print` shows it instead."""
+"""Write docs/reference/cli.md from the commands' own help, or `--print` it, and the table of stages."""
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,8 +11,11 @@ from typing import Any
 import typer
 
 from likewise.cli import commands
+from likewise.descriptors.tables import Option
+from likewise.ranking.reranking import STAGES
 
 PAGE = Path(__file__).parent / "reference" / "cli.md"
+STAGES_PAGE = Path(__file__).parent / "how-to" / "search.md"
 WIDTH = 100
 HEAD = """# The command line
 
@@ -36,8 +40,23 @@ def reference() -> str:
     return HEAD + "".join(f"\n## {name}\n\n```text\n{text.strip()}\n```\n" for name, text in found)
 
 
+def with_stages(page: str) -> str:
+    """A page with its table of stages as they describe themselves."""
+    rows = "".join(
+        f"| `{name}` | {stage.about} | `{','.join(map(_option, stage.options.items()))}` |\n"
+        for name, stage in STAGES.items()
+    )
+    return re.sub(r"(\| stage \|.*\n\| --- .*\n)(?:\|.*\n)*", lambda table: table[1] + rows, page)
+
+
+def _option(option: tuple[str, Option]) -> str:
+    name, value = option
+    return f"{name}={value:g}" if type(value) is float else f"{name}={value}".lower()
+
+
 if __name__ == "__main__":
     if sys.argv[1:] == ["--print"]:
         sys.stdout.write(reference())
     else:
         PAGE.write_text(reference(), encoding="utf-8")
+        STAGES_PAGE.write_text(with_stages(STAGES_PAGE.read_text("utf-8")), encoding="utf-8")

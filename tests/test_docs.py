@@ -15,12 +15,14 @@ from typing import Any
 
 import pytest
 import typer
+from docs import generate
 
 import likewise
 from likewise import errors
 from likewise.cli import commands
 from likewise.descriptors.poolings import POOLINGS
 from likewise.descriptors.recipe import STEPS
+from likewise.ranking.reranking import STAGES
 from likewise.recipes.recipe import parse_recipe
 
 ROOT = Path(__file__).parent.parent
@@ -88,6 +90,12 @@ def test_the_command_reference_is_what_the_commands_say() -> None:
         [sys.executable, ROOT / "docs" / "generate.py", "--print"], capture_output=True, text=True, check=True
     )
     assert (ROOT / "docs" / "reference" / "cli.md").read_text("utf-8") == done.stdout, "run docs/generate.py"
+
+
+def test_the_stages_are_what_they_say_of_themselves() -> None:
+    page = generate.STAGES_PAGE.read_text("utf-8")
+    assert all(stage.about in page for stage in STAGES.values())
+    assert generate.with_stages(page) == page, "run docs/generate.py"
 
 
 def test_every_error_has_its_documented_exit_code() -> None:

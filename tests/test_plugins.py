@@ -34,7 +34,9 @@ def run(block, top):
         block.put(row, block.places[row, :top], -block.scores[row, :top])
 
 
-BACKWARDS = Reranking("backwards", options={"top": 3}, bounds={"top": (1, 9)}, run=run, depth=("top",))
+BACKWARDS = Reranking(
+    "backwards", "From behind.", options={"top": 3}, bounds={"top": (1, 9)}, run=run, depth=("top",)
+)
 
 
 def pairs(data):

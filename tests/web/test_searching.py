@@ -186,6 +186,9 @@ class TestSearch:
 
     def test_stages_are_listed(self, client: TestClient) -> None:
         told = data(client.get(f"{API}/stages"))["stages"]
+        assert {stage["name"]: stage["about"] for stage in told} == {
+            name: stage.about for name, stage in STAGES.items()
+        }
         assert [stage["name"] for stage in told] == list(STAGES)
 
 

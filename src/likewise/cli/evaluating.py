@@ -17,6 +17,7 @@ from likewise.cli.options import (
     RecipeName,
     Runs,
     ScoringText,
+    Then,
     Where,
     Whiten,
     Words,
@@ -98,16 +99,7 @@ def evaluate(
     words: Words = None,
     layers: Layers = None,
     scoring: ScoringText = None,
-    then: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--then",
-            metavar="STAGE",
-            help="What follows the search: augment, expand, reciprocal, diffuse or localise, with options as "
-            "in expand:n=10,alpha=3; may be repeated.",
-            show_default=False,
-        ),
-    ] = None,
+    then: Then = None,
     examples: Annotated[
         int,
         typer.Option(

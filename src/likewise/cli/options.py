@@ -25,6 +25,13 @@ EngineName = Literal["openvino", "torch"]
 Precision = Literal["f32", "bf16"]
 
 
+def _stages() -> list[tuple[str, str]]:
+    """Names for the shell to complete, and what each does."""
+    from likewise.ranking.reranking import STAGES
+
+    return [(name, stage.about) for name, stage in STAGES.items()]
+
+
 def _recipes() -> list[str]:
     from likewise.descriptors.shipped import recipe_names
 
@@ -91,6 +98,17 @@ Numbers = Annotated[
         "--precision",
         help="The numbers the network is run in: those of the collection, f32 for a new one.",
         show_default=False,
+    ),
+]
+Then = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--then",
+        metavar="STAGE",
+        help="What follows the search: expand, localise, ..., with options as in expand:n=5,alpha=3. "
+        "Repeat it for one after another.",
+        show_default=False,
+        autocompletion=_stages,
     ),
 ]
 RecipeName = Annotated[

@@ -19,6 +19,7 @@ from likewise.cli.options import (
     RecipeName,
     Running,
     ScoringText,
+    Then,
     Where,
     scoring_options,
 )
@@ -39,16 +40,6 @@ Crop = Annotated[
     CropScale,
     typer.Option(
         "--crop", help="Scale the box by the factor of its whole picture, or as a picture on its own."
-    ),
-]
-Then = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--then",
-        metavar="STAGE",
-        help="What follows the search: expand, augment, reciprocal, diffuse or localise, with options as in "
-        "expand:n=5,alpha=3. Repeat it for one after another.",
-        show_default=False,
     ),
 ]
 Also = Annotated[

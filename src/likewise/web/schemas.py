@@ -358,6 +358,7 @@ class Stage(ResponseModel):
     """Something that may follow a search."""
 
     name: str
+    about: str
     options: list[Option]
 
 

@@ -19,6 +19,7 @@ def cosines(n: int, alpha: float) -> bool:
 
 AUGMENT = Reranking(
     "augment",
+    "Every picture is described as a mean of itself and those most like it; must come first.",
     options={"n": 10, "alpha": 0.0},
     bounds={"n": (1, 10_000), "alpha": (0, 100)},
     prepare=prepare,

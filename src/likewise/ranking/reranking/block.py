@@ -77,6 +77,8 @@ class Reranking:
 
     Attributes
     ----------
+    about
+        What it does, in a sentence: shells that complete its name, the page and the documentation say it.
     options, bounds
         Defaults, and the smallest and largest value of each.
     run
@@ -92,6 +94,7 @@ class Reranking:
     """
 
     name: str
+    about: str
     options: Mapping[str, Option]
     bounds: Mapping[str, tuple[float, float]]
     run: Callable[..., None] | None = None

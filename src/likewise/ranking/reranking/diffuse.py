@@ -64,6 +64,7 @@ def cosines(**_: Option) -> bool:
 
 DIFFUSE = Reranking(
     "diffuse",
+    "Likeness is passed on from picture to picture, along the graph of neighbours.",
     options={"k": 50, "kq": 10, "alpha": 0.99, "gamma": 3.0, "top": 1000, "iterations": 20},
     bounds={
         "k": (1, 10_000),

@@ -22,5 +22,11 @@ def run(block: Block, top: int) -> None:
 
 
 LOCALISE = Reranking(
-    "localise", options={"top": 50}, bounds={"top": (1, 100_000)}, run=run, depth=("top",), looks=True
+    "localise",
+    "The first hits are ordered by the part of each that fits best, which is drawn.",
+    options={"top": 50},
+    bounds={"top": (1, 100_000)},
+    run=run,
+    depth=("top",),
+    looks=True,
 )

@@ -16,6 +16,7 @@ def run(block: Block, k1: int, k2: int, weight: float, top: int) -> None:
 
 RECIPROCAL = Reranking(
     "reciprocal",
+    "The first hits are ordered by the neighbours that they share with the query.",
     options={"k1": 20, "k2": 6, "weight": 0.3, "top": 100},
     bounds={"k1": (1, 10_000), "k2": (1, 10_000), "weight": (0, 1), "top": (1, 2000)},
     run=run,

@@ -106,7 +106,7 @@ def stages() -> schemas.Stages:
             for key, default in what.options.items()
             for least, most in [what.bounds[key]]
         ]
-        found.append(schemas.Stage(name=kind, options=options))
+        found.append(schemas.Stage(name=kind, about=what.about, options=options))
     return schemas.Stages(stages=found)
 
 

@@ -113,7 +113,7 @@ export function account(answer, address, { place, shown }) {
         "p",
         {},
         T.why.staged(
-          staged.map((one) => (T.search.stage[kindOf(one)] ?? [one])[0]),
+          staged.map((one) => T.search.stage[kindOf(one)] ?? one),
           before === null ? null : score(before),
         ),
       ),

@@ -34,8 +34,7 @@ const writeStages = (all, chosen) =>
       return options.length ? `${name}:${options.join(",")}` : name;
     });
 
-function stageField(all, chosen, { name, options }) {
-  const [title, text] = T.search.stage[name] ?? [name, ""];
+function stageField(all, chosen, { name, about, options }) {
   const set = (values) => {
     const next = { ...chosen };
     if (values) next[name] = values;
@@ -67,7 +66,7 @@ function stageField(all, chosen, { name, options }) {
       "label",
       { class: "check" },
       box,
-      h("span", {}, h("b", {}, title), text && h("span", { class: "quiet" }, text)),
+      h("span", {}, h("b", {}, T.search.stage[name] ?? name), h("span", { class: "quiet" }, about)),
     ),
     name in chosen &&
       numbers.length > 0 &&

@@ -190,15 +190,11 @@ export const T = {
     stages: "After the search",
     stageOptions: "Numbers",
     stage: {
-      augment: ["Neighbours share", "Every picture is described together with the ones most like it."],
-      expand: ["Ask again with the first hits", "Finds more of the same when the first hits are right."],
-      reciprocal: ["Check the neighbours", "A hit counts more when both have the same neighbours."],
-      diffuse: ["Follow the neighbours", "Likeness is passed on from picture to picture."],
-      localise: [
-        "Find where it is",
-        "The first hits are looked through for the part that fits best, and it is drawn.",
-      ],
-      verify: ["Check the geometry", "A hit counts more when its parts lie as in the picture searched for."],
+      augment: "Neighbours share",
+      expand: "Ask again with the first hits",
+      reciprocal: "Check the neighbours",
+      diffuse: "Follow the neighbours",
+      localise: "Find where it is",
     },
   },
 
