@@ -179,6 +179,8 @@ def test_what_is_for_vectors_only(collection: Collection) -> None:
             collection.search(picture(0), then=[stage])
     with pytest.raises(UsageError, match=r"expand\(n=3, alpha=2\) has an alpha"):
         collection.search(picture(0), then=["expand:n=3,alpha=2"])
+    with pytest.raises(UsageError, match=r"expand\(n=3, alpha=0, own=false\) leaves the query out"):
+        collection.search(picture(0), then=["expand:n=3,own=false"])
 
 
 @pytest.mark.parametrize("fusion", ["scaled", "plain", "rank"])

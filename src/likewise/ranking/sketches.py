@@ -52,8 +52,8 @@ def check_stage(stage: Stage) -> None:
         raise UsageError(f"stage {stage} works on vectors: for visual words there are expand and localise")
     if stage.options.get("alpha"):
         raise UsageError(f"stage {stage} has an alpha, which visual words do not know: leave it out")
-        if stage.options.get("own") is False:
-            raise UsageError(f"stage {stage} leaves the query out, which visual words cannot: leave own out")
+    if stage.options.get("own") is False:
+        raise UsageError(f"stage {stage} leaves the query out, which visual words cannot: leave own out")
 
 
 def answer(
