@@ -25,7 +25,6 @@ ARRAYS = [
     "likewise.pictures",
     "likewise.ranking.exact",
     "likewise.types",
-    "likewise.words.asmk",
     "likewise.words.geometry",
     "likewise.words.layers",
     "likewise.words.vocabulary",

@@ -23,7 +23,7 @@ from likewise.downstream.duplicates import find_duplicates
 from likewise.errors import BadPicture, LikewiseError
 from likewise.pictures import Resize, load, size_of
 from likewise.pictures import raw as raws
-from likewise.pictures.decode import facts_in, opened
+from likewise.pictures.decode import opened
 from tests.fakes import RECIPE, FakeFactory, make_pictures
 from tests.test_fuzz import changes, fuzzed, mutated
 from tests.zoo import encode, photo
@@ -118,7 +118,8 @@ class TestRaw:
             assert picture.cost(8) < picture.cost(1)
 
     def test_what_it_says(self, jpeg: bytes) -> None:
-        facts = facts_in(dng(jpeg, orientation=6))
+        with opened(dng(jpeg, orientation=6)) as picture:
+            facts = picture.facts
         assert (facts.camera, facts.orientation) == ("Acme One", 6)
 
     @pytest.mark.parametrize("orientation", [1, 3, 6, 8])
@@ -201,7 +202,8 @@ class TestJpegXl:
         exif = Image.Exif()
         exif[0x0110], exif[0x0112] = "Acme One", 6  # by which a JPEG XL is not turned
         content = packed(shot(60, 40), exif=exif.tobytes())
-        assert (facts_in(content).camera, size_of(content)) == ("Acme One", (60, 40))
+        with opened(content) as picture:
+            assert (picture.facts.camera, size_of(content)) == ("Acme One", (60, 40))
 
     def test_a_large_one_is_refused_before_it_is_decoded(
         self, packed: Callable[..., bytes], monkeypatch: pytest.MonkeyPatch
@@ -277,7 +279,8 @@ class TestPsd:
         exif = Image.Exif()
         exif[0x0110] = "Acme One"
         said = {1058: exif.tobytes(), 1028: b"\x1c\x02\x19\x00\x04lake", 1057: bytes([0, 0, 0, 1, 1])}
-        facts = facts_in(psd(colours, 3, resources=said))
+        with opened(psd(colours, 3, resources=said)) as picture:
+            facts = picture.facts
         assert (facts.camera, facts.keywords) == ("Acme One", ("lake",))
 
     def test_what_is_not_read(self, colours: Any) -> None:

@@ -1,4 +1,4 @@
-"""The transforms as scikit-learn estimators: what they learn, and how they compose in pipelines.
+"""Whitenings as scikit-learn estimators: what they learn, and how they compose in pipelines.
 
 They keep scikit-learn's contract, ``ValueError`` for unusable samples included, and call the functions of
 `likewise.descriptors.transforms` for the arithmetic.
@@ -14,64 +14,16 @@ from numpy.typing import NDArray
 from sklearn.base import (
     BaseEstimator,
     ClassNamePrefixFeaturesOutMixin,
-    OneToOneFeatureMixin,
     TransformerMixin,
 )
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from likewise.descriptors.learned import fingerprint
 from likewise.descriptors.principal import principal_axes, upright
-from likewise.descriptors.transforms import Origin, Whitening, l2, signed_root, whiten
+from likewise.descriptors.transforms import Origin, Whitening, whiten
 
 Array = NDArray[Any]
 _DTYPES = [np.float64, np.float32]
-
-
-class _Stateless(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
-    """Nothing is learned; fit only looks at the shape."""
-
-    def fit(self, X: Array, y: object = None) -> Self:
-        """Check the shape ``(n, d)``; nothing is learned."""
-        validate_data(self, X, dtype=_DTYPES)
-        return self
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.requires_fit = False
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
-        return tags
-
-
-class L2(_Stateless):
-    """Divide each row by its length; a row of zeros stays zero.
-
-    Examples
-    --------
-    >>> L2().fit_transform([[3.0, 4.0], [0.0, 0.0]])
-    array([[0.6, 0.8],
-           [0. , 0. ]])
-    """
-
-    def transform(self, X: Array) -> Array:
-        """Normalise the rows of ``(n, d)``."""
-        return l2(validate_data(self, X, dtype=_DTYPES, reset=False))
-
-
-class SignedRoot(_Stateless):
-    """Take magnitudes to a power and keep the signs.
-
-    Examples
-    --------
-    >>> SignedRoot().fit_transform([[4.0, -9.0]])
-    array([[ 2., -3.]])
-    """
-
-    def __init__(self, exponent: float = 0.5) -> None:
-        self.exponent = exponent
-
-    def transform(self, X: Array) -> Array:
-        """Take the power of each number of ``(n, d)``."""
-        return signed_root(validate_data(self, X, dtype=_DTYPES, reset=False), self.exponent)
 
 
 class _Affine(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]

@@ -34,11 +34,9 @@ from likewise.registry import lookup
 from likewise.types import Box, CropScale, FloatArray, UInt8Array
 
 Mode: TypeAlias = Literal["exact", "shared"]
+"""``exact``: every patch is cut out and goes through the network alone; ``shared``: the picture goes through
+the network once, and a patch is a window of its maps."""
 
-MODES: dict[str, str] = {
-    "exact": "every patch is cut out and goes through the network alone",
-    "shared": "the picture goes through the network once; a patch is a window of its maps",
-}
 POOLS = ("sum", "max")
 PATCH_PART_VERSION = 1  # raise when the same patches and weights begin to give other numbers
 SIZE = Resize("longest", 1024)
@@ -61,7 +59,7 @@ class Patches:
     scales
         The picture is resized by each and the patches of all are taken: at scale 2 a patch sees half as much.
     mode
-        A key of `MODES`. The two give different numbers and must not be mixed in one index.
+        See `Mode`. The two give different numbers and must not be mixed in one index.
     weights
         Name of the network's weights; empty for the first.
     """

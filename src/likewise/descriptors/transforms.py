@@ -1,7 +1,7 @@
 """What happens to a vector after pooling: L2, signed root, whitening, as functions over numpy rows.
 
-A search applies them without importing scikit-learn; `likewise.descriptors.estimators` are their twins that
-learn and compose. All take ``(n, d)`` or one vector ``(d,)``, float32 or float64, and keep the type.
+A search applies them without importing scikit-learn; `likewise.descriptors.estimators` learn whitenings.
+All take ``(n, d)`` or one vector ``(d,)``, float32 or float64, and keep the type.
 """
 
 from __future__ import annotations

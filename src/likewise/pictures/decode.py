@@ -214,9 +214,3 @@ _LACKING = re.compile("[Uu]nsupported|cannot handle|unknown (pixel )?mode")
 def _text(error: BaseException) -> str:
     """What an error says, without the file name that `OSError` repeats."""
     return getattr(error, "strerror", None) or str(error) or type(error).__name__
-
-
-def facts_in(source: Source) -> Facts:
-    """What a file says about its picture; raises `BadPicture` as `opened` does."""
-    with opened(source) as picture:
-        return picture.facts
