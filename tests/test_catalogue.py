@@ -7,6 +7,7 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from threading import Thread
 
@@ -23,6 +24,7 @@ from likewise.errors import (
     CollectionNotFound,
     StorageError,
 )
+from likewise.pictures import Facts
 from likewise.reading import relative, within
 from tests.fakes import FakeExtractor
 
@@ -51,7 +53,25 @@ def fill(catalogue: Catalogue, root: int, *names: str) -> list[int]:
         return [catalogue.insert(FilePlace(root, name.encode()), STAMP, content(name)) for name in names]
 
 
+def written() -> int:
+    """Bytes that this process has written, wherever to."""
+    told = Path("/proc/self/io").read_text(encoding="ascii")
+    return int(told.partition("wchar:")[2].split()[0])
+
+
 class TestPictures:
+    @pytest.mark.skipif(
+        not Path("/proc/self/io").exists(), reason="this system does not tell what is written"
+    )
+    def test_a_picture_costs_no_page_that_is_saved_first(self, catalogue: Catalogue) -> None:
+        root = catalogue.add_root("/p")
+        before = written()
+        with catalogue.change():
+            for number in range(200):
+                told = replace(content(str(number)), facts=Facts())
+                catalogue.insert(FilePlace(root, b"%d.jpg" % number), STAMP, told)
+        assert written() - before < 200 * 65_536 / 2  # each of three statements saved a page of 64 KiB
+
     def test_a_picture_comes_back(self, catalogue: Catalogue) -> None:
         root = catalogue.add_root("/p")
         [picture] = fill(catalogue, root, "a/b.jpg")

@@ -102,8 +102,10 @@ class SqliteRows:
     def put(self, picture: int, codes: Mapping[int, bytes]) -> None:
         """See `LayerRows`."""
         for layer, code in codes.items():
+            # OR REPLACE saves a page of 64 KiB for each row, to take the row back if it fails half-way.
             self._database.run(
-                f"INSERT OR REPLACE INTO {layer_table(layer)} VALUES (?, ?, ?)",
+                f"INSERT INTO {layer_table(layer)} VALUES (?, ?, ?) "
+                "ON CONFLICT (picture) DO UPDATE SET code = excluded.code, checksum = excluded.checksum",
                 *(picture, code, bound(crc32(code), picture)),
             )
 
