@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from likewise.words.inverted import InvertedIndex
 from likewise.words.postings import Postings
 from likewise.words.segment import Segment
 from likewise.words.votes import Neighbours, chances, near, reach, votes
@@ -48,7 +49,7 @@ def test_the_larger_the_lists_the_nearer_a_neighbour_must_be() -> None:
 def test_near_finds_what_comparing_all_finds(
     halves: int, together: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("likewise.words.votes._PAIRS", together)
+    monkeypatch.setattr("likewise.words.kernel.PAIRS", together)
     random = np.random.default_rng(1)
     words = random.integers(0, 5, (30, 2))
     codes = random.integers(0, 1 << 63, (30, 2, halves)).astype(np.uint64)
@@ -75,11 +76,32 @@ def test_near_finds_what_comparing_all_finds(
     assert slow
 
 
+@pytest.mark.parametrize("threads", [1, 2, 5])
+@pytest.mark.parametrize("halves", [1, 2])
+def test_compiled_the_same_is_found_in_the_same_order(
+    halves: int, threads: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("numba")
+    monkeypatch.setattr("likewise.words.inverted.SHARE", 500)
+    random = np.random.default_rng(3)
+    words, codes = random.integers(0, 5, (40, 2)), random.integers(0, 1 << 63, (40, 2, halves), np.uint64)
+    held, rows = (random.integers(0, most, 700, np.uint32) for most in (4, 9))  # nothing has the last words
+    kept = random.integers(0, 1 << 63, (700, halves), np.uint64)
+    segments = [Segment.write(tmp_path / "segment", Postings(held, rows, kept), 6)]
+    by_numpy, compiled = (InvertedIndex(6, segments, kernel=kernel) for kernel in ("numpy", "numba"))
+    for below in (1, 30 * halves, 64 * halves + 1):  # the last are more than it has room for at first
+        want, found = by_numpy.near(words, codes, below), compiled.near(words, codes, below, threads=threads)
+        for name in ("feature", "row", "distance"):
+            assert getattr(found, name).tolist() == getattr(want, name).tolist()
+    assert len(found) > 4096
+
+
 def test_a_picture_without_features_has_no_neighbours(tmp_path: Path) -> None:
     words, codes = np.empty((0, 4), np.int64), np.empty((0, 4, 1), np.uint64)
     nothing = Postings(np.empty(0, np.uint32), np.empty(0, np.uint32), codes[:, 0])
-    found = near(words, codes, Segment.write(tmp_path / "segment", nothing, 6), 20)
-    assert len(found) == 0
+    segment = Segment.write(tmp_path / "segment", nothing, 6)
+    found = near(words, codes, segment, 20)
+    assert len(found) == len(InvertedIndex(6, [segment]).near(words, codes, 20, threads=2)) == 0
     assert votes(found, np.empty(0, np.int64), 3, 64).tolist() == [0, 0, 0]
 
 

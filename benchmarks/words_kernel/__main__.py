@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from statistics import median
 from typing import Annotated, Any
 
@@ -20,6 +21,7 @@ import numpy as np
 import typer
 from benchmarks.sets import RESULTS, markdown
 from benchmarks.words_kernel.plain import load as load_plain
+from benchmarks.words_kernel.votes import pairs, queries
 from numpy.typing import NDArray
 
 from likewise.words.kernel import NUMPY, Asked, Kernel, Lists, compiled
@@ -146,6 +148,19 @@ def _start(name: str) -> list[float]:
     environment = os.environ | {"LIKEWISE_CACHE": str(cache)}
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=environment)
     return list(json.loads(done.stdout))
+
+
+@app.command()
+def votes(
+    collection: Annotated[
+        Path | None, typer.Argument(help="One whose recipe votes, such as default.")
+    ] = None,
+    pictures: Annotated[Path | None, typer.Argument(help="A folder of queries.")] = None,
+) -> None:
+    """Compare codes for votes of keypoints, and print the table; of whole queries, where those are given."""
+    print(pairs())
+    if collection and pictures:
+        print("\n" + queries(collection, sorted(pictures.iterdir())))
 
 
 @app.command()

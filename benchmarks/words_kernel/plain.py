@@ -62,4 +62,5 @@ def load(cache: Path) -> Kernel:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     vars(module).update(_near=_near, _fetch=_fetch, cache_dir=lambda: cache)
-    return Kernel(*(unpacked(function) for function in module.load()))
+    scan, add, near = module.load()
+    return Kernel(unpacked(scan), unpacked(add), near)

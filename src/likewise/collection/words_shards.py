@@ -157,7 +157,7 @@ class WordsShard:
 
     def near(self, state: int, tap: str, words: Words, codes: Codes, below: int) -> Neighbours:
         """See `InvertedIndex.near`."""
-        return self._at(state)[tap].near(words, codes, below)
+        return self._at(state)[tap].near(words, codes, below, threads=cores())
 
     def _at(self, state: int) -> Mapping[str, InvertedIndex]:
         try:

@@ -8,7 +8,7 @@ pictures at once instead of for one after the other.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import numba
 import numpy as np
@@ -21,8 +21,10 @@ from numba.np import arrayobj
 from likewise.assets import cache_dir
 from likewise.types import IntArray
 from likewise.words.fusion import Scores
-from likewise.words.hamming import Codes
+from likewise.words.hamming import Codes, Pairs, Scan
 from likewise.words.postings import Numbers
+
+T = TypeVar("T")
 
 LANES = 8  # 64-bit numbers in a 512-bit register; elsewhere LLVM takes several
 BLOCK = 128  # postings compared with one feature after another, while the next ones are on their way
@@ -236,20 +238,60 @@ def count(
             scores[min(np.int64(row), top)] += value
 
 
-def load() -> tuple[Callable[..., None], Callable[..., None]]:
-    """Compile `compare` and `count`, or take them from the user's cache."""
+def near(codes: Codes, begins: IntArray, ends: IntArray, asked: Codes, below: int) -> tuple[IntArray, int]:
+    """As `likewise.words.kernel.pairs`, each pair in one number, and how many of the numbers count.
+
+    The only half of a code counts twice.
+    """
+    halves = asked.shape[1]
+    found, count = np.empty(ROOM, np.int64), 0
+    for which in range(len(begins)):
+        begin, size = begins[which], ends[which] - begins[which]
+        low = halves * begin
+        high = low + (halves - 1) * size
+        one, other, threshold = asked[which, 0], asked[which, halves - 1], below * 2 // halves
+        for at in range(0, size, LANES):
+            if count + LANES > len(found):
+                larger = np.empty(2 * len(found), np.int64)
+                for index in range(count):  # a slice would take numba a second to compile
+                    larger[index] = found[index]
+                found = larger
+            tag = (which << _WORD) + ((begin + at) << _PLACE)
+            count += _near(codes, low + at, high + at, one, other, threshold, size - at, tag, found, count)
+    return found, count
+
+
+def _unpacked(function: Callable[..., tuple[IntArray, int]]) -> Scan:
+    """With each pair as three numbers."""
+
+    def scan(codes: Codes, begins: IntArray, ends: IntArray, asked: Codes, below: int) -> Pairs:
+        found, count = function(codes, begins, ends, asked, below)
+        found = found[:count]
+        distances = (found & 255) * asked.shape[1] // 2
+        return found >> _WORD, (found >> _PLACE) & _PLACES, distances
+
+    return scan
+
+
+def load() -> tuple[Callable[..., None], Callable[..., None], Scan]:
+    """Compile `compare`, `count` and `near`, or take them from the user's cache."""
     numbers = types.Array(types.uint32, 1, "C", readonly=True)
     halves = types.Array(types.uint64, 1, "C", readonly=True)
     places, floats = types.int64[::1], types.float64[::1]
     lists = (numbers, halves, places, places, floats, types.boolean, types.int64)
     ends = (types.int64, types.int64, floats)
     query = (places, types.Array(types.uint64, 2, "C", readonly=True), floats, types.uint64)
-    return _compiled(compare, (*lists, *query, *ends)), _compiled(count, (*lists, *ends))
+    codes = types.Array(types.uint64, 2, "C", readonly=True)
+    return (
+        _compiled(compare, (*lists, *query, *ends)),
+        _compiled(count, (*lists, *ends)),
+        _unpacked(_compiled(near, (halves, places, places, codes, types.int64))),
+    )
 
 
-def _compiled(function: Callable[..., None], signature: tuple[Any, ...]) -> Callable[..., None]:
+def _compiled(function: Callable[..., T], signature: tuple[Any, ...]) -> Callable[..., T]:
     options = {"nogil": True, "error_model": "numpy"}
-    done: Callable[..., None]
+    done: Callable[..., T]
     before = numba.config.CACHE_DIR
     try:
         numba.config.CACHE_DIR = str(cache_dir() / "compiled")

@@ -7,6 +7,7 @@ lies above the median of the features of the same word.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
@@ -16,11 +17,17 @@ from numpy.typing import NDArray
 
 from likewise.descriptors.learned import Sample, read, write
 from likewise.errors import BadWeights, UnknownName, UsageError
-from likewise.types import FloatArray
+from likewise.types import FloatArray, IntArray
 
 Codes: TypeAlias = NDArray[np.uint64]
 Words: TypeAlias = NDArray[np.integer[Any]]
 Projection: TypeAlias = Literal["random", "pca", "pca-rotation"]
+
+Pairs: TypeAlias = tuple[IntArray, IntArray, IntArray]
+"""Of codes that are near: which of those asked for, where the other lies, in how many bits they differ."""
+
+Scan: TypeAlias = Callable[[Codes, IntArray, IntArray, Codes, int], Pairs]
+"""What finds them; see `likewise.words.kernel.pairs`."""
 
 _ROWS = 4096  # features encoded at once: at 128 bits and three words each, 6 MiB of medians
 

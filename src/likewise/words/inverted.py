@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from copy import copy
 from dataclasses import dataclass, replace
-from functools import cached_property
-from itertools import pairwise
+from functools import cached_property, partial
+from itertools import pairwise, starmap
 from typing import Any, Protocol
 
 import numpy as np
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from likewise.errors import CollectionDamaged, MissingExtra, UsageError
 from likewise.types import IntArray
 from likewise.words.fusion import Scores
-from likewise.words.hamming import Codes, Words
+from likewise.words.hamming import Codes, Pairs, Scan, Words
 from likewise.words.kernel import NUMPY, Asked, Choice, Kernel, Lists, compiled
 from likewise.words.merging import check
 from likewise.words.postings import Numbers
@@ -51,7 +51,7 @@ class WordIndex(Protocol):
     def scores(self, words: Words, codes: Codes, scoring: Scoring = DEFAULT, *, threads: int = 1) -> Scores:
         """See `InvertedIndex.scores`."""
 
-    def neighbours(self, words: Words, codes: Codes) -> tuple[Neighbours, IntArray]:
+    def neighbours(self, words: Words, codes: Codes, *, threads: int = 1) -> tuple[Neighbours, IntArray]:
         """See `InvertedIndex.neighbours`."""
 
 
@@ -234,13 +234,15 @@ class InvertedIndex:
             np.divide(total, norms, out=total, where=norms > 0)
         return total
 
-    def neighbours(self, words: Words, codes: Codes) -> tuple[Neighbours, IntArray]:
+    def neighbours(self, words: Words, codes: Codes, *, threads: int = 1) -> tuple[Neighbours, IntArray]:
         """Features of live pictures that are near to those of a query, and with how many each was compared.
 
         Parameters
         ----------
         words, codes
             Integers ``(m, k)`` and uint64 ``(m, k, bits / 64)``: words of each feature, its code in each.
+        threads
+            How many share the work, where it is compiled.
 
         Returns
         -------
@@ -249,13 +251,15 @@ class InvertedIndex:
             out.
         """
         compared, below = self.whole.reach(words, 64 * codes.shape[2])
-        return self.near(words, codes, below), compared
+        return self.near(words, codes, below, threads=threads), compared
 
-    def near(self, words: Words, codes: Codes, below: int) -> Neighbours:
+    def near(self, words: Words, codes: Codes, below: int, *, threads: int = 1) -> Neighbours:
         """Features of live pictures whose codes differ from those of a query in fewer bits than ``below``."""
+        kernel = self._kernel(sum(int(segment.sizes()[words].sum()) for segment in self.segments))
+        scan = kernel.near if kernel is NUMPY else partial(_shared, kernel.near, threads)
         parts = [Neighbours.none()]
         for segment, places in zip(self.segments, self._places, strict=True):
-            found = near(words, codes, segment, below)
+            found = near(words, codes, segment, below, scan)
             found = replace(found, row=places[np.minimum(found.row, len(places) - 1)])  # if it is damaged
             parts.append(found.take(found.row >= 0))
         return Neighbours.joined(parts)
@@ -324,6 +328,24 @@ def _lists(segment: Segment, asked: Asked, weights: Scores, rooted: bool) -> Lis
     begins, ends = (segment.offsets[asked.words + step].astype(np.int64) for step in (0, 1))
     ends = np.where(weights > 0, ends, begins)  # a word that all pictures have counts nothing: it is not read
     return Lists(segment.rows, segment.codes, begins, ends, weights, rooted, segment.extent.halves)
+
+
+def _shared(
+    scan: Scan, threads: int, codes: Codes, begins: IntArray, ends: IntArray, asked: Codes, below: int
+) -> Pairs:
+    """A scan by several threads, each with about as much of the work; see `likewise.words.kernel.pairs`."""
+    done = np.cumsum(ends - begins)
+    parts = min(threads, 1 + int(done[-1]) // SHARE) if len(done) else 1
+    bounds = np.searchsorted(done, _shares(int(done[-1]), parts)[1:-1]).tolist() if parts > 1 else []
+
+    def share(some: slice) -> Pairs:
+        which, at, distance = scan(codes, begins[some], ends[some], asked[some], below)
+        return which + some.start, at, distance
+
+    slices = list(starmap(slice, pairwise([0, *bounds, len(asked)])))
+    with ThreadPoolExecutor(len(slices)) as pool:
+        which, at, distance = map(np.concatenate, zip(*pool.map(share, slices), strict=True))
+    return which, at, distance
 
 
 def _shares(count: int, parts: int) -> list[int]:

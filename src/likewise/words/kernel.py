@@ -20,12 +20,15 @@ from numpy.typing import NDArray
 from likewise.errors import MissingExtra, UsageError
 from likewise.types import IntArray
 from likewise.words.fusion import Scores
-from likewise.words.hamming import Codes, Words
+from likewise.words.hamming import Codes, Pairs, Scan, Words
 from likewise.words.postings import Numbers
 from likewise.words.segment import ranges
 
 BATCH = 1 << 16
 """Postings compared at once by numpy, unless one list has more: what a cache holds."""
+
+PAIRS = 1 << 14
+"""Codes that `pairs` compares at once: larger arrays may be given back to the system each time."""
 
 Choice: TypeAlias = Literal["auto", "numba", "numpy"]
 
@@ -101,7 +104,7 @@ class Lists:
 
 @dataclass(frozen=True)
 class Kernel:
-    """Two functions that add to ``scores`` for the rows from ``first`` to before ``last``.
+    """Two functions that add to ``scores`` for the rows from ``first`` to before ``last``, and `pairs`.
 
     ``compare(lists, firsts, codes, strengths, threshold, first, last, scores)`` counts pairs of features
     whose codes differ in fewer than ``threshold`` bits (equation 5 of Li et al., 2016), and
@@ -110,6 +113,7 @@ class Kernel:
 
     compare: Callable[..., None]
     count: Callable[..., None]
+    near: Scan
 
 
 def compare(
@@ -189,7 +193,41 @@ def _frequencies(rows: Numbers, at: IntArray, begins: IntArray, ends: IntArray) 
     return total
 
 
-NUMPY = Kernel(compare, count)
+def pairs(codes: Codes, begins: IntArray, ends: IntArray, asked: Codes, below: int) -> Pairs:
+    """Compare each of some codes with a list of its own, and give those pairs that differ in few bits.
+
+    Parameters
+    ----------
+    codes
+        Those of the segment.
+    begins, ends
+        int64 ``(m,)``: where each list lies among its postings.
+    asked
+        uint64 ``(m, halves)``.
+    below
+        So many bits are too many.
+
+    Returns
+    -------
+    Pairs
+        int64 each, in the order of the codes asked for and then of their lists.
+    """
+    halves = asked.shape[1]
+    found = [tuple(np.empty(0, np.int64) for _ in range(3))]
+    for some in starmap(slice, ranges(ends - begins, PAIRS)):
+        which, at = _flat(begins[some], ends[some])
+        low, size = begins[some][which], (ends - begins)[some][which]
+        away = np.zeros(len(at), np.uint8)
+        for half in range(halves):  # of each list first all first halves
+            held = codes[at + (halves - 1) * low + half * size]
+            away += np.bitwise_count(asked[some, half][which] ^ held)
+        (near,) = np.nonzero(away < below)
+        found.append((some.start + which[near], at[near], away[near].astype(np.int64)))
+    which, at, distance = map(np.concatenate, zip(*found, strict=True))
+    return which, at, distance
+
+
+NUMPY = Kernel(compare, count, pairs)
 
 
 @cache
@@ -205,7 +243,8 @@ def compiled() -> Kernel:
         from likewise.words.compiled import load  # imports numba
     except ImportError as error:
         raise MissingExtra("the compiled scan of inverted indexes", "fast") from error
-    return Kernel(*(unpacked(function) for function in load()))
+    scan, add, near = load()
+    return Kernel(unpacked(scan), unpacked(add), near)
 
 
 def unpacked(function: Callable[..., Any]) -> Callable[..., None]:

@@ -116,7 +116,7 @@ class Layers:
         for layer in self.layers:
             words, codes = _copies(asked.sketch, layer, self.recipe.asked)
             if self.recipe.scoring.votes:
-                near, compared = self.indexes[layer].neighbours(words, codes)
+                near, compared = self.indexes[layer].neighbours(words, codes, threads=threads)
                 bits, own = 64 * codes.shape[2], self._place(asked.own)
                 found[layer] = votes(near, compared, len(self.pictures), bits, own)
                 continue

@@ -58,8 +58,8 @@ class ShardedIndex:
             total[places] = some
         return total
 
-    def neighbours(self, words: Words, codes: Codes) -> tuple[Neighbours, IntArray]:
-        """See `WordIndex`; raises `ShardLost`."""
+    def neighbours(self, words: Words, codes: Codes, *, threads: int = 1) -> tuple[Neighbours, IntArray]:
+        """See `WordIndex`; raises `ShardLost`. Each shard takes as many threads as its machine has cores."""
         compared, below = self._whole.reach(words, 64 * codes.shape[2])
         found = self._ask("near", words, codes, below)
         parts = [replace(one, row=places[one.row]) for places, one in zip(self._places, found, strict=True)]

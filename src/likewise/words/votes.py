@@ -19,7 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from likewise.types import IntArray
-from likewise.words.hamming import Codes, Words
+from likewise.words.hamming import Codes, Scan, Words
+from likewise.words.kernel import pairs
 
 Rows: TypeAlias = NDArray[np.integer[Any]]
 
@@ -32,7 +33,6 @@ vocabulary that does not.
 
 _WEAKEST = 20.0  # expected neighbours by chance from which on a vote (5 per cent of a nat) is not counted
 _SHARE = 0.1  # of the features of a word: those that are nearer are looked at
-_PAIRS = 1 << 14  # codes compared at a time: larger arrays may be given back to the system each time
 _FEWEST = 0.1  # expected by chance at least: no feature says more than log 11, however near
 
 
@@ -109,39 +109,22 @@ def reach(compared: float, bits: int) -> int:
     return int(np.searchsorted(shares, min(_SHARE, _WEAKEST / max(compared, 1.0))))
 
 
-def near(words: Words, codes: Codes, lists: Lists, below: int) -> Neighbours:
+def near(words: Words, codes: Codes, lists: Lists, below: int, scan: Scan = pairs) -> Neighbours:
     """Neighbours of a query's features in the lists of their words: codes of under ``below`` bits.
 
     Parameters
     ----------
     words, codes
         Integers ``(n, m)`` and uint64 ``(n, m, bits / 64)``.
+    scan
+        The ``near`` of a `likewise.words.kernel.Kernel`; all find the same, in the same order.
     """
-    halves = codes.shape[2]
     order = np.argsort(words.ravel(), kind="stable")
     asked, feature = words.ravel()[order], order // words.shape[1]
-    parts = codes.reshape(len(order), halves)[order]
-    begins, sizes = lists.offsets[asked].astype(np.int64), lists.sizes()[asked]
-    ends = np.cumsum(sizes)
-    found = [Neighbours.none()]
-    first = 0
-    while first < len(order):
-        done = int(ends[first - 1]) if first else 0
-        last = max(first + 1, int(np.searchsorted(ends, done + _PAIRS)))
-        counts, starts = sizes[first:last], ends[first:last] - sizes[first:last] - done
-        at = np.arange(int(ends[last - 1]) - done)
-        away = np.zeros(len(at), np.uint8)
-        for half in range(halves):  # codes lie half by half for each word
-            place = halves * begins[first:last] + half * counts - starts
-            held = lists.codes[at + np.repeat(place, counts)]
-            away += np.bitwise_count(np.repeat(parts[first:last, half], counts) ^ held)
-        pairs = np.flatnonzero(away < below)
-        which = np.searchsorted(starts + counts, pairs, "right")
-        rows = lists.rows[begins[first + which] + pairs - starts[which]]
-        columns = feature[first + which], rows, away[pairs]
-        found.append(Neighbours(*(column.astype(np.int64) for column in columns)))
-        first = last
-    return Neighbours.joined(found)
+    begins = lists.offsets[asked].astype(np.int64)
+    parts = codes.reshape(len(order), codes.shape[2])[order]
+    which, at, distance = scan(lists.codes, begins, begins + lists.sizes()[asked], parts, below)
+    return Neighbours(feature[which], lists.rows[at].astype(np.int64), distance)
 
 
 def votes(
