@@ -119,6 +119,6 @@ def test_filling_a_module_restores_it() -> None:
 def test_missing_weights_say_how_to_train_them(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:
     monkeypatch.setenv("LIKEWISE_CACHE", str(tmp_path))
     with pytest.raises(WeightsMissing, match="train them with `likewise study cifar10`"):
-        weights.locate(CIFAR10, CIFAR10.weights[0])
+        weights.locate(CIFAR10)
     with pytest.raises(WeightsMissing, match="train them with `likewise study cifar10`"):
         weights.fetch("cifar10", weights="10000")

@@ -148,8 +148,8 @@ def test_a_file_decides_how_pixels_are_prepared(tmp_path: Path, monkeypatch: pyt
     assert (rgb.order, rgb.mean) == ("RGB", bgr.mean[::-1])
     assert (bgr.order, bgr.scale, bgr.std) == ("BGR", 1.0, (1.0, 1.0, 1.0))
     for name in ("matconvnet", "caffe"):
-        file = weights.locate(TINY, TINY.weights_named(name))
-        np.testing.assert_array_equal(weights.read(file, TINY)["fc6.weight"], TENSORS["fc6.weight"])
+        file = weights.locate(TINY, name)
+        np.testing.assert_array_equal(file.tensors()["fc6.weight"], TENSORS["fc6.weight"])
 
 
 def test_nothing_is_fetched_that_cannot_be_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

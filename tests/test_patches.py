@@ -17,7 +17,7 @@ from likewise.engines.torch_module import build
 from likewise.engines.torch_ops import OPS
 from likewise.errors import UnknownName, UsageError
 from likewise.networks import find
-from likewise.networks.weights import locate, read
+from likewise.networks.weights import locate
 from likewise.pictures import Resize
 from likewise.types import Box, FloatArray, UInt8Array
 
@@ -48,7 +48,7 @@ def maps(pixels: UInt8Array) -> dict[str, FloatArray]:
 @cache
 def _network() -> torch.nn.Module:
     card = find(NETWORK)
-    return build(card, read(locate(card, card.weights[0]), card), TAPS)
+    return build(card, locate(card).tensors(), TAPS)
 
 
 def pooled(cells: FloatArray, pool: str) -> FloatArray:

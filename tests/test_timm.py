@@ -86,12 +86,12 @@ def test_weights_go_through_the_cache(cache: Path, tmp_path: Path) -> None:
     card = find("timm/test_resnet")
     random = card.weights_named("random")
     with pytest.raises(WeightsMissing, match="fetch timm/test_resnet --weights random"):
-        weights.locate(card, random)
+        weights.locate(card, random.name)
     file = weights.fetch(card.name, weights="random")
     assert file.path == cache / "weights" / "timm" / "test_resnet" / "random.safetensors"
-    assert weights.locate(card, random) == file
-    assert weights.fingerprint(file, card, ["stage3"]) == file.identity
-    tensors = weights.read(file, card)
+    assert weights.locate(card, random.name) == file
+    assert file.fingerprint(["stage3"]) == file.identity
+    tensors = file.tensors()
     imported = weights.import_file(card.name, file.path, weights="timm")
     assert imported.identity == file.identity
 

@@ -96,8 +96,8 @@ def test_import_then_locate_then_read(canonical: Path, tensors: Tensors, cache: 
     assert file.path == cache / "weights" / "tiny" / "plain.safetensors"
     assert file.weights is PLAIN
     assert file.origin == "given.safetensors"
-    assert weights.locate(TINY, PLAIN) == file
-    assert_same(weights.read(file, TINY), tensors)
+    assert weights.locate(TINY, PLAIN.name) == file
+    assert_same(file.tensors(), tensors)
     assert list(file.path.parent.iterdir()) == [file.path]
 
 
@@ -109,7 +109,7 @@ def test_a_pth_is_torchvisions_and_an_h5_is_keras(tmp_path: Path, tensors: Tenso
         file["block1_conv1/bias:0"] = tensors["features.0.bias"]
     assert weights.import_file("tiny", pth).weights is PLAIN
     assert weights.import_file("tiny", h5).weights is KERAS
-    assert_same(weights.read(weights.locate(TINY, KERAS), TINY), convolutions(tensors))
+    assert_same(weights.locate(TINY, KERAS.name).tensors(), convolutions(tensors))
 
 
 def test_import_says_otherwise_when_told(canonical: Path) -> None:
@@ -128,7 +128,7 @@ def test_import_of_the_registrys_archive(tmp_path: Path, tensors: Tensors) -> No
     archive = write_archive(tmp_path / "tiny-1.0.tar.gz", tensors)
     file = weights.import_file("tiny", archive)
     assert (file.weights, file.origin) == (PLAIN, "tiny==1.0")
-    assert_same(weights.read(file, TINY), convolutions(tensors))
+    assert_same(file.tensors(), convolutions(tensors))
     with pytest.raises(BadWeights, match="archive"):
         weights.import_file("tiny", archive, weights="keras")
 
@@ -153,7 +153,7 @@ def test_a_bad_file_leaves_the_old_weights(canonical: Path, tmp_path: Path, tens
     save_file(tensors, tmp_path / "bad.safetensors")
     with pytest.raises(BadWeights, match=r"features\.0\.bias"):
         weights.import_file("tiny", tmp_path / "bad.safetensors")
-    assert weights.locate(TINY, PLAIN) == before
+    assert weights.locate(TINY, PLAIN.name) == before
 
 
 def test_import_of_unknown_names(canonical: Path, tmp_path: Path) -> None:
@@ -183,13 +183,13 @@ def test_fingerprint_outlives_the_arrival_of_the_full_set(
     canonical: Path, tmp_path: Path, tensors: Tensors
 ) -> None:
     partial = weights.import_file("tiny", write_archive(tmp_path / "tiny-1.0.tar.gz", tensors))
-    before = weights.fingerprint(partial, TINY, ["relu1_1"])
+    before = partial.fingerprint(["relu1_1"])
     with pytest.raises(WeightsMissing, match="convolutions only"):
-        weights.fingerprint(partial, TINY, ["relu1_1", "fc1"])
+        partial.fingerprint(["relu1_1", "fc1"])
     full = weights.import_file("tiny", canonical)
     assert full.identity != partial.identity
-    assert weights.fingerprint(full, TINY, ["conv1_1"]) == before
-    assert weights.fingerprint(full, TINY, ["fc1"]) == full.identity
+    assert full.fingerprint(["conv1_1"]) == before
+    assert full.fingerprint(["fc1"]) == full.identity
 
 
 # --- locate and read
@@ -197,9 +197,9 @@ def test_fingerprint_outlives_the_arrival_of_the_full_set(
 
 def test_missing_weights_say_how_to_get_them() -> None:
     with pytest.raises(WeightsMissing, match="`likewise networks fetch tiny`"):
-        weights.locate(TINY, PLAIN)
+        weights.locate(TINY, PLAIN.name)
     with pytest.raises(WeightsMissing, match="`likewise networks fetch tiny --weights keras`"):
-        weights.locate(TINY, KERAS)
+        weights.locate(TINY, KERAS.name)
 
 
 def test_a_damaged_tensor_is_found(canonical: Path) -> None:
@@ -208,35 +208,35 @@ def test_a_damaged_tensor_is_found(canonical: Path) -> None:
     content[-6] ^= 1
     file.path.write_bytes(content)
     with pytest.raises(BadWeights, match="damaged"):
-        weights.read(file, TINY)
+        file.tensors()
 
 
 def test_a_file_of_someone_else_in_the_cache(canonical: Path) -> None:
     place = weights.import_file("tiny", canonical).path
     place.write_bytes(canonical.read_bytes())
     with pytest.raises(BadWeights, match="not written by likewise"):
-        weights.locate(TINY, PLAIN)
+        weights.locate(TINY, PLAIN.name)
     place.write_bytes(b"half")
     with pytest.raises(BadWeights, match="damaged"):
-        weights.locate(TINY, PLAIN)
+        weights.locate(TINY, PLAIN.name)
 
 
 def test_the_embedded_network_needs_no_fetch(cache: Path) -> None:
     card = find("efficientnet-lite0")
-    file = weights.locate(card, card.weights[0])
+    file = weights.locate(card)
     assert file == weights.fetch("efficientnet-lite0")
-    assert weights.fingerprint(file, card, ["head"]) == file.identity == card.weights[0].sources[0].sha256
-    assert weights.read(file, card).keys() == formats.expected(card).keys()
+    assert file.fingerprint(["head"]) == file.identity == card.weights[0].sources[0].sha256
+    assert file.tensors().keys() == formats.expected(card).keys()
     assert not cache.exists()
 
 
 def test_an_altered_package_is_refused(tmp_path: Path) -> None:
     card = find("efficientnet-lite0")
-    file = weights.locate(card, card.weights[0])
+    file = weights.locate(card)
     copy = tmp_path / "altered.pth"
     copy.write_bytes(file.path.read_bytes() + b"\0")
     with pytest.raises(BadWeights, match="not the published file"):
-        weights.read(replace(file, path=copy), card)
+        replace(file, path=copy).tensors()
 
 
 # --- fetch
@@ -272,7 +272,7 @@ def test_fetch_takes_the_first_source(publisher: dict[str, bool], tensors: Tenso
     file = weights.fetch("tiny", progress=seen.append)
     assert seen == [Progress(1, 1)]
     assert file.origin == "https://a.invalid/tiny.pth"
-    assert_same(weights.read(file, TINY), tensors)
+    assert_same(file.tensors(), tensors)
     assert "tried registry" not in publisher
     assert list(file.path.parent.iterdir()) == [file.path]
 
@@ -295,24 +295,24 @@ def test_fetch_says_what_was_imported_and_checks_that_it_is_whole(
     written[-1] ^= 1
     given.path.write_bytes(written)
     assert weights.fetch("tiny").is_published
-    assert_same(weights.read(weights.fetch("tiny"), TINY), tensors)
+    assert_same(weights.fetch("tiny").tensors(), tensors)
 
 
 def test_fetch_falls_back_and_later_completes(publisher: dict[str, bool], tensors: Tensors) -> None:
     publisher["url"] = False
     partial = weights.fetch("tiny")
     assert partial.origin == "tiny==1.0"
-    assert_same(weights.read(partial, TINY), convolutions(tensors))
+    assert_same(partial.tensors(), convolutions(tensors))
     del publisher["tried registry"]
     assert weights.fetch("tiny") == partial
     assert "tried registry" not in publisher
     publisher["url"] = True
-    assert_same(weights.read(weights.fetch("tiny"), TINY), tensors)
+    assert_same(weights.fetch("tiny").tensors(), tensors)
 
 
 def test_fetch_replaces_a_damaged_file(publisher: dict[str, bool], tensors: Tensors) -> None:
     weights.fetch("tiny").path.write_bytes(b"half")
-    assert_same(weights.read(weights.fetch("tiny"), TINY), tensors)
+    assert_same(weights.fetch("tiny").tensors(), tensors)
 
 
 def test_a_failed_fetch_says_all(publisher: dict[str, bool], cache: Path) -> None:
@@ -357,7 +357,7 @@ def test_vgg16_and_alexnet_through_the_registry(cache: Path, monkeypatch: pytest
         card = replace(find(name), weights=(replace(whole, sources=archive),))
         monkeypatch.setitem(NETWORKS, name, card)
         file = weights.fetch(name, progress=seen.append)
-        tensors = weights.read(file, card)
+        tensors = file.tensors()
         assert tensors.keys() == formats.expected(card, [tap]).keys()
         assert last in tensors
         assert load_file(file.path).keys() == tensors.keys()

@@ -15,7 +15,7 @@ from likewise.descriptors.xfeat import CELL, bicubic, bilinear, described, heat,
 from likewise.engines import Program, as_they_are, open_engine
 from likewise.errors import FetchFailed
 from likewise.networks import find, formats
-from likewise.networks.weights import choose, locate, read
+from likewise.networks.weights import locate
 from likewise.types import FloatArray, UInt8Array
 
 TAPS = ("features", "keypoints", "reliability")
@@ -102,8 +102,8 @@ def test_a_wheel_is_an_archive(tmp_path: Path) -> None:
 @pytest.fixture(scope="module", params=["openvino", "torch"])
 def maps(request: pytest.FixtureRequest) -> list[FloatArray]:
     card = find("xfeat")
-    file = locate(card, choose(card))
-    tensors = read(file, card)
+    file = locate(card)
+    tensors = file.tensors()
     program = Program("1f" * 32, card, TAPS, file.weights.preprocessing, lambda: tensors, as_they_are)
     return [found[0] for found in open_engine(program, kind=request.param).run(picture()[None])]
 

@@ -78,7 +78,7 @@ class Loop:
     def __init__(self, extractor: Extractor) -> None:
         recipe = extractor.recipe
         card = find(recipe.network)
-        file = locate(card, card.weights_named(recipe.weights or None))
+        file = locate(card, recipe.weights)
         self.network = ProgramModule(program_of(recipe, file)).eval()
 
     def run(self, paths: Iterable[Path], ready: Iterable[Loaded]) -> list[np.ndarray]:

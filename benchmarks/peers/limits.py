@@ -51,7 +51,7 @@ def operations(extractor: Extractor, ready: list[Loaded]) -> int:
     """Floating point operations of the network for these pictures, a product and a sum counted as two."""
     recipe = extractor.recipe
     card = find(recipe.network)
-    network = ProgramModule(program_of(recipe, locate(card, card.weights_named(None)))).eval()
+    network = ProgramModule(program_of(recipe, locate(card))).eval()
     shapes = [pixels.shape for loaded in ready for pixels in loaded.pixels]
     counted = 0
     with torch.inference_mode():

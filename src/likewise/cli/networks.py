@@ -69,7 +69,7 @@ def _location(card: Card, weights: Weights) -> Path | None:
     from likewise.networks.weights import locate
 
     try:
-        return locate(card, weights).path
+        return locate(card, weights.name).path
     except WeightsError:  # missing or damaged: what uses them says which, and what to do
         return None
 

@@ -17,7 +17,7 @@ from likewise.engines import Engine, open_engine
 from likewise.errors import BadRecipe, UsageError
 from likewise.networks import find
 from likewise.networks.card import Card
-from likewise.networks.weights import choose, fingerprint, locate
+from likewise.networks.weights import locate
 from likewise.pictures import Loaded, Source, load
 from likewise.types import Box, CropScale, FloatArray
 
@@ -54,10 +54,9 @@ class Extractor:
         self.recipe = recipe if isinstance(recipe, VectorRecipe) else load_vector(recipe)
         self._card = find(self.recipe.network)
         _check(self.recipe, self._card)
-        weights = choose(self._card, self.recipe.weights)
-        self._interpolation = weights.preprocessing.interpolation
-        file = locate(self._card, weights)
-        self._weights_hash = fingerprint(file, self._card, taps_of(self.recipe, self._card))
+        file = locate(self._card, self.recipe.weights)
+        self._interpolation = file.weights.preprocessing.interpolation
+        self._weights_hash = file.fingerprint(taps_of(self.recipe, self._card))
         self._open = partial(open_engine, kind=engine, device=device, precision=precision, streams=streams)
         self._engine = self._open(program_of(self.recipe, file))
         self._map_program = maps_of(self.recipe, file)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from functools import partial
 from math import lcm
 
 import numpy as np
@@ -14,7 +13,7 @@ from likewise.descriptors.transforms import l2
 from likewise.descriptors.xfeat import bilinear
 from likewise.engines import Program, as_they_are, open_engine
 from likewise.networks import find
-from likewise.networks.weights import choose, fingerprint, locate, read
+from likewise.networks.weights import locate
 from likewise.types import FloatArray, UInt8Array
 
 _PART_VERSION = 1  # raise when the same choice begins to give other numbers
@@ -54,16 +53,14 @@ class Interpolated:
         streams: int,
     ) -> None:
         card = find(network)
-        chosen = choose(card)
-        file, taps = locate(card, chosen), (card.tap(tap).name,)
+        file, taps = locate(card), (card.tap(tap).name,)
         self._detector = detector
         self.grid = lcm(card.grid, detector.grid)
         self.minimum = max(card.minimum, detector.minimum)
-        weights = fingerprint(file, card, taps)
+        weights = file.fingerprint(taps)
         facts = f"{_PART_VERSION} {detector.identity} {weights} {taps[0]}"
         self.identity = hashlib.sha256(facts.encode()).hexdigest()
-        tensors = partial(read, file, card)
-        program = Program(weights, card, taps, chosen.preprocessing, tensors, as_they_are)
+        program = Program(weights, card, taps, file.weights.preprocessing, file.tensors, as_they_are)
         self._engine = open_engine(program, kind=engine, device=device, precision=precision, streams=streams)
 
     def find(self, pixels: UInt8Array, number: int) -> tuple[FloatArray, FloatArray]:

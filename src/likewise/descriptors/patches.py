@@ -26,9 +26,9 @@ from likewise.descriptors.transforms import l2, signed_root
 from likewise.engines import Array, Head, Ops, Program, open_engine
 from likewise.errors import UsageError
 from likewise.networks import dense, find
-from likewise.networks.card import Card, Preprocessing
+from likewise.networks.card import Card
 from likewise.networks.formats import Tensors
-from likewise.networks.weights import WeightsFile, choose, fingerprint, locate, read
+from likewise.networks.weights import WeightsFile, locate
 from likewise.pictures import Loaded, Resize, Source, load
 from likewise.registry import lookup
 from likewise.types import Box, CropScale, FloatArray, UInt8Array
@@ -152,15 +152,15 @@ class PatchExtractor:
         self._card = find(patches.network)
         self.taps = tuple(dict.fromkeys(self._card.tap(tap).name for tap in patches.taps))
         self._check()
-        chosen = choose(self._card, patches.weights)
-        self._interpolation = chosen.preprocessing.interpolation
-        self._file = locate(self._card, chosen)
-        self.weights_hash = fingerprint(self._file, self._card, self.taps)
-        facts = [PATCH_PART_VERSION, self._card.name, self.weights_hash, asdict(chosen.preprocessing)]
+        self._file = locate(self._card, patches.weights)
+        preprocessing = self._file.weights.preprocessing
+        self._interpolation = preprocessing.interpolation
+        self.weights_hash = self._file.fingerprint(self.taps)
+        facts = [PATCH_PART_VERSION, self._card.name, self.weights_hash, asdict(preprocessing)]
         facts += [self.taps, patches.pool, patches.size, patches.stride, patches.mode]
         key = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
         self._engine = open_engine(
-            self._program(key, chosen.preprocessing),
+            self._program(key),
             kind=engine,
             device=device,
             precision=precision,
@@ -230,14 +230,15 @@ class PatchExtractor:
         maps = self._engine.run(covered[None])
         return [np.ascontiguousarray(one[0].reshape(one.shape[1], -1).T) for one in maps]
 
-    def _program(self, key: str, preprocessing: Preprocessing) -> Program:
+    def _program(self, key: str) -> Program:
         patches, file = self.patches, self._file
+        preprocessing = file.weights.preprocessing
         if patches.mode == "exact":
-            tensors, head, card = partial(read, file, self._card), _of_crops(patches.pool), self._card
-            return Program(key, card, self.taps, preprocessing, tensors, head, side=patches.size)
+            head, card = _of_crops(patches.pool), self._card
+            return Program(key, card, self.taps, preprocessing, file.tensors, head, side=patches.size)
         windows = [dense.window(self._card, tap, patches.size, patches.stride) for tap in self.taps]
         card = dense.densified(self._card, self.taps, patches.size, patches.stride)
-        tensors = partial(_dense_tensors, file, self._card, card)
+        tensors = partial(_dense_tensors, file, card)
         return Program(key, card, self.taps, preprocessing, tensors, _of_windows(windows, patches.pool))
 
     def _check(self) -> None:
@@ -259,8 +260,8 @@ class PatchExtractor:
             )
 
 
-def _dense_tensors(file: WeightsFile, card: Card, whole: Card) -> Tensors:
-    return dense.dense_tensors(whole, read(file, card))
+def _dense_tensors(file: WeightsFile, whole: Card) -> Tensors:
+    return dense.dense_tensors(whole, file.tensors())
 
 
 def _of_crops(pool: str) -> Head:

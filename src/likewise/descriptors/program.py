@@ -6,14 +6,13 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, replace
-from functools import partial
 
 from likewise.descriptors.poolings import POOLINGS
 from likewise.descriptors.recipe import Part, VectorRecipe
 from likewise.engines import Array, Head, Ops, Program, as_they_are
 from likewise.networks import NETWORKS, find
 from likewise.networks.card import Card
-from likewise.networks.weights import WeightsFile, fingerprint, read
+from likewise.networks.weights import WeightsFile
 
 DEVICE_PART_VERSION = 1  # raise when the same recipe and weights begin to give other numbers
 
@@ -27,7 +26,7 @@ def program_of(recipe: VectorRecipe, file: WeightsFile) -> Program:
         card,
         taps,
         file.weights.preprocessing,
-        partial(read, file, card),
+        file.tensors,
         _head(recipe, card, taps),
         card.input_size if is_fixed(recipe, card) else None,
     )
@@ -74,7 +73,7 @@ def _key(recipe: VectorRecipe, card: Card, file: WeightsFile, *more: str) -> str
         (card.tap(part.tap).name, part.pool, {k: v for k, v in part.options.items() if k != "file"})
         for part in recipe.parts
     ]
-    weights = fingerprint(file, card, taps_of(recipe, card))
+    weights = file.fingerprint(taps_of(recipe, card))
     added = [POOLINGS.origin(part.pool) for part in recipe.parts]  # its next version may count otherwise
     if card.name in NETWORKS:
         added.append(NETWORKS.origin(card.name))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,7 @@ from likewise.descriptors.spread import spread
 from likewise.descriptors.transforms import l2
 from likewise.engines import Program, as_they_are, open_engine
 from likewise.networks import find
-from likewise.networks.weights import choose, fingerprint, locate, read
+from likewise.networks.weights import locate
 from likewise.types import FloatArray, IntArray, UInt8Array
 
 CELL = 8
@@ -46,11 +45,10 @@ class XFeat:
 
     def __init__(self, *, engine: str, device: str, precision: str, streams: int) -> None:
         card = find("xfeat")
-        file = locate(card, choose(card))
+        file = locate(card)
         self.grid, self.minimum = card.grid, card.minimum
-        self.identity = fingerprint(file, card, _TAPS)
-        tensors = partial(read, file, card)
-        program = Program(self.identity, card, _TAPS, file.weights.preprocessing, tensors, as_they_are)
+        self.identity = file.fingerprint(_TAPS)
+        program = Program(self.identity, card, _TAPS, file.weights.preprocessing, file.tensors, as_they_are)
         self._engine = open_engine(program, kind=engine, device=device, precision=precision, streams=streams)
 
     def find(self, pixels: UInt8Array, number: int) -> tuple[FloatArray, FloatArray]:

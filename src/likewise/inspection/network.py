@@ -12,7 +12,7 @@ from likewise.errors import UsageError
 from likewise.inspection.sizes import any_size
 from likewise.networks import find, formats
 from likewise.networks.card import Card, Preprocessing, Tap
-from likewise.networks.weights import choose, locate, read
+from likewise.networks.weights import locate
 from likewise.pictures import Resize
 from likewise.types import FloatArray, UInt8Array
 
@@ -87,11 +87,11 @@ class CardNetwork:
 
     def __init__(self, network: str, weights: str = "") -> None:
         self.card: Card = find(network)
-        chosen = choose(self.card, weights)
-        self.name = f"{self.card.name} ({chosen.name})"
-        self.preprocessing = chosen.preprocessing
+        file = locate(self.card, weights)
+        self.name = f"{self.card.name} ({file.weights.name})"
+        self.preprocessing = file.weights.preprocessing
         self.grid, self.minimum = self.card.grid, self.card.minimum
-        self._tensors = read(locate(self.card, chosen), self.card)
+        self._tensors = file.tensors()
         self._opened: tuple[Sequence[str], _Runs] | None = None
         self.left_out = tuple(tap for tap in self.card.taps if not self._has(tap))
 

@@ -47,6 +47,7 @@ class WeightsFile:
     path: Path
     identity: str
     layout: str
+    card: Card = field(repr=False)
     weights: Weights
     origin: str = ""
     digests: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -56,32 +57,45 @@ class WeightsFile:
         """Whether they came from a source that is checked by a published digest, not from a file given."""
         return not self.digests or any(source.location == self.origin for source in self.weights.sources)
 
+    def tensors(self) -> Tensors:
+        """Read and verify the tensors, float32 by canonical name; the fully connected layers may be missing.
 
-def choose(card: Card, name: str = "") -> Weights:
-    """The weights that a recipe or an option names: by a name on the card, or a file of ours by its path.
+        Raises
+        ------
+        BadWeights
+            When the file is not what it was, or does not fit the network.
+        """
+        if not self.digests and assets.sha256_file(self.path) != self.identity:
+            raise BadWeights(f"{self.path} is not the published file; install its package anew")
+        tensors = formats.read(self.path, self.layout, self.card)
+        for name, digest in self.digests.items():
+            if name not in tensors or _digest(tensors[name]) != digest:
+                raise BadWeights(f"{name} in {self.path} is damaged; {_AGAIN}")
+        return tensors
 
-    Parameters
-    ----------
-    name
-        Empty for the card's first; what ends in ``.safetensors`` is the path of a file that `write` wrote,
-        such as `likewise train` leaves, with the preprocessing of the weights that its header names.
+    def fingerprint(self, taps: Iterable[str]) -> str:
+        """Identity of just those tensors that some taps need.
 
-    Raises
-    ------
-    UnknownName
-        When the card has no weights of that name.
-    WeightsMissing
-        When there is no such file.
-    BadWeights
-        When the file is damaged or holds another network.
-    """
-    if not name.endswith(SUFFIX):
-        return card.weights_named(name or None)
-    path = Path(name)
-    facts = _header(_there(path))
-    if facts.get("network") != card.name:
-        raise BadWeights(f"{path} holds weights of {facts.get('network', 'no network')}, not of {card.name}")
-    return replace(_of_name(card, facts.get("weights")), name=name, sources=(Source("file", name),))
+        A collection made with the convolutions alone keeps its fingerprint when the fully connected layers
+        come to the cache later.
+
+        Raises
+        ------
+        WeightsMissing
+            When the file holds the convolutions only and a tap lies behind them.
+        """
+        if not self.digests:
+            return self.identity
+        taps = list(taps)
+        needed = formats.expected(self.card, taps)
+        for name in needed:
+            if name not in self.digests:
+                raise WeightsMissing(
+                    f"{' and '.join(taps)} of {self.card.name} need the fully connected layers, and "
+                    f"{self.path} holds the convolutions only (from {self.origin}): run `likewise networks "
+                    f"import {self.card.name}` with a full file"
+                )
+        return _identity({name: self.digests[name] for name in needed})
 
 
 def identity_of(path: Path) -> str:
@@ -106,24 +120,33 @@ def _there(path: Path) -> Path:
     return path
 
 
-def locate(card: Card, weights: Weights) -> WeightsFile:
-    """Find weights in the cache, in an installed package or in the file that `choose` was given.
+def locate(card: Card, name: str = "") -> WeightsFile:
+    """Find the weights that a recipe or an option names, in the cache, a package or a file of ours.
 
     Reads only a header, no tensor, and not torch.
 
+    Parameters
+    ----------
+    name
+        Empty for the card's first; what ends in ``.safetensors`` is the path of a file that `write` wrote,
+        such as `likewise train` leaves, with the preprocessing of the weights that its header names.
+
     Raises
     ------
+    UnknownName
+        When the card has no weights of that name.
     WeightsMissing
         When they are not here yet.
     BadWeights
-        When the file in the cache is damaged.
+        When the file is damaged or holds another network.
     """
-    path = Path(weights.name) if weights.name.endswith(SUFFIX) else _place(card, weights)
+    weights = _of_file(card, name) if name.endswith(SUFFIX) else card.weights_named(name or None)
+    path = Path(name) if name.endswith(SUFFIX) else _place(card, weights)
     if path.is_file():
-        return _stored(path, weights)
+        return _stored(path, card, weights)
     for source in weights.sources:
         if source.kind == "package" and (found := assets.in_package(source.location)):
-            return WeightsFile(found, source.sha256, source.layout, weights, origin=source.location)
+            return WeightsFile(found, source.sha256, source.layout, card, weights, origin=source.location)
     if weights.sources and weights.sources[0].kind == "trained":
         raise WeightsMissing(
             f"the weights {weights.name!r} of {card.name} are not on this machine: train them with "
@@ -135,50 +158,6 @@ def locate(card: Card, weights: Weights) -> WeightsFile:
         f"the weights {weights.name!r} of {card.name} are not on this machine: run `likewise networks fetch "
         f"{card.name}{option}`, or `likewise networks import {card.name} FILE` when you have them"
     )
-
-
-def fingerprint(file: WeightsFile, card: Card, taps: Iterable[str]) -> str:
-    """Identity of just those tensors that some taps need.
-
-    A collection made with the convolutions alone keeps its fingerprint when the fully connected layers come
-    to the cache later.
-
-    Raises
-    ------
-    WeightsMissing
-        When the file holds the convolutions only and a tap lies behind them.
-    """
-    if not file.digests:
-        return file.identity
-    taps = list(taps)
-    needed = formats.expected(card, taps)
-    for name in needed:
-        if name not in file.digests:
-            raise WeightsMissing(
-                f"{' and '.join(taps)} of {card.name} need the fully connected layers, and {file.path} holds "
-                f"the convolutions only (from {file.origin}): run `likewise networks import {card.name}` "
-                "with a full file"
-            )
-    return _identity({name: file.digests[name] for name in needed})
-
-
-def read(file: WeightsFile, card: Card) -> Tensors:
-    """Read and verify the tensors, float32 by canonical name; the fully connected layers may be missing.
-
-    Raises
-    ------
-    BadWeights
-        When the file is not what it was, or does not fit the network.
-    """
-    if not file.digests:
-        if assets.sha256_file(file.path) != file.identity:
-            raise BadWeights(f"{file.path} is not the published file; install its package anew")
-        return formats.read(file.path, file.layout, card)
-    tensors = formats.read(file.path, file.layout, card)
-    for name, digest in file.digests.items():
-        if name not in tensors or _digest(tensors[name]) != digest:
-            raise BadWeights(f"{name} in {file.path} is damaged; {_AGAIN}")
-    return tensors
 
 
 def fetch(name: str, *, weights: str | None = None, progress: ProgressCallback | None = None) -> WeightsFile:
@@ -201,7 +180,7 @@ def fetch(name: str, *, weights: str | None = None, progress: ProgressCallback |
     card = find(name)
     wanted = card.weights_named(weights)
     if wanted.sources and wanted.sources[0].kind == "trained":
-        return locate(card, wanted)
+        return locate(card, wanted.name)
     here = _here(card, wanted)
     if here and (not here.digests or here.digests.keys() >= formats.expected(card).keys()):
         return here
@@ -281,7 +260,16 @@ def write(place: Path, card: Card, weights: Weights, tensors: Tensors, *, origin
             save_file(tensors, part, facts)
         except SafetensorError as error:
             raise StorageError(f"cannot write {place}: {error}; make room or set LIKEWISE_CACHE") from error
-    return _stored(place, weights)
+    return _stored(place, card, weights)
+
+
+def _of_file(card: Card, name: str) -> Weights:
+    """The weights of a file of ours, by what its header names."""
+    path = Path(name)
+    facts = _header(_there(path))
+    if facts.get("network") != card.name:
+        raise BadWeights(f"{path} holds weights of {facts.get('network', 'no network')}, not of {card.name}")
+    return replace(_of_name(card, facts.get("weights")), name=name, sources=(Source("file", name),))
 
 
 def _place(card: Card, weights: Weights) -> Path:
@@ -290,19 +278,19 @@ def _place(card: Card, weights: Weights) -> Path:
 
 def _here(card: Card, weights: Weights) -> WeightsFile | None:
     try:
-        found = locate(card, weights)
+        found = locate(card, weights.name)
         if found.digests:
-            read(found, card)
+            found.tensors()
         return found
     except (WeightsMissing, BadWeights):  # a damaged file is fetched again
         return None
 
 
-def _stored(path: Path, weights: Weights) -> WeightsFile:
+def _stored(path: Path, card: Card, weights: Weights) -> WeightsFile:
     facts = _header(path)
     try:
         digests = json.loads(facts["digests"])
-        return WeightsFile(path, facts["identity"], "safetensors", weights, facts["origin"], digests)
+        return WeightsFile(path, facts["identity"], "safetensors", card, weights, facts["origin"], digests)
     except (KeyError, ValueError) as error:
         raise BadWeights(f"{path} was not written by likewise; {_AGAIN}") from error
 

@@ -12,7 +12,7 @@ import torch
 from likewise.engines.torch_module import build
 from likewise.inspection import Histogram, entropy
 from likewise.networks.cifar import CIFAR10
-from likewise.networks.weights import choose, locate, read
+from likewise.networks.weights import locate
 from likewise.study.cifar10 import LabelledPictures
 from likewise.study.measures import likeness
 from likewise.study.running import FROG, StudyNetwork
@@ -93,8 +93,7 @@ def look(network: StudyNetwork, pictures: UInt8Array) -> Activations:
     WeightsMissing, BadWeights
         When its file is gone or damaged.
     """
-    chosen = choose(CIFAR10, str(network.weights))
-    module = build(CIFAR10, read(locate(CIFAR10, chosen), CIFAR10), TAPS)
+    module = build(CIFAR10, locate(CIFAR10, str(network.weights)).tensors(), TAPS)
     x = torch.from_numpy(pictures.copy()).permute(0, 3, 1, 2).float() / 255
     with torch.inference_mode():
         found = module(x)
@@ -105,8 +104,7 @@ def look(network: StudyNetwork, pictures: UInt8Array) -> Activations:
 
 def accuracy(network: StudyNetwork, pictures: LabelledPictures) -> float:
     """Share of labelled pictures that a network takes for what they are; raises as `look`."""
-    chosen = choose(CIFAR10, str(network.weights))
-    module = build(CIFAR10, read(locate(CIFAR10, chosen), CIFAR10), ["probabilities"])
+    module = build(CIFAR10, locate(CIFAR10, str(network.weights)).tensors(), ["probabilities"])
     right = 0
     with torch.inference_mode():
         for start in range(0, len(pictures), _AT_ONCE):

@@ -14,7 +14,7 @@ from likewise.descriptors.recipe import VectorRecipe
 from likewise.engines.torch_module import LayerChain, ProgramModule
 from likewise.errors import UsageError
 from likewise.networks import find
-from likewise.networks.weights import choose, locate, read, write
+from likewise.networks.weights import locate, write
 from likewise.training.own import Split
 from likewise.training.pictures import TrainingPictures
 from likewise.training.retrieval import LearnedWeights, RetrievalSettings, learn
@@ -54,8 +54,7 @@ def fit_network(
     card = find(recipe.network)
     if not card.chain:
         raise UsageError(f"{card.name} is built by timm, which has its own training: choose another network")
-    before = choose(card, recipe.weights)
-    file = locate(card, before)
+    file = locate(card, recipe.weights)
     module = _Embedding(ProgramModule(program_of(recipe, file)).eval())
     chain = module.part.network
     assert isinstance(chain, LayerChain)  # noqa: S101 - the card has one
@@ -79,7 +78,11 @@ def fit_network(
                 value.copy_(torch.from_numpy(learned.tensors[name]))
     origin = f"likewise train, {pictures.about}, epoch {learned.best.number}"
     named = write(
-        folder / "weights.safetensors", card, before, {**read(file, card), **chain.arrays()}, origin=origin
+        folder / "weights.safetensors",
+        card,
+        file.weights,
+        {**file.tensors(), **chain.arrays()},
+        origin=origin,
     )
     tuned = replace(
         recipe,

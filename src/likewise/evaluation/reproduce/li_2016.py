@@ -67,7 +67,7 @@ def recipe_at_hand(name: str | None) -> tuple[WordsRecipe, str]:
     if found and name is None:
         card = find(found.network)
         try:
-            locate(card, card.weights_named(_patches(found).weights or None))
+            locate(card, _patches(found).weights)
         except WeightsMissing as error:
             found = load_recipe(FILLED_IN).words[0]
             note = f"{error}; measured with {FILLED_IN} instead, --recipe takes another"

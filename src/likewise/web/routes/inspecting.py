@@ -110,7 +110,7 @@ def _told(card: Card) -> schemas.Network:
 
 def _is_ready(card: Card) -> bool:
     try:
-        locate(card, card.weights[0])
+        locate(card)
     except LikewiseError:
         return False
     return True
