@@ -22,7 +22,7 @@ from likewise.collection.annotating import AnnotationTable
 from likewise.collection.catalogue import Catalogue
 from likewise.collection.database import bound, checksum_of
 from likewise.collection.filters import BadFilter
-from likewise.collection.layer import LayerHits, LayerIndex, Sources
+from likewise.collection.layer import LayerHits, LayerIndex, Located, Sources
 from likewise.collection.loose import fulfilling
 from likewise.collection.removal import Removed
 from likewise.collection.searching import Searcher
@@ -161,8 +161,8 @@ class Verifying:
     def evidence(self, scores: Any) -> Any:
         return (scores - np.median(scores)) / 2
 
-    def fit(self, question: Any, picture: int) -> Any:
-        return Fit(20.0 + picture % 7) if picture % 2 == 0 else None
+    def locate(self, question: Any, picture: int) -> Any:
+        return located(Fit(20.0 + picture % 7)) if picture % 2 == 0 else None
 
 
 CORNER = Box(0, 0, 1, 1)
@@ -174,6 +174,10 @@ class Fit:
     box: Box = CORNER
     count = 9
     outline = ((1.0, 1.0),) * 4
+
+
+def located(fit: Fit) -> Located:
+    return Located(cast(Any, fit), of_fit(fit.score))
 
 
 def test_evidence_and_fits_are_those_among_all(plain: Collection) -> None:
@@ -201,9 +205,9 @@ class Chained(Verifying):
         order = np.argsort(-likeness, kind="stable")
         return LayerHits(self.ids[order], likeness[order])
 
-    def fit(self, question: Any, picture: int) -> Any:
+    def locate(self, question: Any, picture: int) -> Any:
         found = picture == (question + 1 if question else self.ids[0])
-        return replace(Fit(100.0), box=self.box) if found else None
+        return located(replace(Fit(100.0), box=self.box)) if found else None
 
 
 @pytest.mark.parametrize("how", ["plain", "itself", "judged", "a part", "a copy"])

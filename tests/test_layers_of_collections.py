@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 import sqlite3
 import subprocess
@@ -22,7 +23,8 @@ from likewise.collection.database import CHECKSUMS, checksum_of
 from likewise.collection.removal import Removed
 from likewise.descriptors import patches
 from likewise.errors import ManifestMismatch, UsageError
-from likewise.ranking.evidence import of_similarities, of_votes
+from likewise.ranking.evidence import of_fit, of_similarities, of_votes
+from likewise.ranking.feedback import BETA, GAMMA
 from likewise.recipes.recipe import Recipe
 from tests.fake_words import RECIPE as PATCHES
 from tests.fake_words import FakePatches, make_pictures, picture, vocabulary
@@ -293,6 +295,60 @@ def test_a_query_that_is_not_there_finds_nothing(keypoints: Collection) -> None:
     hits = keypoints.search(textured(77), k=6)
     assert "same" not in {hit.verdict for hit in hits}
     assert all(hit.outline is None for hit in hits)
+
+
+def test_each_picture_of_a_thing_is_verified(keypoints: Collection) -> None:
+    cut = (60, 40, 260, 200)
+    asked = [textured(2).crop(cut), textured(4).crop(cut)]
+    assert [hit.path.name for hit in keypoints.search(asked[0], k=6) if hit.verdict == "same"] == ["2.png"]
+    for first, second in (asked, asked[::-1]):
+        for query in (Query(first, also=[second]), Query(first, yes=[second])):
+            hits = keypoints.search(query, k=6)
+            same = [hit for hit in hits if hit.verdict == "same"]
+            assert {hit.path.name for hit in same} == {"2.png", "4.png"}
+            assert all(np.abs(np.array(hit.outline)[0] - cut[:2]).max() < 20 for hit in same)
+
+
+def test_what_is_not_wanted_is_not_the_same_however_well_it_fits(keypoints: Collection) -> None:
+    part, other = textured(2).crop((60, 40, 260, 200)), textured(4).crop((60, 40, 260, 200))
+    for no in (part, textured(2), next(hit.id for hit in keypoints.search(part, k=1))):
+        hits = keypoints.search(part, also=[other], no=[no], k=6)
+        assert [hit.path.name for hit in hits if hit.verdict == "same"] == ["4.png"]
+        assert hits[0].path.name == "4.png"
+
+
+def test_the_evidence_of_several_pictures_is_their_mean_by_weights(keypoints: Collection) -> None:
+    [index] = keypoints.asker().indexes
+    wanted = [textured(0).crop((0, 0, 200, 160)), textured(0).crop((120, 80, 320, 240))]
+    liked = [textured(1), textured(2)]
+    unwanted = [Image.blend(textured(0), textured(2), 0.3), textured(3)]
+    asked = [*wanted, *liked, *unwanted]
+    weights = np.repeat([1.0, BETA / 2, -GAMMA / 2], 2) / (2 + BETA)
+    questions = [index.ask(Query(one)) for one in asked]
+    question = index.ask(Query(wanted[0], also=wanted[1:], yes=liked, no=unwanted))
+
+    def votes(question: Any) -> dict[int, float]:
+        hits = index.search(question, 6, ())
+        return dict(zip(hits.ids.tolist(), hits.scores.tolist(), strict=True))
+
+    given, together = [votes(one) for one in questions], votes(question)
+    verified = 0
+    for row, path in keypoints.paths():
+        expected = weights @ np.log1p([one[row] for one in given])
+        assert together[row] == pytest.approx(math.expm1(expected))
+        assert index.against(question, path) == pytest.approx(index.against(question, row))
+        fits = [index.locate(one, row) for one in questions]
+        nats = np.array([one.fit.score if one else 0.0 for one in fits])
+        found = index.locate(question, row)
+        left = nats[:4].max() - nats[4:].max()
+        assert (found is not None) == (left > 0)
+        if found:
+            verified += 1
+            best = fits[int(nats[:4].argmax())]
+            assert best and (found.fit.outline == best.fit.outline).all()
+            assert found.fit.score == pytest.approx(left)
+            assert found.evidence == pytest.approx(max(0.0, weights @ [of_fit(one) for one in nats]))
+    assert 2 <= verified < 6
 
 
 def test_two_pictures_compare_as_they_are_found(keypoints: Collection) -> None:

@@ -1,12 +1,16 @@
 """What three and five judgements are worth: ``python -m benchmarks.feedback``.
 
 A simulated person says of the first hits of each query whether they show the same thing. Scored is how what
-is right and was not judged stands among what was not judged, by several weights of yes and no.
+is right and was not judged stands among what was not judged, by several weights of yes and no. With
+``several`` behind it, see `benchmarks.feedback.several`.
 """
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
+from benchmarks.feedback.several import several
 from benchmarks.same_thing.__main__ import FOLDER
 from benchmarks.same_thing.sets import Asked, load
 from benchmarks.sets import markdown
@@ -69,4 +73,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    (several if sys.argv[1:] == ["several"] else main)()

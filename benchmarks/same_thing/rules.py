@@ -100,7 +100,7 @@ def _found(asked: Asked, path: Path) -> list[Found]:
             answers = searcher._answers(questions, [(), ()])
             columns[:2, order] = [searcher._aligned(answer.ids, answer.scores) for answer in answers]
             parts = searcher._evidence(answers)
-            for at, fit in searcher._fits(questions, candidates(together(parts), parts)).items():
-                columns[2:, order[at]] = fit.score, fit.count
+            for at, located in searcher._fits(questions, candidates(together(parts), parts)).items():
+                columns[2:, order[at]] = located.fit.score, located.fit.count
             told.append(Found(*np.nan_to_num(columns)))
         return told

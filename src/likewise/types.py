@@ -114,7 +114,7 @@ class Hit:
         Matches that one transform explains, if that was looked for.
     outline
         The corners of the query in it, in pixels of the upright original, from the query's top left corner
-        clockwise.
+        clockwise; of several pictures of one thing those of the one that fits best.
     expected_false
         How many pictures of other things would score as high by chance.
     verdict

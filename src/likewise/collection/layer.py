@@ -84,6 +84,23 @@ class PatchMatches:
     fit: Fit | None
 
 
+@dataclass(frozen=True, eq=False)
+class Located:
+    """Where a query lies in a picture.
+
+    Attributes
+    ----------
+    fit
+        Of the query's picture that fits best. Its score is by how many nats more that is than pictures of
+        other things fit, less those by which one fits that is not wanted.
+    evidence
+        What the fits of all pictures of the query say together, by their weights.
+    """
+
+    fit: Fit
+    evidence: float
+
+
 class CollectionLayer(Protocol):
     """One layer of a collection."""
 
@@ -192,11 +209,8 @@ class LayerIndex(Protocol):
     def evidence(self, scores: NDArray[Any]) -> Scores:
         """What its scores of all pictures say beside other layers; see `likewise.ranking.evidence`."""
 
-    def fit(self, question: Any, picture: QueryPicture) -> Fit | None:
-        """Where the query lies in a picture, and by how many nats more than pictures of other things fit.
-
-        None where it does not, or that cannot be told.
-        """
+    def locate(self, question: Any, picture: QueryPicture) -> Located | None:
+        """Where the query lies in a picture; None where it does not, or that cannot be told."""
 
     def against(self, question: Any, picture: QueryPicture) -> float:
         """The score of one picture, which the collection need not hold."""

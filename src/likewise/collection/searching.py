@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from likewise.collection.comparing import SHARES
-from likewise.collection.layer import LayerHits, LayerIndex, PatchMatches, Sources
+from likewise.collection.layer import LayerHits, LayerIndex, Located, PatchMatches, Sources
 from likewise.collection.query import Query, QueryPicture, is_number, whole
 from likewise.collection.reports import Comparison
 from likewise.errors import CollectionDamaged, UsageError
@@ -29,7 +29,6 @@ from likewise.ranking.evidence import (
     expanded,
     expected_false,
     false_fits,
-    of_fit,
     together,
     verdict,
 )
@@ -96,8 +95,8 @@ class Searcher:
         some = np.arange(len(total)) if among is None else np.flatnonzero(np.isin(self.ids, among))
         first = candidates(total[some], [part[some] for part in parts], verified)
         fits = self._fits(questions, some[first])
-        for place, fit in fits.items():
-            total[place] += of_fit(fit.score)
+        for place, located in fits.items():
+            total[place] += located.evidence
         if not (query.yes or query.no):
             total = self._expanded(query, total, fits)
         false = _false(total, fits)
@@ -126,12 +125,12 @@ class Searcher:
         ]
         return Hits(told, hits.left_out)
 
-    def _expanded(self, query: Query, total: Scores, fits: Mapping[int, Fit]) -> Scores:
+    def _expanded(self, query: Query, total: Scores, fits: Mapping[int, Located]) -> Scores:
         """Evidence with that by way of the surest hit that leads on."""
         false, own = _false(total, fits), self.sources.own(query.picture)
         for place in sorted(fits, key=lambda place: -total[place]):
             picture = int(self.ids[place])
-            if picture == own or false[place] >= SURE or not self._leads_on(picture, fits[place]):
+            if picture == own or false[place] >= SURE or not self._leads_on(picture, fits[place].fit):
                 continue
             try:
                 questions = [index.question_of(picture) for index in self.indexes]
@@ -139,8 +138,8 @@ class Searcher:
                 continue
             parts = self._evidence(self._answers(questions, [()] * len(questions)))
             via = together(parts)
-            for at, fit in self._fits(questions, candidates(via, parts, EXPANDED)).items():
-                via[at] += of_fit(fit.score)
+            for at, located in self._fits(questions, candidates(via, parts, EXPANDED)).items():
+                via[at] += located.evidence
             return expanded(total, via, total[place])
         return total
 
@@ -176,14 +175,14 @@ class Searcher:
         aligned[np.searchsorted(self.ids, ids)] = values
         return aligned
 
-    def _fits(self, questions: Sequence[Any], places: IntArray) -> dict[int, Fit]:
-        """Where the query lies in pictures, by their places in `ids`; of several fits the best."""
-        fits: dict[int, Fit] = {}
+    def _fits(self, questions: Sequence[Any], places: IntArray) -> dict[int, Located]:
+        """Where the query lies in pictures, by their places in `ids`; by the layer in which it fits best."""
+        fits: dict[int, Located] = {}
         for index, question in zip(self.indexes, questions, strict=True):
             for place in places.tolist() if index.verifies else ():
-                fit = index.fit(question, int(self.ids[place]))
-                if fit is not None:
-                    fits[place] = max(fit, fits.get(place, fit), key=lambda one: one.score)
+                found = index.locate(question, int(self.ids[place]))
+                if found is not None:
+                    fits[place] = max(found, fits.get(place, found), key=lambda one: one.fit.score)
         return fits
 
     def compare(self, query: Query, picture: QueryPicture) -> Comparison:
@@ -205,9 +204,9 @@ class Searcher:
             ]
         )
         fits = [
-            index.fit(question, picture) for index, question in zip(asked.indexes, questions, strict=True)
+            index.locate(question, picture) for index, question in zip(asked.indexes, questions, strict=True)
         ]
-        total[-1] += of_fit(max((fit.score for fit in fits if fit), default=0.0))
+        total[-1] += max((located.evidence for located in fits if located), default=0.0)
         similarity = float(total[-1])
         own = [row for one in (query.picture, picture) if (row := self.sources.own(one)) is not None]
         others = total[:-1][~np.isin(asked.ids, own)]
@@ -334,25 +333,26 @@ def _itself_first(answer: LayerHits, own: int) -> LayerHits:
     return replace(answer, ids=found, scores=answer.scores[order])
 
 
-def _false(total: Scores, fits: Mapping[int, Fit]) -> Scores:
+def _false(total: Scores, fits: Mapping[int, Located]) -> Scores:
     """How many false hits are to be expected above each picture, by its evidence or by its fit alone."""
     false = expected_false(total)
-    for place, fit in fits.items():
-        false[place] = min(false[place], false_fits(fit.score, len(total)))
+    for place, located in fits.items():
+        false[place] = min(false[place], false_fits(located.fit.score, len(total)))
     return false
 
 
-def _shares(score: float, layers: dict[str, float], fit: Fit | None) -> dict[str, float]:
+def _shares(score: float, layers: dict[str, float], located: Located | None) -> dict[str, float]:
     """What adds up to a score: what layers give, the fit, and the rest, which is by way of another hit."""
-    shares = layers | ({"fit": of_fit(fit.score)} if fit else {})
+    shares = layers | ({"fit": located.evidence} if located else {})
     rest = score - sum(shares.values())
     return shares | ({"expansion": rest} if rest > _SAME * max(1.0, abs(score)) else {})
 
 
-def _found(false: float, fit: Fit | None) -> dict[str, Any]:
+def _found(false: float, located: Located | None) -> dict[str, Any]:
     """What of a hit follows from whether it was found by a fit."""
-    if fit is None:
+    if located is None:
         return {"verdict": verdict(false, verified=False)}
+    fit = located.fit
     outline = tuple((float(x), float(y)) for x, y in fit.outline)
     return {
         "verdict": verdict(false, verified=True),

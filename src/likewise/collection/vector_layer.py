@@ -328,7 +328,7 @@ class VectorIndex:
         """How unusual they are for this query."""
         return of_similarities(scores)
 
-    def fit(self, question: FloatArray, picture: QueryPicture) -> None:
+    def locate(self, question: FloatArray, picture: QueryPicture) -> None:
         """It cannot tell."""
 
     def against(self, question: FloatArray, picture: QueryPicture) -> float:

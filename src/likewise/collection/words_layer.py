@@ -20,6 +20,7 @@ from likewise.collection.encoders import Encoders
 from likewise.collection.layer import (
     AGAIN,
     LayerHits,
+    Located,
     PatchMatches,
     Sources,
     paired,
@@ -36,7 +37,7 @@ from likewise.errors import BadPicture, CollectionDamaged, UnknownPicture, Usage
 from likewise.explaining import Explanation
 from likewise.learning import default_vocabulary
 from likewise.pictures import Loaded
-from likewise.ranking.evidence import Scores, of_matches, of_votes
+from likewise.ranking.evidence import Scores, of_fit, of_matches, of_votes
 from likewise.ranking.feedback import BETA, GAMMA
 from likewise.ranking.sketches import answer, check_stage
 from likewise.ranking.stages import Stage
@@ -44,7 +45,7 @@ from likewise.system import cores
 from likewise.types import Box, CropScale, IntArray, ProgressCallback
 from likewise.words.geometry import Fit
 from likewise.words.inverted import WordIndex
-from likewise.words.layers import Layers, QuerySketch
+from likewise.words.layers import Layers, QuerySketch, shares
 from likewise.words.recipe import WordsRecipe
 from likewise.words.sketch import Sketch, fault_of
 from likewise.words.vocabulary import Vocabulary, recipe_vocabulary
@@ -292,12 +293,27 @@ class WordsIndex:
         """That of votes, where there are some."""
         return of_votes(scores) if self.layers.recipe.scoring.votes else of_matches(scores)
 
-    def fit(self, question: Sequence[QuerySketch], picture: QueryPicture) -> Fit | None:
+    def locate(self, question: Sequence[QuerySketch], picture: QueryPicture) -> Located | None:
         """See `LayerIndex`; None too where what is kept is damaged, or gone."""
         try:
-            fit = self.layers.look(question, *self._held(picture)).fit
+            held = self._held(picture)
         except (CollectionDamaged, UnknownPicture):
             return None
+        found = [
+            (share, fit)
+            for one, share in zip(question, shares(question), strict=True)
+            if (fit := self._above(one, held))
+        ]
+        best = max((fit for share, fit in found if share > 0), key=lambda fit: fit.score, default=None)
+        against = max((fit.score for share, fit in found if share < 0), default=0.0)
+        if best is None or best.score <= against:
+            return None
+        evidence = sum(share * of_fit(fit.score) for share, fit in found)
+        return Located(replace(best, score=best.score - against), max(0.0, evidence))
+
+    def _above(self, asked: QuerySketch, held: tuple[Sketch, tuple[int, int]]) -> Fit | None:
+        """Where one picture of a question lies in a hit, by the nats above the floor."""
+        fit = self.layers.look([replace(asked, weight=1.0)], *held).fit
         above = fit.score - self.layers.recipe.scoring.floor if fit else 0.0
         return replace(fit, score=above) if fit and above > 0 else None
 

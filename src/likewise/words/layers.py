@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -42,6 +43,12 @@ class QuerySketch:
     weight: float = 1.0
     box: Box | None = None
     own: int | None = None
+
+
+def shares(question: Sequence[QuerySketch]) -> list[float]:
+    """The weights of a question's pictures, in a sum of 1 of those that are wanted."""
+    wanted = sum(one.weight for one in question if one.weight > 0)
+    return [one.weight / wanted for one in question]
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,13 +109,16 @@ class Layers:
         A picture that has nothing of what the question's pictures have scores 0, and one that is asked for
         alone scores 1 itself: scores for each are divided by its own. Those for several are averaged by their
         weights, so that a box with few patches counts as much as a whole picture; what is not wanted is taken
-        off. Rule ``rank`` gives sums of places instead.
+        off. Of votes the logarithms are averaged, as what they are evidence of. Rule ``rank`` gives sums of
+        places instead.
         """
         total = np.zeros(len(self.pictures))
         scales = {layer: self._scale(layer) for layer in self.layers}
+        counted = self.recipe.scoring.votes and self.recipe.fusion.fusion != "rank"
         for one, factor in zip(question, self._factors(question), strict=True):
-            total += factor * self.recipe.fusion.fuse(self._of(one, threads), scales)
-        return total
+            found = self.recipe.fusion.fuse(self._of(one, threads), scales)
+            total += factor * (np.log1p(found) if counted else found)
+        return np.expm1(total) if counted else total
 
     def _of(self, asked: QuerySketch, threads: int) -> dict[str, Scores]:
         """Scores of each layer that is asked (equation 8 of Li et al., 2016 before the sum over layers)."""
@@ -137,11 +147,11 @@ class Layers:
         if self.recipe.fusion.fusion == "rank":
             return [one.weight for one in question]
         if self.recipe.scoring.votes:  # a picture's votes for itself depend on the collection
-            return [
-                one.weight / sum(other.weight for other in question if other.weight > 0) for one in question
-            ]
-        wanted = sum(one.weight for one in question if one.weight > 0)
-        return [one.weight / wanted / (self._self(one.sketch) or 1.0) for one in question]
+            return shares(question)
+        return [
+            share / (self._self(one.sketch) or 1.0)
+            for one, share in zip(question, shares(question), strict=True)
+        ]
 
     def _self(self, sketch: Sketch) -> float:
         """What a picture scores for itself, before that is divided."""
@@ -156,6 +166,7 @@ class Layers:
         """What `scores` would give a picture that is none of theirs, beside them."""
         total = 0.0
         for one, factor in zip(question, self._factors(question), strict=True):
+            given = 0.0
             for number, layer in enumerate(self.layers):
                 words, codes = _copies(one.sketch, layer, self.recipe.asked)
                 near, compared = self.indexes[layer].neighbours(words, codes)
@@ -164,8 +175,9 @@ class Layers:
                 held = Neighbours(pairs.query, np.full(len(pairs), count), pairs.distance)
                 every = Neighbours.joined([near, held])
                 found = votes(every, compared, count + 1, bits, self._place(one.own))
-                total += factor * self._scale(layer) * float(found[-1])
-        return total
+                given += self._scale(layer) * float(found[-1])
+            total += factor * math.log1p(given)
+        return math.expm1(total)
 
     def look(self, question: Sequence[QuerySketch], sketch: Sketch, size: tuple[int, int]) -> VerifiedHit:
         """Which patches of a question's first picture match which of a hit, and where it lies in the hit.
