@@ -18,7 +18,7 @@ from PIL import Image
 
 from likewise.collection import Collection
 from likewise.downstream.duplicates import Duplicates, find_duplicates
-from likewise.downstream.duplicates.dismissed import Dismissed, dismiss
+from likewise.downstream.duplicates.dismissed import Dismissed
 from likewise.downstream.duplicates.files import DuplicateFile
 from likewise.downstream.duplicates.grouping import chained_groups, complete_groups, with_parts
 from likewise.downstream.duplicates.keeping import Keeping
@@ -163,7 +163,7 @@ class TestHowMany:
         assert len(look(photos).groups[0].ids) == 3
         with opened(photos.parent / "c.likewise") as collection:
             digests = {path.name: collection.entries([id])[0].sha256 for id, path in collection.paths()}
-            dismiss(collection.path, [digests["whole.jpg"], digests["inner.png"]])
+            Dismissed.add(collection.path, [digests["whole.jpg"], digests["inner.png"]])
         assert names(look(photos)) in ([["whole.png", "whole.jpg"]], [["whole.jpg", "whole.png"]])
 
     def test_what_lies_on_its_side_is_looked_for_when_asked(self, photos: Path) -> None:
@@ -329,15 +329,15 @@ class TestDismissed:
 
     def test_is_remembered_wherever_files_are_moved_to(self, made: Collection, photos: Path) -> None:
         contents = {entry.path.name: entry.sha256 for entry in made.entries(made.pictures().ids.tolist())}
-        assert dismiss(made.path, [contents["001.jpg"], contents["copy.jpg"]]) == 1
-        assert dismiss(made.path, [contents["copy.jpg"], contents["001.jpg"]]) == 0
+        assert Dismissed.add(made.path, [contents["001.jpg"], contents["copy.jpg"]]) == 1
+        assert Dismissed.add(made.path, [contents["copy.jpg"], contents["001.jpg"]]) == 0
         (photos / "001.jpg").rename(photos / "moved.jpg")
         made.add(photos, prune=True)
         found = find_duplicates(made)
         assert found.dismissed == 1
         assert {"moved.jpg", "copy.jpg"} not in [set(group) for group in names(found)]
         assert all(len(group) == 2 for group in names(found))
-        assert dismiss(made.path, list(contents.values()), forget=True) == 1
+        assert Dismissed.add(made.path, list(contents.values()), forget=True) == 1
         assert [len(group) for group in names(find_duplicates(made))] == [3]
 
     def test_a_damaged_memory_is_said(self, made: Collection) -> None:
@@ -348,7 +348,7 @@ class TestDismissed:
             Dismissed.of(made.path)
 
     def test_no_bit_of_it_flips_without_a_word(self, tmp_path: Path) -> None:
-        assert dismiss(tmp_path, ["0" * 64, "1" * 64, "2" * 64]) == 3
+        assert Dismissed.add(tmp_path, ["0" * 64, "1" * 64, "2" * 64]) == 3
         file, known = tmp_path / "dismissed.json", Dismissed.of(tmp_path)
         written = file.read_bytes()
         for place in range(len(written)):

@@ -15,9 +15,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from likewise.downstream.duplicates.acting import apply_plan, one_way, undo
+from likewise.cli.duplicates import one_way
+from likewise.downstream.duplicates.acting import apply_plan, undo
 from likewise.downstream.duplicates.journal import Journal, JournalStep, Way
-from likewise.downstream.duplicates.plan import Action, Plan, PlanRow, check_plan
+from likewise.downstream.duplicates.plan import Action, Plan, PlanRow
 from likewise.errors import StorageError, UsageError
 from tests.systems import posix
 
@@ -116,7 +117,7 @@ class TestPlan:
 
     def test_names_and_files(self, plan: Plan, tmp_path: Path) -> None:
         with pytest.raises(UsageError, match=r"\.csv or \.json"):
-            check_plan("plan.txt")
+            Plan.check("plan.txt")
         with pytest.raises(StorageError):
             Plan.read(tmp_path / "absent.csv")
         Plan((plan.rows[0], replace(plan.rows[0], action="go"))).write(tmp_path / "twice.csv")

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from likewise.cli.command import App
 from likewise.cli.options import In, Json, Running, Under, Where, find_collection
 from likewise.cli.output import printable, progress, show
+from likewise.errors import UsageError
 
 if TYPE_CHECKING:  # numpy stands behind them, and help must not wait for that
-    from likewise.downstream.duplicates import Duplicates, Group, Member
-    from likewise.downstream.duplicates.acting import FileOutcome
+    from likewise.downstream.duplicates import Duplicates, FileOutcome, Group
+
+Way = Literal["move", "link", "trash"]
 
 app = App(name="duplicates", invoke_without_command=True)
 
@@ -90,13 +92,11 @@ def duplicates(
     """
     if context.invoked_subcommand is not None:
         return
-    from likewise.downstream.duplicates import find_duplicates
-    from likewise.downstream.duplicates.kinds import parse_kinds
-    from likewise.downstream.duplicates.plan import Plan, check_plan
+    from likewise.downstream.duplicates import Plan, find_duplicates, parse_kinds
 
     kinds = parse_kinds(go)
     if plan is not None:
-        check_plan(plan)
+        Plan.check(plan)
     with (
         running.open(collection) as opened,
         progress("looking for duplicates") as callback,
@@ -155,9 +155,7 @@ def apply_plan(
     A file is touched only if it and the one that is kept are still, byte for byte, what they were when the
     plan was made. A journal beside the plan lets `likewise duplicates undo` take everything back.
     """
-    from likewise.downstream.duplicates.acting import apply_plan, one_way
-    from likewise.downstream.duplicates.journal import Journal
-    from likewise.downstream.duplicates.plan import Plan
+    from likewise.downstream.duplicates import Journal, Plan, apply_plan
 
     way = one_way(move=move, link=hard_link, trash=trash)
     journal = Journal.beside(plan)
@@ -175,8 +173,8 @@ def undo(
     as_json: Json = False,
 ) -> None:
     """Take back what was done by a plan; files that changed since are left where they are."""
-    from likewise.downstream.duplicates.acting import undo as take_back
-    from likewise.downstream.duplicates.journal import Journal
+    from likewise.downstream.duplicates import Journal
+    from likewise.downstream.duplicates import undo as take_back
 
     with progress("taking back") as callback:
         outcomes = take_back(Journal.beside(plan), progress=callback)
@@ -194,14 +192,29 @@ def dismiss(
 ) -> None:
     """Remember that pictures are no duplicates of each other, wherever their files may be moved to."""
     from likewise.collection.collection import Collection
-    from likewise.downstream.duplicates.dismissed import dismiss as remember
+    from likewise.downstream.duplicates import Dismissed
 
     with Collection.open(find_collection(collection)) as opened:
         ids = [int(row) for what in pictures for row in opened.pictures(what).ids]
         contents = {entry.sha256 for entry in opened.entries(ids)}
-        count = remember(opened.path, contents, forget=forget)
+        count = Dismissed.add(opened.path, contents, forget=forget)
     what = "taken back" if forget else "remembered as no duplicates"
     show({"pairs": count}, [f"{count} pairs {what}"], as_json=as_json)
+
+
+def one_way(*, move: Path | None, link: bool, trash: bool) -> Way:
+    """The one thing that is to be done.
+
+    Raises
+    ------
+    UsageError
+        When it is none, or more than one.
+    """
+    ways: dict[Way, bool] = {"move": move is not None, "link": link, "trash": trash}
+    wanted = [way for way, asked in ways.items() if asked]
+    if len(wanted) != 1:
+        raise UsageError("say what becomes of the copies: one of --move FOLDER, --hard-link and --trash")
+    return wanted[0]
 
 
 _SAID = {"move": "to", "trash": "to", "link": "now the same file as"}
@@ -249,17 +262,13 @@ def _lines(found: Duplicates, sheet: Path | None, plan: Path | None) -> Iterator
 
 def _group_lines(group: Group) -> Iterator[str]:
     for member in group.members:
-        yield f"  {member.similarity:.4f}  {printable(member.file.path)}{_told(member, group)}"
+        told = f"  {member.kind}" if member.kind else ""
+        if member.kind and member.why != f"the {member.kind}":
+            told += f": {member.why}"
+        if member.of not in (None, group.paths[0]):  # a copy of another one that stays
+            told += f" (of {printable(member.of)})"
+        yield f"  {member.similarity:.4f}  {printable(member.file.path)}{told}"
         yield from (f"          = {printable(path)}" for path in member.file.others)
-
-
-def _told(member: Member, group: Group) -> str:
-    """What a picture is to the first of its group, or to another one that stays, which is named then."""
-    if member.kind is None:
-        return ""
-    told = f"  {member.kind}: {member.why}" if member.why != f"the {member.kind}" else f"  {member.kind}"
-    other = member.of is not None and member.of != group.paths[0]
-    return f"{told} (of {printable(member.of)})" if other else told
 
 
 def _explained(found: Duplicates) -> Iterator[str]:

@@ -132,21 +132,6 @@ def undo(journal: Journal, *, progress: ProgressCallback | None = None) -> list[
     return outcomes
 
 
-def one_way(*, move: Path | None, link: bool, trash: bool) -> Way:
-    """The one thing that is to be done.
-
-    Raises
-    ------
-    UsageError
-        When it is none, or more than one.
-    """
-    ways: dict[Way, bool] = {"move": move is not None, "link": link, "trash": trash}
-    wanted = [way for way, asked in ways.items() if asked]
-    if len(wanted) != 1:
-        raise UsageError("say what becomes of the copies: one of --move FOLDER, --hard-link and --trash")
-    return wanted[0]
-
-
 class _Kept:
     """The files of a group that are kept, of which one has to be sound before any other may go.
 

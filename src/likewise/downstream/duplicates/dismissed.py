@@ -57,38 +57,38 @@ class Dismissed:
         """Whether two contents were said to be no duplicates of each other."""
         return _pair(*contents) in self.pairs
 
+    @classmethod
+    def add(cls, folder: Path, contents: Iterable[str], *, forget: bool = False) -> int:
+        """Remember that pictures with these contents are no duplicates of each other.
 
-def dismiss(folder: Path, contents: Iterable[str], *, forget: bool = False) -> int:
-    """Remember that pictures with these contents are no duplicates of each other.
+        Parameters
+        ----------
+        folder
+            Of the collection.
+        contents
+            Their SHA-256; all pairs of them are meant.
+        forget
+            Take it back.
 
-    Parameters
-    ----------
-    folder
-        Of the collection.
-    contents
-        Their SHA-256; all pairs of them are meant.
-    forget
-        Take it back.
+        Returns
+        -------
+        int
+            How many pairs were added, or taken back.
 
-    Returns
-    -------
-    int
-        How many pairs were added, or taken back.
-
-    Raises
-    ------
-    CollectionLocked, StorageError
-        When somebody else writes it just now, or it cannot be written.
-    """
-    meant = frozenset(_pair(*pair) for pair in combinations(sorted(set(contents)), 2))
-    with writing(folder / LOCK):
-        known = Dismissed.of(folder).pairs
-        wanted = known - meant if forget else known | meant
-        if wanted != known:
-            with replacing(folder / NAME) as part:
-                told = {"checksum": _checksum(wanted), "pairs": sorted(wanted)}
-                part.write_text(json.dumps(told, indent=0), encoding="utf-8")
-    return len(wanted ^ known)
+        Raises
+        ------
+        CollectionLocked, StorageError
+            When somebody else writes it just now, or it cannot be written.
+        """
+        meant = frozenset(_pair(*pair) for pair in combinations(sorted(set(contents)), 2))
+        with writing(folder / LOCK):
+            known = cls.of(folder).pairs
+            wanted = known - meant if forget else known | meant
+            if wanted != known:
+                with replacing(folder / NAME) as part:
+                    told = {"checksum": _checksum(wanted), "pairs": sorted(wanted)}
+                    part.write_text(json.dumps(told, indent=0), encoding="utf-8")
+        return len(wanted ^ known)
 
 
 def _checksum(pairs: Iterable[tuple[str, str]]) -> int:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from likewise.downstream.duplicates.files import DuplicateFile, LeftOut
-from likewise.downstream.duplicates.kinds import Kind
+from likewise.downstream.duplicates.kinds import KINDS, Kind
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,11 @@ class Group:
     def similarities(self) -> tuple[float, ...]:
         """To the kept one."""
         return tuple(member.similarity for member in self.members)
+
+    @property
+    def sureness(self) -> int:
+        """How far down it stands by what is surest in it: exact copies come before other photographs."""
+        return min((KINDS.index(member.kind) for member in self.members if member.kind), default=len(KINDS))
 
     def as_json(self) -> dict[str, Any]:
         """The same as what JSON knows."""

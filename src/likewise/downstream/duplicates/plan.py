@@ -67,6 +67,11 @@ class Plan:
 
     rows: tuple[PlanRow, ...]
 
+    @staticmethod
+    def check(path: str | os.PathLike[str]) -> None:
+        """See that a plan can be written there, before anything is looked for; raises `UsageError`."""
+        _ending(path)
+
     @classmethod
     def of(cls, found: Duplicates) -> Plan:
         """Keep one of each group, and let go what could go; of a burst everything is kept."""
@@ -146,11 +151,6 @@ class Plan:
 COLUMNS = tuple(field.name for field in fields(PlanRow))
 
 _NEEDED = ("group", "action", "file", "bytes", "sha256")
-
-
-def check_plan(path: str | os.PathLike[str]) -> None:
-    """See that a plan can be written there, before anything is looked for; raises `UsageError`."""
-    _ending(path)
 
 
 def _ending(path: str | os.PathLike[str]) -> str:

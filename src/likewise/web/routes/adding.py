@@ -16,8 +16,8 @@ from fastapi import APIRouter, File, Query, UploadFile
 from likewise.assets import replacing
 from likewise.collection import belongings
 from likewise.collection.removal import Removed
-from likewise.downstream.duplicates.acting import undo as take_back
-from likewise.downstream.duplicates.journal import Journal
+from likewise.downstream.duplicates import Journal
+from likewise.downstream.duplicates import undo as take_back
 from likewise.errors import BadPicture, LikewiseError
 from likewise.pictures import SUFFIXES, opened
 from likewise.reading import within

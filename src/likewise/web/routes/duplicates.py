@@ -12,12 +12,16 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from likewise.assets import replacing
-from likewise.downstream.duplicates import Duplicates, Group, find_duplicates
-from likewise.downstream.duplicates.acting import apply_plan, undo
-from likewise.downstream.duplicates.dismissed import Dismissed, dismiss
-from likewise.downstream.duplicates.journal import Journal
-from likewise.downstream.duplicates.kinds import KINDS
-from likewise.downstream.duplicates.plan import Plan
+from likewise.downstream.duplicates import (
+    Dismissed,
+    Duplicates,
+    Group,
+    Journal,
+    Plan,
+    apply_plan,
+    find_duplicates,
+    undo,
+)
 from likewise.errors import LikewiseError
 from likewise.types import ProgressCallback
 from likewise.web import schemas
@@ -44,7 +48,7 @@ async def duplicates(
     served = services.library[name]
     found = await _found(services, served, threshold)
     return schemas.Duplicates(
-        groups=[_group(served, group) for group in sorted(found.groups, key=_sureness)],
+        groups=[_group(served, group) for group in sorted(found.groups, key=lambda group: group.sureness)],
         bursts=[_group(served, group) for group in found.bursts],
         threshold=found.threshold,
         reason=found.reason,
@@ -73,7 +77,7 @@ def dismiss_pictures(name: str, asked: schemas.Dismiss, services: Serving) -> sc
     if len(entries) < 2:
         raise not_found("two pictures of these ids")
     contents = [entry.sha256 for entry in entries]
-    return schemas.Dismissed(pairs=dismiss(served.collection.path, contents, forget=asked.forget))
+    return schemas.Dismissed(pairs=Dismissed.add(served.collection.path, contents, forget=asked.forget))
 
 
 async def _found(services: Services, served: Served, threshold: float | None) -> Duplicates:
@@ -101,11 +105,6 @@ def usual_duplicates(overviews: Overviews, served: Served, progress: ProgressCal
         When the collection keeps no vectors.
     """
     _looked(overviews, served, None, progress)
-
-
-def _sureness(group: Group) -> int:
-    """How far down a group stands by what is surest in it: exact copies come before other photographs."""
-    return min((KINDS.index(member.kind) for member in group.members if member.kind), default=len(KINDS))
 
 
 def _group(served: Served, group: Group) -> schemas.Duplicate:
