@@ -19,14 +19,13 @@ from sklearn.neighbors import KNeighborsClassifier
 from likewise.collection import Collection
 from likewise.descriptors.learned import Sample, write
 from likewise.descriptors.manifest import Manifest
-from likewise.downstream import validation
-from likewise.downstream.classifier import KINDS, NEIGHBOURS, SMOOTHING, Classifier, train
-from likewise.downstream.labelled import LabelledVectors, label_collection, label_folder, numbered
-from likewise.downstream.predicting import find_pictures, predict
-from likewise.downstream.validation import (
+from likewise.downstream.classifying import validation
+from likewise.downstream.classifying.classifier import KINDS, NEIGHBOURS, SMOOTHING, Classifier
+from likewise.downstream.classifying.labelled import LabelledVectors, numbered
+from likewise.downstream.classifying.predicting import find_pictures, predict
+from likewise.downstream.classifying.validation import (
     Validation,
     ValidationScore,
-    confusions,
     cross_validate,
     deal,
     learning_curve,
@@ -71,7 +70,7 @@ def test_probabilities_are_those_of_scikit_learn(counts: dict[str, int]) -> None
         .predict_proba(new),
     }
     for kind in KINDS:
-        found = train(sample, kind)
+        found = Classifier.train(sample, kind)
         assert found.classes == tuple(counts)
         np.testing.assert_allclose(
             found.probabilities(new), theirs[kind], atol=5e-3, err_msg=kind
@@ -82,7 +81,7 @@ def test_probabilities_are_those_of_scikit_learn(counts: dict[str, int]) -> None
 class TestEveryKind:
     def test_comes_back_from_its_file(self, kind: Any, tmp_path: Path) -> None:
         sample = labelled(THREE)
-        first = train(sample, kind, accuracy=0.5)
+        first = Classifier.train(sample, kind, accuracy=0.5)
         first.save(tmp_path / "c.safetensors")
         second = Classifier.load(tmp_path / "c.safetensors")
         assert second.training == first.training
@@ -96,7 +95,7 @@ class TestEveryKind:
     def test_equal_rows_give_finite_probabilities(self, kind: Any) -> None:
         rows = np.ones((6, 4), np.float32)
         sample = LabelledVectors(rows, ("a", "b", "a", "b", "a", "a"), "equal", MANIFEST, (), {})
-        found = train(sample, kind).probabilities(np.concatenate([rows, 0 * rows, 1e3 * rows]))
+        found = Classifier.train(sample, kind).probabilities(np.concatenate([rows, 0 * rows, 1e3 * rows]))
         assert np.isfinite(found).all()
         np.testing.assert_allclose(found.sum(axis=1), 1)
 
@@ -107,11 +106,11 @@ class TestEveryKind:
             sample.vectors[order], tuple(sample.labels[row] for row in order), "", MANIFEST, (), {}
         )
         new = labelled(THREE, seed=5).vectors
-        first, second = (train(one, kind).probabilities(new) for one in (sample, other))
+        first, second = (Classifier.train(one, kind).probabilities(new) for one in (sample, other))
         np.testing.assert_array_equal(first, second)
 
     def test_vectors_that_do_not_fit(self, kind: Any) -> None:
-        classifier = train(labelled(THREE), kind)
+        classifier = Classifier.train(labelled(THREE), kind)
         with pytest.raises(UsageError, match="vectors of 3 numbers do not fit a classifier of 10"):
             classifier.probabilities(np.zeros((1, 3), np.float32))
         with pytest.raises(UsageError, match="not finite"):
@@ -119,7 +118,7 @@ class TestEveryKind:
         assert classifier.probabilities(np.zeros((0, 10), np.float32)).shape == (0, 3)
 
     def test_a_file_without_an_array(self, kind: Any, tmp_path: Path) -> None:
-        classifier = train(labelled(THREE), kind)
+        classifier = Classifier.train(labelled(THREE), kind)
         name = next(iter(classifier.arrays))
         left = {key: array for key, array in classifier.arrays.items() if key != name}
         Classifier(left, classifier.training).save(tmp_path / "c.safetensors")
@@ -140,9 +139,9 @@ def test_what_is_no_classifier(tmp_path: Path) -> None:
 
 def test_what_cannot_be_trained() -> None:
     with pytest.raises(UsageError, match="nothing to tell apart: all pictures are a"):
-        train(labelled({"a": 5}), "bayes")
+        Classifier.train(labelled({"a": 5}), "bayes")
     with pytest.raises(UnknownName, match="no classifier is called 'bayess'"):
-        train(labelled(THREE), "bayess")  # type: ignore[arg-type]
+        Classifier.train(labelled(THREE), "bayess")  # type: ignore[arg-type]
 
 
 class TestFolds:
@@ -203,7 +202,7 @@ class TestValidation:
         assert score.balanced == pytest.approx((2 / 3 + 1 / 2) / 2)
         assert score.spread == pytest.approx(np.std([2 / 3, 1 / 2]))
         assert score.log_loss == pytest.approx(-np.mean(np.log([0.9, 0.2, 0.6, 0.7, 0.2])))
-        assert confusions(score, ("a", "b")) == [("a", "b", 1), ("b", "a", 1)]
+        assert score.mistaken(("a", "b")) == [("a", "b", 1), ("b", "a", 1)]
 
     def test_a_label_with_one_picture_is_never_tested(self) -> None:
         found = cross_validate(labelled({"a": 6, "b": 6, "rare": 1}, apart=5))
@@ -243,19 +242,19 @@ class TestLabels:
         make_pictures(tmp_path / "p" / "a", 3)
         make_pictures(tmp_path / "p" / "b" / "deep", 2, first=3)
         (tmp_path / "p" / "a" / "bad.png").write_text("no picture")
-        found = label_folder(tmp_path / "p", FakeExtractor())
+        found = LabelledVectors.of_folder(tmp_path / "p", FakeExtractor())
         assert found.labels == ("a", "a", "a", "b", "b")
         assert found.about == "p"
         assert [path.name for path in found.failures] == ["bad.png"]
         assert len(found.pictures) == 5
         with pytest.raises(UsageError, match="no sub-folders"):
-            label_folder(tmp_path / "p" / "b" / "deep", FakeExtractor())
+            LabelledVectors.of_folder(tmp_path / "p" / "b" / "deep", FakeExtractor())
 
     def test_of_a_table(self, tmp_path: Path) -> None:
         make_pictures(tmp_path / "p", 3)
         table = tmp_path / "t.csv"
         table.write_text("file,label\n0000.png,x\n0002.png,y\nabsent.png,y\n")
-        assert label_folder(tmp_path / "p", FakeExtractor(), table=table).labels == ("x", "y")
+        assert LabelledVectors.of_folder(tmp_path / "p", FakeExtractor(), table=table).labels == ("x", "y")
 
     def test_of_a_collection(self, tmp_path: Path) -> None:
         make_pictures(tmp_path / "p" / "a", 3)
@@ -266,16 +265,16 @@ class TestLabels:
         table.write_text("file,what\n0005.png,x\na/0001.png,y\n")
         with opened(tmp_path / "c.likewise", extractor_factory=FakeFactory()) as collection:
             collection.add(tmp_path / "p")
-            found = label_collection(collection)
+            found = LabelledVectors.of_collection(collection)
             assert sorted(found.labels) == ["a", "a", "a", "b", "b"]
             assert [path.name for path in found.failures] == ["bad.png"]
-            assert Counter(label_collection(collection, table=table, column="what").labels) == {
+            assert Counter(LabelledVectors.of_collection(collection, table=table, column="what").labels) == {
                 "x": 1,
                 "y": 1,
             }
             collection.remove("a", "b")
             with pytest.raises(UsageError, match=r"no picture of .* has a label"):
-                label_collection(collection)
+                LabelledVectors.of_collection(collection)
 
     def test_numbered(self) -> None:
         classes, numbers = numbered(["b", "a", "b"])
@@ -288,7 +287,7 @@ class TestPredicting:
         made = make_pictures(tmp_path / "p" / "a", 20) + make_pictures(tmp_path / "p" / "b", 20, first=20)
         (tmp_path / "p" / "a" / "bad.png").write_text("no picture")
         extractor = FakeExtractor()
-        classifier = train(label_folder(tmp_path / "p", extractor), "neighbours")
+        classifier = Classifier.train(LabelledVectors.of_folder(tmp_path / "p", extractor), "neighbours")
         files = find_pictures([tmp_path / "p"])
         told: list[Progress] = []
         found, failures = predict(classifier, extractor, files, top=1, progress=told.append)

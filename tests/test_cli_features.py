@@ -14,7 +14,7 @@ from likewise import cli
 from likewise.cli.similar import _rare, _share
 from likewise.descriptors import extractor
 from likewise.descriptors.recipe import VectorRecipe, load_vector
-from likewise.downstream import predicting
+from likewise.downstream.classifying import classifier
 from tests.fakes import FakeExtractor, make_pictures
 
 Run = Callable[..., tuple[int, str, str]]
@@ -30,7 +30,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
 
     photos/a/copy.jpg is a compressed copy of photos/a/0003.png, and photos/a/bad.jpg no picture.
     """
-    for module in (extractor, predicting):
+    for module in (extractor, classifier):
         monkeypatch.setattr(module, "Extractor", fake)
     monkeypatch.setenv("LIKEWISE_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv("LIKEWISE_COLLECTION", raising=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from likewise.downstream.labelled import LabelledVectors
+from likewise.downstream.classifying.labelled import LabelledVectors
 from likewise.downstream.tasks import measure_tasks, mutual_information, pair_auc, purity, retrieval_map
 from likewise.errors import UsageError
 from tests.fakes import FakeExtractor

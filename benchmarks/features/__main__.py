@@ -22,10 +22,10 @@ from likewise import Extractor
 from likewise.descriptors.cache import PictureView, describe
 from likewise.descriptors.manifest import Manifest
 from likewise.descriptors.transforms import l2
-from likewise.downstream.classifier import KINDS
+from likewise.downstream.classifying.classifier import KINDS
+from likewise.downstream.classifying.labelled import LabelledVectors, numbered
+from likewise.downstream.classifying.validation import cross_validate
 from likewise.downstream.clusters import cluster_rows
-from likewise.downstream.labelled import LabelledVectors, numbered
-from likewise.downstream.validation import cross_validate
 from likewise.pictures import Resize, load
 from likewise.pictures.folders import pictures_below
 from likewise.types import FloatArray

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from likewise.downstream.validation import LearningPoint, ValidationScore
+from likewise.downstream.classifying.validation import LearningPoint, ValidationScore
 from likewise.drawing.plots import (
     check_plot,
     confusion_plot,

@@ -15,10 +15,7 @@ from likewise.errors import UsageError
 
 if TYPE_CHECKING:  # numpy stands behind them, and help must not wait for that
     from likewise.descriptors.extractor import Extractor
-    from likewise.downstream.classifier import Classifier
-    from likewise.downstream.labelled import LabelledVectors
-    from likewise.downstream.predicting import Prediction
-    from likewise.downstream.validation import Validation
+    from likewise.downstream.classifying import Classifier, LabelledVectors, Prediction, Validation
 
 KindName = Literal["bayes", "logistic", "neighbours"]
 
@@ -89,8 +86,7 @@ def learn(
     Gaussian naive Bayes, logistic regression and nearest neighbours are cross-validated: each picture is
     classified by what has not seen it.
     """
-    from likewise.downstream.classifier import train
-    from likewise.downstream.validation import confusions, cross_validate, learning_curve
+    from likewise.downstream.classifying import Classifier, cross_validate, learning_curve
 
     new_file(output, overwrite=overwrite)
     _check_plots(confusion, curve)
@@ -106,7 +102,7 @@ def learn(
         found = cross_validate(known, folds=folds, seed=seed, progress=callback)
         points = learning_curve(known, folds=folds, seed=seed, progress=callback) if curve else []
     best = next((score for score in found.scores if score.kind == kind), found.suggested)
-    train(known, best.kind, accuracy=best.accuracy).save(output)
+    Classifier.train(known, best.kind, accuracy=best.accuracy).save(output)
     if confusion or curve:
         from likewise.drawing.plots import confusion_plot, learning_plot
 
@@ -114,7 +110,7 @@ def learn(
             confusion_plot(best, found.classes, confusion)
         if curve:
             learning_plot(points, curve, title=f"{known.about}, {len(found.classes)} classes")
-    mistaken = confusions(best, found.classes)
+    mistaken = best.mistaken(found.classes)
     failures = {str(path): str(why) for path, why in known.failures.items()}
     value = {"path": output, "kind": best.kind, "failures": failures, **vars(found)}
     value |= {"mistaken": mistaken, "curve": points}
@@ -135,17 +131,17 @@ def _check_plots(*plots: Path | None) -> None:
 
 def _of_collection(path: Path, labels: Path | None, label: str) -> LabelledVectors:
     from likewise.collection.collection import Collection
-    from likewise.downstream.labelled import label_collection
+    from likewise.downstream.classifying import LabelledVectors
 
     with Collection.open(path) as opened:
-        return label_collection(opened, table=labels, column=label)
+        return LabelledVectors.of_collection(opened, table=labels, column=label)
 
 
 def _of_folder(folder: Path, labels: Path | None, label: str, extractor: Extractor) -> LabelledVectors:
-    from likewise.downstream.labelled import label_folder
+    from likewise.downstream.classifying import LabelledVectors
 
     with progress("describing") as callback:
-        return label_folder(folder, extractor, table=labels, column=label, progress=callback)
+        return LabelledVectors.of_folder(folder, extractor, table=labels, column=label, progress=callback)
 
 
 def _learn_lines(
@@ -190,13 +186,12 @@ def predict(
     The recipe is the one that the classifier was trained with. Pictures that cannot be read are told at the
     end, and the command exits with 2.
     """
-    from likewise.downstream.classifier import Classifier
-    from likewise.downstream.predicting import find_pictures, opened_for
-    from likewise.downstream.predicting import predict as predict_all
+    from likewise.downstream.classifying import Classifier, find_pictures
+    from likewise.downstream.classifying import predict as predict_all
 
     classifier = Classifier.load(model)
     files = find_pictures(pictures)
-    extractor = opened_for(classifier, model, **vars(running))
+    extractor = classifier.extractor(model, **vars(running))
     with progress("classifying") as callback:
         found, failures = predict_all(
             classifier, extractor, files, top=top, max_pixels=max_pixels, progress=callback
@@ -232,7 +227,7 @@ def show_classifier(
     as_json: Json = False,
 ) -> None:
     """Show what a classifier tells apart and what it was trained on."""
-    from likewise.downstream.classifier import Classifier
+    from likewise.downstream.classifying import Classifier
 
     value = _value(Classifier.load(model))
     show(value, facts({name: _told(fact) for name, fact in value.items()}), as_json=as_json)

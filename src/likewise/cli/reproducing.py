@@ -200,12 +200,12 @@ def paula_2020(
     The article gives no numbers, so there are none beside the measured ones.
     """
     from likewise.descriptors.recipe import load_vector
-    from likewise.downstream.labelled import label_folder
+    from likewise.downstream.classifying import LabelledVectors
     from likewise.downstream.tasks import measure_tasks
 
     encoder = running.extractor(load_vector(recipe))
     with progress("describing") as callback:
-        labelled = label_folder(data, encoder, table=labels, column=label, progress=callback)
+        labelled = LabelledVectors.of_folder(data, encoder, table=labels, column=label, progress=callback)
         found = measure_tasks(labelled, seed=seed, progress=callback)
     show(found, lines(found), as_json=as_json)
 

@@ -9,10 +9,8 @@ from __future__ import annotations
 import numpy as np
 
 from likewise.descriptors.transforms import l2
-from likewise.downstream.classifier import KINDS
+from likewise.downstream.classifying import LabelledVectors, cross_validate
 from likewise.downstream.clusters import cluster_rows
-from likewise.downstream.labelled import LabelledVectors, numbered
-from likewise.downstream.validation import FOLDS, cross_validate
 from likewise.errors import UsageError
 from likewise.evaluation.metrics import mean_average_precision, precision_of_ranks
 from likewise.evaluation.reproduce.report_table import ReportTable, TableCell
@@ -40,16 +38,18 @@ def measure_tasks(
     UsageError
         When there are fewer than two classes, or no class has two pictures.
     """
-    classes, numbers = numbered(labelled.labels)
+    classes, numbers = labelled.numbered
     if len(classes) < 2:
         raise UsageError(f"{labelled.about} has {len(classes)} class: the tasks need two or more")
     vectors = np.ascontiguousarray(labelled.vectors, np.float32)
-    validation = cross_validate(labelled, kinds=KINDS, seed=seed, progress=progress)
+    validation = cross_validate(labelled, seed=seed, progress=progress)
     clusters, _ = cluster_rows(vectors, k=len(classes), seed=seed)
     cells = [
         TableCell(("pairs", "cosine", "AUC"), measured=pair_auc(vectors, numbers)),
         *(
-            TableCell(("classification", score.kind, f"accuracy, {FOLDS} folds"), measured=score.accuracy)
+            TableCell(
+                ("classification", score.kind, f"accuracy, {validation.folds} folds"), measured=score.accuracy
+            )
             for score in validation.scores
         ),
         TableCell(("clustering", "k-means", "NMI"), measured=mutual_information(clusters, numbers)),

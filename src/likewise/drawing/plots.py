@@ -20,7 +20,7 @@ from likewise.drawing.canvas import INK, PALETTE, check_output
 from likewise.errors import MissingExtra
 
 if TYPE_CHECKING:  # scikit-learn stands behind them, which no plot needs
-    from likewise.downstream.validation import LearningPoint, ValidationScore
+    from likewise.downstream.classifying import LearningPoint, ValidationScore
     from likewise.evaluation.sweep import Sweep
 
 CLASSIFIERS = {

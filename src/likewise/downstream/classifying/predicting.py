@@ -14,10 +14,8 @@ import numpy as np
 from likewise.collection.walk import walk
 from likewise.descriptors.batches import described
 from likewise.descriptors.encoder import Encoder
-from likewise.descriptors.extractor import Extractor
-from likewise.descriptors.recipe import parse_vector
-from likewise.downstream.classifier import Classifier
-from likewise.errors import BadPicture, ManifestMismatch, UsageError
+from likewise.downstream.classifying.classifier import Classifier
+from likewise.errors import BadPicture, UsageError
 from likewise.types import FloatArray, Progress, ProgressCallback
 
 
@@ -46,35 +44,6 @@ def find_pictures(sources: Sequence[Path]) -> list[Path]:
     if not found:
         raise UsageError(f"no picture lies in {', '.join(map(str, sources)) or 'what was given'}")
     return found
-
-
-def opened_for(
-    classifier: Classifier,
-    path: Path,
-    *,
-    engine: str = "openvino",
-    device: str = "cpu",
-    precision: str = "f32",
-) -> Extractor:
-    """What describes pictures as those were that a classifier was trained on.
-
-    Raises
-    ------
-    UsageError
-        When it was trained on vectors of an unknown recipe.
-    ManifestMismatch
-        When the weights on this machine are others.
-    """
-    told = classifier.training
-    if not told.recipe:
-        raise UsageError(f"{path} does not say how its vectors were made")
-    recipe = parse_vector(told.recipe, origin=str(path))
-    extractor = Extractor(recipe, engine=engine, device=device, precision=precision)
-    if told.weights_hash and extractor.manifest.weights_hash != told.weights_hash:
-        raise ManifestMismatch(
-            f"{path} was trained with other weights of {recipe.network}: train it again with those here"
-        )
-    return extractor
 
 
 def predict(

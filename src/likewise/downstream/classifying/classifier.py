@@ -11,10 +11,12 @@ from typing import Any, Literal, TypeAlias, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from likewise.descriptors.extractor import Extractor
 from likewise.descriptors.learned import Sample, fingerprint, read, write
-from likewise.downstream.labelled import LabelledVectors, numbered
+from likewise.descriptors.recipe import parse_vector
+from likewise.downstream.classifying.labelled import LabelledVectors
 from likewise.downstream.rows import canonical, checked, threads_for
-from likewise.errors import BadWeights, UsageError
+from likewise.errors import BadWeights, ManifestMismatch, UsageError
 from likewise.ranking.exact import search
 from likewise.registry import lookup
 from likewise.types import FloatArray, IntArray
@@ -95,6 +97,61 @@ class Classifier:
         found = [score(self.arrays, block, len(self.classes)) for block in blocks]
         return np.concatenate(found) if found else np.empty((0, len(self.classes)))
 
+    def extractor(
+        self,
+        origin: Path,
+        *,
+        engine: str = "openvino",
+        device: str = "cpu",
+        precision: str = "f32",
+    ) -> Extractor:
+        """What describes pictures as those were that it was trained on, which ``origin`` holds.
+
+        Raises
+        ------
+        UsageError
+            When it was trained on vectors of an unknown recipe.
+        ManifestMismatch
+            When the weights on this machine are others.
+        """
+        told = self.training
+        if not told.recipe:
+            raise UsageError(f"{origin} does not say how its vectors were made")
+        recipe = parse_vector(told.recipe, origin=str(origin))
+        extractor = Extractor(recipe, engine=engine, device=device, precision=precision)
+        if told.weights_hash and extractor.manifest.weights_hash != told.weights_hash:
+            raise ManifestMismatch(
+                f"{origin} was trained with other weights of {recipe.network}: train it again with those here"
+            )
+        return extractor
+
+    @classmethod
+    def train(cls, labelled: LabelledVectors, kind: Kind, *, accuracy: float | None = None) -> Classifier:
+        """Train a classifier on all labelled vectors.
+
+        Parameters
+        ----------
+        accuracy
+            What cross-validation found, for the file to remember.
+
+        Raises
+        ------
+        UsageError
+            When there are fewer than two labels, or no such kind.
+        """
+        classes, numbers = labelled.numbered
+        arrays = fitted(kind, labelled.vectors, numbers, classes)
+        told = (fingerprint(labelled.vectors), len(labelled.vectors), labelled.about, labelled.pictures)
+        training = Training(
+            *told,
+            labelled.manifest.recipe,
+            kind=kind,
+            classes=classes,
+            weights_hash=labelled.manifest.weights_hash,
+            accuracy=accuracy,
+        )
+        return cls(arrays, training)
+
     def save(self, path: Path) -> None:
         """Write it as a safetensors file; equal classifiers give equal bytes.
 
@@ -127,33 +184,6 @@ class Classifier:
         if len(rows) < len(needed) or set(rows.values()) != {expected}:
             raise BadWeights(f"{path} holds no classifier: its arrays are not those of {training.kind}")
         return cls(arrays, training)
-
-
-def train(labelled: LabelledVectors, kind: Kind, *, accuracy: float | None = None) -> Classifier:
-    """Train a classifier on all labelled vectors.
-
-    Parameters
-    ----------
-    accuracy
-        What cross-validation found, for the file to remember.
-
-    Raises
-    ------
-    UsageError
-        When there are fewer than two labels, or no such kind.
-    """
-    classes, numbers = numbered(labelled.labels)
-    arrays = fitted(kind, labelled.vectors, numbers, classes)
-    told = (fingerprint(labelled.vectors), len(labelled.vectors), labelled.about, labelled.pictures)
-    training = Training(
-        *told,
-        labelled.manifest.recipe,
-        kind=kind,
-        classes=classes,
-        weights_hash=labelled.manifest.weights_hash,
-        accuracy=accuracy,
-    )
-    return Classifier(arrays, training)
 
 
 def fitted(

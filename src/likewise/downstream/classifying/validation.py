@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from likewise.downstream.classifier import KINDS, Classifier, Kind, Training, fitted
-from likewise.downstream.labelled import LabelledVectors, numbered
+from likewise.downstream.classifying.classifier import KINDS, Classifier, Kind, Training, fitted
+from likewise.downstream.classifying.labelled import LabelledVectors
 from likewise.downstream.rows import canonical
 from likewise.errors import UsageError
 from likewise.types import FloatArray, IntArray, Progress, ProgressCallback
@@ -50,6 +50,13 @@ class ValidationScore:
     log_loss: float
     seconds: float
     confusion: IntArray
+
+    def mistaken(self, classes: Sequence[str], most: int = 5) -> list[tuple[str, str, int]]:
+        """The classes mistaken most often: what it was, what it was taken for, and how often."""
+        wrong = self.confusion - np.diag(self.confusion.diagonal())
+        places = np.argsort(-wrong, axis=None, kind="stable")[:most].tolist()
+        pairs = [divmod(place, len(classes)) for place in places]
+        return [(classes[a], classes[b], int(wrong[a, b])) for a, b in pairs if wrong[a, b]]
 
 
 @dataclass(frozen=True)
@@ -111,7 +118,7 @@ def cross_validate(
     UsageError
         When there are fewer than two labels, or no label has two pictures.
     """
-    classes, numbers = numbered(labelled.labels)
+    classes, numbers = labelled.numbered
     dealt = deal(labelled.vectors, numbers, folds, seed)
     scores = []
     for done, kind in enumerate(kinds, 1):
@@ -160,7 +167,7 @@ def learning_curve(
     UsageError
         As `cross_validate`.
     """
-    classes, numbers = numbered(labelled.labels)
+    classes, numbers = labelled.numbered
     dealt = deal(labelled.vectors, numbers, folds, seed)
     most = int(np.bincount(numbers).max())
     sizes = [size for size in PER_CLASS if size < most]
@@ -226,11 +233,3 @@ def _place_in_class(vectors: FloatArray, numbers: IntArray) -> IntArray:
     places = np.empty(len(numbers), np.int64)
     places[order] = np.arange(len(numbers)) - starts
     return places
-
-
-def confusions(score: ValidationScore, classes: Sequence[str], most: int = 5) -> list[tuple[str, str, int]]:
-    """The pairs of classes that are mistaken most often: what it was, what it was taken for, how often."""
-    wrong = score.confusion - np.diag(score.confusion.diagonal())
-    places = np.argsort(-wrong, axis=None, kind="stable")[:most].tolist()
-    pairs = [divmod(place, len(classes)) for place in places]
-    return [(classes[a], classes[b], int(wrong[a, b])) for a, b in pairs if wrong[a, b]]
