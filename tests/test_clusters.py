@@ -19,7 +19,7 @@ from sklearn.metrics import adjusted_rand_score
 
 from likewise.collection import Collection
 from likewise.downstream import clusters
-from likewise.downstream.clusters import cluster_rows, find_clusters, named, shortened, silhouettes
+from likewise.downstream.clusters import cluster_rows, find_clusters, shortened, silhouettes
 from likewise.downstream.layout import STEPS, find_layout, lay_out
 from likewise.downstream.rows import canonical
 from likewise.downstream.sorting import check_target, sort_into
@@ -119,7 +119,7 @@ class TestCollection:
             )
             assert (np.diff(apart) >= -1e-6).all()
             assert cluster.spread == pytest.approx(float(np.sqrt(np.mean(apart**2))), abs=1e-6)
-        assert named(found.clusters) == ["cluster-01", "cluster-02", "cluster-03"]
+        assert list(found.named) == ["cluster-01", "cluster-02", "cluster-03"]
 
     def test_only_some_pictures(self, collection: Collection) -> None:
         found = find_clusters(collection, k=2, under="one")

@@ -14,8 +14,7 @@ from likewise.errors import UsageError
 
 if TYPE_CHECKING:  # numpy stands behind it, and help must not wait for that
     from likewise.collection.collection import Collection
-    from likewise.downstream.clusters import Clusters
-    from likewise.downstream.layout import MapLayout
+    from likewise.downstream import Clusters, MapLayout
 
 ClusterMethod = Literal["kmeans", "hdbscan"]
 MapMethod = Literal["pca", "tsne", "umap"]
@@ -75,9 +74,7 @@ def cluster(
 ) -> None:
     """Put pictures that are alike into clusters."""
     from likewise.collection.collection import Collection
-    from likewise.downstream.clusters import find_clusters
-    from likewise.downstream.clusters import named as names_of
-    from likewise.downstream.sorting import check_target, sort_into
+    from likewise.downstream import check_target, find_clusters, sort_into
 
     if sheets:
         check_target(sheets, "draw sheets in")
@@ -91,7 +88,7 @@ def cluster(
             opened, method=method, k=k, least=least, under=under, where=where, seed=seed, progress=callback
         )
         alone = [opened.path_of(row) for row in found.alone]
-        groups = {name: one.paths for name, one in zip(names_of(found.clusters), found.clusters, strict=True)}
+        groups = {name: one.paths for name, one in found.named.items()}
         if alone:
             groups["alone"] = tuple(alone)
         failures = sort_into(sort, groups, by=by, progress=callback, read=opened.read) if sort else {}
@@ -119,12 +116,7 @@ def _draw(groups: dict[str, tuple[Path, ...]], folder: Path, read: Callable[[Pat
 
 
 def _cluster_lines(found: Clusters) -> Iterator[str]:
-    from likewise.downstream.clusters import named
-
-    rows = [
-        (name, len(one.ids), f"{one.spread:.3f}", one.paths[0])
-        for name, one in zip(named(found.clusters), found.clusters, strict=True)
-    ]
+    rows = [(name, len(one.ids), f"{one.spread:.3f}", one.paths[0]) for name, one in found.named.items()]
     yield from table(rows, ("cluster", "pictures", "spread", "most central"), right="pictures spread")
     if found.alone:
         yield f"{len(found.alone)} pictures belong to none"
@@ -167,7 +159,7 @@ def map_(
 ) -> None:
     """Lay the pictures out on a page that can be zoomed: one file that opens no connection."""
     from likewise.collection.collection import Collection
-    from likewise.downstream.layout import find_layout
+    from likewise.downstream import find_layout
     from likewise.drawing.canvas import check_output
     from likewise.drawing.pages import map_page
 
@@ -201,7 +193,7 @@ def _groups(
     seed: int,
 ) -> list[str] | None:
     """What each picture of a map belongs to."""
-    from likewise.downstream.clusters import find_clusters
+    from likewise.downstream import find_clusters
 
     if colour == "folder":
         return [Path(name).parts[0] if len(Path(name).parts) > 1 else "" for name in found.names]

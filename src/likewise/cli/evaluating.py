@@ -128,7 +128,7 @@ def evaluate(
     crop or scoring takes no indexing.
     """
     from likewise.collection.loose import fulfilling
-    from likewise.downstream.evaluating import evaluate_layers
+    from likewise.downstream import evaluate_layers
     from likewise.evaluation.datasets import load
     from likewise.evaluation.report import report as scored
     from likewise.ranking.stages import Stage

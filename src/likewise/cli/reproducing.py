@@ -200,8 +200,8 @@ def paula_2020(
     The article gives no numbers, so there are none beside the measured ones.
     """
     from likewise.descriptors.recipe import load_vector
+    from likewise.downstream import measure_tasks
     from likewise.downstream.classifying import LabelledVectors
-    from likewise.downstream.tasks import measure_tasks
 
     encoder = running.extractor(load_vector(recipe))
     with progress("describing") as callback:

@@ -12,7 +12,7 @@ from likewise.cli.options import In, Json, MaxPixels, Running
 from likewise.cli.output import progress, show
 
 if TYPE_CHECKING:  # numpy stands behind them, and help must not wait for that
-    from likewise.downstream.similarity import Similarity
+    from likewise.downstream import Similarity
 
 
 def register(app: typer.Typer) -> None:
@@ -47,7 +47,7 @@ def similar(
     Without --groups "the same" is one picture, altered: compressed, cropped, brighter. It is learned on
     altered copies of pictures of the collection, which takes some seconds the first time.
     """
-    from likewise.downstream.similarity import similar as judge
+    from likewise.downstream import similar as judge
     from likewise.labels import read_rows
 
     known = None if groups is None else [(row.file, row.group) for row in read_rows(groups, group=group)]

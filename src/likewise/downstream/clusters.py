@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -81,6 +80,12 @@ class Clusters:
         """By id the number of its cluster, from 0; -1 for none."""
         found = {row: number for number, cluster in enumerate(self.clusters) for row in cluster.ids}
         return found | dict.fromkeys(self.alone, -1)
+
+    @property
+    def named(self) -> dict[str, Cluster]:
+        """The clusters by what they are called, ``cluster-01`` and so on."""
+        width = max(2, len(str(len(self.clusters))))
+        return {f"cluster-{number:0{width}}": one for number, one in enumerate(self.clusters, 1)}
 
 
 def find_clusters(
@@ -259,9 +264,3 @@ def _dense(rows: FloatArray, least: int) -> IntArray:
         )
     found: NDArray[np.int64] = HDBSCAN(min_cluster_size=least, copy=True).fit_predict(rows)
     return found.astype(np.int64)
-
-
-def named(clusters: Sequence[Cluster]) -> list[str]:
-    """What the clusters are called, ``cluster-01`` and so on."""
-    width = max(2, len(str(len(clusters))))
-    return [f"cluster-{number:0{width}}" for number in range(1, len(clusters) + 1)]

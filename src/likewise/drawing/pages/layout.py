@@ -24,7 +24,7 @@ from likewise.system import cores
 from likewise.types import Progress, ProgressCallback
 
 if TYPE_CHECKING:  # to lay pictures out takes much that to draw them does not
-    from likewise.downstream.layout import MapLayout
+    from likewise.downstream import MapLayout
 
 COLUMNS = 16
 """Thumbnails across and down one sheet of them."""

@@ -10,8 +10,7 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
 from likewise.collection.collection import Collection
-from likewise.downstream.clusters import find_clusters
-from likewise.downstream.layout import find_layout
+from likewise.downstream import find_clusters, find_layout
 from likewise.errors import UsageError
 from likewise.types import ProgressCallback
 from likewise.web import schemas
