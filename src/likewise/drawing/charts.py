@@ -14,13 +14,12 @@ from likewise.inspection import Histogram
 COLOURS = PALETTE[:2]
 """Of the first and the second network."""
 
+_WIDTH, _HEIGHT, _COLUMNS = 400, 210, 3  # of a distribution, and how many stand beside each other
 _LEFT, _RIGHT, _TOP, _BOTTOM = 46, 12, 26, 34
 _LEAST = 1e-6  # the lowest share that is drawn
 
 
-def distribution(
-    curves: Mapping[str, Histogram], *, title: str = "", width: int = 400, height: int = 210
-) -> str:
+def distribution(curves: Mapping[str, Histogram], *, title: str = "") -> str:
     """Draw how values are spread, on a logarithmic scale: one line a histogram.
 
     Parameters
@@ -35,19 +34,19 @@ def distribution(
     """
     first = next(iter(curves.values()))
     low, high = first.low, first.high if first.high > first.low else first.low + 1
-    inside = (width - _LEFT - _RIGHT, height - _TOP - _BOTTOM)
+    inside = (_WIDTH - _LEFT - _RIGHT, _HEIGHT - _TOP - _BOTTOM)
     marks = [_text(_LEFT, 16, title, "start", 13), *_decades(inside), *_values(low, high, inside)]
     lines = [
         _line(histogram, inside, colour) for histogram, colour in zip(curves.values(), COLOURS, strict=False)
     ]
     if len(curves) > 1:
-        right = width - _RIGHT
+        right = _WIDTH - _RIGHT
         marks += [
             _text(right, _TOP + 12 + 14 * at, name, "end", 11, f' style="fill:{colour}"')
             for at, (name, colour) in enumerate(zip(curves, COLOURS, strict=False))
         ]
     about = f"{title}: share of values in 256 bins"
-    return _svg([*marks, *lines], width, height, about)
+    return _svg([*marks, *lines], _WIDTH, _HEIGHT, about)
 
 
 def matrix(values: NDArray[np.float64], rows: Sequence[str], columns: Sequence[str], *, about: str) -> str:
@@ -78,14 +77,14 @@ def matrix(values: NDArray[np.float64], rows: Sequence[str], columns: Sequence[s
     return _svg(parts, left + cell * len(columns) + 4, top + cell * len(rows) + 4, about)
 
 
-def stacked(charts: Sequence[str], *, columns: int = 3, width: int = 400, height: int = 210) -> str:
-    """Put charts of one size side by side into one ``<svg>``, a file of its own."""
+def stacked(charts: Sequence[str]) -> str:
+    """Put distributions side by side into one ``<svg>``, a file of its own."""
     placed = [
-        f'<g transform="translate({at % columns * width} {at // columns * height})">{chart}</g>'
+        f'<g transform="translate({at % _COLUMNS * _WIDTH} {at // _COLUMNS * _HEIGHT})">{chart}</g>'
         for at, chart in enumerate(charts)
     ]
-    rows = -(-len(charts) // columns)
-    return _svg(placed, width * min(columns, len(charts)), height * rows, "distributions")
+    rows = -(-len(charts) // _COLUMNS)
+    return _svg(placed, _WIDTH * min(_COLUMNS, len(charts)), _HEIGHT * rows, "distributions")
 
 
 def _svg(parts: Sequence[str], width: float, height: float, about: str) -> str:

@@ -157,9 +157,9 @@ def field_text(found: Inspection, tap: Tap, cell: tuple[int, int]) -> str:
     return f"sees {tap.field} x {tap.field} of {width} x {height} pixels{inside}"
 
 
-def bars(found: Inspection, view: View, count: int = 20) -> Image.Image:
+def bars(found: Inspection, view: View) -> Image.Image:
     """The largest numbers of a vector as bars, with the names of classes where they are known."""
-    rows = largest(found, view, count)
+    rows = largest(found, view, 20)
     sheet = Image.new("RGB", (760, 30 * len(rows) + 40), PAPER)
     draw = ImageDraw.Draw(sheet)
     top = max(abs(value) for _, value in rows) or 1.0

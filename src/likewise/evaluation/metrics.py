@@ -193,11 +193,9 @@ def leave_one_out(
     return result
 
 
-def leave_one_out_map(
-    vectors: FloatArray, labels: Sequence[Hashable | None], *, rule: Rule = "trapezoid"
-) -> float:
+def leave_one_out_map(vectors: FloatArray, labels: Sequence[Hashable | None]) -> float:
     """Mean of `leave_one_out` over the rows that have a positive."""
-    return mean_average_precision(leave_one_out(vectors, labels, rule=rule))
+    return mean_average_precision(leave_one_out(vectors, labels))
 
 
 def ns_score(ranked: IntArray, labels: Sequence[Hashable | None], queries: IntArray | None = None) -> float:

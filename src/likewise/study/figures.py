@@ -177,9 +177,9 @@ def _zeros(much: Activations, little: Activations) -> Any:
     return figure
 
 
-def _finish(figure: Any, axes: Any, columns: int = 1) -> None:
+def _finish(figure: Any, axes: Any) -> None:
     plots.plain(axes)
-    figure.legend(loc="outside lower left", frameon=False, ncols=columns, fontsize="small")
+    figure.legend(loc="outside lower left", frameon=False, fontsize="small")
 
 
 def captions() -> dict[str, str]:
