@@ -16,14 +16,14 @@ from likewise.descriptors.recipe import VectorRecipe, load_vector
 from likewise.errors import UsageError, WeightsMissing
 from likewise.evaluation.datasets import load
 from likewise.evaluation.report import report
-from likewise.evaluation.reproduce.aggregating_deep_features import (
+from likewise.evaluation.reproduce.capuano import capuano_2018
+from likewise.evaluation.reproduce.deep_features import (
     PUBLISHED,
     RAW,
     OpenChoices,
     aggregating_deep_features,
     best_run,
 )
-from likewise.evaluation.reproduce.capuano_2018 import capuano_2018
 from likewise.evaluation.runs import read_run
 from likewise.pictures import Loaded
 from likewise.types import FloatArray

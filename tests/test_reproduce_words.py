@@ -16,10 +16,10 @@ from likewise import cli
 from likewise.descriptors.patches import Patches
 from likewise.errors import UsageError
 from likewise.evaluation.datasets import load
-from likewise.evaluation.reproduce.li_2016 import li_2016, recipe_at_hand
-from likewise.evaluation.reproduce.li_2016_published import ALL, FIGURE_2, TABLE_1, TABLE_2
+from likewise.evaluation.report_table import ReportTable, TableCell
+from likewise.evaluation.reproduce.li import li_2016, recipe_at_hand
+from likewise.evaluation.reproduce.li_published import ALL, FIGURE_2, TABLE_1, TABLE_2
 from likewise.evaluation.reproduce.orderings import orderings
-from likewise.evaluation.reproduce.report_table import ReportTable, TableCell
 from likewise.evaluation.runs import read_run
 from likewise.pictures import Resize
 from likewise.words.extractor import WordsExtractor

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from likewise.evaluation.benchmark import Benchmark
-    from likewise.evaluation.reproduce.report_table import ReportTable, TableCell
+    from likewise.evaluation.report_table import ReportTable, TableCell
     from likewise.types import ProgressCallback
 
 app = App(
@@ -99,10 +99,8 @@ def aggregating_deep_features(
     Interrupted, it goes on.
     """
     from likewise.evaluation.datasets.buildings import oxford5k
-    from likewise.evaluation.reproduce.aggregating_deep_features import OpenChoices, best_run
-    from likewise.evaluation.reproduce.aggregating_deep_features import (
-        aggregating_deep_features as reproduced,
-    )
+    from likewise.evaluation.reproduce import OpenChoices, best_run
+    from likewise.evaluation.reproduce import aggregating_deep_features as reproduced
 
     settings = OpenChoices(tap, weights, tuple(dict.fromkeys(dim or ())), tuple(dict.fromkeys(expand)))
     for line in gap_lines(oxford5k(oxford, gt=gt)):
@@ -152,7 +150,7 @@ def capuano_2018(
     The article gives no numbers, so there are none beside the measured ones.
     """
     from likewise.evaluation.datasets import load
-    from likewise.evaluation.reproduce.capuano_2018 import capuano_2018 as reproduced
+    from likewise.evaluation.reproduce import capuano_2018 as reproduced
 
     benchmark = load(dataset, data, gt=gt, group=group)
     for line in gap_lines(benchmark):
@@ -282,8 +280,8 @@ def li_2016(
     goes on. At the end it says in how many cells the paper's orderings hold.
     """
     from likewise.evaluation.datasets import load
-    from likewise.evaluation.reproduce.li_2016 import li_2016 as reproduced
-    from likewise.evaluation.reproduce.li_2016 import recipe_at_hand
+    from likewise.evaluation.reproduce import li_2016 as reproduced
+    from likewise.evaluation.reproduce import recipe_at_hand
 
     found, note = recipe_at_hand(recipe)
     official = {"Holidays": ("holidays", holidays), "UKBench": ("ukbench", ukbench)}

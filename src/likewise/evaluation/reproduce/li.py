@@ -21,7 +21,8 @@ from likewise.descriptors.patches import Patches
 from likewise.errors import StorageError, UsageError, WeightsMissing
 from likewise.evaluation.benchmark import Benchmark
 from likewise.evaluation.report import report
-from likewise.evaluation.reproduce.li_2016_published import (
+from likewise.evaluation.report_table import ReportTable, Setting, TableCell, part_of, usable
+from likewise.evaluation.reproduce.li_published import (
     ALL,
     FIGURE_2,
     LAYERS,
@@ -32,7 +33,6 @@ from likewise.evaluation.reproduce.li_2016_published import (
     TABLE_2,
 )
 from likewise.evaluation.reproduce.orderings import orderings
-from likewise.evaluation.reproduce.report_table import ReportTable, Setting, TableCell, part_of, usable
 from likewise.evaluation.words import Sketched, open_sketcher, sketch, words_run
 from likewise.learning import Chosen, Learning, choose, default_vocabulary, learn_vocabulary
 from likewise.networks import find

@@ -15,7 +15,7 @@ from likewise.descriptors.recipe import VectorRecipe, load_vector
 from likewise.errors import WeightsMissing
 from likewise.evaluation.benchmark import Benchmark
 from likewise.evaluation.evaluate import gather
-from likewise.evaluation.reproduce.report_table import MakeEncoder, ReportTable, TableCell, measured, usable
+from likewise.evaluation.report_table import MakeEncoder, ReportTable, TableCell, measured, usable
 from likewise.registry import lookup
 from likewise.types import ProgressCallback
 
