@@ -128,8 +128,8 @@ def evaluate(
     crop or scoring takes no indexing.
     """
     from likewise.collection.loose import fulfilling
-    from likewise.downstream import evaluate_layers
     from likewise.evaluation.datasets import load
+    from likewise.evaluation.layers import evaluate_layers
     from likewise.evaluation.report import report as scored
     from likewise.ranking.stages import Stage
     from likewise.recipes import load_recipe

@@ -4,7 +4,6 @@
 """
 
 from likewise.downstream.clusters import Clusters, find_clusters
-from likewise.downstream.evaluating import evaluate_layers
 from likewise.downstream.layout import MapLayout, find_layout
 from likewise.downstream.similarity import Similarity, similar
 from likewise.downstream.sorting import check_target, sort_into
@@ -15,7 +14,6 @@ __all__ = [
     "MapLayout",
     "Similarity",
     "check_target",
-    "evaluate_layers",
     "find_clusters",
     "find_layout",
     "measure_tasks",
