@@ -15,7 +15,7 @@ from likewise.descriptors import extractor
 from likewise.descriptors.recipe import VectorRecipe, load_vector
 from likewise.errors import UsageError, WeightsMissing
 from likewise.evaluation.datasets import load
-from likewise.evaluation.report import report
+from likewise.evaluation.report import Report
 from likewise.evaluation.reproduce.capuano import capuano_2018
 from likewise.evaluation.reproduce.deep_features import (
     PUBLISHED,
@@ -121,7 +121,7 @@ def test_the_runs_tell_how_they_were_made(oxford: Path, tmp_path: Path) -> None:
     assert own.after == ("expand(n=10, alpha=0, own=false)",)
     assert {run.card.rule for run in runs.values()} == {"step"}
     scores = {cell.setting: cell.measured for cell in found.cells}
-    assert scores == {setting: report(run).scores.value for setting, run in runs.items()}
+    assert scores == {setting: Report.of(run).scores.value for setting, run in runs.items()}
     other = runs["sum", "Paris", "3", "full", "Euclidean", "no"].card
     assert (other.warnings, other.after, other.distance) == ((), (), "l2")
     assert "instead of Paris6k" in other.whitening

@@ -19,7 +19,7 @@ from likewise.evaluation.crops import CropMode, query_view
 from likewise.evaluation.evaluate import evaluate
 from likewise.evaluation.metrics import leave_one_out_map
 from likewise.evaluation.protocol_card import ASKED_WITH, JUDGED, make_card
-from likewise.evaluation.report import report
+from likewise.evaluation.report import Report
 from likewise.evaluation.runs import Run, box_array, read_run, write_run
 from likewise.evaluation.scoring import score
 from likewise.pictures import Resize
@@ -96,7 +96,7 @@ def test_leaving_one_out_is_what_the_metric_says(tmp_path: Path) -> None:
     done = evaluate(made, FakeExtractor(), out=tmp_path / "runs")
     extractor = FakeExtractor()
     vectors = extractor.describe([extractor.prepare(file) for file in files])
-    assert report(done).scores.value == pytest.approx(leave_one_out_map(vectors, labels))
+    assert Report.of(done).scores.value == pytest.approx(leave_one_out_map(vectors, labels))
 
 
 @pytest.mark.parametrize("stages", ["", "expand:n=2", "augment:n=2 expand:n=2"])
@@ -117,7 +117,7 @@ def test_the_own_picture_has_no_part_in_what_follows_the_search(tmp_path: Path, 
     )
     others = with_it.ranked[0] > 0
     same_hits(with_it.ranked[0][others] - 1, with_it.scores[0][others], without.ranked[0], without.scores[0])
-    assert report(with_it).scores.value == report(without).scores.value
+    assert Report.of(with_it).scores.value == Report.of(without).scores.value
 
 
 def test_the_path_is_the_identity(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from likewise.drawing.sheets.answers import COLOURS, answer_sheet
 from likewise.errors import BadPicture, StorageError, UsageError
 from likewise.evaluation.benchmark import Benchmark, BenchmarkQuery
 from likewise.evaluation.evaluate import evaluate
-from likewise.evaluation.report import RankedPicture, Report, Verdict, report
+from likewise.evaluation.report import RankedPicture, Report, Verdict
 from likewise.types import Box, Hit, Progress
 from tests.drawing.looks import drawn, picture, places
 from tests.fakes import FakeExtractor, make_pictures
@@ -87,7 +87,7 @@ def small_report(folder: Path) -> Report:
         BenchmarkQuery("none", files[4], None, frozenset()),
     )
     benchmark = Benchmark("small", {file.stem: file for file in files}, queries, "counts")
-    return report(evaluate(benchmark, FakeExtractor(), out=folder / "runs"))
+    return Report.of(evaluate(benchmark, FakeExtractor(), out=folder / "runs"))
 
 
 def test_each_query_gets_a_sheet(tmp_path: Path) -> None:
@@ -125,7 +125,7 @@ def test_sheets_of_a_run_never_replace_its_pictures(tmp_path: Path) -> None:
     last = files[2].rename(tmp_path / "in" / "0001-q.png")  # what the sheet of the first query is called
     queries = (BenchmarkQuery("q", files[0], None, frozenset({"a"})),)
     benchmark = Benchmark("small", {"a": files[1], "b": files[0], "c": last}, queries, "counts")
-    made = report(evaluate(benchmark, FakeExtractor(), out=tmp_path / "runs"))
+    made = Report.of(evaluate(benchmark, FakeExtractor(), out=tmp_path / "runs"))
     before = last.read_bytes()
     with pytest.raises(UsageError, match="would replace a picture"):
         draw_sheets(made, tmp_path / "in", k=1)

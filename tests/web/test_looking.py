@@ -19,7 +19,7 @@ from likewise.collection import Collection
 from likewise.downstream.layout import find_layout
 from likewise.errors import WeightsMissing
 from likewise.evaluation.crops import CropMode
-from likewise.evaluation.report import report
+from likewise.evaluation.report import Report
 from likewise.evaluation.runs import read_run
 from likewise.networks import NETWORKS
 from likewise.web.foreseeing import Foresight
@@ -330,13 +330,13 @@ class TestEvaluations:
         told = {one["id"]: one for one in data(client.get(f"{API}/runs"))["runs"]}
         assert told.keys() == {path.stem for path in runs}
         for path in runs:
-            expected = report(read_run(path))
+            expected = Report.of(read_run(path))
             assert told[path.stem]["value"] == pytest.approx(expected.scores.value)
             assert told[path.stem]["interval"] == pytest.approx(list(expected.interval))
 
     def test_one_with_its_queries(self, client: TestClient, runs: list[Path], tmp_path: Path) -> None:
         told = data(client.get(f"{API}/runs/{runs[0].stem}"))
-        expected = report(read_run(runs[0])).scores
+        expected = Report.of(read_run(runs[0])).scores
         assert [row["value"] for row in told["table"]] == pytest.approx(expected.values.tolist())
         assert [row["name"] for row in told["table"]] == ["first", "second"]
         assert told["table"][0]["box"] == [2, 2, 20, 14]

@@ -130,7 +130,7 @@ def evaluate(
     from likewise.collection.loose import fulfilling
     from likewise.evaluation.datasets import load
     from likewise.evaluation.layers import evaluate_layers
-    from likewise.evaluation.report import report as scored
+    from likewise.evaluation.report import Report
     from likewise.ranking.stages import Stage
     from likewise.recipes import load_recipe
 
@@ -166,7 +166,7 @@ def evaluate(
         run = ranked(crop=crop, out=out, progress=callback)
     for line in gap_lines(run.benchmark, known=len(benchmark.missing)):
         typer.echo(line, err=True)
-    done = scored(run)
+    done = Report.of(run)
     show(value(done), score_lines(done), as_json=as_json)
 
 
@@ -230,12 +230,11 @@ def report(
     Two runs are compared on the same queries: the mean difference with a bootstrap interval, and a sign-flip
     test of whether it could be chance.
     """
-    from likewise.evaluation.report import compare, curve
-    from likewise.evaluation.report import report as scored
+    from likewise.evaluation.report import Report, RunComparison
     from likewise.evaluation.runs import read_run
 
-    reports = [scored(read_run(path), rule=rule) for path in runs]
-    compared = [(other, compare(reports[0], other)) for other in reports[1:]]
+    reports = [Report.of(read_run(path), rule=rule) for path in runs]
+    compared = [(other, RunComparison.of(reports[0], other)) for other in reports[1:]]
     if plot:
         from likewise.drawing.plots import check_plot, precision_recall_plot
         from likewise.drawing.sheets import pictures_of
@@ -243,7 +242,7 @@ def report(
         check_plot(plot, *pictures_of(*reports))
     drawn = _draw_sheets(reports, sheets, k, worst) if sheets else []
     if plot:
-        lines = {f"{one.run.path.stem}: mAP {one.scores.mean_ap:.3f}": curve(one.scores) for one in reports}
+        lines = {f"{one.run.path.stem}: mAP {one.scores.mean_ap:.3f}": one.curve() for one in reports}
         precision_recall_plot(lines, plot, title=reports[0].run.card.benchmark)
     told = {
         "runs": [value(one) for one in reports],

@@ -313,10 +313,10 @@ def li_2016(
 def _draw(run: Path, folder: Path, progress: ProgressCallback | None) -> Iterator[str]:
     """Draw the queries of a run with their boxes, and the first ten answers to each; say where."""
     from likewise.drawing.sheets import draw_sheets, query_sheet
-    from likewise.evaluation.report import report
+    from likewise.evaluation.report import Report
     from likewise.evaluation.runs import read_run
 
-    told = report(read_run(run))
+    told = Report.of(read_run(run))
     figure = folder / "queries.png"
     query_sheet(told, figure)
     sheets = draw_sheets(told, folder / "answers", k=10, progress=progress)

@@ -70,10 +70,8 @@ def _at(ks: Sequence[int], values: Sequence[float]) -> str:
 
 def query_table(one: Report, worst: int | None) -> Iterator[str]:
     """One line a query."""
-    from likewise.evaluation.report import chosen  # numpy stands behind it
-
     last = max(range(len(one.scores.ks)), key=lambda index: one.scores.ks[index])
-    picked = [one.scores.queries[number] for number in chosen(one.scores, worst)]
+    picked = [one.scores.queries[number] for number in one.chosen(worst)]
     rows = [
         (q.name, q.positives, q.first or "-", *map(_digits, (q.ap, q.precision[last], q.recall[last])))
         for q in picked

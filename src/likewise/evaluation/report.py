@@ -40,6 +40,62 @@ class Report:
     scores: Scores
     interval: Interval
 
+    @classmethod
+    def of(cls, run: Run, *, rule: Rule | None = None) -> Report:
+        """Score a run.
+
+        Parameters
+        ----------
+        rule
+            How average precision is summed; by default as the run's card says.
+
+        Raises
+        ------
+        UsageError
+            When no query has a right answer.
+        """
+        scores = score(run.benchmark, run.ranked, similarities=run.scores, rule=rule or run.card.rule)
+        return cls(run, scores, bootstrap_interval(scores.values))
+
+    def curve(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Precision over recall, the mean over all queries that have a right answer.
+
+        The precision at a recall is interpolated: the highest at that recall or beyond it, 0 beyond the last
+        right answer that was found (Manning, Raghavan and Schütze, Introduction to Information Retrieval,
+        8.4).
+
+        Returns
+        -------
+        tuple of ndarray
+            Recall and precision, float64, shape ``(LEVELS,)`` each.
+        """
+        levels = np.linspace(0, 1, LEVELS)
+        lines = []
+        for query in self.scores.queries:
+            if query.positives:
+                found = np.arange(1, len(query.ranks) + 1)
+                precision = np.append(found / (np.array(query.ranks, dtype=np.float64) + 1), 0)
+                highest = np.maximum.accumulate(precision[::-1])[::-1]
+                # the first answer that brings recall to the level; 1e-9 for levels such as 0.7
+                lines.append(highest[np.searchsorted(found / query.positives, levels - 1e-9)])
+        return levels, np.asarray(np.mean(lines, axis=0), np.float64)
+
+    def chosen(self, worst: int | None) -> list[int]:
+        """Numbers of the queries to show: all in their order, or the ``worst`` so many, worst first."""
+        if worst is None:
+            return list(range(len(self.scores.queries)))
+        values = self.scores.values
+        return [
+            int(number)
+            for number in np.argsort(values, kind="stable")[:worst]
+            if not np.isnan(values[number])
+        ]
+
+    def answers(self, number: int, k: int = 10) -> list[RankedPicture]:
+        """The first ``k`` pictures that a query found, junk among them; not its own where that is ignored."""
+        query = self.run.benchmark.queries[number]
+        return list(islice(_listed(self.run, query, number), k))
+
 
 @dataclass(frozen=True)
 class RunComparison:
@@ -66,6 +122,26 @@ class RunComparison:
     interval: Interval
     test: SignTest
 
+    @classmethod
+    def of(cls, first: Report, second: Report) -> RunComparison:
+        """Compare two runs query by query.
+
+        Raises
+        ------
+        UsageError
+            When they did not ask the same questions with the same answers, or were scored differently.
+        """
+        asked, also = (_questions(one.run) for one in (first, second))
+        if asked != also:
+            raise UsageError(f"{_both(first, second)} cannot be compared: {_unlike(asked, also)}")
+        if (first.scores.measure, first.scores.rule) != (second.scores.measure, second.scores.rule):
+            raise UsageError(f"{_both(first, second)} cannot be compared: they are scored by different rules")
+        before, after = (_by_name(one.scores) for one in (first, second))
+        names = tuple(before)
+        old, new = (np.array([values[name] for name in names]) for values in (before, after))
+        change = new - old
+        return cls(names, old, new, float(change.mean()), bootstrap_interval(change), sign_flip_test(change))
+
 
 @dataclass(frozen=True)
 class RankedPicture:
@@ -73,84 +149,6 @@ class RankedPicture:
 
     hit: Hit
     verdict: Verdict
-
-
-def report(run: Run, *, rule: Rule | None = None) -> Report:
-    """Score a run.
-
-    Parameters
-    ----------
-    rule
-        How average precision is summed; by default as the run's card says.
-
-    Raises
-    ------
-    UsageError
-        When no query has a right answer.
-    """
-    scores = score(run.benchmark, run.ranked, similarities=run.scores, rule=rule or run.card.rule)
-    return Report(run, scores, bootstrap_interval(scores.values))
-
-
-def compare(first: Report, second: Report) -> RunComparison:
-    """Compare two runs query by query.
-
-    Raises
-    ------
-    UsageError
-        When they did not ask the same questions with the same answers, or were scored differently.
-    """
-    asked, also = (_questions(one.run) for one in (first, second))
-    if asked != also:
-        raise UsageError(f"{_both(first, second)} cannot be compared: {_unlike(asked, also)}")
-    if (first.scores.measure, first.scores.rule) != (second.scores.measure, second.scores.rule):
-        raise UsageError(f"{_both(first, second)} cannot be compared: they are scored by different rules")
-    before, after = (_by_name(one.scores) for one in (first, second))
-    names = tuple(before)
-    old, new = (np.array([values[name] for name in names]) for values in (before, after))
-    change = new - old
-    return RunComparison(
-        names, old, new, float(change.mean()), bootstrap_interval(change), sign_flip_test(change)
-    )
-
-
-def curve(scores: Scores) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Precision over recall, the mean over all queries that have a right answer.
-
-    The precision at a recall is interpolated: the highest at that recall or beyond it, 0 beyond the last
-    right answer that was found (Manning, Raghavan and Schütze, Introduction to Information Retrieval, 8.4).
-
-    Returns
-    -------
-    tuple of ndarray
-        Recall and precision, float64, shape ``(LEVELS,)`` each.
-    """
-    levels = np.linspace(0, 1, LEVELS)
-    lines = []
-    for query in scores.queries:
-        if query.positives:
-            found = np.arange(1, len(query.ranks) + 1)
-            precision = np.append(found / (np.array(query.ranks, dtype=np.float64) + 1), 0)
-            highest = np.maximum.accumulate(precision[::-1])[::-1]
-            # the first answer that brings recall to the level; 1e-9 for levels that are fractions like 7/10
-            lines.append(highest[np.searchsorted(found / query.positives, levels - 1e-9)])
-    return levels, np.asarray(np.mean(lines, axis=0), np.float64)
-
-
-def chosen(scores: Scores, worst: int | None) -> list[int]:
-    """Numbers of the queries to show: all in their order, or the ``worst`` so many, worst first."""
-    if worst is None:
-        return list(range(len(scores.queries)))
-    values = scores.values
-    return [
-        int(number) for number in np.argsort(values, kind="stable")[:worst] if not np.isnan(values[number])
-    ]
-
-
-def answers(run: Run, number: int, k: int = 10) -> list[RankedPicture]:
-    """The first ``k`` pictures that a query found, junk among them; not its own where that is ignored."""
-    query = run.benchmark.queries[number]
-    return list(islice(_listed(run, query, number), k))
 
 
 def _listed(run: Run, query: BenchmarkQuery, number: int) -> Iterator[RankedPicture]:

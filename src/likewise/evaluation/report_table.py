@@ -13,7 +13,7 @@ from likewise.descriptors.recipe import VectorRecipe
 from likewise.evaluation.benchmark import Benchmark
 from likewise.evaluation.evaluate import Material, Readable, ranked_run
 from likewise.evaluation.metrics import Rule
-from likewise.evaluation.report import report
+from likewise.evaluation.report import Report
 from likewise.ranking.stages import Stage
 
 MakeEncoder: TypeAlias = Callable[[VectorRecipe], Encoder]
@@ -95,7 +95,7 @@ def measured(
         dimensions=changed.gallery.shape[1],
     )
     run = ranked_run(changed, recipe, manifest, out=out, stages=tuple(stages), rule=rule)
-    return replace(cell, measured=report(run).scores.value, run=run.path, part=part_of(material))
+    return replace(cell, measured=Report.of(run).scores.value, run=run.path, part=part_of(material))
 
 
 def part_of(material: Readable) -> str:

@@ -12,7 +12,7 @@ from likewise.drawing import canvas
 from likewise.drawing.canvas import FAINT, GAP, INK, MARGIN, PANEL, PAPER, TILE, Reader
 from likewise.drawing.sheets.results import COLUMNS, ROW, beside, query_panel
 from likewise.errors import StorageError
-from likewise.evaluation.report import RankedPicture, Report, Verdict, answers, chosen
+from likewise.evaluation.report import RankedPicture, Report, Verdict
 from likewise.evaluation.runs import plain_name
 from likewise.evaluation.scoring import QueryScore
 from likewise.pictures import Source
@@ -78,11 +78,11 @@ def draw_sheets(
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StorageError(f"{folder} cannot be made: {error.strerror}") from error
-    numbers = chosen(report.scores, worst)
+    numbers = report.chosen(worst)
     outs = {number: folder / _sheet_name(number, report) for number in numbers}
     _spare_pictures(outs.values(), report)
     for done, (number, out) in enumerate(outs.items(), 1):
-        query, found = report.run.benchmark.queries[number], answers(report.run, number, k)
+        query, found = report.run.benchmark.queries[number], report.answers(number, k)
         answer_sheet(
             report.run.content(query.picture),
             report.run.boxes[number],

@@ -20,7 +20,7 @@ from likewise.assets import sha256_file
 from likewise.descriptors.patches import Patches
 from likewise.errors import StorageError, UsageError, WeightsMissing
 from likewise.evaluation.benchmark import Benchmark
-from likewise.evaluation.report import report
+from likewise.evaluation.report import Report
 from likewise.evaluation.report_table import ReportTable, Setting, TableCell, part_of, usable
 from likewise.evaluation.reproduce.li_published import (
     ALL,
@@ -194,7 +194,7 @@ class _Measuring:
         scored_by = self.recipe.scored({"layers": taps, "hamming": scored == "BoW+HE", "fusion": rule})
         run = words_run(self.sketched, scored_by, self.sketcher, out=self.out, again=False)
         return TableCell(
-            setting, measured=report(run).scores.value, run=run.path, part=part_of(self.sketched)
+            setting, measured=Report.of(run).scores.value, run=run.path, part=part_of(self.sketched)
         )
 
 

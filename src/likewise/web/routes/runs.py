@@ -12,7 +12,7 @@ from typing import Annotated, TypeVar
 from fastapi import APIRouter, Query, Request, Response
 
 from likewise.errors import LikewiseError
-from likewise.evaluation.report import Report, answers, compare, curve, report
+from likewise.evaluation.report import Report, RunComparison
 from likewise.evaluation.runs import Run, read_run
 from likewise.pictures import size_of
 from likewise.types import Box
@@ -39,7 +39,7 @@ def runs(services: Serving) -> schemas.Runs:
 def run(id: str, services: Serving) -> schemas.Run:
     """A run: its card, its score, and what each query scored."""
     one = _report(services, id)
-    recall, precision = curve(one.scores)
+    recall, precision = one.curve()
     asked = zip(one.run.boxes, one.scores.queries, one.scores.values.tolist(), strict=True)
     table = [
         schemas.RunRow(
@@ -73,7 +73,7 @@ def query(
             box=_corners(answer.hit.box),
             thumbnail=f"{API}/runs/{id}/gallery/{answer.hit.id}/thumbnail",
         )
-        for answer in answers(one.run, number, k)
+        for answer in one.answers(number, k)
     ]
     width, height = _size(one.run, asked.picture)
     return schemas.RunQuery(
@@ -92,7 +92,7 @@ def query(
 def compared(id: str, other: str, services: Serving) -> schemas.RunComparison:
     """Two runs query by query, with the interval and the test of their difference."""
     first, second = _report(services, id), _report(services, other)
-    found = compare(first, second)
+    found = RunComparison.of(first, second)
     numbers = {query.name: number for number, query in enumerate(first.run.benchmark.queries)}
     rows = zip(found.queries, found.first.tolist(), found.second.tolist(), strict=True)
     return schemas.RunComparison(
@@ -167,7 +167,7 @@ def _scored(path: Path) -> Report | None:
 
 @lru_cache(64)
 def _read(path: Path, _changed: int) -> Report:
-    return report(read_run(path))
+    return Report.of(read_run(path))
 
 
 def _summary(id: str, one: Report) -> schemas.RunSummary:
