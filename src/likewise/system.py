@@ -32,11 +32,6 @@ def descriptor_of(path: str | os.PathLike[str], flags: int, mode: int = 0o666, *
     ----------
     follow
         Whether a link is gone through; otherwise it is refused.
-
-    Raises
-    ------
-    OSError
-        As `os.open`.
     """
     if follow:
         return os.open(path, flags | _ALWAYS, mode)

@@ -177,13 +177,7 @@ class FactTables:
         return np.fromiter((row for (row,) in rows), np.int64, len(rows))
 
     def true_of(self, where: Filter) -> tuple[str, tuple[object, ...]]:
-        """The condition on a table of pictures that a filter is true of one, and its values.
-
-        Raises
-        ------
-        UsageError
-            As `chosen`.
-        """
+        """The condition on a table of pictures that a filter is true of one, and its values."""
         condition, values = self._condition(where)
         chosen = f"WITH {self._said} SELECT id FROM {CONDITION_TABLES} WHERE {condition}"
         return f"id IN ({chosen})", tuple(values)

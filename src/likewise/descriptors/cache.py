@@ -152,11 +152,6 @@ def look_up(
         The first step, called from many threads at once; raises `BadPicture` or `BadBox`.
     make
         The second step; raises `BadPicture`.
-
-    Raises
-    ------
-    BadBox, CollectionDamaged, StorageError
-        As for `describe`.
     """
     outcomes: dict[str, NDArray[Any] | BadPicture] = {}
     with ThreadPoolExecutor() as pool:

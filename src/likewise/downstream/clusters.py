@@ -161,11 +161,6 @@ def cluster_rows(
         int64, shape ``(n,)``, from 0; -1 for rows that belong to none.
     tried
         Silhouettes by number of clusters, as in `Clusters`.
-
-    Raises
-    ------
-    UsageError
-        As `find_clusters`.
     """
     checked(vectors, 1, "clustering")
     if method == "hdbscan" and k is not None:

@@ -160,13 +160,7 @@ def learning_curve(
     seed: int = 0,
     progress: ProgressCallback | None = None,
 ) -> list[LearningPoint]:
-    """Accuracy by how many pictures of each class there are to learn from, on the same folds.
-
-    Raises
-    ------
-    UsageError
-        As `cross_validate`.
-    """
+    """Accuracy by how many pictures of each class there are to learn from, on the same folds."""
     classes, numbers = labelled.numbered
     dealt = deal(labelled.vectors, numbers, folds, seed)
     most = int(np.bincount(numbers).max())
