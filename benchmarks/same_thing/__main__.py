@@ -5,6 +5,7 @@
     python -m benchmarks.same_thing refiled                        # cdcovers by what its pictures show
     python -m benchmarks.same_thing rules [SET ...]                # see benchmarks/same_thing/rules.py
     python -m benchmarks.same_thing sized SET [PICTURES]           # see benchmarks/same_thing/sized.py
+    python -m benchmarks.same_thing turned [SET ...]               # see benchmarks/same_thing/turned.py
 
 A run leaves the score of each picture of the gallery for each query, so that `table` measures nothing again.
 Sets are those of `benchmarks.sets`, and `clutter`, the queries of `benchmarks.clutter`.
@@ -24,6 +25,7 @@ from benchmarks.same_thing.rules import rules
 from benchmarks.same_thing.script import Script
 from benchmarks.same_thing.sets import Asked, best_possible, by_what_they_show, load
 from benchmarks.same_thing.sized import sized
+from benchmarks.same_thing.turned import turned
 from benchmarks.same_thing.vise import Vise
 from benchmarks.sets import markdown
 from numpy.typing import NDArray
@@ -140,5 +142,6 @@ if __name__ == "__main__":
         "refiled": refiled,
         "rules": partial(rules, folder=FOLDER),
         "sized": among,
+        "turned": partial(turned, folder=FOLDER),
     }
     commands[sys.argv[1]](sys.argv[2:])
