@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from threading import Thread
 
+import numpy as np
 import pytest
 
 from likewise.collection.catalogue import Catalogue, Content, FilePlace, StoredLayer
@@ -60,6 +61,18 @@ def written() -> int:
 
 
 class TestPictures:
+    @pytest.mark.parametrize("together", [1, 3, 1 << 23])
+    def test_ids_rise_however_many_are_read_as_one_value(
+        self, catalogue: Catalogue, together: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        given = fill(catalogue, catalogue.add_root("/p"), *"zyxwvut")
+        with catalogue.change():
+            catalogue.delete(given[2:4])
+        monkeypatch.setattr("likewise.collection.database.TOGETHER", together)
+        for ids in (catalogue.ids(), catalogue.rows.pictures(1)):
+            assert ids.tolist() == sorted({*given} - {*given[2:4]})
+            assert ids.dtype == np.int64
+
     @pytest.mark.skipif(
         not Path("/proc/self/io").exists(), reason="this system does not tell what is written"
     )

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Protocol, TypeAlias
 
-import numpy as np
-
 from likewise.collection.database import VERSION_READ, Database, bound, crc32, layer_schema, layer_table
 from likewise.descriptors.manifest import Manifest
 from likewise.ranking.exact import Metric
@@ -126,8 +124,7 @@ class SqliteRows:
 
     def pictures(self, layer: int) -> IntArray:
         """See `LayerRows`."""
-        [(text,)] = self._database.rows(f"SELECT group_concat(picture) FROM {layer_table(layer)}")
-        return np.sort(np.fromstring(text or "", np.int64, sep=","))
+        return self._database.keys(layer_table(layer), "picture")
 
     def engine(self, layer: int) -> None:
         """Nothing does."""
