@@ -533,23 +533,24 @@ class Catalogue:
     def where(self, pictures: Iterable[int]) -> dict[int, str]:
         """Absolute paths of those of the pictures that there are, and have one."""
         roots = self.roots()
-        found = {}
-        for picture in filter(_is_id, map(int, pictures)):
-            for row in self._database.rows("SELECT root, path FROM pictures WHERE id = ?", picture):
-                if (path := self._placed(roots, *row)) is not None:
-                    found[picture] = path
-        return found
+        rows = self._chosen("SELECT id, root, path FROM pictures", pictures)
+        placed = ((picture, self._placed(roots, root, path)) for picture, root, path in rows)
+        return {picture: path for picture, path in placed if path is not None}
 
     def entries(self, pictures: Iterable[int]) -> list[Entry]:
         """Those of the pictures that there are, and have a path, in the order given."""
-        wanted = [picture for picture in map(int, pictures) if _is_id(picture)]
-        found: dict[int, Entry] = {}
+        wanted = list(map(int, pictures))
+        found = {entry.id: entry for entry in self._entries(self._chosen(_ENTRY, wanted))}
+        return [found[picture] for picture in wanted if picture in found]
+
+    def _chosen(self, select: str, pictures: Iterable[int]) -> Rows:
+        """Rows of those of the pictures that there are."""
+        wanted, rows = [picture for picture in map(int, pictures) if _is_id(picture)], Rows()
         for start in range(0, len(wanted), 500):  # SQLite takes no statement with very many values
             some = wanted[start : start + 500]
             marks = ", ".join("?" * len(some))
-            rows = self._database.rows(f"{_ENTRY} WHERE id IN ({marks})", *some)
-            found.update((entry.id, entry) for entry in self._entries(rows))
-        return [found[picture] for picture in wanted if picture in found]
+            rows += self._database.rows(f"{select} WHERE id IN ({marks})", *some)
+        return rows
 
     def page(
         self,
