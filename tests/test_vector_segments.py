@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -487,3 +488,22 @@ def work(path: Path, photos: Path) -> None:
 
 if __name__ == "__main__":
     work(Path(sys.argv[1]), Path(sys.argv[2]))
+
+
+def read_here_and_there(file: Path) -> bool:
+    """Whether the system was told so of what this process has mapped of a file."""
+    maps = Path("/proc/self/smaps").read_text().split("VmFlags:")
+    return any(" rr " in flags.partition("\n")[0] for part, flags in pairwise(maps) if str(file) in part)
+
+
+@pytest.mark.skipif(not Path("/proc/self/smaps").exists(), reason="this system does not tell")
+def test_what_lies_between_rows_that_are_far_apart_is_not_read(
+    many: StoredVectors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stored, "APART", 1000)
+    files = [one.file.path for one in many.files]
+    assert not any(map(read_here_and_there, files))
+    far = many[np.array([5, 1004, 2003, 6, 1005, 2004])]
+    assert all(map(read_here_and_there, files))
+    assert np.array_equal(far[:2], np.asarray(many)[[5, 1004]])  # which reads all
+    assert not any(map(read_here_and_there, files))

@@ -10,8 +10,10 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import mmap
 import os
 import stat
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -129,6 +131,7 @@ class ColumnFile:
     layout: ColumnLayout
     digests: Mapping[str, str]
     arrays: Mapping[str, NDArray[Any]]
+    mapped: mmap.mmap
 
     @classmethod
     def open(
@@ -150,14 +153,25 @@ class ColumnFile:
         """
         with _file(path, what) as file:  # which may lose its name meanwhile
             layout, digests = _header(path, what, file, layout_of)
-            content = np.memmap(file, np.uint8, "r").view(np.ndarray)
+            mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        content = np.frombuffer(mapped, np.uint8)
         arrays = {
             name: content[begin : begin + size].view(kind).reshape(shape)
             for (name, (shape, kind)), (begin, size) in zip(
                 layout.columns.items(), layout.places.values(), strict=True
             )
         }
-        return cls(path, what, layout, digests, arrays)
+        return cls(path, what, layout, digests, arrays, mapped)
+
+    def read_around(self, name: str, *, wanted: bool) -> None:
+        """Whether the system is to read more of a column from the disk than is wanted, as it does at first.
+
+        Around rows here and there it would read megabytes each.
+        """
+        begin, size = self.layout.places[name]
+        begin, end = begin - begin % mmap.PAGESIZE, begin + size
+        if sys.platform != "win32" and end > begin:  # Windows has no such advice
+            self.mapped.madvise(mmap.MADV_NORMAL if wanted else mmap.MADV_RANDOM, begin, end - begin)
 
     def damaged(self, why: str) -> CollectionDamaged:
         """The error that it is not what it should be."""

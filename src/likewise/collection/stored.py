@@ -29,6 +29,9 @@ MANY = 1 << 20
 EXACT = 50_000_000
 """Numbers that a query is compared with one by one before anything else is thought of: some 50 ms."""
 
+APART = 1 << 17
+"""Bytes from row to row, in the mean, from which on what lies between is not worth reading from a disk."""
+
 SURE = 0.995
 """Share of the ten nearest that shortlists have to hold in the mean of the rows that are asked for."""
 
@@ -124,6 +127,8 @@ class StoredVectors:
         at = _run(rows)
         if file is None:
             return self.tail[at], np.ones(len(rows), np.float32)
+        near = int(np.ptp(rows)) * self.segments.code.width < APART * len(rows)
+        file.file.read_around("codes", wanted=near)
         unit = self.segments.metric == "dot"
         lengths = file.lengths[at] if unit else np.ones(len(rows), np.float32)
         return self.segments.code.decode(file.codes[at]), lengths
