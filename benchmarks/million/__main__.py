@@ -2,26 +2,32 @@
 
 A collection as `quick` makes it, of made-up vectors: each is a mixture of a picture of the demo set with two
 of the thirty nearest to it, disturbed number by number. It is written once and kept below ``results``. Times
-are medians; memory is what a process has written.
+are medians; memory is what a process has written. ``growth`` makes collections of a shorter recipe instead,
+from a thousand pictures to ten million (see `benchmarks.million.growth`).
 """
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
+from resource import RUSAGE_SELF, getrusage
 
 import numpy as np
 from benchmarks.sets import DEMO, RESULTS, demo_set, describe, markdown
 
 from likewise.collection.catalogue import Content, FilePlace
+from likewise.collection.codes import Code
 from likewise.collection.collection import Collection
 from likewise.collection.walk import Stamp
 from likewise.demoset import rendering
 from likewise.descriptors.extractor import Extractor
+from likewise.descriptors.recipe import VectorRecipe
 from likewise.recipes import load_recipe
 from likewise.types import FloatArray
 
@@ -32,10 +38,10 @@ CLIENTS, PROCESSES, SECONDS = 32, 4, 10
 
 
 class Mixtures:
-    """Vectors like those of pictures, as many as are wanted."""
+    """Vectors like those of pictures, as many as are wanted: by default of those that `quick` describes."""
 
-    def __init__(self, seed: int) -> None:
-        self._base = describe(Extractor(load_recipe("quick").vector), demo_set().pictures)
+    def __init__(self, seed: int, base: FloatArray | None = None) -> None:
+        self._base = described() if base is None else base
         alike = self._base @ self._base.T
         np.fill_diagonal(alike, -1)
         self._near = np.argsort(-alike, axis=1)[:, :30]
@@ -53,24 +59,38 @@ class Mixtures:
         return vectors
 
 
-def make(path: Path, count: int) -> float:
+def described() -> FloatArray:
+    """Vectors of the demo set as `quick` describes it, float32 ``(n, d)``."""
+    return describe(Extractor(load_recipe("quick").vector), demo_set().pictures)
+
+
+def make(path: Path, count: int, recipe: VectorRecipe | None = None, base: FloatArray | None = None) -> float:
     """Write the collection; give the seconds that its files took, once the rows were there."""
-    mixtures = Mixtures(1)
-    photo = rendering.render(DEMO)[0]
-    with Collection.open(path, recipe="quick") as collection:
-        collection.add(photo)  # for its layer
-        with collection._writing() as catalogue:
-            with catalogue.change():
-                root = catalogue.add_root("/photos")
-            for begin in range(catalogue.count(), count, TOGETHER):
-                with catalogue.change():
-                    for number, row in enumerate(mixtures(TOGETHER).astype(np.float16), begin):
-                        place = FilePlace(root, f"{number // 1000:05}/{number:08}.jpg".encode())
-                        content = Content(number.to_bytes(32), number, 480, {1: row.tobytes()})
-                        catalogue.insert(place, Stamp(100_000, number, number), content)
+    fill(path, count, recipe or load_recipe("quick").vector, Mixtures(1, base))
+    with Collection.open(path) as collection:
         start = time.perf_counter()
         collection.optimise()
         return time.perf_counter() - start
+
+
+def fill(path: Path, count: int, recipe: VectorRecipe, mixtures: Mixtures, together: int = TOGETHER) -> None:
+    """Bring a collection to so many pictures, so many a commit; nothing is described but one of them."""
+    photo = rendering.render(DEMO)[0]
+    with Collection.open(path, recipe=recipe) as collection:
+        if not collection.exists:
+            collection.add(photo)  # for its layer
+        code = Code.of(recipe, collection.manifest.dimensions)
+        with collection._writing() as catalogue:
+            catalogue._database.rows("PRAGMA cache_size = -1000000")  # KiB: the index by content is random
+            with catalogue.change():
+                root = catalogue.add_root("/photos")
+            for begin in range(catalogue.count(), count, together):
+                with catalogue.change():
+                    rows = code.encode(mixtures(min(together, count - begin)))
+                    for number, row in enumerate(rows, begin):
+                        place = FilePlace(root, f"{number // 1000:05}/{number:08}.jpg".encode())
+                        content = Content(sha256(b"%d" % number).digest(), number, 480, {1: row})
+                        catalogue.insert(place, Stamp(100_000, number, number), content)
 
 
 def private() -> float:
@@ -92,11 +112,37 @@ def median(work: Callable[[], object], times: int = 20) -> float:
 
 
 def cold(path: Path) -> None:
-    """Print seconds from opening to the first hits, and what it took; for a process of its own."""
-    start = time.perf_counter()
+    """Print seconds to the first hits, of the processor and by the clock, MB of its own, and MB read.
+
+    For a process of its own; what is read are blocks of the disk.
+    """
+    clock, processor = time.perf_counter(), time.process_time()
     with Collection.open(path) as collection:
         collection.search(1000, k=20)
-        print(time.perf_counter() - start, private())
+        spans = time.process_time() - processor, time.perf_counter() - clock
+        print(*spans, private(), 512e-6 * getrusage(RUSAGE_SELF).ru_inblock)
+
+
+def dropped(path: Path) -> tuple[float, float]:
+    """Have the system forget what it holds of a collection's files; MB that it still holds, and of them all.
+
+    Only Linux can be asked so; what another process has mapped stays.
+    """
+    files = [file for file in path.rglob("*") if file.is_file()]
+    for file in files:
+        with file.open("rb") as opened:
+            os.fsync(opened.fileno())
+            os.posix_fadvise(opened.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+    command = ["fincore", "--bytes", "--noheadings", "--output", "RES", *map(str, files)]
+    told = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    return sum(map(int, told.split())) / 1e6, sum(file.stat().st_size for file in files) / 1e6
+
+
+def from_disk(path: Path) -> list[float]:
+    """What `cold` prints where files are not in memory, and of these what `dropped` gives: medians."""
+    told = [[*dropped(path), *said(apart("cold", str(path)))] for _ in range(3)]
+    left = np.median(told, axis=0).tolist()
+    return [*left[2:], *left[:2]]
 
 
 def client(path: Path, seconds: float) -> None:
@@ -180,10 +226,12 @@ def main() -> None:
     files = make(path, count)
     table: list[list[str | float]] = [["files made and measured, s", files]]
     first = [said(apart("cold", str(path))) for _ in range(3)]
-    table += [["first search of a process, s", float(np.median([one[0] for one in first]))]]
-    table += [
-        ["memory of that process but for mapped files, MB", float(np.median([one[1] for one in first]))]
-    ]
+    _, seconds, memory, _ = np.median(first, axis=0).tolist()
+    table.append(["first search of a process, s", seconds])
+    table.append(["memory of that process but for mapped files, MB", memory])
+    _, seconds, _, read, *_ = from_disk(path)
+    table.append(["the same from the disk, s", seconds])
+    table.append(["what it reads, MB", read])
     queries = Mixtures(2)(QUERIES)
     with Collection.open(path) as collection:
         told = collection.search(queries[0], k=10).recall
@@ -212,6 +260,13 @@ if __name__ == "__main__":
     match sys.argv[1:]:
         case ["cold", path]:
             cold(Path(path))
+        case ["disk", path]:
+            head = ["s of the processor", "by the clock", "its memory, MB", "read, MB", "MB left", "of files"]
+            print(markdown(head, [from_disk(Path(path))]))
+        case ["growth", *sizes]:
+            from benchmarks.million.growth import growth  # which imports this module
+
+            growth([int(size) for size in sizes])
         case ["during", path]:
             during(Path(path))
         case ["grow", path, count]:
