@@ -65,8 +65,9 @@ def index(paths: Sequence[Path], into: Path, recipe: VectorRecipe | str = "quick
 
 
 def bare(extractor: Extractor, ready: Sequence[Loaded]) -> None:
-    """Describe prepared pictures, in as many threads and buckets as indexing does."""
-    buckets = [ready[start : start + BUCKET] for start in range(0, len(ready), BUCKET)]
+    """Describe prepared pictures, in as many threads and buckets as indexing, which shares out the last."""
+    size = min(BUCKET, -(-len(ready) // cores()))
+    buckets = [ready[start : start + size] for start in range(0, len(ready), size)]
     with ThreadPoolExecutor(cores()) as pool:
         for _ in pool.map(extractor.describe, buckets):
             pass

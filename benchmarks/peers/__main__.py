@@ -30,20 +30,19 @@ def run(
     repetitions: Annotated[int, typer.Option(help="How often each is timed.")] = 5,
     pictures: Annotated[int, typer.Option(help="Pictures that are indexed.")] = 200,
     vectors: Annotated[list[int] | None, typer.Option(help="Sizes of collections searched.")] = None,
+    row: Annotated[str, typer.Option(help="Of indexing: a network, or `quick 4000x3000`.")] = "",
 ) -> None:
-    """Measure; what was measured of other parts stays."""
+    """Measure; what is not measured again stays."""
     options = {
         "limits": (repetitions,),
         "search": (tuple(vectors or (10_000, 100_000)), repetitions),
         "start": (repetitions,),
-        "indexing": (pictures, repetitions),
+        "indexing": (pictures, repetitions, row),
     }
     for part in only or PARTS:
         module = import_module(f"benchmarks.peers.{part}")  # each with peers of its own
-        kept = [figure for figure in read(FILE) if figure.group != module.GROUP]
         for figure in module.figures(*options[part]):
-            kept.append(figure)
-            write(FILE, kept)
+            write(FILE, [*(one for one in read(FILE) if one.name != figure.name), figure])
             print(*_row(figure), sep="  ", file=sys.stderr)
 
 

@@ -7,6 +7,7 @@ hashes and commits. A peer only describes, and keeps its vectors in memory.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -35,31 +36,41 @@ from likewise.pictures import Resize
 from likewise.system import cores
 
 GROUP = "indexing"
-SIZES = {"640x480": (640, 480), "1024x768": (1024, 768)}
-BARE, TIMES = 0.85, 3.0
+SIZES = {"640x480": (640, 480), "1024x768": (1024, 768), "4000x3000": (4000, 3000)}
+ALONE, DECODED = "the compiled network alone", "reading, decoding and scaling alone"
+BARE, LARGE_BARE, TIMES = 0.85, 0.7, 3.0
 BATCH, WORKERS = 32, 2
+SLOW = 4
+"""Pictures for a network that takes seconds for each."""
 
 Work = Callable[[], object]
 
 
-def figures(count: int, repetitions: int) -> Iterator[Figure]:
-    """Pictures a second, of so many a set."""
+def figures(count: int, repetitions: int, row: str = "") -> Iterator[Figure]:
+    """Pictures a second, of so many a set; only of the networks and sizes that contain some text."""
     torch.set_num_threads(cores())
     photos = photographs(None, DEMO)
-    for name, size in SIZES.items():
-        paths = make(FOLDER / f"{name}-{count}", size, count, photos)
-        yield from _quick(paths, name, repetitions)
-        yield from _hybrid(paths, name, repetitions)
-    paths = make(FOLDER / f"640x480-{count}", SIZES["640x480"], count, photos)
+
+    def pictures(name: str, most: int = count) -> list[Path]:
+        some = min(count, most)
+        return make(FOLDER / f"{name}-{some}", SIZES[name], some, photos)
+
+    for name in SIZES:
+        if row in f"quick {name}":
+            paths = pictures(name, LOOPED if name == "4000x3000" else count)
+            yield from _quick(paths, name, repetitions, LARGE_BARE if name == "4000x3000" else BARE)
+            if name != "4000x3000":
+                yield from _hybrid(paths, name, repetitions)
     for network, peers in PEERS.items():
-        square = _random(network, Resize("square", 224))
-        yield from _beside(square, paths, f"timm/{network} at 224", peers, repetitions)
-    vgg = _random("vgg16", Resize("longest", 1024))
-    large = make(FOLDER / f"1024x768-{LOOPED}", SIZES["1024x768"], LOOPED, photos)
-    yield from _beside(vgg, large, "timm/vgg16 at 1024", {"torch, picture by picture": _one_by_one}, 3)
+        if row in f"timm/{network}":
+            square = _random(network, Resize("square", 224))
+            yield from _beside(square, pictures("640x480"), f"timm/{network} at 224", peers, repetitions)
+    if row in "timm/vgg16":
+        vgg, loop = _random("vgg16", Resize("longest", 1024)), {"torch, picture by picture": _one_by_one}
+        yield from _beside(vgg, pictures("1024x768", SLOW), "timm/vgg16 at 1024", loop, repetitions)
 
 
-def _quick(paths: Sequence[Path], name: str, repetitions: int) -> Iterator[Figure]:
+def _quick(paths: Sequence[Path], name: str, repetitions: int, least: float) -> Iterator[Figure]:
     extractor = Extractor("quick", streams=cores())
     ready = [extractor.prepare(path.read_bytes()) for path in paths]
     loop, into = Loop(extractor), FOLDER / "collection"
@@ -67,14 +78,14 @@ def _quick(paths: Sequence[Path], name: str, repetitions: int) -> Iterator[Figur
     bare(extractor, ready[: 2 * BUCKET])
     works = {
         "likewise": lambda: index(paths, into),
-        "the compiled network alone": lambda: bare(extractor, ready),
+        ALONE: lambda: bare(extractor, ready),
         "torch, picture by picture": lambda: loop.run(paths[:LOOPED], ready),
     }
     taken = turns(works, repetitions)
     taken["torch, picture by picture"] = [
         seconds * len(paths) / LOOPED for seconds in taken["torch, picture by picture"]
     ]
-    wanted = {"the compiled network alone": BARE, "torch, picture by picture": TIMES}
+    wanted = {ALONE: least, "torch, picture by picture": TIMES}
     yield from beside(GROUP, f"quick, {len(paths)} of {name}", taken, wanted)
 
 
@@ -101,12 +112,24 @@ def _beside(
     peers: Mapping[str, Callable[[VectorRecipe, Sequence[Path]], Work]],
     repetitions: int,
 ) -> Iterator[Figure]:
-    works: dict[str, Work] = {"likewise": lambda: index(paths, FOLDER / "collection", recipe)}
+    extractor = Extractor(recipe, streams=cores())
+    ready = [extractor.prepare(path.read_bytes()) for path in paths]
+    works: dict[str, Work] = {
+        "likewise": lambda: index(paths, FOLDER / "collection", recipe),
+        ALONE: lambda: bare(extractor, ready),
+        DECODED: lambda: _decoded(extractor, paths),
+    }
     works |= {name: peer(recipe, paths) for name, peer in peers.items()}
     for one in works.values():
         one()  # opens, compiles and fills the page cache
     taken = turns(works, repetitions)
-    yield from beside(GROUP, f"{work}, {len(paths)} pictures", taken, dict.fromkeys(peers, TIMES))
+    wanted = {ALONE: None, DECODED: None} | dict.fromkeys(peers, TIMES)
+    yield from beside(GROUP, f"{work}, {len(paths)} pictures", taken, wanted)
+
+
+def _decoded(extractor: Extractor, paths: Sequence[Path]) -> None:
+    with ThreadPoolExecutor(cores()) as pool:
+        list(pool.map(lambda path: extractor.prepare(path.read_bytes()), paths))
 
 
 class _Pictures(Dataset[torch.Tensor]):
