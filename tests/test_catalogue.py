@@ -16,6 +16,7 @@ import pytest
 
 from likewise.collection.catalogue import Catalogue, Content, FilePlace, StoredLayer
 from likewise.collection.database import APPLICATION, VERSION, Database
+from likewise.collection.replica import FollowingCatalogue
 from likewise.collection.walk import Stamp
 from likewise.errors import (
     BadPicture,
@@ -72,6 +73,17 @@ class TestPictures:
         for ids in (catalogue.ids(), catalogue.rows.pictures(1)):
             assert ids.tolist() == sorted({*given} - {*given[2:4]})
             assert ids.dtype == np.int64
+
+    def test_what_changes_is_noted_once_for_a_server(self, catalogue: Catalogue) -> None:
+        FollowingCatalogue._watch(catalogue)  # type: ignore[arg-type]
+        root = catalogue.add_root("/p")
+        with catalogue.change():
+            told = replace(content("a"), facts=Facts())
+            catalogue.insert(FilePlace(root, b"a.jpg"), STAMP, told)
+            for _ in range(2):
+                catalogue.facts.keep(1, Facts(camera="Acme One"))
+        noted = catalogue._database.rows("SELECT name, first FROM touched WHERE name = 'facts'")
+        assert [tuple(row) for row in noted] == [("facts", 1)]
 
     @pytest.mark.skipif(
         not Path("/proc/self/io").exists(), reason="this system does not tell what is written"

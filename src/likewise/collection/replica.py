@@ -251,8 +251,9 @@ class FollowingCatalogue(Catalogue):
         run("CREATE TEMP TABLE touched (name, first, second, PRIMARY KEY (name, first, second))")
         for table, key in KEYS.items():
             for event, rows in (("INSERT", ["NEW"]), ("UPDATE", ["OLD", "NEW"]), ("DELETE", ["OLD"])):
+                # an upsert would have its own way with OR IGNORE in a trigger that it fires
                 notes = "".join(
-                    f"INSERT OR IGNORE INTO touched VALUES ('{table}', {_columns(row, key)}); "
+                    f"INSERT INTO touched VALUES ('{table}', {_columns(row, key)}) ON CONFLICT DO NOTHING; "
                     for row in rows
                 )
                 run(f"CREATE TEMP TRIGGER {table}_{event} AFTER {event} ON main.{table} BEGIN {notes}END")
