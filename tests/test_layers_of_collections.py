@@ -321,7 +321,7 @@ def test_the_evidence_of_several_pictures_is_their_mean_by_weights(keypoints: Co
     [index] = keypoints.asker().indexes
     wanted = [textured(0).crop((0, 0, 200, 160)), textured(0).crop((120, 80, 320, 240))]
     liked = [textured(1), textured(2)]
-    unwanted = [Image.blend(textured(0), textured(2), 0.3), textured(3)]
+    unwanted = [Image.blend(textured(0), textured(2), 0.3), textured(2)]
     asked = [*wanted, *liked, *unwanted]
     weights = np.repeat([1.0, BETA / 2, -GAMMA / 2], 2) / (2 + BETA)
     questions = [index.ask(Query(one)) for one in asked]
