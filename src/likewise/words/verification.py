@@ -42,9 +42,6 @@ _TOLERANCE = 0.012  # of the hit's longer side: how far a match may lie from whe
 _LOOSE = 0.15  # of the distance from the match that proposes: its scale and angle are as uncertain as that
 _OCTAVES, _TURN = 0.75, math.radians(30)  # by which scale and angle of a match may differ from the transform
 _ROUNDS = (2.0, 1.5, 1.0)  # tolerances of the rounds of optimisation
-_STIFF = (
-    0.02  # how strongly an affine fit is drawn to the similarity that was proposed, as a share of matches
-)
 _LARGEST = 12.0  # times as large, or as small
 _TILT = 4.0  # longest to shortest side of what a square becomes
 _CERTAIN = 0.1  # how uncertain the scale of a single match is, as a share of it
