@@ -5,12 +5,15 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Sequence
+from typing import get_args
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from typer.models import OptionInfo
 
+from likewise.cli.options import Then
 from likewise.errors import UsageError
 from likewise.ranking import diffusion, stages
 from likewise.ranking.diffusion import diffuse, whole
@@ -68,6 +71,12 @@ def test_options_are_read() -> None:
     assert str(Stage.parse("diffuse:top=0")) == (
         "diffuse(k=50, kq=10, alpha=0.99, gamma=3, top=0, iterations=20)"
     )
+
+
+def test_the_help_names_every_stage_in_their_order() -> None:
+    [option] = [one for one in get_args(Then) if isinstance(one, OptionInfo)]
+    named = str(option.help).partition("search: ")[2].partition(", with options")[0]
+    assert named.replace(" or ", ", ").split(", ") == list(STAGES)
 
 
 @given(st.sampled_from(sorted(STAGES)))

@@ -105,8 +105,8 @@ Then = Annotated[
     typer.Option(
         "--then",
         metavar="STAGE",
-        help="What follows the search: expand, localise, ..., with options as in expand:n=5,alpha=3. "
-        "Repeat it for one after another.",
+        help="What follows the search: augment, expand, reciprocal, diffuse or localise, with options as in "
+        "expand:n=5,alpha=3. Repeat it for one after another.",
         show_default=False,
         autocompletion=_stages,
     ),
