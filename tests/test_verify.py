@@ -352,6 +352,24 @@ def annotated(collection: Collection, tmp_path: Path) -> None:
     collection.annotate(tmp_path / "albums.csv")
 
 
+def test_what_is_said_of_no_picture_is_named(collection: Collection, tmp_path: Path) -> None:
+    """A byte of a row says that its id is 1; one that says it is nothing was a traceback."""
+    name = collection.path_of(1).name
+    (tmp_path / "albums.csv").write_text(f"file,album\n{name},summer\n", encoding="utf-8")
+    collection.annotate(tmp_path / "albums.csv")
+    file = collection.path / "catalogue.sqlite"
+    collection.close()
+    row = bytes(
+        [6, 9, 13 + 2 * len("album"), 13 + 2 * len("summer"), 0]
+    )  # kinds of values, 9 for 1, 0 for none
+    content = file.read_bytes()
+    assert content.count(row) == 1
+    file.write_bytes(content.replace(row, b"\6\0" + row[2:]))
+    with Collection.open(collection.path, extractor_factory=FakeFactory()) as damaged:
+        faults = [fault for fault in damaged.verify().faults if fault.kind == "annotation-damaged"]
+    assert [fault.subject for fault in faults] == ["id None"]
+
+
 def test_what_nobody_said_is_named_and_not_searched(
     collection: Collection, change: Change, tmp_path: Path
 ) -> None:

@@ -106,16 +106,22 @@ def _failures(catalogue: Catalogue) -> Iterator[Fault]:
 def _facts(catalogue: Catalogue) -> Iterator[Fault]:
     """Only what is damaged: what a picture lacks the next indexing reads."""
     for picture in catalogue.facts.damaged():
-        file = catalogue.where([picture]).get(picture, f"id {picture}")
+        file = _named(catalogue, picture)
         message = f"what {file} says of its picture is not what was read: index its folder again"
         yield Fault("facts-damaged", file, message)
 
 
 def _annotations(catalogue: Catalogue) -> Iterator[Fault]:
     for picture, column in catalogue.facts.unsaid():
-        file = catalogue.where([picture]).get(picture, f"id {picture}")
+        file = _named(catalogue, picture)
         message = f"what is said of {file} in column {column} is not what was written: annotate it again"
         yield Fault("annotation-damaged", file, message)
+
+
+def _named(catalogue: Catalogue, picture: object) -> str:
+    """Where a picture is, or its id, which in a damaged row may be anything."""
+    known = catalogue.where([picture]).get(picture) if isinstance(picture, int) else None
+    return known or f"id {picture}"
 
 
 def _files(catalogue: Catalogue, progress: ProgressCallback) -> Iterator[Fault]:
