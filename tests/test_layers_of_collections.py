@@ -20,7 +20,9 @@ from PIL import Image
 
 from likewise.collection import Collection, Query
 from likewise.collection.database import CHECKSUMS, checksum_of
+from likewise.collection.layer import Located
 from likewise.collection.removal import Removed
+from likewise.collection.words_layer import WordsIndex
 from likewise.descriptors import patches
 from likewise.errors import ManifestMismatch, UsageError
 from likewise.ranking.evidence import of_fit, of_similarities, of_votes
@@ -363,6 +365,25 @@ def test_the_evidence_of_several_pictures_is_their_mean_by_weights(keypoints: Co
             assert found.fit.score == pytest.approx(left)
             assert found.evidence == pytest.approx(max(0.0, weights @ [of_fit(one) for one in nats]))
     assert 2 <= verified < 6
+
+
+def test_compared_pictures_are_verified_by_the_layer_in_which_they_fit_best(
+    keypoints: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asker, query = keypoints.asker(), Query(textured(2).crop((60, 40, 260, 200)))
+    [index] = asker.indexes
+    assert isinstance(index, WordsIndex)
+    (picture,) = [number for number, path in keypoints.paths() if path.name == "2.png"]
+    surest = index.locate(index.ask(query), picture)
+    assert surest
+    less = Located(replace(surest.fit, score=surest.fit.score / 2), surest.evidence + 5)
+    several = replace(asker, indexes=(index, replace(index, name="less")))
+
+    def similarity(found: dict[str, Located]) -> float:
+        monkeypatch.setattr(WordsIndex, "locate", lambda self, question, picture: found.get(self.name))
+        return several.compare(query, picture).similarity
+
+    assert similarity({index.name: surest, "less": less}) == similarity({index.name: surest})
 
 
 def test_two_pictures_compare_as_they_are_found(keypoints: Collection) -> None:

@@ -204,9 +204,12 @@ class Searcher:
             ]
         )
         fits = [
-            index.locate(question, picture) for index, question in zip(asked.indexes, questions, strict=True)
+            located
+            for index, question in zip(asked.indexes, questions, strict=True)
+            if (located := index.locate(question, picture))
         ]
-        total[-1] += max((located.evidence for located in fits if located), default=0.0)
+        if fits:  # by the layer in which it fits best, as `_fits`
+            total[-1] += max(fits, key=lambda located: located.fit.score).evidence
         similarity = float(total[-1])
         own = [row for one in (query.picture, picture) if (row := self.sources.own(one)) is not None]
         others = total[:-1][~np.isin(asked.ids, own)]
