@@ -199,7 +199,8 @@ def pairs(codes: Codes, begins: IntArray, ends: IntArray, asked: Codes, below: i
     Parameters
     ----------
     codes
-        Those of the segment, and the `likewise.words.segment.PAD` numbers behind them, which a compiled scan reads.
+        Those of the segment and, behind them, the `likewise.words.segment.PAD` numbers that a compiled scan
+        reads too.
     begins, ends
         int64 ``(m,)``: where each list lies among its postings.
     asked
