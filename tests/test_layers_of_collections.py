@@ -28,7 +28,6 @@ from likewise.errors import ManifestMismatch, UsageError
 from likewise.ranking.evidence import of_fit, of_similarities, of_votes
 from likewise.ranking.feedback import BETA, GAMMA
 from likewise.recipes.recipe import Recipe
-from likewise.types import Box
 from tests.fake_words import RECIPE as PATCHES
 from tests.fake_words import FakePatches, make_pictures, picture, vocabulary
 from tests.fakes import RECIPE as VECTOR
@@ -292,19 +291,6 @@ def test_a_verified_hit_says_where_the_query_lies_and_what_that_means(keypoints:
     # the part's upper left corner is the upper right one of what it was cut from
     outline = np.array(first.outline)
     assert np.abs(outline - [(260, 40), (260, 200), (60, 200), (60, 40)]).max() < 20
-
-
-def test_a_picture_fills_itself_however_its_features_fit(
-    keypoints: Collection, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("likewise.words.layers.to_edge", lambda found, extent, size: found)
-    (picture,) = [number for number, path in keypoints.paths() if path.name == "2.png"]
-    first = keypoints.search(picture, k=1)[0]
-    assert first.id == picture
-    assert first.outline == ((0, 0), (320, 0), (320, 240), (0, 240))
-    assert first.box == Box(0, 0, 320, 240)
-    part = keypoints.search(picture, k=1, box=Box(60, 40, 260, 200))[0]
-    assert part.id == picture and np.abs(np.array(part.outline)[0] - (60, 40)).max() < 20
 
 
 def test_a_query_that_is_not_there_finds_nothing(keypoints: Collection) -> None:

@@ -43,7 +43,7 @@ from likewise.ranking.sketches import answer, check_stage
 from likewise.ranking.stages import Stage
 from likewise.system import cores
 from likewise.types import Box, CropScale, IntArray, ProgressCallback
-from likewise.words.geometry import Fit, corners
+from likewise.words.geometry import Fit
 from likewise.words.inverted import WordIndex
 from likewise.words.layers import Layers, QuerySketch, shares
 from likewise.words.recipe import WordsRecipe
@@ -302,7 +302,7 @@ class WordsIndex:
         found = [
             (share, fit)
             for one, share in zip(question, shares(question), strict=True)
-            if (fit := self._above(one, *held, itself=one.own == picture))
+            if (fit := self._above(one, *held))
         ]
         best = max((fit for share, fit in found if share > 0), key=lambda fit: fit.score, default=None)
         against = max((fit.score for share, fit in found if share < 0), default=0.0)
@@ -311,16 +311,11 @@ class WordsIndex:
         evidence = sum(share * of_fit(fit.score) for share, fit in found)
         return Located(replace(best, score=best.score - against), max(0.0, evidence))
 
-    def _above(self, asked: QuerySketch, held: Sketch, size: tuple[int, int], *, itself: bool) -> Fit | None:
-        """Where one picture of a question lies in a hit, or in itself, by the nats above the floor."""
+    def _above(self, asked: QuerySketch, held: Sketch, size: tuple[int, int]) -> Fit | None:
+        """Where one picture of a question lies in a hit, by the nats above the floor."""
         fit = self.layers.look([replace(asked, weight=1.0)], held, size).fit
         above = fit.score - self.layers.recipe.scoring.floor if fit else 0.0
-        if fit is None or above <= 0:
-            return None
-        if itself and asked.box is None:  # its features may lie far from its edge, and it fits them inexactly
-            edge = Box(0, 0, *size)
-            fit = replace(fit, box=edge, outline=corners(edge))
-        return replace(fit, score=above)
+        return replace(fit, score=above) if fit and above > 0 else None
 
     def against(self, question: Sequence[QuerySketch], picture: QueryPicture) -> float:
         """See `LayerIndex`."""
