@@ -36,7 +36,7 @@ _TOLERANCES = (2.0, 1.5, 1.2, 1.0, 1.0, 1.0)  # of the rounds of refining, in to
 _LEVER = 0.2  # scale and turn as voted count as much as a match at this squared distance, in patches
 _STIFFNESS = 1.0  # the same for being a similarity
 _EVEN = 0.25  # power of weights: evened out, one heavy pair does not outvote several that agree
-_AT_EDGE = 0.05  # of the hit's longer side: how far corners may lie inside its features, or beyond its edge
+_AT_EDGE = 0.04  # of the hit's longer side: how far corners may lie inside its features, or beyond its edge
 _TILT = 1 / 3  # |b| / |a| at most: one direction shortened to a half, as by a view 60 degrees from the side
 
 
