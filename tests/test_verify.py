@@ -6,13 +6,16 @@ import re
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from itertools import cycle
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from likewise.collection import Collection, database
-from likewise.collection.database import Database
+from likewise.collection.catalogue import Catalogue
+from likewise.collection.database import Database, Rows
 from likewise.errors import CollectionDamaged, UsageError
 from likewise.types import Progress
 from tests.fakes import DIMENSIONS, RECIPE, FakeFactory, make_pictures
@@ -350,6 +353,30 @@ def annotated(collection: Collection, tmp_path: Path) -> None:
     file = collection.path_of(2).name
     (tmp_path / "albums.csv").write_text(f"file,album\n{file},summer\n", encoding="utf-8")
     collection.annotate(tmp_path / "albums.csv")
+
+
+def test_pages_that_lead_in_a_circle_have_an_end(
+    collection: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blocks = Database.blocks
+
+    def endless(self: Database, statement: str, *values: Any, size: int = 2048) -> Iterator[Rows]:
+        found = list(blocks(self, statement, *values, size=size))
+        yield from cycle(found) if "ORDER BY picture" in statement else found
+
+    monkeypatch.setattr(Database, "blocks", endless)
+    told = [fault.message for fault in collection.verify().faults]
+    assert any("lead in a circle" in message for message in told)
+
+
+def test_where_pages_may_lead_in_a_circle_nobody_reads_on(
+    collection: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = "Tree 5 page 5 cell 0: 2nd reference to page 5"
+    monkeypatch.setattr(Catalogue, "integrity", lambda self: [told])
+    monkeypatch.setattr(Catalogue, "unsound", lambda self: pytest.fail("rows are read"))
+    [fault] = collection.verify().faults
+    assert told in fault.message
 
 
 def test_what_is_said_of_no_picture_is_named(collection: Collection, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from typing import Protocol, TypeAlias
 
 from likewise.collection.database import VERSION_READ, Database, bound, crc32, layer_schema, layer_table
 from likewise.descriptors.manifest import Manifest
+from likewise.errors import CollectionDamaged
 from likewise.ranking.exact import Metric
 from likewise.types import FloatArray, IntArray
 
@@ -108,8 +109,21 @@ class SqliteRows:
             )
 
     def all(self, layer: int) -> Iterator[Block]:
-        """See `LayerRows`."""
+        """See `LayerRows`.
+
+        Raises `CollectionDamaged` where pages lead back to each other, so that there would be no end of rows.
+        """
+        pages = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size"
+        [(size,)] = self._database.rows(pages)
         for block in self._database.blocks(f"{self._select(layer)} ORDER BY picture"):
+            size -= sum(1 + len(row[1]) if isinstance(row[1], bytes) else 1 for row in block)
+            if size < 0:
+                what = (
+                    f"{self._database.path} has no end of rows of layer {layer}, for pages lead in a circle"
+                )
+                raise CollectionDamaged(
+                    f"{what}: restore the collection from a copy, or index again elsewhere"
+                )
             yield [(row[0], row[1], intact(*row)) for row in block]
 
     def of(self, layer: int, pictures: IntArray) -> Iterator[Block]:
