@@ -120,7 +120,8 @@ def refiled(_: Sequence[str]) -> None:
     """Print scores of the record covers by their numbers and by what they show, and what is possible."""
     (asked,) = load(["cdcovers"])
     shown = by_what_they_show(asked)
-    rows: list[list[str | float]] = [["right ones first", best_possible(asked, shown), 1.0, "", ""]]
+    best = best_possible(asked, shown), best_possible(shown, shown)
+    rows: list[list[str | float]] = [["right ones first", *best, "", ""]]
     for system in SYSTEMS:
         if _file(asked, system).exists():
             kept = np.load(_file(asked, system))

@@ -118,11 +118,9 @@ class SqliteRows:
         for block in self._database.blocks(f"{self._select(layer)} ORDER BY picture"):
             size -= sum(1 + len(row[1]) if isinstance(row[1], bytes) else 1 for row in block)
             if size < 0:
-                what = (
-                    f"{self._database.path} has no end of rows of layer {layer}, for pages lead in a circle"
-                )
                 raise CollectionDamaged(
-                    f"{what}: restore the collection from a copy, or index again elsewhere"
+                    f"{self._database.path} has no end of rows of layer {layer}, for pages lead in a circle: "
+                    "restore the collection from a copy, or index again elsewhere"
                 )
             yield [(row[0], row[1], intact(*row)) for row in block]
 

@@ -244,8 +244,8 @@ export function results({ drawn: told = () => undefined }) {
   function draw(first, load, held, judged) {
     const lost = (shown && focused(shown.list)) ?? pending;
     pending = null;
-    const top = () => shown?.list.getBoundingClientRect().top ?? 0;
-    const before = top(); // what stood above it while it was waited for goes
+    const top = () => shown.list.getBoundingClientRect().top;
+    const before = shown && top(); // what stood above it while it was waited for goes
     shown?.close();
     chosen?.close();
     chosen = selection(held, { judge: judgeAll });
@@ -264,7 +264,7 @@ export function results({ drawn: told = () => undefined }) {
     );
     put(tools, first.items.length > 0 && taking(held));
     put(body, first.items.length ? [shown.element, chosen.bar] : empty(T.search.none, T.search.noneHint));
-    if (judged && kept("scroll") === undefined) scrollBy(0, top() - before);
+    if (judged && kept("scroll") === undefined) scrollBy(0, before === null ? 0 : top() - before);
     else if (!back(shown.list) && element.getBoundingClientRect().top < 0) element.scrollIntoView();
     if (lost) refocus(shown.list, judged ? lost : { place: 0 });
     else if (document.activeElement === document.body) heading.focus({ preventScroll: true });
