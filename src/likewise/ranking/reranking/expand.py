@@ -25,7 +25,7 @@ def cosines(n: int, alpha: float, own: bool) -> bool:
 
 EXPAND = Reranking(
     "expand",
-    "The mean of the query and the first hits is searched for; own=false: of the hits alone.",
+    "The mean of the query and the first hits is searched for.",
     options={"n": 10, "alpha": 0.0, "own": True},
     bounds={"n": (1, 10_000), "alpha": (0, 100), "own": (False, True)},
     run=run,
