@@ -452,7 +452,7 @@ class TestRefining:
         before = order(page)
         for list in ("Like this", "Not like this"):
             tile = page.locator(".results .tile").nth(12)
-            tile.scroll_into_view_if_needed()
+            tile.evaluate("(one) => one.scrollIntoView({ block: 'center' })")  # clear of bars
             top = "document.querySelector('.results .grid').getBoundingClientRect().top"
             place = page.evaluate(top)
             judged = tile.get_attribute("data-id")
