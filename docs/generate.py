@@ -11,8 +11,8 @@ from typing import Any
 import typer
 
 from likewise.cli import commands
-from likewise.descriptors.tables import Option
 from likewise.ranking.reranking import STAGES
+from likewise.tables import Option
 
 PAGE = Path(__file__).parent / "reference" / "cli.md"
 STAGES_PAGE = Path(__file__).parent / "how-to" / "search.md"

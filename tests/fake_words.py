@@ -13,12 +13,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from likewise.artifacts import Sample
 from likewise.collection import Collection
-from likewise.descriptors import patches
-from likewise.descriptors.learned import Sample
-from likewise.descriptors.local import LocalFeatures
-from likewise.descriptors.patches import Patches
 from likewise.descriptors.transforms import l2, signed_root
+from likewise.local import patches
+from likewise.local.features import LocalFeatures
+from likewise.local.patches import Patches
 from likewise.pictures import Loaded, Resize, Source, load
 from likewise.types import Box, CropScale, FloatArray
 from likewise.words.codebook import WordArray, learn_codebook
@@ -39,7 +39,7 @@ LENGTHS = {"block10": 24, "pooled": 12}
 
 
 class FakePatches:
-    """Stands for `likewise.descriptors.patches.PatchExtractor`."""
+    """Stands for `likewise.local.patches.PatchExtractor`."""
 
     weights_hash = "0" * 64
 

@@ -28,8 +28,8 @@ import numpy as np
 
 from likewise.client import Client, ServerError
 from likewise.collection import Collection
-from likewise.descriptors import patches
 from likewise.errors import CollectionDamaged, CollectionLocked, UsageError
+from likewise.local import patches
 from likewise.recipes.recipe import Recipe
 from likewise.types import FloatArray
 from likewise.web.settings import Limits

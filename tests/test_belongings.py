@@ -11,8 +11,8 @@ import pytest
 
 from likewise.collection import Collection
 from likewise.collection.belongings import CATALOGUE, LOCK, UPLOADS, VOCABULARY
-from likewise.descriptors import patches
 from likewise.errors import CollectionDamaged, StorageError
+from likewise.local import patches
 from tests.fake_words import FakePatches, make_pictures, open_fake, vocabulary
 from tests.fakes import RECIPE, FakeFactory
 from tests.systems import pipe

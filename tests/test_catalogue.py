@@ -17,7 +17,6 @@ import pytest
 from likewise.collection.catalogue import Catalogue, Content, FilePlace, StoredLayer
 from likewise.collection.database import APPLICATION, VERSION, Database
 from likewise.collection.replica import FollowingCatalogue
-from likewise.collection.walk import Stamp
 from likewise.errors import (
     BadPicture,
     CollectionDamaged,
@@ -26,6 +25,7 @@ from likewise.errors import (
     CollectionNotFound,
     StorageError,
 )
+from likewise.folders import Stamp
 from likewise.pictures import Facts
 from likewise.reading import relative, within
 from tests.fakes import FakeExtractor

@@ -16,8 +16,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
 
+from likewise.artifacts import Sample, write
 from likewise.collection import Collection
-from likewise.descriptors.learned import Sample, write
 from likewise.descriptors.manifest import Manifest
 from likewise.downstream.classifying import validation
 from likewise.downstream.classifying.classifier import KINDS, NEIGHBOURS, SMOOTHING, Classifier

@@ -18,7 +18,7 @@ from PIL import Image
 from likewise import cli
 from likewise.cli import output
 from likewise.cli.output import clock, printable, short, state, table
-from likewise.collection.lock import writing
+from likewise.lock import writing
 from likewise.types import Progress
 
 NAMES = ["one.png", "two.png", "three.png", "four.png"]

@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 
 from likewise import cli
+from likewise.artifacts import Sample
 from likewise.descriptors import extractor
-from likewise.descriptors.learned import Sample
 from likewise.descriptors.quantiser import Quantiser
 from likewise.descriptors.recipe import VectorRecipe, load_vector
 from likewise.descriptors.transforms import Whitening

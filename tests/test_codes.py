@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from likewise.artifacts import Sample
 from likewise.collection.codes import Code
 from likewise.collection.collection import Collection
-from likewise.descriptors.learned import Sample
 from likewise.descriptors.quantiser import Quantiser
 from likewise.errors import CollectionDamaged, UnknownName, UsageError
 from likewise.types import FloatArray

@@ -14,13 +14,13 @@ import pytest
 from PIL import Image
 
 from likewise import cli
-from likewise.descriptors.patches import Patches
 from likewise.errors import BadRecipe, UsageError
 from likewise.evaluation.benchmark import Benchmark
 from likewise.evaluation.datasets import load
 from likewise.evaluation.runs import Run, read_run
 from likewise.evaluation.words import evaluate_words, open_sketcher, sketch, words_run
 from likewise.learning import Learning, choose, learn_vocabulary
+from likewise.local.patches import Patches
 from likewise.pictures import Resize
 from likewise.ranking.sketches import answer, check_stages
 from likewise.ranking.stages import Stage

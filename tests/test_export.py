@@ -17,8 +17,6 @@ from hypothesis import strategies as st
 from PIL import Image
 from safetensors.numpy import load_file, save_file
 
-from likewise.collection.lock import writing
-from likewise.collection.walk import Stamp
 from likewise.descriptors.batches import BATCH
 from likewise.descriptors.manifest import Manifest
 from likewise.errors import (
@@ -34,6 +32,8 @@ from likewise.errors import (
 from likewise.export import parts
 from likewise.export.extraction import activations, extract
 from likewise.export.parts import Done
+from likewise.folders import Stamp
+from likewise.lock import writing
 from likewise.pictures import Loaded, Resize, load
 from likewise.types import Box, CropScale, FloatArray, Progress
 

@@ -26,12 +26,12 @@ from likewise.collection.layer import LayerHits, LayerIndex, Located, Sources
 from likewise.collection.loose import fulfilling
 from likewise.collection.removal import Removed
 from likewise.collection.searching import Searcher
-from likewise.descriptors import patches
 from likewise.downstream.clusters import find_clusters
 from likewise.downstream.duplicates import find_duplicates
 from likewise.downstream.layout import find_layout
 from likewise.errors import UsageError
 from likewise.evaluation.benchmark import Benchmark, BenchmarkQuery
+from likewise.local import patches
 from likewise.pictures.facts import Facts
 from likewise.ranking.evidence import of_fit
 from likewise.recipes.recipe import Recipe

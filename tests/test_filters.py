@@ -27,7 +27,7 @@ from likewise.collection.filters import (
     Several,
     field_of,
 )
-from likewise.collection.walk import Stamp
+from likewise.folders import Stamp
 from likewise.pictures.facts import Facts
 
 OWN = ("price", "room number")

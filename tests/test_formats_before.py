@@ -18,7 +18,7 @@ import pytest
 from likewise.collection import Collection
 from likewise.collection.catalogue import Catalogue
 from likewise.collection.database import VERSION
-from likewise.descriptors import patches
+from likewise.local import patches
 from tests import fake_words, fakes
 from tests.systems import posix
 

@@ -17,8 +17,8 @@ from likewise import reading
 from likewise.collection import AddReport, Collection, indexing
 from likewise.collection.database import Database
 from likewise.collection.layers import ready
-from likewise.collection.walk import Stamp
 from likewise.errors import BadPicture, CollectionLocked, StorageError, UsageError, WeightsError
+from likewise.folders import Stamp
 from likewise.pictures import Loaded
 from likewise.types import FloatArray, Progress
 from tests.fakes import RECIPE, FakeExtractor, FakeFactory, coded, make_pictures, picture_bytes

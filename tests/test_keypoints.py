@@ -14,13 +14,13 @@ from PIL import Image, ImageDraw
 
 from likewise.collection import Collection
 from likewise.descriptors.extractor import Extractor
-from likewise.descriptors.interpolated import Interpolated, around
-from likewise.descriptors.keypoints import Keypoints
-from likewise.descriptors.local import LocalExtractor, squares
 from likewise.descriptors.recipe import Part, VectorRecipe
-from likewise.descriptors.sift import rooted, sift
-from likewise.descriptors.spread import CELLS, spread
 from likewise.errors import BadRecipe, UnknownName, UsageError
+from likewise.local.features import LocalExtractor, squares
+from likewise.local.interpolated import Interpolated, around
+from likewise.local.keypoints import Keypoints
+from likewise.local.sift import rooted, sift
+from likewise.local.spread import CELLS, spread
 from likewise.pictures import Resize
 from likewise.recipes.recipe import load_recipe, parse_recipe
 from likewise.types import Box, FloatArray, UInt8Array

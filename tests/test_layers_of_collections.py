@@ -23,8 +23,8 @@ from likewise.collection.database import CHECKSUMS, checksum_of
 from likewise.collection.layer import Located
 from likewise.collection.removal import Removed
 from likewise.collection.words_layer import WordsIndex
-from likewise.descriptors import patches
 from likewise.errors import ManifestMismatch, UsageError
+from likewise.local import patches
 from likewise.ranking.evidence import of_fit, of_similarities, of_votes
 from likewise.ranking.feedback import BETA, GAMMA
 from likewise.recipes.recipe import Recipe
@@ -383,7 +383,7 @@ CHILD = """
 import sys
 from pathlib import Path
 from likewise.collection import Collection
-from likewise.descriptors import patches
+from likewise.local import patches
 from likewise.recipes.recipe import Recipe
 from tests import fake_words, fakes
 patches.PatchExtractor = fake_words.FakePatches

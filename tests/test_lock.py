@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from likewise.collection.lock import writing
 from likewise.errors import CollectionLocked, StorageError
+from likewise.lock import writing
 
 HOLDER = """
 import sys, time
 from pathlib import Path
-from likewise.collection.lock import writing
+from likewise.lock import writing
 with writing(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(60)

@@ -10,12 +10,12 @@ import pytest
 import torch
 from PIL import Image
 
-from likewise.descriptors.local import LocalFeatures
-from likewise.descriptors.patches import Patches, PatchExtractor
 from likewise.engines.ops import normalised
 from likewise.engines.torch_module import build
 from likewise.engines.torch_ops import OPS
 from likewise.errors import UnknownName, UsageError
+from likewise.local.features import LocalFeatures
+from likewise.local.patches import Patches, PatchExtractor
 from likewise.networks import find
 from likewise.networks.weights import locate
 from likewise.pictures import Resize

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from likewise.descriptors.learned import Sample
+from likewise.artifacts import Sample
 from likewise.descriptors.quantiser import PIECES, Quantiser
 from likewise.learning.quantisers import learn_pieces
 from likewise.types import FloatArray

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import save
 
-from likewise.descriptors.learned import Sample
+from likewise.artifacts import Sample
 from likewise.descriptors.quantiser import PIECES, Quantiser
 from likewise.errors import BadWeights, UsageError, WeightsMissing
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from likewise.descriptors.learned import Sample
+from likewise.artifacts import Sample
 from likewise.descriptors.manifest import Manifest
 from likewise.descriptors.poolings import POOLINGS
 from likewise.descriptors.quantiser import Quantiser
@@ -23,10 +23,10 @@ from likewise.descriptors.recipe import (
     load_vector,
     parse_vector,
 )
-from likewise.descriptors.shipped import recipe_names
 from likewise.descriptors.transforms import Origin, Whitening
 from likewise.errors import BadRecipe, CollectionDamaged, NewerManifest, UnknownName
 from likewise.pictures import Resize
+from likewise.recipe_texts import recipe_names
 from likewise.recipes.recipe import load_recipe, parse_recipe
 
 TEXT = """

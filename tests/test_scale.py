@@ -22,11 +22,11 @@ from hypothesis import strategies as st
 
 from likewise.collection import Collection
 from likewise.collection.catalogue import Content
-from likewise.collection.lock import writing
 from likewise.collection.moving import MovedFile
-from likewise.collection.walk import Stamp, WalkedFile
 from likewise.descriptors.manifest import Manifest
 from likewise.errors import BadPicture, CollectionDamaged, ManifestMismatch, StorageError, UsageError
+from likewise.folders import Stamp, WalkedFile
+from likewise.lock import writing
 from likewise.pictures.facts import Facts
 from likewise.recipes.recipe import load_recipe
 from likewise.scale import ShardReport, cut, extract_shards, ingest

@@ -20,7 +20,6 @@ from likewise.collection import Collection, indexing
 from likewise.collection import words_segments as module
 from likewise.collection.catalogue import Catalogue
 from likewise.collection.database import CHECKSUMS, checksum_of
-from likewise.descriptors import patches
 from likewise.descriptors.recipe import load_vector
 from likewise.errors import (
     BadWeights,
@@ -30,6 +29,7 @@ from likewise.errors import (
     StorageError,
     UsageError,
 )
+from likewise.local import patches
 from likewise.types import Progress
 from likewise.words.extractor import WordsExtractor
 from likewise.words.layers import QuerySketch

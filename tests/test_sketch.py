@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from likewise.descriptors.local import squares
 from likewise.errors import CollectionDamaged
+from likewise.local.features import squares
 from likewise.words.sketch import Sketch, fault_of, joined, narrowed
 
 SIZES = {"a": 7, "b": 3}

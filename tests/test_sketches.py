@@ -12,8 +12,8 @@ import pytest
 from PIL import Image
 
 from likewise.collection import Collection
-from likewise.descriptors import patches
 from likewise.errors import BadPicture, UnknownName, UnknownPicture, UsageError
+from likewise.local import patches
 from likewise.types import Box, Hit
 from tests.fake_words import RECIPE, FakePatches, make_pictures, picture, vocabulary
 

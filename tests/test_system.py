@@ -39,7 +39,7 @@ sys.platform = "win32"
 import likewise.system
 sys.platform = "linux"
 
-from likewise.collection.lock import writing
+from likewise.lock import writing
 from likewise.system import cores
 from likewise.errors import CollectionLocked, StorageError
 from likewise.web.services import jobs

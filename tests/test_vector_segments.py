@@ -20,12 +20,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from likewise.artifacts import Sample
 from likewise.collection import snapshot, stored, vector_layer, vector_segments
 from likewise.collection.codes import Code
 from likewise.collection.collection import Collection
 from likewise.collection.stored import LENGTHS, Shortlist, StoredVectors, measured
 from likewise.collection.vector_segments import BITS, Batch, VectorSegments, directions, signs
-from likewise.descriptors.learned import Sample
 from likewise.descriptors.quantiser import Quantiser
 from likewise.descriptors.recipe import VectorRecipe
 from likewise.errors import CollectionDamaged

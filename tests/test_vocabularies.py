@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from likewise.artifacts import known_by
 from likewise.assets import sha256_file
 from likewise.demoset import rendering
-from likewise.descriptors import patches
-from likewise.descriptors.learned import known_by
 from likewise.errors import UsageError
 from likewise.learning import Learning, choose, default_vocabulary, learn_vocabulary, vocabularies
+from likewise.local import patches
 from likewise.types import Progress
 from likewise.words.vocabulary import Vocabulary
 from tests.fake_words import PATCHES, RECIPE, TAPS, FakePatches, make_pictures

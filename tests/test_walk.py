@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from likewise.collection.excludes import Excludes
-from likewise.collection.walk import Stamp, is_gone, look, real_path, resolve, walk
 from likewise.errors import UsageError
+from likewise.excludes import Excludes
+from likewise.folders import Stamp, is_gone, look, real_path, resolve, walk
 from tests.systems import pipe
 
 

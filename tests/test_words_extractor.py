@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from likewise.descriptors import patches
-from likewise.descriptors.local import LocalFeatures
 from likewise.errors import BadPicture, BadRecipe, UsageError
+from likewise.local import patches
+from likewise.local.features import LocalFeatures
 from likewise.types import Box
 from likewise.words.extractor import WordsExtractor, sketched
 from tests.fake_words import PATCHES, RECIPE, TAPS, WORDS, FakePatches, picture, vocabulary

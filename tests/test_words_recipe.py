@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from likewise.descriptors.keypoints import Keypoints
-from likewise.descriptors.patches import Patches
 from likewise.descriptors.recipe import load_vector
-from likewise.descriptors.shipped import recipe_names
 from likewise.errors import BadRecipe, LikewiseError, UnknownName, UsageError
+from likewise.local.keypoints import Keypoints
+from likewise.local.patches import Patches
 from likewise.pictures import Resize
+from likewise.recipe_texts import recipe_names
 from likewise.recipes.recipe import Recipe, load_recipe, parse_recipe, words_recipe_names
 from likewise.words.fusion import Fusion
 from likewise.words.recipe import WordsRecipe, parse_words_recipe, read_words

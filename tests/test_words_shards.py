@@ -16,8 +16,8 @@ import pytest
 
 from likewise.collection import Collection
 from likewise.collection.words_shards import ShardPart, Shards, WordsShard
-from likewise.descriptors import patches
 from likewise.errors import ShardLost, UsageError
+from likewise.local import patches
 from likewise.types import Hits
 from tests import fake_words
 from tests.fakes import scene

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from likewise.assets import member
-from likewise.descriptors.keypoints import Keypoints
-from likewise.descriptors.xfeat import CELL, bicubic, bilinear, described, heat, in_cells, peaks, scored
 from likewise.engines import Program, as_they_are, open_engine
 from likewise.errors import FetchFailed
+from likewise.local.keypoints import Keypoints
+from likewise.local.xfeat import CELL, bicubic, bilinear, described, heat, in_cells, peaks, scored
 from likewise.networks import find, formats
 from likewise.networks.weights import locate
 from likewise.types import FloatArray, UInt8Array

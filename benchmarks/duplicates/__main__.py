@@ -28,11 +28,11 @@ from likewise.collection import Collection
 from likewise.collection.belongings import CATALOGUE
 from likewise.collection.catalogue import Catalogue, Content, FilePlace
 from likewise.collection.codes import Code
-from likewise.collection.walk import NO_STAMP
 from likewise.descriptors.manifest import Manifest
 from likewise.descriptors.recipe import load_vector
 from likewise.downstream.duplicates.judging import NEAREST
 from likewise.downstream.linking import close_pairs, linked, nearest_pairs
+from likewise.folders import NO_STAMP
 from likewise.types import FloatArray, IntArray
 
 FOLDER = RESULTS / "duplicates"

@@ -19,8 +19,8 @@ from benchmarks.same_thing.sets import Asked, load
 from benchmarks.sets import markdown
 from numpy.typing import NDArray
 
+from likewise import metrics
 from likewise.collection import Collection, Query
-from likewise.evaluation import metrics
 from likewise.ranking.evidence import candidates, of_fit, of_similarities, of_votes, together
 from likewise.ranking.feedback import BETA, GAMMA, combined, refined
 from likewise.types import FloatArray

@@ -23,11 +23,11 @@ from likewise.collection.belongings import CATALOGUE
 from likewise.collection.catalogue import Catalogue, Content, FilePlace
 from likewise.collection.collection import Collection
 from likewise.collection.indexing import BUCKET
-from likewise.collection.walk import look
 from likewise.descriptors.extractor import Extractor
 from likewise.descriptors.program import program_of
 from likewise.descriptors.recipe import VectorRecipe
 from likewise.engines.torch_module import ProgramModule
+from likewise.folders import look
 from likewise.networks import find
 from likewise.networks.weights import locate
 from likewise.pictures import Loaded

@@ -24,10 +24,10 @@ from benchmarks.sets import DEMO, RESULTS, demo_set, describe, markdown
 from likewise.collection.catalogue import Content, FilePlace
 from likewise.collection.codes import Code
 from likewise.collection.collection import Collection
-from likewise.collection.walk import Stamp
 from likewise.demoset import rendering
 from likewise.descriptors.extractor import Extractor
 from likewise.descriptors.recipe import VectorRecipe
+from likewise.folders import Stamp
 from likewise.recipes import load_recipe
 from likewise.types import FloatArray
 

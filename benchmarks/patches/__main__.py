@@ -12,8 +12,8 @@ import numpy as np
 import typer
 from PIL import Image
 
-from likewise.descriptors.local import LocalFeatures
-from likewise.descriptors.patches import Patches, PatchExtractor
+from likewise.local.features import LocalFeatures
+from likewise.local.patches import Patches, PatchExtractor
 from likewise.networks import find
 from likewise.networks.formats import expected
 from likewise.networks.weights import import_file

@@ -18,8 +18,8 @@ from benchmarks.sets import RESULTS, markdown
 
 from likewise.collection.catalogue import Content
 from likewise.collection.moving import MovedFile
-from likewise.collection.walk import Stamp
 from likewise.descriptors.extractor import Extractor
+from likewise.folders import Stamp
 from likewise.recipes import load_recipe
 from likewise.scale import ingest
 from likewise.scale.files import ShardHead, write

@@ -23,9 +23,9 @@ from likewise.client import Client
 from likewise.collection.belongings import CATALOGUE
 from likewise.collection.catalogue import Catalogue, Content, FilePlace
 from likewise.collection.codes import Code
-from likewise.collection.walk import Stamp
 from likewise.demoset import rendering
 from likewise.descriptors.extractor import Extractor
+from likewise.folders import Stamp
 
 FOLDER = RESULTS / "startup"
 BLOCK = 1000

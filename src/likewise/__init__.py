@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from likewise.collection.collection import Collection
     from likewise.descriptors.extractor import Extractor
     from likewise.descriptors.recipe import VectorRecipe
-    from likewise.descriptors.shipped import recipe_names
     from likewise.downstream.descriptor import Descriptor
     from likewise.drawing.sheets import result_sheet
     from likewise.errors import LikewiseError
     from likewise.export import extract
     from likewise.inspection import inspect, inspect_pair
+    from likewise.recipe_texts import recipe_names
     from likewise.recipes import Recipe, load_recipe
     from likewise.types import Box, Hit, Progress
 
@@ -43,7 +43,7 @@ _HOMES = {
     "inspect": "inspection",
     "inspect_pair": "inspection",
     "load_recipe": "recipes",
-    "recipe_names": "descriptors.shipped",
+    "recipe_names": "recipe_texts",
     "result_sheet": "drawing.sheets",
 }
 

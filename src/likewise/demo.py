@@ -8,12 +8,12 @@ from pathlib import Path
 
 from likewise.collection.collection import Collection
 from likewise.collection.reports import AddReport
-from likewise.collection.walk import holds_pictures, nothing_in
 from likewise.demoset import read_truth, render
 from likewise.drawing.sheets import result_sheet
 from likewise.errors import UsageError
 from likewise.evaluation import demo_score
 from likewise.evaluation.demo_score import DemoScore
+from likewise.folders import holds_pictures, nothing_in
 from likewise.pictures import size_of
 from likewise.types import Box, Hit, ProgressCallback
 

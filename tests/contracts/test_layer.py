@@ -19,8 +19,8 @@ from likewise.collection.catalogue import Catalogue
 from likewise.collection.encoders import Encoders
 from likewise.collection.layer import CollectionLayer, LayerIndex, Sources
 from likewise.collection.layers import LayerSet
-from likewise.descriptors import patches
 from likewise.errors import BadPicture, CollectionDamaged, UnknownPicture, UsageError
+from likewise.local import patches
 from likewise.recipes.recipe import LayerRecipe
 from tests import fake_words
 from tests.fakes import RECIPE as VECTOR

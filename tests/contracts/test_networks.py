@@ -164,7 +164,7 @@ import sys
 sys.modules["torch"] = sys.modules["timm"] = None  # importing them fails
 import numpy as np
 from likewise.descriptors.extractor import Extractor
-from likewise.descriptors.patches import Patches, PatchExtractor
+from likewise.local.patches import Patches, PatchExtractor
 from likewise.pictures import Resize
 picture = np.random.default_rng(0).integers(0, 256, (80, 100, 3), dtype=np.uint8)
 one = Extractor()

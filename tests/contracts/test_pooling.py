@@ -14,10 +14,10 @@ from openvino import opset13
 
 from likewise.descriptors.poolings import POOLINGS, Pooling, find
 from likewise.descriptors.recipe import Part
-from likewise.descriptors.tables import settle
 from likewise.descriptors.transforms import l2
 from likewise.engines import openvino_ops, torch_ops
 from likewise.errors import BadRecipe, UnknownName, UsageError
+from likewise.tables import settle
 from likewise.types import FloatArray
 from tests import slow
 

@@ -19,7 +19,7 @@ from PIL import Image
 
 from likewise.collection import Collection
 from likewise.collection.database import CHECKSUMS, checksum_of
-from likewise.collection.lock import writing
+from likewise.lock import writing
 from likewise.pictures import Loaded
 from likewise.types import FloatArray
 from likewise.web.settings import Limits

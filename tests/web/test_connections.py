@@ -22,7 +22,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from likewise.collection import Collection
-from likewise.collection.lock import writing
+from likewise.lock import writing
 from likewise.pictures import Loaded
 from likewise.system import descriptor_of, locked
 from likewise.types import FloatArray, Progress

@@ -12,8 +12,8 @@ from fastapi.testclient import TestClient
 from PIL import Image
 
 from likewise.collection.layer import Sources
-from likewise.descriptors import patches
 from likewise.errors import BadPicture
+from likewise.local import patches
 from tests.fake_words import FakePatches, make_pictures, open_fake, picture, vocabulary
 from tests.web.serving import API, BASE, data, fault, serving
 

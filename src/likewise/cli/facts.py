@@ -57,7 +57,7 @@ def facts_(
 ) -> None:
     """Show what a picture's file says of it, and what you have noted."""
     from likewise.collection.collection import Collection
-    from likewise.collection.walk import real_path
+    from likewise.folders import real_path
     from likewise.reading import as_spelt
 
     with Collection.open(find_collection(collection)) as opened:

@@ -95,7 +95,7 @@ def index(
     """
     from likewise.collection.collection import Collection
     from likewise.collection.store import holds_collection
-    from likewise.collection.walk import holds_pictures, nothing_in
+    from likewise.folders import holds_pictures, nothing_in
 
     for folder in folders:
         if holds_collection(folder):

@@ -33,7 +33,7 @@ def _stages() -> list[tuple[str, str]]:
 
 
 def _recipes() -> list[str]:
-    from likewise.descriptors.shipped import recipe_names
+    from likewise.recipe_texts import recipe_names
 
     return recipe_names()
 

@@ -18,7 +18,7 @@ app = App(
 
 
 def _names() -> list[str]:
-    from likewise.descriptors.shipped import recipe_names
+    from likewise.recipe_texts import recipe_names
 
     return recipe_names()
 

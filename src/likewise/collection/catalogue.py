@@ -26,9 +26,9 @@ from likewise.collection.database import (
 from likewise.collection.facts import FactTables
 from likewise.collection.filters import Filter
 from likewise.collection.rows import LayerRows, SqliteRows
-from likewise.collection.walk import Stamp
 from likewise.descriptors.manifest import Manifest
 from likewise.errors import BadPicture, CollectionDamaged, LikewiseError
+from likewise.folders import Stamp
 from likewise.pictures import Facts
 from likewise.reading import native, relative, within
 from likewise.types import IntArray

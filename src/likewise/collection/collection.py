@@ -22,10 +22,10 @@ from likewise.collection.reports import AddReport
 from likewise.collection.selecting import named
 from likewise.collection.store import located
 from likewise.collection.tasks import Options, Prune
-from likewise.collection.walk import resolve
 from likewise.collection.words_shards import Shards
 from likewise.descriptors.manifest import Manifest
 from likewise.errors import ManifestMismatch, UsageError
+from likewise.folders import resolve
 from likewise.recipes import LayerRecipe, Recipe, as_recipe
 from likewise.system import cores
 from likewise.types import ProgressCallback
@@ -128,7 +128,7 @@ class Collection(AskedCollection):
             Folders, if any, that the sources have to lie in and no link may lead out of: what really lies
             elsewhere fails.
         exclude, include
-            Patterns of names to be left out from now on (see `likewise.collection.excludes.Excludes`), and of
+            Patterns of names to be left out from now on (see `likewise.excludes.Excludes`), and of
             those to be left out no longer. Both are remembered; ``prune`` forgets what was indexed before.
 
         Raises

@@ -34,9 +34,9 @@ from likewise.collection.tasks import (
     plan,
     settle,
 )
-from likewise.collection.walk import Stamp
 from likewise.descriptors.batches import describe_each
 from likewise.errors import BadPicture
+from likewise.folders import Stamp
 from likewise.pictures import Facts, Loaded, opened
 from likewise.progress import Meter
 from likewise.reading import digested, regular, unreadable

@@ -20,11 +20,11 @@ from likewise.collection.query import Query, QueryPicture, as_picture, is_number
 from likewise.collection.reports import Comparison, Fault
 from likewise.collection.segments import Segments
 from likewise.collection.selecting import Selection
-from likewise.collection.walk import real_path
 from likewise.collection.words_shards import Shards
 from likewise.descriptors.manifest import Manifest
 from likewise.errors import BadPicture, CollectionDamaged, LikewiseError, UnknownPicture, UsageError
 from likewise.explaining import Explanation
+from likewise.folders import real_path
 from likewise.pictures import Loaded, Source
 from likewise.ranking.evidence import Scores
 from likewise.ranking.stages import Stage

@@ -10,8 +10,8 @@ from pathlib import Path
 from likewise.assets import temporary
 from likewise.collection.catalogue import Catalogue, Content, FilePlace
 from likewise.collection.filters import Filter
-from likewise.collection.walk import Stamp
 from likewise.errors import BadPicture
+from likewise.folders import Stamp
 from likewise.pictures import opened
 
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 from likewise.collection.belongings import LOCK
 from likewise.collection.catalogue import Catalogue
-from likewise.collection.lock import writing
 from likewise.collection.milvus import SCHEMES, Address, server
 from likewise.collection.replica import Replica
 from likewise.collection.storage import Server, make_folder
 from likewise.errors import CollectionNotFound
+from likewise.lock import writing
 
 
 class MilvusStore:

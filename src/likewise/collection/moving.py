@@ -16,9 +16,9 @@ from likewise.collection.catalogue import Catalogue, Content, FilePlace
 from likewise.collection.layer import CollectionLayer
 from likewise.collection.reports import AddReport
 from likewise.collection.tasks import Task, TaskOutcome, settle
-from likewise.collection.walk import NO_STAMP, Stamp
 from likewise.descriptors.manifest import Manifest
 from likewise.errors import BadPicture, CollectionDamaged, ManifestMismatch
+from likewise.folders import NO_STAMP, Stamp
 from likewise.reading import relative, within
 from likewise.types import IntArray, Progress, ProgressCallback
 

@@ -12,7 +12,7 @@ import os
 from collections.abc import Collection, Iterable, Mapping
 
 from likewise.collection.catalogue import Catalogue
-from likewise.collection.walk import is_gone
+from likewise.folders import is_gone
 from likewise.reading import within
 
 _MOUNTS, _AWAY = "mounts", "away"

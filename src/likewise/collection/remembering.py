@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 
 from likewise.collection.catalogue import Catalogue
-from likewise.collection.excludes import Excludes
+from likewise.excludes import Excludes
 
 _EXCLUDES = "excludes"
 

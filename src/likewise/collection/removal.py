@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from likewise.collection.catalogue import Catalogue, Content
-from likewise.collection.walk import Stamp
 from likewise.errors import UsageError
+from likewise.folders import Stamp
 from likewise.pictures import Facts
 
 

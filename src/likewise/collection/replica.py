@@ -29,12 +29,12 @@ from likewise.collection.belongings import CATALOGUE, COMMITTED, LOCK
 from likewise.collection.catalogue import Catalogue
 from likewise.collection.committed import MOST, Committed
 from likewise.collection.database import Database
-from likewise.collection.lock import writing
 from likewise.collection.milvus import MilvusServer, Texts
 from likewise.collection.milvus_rows import MilvusRows
 from likewise.collection.storage import point
 from likewise.descriptors.manifest import Manifest
 from likewise.errors import CollectionDamaged, CollectionLocked
+from likewise.lock import writing
 
 KEYS = {
     "roots": ("id",),

@@ -15,10 +15,10 @@ from pathlib import Path
 from likewise.assets import cache_dir
 from likewise.collection.belongings import CATALOGUE, LOCK, STORE
 from likewise.collection.catalogue import Catalogue
-from likewise.collection.lock import writing
 from likewise.collection.milvus_store import MILVUS
 from likewise.collection.storage import Place, Server, Store, make_folder, point
 from likewise.errors import CollectionDamaged, StorageError, UsageError
+from likewise.lock import writing
 from likewise.registry import Registry
 
 STORES = Registry("store", "likewise.stores", {one.name: one for one in MILVUS}, of=Server)

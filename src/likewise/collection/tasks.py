@@ -10,12 +10,12 @@ from typing import Literal, TypeAlias
 
 from likewise.collection.catalogue import Catalogue, Content, FilePlace, PictureRow
 from likewise.collection.committed import MOST
-from likewise.collection.excludes import NOTHING, USUAL, Excludes
 from likewise.collection.facts import FACTS
 from likewise.collection.layer import CollectionLayer
 from likewise.collection.reach import lies_in
-from likewise.collection.walk import Stamp, WalkedFile, is_gone, is_respelt, look, opens, walk
 from likewise.errors import BadPicture
+from likewise.excludes import NOTHING, USUAL, Excludes
+from likewise.folders import Stamp, WalkedFile, is_gone, is_respelt, look, opens, walk
 from likewise.reading import relative, within
 
 ROW = -1

@@ -9,8 +9,8 @@ from likewise.collection.catalogue import Catalogue
 from likewise.collection.layer import CollectionLayer
 from likewise.collection.reach import lies_in, out_of_reach
 from likewise.collection.reports import Fault, VerifyReport
-from likewise.collection.walk import is_gone
 from likewise.errors import CollectionDamaged
+from likewise.folders import is_gone
 from likewise.progress import Meter
 from likewise.types import ProgressCallback
 

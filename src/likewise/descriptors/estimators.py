@@ -18,7 +18,7 @@ from sklearn.base import (
 )
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from likewise.descriptors.learned import fingerprint
+from likewise.artifacts import fingerprint
 from likewise.descriptors.principal import principal_axes, upright
 from likewise.descriptors.transforms import Origin, Whitening, whiten
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, fields
 
-from likewise.descriptors.tables import difference, flat, read_toml
 from likewise.errors import CollectionDamaged, NewerManifest
+from likewise.tables import difference, flat, read_toml
 
 LONGEST = 1_000_000
 """Dimensions that a vector has at most."""

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from likewise.descriptors.learned import Sample, read, write
+from likewise.artifacts import Sample, read, write
 from likewise.errors import BadWeights, UsageError
 from likewise.types import FloatArray
 

@@ -33,11 +33,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeVar
 
-from likewise.descriptors.learned import Sample, digest_of
+from likewise.artifacts import Sample, digest_of
 from likewise.descriptors.poolings import POOLINGS, Pooling
 from likewise.descriptors.quantiser import Quantiser
-from likewise.descriptors.shipped import RecipeText, recipe_text
-from likewise.descriptors.tables import (
+from likewise.descriptors.transforms import Whitening
+from likewise.errors import BadRecipe, UsageError
+from likewise.networks import find
+from likewise.networks.weights import identity_of
+from likewise.pictures import Resize
+from likewise.recipe_texts import RecipeText, recipe_text
+from likewise.tables import (
     Option,
     as_list,
     as_table,
@@ -47,11 +52,6 @@ from likewise.descriptors.tables import (
     settle,
     toml_lines,
 )
-from likewise.descriptors.transforms import Whitening
-from likewise.errors import BadRecipe, UsageError
-from likewise.networks import find
-from likewise.networks.weights import identity_of
-from likewise.pictures import Resize
 
 T = TypeVar("T")
 

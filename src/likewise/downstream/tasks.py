@@ -12,8 +12,8 @@ from likewise.descriptors.transforms import l2
 from likewise.downstream.classifying import LabelledVectors, cross_validate
 from likewise.downstream.clusters import cluster_rows
 from likewise.errors import UsageError
-from likewise.evaluation.metrics import mean_average_precision, precision_of_ranks
 from likewise.evaluation.report_table import ReportTable, TableCell
+from likewise.metrics import mean_average_precision, precision_of_ranks
 from likewise.ranking.exact import Metric, search
 from likewise.types import FloatArray, IntArray, ProgressCallback
 

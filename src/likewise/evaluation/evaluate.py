@@ -18,11 +18,11 @@ from likewise.descriptors.recipe import VectorRecipe
 from likewise.errors import UsageError
 from likewise.evaluation.benchmark import Benchmark
 from likewise.evaluation.crops import CropMode, possible_crop, query_view
-from likewise.evaluation.metrics import Rule
 from likewise.evaluation.protocol_card import ASKED_WITH, JUDGED, ProtocolCard, make_card
 from likewise.evaluation.runs import Run, as_json, box_array, plain_name, write_run
 from likewise.evaluation.simulated import with_examples, with_feedback
 from likewise.evaluation.unread import without_failures
+from likewise.metrics import Rule
 from likewise.ranking.gallery import Gallery
 from likewise.ranking.leaving_out import rank_others
 from likewise.ranking.localise import Localiser

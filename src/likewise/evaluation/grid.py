@@ -7,9 +7,9 @@ from functools import cached_property
 
 from likewise.descriptors.poolings import POOLINGS
 from likewise.descriptors.recipe import Part, VectorRecipe
-from likewise.descriptors.tables import choose
 from likewise.networks import find
 from likewise.pictures import Resize
+from likewise.tables import choose
 
 RESIZE = Resize("longest", 512)
 

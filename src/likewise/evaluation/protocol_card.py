@@ -7,16 +7,16 @@ from dataclasses import asdict, dataclass, field
 from functools import singledispatch
 from pathlib import Path
 
-from likewise.descriptors.learned import Sample, known_by
+from likewise.artifacts import Sample, known_by
 from likewise.descriptors.manifest import Manifest
 from likewise.descriptors.recipe import Part, VectorRecipe
-from likewise.descriptors.tables import Option
 from likewise.descriptors.transforms import Whitening
 from likewise.evaluation.benchmark import Benchmark
 from likewise.evaluation.crops import CropMode
-from likewise.evaluation.metrics import Rule
+from likewise.metrics import Rule
 from likewise.pictures import Resize
 from likewise.recipes import LayerRecipe
+from likewise.tables import Option
 from likewise.words.recipe import WordsRecipe
 from likewise.words.vocabulary import recipe_vocabulary
 

@@ -12,8 +12,8 @@ from likewise.descriptors.encoder import Encoder
 from likewise.descriptors.recipe import VectorRecipe
 from likewise.evaluation.benchmark import Benchmark
 from likewise.evaluation.evaluate import Material, Readable, ranked_run
-from likewise.evaluation.metrics import Rule
 from likewise.evaluation.report import Report
+from likewise.metrics import Rule
 from likewise.ranking.stages import Stage
 
 MakeEncoder: TypeAlias = Callable[[VectorRecipe], Encoder]

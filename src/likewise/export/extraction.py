@@ -15,13 +15,13 @@ from pathlib import Path
 
 from likewise.assets import replacing
 from likewise.collection.loose import fulfilling
-from likewise.collection.walk import WalkedFile, walk
 from likewise.descriptors.batches import described
 from likewise.descriptors.encoder import Encoder
 from likewise.descriptors.recipe import Part, VectorRecipe
 from likewise.errors import BadPicture, UsageError
 from likewise.export.parts import Done, ExtractionShards
 from likewise.export.writers import writer
+from likewise.folders import WalkedFile, walk
 from likewise.networks import find
 from likewise.pictures import Loaded, Resize
 from likewise.progress import Meter

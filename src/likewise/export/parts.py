@@ -19,11 +19,11 @@ from safetensors import SafetensorError, safe_open
 from safetensors import numpy as tensorfile
 
 from likewise.assets import replacing
-from likewise.collection.lock import writing
-from likewise.collection.walk import Stamp
 from likewise.descriptors.cache import PICTURES, SECONDS
 from likewise.descriptors.manifest import Manifest
 from likewise.errors import BadPicture, CollectionDamaged, ManifestMismatch, StorageError
+from likewise.folders import Stamp
+from likewise.lock import writing
 from likewise.types import FloatArray
 
 OPEN = 64  # shards at a time while they are put together

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from likewise.descriptors.learned import Sample, fingerprint
+from likewise.artifacts import Sample, fingerprint
 from likewise.descriptors.quantiser import PIECES, Quantiser
 from likewise.descriptors.recipe import VectorRecipe
 from likewise.errors import UsageError

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
+from likewise.artifacts import known_by
 from likewise.assets import cache_dir, sha256_file
 from likewise.descriptors.batches import described
 from likewise.descriptors.cache import PictureView, describe
 from likewise.descriptors.encoder import Encoder
-from likewise.descriptors.learned import known_by
 from likewise.descriptors.recipe import VectorRecipe
 from likewise.errors import BadPicture, UsageError
 from likewise.labels import read_rows
@@ -51,7 +51,7 @@ class Gathered:
     groups
         As in `Chosen`, of each vector.
     pictures
-        How a file remembers the pictures; see `likewise.descriptors.learned.Sample`.
+        How a file remembers the pictures; see `likewise.artifacts.Sample`.
     failures
         Pictures that have no vector, and why.
     """

@@ -12,13 +12,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from likewise.artifacts import Sample, fingerprint, known_by
 from likewise.assets import cache_dir, sha256_file, temporary
 from likewise.demoset import altered, render_scenes
 from likewise.descriptors.batches import described
-from likewise.descriptors.learned import Sample, fingerprint, known_by
-from likewise.descriptors.local import LocalExtractor, LocalFeatures
 from likewise.errors import BadPicture, UsageError
 from likewise.learning.samples import Chosen, choose
+from likewise.local import LocalExtractor, LocalFeatures
 from likewise.types import FloatArray, Progress, ProgressCallback
 from likewise.words.codebook import Seeding, learn_codebook
 from likewise.words.extractor import sketched

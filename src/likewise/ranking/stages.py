@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from likewise.descriptors.tables import Option, settle
 from likewise.errors import UsageError
 from likewise.ranking.exact import check
 from likewise.ranking.gallery import Gallery
 from likewise.ranking.reranking import BLOCK, STAGES, Block, Localise, Reranking
 from likewise.registry import lookup
+from likewise.tables import Option, settle
 from likewise.types import Box, FloatArray, Ranking
 
 

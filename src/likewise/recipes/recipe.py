@@ -31,9 +31,9 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from likewise.descriptors.recipe import VectorRecipe, read_vector, understood
-from likewise.descriptors.shipped import RecipeText, recipe_names, recipe_text
-from likewise.descriptors.tables import choose, toml_lines
 from likewise.errors import BadRecipe, UsageError
+from likewise.recipe_texts import RecipeText, recipe_names, recipe_text
+from likewise.tables import choose, toml_lines
 from likewise.words.recipe import WordsRecipe, read_words
 
 LayerRecipe: TypeAlias = VectorRecipe | WordsRecipe

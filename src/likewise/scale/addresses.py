@@ -12,8 +12,8 @@ import os
 from collections.abc import Iterable
 from typing import Any
 
-from likewise.collection.walk import NO_STAMP, Stamp, WalkedFile
 from likewise.errors import BadPicture, LikewiseError, StorageError, UsageError, needing
+from likewise.folders import NO_STAMP, Stamp, WalkedFile
 from likewise.pictures import SUFFIXES
 
 ATTEMPTS = 3

@@ -18,9 +18,9 @@ from typing import Any
 from likewise.assets import replacing
 from likewise.collection.catalogue import Content
 from likewise.collection.moving import MovedFile
-from likewise.collection.walk import Stamp
 from likewise.descriptors.manifest import Manifest
 from likewise.errors import BadPicture, CollectionDamaged, UsageError, needing
+from likewise.folders import Stamp
 from likewise.pictures import Facts
 
 VERSION = 1

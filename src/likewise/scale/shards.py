@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from likewise.collection.walk import WalkedFile, look, walk
 from likewise.errors import UsageError
+from likewise.folders import WalkedFile, look, walk
 from likewise.scale.addresses import below, is_address, named
 from likewise.scale.files import paths_in
 

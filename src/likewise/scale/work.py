@@ -18,8 +18,8 @@ from pathlib import Path
 from likewise.assets import scratch
 from likewise.collection.collection import Collection
 from likewise.collection.moving import MovedFile
-from likewise.collection.walk import NO_STAMP, Stamp
 from likewise.errors import BadPicture, CollectionLocked, LikewiseError, StorageError
+from likewise.folders import NO_STAMP, Stamp
 from likewise.pictures import SUFFIXES
 from likewise.recipes import Recipe
 from likewise.scale.addresses import address_of, fetch

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from likewise.descriptors.learned import fingerprint
+from likewise.artifacts import fingerprint
 from likewise.descriptors.recipe import Step, VectorRecipe
 from likewise.descriptors.transforms import Origin, Whitening
 from likewise.errors import UsageError

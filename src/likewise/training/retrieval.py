@@ -16,7 +16,7 @@ from torch import Generator, Tensor, nn
 from torch.nn import functional
 
 from likewise.errors import MissingExtra, UsageError
-from likewise.evaluation.metrics import leave_one_out_map
+from likewise.metrics import leave_one_out_map
 from likewise.networks.formats import Tensors
 from likewise.progress import Meter
 from likewise.registry import lookup

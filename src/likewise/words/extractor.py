@@ -10,9 +10,9 @@ from functools import cached_property
 import numpy as np
 
 from likewise._version import __version__
-from likewise.descriptors.local import LocalExtractor, LocalFeatures
 from likewise.descriptors.manifest import Manifest
 from likewise.errors import BadPicture
+from likewise.local import LocalExtractor, LocalFeatures
 from likewise.pictures import Loaded, Source
 from likewise.types import Box, CropScale
 from likewise.words.recipe import WordsRecipe

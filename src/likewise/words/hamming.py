@@ -15,7 +15,7 @@ from typing import Any, Literal, TypeAlias, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from likewise.descriptors.learned import Sample, read, write
+from likewise.artifacts import Sample, read, write
 from likewise.errors import BadWeights, UnknownName, UsageError
 from likewise.types import FloatArray, IntArray
 

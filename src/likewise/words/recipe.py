@@ -33,7 +33,7 @@ Instead of patches, a table of keypoints takes the place of network, taps and al
     name = "sift"
     kind = "words"
 
-    [keypoints]                    # see `likewise.descriptors.keypoints.Keypoints`
+    [keypoints]                    # see `likewise.local.keypoints.Keypoints`
     detector = "sift"
     number = 900
     describer = "efficientnet-lite0"   # and a tap: its activations there describe them
@@ -49,11 +49,13 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeAlias, get_args
 
-from likewise.descriptors.keypoints import Keypoints
-from likewise.descriptors.learned import digest_of
-from likewise.descriptors.patches import Patches
+from likewise.artifacts import digest_of
 from likewise.descriptors.recipe import understood
-from likewise.descriptors.tables import (
+from likewise.errors import BadRecipe
+from likewise.local import Keypoints, Patches
+from likewise.networks import find
+from likewise.pictures import Resize
+from likewise.tables import (
     BOUNDS,
     Option,
     as_list,
@@ -65,9 +67,6 @@ from likewise.descriptors.tables import (
     settle,
     toml_lines,
 )
-from likewise.errors import BadRecipe
-from likewise.networks import find
-from likewise.pictures import Resize
 from likewise.words.fusion import Fusion
 from likewise.words.scoring import Scoring
 

@@ -19,8 +19,8 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
-from likewise.descriptors.local import squares
 from likewise.errors import CollectionDamaged
+from likewise.local import squares
 from likewise.types import Box, FloatArray
 from likewise.words.codebook import WordArray
 from likewise.words.hamming import Codes
@@ -50,7 +50,7 @@ class Sketch:
         For each layer uint64 ``(n, m, bits / 64)``: each copy by the medians of its word.
     points
         Of keypoints float32 ``(n, 4)``: x, y, scale and angle as in
-        `likewise.descriptors.local.LocalFeatures`; None for patches.
+        `likewise.local.features.LocalFeatures`; None for patches.
     """
 
     boxes: FloatArray

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from likewise.descriptors.learned import Sample, read, write
+from likewise.artifacts import Sample, read, write
 from likewise.errors import BadRecipe, BadWeights
 from likewise.types import FloatArray
 from likewise.words.codebook import Codebook

@@ -10,9 +10,9 @@ from typing import TypeAlias, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from likewise.descriptors.tables import Option
 from likewise.engines import Array, Ops
 from likewise.errors import UsageError
+from likewise.tables import Option
 from likewise.types import FloatArray, IntArray
 
 T = TypeVar("T")

@@ -11,8 +11,8 @@ from typing import Any, Literal, TypeAlias, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from likewise.artifacts import Sample, fingerprint, read, write
 from likewise.descriptors.extractor import Extractor
-from likewise.descriptors.learned import Sample, fingerprint, read, write
 from likewise.descriptors.recipe import parse_vector
 from likewise.downstream.classifying.labelled import LabelledVectors
 from likewise.downstream.rows import canonical, checked, threads_for

@@ -32,7 +32,7 @@ class LabelledVectors:
     manifest
         How the vectors were made.
     pictures
-        How a file remembers the pictures; see `likewise.descriptors.learned.Sample`. Empty for those of a
+        How a file remembers the pictures; see `likewise.artifacts.Sample`. Empty for those of a
         collection.
     failures
         Pictures that have no vector, and why.

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import numpy as np
 
-from likewise.collection.walk import walk
 from likewise.descriptors.batches import described
 from likewise.descriptors.encoder import Encoder
 from likewise.downstream.classifying.classifier import Classifier
 from likewise.errors import BadPicture, UsageError
+from likewise.folders import walk
 from likewise.types import FloatArray, Progress, ProgressCallback
 
 

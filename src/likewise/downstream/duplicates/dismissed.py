@@ -13,8 +13,8 @@ from itertools import combinations
 from pathlib import Path
 
 from likewise.assets import replacing
-from likewise.collection.lock import writing
 from likewise.errors import CollectionDamaged
+from likewise.lock import writing
 
 NAME = "dismissed.json"
 """In the folder of the collection."""

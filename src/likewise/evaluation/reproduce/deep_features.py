@@ -17,10 +17,10 @@ from pathlib import Path
 
 import numpy as np
 
+from likewise.artifacts import known_by
 from likewise.descriptors.cache import PictureView, describe
 from likewise.descriptors.encoder import Encoder
 from likewise.descriptors.estimators import PCAWhitening
-from likewise.descriptors.learned import known_by
 from likewise.descriptors.recipe import Part, Step, VectorRecipe, load_vector
 from likewise.descriptors.transforms import l2
 from likewise.errors import StorageError, UsageError

@@ -17,7 +17,6 @@ from itertools import product
 from pathlib import Path
 
 from likewise.assets import sha256_file
-from likewise.descriptors.patches import Patches
 from likewise.errors import StorageError, UsageError, WeightsMissing
 from likewise.evaluation.benchmark import Benchmark
 from likewise.evaluation.report import Report
@@ -35,6 +34,7 @@ from likewise.evaluation.reproduce.li_published import (
 from likewise.evaluation.reproduce.orderings import orderings
 from likewise.evaluation.words import Sketched, open_sketcher, sketch, words_run
 from likewise.learning import Chosen, Learning, choose, default_vocabulary, learn_vocabulary
+from likewise.local import Patches
 from likewise.networks import find
 from likewise.networks.weights import locate
 from likewise.recipes import load_recipe

@@ -8,8 +8,8 @@ from typing import Protocol
 
 import numpy as np
 
-from likewise.descriptors.tables import Option
 from likewise.ranking.gallery import Gallery
+from likewise.tables import Option
 from likewise.types import Box, FloatArray, IntArray
 
 BLOCK = 1 << 22

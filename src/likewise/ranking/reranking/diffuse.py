@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from likewise.descriptors.tables import Option
 from likewise.ranking.exact import best
 from likewise.ranking.reranking.block import BLOCK, Block, Reranking
+from likewise.tables import Option
 from likewise.types import FloatArray, IntArray
 
 

@@ -8,9 +8,9 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
-from likewise.descriptors.tables import as_list, as_table, read_toml, settle
 from likewise.errors import BadRecipe
 from likewise.registry import lookup
+from likewise.tables import as_list, as_table, read_toml, settle
 
 _FOLDERS = ("", "words")
 

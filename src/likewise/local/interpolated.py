@@ -7,11 +7,11 @@ from math import lcm
 
 import numpy as np
 
-from likewise.descriptors.detector import Finds
-from likewise.descriptors.local import REACH
 from likewise.descriptors.transforms import l2
-from likewise.descriptors.xfeat import bilinear
 from likewise.engines import Program, as_they_are, open_engine
+from likewise.local.detector import Finds
+from likewise.local.features import REACH
+from likewise.local.xfeat import bilinear
 from likewise.networks import find
 from likewise.networks.weights import locate
 from likewise.types import FloatArray, UInt8Array

@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from likewise.descriptors.detector import Detector, Finds
-from likewise.descriptors.interpolated import Interpolated
-from likewise.descriptors.local import LocalFeatures, squares
-from likewise.descriptors.sift import SIFT
-from likewise.descriptors.spread import CELLS
-from likewise.descriptors.xfeat import XFEAT
 from likewise.errors import UsageError
+from likewise.local.detector import Detector, Finds
+from likewise.local.features import LocalFeatures, squares
+from likewise.local.interpolated import Interpolated
+from likewise.local.sift import SIFT
+from likewise.local.spread import CELLS
+from likewise.local.xfeat import XFEAT
 from likewise.pictures import Loaded, Resize, Source, load
 from likewise.registry import Registry, lookup
 from likewise.types import Box, CropScale
@@ -41,7 +41,7 @@ class Keypoints:
         angle 0, as those of ``xfeat`` always have.
     describer, tap
         A network and a layer of it that describe them instead; see
-        `likewise.descriptors.interpolated.Interpolated`.
+        `likewise.local.interpolated.Interpolated`.
 
     Raises
     ------

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from likewise.descriptors.detector import Detector
-from likewise.descriptors.spread import spread
+from likewise.local.detector import Detector
+from likewise.local.spread import spread
 from likewise.types import FloatArray, UInt8Array
 
 _PART_VERSION = 1  # raise when the same choice begins to give other numbers

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from likewise.collection.excludes import USUAL, Excludes
 from likewise.errors import BadPicture, UsageError
+from likewise.excludes import USUAL, Excludes
 from likewise.pictures import SUFFIXES
 from likewise.reading import unreadable, within
 from likewise.types import plain

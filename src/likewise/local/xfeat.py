@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from likewise.descriptors.detector import Detector
-from likewise.descriptors.spread import spread
 from likewise.descriptors.transforms import l2
 from likewise.engines import Program, as_they_are, open_engine
+from likewise.local.detector import Detector
+from likewise.local.spread import spread
 from likewise.networks import find
 from likewise.networks.weights import locate
 from likewise.types import FloatArray, IntArray, UInt8Array
@@ -57,7 +57,7 @@ class XFeat:
         Returns
         -------
         tuple
-            Points float32 ``(n, 4)`` as in `likewise.descriptors.local.LocalFeatures`, in pixels of this
+            Points float32 ``(n, 4)`` as in `likewise.local.features.LocalFeatures`, in pixels of this
             picture, and float32 ``(n, 64)`` of length 1, the most reliable first.
         """
         features, logits, reliability = (maps[0] for maps in self._engine.run(pixels[None]))
@@ -113,7 +113,7 @@ def heat(logits: FloatArray) -> FloatArray:
 
 def peaks(likely: FloatArray) -> IntArray:
     """Pixels above `THRESHOLD` that are the most likely ones around: x, y, int64 ``(n, 2)``, row by row."""
-    import cv2  # as in `likewise.descriptors.sift`
+    import cv2  # as in `likewise.local.sift`
 
     around = cv2.dilate(likely, np.ones((_REACH, _REACH), np.uint8))
     y, x = np.nonzero((likely == around) & (likely > THRESHOLD))
