@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pytest
 from PIL import Image
 
+from likewise import descriptors
+from likewise.collection import collection as collecting
 from likewise.descriptors.manifest import Manifest
 from likewise.descriptors.recipe import Part, VectorRecipe
 from likewise.pictures import Loaded, Resize, Source, load
@@ -136,3 +140,9 @@ def scene(seed: int, *, width: int = 300, height: int = 200) -> Image.Image:
         grown = Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC)
         pixels += (np.asarray(grown, np.float32) - 128) * (weight / 74)
     return Image.fromarray(np.clip(pixels + 128, 0, 255).astype(np.uint8))
+
+
+def replace_network(monkeypatch: pytest.MonkeyPatch, make: Callable[..., Any]) -> None:
+    """Have commands and collections describe pictures by something else than an `Extractor`."""
+    for module in (descriptors, collecting):
+        monkeypatch.setattr(module, "Extractor", make)

@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 
 from likewise import cli
-from likewise.descriptors import extractor
-from tests.fakes import FakeExtractor, make_pictures
+from tests.fakes import FakeExtractor, make_pictures, replace_network
 from tests.test_datasets import truth
 
 Run = Callable[..., tuple[int, str, str]]
@@ -25,7 +24,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Pictures of a small Oxford with one query, and of two groups."""
     monkeypatch.delenv("LIKEWISE_DEBUG", raising=False)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(extractor, "Extractor", lambda recipe, **options: FakeExtractor(recipe))
+    replace_network(monkeypatch, lambda recipe, **options: FakeExtractor(recipe))
     for name, file in zip(OXFORD, make_pictures(tmp_path / "oxford" / "jpg", 6), strict=True):
         file.rename(file.with_name(f"{name}.png"))
     truth(tmp_path / "oxford" / "gt", "keble_1", f"oxc1_{OXFORD[0]} 0 0 20 12", good=OXFORD[:2])

@@ -12,10 +12,9 @@ import numpy as np
 import pytest
 
 from likewise import cli
-from likewise.descriptors import extractor
 from likewise.descriptors.recipe import VectorRecipe
 from likewise.descriptors.transforms import Origin, Whitening
-from tests.fakes import FakeExtractor, make_pictures
+from tests.fakes import FakeExtractor, make_pictures, replace_network
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -25,7 +24,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with photos/ in three groups, groups.csv with boxes, and a network that answers at once."""
     monkeypatch.delenv("LIKEWISE_DEBUG", raising=False)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(extractor, "Extractor", lambda recipe, **options: FakeExtractor(recipe))
+    replace_network(monkeypatch, lambda recipe, **options: FakeExtractor(recipe))
     rows = [("file", "group", "box")]
     for number, group in enumerate(("one", "two", "three")):
         files = make_pictures(tmp_path / "photos" / group, 3, first=10 * number)
@@ -130,7 +129,7 @@ def test_a_whitening_is_named_on_the_card(run: Run, here: Path, monkeypatch: pyt
         asked.append(recipe)
         return FakeExtractor(recipe=recipe)
 
-    monkeypatch.setattr(extractor, "Extractor", fake)
+    replace_network(monkeypatch, fake)
     origin = Origin("0" * 64, 30, exponent=0.5, shrinkage=0.0, about="Paris")
     Whitening(np.zeros(12, np.float32), np.eye(12, dtype=np.float32), origin).save(here / "w.safetensors")
     assert made(run, "--whiten", "w.safetensors")["card"]["whitening"] == "learned on 30 vectors of Paris"

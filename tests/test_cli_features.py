@@ -12,16 +12,15 @@ from PIL import Image
 
 from likewise import cli
 from likewise.cli.similar import _rare, _share
-from likewise.descriptors import extractor
-from likewise.descriptors.recipe import VectorRecipe, load_vector
+from likewise.descriptors.recipe import VectorRecipe
 from likewise.downstream.classifying import classifier
-from tests.fakes import FakeExtractor, make_pictures
+from tests.fakes import FakeExtractor, make_pictures, replace_network
 
 Run = Callable[..., tuple[int, str, str]]
 
 
 def fake(recipe: VectorRecipe | str, **_: object) -> FakeExtractor:
-    return FakeExtractor(load_vector(recipe) if isinstance(recipe, str) else recipe)
+    return FakeExtractor(VectorRecipe.load(recipe) if isinstance(recipe, str) else recipe)
 
 
 @pytest.fixture
@@ -30,8 +29,8 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
 
     photos/a/copy.jpg is a compressed copy of photos/a/0003.png, and photos/a/bad.jpg no picture.
     """
-    for module in (extractor, classifier):
-        monkeypatch.setattr(module, "Extractor", fake)
+    replace_network(monkeypatch, fake)
+    monkeypatch.setattr(classifier, "Extractor", fake)
     monkeypatch.setenv("LIKEWISE_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv("LIKEWISE_COLLECTION", raising=False)
     monkeypatch.chdir(tmp_path)

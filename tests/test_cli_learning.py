@@ -10,20 +10,19 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from likewise import cli
+from likewise import cli, descriptors
 from likewise.artifacts import Sample
-from likewise.descriptors import extractor
 from likewise.descriptors.quantiser import Quantiser
-from likewise.descriptors.recipe import VectorRecipe, load_vector
+from likewise.descriptors.recipe import VectorRecipe
 from likewise.descriptors.transforms import Whitening
-from tests.fakes import FakeExtractor
+from tests.fakes import FakeExtractor, replace_network
 
 Run = Callable[..., tuple[int, str, str]]
-NETWORK = extractor.Extractor
+NETWORK = descriptors.Extractor
 
 
 def _recipe(given: VectorRecipe | str) -> VectorRecipe:
-    return load_vector(given) if isinstance(given, str) else given
+    return VectorRecipe.load(given) if isinstance(given, str) else given
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +38,7 @@ def run(
 
     The network answers at once, unless a test puts the real one back.
     """
-    monkeypatch.setattr(extractor, "Extractor", lambda recipe, **options: FakeExtractor(_recipe(recipe)))
+    replace_network(monkeypatch, lambda recipe, **options: FakeExtractor(_recipe(recipe)))
     noise = np.random.default_rng(0)
     for number in range(6):
         folder = tmp_path / "photos" / "ab"[number % 2]
@@ -62,7 +61,7 @@ def run(
 
 
 def test_learn_show_and_use(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(extractor, "Extractor", NETWORK)
+    replace_network(monkeypatch, NETWORK)
     code, out, _ = run("whiten", "learn", "photos", "--dim", "3", "-o", "w.safetensors")
     assert code == 0
     assert "left out: 'photos/a/bad.jpg' is no picture" in out

@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 
 from likewise import cli
-from likewise.descriptors import extractor
-from tests.fakes import make_pictures
+from tests.fakes import make_pictures, replace_network
 from tests.test_sweep import FakeNetwork
 
 Run = Callable[..., tuple[int, str, str]]
@@ -24,7 +23,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with photos/ in three groups, other/, and a network that answers at once."""
     monkeypatch.delenv("LIKEWISE_DEBUG", raising=False)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(extractor, "Extractor", lambda recipe, **options: FakeNetwork()(recipe))
+    replace_network(monkeypatch, lambda recipe, **options: FakeNetwork()(recipe))
     for number, group in enumerate(("one", "two", "three")):
         make_pictures(tmp_path / "photos" / group, 3, first=10 * number)
     make_pictures(tmp_path / "other", 12, first=100)

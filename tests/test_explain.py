@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from likewise.descriptors.extractor import Extractor
-from likewise.descriptors.recipe import Part, Step, VectorRecipe, load_vector
+from likewise.descriptors.recipe import Part, Step, VectorRecipe
 from likewise.descriptors.transforms import Origin, Whitening
 from likewise.drawing.sheets import explanation_sheet
 from likewise.drawing.taps import overlay
@@ -44,7 +44,7 @@ def recipe(kind: str, folder: Path) -> VectorRecipe:
     two = (Part("head", "gem"), Part("block10", "mean", weight=0.5))
     match kind:
         case "default":
-            return load_vector("default")
+            return VectorRecipe.load("default")
         case "whitened":
             return replace(SMALL, transforms=(Step("l2"), Step.whiten(whitening(file, 1280)), Step("l2")))
         case "rooted":

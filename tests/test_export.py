@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from safetensors.numpy import load_file, save_file
 
+from likewise.descriptors import cache
 from likewise.descriptors.batches import BATCH
 from likewise.descriptors.manifest import Manifest
 from likewise.errors import (
@@ -126,7 +127,8 @@ def test_parquet(photos: Path, tmp_path: Path) -> None:
 def test_however_often_interrupted_the_file_is_the_same(stops: list[int], kill: bool, size: int) -> None:
     number = 2 * BATCH + 5
     with tempfile.TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(parts, "PICTURES", size)
+        patch.setattr(cache, "PICTURES", size)
+        patch.setattr(parts, "READ", size)
         folder = Path(name)
         for shade in range(number):
             paint(folder / "photos" / f"{shade:03}.png", shade)

@@ -14,7 +14,7 @@ from PIL import Image
 
 from likewise.descriptors.extractor import Extractor
 from likewise.descriptors.poolings.rmac import RMAC
-from likewise.descriptors.recipe import Part, Step, VectorRecipe, load_vector
+from likewise.descriptors.recipe import Part, Step, VectorRecipe
 from likewise.descriptors.transforms import Origin, Whitening, l2
 from likewise.errors import BadRecipe, UsageError, WeightsMissing
 from likewise.networks import find
@@ -132,7 +132,7 @@ def test_weights_that_are_not_here_are_asked_for(tmp_path: Path, monkeypatch: py
 
 
 def test_the_default_recipe_describes_any_shape() -> None:
-    extractor = Extractor(load_vector("default"))
+    extractor = Extractor(VectorRecipe.load("default"))
     shapes = [(1, 1), (5000, 1), (1, 900), (33, 700), (640, 480)]
     vectors = extractor.describe([extractor.prepare(picture(7, *shape)) for shape in shapes])
     assert np.isfinite(vectors).all()

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from likewise.descriptors.extractor import Extractor
-from likewise.descriptors.recipe import load_vector
+from likewise.descriptors.recipe import VectorRecipe
 from likewise.networks import NETWORKS, weights
 from likewise.pictures import Resize, load
 from tests.test_formats import TINY, flat_names, write_keras
@@ -79,7 +79,7 @@ def test_equals_keras_with_its_weights_file(
 
 
 def test_has_the_512_numbers_of_the_seed() -> None:
-    recipe = load_vector("keras-gap")
+    recipe = VectorRecipe.load("keras-gap")
     assert NETWORKS["vgg16"].tap(recipe.parts[0].tap).channels == 512
     assert (recipe.transforms, recipe.distance, recipe.code) == ((), "l2", "fp32")
 

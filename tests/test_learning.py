@@ -12,7 +12,7 @@ import pytest
 from likewise.assets import sha256_file
 from likewise.descriptors.estimators import PairWhitening, PCAWhitening
 from likewise.descriptors.poolings.rmac import RMAC
-from likewise.descriptors.recipe import Part, parse_vector
+from likewise.descriptors.recipe import Part, VectorRecipe
 from likewise.errors import UsageError
 from likewise.learning import Gathered, choose, choose_groups, gather, learn_quantiser, learn_whitening
 from likewise.pictures import Loaded
@@ -90,7 +90,7 @@ def test_a_whitening_remembers_what_it_was_learned_on() -> None:
     origin = found.origin
     assert (origin.about, origin.samples, origin.pictures) == ("photos", 40, ("0" * 16,))
     assert (origin.method, origin.regions) == ("pca", False)
-    assert parse_vector(origin.recipe) == RECIPE
+    assert VectorRecipe.parse(origin.recipe) == RECIPE
     assert learn_whitening(gathered(groups=8), PairWhitening(), RECIPE).origin.method == "pairs"
 
 
@@ -110,7 +110,7 @@ def test_a_quantiser_remembers_what_it_was_learned_on() -> None:
     found = learn_quantiser(gathered(300), 2, RECIPE, progress=seen.append)
     assert (found.bytes, found.dimensions) == (2, 4)
     assert (found.origin.about, found.origin.samples) == ("photos", 300)
-    assert parse_vector(found.origin.recipe) == RECIPE
+    assert VectorRecipe.parse(found.origin.recipe) == RECIPE
     assert [now.done for now in seen] == [1, 2]
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from likewise.artifacts import Sample
-from likewise.descriptors.quantiser import PIECES, Quantiser
+from likewise.descriptors.quantiser import Quantiser
 from likewise.learning.quantisers import learn_pieces
 from likewise.types import FloatArray
 
@@ -43,5 +43,5 @@ def test_few_different_rows_are_kept_exactly() -> None:
 def test_what_cannot_be_learned_from_is_refused() -> None:
     with pytest.raises(ValueError, match=r"8 numbers cannot be cut into 3 equal pieces; \[8\] would do"):
         learn_pieces(sample(), 3)
-    with pytest.raises(ValueError, match=f"{PIECES - 1} vectors are too few"):
-        learn_pieces(sample(PIECES - 1), 2)
+    with pytest.raises(ValueError, match=f"{Quantiser.PIECES - 1} vectors are too few"):
+        learn_pieces(sample(Quantiser.PIECES - 1), 2)

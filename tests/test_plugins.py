@@ -172,8 +172,8 @@ def test_nothing_is_imported_or_looked_for_that_is_not_asked_for(run: Run) -> No
     code = dedent("""
         import sys, likewise.cli
         assert not {"numpy", "likewise_more", "likewise.registry"} & set(sys.modules)
-        from likewise.descriptors.recipe import load_vector
-        load_vector("quick")
+        from likewise.descriptors.recipe import VectorRecipe
+        VectorRecipe.load("quick")
         assert not {"likewise_more", "likewise_broken"} & set(sys.modules)
         from likewise.descriptors.poolings import POOLINGS
         assert "times" in POOLINGS and "likewise_more" not in sys.modules

@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 from safetensors.numpy import save
 
 from likewise.artifacts import Sample
-from likewise.descriptors.quantiser import PIECES, Quantiser
+from likewise.descriptors.quantiser import Quantiser
 from likewise.errors import BadWeights, UsageError, WeightsMissing
 
 ORIGIN = Sample("ab" * 32, 300, "three hundred pictures", ("0" * 16,))
 
 
 def quantiser(bytes_: int = 3, width: int = 2, seed: int = 0) -> Quantiser:
-    pieces = np.random.default_rng(seed).standard_normal((bytes_, PIECES, width)).astype(np.float32)
+    pieces = np.random.default_rng(seed).standard_normal((bytes_, Quantiser.PIECES, width)).astype(np.float32)
     return Quantiser(pieces, ORIGIN)
 
 
@@ -39,7 +39,7 @@ def test_encodes_to_the_nearest_piece(count: int, bytes_: int, width: int, seed:
 
 
 def test_worked_by_hand() -> None:
-    pieces = np.zeros((2, PIECES, 2), np.float32)
+    pieces = np.zeros((2, Quantiser.PIECES, 2), np.float32)
     pieces[0, 7], pieces[1, 255] = (1, 0), (0, -2)
     by = Quantiser(pieces, ORIGIN)
     codes = by.encode(np.array([[0.9, 0.1, 0.2, -1.8]], np.float32))

@@ -16,13 +16,7 @@ from likewise.artifacts import Sample
 from likewise.descriptors.manifest import Manifest
 from likewise.descriptors.poolings import POOLINGS
 from likewise.descriptors.quantiser import Quantiser
-from likewise.descriptors.recipe import (
-    Part,
-    Step,
-    VectorRecipe,
-    load_vector,
-    parse_vector,
-)
+from likewise.descriptors.recipe import Part, Step, VectorRecipe
 from likewise.descriptors.transforms import Origin, Whitening
 from likewise.errors import BadRecipe, CollectionDamaged, NewerManifest, UnknownName
 from likewise.pictures import Resize
@@ -58,7 +52,7 @@ def manifest(recipe: VectorRecipe) -> Manifest:
 
 
 def test_reads_every_key() -> None:
-    recipe = parse_vector(TEXT)
+    recipe = VectorRecipe.parse(TEXT)
     assert recipe.resize == Resize("longest", 512)
     assert recipe.scales == (1.0, 0.5)
     assert recipe.parts == (
@@ -100,13 +94,13 @@ recipes = st.builds(
 @settings(deadline=None)
 @given(recipes)
 def test_comes_back_from_its_toml(recipe: VectorRecipe) -> None:
-    again = parse_vector(recipe.to_toml())
+    again = VectorRecipe.parse(recipe.to_toml())
     assert again == recipe
     assert again.hash == recipe.hash
 
 
 def test_hash_is_of_what_changes_vectors() -> None:
-    recipe = parse_vector(TEXT)
+    recipe = VectorRecipe.parse(TEXT)
     renamed = dataclasses.replace(recipe, name="other", about="words")
     assert renamed.hash == recipe.hash
     for change in (
@@ -120,7 +114,7 @@ def test_hash_is_of_what_changes_vectors() -> None:
 
 def test_hash_does_not_depend_on_what_is_left_to_defaults() -> None:
     spelt = SHORT + 'pool = "gem"\nweight = 1\noptions = {p = 3}\n'
-    assert parse_vector(spelt).hash == parse_vector(SHORT).hash
+    assert VectorRecipe.parse(spelt).hash == VectorRecipe.parse(SHORT).hash
 
 
 @pytest.mark.parametrize(
@@ -148,7 +142,7 @@ def test_hash_does_not_depend_on_what_is_left_to_defaults() -> None:
 )
 def test_errors_of_the_head_name_the_remedy(line: str, message: str) -> None:
     with pytest.raises(BadRecipe, match=message):
-        parse_vector(line + "\n" + SHORT)
+        VectorRecipe.parse(line + "\n" + SHORT)
 
 
 @pytest.mark.parametrize(
@@ -169,7 +163,7 @@ def test_errors_of_the_head_name_the_remedy(line: str, message: str) -> None:
 )
 def test_errors_of_a_part_name_the_remedy(part: str, message: str) -> None:
     with pytest.raises(BadRecipe, match=message):
-        parse_vector(SHORT + part)
+        VectorRecipe.parse(SHORT + part)
 
 
 @pytest.mark.parametrize(
@@ -177,13 +171,13 @@ def test_errors_of_a_part_name_the_remedy(part: str, message: str) -> None:
 )
 def test_errors_of_resize(table: str) -> None:
     with pytest.raises(BadRecipe, match="recipe mine: "):
-        parse_vector(SHORT.replace("size = 512", table), origin="recipe mine")
+        VectorRecipe.parse(SHORT.replace("size = 512", table), origin="recipe mine")
 
 
 @pytest.mark.parametrize("missing", ['network = "vgg16"', '[[parts]]\ntap = "relu5_3"'])
 def test_what_a_recipe_needs(missing: str) -> None:
     with pytest.raises(BadRecipe, match="needs a network, at least one part"):
-        parse_vector(SHORT.replace(missing, ""))
+        VectorRecipe.parse(SHORT.replace(missing, ""))
 
 
 def test_a_scaled_resize_belongs_into_scales() -> None:
@@ -197,21 +191,21 @@ def test_whitening_is_known_by_its_content(tmp_path: Path) -> None:
         (tmp_path / folder / "w.safetensors").write_bytes(b"learned")
         line = 'transforms = [{kind = "whiten", file = "w.safetensors"}, {kind = "l2"}]\n'
         (tmp_path / folder / "r.toml").write_text(line + SHORT)
-    first, second = (load_vector(tmp_path / folder / "r.toml") for folder in ("a", "b"))
+    first, second = (VectorRecipe.load(tmp_path / folder / "r.toml") for folder in ("a", "b"))
     assert first.transforms[0].options["file"] == str(tmp_path / "a" / "w.safetensors")
     assert first.hash == second.hash
     (tmp_path / "b" / "w.safetensors").write_bytes(b"otherwise")
-    assert load_vector(str(tmp_path / "b" / "r.toml")).hash != first.hash
+    assert VectorRecipe.load(str(tmp_path / "b" / "r.toml")).hash != first.hash
 
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(BadRecipe, match="cannot be read"):
-        load_vector(tmp_path / "absent.toml")
+        VectorRecipe.load(tmp_path / "absent.toml")
     (tmp_path / "binary.toml").write_bytes(b"\xff\xfe")
     with pytest.raises(BadRecipe, match="cannot be read"):
-        load_vector(tmp_path / "binary.toml")
+        VectorRecipe.load(tmp_path / "binary.toml")
     with pytest.raises(UnknownName, match="did you mean 'rmac'"):
-        load_vector("rmcc")
+        VectorRecipe.load("rmcc")
 
 
 def test_shipped_recipes() -> None:
@@ -227,14 +221,14 @@ def test_shipped_recipes() -> None:
 
 
 def test_difference_names_what_differs() -> None:
-    recipe = parse_vector(TEXT)
+    recipe = VectorRecipe.parse(TEXT)
     other = dataclasses.replace(recipe, scales=(1.0,), name="x")
     assert recipe.difference(other) == "scales.1 0.5 against absent"
     assert recipe.difference(dataclasses.replace(recipe, about="x")) == ""
 
 
 def test_manifest_comes_back_from_json() -> None:
-    found = manifest(parse_vector(TEXT))
+    found = manifest(VectorRecipe.parse(TEXT))
     assert Manifest.from_json(found.to_json()) == found
 
 
@@ -245,7 +239,7 @@ def test_damaged_manifest(text: str) -> None:
 
 
 def test_manifest_of_wrong_types_or_extra_fields() -> None:
-    table = json.loads(manifest(parse_vector(TEXT)).to_json())
+    table = json.loads(manifest(VectorRecipe.parse(TEXT)).to_json())
     with pytest.raises(CollectionDamaged, match="dimensions of the wrong type"):
         Manifest.from_json(json.dumps(table | {"dimensions": "512"}))
     with pytest.raises(NewerManifest, match=r"'extra'.*newer"):
@@ -267,9 +261,9 @@ def test_what_takes_long_to_read_is_not_read(text: str, told: str) -> None:
 
 
 def test_manifest_difference() -> None:
-    mine = manifest(parse_vector(TEXT))
+    mine = manifest(VectorRecipe.parse(TEXT))
     assert mine.difference(dataclasses.replace(mine, engine="openvino", version="9")) == ""
-    other = dataclasses.replace(manifest(parse_vector(TEXT.replace("512", "448"))), precision="bf16")
+    other = dataclasses.replace(manifest(VectorRecipe.parse(TEXT.replace("512", "448"))), precision="bf16")
     found = mine.difference(other)
     assert found == "the recipe differs: resize.size 512 against 448; the precision differs: f32 against bf16"
     assert "the weights of vgg16 differ" in mine.difference(dataclasses.replace(mine, weights_hash="v"))
@@ -283,25 +277,27 @@ def test_transforms_and_recipes_import_neither_torch_nor_scikit_learn() -> None:
 
 
 def test_an_option_at_its_default_does_not_change_the_hash(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = parse_vector(SHORT)
+    before = VectorRecipe.parse(SHORT)
     gem = POOLINGS["gem"]
     monkeypatch.setitem(POOLINGS, "gem", dataclasses.replace(gem, options={**gem.options, "later": 1.0}))
-    after = parse_vector(SHORT)
+    after = VectorRecipe.parse(SHORT)
     assert after.parts[0].options["later"] == 1.0
     assert after.hash == before.hash
-    assert parse_vector(SHORT + "options = {later = 2}\n").hash != before.hash
+    assert VectorRecipe.parse(SHORT + "options = {later = 2}\n").hash != before.hash
 
 
 @pytest.mark.parametrize("value", ["[" * 100_000, "9" * 5000, "0x" + "f" * 5000, "1e999"])
 def test_values_without_end_are_no_recipe(value: str) -> None:
     with pytest.raises(BadRecipe):
-        parse_vector(f"name = {value}")
+        VectorRecipe.parse(f"name = {value}")
 
 
 def test_hashes_do_not_change_between_versions() -> None:
     # Collections in the world carry them: a change here makes every one of them refuse its queries.
-    assert parse_vector(SHORT).hash == "3361d5793e3300e38ecba96f5c51414460bd71b70a2aaa08ec12050534eedfd8"
-    assert parse_vector(TEXT).hash == "b986ddbcaa270535b98e6a4c843a0ce934dfd3122dcdcfce4c8997ca839eb372"
+    assert (
+        VectorRecipe.parse(SHORT).hash == "3361d5793e3300e38ecba96f5c51414460bd71b70a2aaa08ec12050534eedfd8"
+    )
+    assert VectorRecipe.parse(TEXT).hash == "b986ddbcaa270535b98e6a4c843a0ce934dfd3122dcdcfce4c8997ca839eb372"
 
 
 def whitening(path: Path, **origin: Any) -> Path:
@@ -312,7 +308,7 @@ def whitening(path: Path, **origin: Any) -> Path:
 
 
 def test_whitened_appends_the_whitening_and_l2(tmp_path: Path) -> None:
-    recipe = parse_vector(TEXT)
+    recipe = VectorRecipe.parse(TEXT)
     path = whitening(tmp_path / "w.safetensors", recipe=recipe.to_toml())
     found = recipe.whitened(path)
     assert found.transforms == (Step("l2"), Step.whiten(path), Step("l2"))
@@ -324,7 +320,7 @@ def test_whitened_appends_the_whitening_and_l2(tmp_path: Path) -> None:
 
 
 def test_a_whitening_fits_other_sizes_but_no_other_vectors(tmp_path: Path) -> None:
-    recipe = parse_vector(TEXT)
+    recipe = VectorRecipe.parse(TEXT)
     path = whitening(tmp_path / "w.safetensors", recipe=recipe.to_toml())
     for change in ({"resize": Resize("longest", 99)}, {"scales": (1.0,)}, {"code": "int8"}):
         dataclasses.replace(recipe, **change).whitened(path)
@@ -333,7 +329,9 @@ def test_a_whitening_fits_other_sizes_but_no_other_vectors(tmp_path: Path) -> No
 
 
 def test_a_whitening_of_regions_goes_into_the_pooling(tmp_path: Path) -> None:
-    recipe = dataclasses.replace(parse_vector(TEXT), parts=(Part("relu5_3", "rmac"), Part("pool4", "max")))
+    recipe = dataclasses.replace(
+        VectorRecipe.parse(TEXT), parts=(Part("relu5_3", "rmac"), Part("pool4", "max"))
+    )
     path = whitening(tmp_path / "w.safetensors", recipe=recipe.to_toml(), regions=True)
     found = recipe.whitened(path)
     assert found.transforms == recipe.transforms
@@ -343,27 +341,27 @@ def test_a_whitening_of_regions_goes_into_the_pooling(tmp_path: Path) -> None:
     assert learned.projection.shape == (3, 2)
     assert recipe.parts[0].whitening is None
     assert found.hash != recipe.hash
-    assert parse_vector(found.to_toml()) == found
+    assert VectorRecipe.parse(found.to_toml()) == found
     moved = (tmp_path / "moved.safetensors").resolve()
     path.rename(moved)
     assert recipe.whitened(moved).hash == found.hash
     text = SHORT + 'pool = "rmac"\noptions = {file = "moved.safetensors"}\n'
-    assert parse_vector(text, folder=tmp_path).parts[0].options["file"] == str(moved)
+    assert VectorRecipe.parse(text, folder=tmp_path).parts[0].options["file"] == str(moved)
     with pytest.raises(BadRecipe, match="needs a file and its sha256"):
         Part("relu5_3", "rmac", options={"file": "w", "sha256": ""})
 
 
 def test_quantised_names_its_file(tmp_path: Path) -> None:
     path = tmp_path / "q.safetensors"
-    recipe = parse_vector(TEXT)
+    recipe = VectorRecipe.parse(TEXT)
     pieces = np.zeros((2, 256, 3), np.float32)
     Quantiser(pieces, Sample("", 0, recipe=recipe.to_toml())).save(path)
     found = recipe.quantised(path)
     assert (found.code, found.name, found.quantiser["file"]) == ("pq", "mine-pq", str(path))
-    assert parse_vector(found.to_toml()) == found
-    assert parse_vector(f'code = "pq"\nquantiser = {{file = "{path.name}"}}' + TEXT, folder=tmp_path) == (
-        dataclasses.replace(found, name="mine")
-    )
+    assert VectorRecipe.parse(found.to_toml()) == found
+    assert VectorRecipe.parse(
+        f'code = "pq"\nquantiser = {{file = "{path.name}"}}' + TEXT, folder=tmp_path
+    ) == (dataclasses.replace(found, name="mine"))
     assert found.hash != recipe.hash
     elsewhere = path.rename(tmp_path / "moved.safetensors")
     assert recipe.quantised(elsewhere).hash == found.hash

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from likewise.descriptors.recipe import Part, VectorRecipe, load_vector, parse_vector
+from likewise.descriptors.recipe import Part, VectorRecipe
 from likewise.descriptors.transforms import Origin, Whitening
 from likewise.errors import BadRecipe, UsageError
 from likewise.pictures import Resize
@@ -54,7 +54,7 @@ def test_layers_are_read_in_order_and_called_by_their_kind_unless_they_have_a_na
 layers: list[LayerRecipe] = [
     replace(VECTOR, name="a [b] = c"),
     WORDS,
-    load_vector("default"),
+    VectorRecipe.load("default"),
     load_recipe("mof").words[0],
     replace(WORDS, name="both", assign="both"),
 ]
@@ -73,7 +73,7 @@ def test_a_single_layer_is_written_and_hashed_as_it_always_was() -> None:
     for layer in layers:
         assert Recipe.of(layer).to_toml() == layer.to_toml()
         assert Recipe.of(layer).hash == layer.hash
-    assert load_recipe("quick").layers == (load_vector("quick"),)
+    assert load_recipe("quick").layers == (VectorRecipe.load("quick"),)
 
 
 def test_the_hash_is_of_what_is_stored() -> None:
@@ -113,11 +113,11 @@ def test_what_a_recipe_lacks_is_said() -> None:
 
 
 def test_a_vector_is_found_among_layers() -> None:
-    assert parse_vector(TEXT) == replace(parse_recipe(TEXT).vector, name="both")
+    assert VectorRecipe.parse(TEXT) == replace(parse_recipe(TEXT).vector, name="both")
     words = TEXT[: TEXT.index("[[layers]]")] + TEXT[TEXT.rindex("[[layers]]") :]
     assert isinstance(parse_recipe(words).layers[0], WordsRecipe)
     with pytest.raises(BadRecipe, match=r"^here: recipe 'both' makes visual words"):
-        parse_vector(words, origin="here")
+        VectorRecipe.parse(words, origin="here")
 
 
 BAD = {

@@ -11,8 +11,7 @@ import pytest
 from PIL import Image
 
 from likewise import cli
-from likewise.descriptors import extractor
-from likewise.descriptors.recipe import VectorRecipe, load_vector
+from likewise.descriptors.recipe import VectorRecipe
 from likewise.errors import UsageError, WeightsMissing
 from likewise.evaluation.datasets import load
 from likewise.evaluation.report import Report
@@ -27,7 +26,7 @@ from likewise.evaluation.reproduce.deep_features import (
 from likewise.evaluation.runs import read_run
 from likewise.pictures import Loaded
 from likewise.types import FloatArray
-from tests.fakes import FakeExtractor, make_pictures
+from tests.fakes import FakeExtractor, make_pictures, replace_network
 
 
 @dataclass
@@ -133,9 +132,9 @@ def test_what_it_learned_can_be_used_by_name(oxford: Path, tmp_path: Path) -> No
     folder = tmp_path / "runs" / "aggregating-deep-features"
     names = {"spoc-oxford", "spoc-oxford-l2", "spoc-oxford-raw", "spoc-oxford-gem", "spoc-oxford-rmac"}
     assert {path.stem for path in folder.glob("*.toml")} == names
-    assert load_vector(folder / "spoc-oxford-raw.toml").transforms[-1].kind == "whiten"
-    whitened = load_vector("spoc").whitened(folder / "oxford.safetensors")
-    assert whitened.hash == load_vector(folder / "spoc-oxford.toml").hash
+    assert VectorRecipe.load(folder / "spoc-oxford-raw.toml").transforms[-1].kind == "whiten"
+    whitened = VectorRecipe.load("spoc").whitened(folder / "oxford.safetensors")
+    assert whitened.hash == VectorRecipe.load(folder / "spoc-oxford.toml").hash
 
 
 def test_too_many_dimensions_are_an_error(oxford: Path, tmp_path: Path) -> None:
@@ -153,7 +152,7 @@ def test_what_the_report_leaves_open_can_be_swept(oxford: Path, tmp_path: Path) 
     assert {cell.setting[5] for cell in oxfords} == {"no", "1", "5"}
     assert all(cell.measured is not None for cell in oxfords)
     assert "Conv5 is pool5" in found.notes
-    recipe = load_vector(tmp_path / "runs" / "aggregating-deep-features" / "spoc-oxford-gem-3.toml")
+    recipe = VectorRecipe.load(tmp_path / "runs" / "aggregating-deep-features" / "spoc-oxford-gem-3.toml")
     assert (recipe.weights, recipe.parts[0].tap, recipe.parts[0].pool) == ("keras", "pool5", "gem")
     best = best_run(found)
     assert best and read_run(best).card.after == ("expand(n=1, alpha=0, own=false)",)
@@ -188,7 +187,7 @@ def test_capuano_2018_measures_what_there_are_weights_for(tmp_path: Path) -> Non
 def command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     monkeypatch.delenv("LIKEWISE_DEBUG", raising=False)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(extractor, "Extractor", Maker())
+    replace_network(monkeypatch, Maker())
     return tmp_path
 
 

@@ -20,7 +20,7 @@ from likewise.collection import Collection, indexing
 from likewise.collection import words_segments as module
 from likewise.collection.catalogue import Catalogue
 from likewise.collection.database import CHECKSUMS, checksum_of
-from likewise.descriptors.recipe import load_vector
+from likewise.descriptors.recipe import VectorRecipe
 from likewise.errors import (
     BadWeights,
     CollectionDamaged,
@@ -302,7 +302,7 @@ def test_a_collection_of_vectors_has_no_scoring(tmp_path: Path, photos: Path) ->
         assert not (tmp_path / "v" / "words").exists()
         with pytest.raises(UsageError, match="is a collection of vectors"):
             collection.search(1, scoring={"hamming": False})
-    assert load_vector("default").hash
+    assert VectorRecipe.load("default").hash
 
 
 # --- damage ---

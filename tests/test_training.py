@@ -18,7 +18,7 @@ from torch import Generator
 
 from likewise import cli
 from likewise.descriptors.extractor import Extractor
-from likewise.descriptors.recipe import Part, VectorRecipe, load_vector
+from likewise.descriptors.recipe import Part, VectorRecipe
 from likewise.errors import BadWeights, UsageError, WeightsMissing
 from likewise.learning import Gathered, choose_groups
 from likewise.networks import weights
@@ -167,7 +167,7 @@ def test_a_network_is_tuned_and_its_recipe_works(photos: Path, recipe: VectorRec
     rows = list(csv.DictReader(done.held.read_text().splitlines()))
     assert len(rows) == 6
     assert all((photos / row["file"]).is_file() and row["file"].startswith(row["group"]) for row in rows)
-    tuned = load_vector(done.recipe)
+    tuned = VectorRecipe.load(done.recipe)
     assert tuned.weights == str(tmp_path / "out" / "weights.safetensors")
     pixels = load_pictures(chosen, 32).pixels[:2]
     vectors = [

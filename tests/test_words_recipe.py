@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from likewise.descriptors.recipe import load_vector
+from likewise.descriptors.recipe import VectorRecipe
 from likewise.errors import BadRecipe, LikewiseError, UnknownName, UsageError
 from likewise.local.keypoints import Keypoints
 from likewise.local.patches import Patches
@@ -128,7 +128,7 @@ def test_the_hash_covers_what_is_stored_and_nothing_else() -> None:
 
 
 def test_kinds_are_told_apart() -> None:
-    vector = load_vector("default")
+    vector = VectorRecipe.load("default")
     one, other = Recipe.of(vector), Recipe.of(RECIPE)
     assert parse_recipe(vector.to_toml()) == one
     assert recipe_names()[0] == "default"
@@ -136,8 +136,8 @@ def test_kinds_are_told_apart() -> None:
     assert "one is of visual words and the other of a vector" in one.difference(other)
     assert one.difference(one) == other.difference(other) == ""
     with pytest.raises(UsageError, match="'mof-lite0' makes visual words, and this needs"):
-        load_vector("mof-lite0")
-    assert load_vector("default") == vector
+        VectorRecipe.load("mof-lite0")
+    assert VectorRecipe.load("default") == vector
     with pytest.raises(UnknownName, match=r"no recipe is called 'mof-lite'.*mof-lite0"):
         load_recipe("mof-lite")
 

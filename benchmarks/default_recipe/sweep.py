@@ -17,13 +17,13 @@ import numpy as np
 from benchmarks.sets import Vectors
 
 from likewise.descriptors.extractor import Extractor
-from likewise.descriptors.recipe import Part, Step, VectorRecipe, load_vector
+from likewise.descriptors.recipe import Part, Step, VectorRecipe
 from likewise.descriptors.transforms import l2
 from likewise.networks import find
 from likewise.pictures import Loaded, Resize, Source
 from likewise.types import Box, CropScale, FloatArray
 
-DEFAULT = load_vector("default")
+DEFAULT = VectorRecipe.load("default")
 CENTRES = (0.0, 0.4, 0.3, 0.25, 0.2)
 SINGLE = 448
 THREE = (640, 448, 320)

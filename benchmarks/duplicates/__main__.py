@@ -29,7 +29,7 @@ from likewise.collection.belongings import CATALOGUE
 from likewise.collection.catalogue import Catalogue, Content, FilePlace
 from likewise.collection.codes import Code
 from likewise.descriptors.manifest import Manifest
-from likewise.descriptors.recipe import load_vector
+from likewise.descriptors.recipe import VectorRecipe
 from likewise.downstream.duplicates.judging import NEAREST
 from likewise.downstream.linking import close_pairs, linked, nearest_pairs
 from likewise.folders import NO_STAMP
@@ -135,7 +135,7 @@ def make(rows: int) -> None:
     """Write a collection whose vectors are made up, and whose files are not there."""
     shutil.rmtree(FOLDER / "made.likewise", ignore_errors=True)
     (FOLDER / "made.likewise").mkdir(parents=True)
-    recipe = load_vector("default")
+    recipe = VectorRecipe.load("default")
     code = Code.of(recipe, DIMENSIONS)
     told = (recipe.to_toml(), recipe.hash, recipe.network, "0" * 64, "openvino", "f32", "0", DIMENSIONS)
     catalogue = Catalogue.writer(FOLDER / "made.likewise" / CATALOGUE)

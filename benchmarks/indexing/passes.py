@@ -23,8 +23,7 @@ from likewise.collection.belongings import CATALOGUE
 from likewise.collection.catalogue import Catalogue, Content, FilePlace
 from likewise.collection.collection import Collection
 from likewise.collection.indexing import BUCKET
-from likewise.descriptors.extractor import Extractor
-from likewise.descriptors.program import program_of
+from likewise.descriptors.extractor import Extractor, program_of
 from likewise.descriptors.recipe import VectorRecipe
 from likewise.engines.torch_module import ProgramModule
 from likewise.folders import look

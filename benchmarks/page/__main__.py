@@ -28,7 +28,7 @@ from likewise.collection.codes import Code
 from likewise.collection.collection import Collection
 from likewise.collection.moving import MovedFile
 from likewise.demoset import rendering
-from likewise.descriptors.recipe import load_vector
+from likewise.descriptors.recipe import VectorRecipe
 
 FOLDER = RESULTS / "page"
 FILE = FOLDER / "measured.json"
@@ -118,7 +118,7 @@ def make(count: int) -> Path:
     if folder.exists():
         return folder
     rendering.render(DEMO)
-    recipe = load_vector("quick")
+    recipe = VectorRecipe.load("quick")
     with Collection.open(FOLDER / "some.likewise", recipe=recipe) as some:
         some.add(DEMO)
         found, manifest = list(some.rows()), some.manifest

@@ -19,8 +19,7 @@ from PIL import Image
 from torch.utils.flop_counter import FlopCounterMode
 
 from likewise.collection.collection import Collection
-from likewise.descriptors.extractor import Extractor
-from likewise.descriptors.program import program_of
+from likewise.descriptors.extractor import Extractor, program_of
 from likewise.engines.torch_module import ProgramModule
 from likewise.networks import find
 from likewise.networks.weights import locate

@@ -32,7 +32,7 @@ from benchmarks.sets import DEMO, RESULTS, markdown
 
 from likewise.collection.collection import Collection
 from likewise.descriptors.extractor import Extractor
-from likewise.descriptors.recipe import load_vector
+from likewise.descriptors.recipe import VectorRecipe
 
 FOLDER = RESULTS / "serving"
 FILE = FOLDER / "measured.json"
@@ -156,7 +156,7 @@ def table() -> None:
 
 def alone(contents: Sequence[bytes], count: int) -> dict[str, float]:
     """Seconds of decoding and describing one picture after the other in this process."""
-    extractor = Extractor(load_vector("default"))
+    extractor = Extractor(VectorRecipe.load("default"))
     seconds, work = [], 0.0
     for content in [*contents[:4], *itertools.islice(itertools.cycle(contents), 4 * count)]:
         begin = time.perf_counter()

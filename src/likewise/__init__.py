@@ -17,8 +17,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from likewise._version import __version__
     from likewise.collection.collection import Collection
-    from likewise.descriptors.extractor import Extractor
-    from likewise.descriptors.recipe import VectorRecipe
+    from likewise.descriptors import Extractor, VectorRecipe
     from likewise.downstream.descriptor import Descriptor
     from likewise.drawing.sheets import result_sheet
     from likewise.errors import LikewiseError
@@ -32,12 +31,12 @@ _HOMES = {
     "Box": "types",
     "Collection": "collection.collection",
     "Descriptor": "downstream.descriptor",
-    "Extractor": "descriptors.extractor",
+    "Extractor": "descriptors",
     "Hit": "types",
     "LikewiseError": "errors",
     "Progress": "types",
     "Recipe": "recipes",
-    "VectorRecipe": "descriptors.recipe",
+    "VectorRecipe": "descriptors",
     "__version__": "_version",
     "extract": "export",
     "inspect": "inspection",

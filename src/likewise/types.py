@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from likewise.errors import BadBox, UsageError
 
+Doubles: TypeAlias = NDArray[np.float64]
 FloatArray: TypeAlias = NDArray[np.float32]
 IntArray: TypeAlias = NDArray[np.int64]
 UInt8Array: TypeAlias = NDArray[np.uint8]

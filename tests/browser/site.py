@@ -18,7 +18,7 @@ from PIL import Image, ImageDraw
 
 from likewise.collection import Collection
 from likewise.demoset import rendering
-from likewise.descriptors.recipe import Part, VectorRecipe, load_vector
+from likewise.descriptors.recipe import Part, VectorRecipe
 from likewise.recipes.recipe import Recipe, load_recipe
 
 REPOSITORY = Path(__file__).parents[2]
@@ -27,7 +27,9 @@ LATER = ("astronaut", "skyline")
 ASKED = ("pagoda", "cat", "lamp", "horse", "logo")
 
 # one scale and the plain mean: quick, and a choice beside the default
-PLAIN = replace(load_vector("default"), name="plain", about="", scales=(1.0,), parts=(Part("head", "mean"),))
+PLAIN = replace(
+    VectorRecipe.load("default"), name="plain", about="", scales=(1.0,), parts=(Part("head", "mean"),)
+)
 
 
 def make_site(folder: Path, recipe: Recipe | VectorRecipe | None = None) -> None:
@@ -53,7 +55,7 @@ def make_site(folder: Path, recipe: Recipe | VectorRecipe | None = None) -> None
     (folder / "photos" / "2019" / "cut off.jpg").write_bytes(cut.read_bytes()[:4000])
     for subject in ASKED:
         _copy(folder, [shot.file for shot in truth if shot.group == subject][:4], folder / "groups" / subject)
-    for name, chosen in (("photos", recipe or load_vector("default")), ("photos-plain", PLAIN)):
+    for name, chosen in (("photos", recipe or VectorRecipe.load("default")), ("photos-plain", PLAIN)):
         with Collection.open(folder / f"{name}.likewise", recipe=chosen) as collection:
             collection.add(folder / "photos")
     for name, layered in (("both", "default"), ("words", "sift")):

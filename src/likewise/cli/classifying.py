@@ -14,7 +14,7 @@ from likewise.cli.output import facts, left_out_lines, printable, progress, show
 from likewise.errors import UsageError
 
 if TYPE_CHECKING:  # numpy stands behind them, and help must not wait for that
-    from likewise.descriptors.extractor import Extractor
+    from likewise.descriptors import Extractor
     from likewise.downstream.classifying import Classifier, LabelledVectors, Prediction, Validation
 
 KindName = Literal["bayes", "logistic", "neighbours"]
@@ -234,14 +234,14 @@ def show_classifier(
 
 
 def _value(classifier: Classifier) -> dict[str, object]:
-    from likewise.descriptors.recipe import parse_vector
+    from likewise.descriptors import VectorRecipe
 
     told = classifier.training
     return {
         "kind": told.kind,
         "classes": classifier.classes,
         "accuracy": told.accuracy,
-        "recipe": parse_vector(told.recipe).name if told.recipe else "not known",
+        "recipe": VectorRecipe.parse(told.recipe).name if told.recipe else "not known",
         "trained_on": told.about,
         "vectors": told.samples,
     }

@@ -29,7 +29,7 @@ from likewise.cli.scores import comparison_lines, comparison_value, gap_lines, q
 from likewise.errors import UsageError
 
 if TYPE_CHECKING:
-    from likewise.descriptors.recipe import VectorRecipe
+    from likewise.descriptors import VectorRecipe
     from likewise.evaluation.benchmark import Benchmark
     from likewise.evaluation.report import Report, RunComparison
     from likewise.evaluation.runs import Run
@@ -172,7 +172,7 @@ def evaluate(
 
 def _by_vectors(recipe: VectorRecipe, how: Mapping[str, Any], benchmark: Benchmark, **options: Any) -> Run:
     """Rank by the vectors of a recipe."""
-    from likewise.descriptors.extractor import Extractor
+    from likewise.descriptors import Extractor
     from likewise.evaluation.evaluate import evaluate as run_benchmark
 
     return run_benchmark(benchmark, Extractor(recipe, **how), **options)

@@ -24,7 +24,7 @@ from likewise.cli.options import (
 from likewise.cli.output import printable, progress, show
 
 if TYPE_CHECKING:
-    from likewise.descriptors.recipe import VectorRecipe
+    from likewise.descriptors import VectorRecipe
     from likewise.pictures import Resize
     from likewise.recipes import Recipe
 
@@ -33,7 +33,7 @@ Policy = Literal["square", "longest", "shortest", "area", "full"]
 
 def _poolings() -> list[str]:
     """Names for the shell to complete."""
-    from likewise.descriptors.poolings import POOLINGS
+    from likewise.descriptors import POOLINGS
 
     return list(POOLINGS)
 
@@ -213,13 +213,13 @@ def ingest(
 def _recipe(
     name: str | None, network: str | None, tap: str | None, *, pool: str, weights: str, resize: Resize | None
 ) -> VectorRecipe:
-    from likewise.descriptors.recipe import load_vector
+    from likewise.descriptors import VectorRecipe
     from likewise.export import activations
 
     if name is not None and (network or tap):
         raise typer.BadParameter("give --recipe, or --network and --tap, not both")
     if name is not None:
-        return load_vector(name)
+        return VectorRecipe.load(name)
     if not (network and tap):
         raise typer.BadParameter("give --network and --tap, or --recipe")
     return activations(network, tap, pool, weights=weights, resize=resize)

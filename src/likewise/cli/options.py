@@ -14,8 +14,7 @@ from likewise.errors import CollectionNotFound, UsageError
 
 if TYPE_CHECKING:
     from likewise.collection.collection import Collection
-    from likewise.descriptors.extractor import Extractor
-    from likewise.descriptors.recipe import VectorRecipe
+    from likewise.descriptors import Extractor, VectorRecipe
     from likewise.recipes import Recipe
 
 SUFFIX = ".likewise"
@@ -232,7 +231,7 @@ class Running:
 
     def extractor(self, recipe: VectorRecipe | str) -> Extractor:
         """What describes pictures by a recipe."""
-        from likewise.descriptors.extractor import Extractor
+        from likewise.descriptors import Extractor
 
         return Extractor(recipe, **vars(self))
 

@@ -12,7 +12,7 @@ from likewise.cli.options import Computing, Json, Most, Output, RecipeName, Whit
 from likewise.cli.output import facts, left_out_lines, printable, progress, show
 
 if TYPE_CHECKING:
-    from likewise.descriptors.quantiser import Quantiser
+    from likewise.descriptors import Quantiser
 
 app = App(
     name="quantise",
@@ -38,11 +38,11 @@ def learn(
 
     Vectors are kept in the cache: a run that was interrupted goes on, and other --bytes need no network.
     """
-    from likewise.descriptors.recipe import load_vector
+    from likewise.descriptors import VectorRecipe
     from likewise.learning import choose, gather, learn_quantiser
 
     new_file(output, overwrite=overwrite)
-    how = load_vector(recipe or "default")
+    how = VectorRecipe.load(recipe or "default")
     how = how.whitened(whiten) if whiten else how
     extractor = running.extractor(how)
     with progress("learning") as callback:
@@ -67,20 +67,20 @@ def show_quantiser(
     as_json: Json = False,
 ) -> None:
     """Show what a quantiser does and what it was learned on."""
-    from likewise.descriptors.quantiser import Quantiser
+    from likewise.descriptors import Quantiser
 
     value = _value(Quantiser.load(file))
     show(value, facts(value), as_json=as_json)
 
 
 def _value(learned: Quantiser) -> dict[str, object]:
-    from likewise.descriptors.recipe import parse_vector
+    from likewise.descriptors import VectorRecipe
 
     origin = learned.origin
     return {
         "takes": learned.dimensions,
         "bytes": learned.bytes,
-        "recipe": parse_vector(origin.recipe).name if origin.recipe else "not known",
+        "recipe": VectorRecipe.parse(origin.recipe).name if origin.recipe else "not known",
         "learned_on": origin.about,
         "vectors": origin.samples,
         "pictures": len(origin.pictures),

@@ -197,11 +197,11 @@ def paula_2020(
 
     The article gives no numbers, so there are none beside the measured ones.
     """
-    from likewise.descriptors.recipe import load_vector
+    from likewise.descriptors import VectorRecipe
     from likewise.downstream import measure_tasks
     from likewise.downstream.classifying import LabelledVectors
 
-    encoder = running.extractor(load_vector(recipe))
+    encoder = running.extractor(VectorRecipe.load(recipe))
     with progress("describing") as callback:
         labelled = LabelledVectors.of_folder(data, encoder, table=labels, column=label, progress=callback)
         found = measure_tasks(labelled, seed=seed, progress=callback)

@@ -29,7 +29,7 @@ from likewise.errors import UsageError
 if TYPE_CHECKING:
     from likewise.collection.collection import Collection
     from likewise.collection.reports import Comparison
-    from likewise.descriptors.extractor import Extractor
+    from likewise.descriptors import Extractor
     from likewise.types import CropScale
 else:  # typer reads the annotation, and numpy stands behind likewise.types
     from typing import Literal
@@ -185,9 +185,9 @@ def compare(
     if recipe is not None:
         if collection is not None:
             raise UsageError("a collection has its recipe: give --recipe without one")
-        from likewise.descriptors.recipe import load_vector
+        from likewise.descriptors import VectorRecipe
 
-        extractor = running.extractor(load_vector(recipe))
+        extractor = running.extractor(VectorRecipe.load(recipe))
         _compare_alone(extractor, first, second, explain, max_pixels, as_json)
         return
     with running.open(collection) as opened:

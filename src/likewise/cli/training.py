@@ -111,7 +111,7 @@ def train(
     The result is a recipe, DIR/recipe.toml, for --recipe of index, search and evaluate. What was held out is
     listed in DIR/held-out.csv for `likewise evaluate csv`. Stopped, the same command goes on.
     """
-    from likewise.descriptors.recipe import load_vector
+    from likewise.descriptors import VectorRecipe
     from likewise.learning import choose_groups
     from likewise.training import RATES, RetrievalSettings, fit
 
@@ -128,7 +128,7 @@ def train(
             folder,
             out,
             what=what,
-            recipe=load_vector(recipe or "default"),
+            recipe=VectorRecipe.load(recipe or "default"),
             settings=settings,
             hold_out=hold_out,
             whole=whole_groups,

@@ -12,8 +12,8 @@ from likewise.cli.options import Computing, Json, Most, Output, RecipeName, new_
 from likewise.cli.output import facts, left_out_lines, printable, progress, show
 
 if TYPE_CHECKING:
+    from likewise.descriptors import Whitening
     from likewise.descriptors.estimators import PairWhitening, PCAWhitening
-    from likewise.descriptors.transforms import Whitening
 
 app = App(name="whiten", help="Learn a whitening from pictures, or show one.", no_args_is_help=True)
 
@@ -112,7 +112,7 @@ def show_whitening(
     as_json: Json = False,
 ) -> None:
     """Show what a whitening does and what it was learned on."""
-    from likewise.descriptors.transforms import Whitening
+    from likewise.descriptors import Whitening
 
     found = Whitening.load(file)
     value = _value(found)
@@ -136,7 +136,7 @@ def _shape(learned: Whitening) -> str:
 
 
 def _value(learned: Whitening) -> dict[str, object]:
-    from likewise.descriptors.recipe import parse_vector
+    from likewise.descriptors import VectorRecipe
 
     origin = learned.origin
     return {
@@ -146,7 +146,7 @@ def _value(learned: Whitening) -> dict[str, object]:
         "regions": origin.regions,
         "exponent": origin.exponent,
         "shrinkage": origin.shrinkage,
-        "recipe": parse_vector(origin.recipe).name if origin.recipe else "not known",
+        "recipe": VectorRecipe.parse(origin.recipe).name if origin.recipe else "not known",
         "learned_on": origin.about,
         "vectors": origin.samples,
         "pictures": len(origin.pictures),

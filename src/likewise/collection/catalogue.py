@@ -26,7 +26,7 @@ from likewise.collection.database import (
 from likewise.collection.facts import FactTables
 from likewise.collection.filters import Filter
 from likewise.collection.rows import LayerRows, SqliteRows
-from likewise.descriptors.manifest import Manifest
+from likewise.descriptors import Manifest
 from likewise.errors import BadPicture, CollectionDamaged, LikewiseError
 from likewise.folders import Stamp
 from likewise.pictures import Facts

@@ -15,8 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from likewise.descriptors.quantiser import Quantiser
-from likewise.descriptors.recipe import VectorRecipe
+from likewise.descriptors import Quantiser, VectorRecipe
 from likewise.errors import CollectionDamaged, UsageError
 from likewise.registry import lookup
 from likewise.types import FloatArray, UInt8Array

@@ -12,7 +12,7 @@ from pathlib import Path
 from likewise.collection.annotating import Annotated, AnnotationTable, annotate
 from likewise.collection.asked import AskedCollection
 from likewise.collection.catalogue import Catalogue, Content, FilePlace
-from likewise.collection.encoders import EncoderFactory, Encoders, open_extractor, open_words
+from likewise.collection.encoders import EncoderFactory, Encoders
 from likewise.collection.indexing import Indexing
 from likewise.collection.layer import CollectionLayer
 from likewise.collection.layers import LayerSet, fit, ready
@@ -23,12 +23,13 @@ from likewise.collection.selecting import named
 from likewise.collection.store import located
 from likewise.collection.tasks import Options, Prune
 from likewise.collection.words_shards import Shards
-from likewise.descriptors.manifest import Manifest
+from likewise.descriptors import Extractor, Manifest
 from likewise.errors import ManifestMismatch, UsageError
 from likewise.folders import resolve
 from likewise.recipes import LayerRecipe, Recipe, as_recipe
 from likewise.system import cores
 from likewise.types import ProgressCallback
+from likewise.words.extractor import WordsExtractor
 
 
 class Collection(AskedCollection):
@@ -78,8 +79,8 @@ class Collection(AskedCollection):
             When what lies there cannot be read, or was written by a newer version.
         """
         factories = {
-            "vector": extractor_factory or partial(open_extractor, engine=engine, device=device),
-            "words": partial(open_words, engine=engine, device=device),
+            "vector": extractor_factory or partial(Extractor, engine=engine, device=device),
+            "words": partial(WordsExtractor, engine=engine, device=device),
         }
         wanted = None if recipe is None else as_recipe(recipe)
         return cls(

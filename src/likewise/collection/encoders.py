@@ -4,17 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from threading import RLock
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
-from likewise.descriptors.encoder import Encoder
-from likewise.descriptors.manifest import Manifest
-from likewise.descriptors.recipe import VectorRecipe
+from likewise.descriptors import Manifest
 from likewise.errors import ManifestMismatch
 from likewise.recipes import LayerRecipe
-from likewise.words.recipe import WordsRecipe
-
-if TYPE_CHECKING:
-    from likewise.words.extractor import WordsExtractor
 
 
 class EncoderFactory(Protocol):
@@ -22,26 +16,6 @@ class EncoderFactory(Protocol):
 
     def __call__(self, recipe: Any, *, precision: str, streams: int) -> Any:
         """Make one that will be called by ``streams`` threads at once."""
-
-
-def open_extractor(
-    recipe: VectorRecipe, *, precision: str, streams: int, engine: str, device: str
-) -> Encoder:
-    """Make the encoder that runs a network."""
-    # Searching by id or by vector must not pay for the inference engine, which this import brings in.
-    from likewise.descriptors.extractor import Extractor
-
-    return Extractor(recipe, engine=engine, device=device, precision=precision, streams=streams)
-
-
-def open_words(
-    recipe: WordsRecipe, *, precision: str, streams: int, engine: str, device: str
-) -> WordsExtractor:
-    """Make what turns pictures into sketches of visual words."""
-    # As above.
-    from likewise.words.extractor import WordsExtractor
-
-    return WordsExtractor(recipe, engine=engine, device=device, precision=precision, streams=streams)
 
 
 class Encoders:

@@ -34,7 +34,7 @@ from likewise.collection.tasks import (
     plan,
     settle,
 )
-from likewise.descriptors.batches import describe_each
+from likewise.descriptors import describe_each
 from likewise.errors import BadPicture
 from likewise.folders import Stamp
 from likewise.pictures import Facts, Loaded, opened

@@ -21,7 +21,7 @@ from likewise.collection.reports import Comparison, Fault
 from likewise.collection.segments import Segments
 from likewise.collection.selecting import Selection
 from likewise.collection.words_shards import Shards
-from likewise.descriptors.manifest import Manifest
+from likewise.descriptors import Manifest
 from likewise.errors import BadPicture, CollectionDamaged, LikewiseError, UnknownPicture, UsageError
 from likewise.explaining import Explanation
 from likewise.folders import real_path

@@ -14,7 +14,7 @@ from likewise.collection.encoders import Encoders
 from likewise.collection.layer import CollectionLayer
 from likewise.collection.vector_layer import VectorLayer
 from likewise.collection.words_layer import WordsLayer
-from likewise.descriptors.manifest import Manifest
+from likewise.descriptors import Manifest
 from likewise.errors import CollectionDamaged, ManifestMismatch, UsageError
 from likewise.recipes import LayerRecipe, Recipe, parse_recipe
 from likewise.types import ProgressCallback

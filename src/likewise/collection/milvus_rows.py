@@ -15,8 +15,7 @@ from likewise.collection.codes import Code
 from likewise.collection.database import bound, crc32
 from likewise.collection.milvus import TOGETHER, MilvusServer, Texts
 from likewise.collection.rows import MOST, Block
-from likewise.descriptors.manifest import Manifest
-from likewise.descriptors.recipe import VectorRecipe
+from likewise.descriptors import Manifest, VectorRecipe
 from likewise.errors import CollectionDamaged, UsageError
 from likewise.ranking.exact import Metric
 from likewise.recipes import parse_recipe

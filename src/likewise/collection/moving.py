@@ -16,7 +16,7 @@ from likewise.collection.catalogue import Catalogue, Content, FilePlace
 from likewise.collection.layer import CollectionLayer
 from likewise.collection.reports import AddReport
 from likewise.collection.tasks import Task, TaskOutcome, settle
-from likewise.descriptors.manifest import Manifest
+from likewise.descriptors import Manifest
 from likewise.errors import BadPicture, CollectionDamaged, ManifestMismatch
 from likewise.folders import NO_STAMP, Stamp
 from likewise.reading import relative, within

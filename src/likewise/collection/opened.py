@@ -24,7 +24,7 @@ from likewise.collection.reports import Info, VerifyReport
 from likewise.collection.store import store_of
 from likewise.collection.verify import verify
 from likewise.collection.words_shards import Shards
-from likewise.descriptors.manifest import Manifest
+from likewise.descriptors import Manifest
 from likewise.errors import CollectionDamaged, CollectionNotFound, ManifestMismatch, UsageError
 from likewise.reading import as_indexed
 from likewise.recipes import Recipe, as_recipe

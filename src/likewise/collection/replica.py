@@ -32,7 +32,7 @@ from likewise.collection.database import Database
 from likewise.collection.milvus import MilvusServer, Texts
 from likewise.collection.milvus_rows import MilvusRows
 from likewise.collection.storage import point
-from likewise.descriptors.manifest import Manifest
+from likewise.descriptors import Manifest
 from likewise.errors import CollectionDamaged, CollectionLocked
 from likewise.lock import writing
 

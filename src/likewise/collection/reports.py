@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from likewise.collection.catalogue import Catalogue
 from likewise.collection.reach import out_of_reach
 from likewise.collection.remembering import excludes_of
-from likewise.descriptors.manifest import Manifest
+from likewise.descriptors import Manifest
 from likewise.ranking.exact import Metric
 from likewise.types import FloatArray, IntArray
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Protocol, TypeAlias
 
 from likewise.collection.database import VERSION_READ, Database, bound, crc32, layer_schema, layer_table
-from likewise.descriptors.manifest import Manifest
+from likewise.descriptors import Manifest
 from likewise.errors import CollectionDamaged
 from likewise.ranking.exact import Metric
 from likewise.types import FloatArray, IntArray

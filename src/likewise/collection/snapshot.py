@@ -14,7 +14,7 @@ from likewise.collection.remote import RemoteVectors
 from likewise.collection.rows import VectorEngine
 from likewise.collection.stored import Shortlist, StoredVectors
 from likewise.collection.vector_segments import BLOCK, TAIL, VectorSegments
-from likewise.descriptors.transforms import l2
+from likewise.descriptors import l2
 from likewise.errors import UnknownPicture, UsageError
 from likewise.ranking.exact import Metric, Rows, Vectors
 from likewise.ranking.gallery import Gallery

@@ -35,9 +35,7 @@ from likewise.collection.rows import VectorEngine
 from likewise.collection.snapshot import Snapshot
 from likewise.collection.stored import ASKED, EXACT, SURE, Shortlist, StoredVectors, measured
 from likewise.collection.vector_segments import BITS, TAIL, VectorSegments
-from likewise.descriptors.encoder import Encoder
-from likewise.descriptors.manifest import Manifest
-from likewise.descriptors.recipe import VectorRecipe
+from likewise.descriptors import Encoder, Manifest, VectorRecipe
 from likewise.errors import BadPicture, UsageError
 from likewise.explaining import Explanation, check, explain
 from likewise.pictures import Loaded

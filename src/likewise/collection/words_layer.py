@@ -32,7 +32,7 @@ from likewise.collection.query import Query, QueryPicture, as_picture, is_number
 from likewise.collection.reports import Comparison, Fault
 from likewise.collection.words_segments import WordsSegments
 from likewise.collection.words_shards import Shards
-from likewise.descriptors.manifest import Manifest
+from likewise.descriptors import Manifest
 from likewise.errors import BadPicture, CollectionDamaged, UnknownPicture, UsageError, WeightsError
 from likewise.explaining import Explanation
 from likewise.learning import default_vocabulary

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
@@ -31,6 +32,11 @@ PICTURES = 256  # in one file at most
 SECONDS = 20.0  # of work in one file at most: what a kill can cost, give or take a batch
 
 
+def is_due(waiting: Sized, since: float) -> bool:
+    """Whether results are worth a file of their own, the last of which was written at that time."""
+    return len(waiting) >= PICTURES or time.monotonic() - since > SECONDS
+
+
 @dataclass(frozen=True)
 class PictureView:
     """A picture, or a box in it, that wants a vector."""
@@ -40,8 +46,8 @@ class PictureView:
 
 
 @dataclass(frozen=True)
-class Outcomes:
-    """What came of some views.
+class CachedArrays:
+    """What came of some views: vectors, or arrays of whatever lengths.
 
     Attributes
     ----------
@@ -49,36 +55,38 @@ class Outcomes:
         Sha256 of each file; empty for one that cannot be read.
     failures
         By number of the view, why it could not be described.
+    arrays
+        None for a view that failed.
+    width
+        Numbers in an array, where all have as many.
     """
 
     digests: tuple[str, ...]
     failures: dict[int, BadPicture]
-
-
-@dataclass(frozen=True)
-class Described(Outcomes):
-    """The vectors of some views.
-
-    Attributes
-    ----------
-    vectors
-        float32, shape ``(n, d)``; zeros for a view that failed.
-    """
-
-    vectors: FloatArray
-
-
-@dataclass(frozen=True)
-class CachedArrays(Outcomes):
-    """Arrays of some views, of whatever lengths.
-
-    Attributes
-    ----------
-    arrays
-        None for a view that failed.
-    """
-
     arrays: tuple[NDArray[Any] | None, ...]
+    width: int = 0
+
+    @cached_property
+    def vectors(self) -> FloatArray:
+        """The arrays, of `width` numbers each, as float32 ``(n, width)``; zeros for a view that failed."""
+        found = np.zeros((len(self.arrays), self.width), np.float32)
+        for row, one in zip(found, self.arrays, strict=True):
+            row[:] = 0 if one is None else one
+        return found
+
+    @classmethod
+    def joined(cls, parts: Sequence[CachedArrays]) -> CachedArrays:
+        """What was looked up in several parts as if it had been in one."""
+        failures: dict[int, BadPicture] = {}
+        begin = 0
+        for part in parts:
+            failures |= {begin + number: why for number, why in part.failures.items()}
+            begin += len(part.arrays)
+        return cls(
+            digests=tuple(digest for part in parts for digest in part.digests),
+            failures=failures,
+            arrays=tuple(array for part in parts for array in part.arrays),
+        )
 
 
 def describe(
@@ -88,7 +96,7 @@ def describe(
     *,
     progress: ProgressCallback | None = None,
     note: str = "",
-) -> Described:
+) -> CachedArrays:
     """Look up the vectors of views in ``folder``, and make those that are not there.
 
     A vector is found again by the manifest of the encoder, the content of the file and the box; names do
@@ -112,24 +120,7 @@ def describe(
         progress=progress,
         note=note,
     )
-    vectors = np.zeros((len(views), encoder.manifest.dimensions), np.float32)
-    for row, one in zip(vectors, found.arrays, strict=True):
-        row[:] = 0 if one is None else one
-    return Described(found.digests, found.failures, vectors)
-
-
-def joined(parts: Sequence[CachedArrays]) -> CachedArrays:
-    """What was looked up in several parts as if it had been in one."""
-    failures: dict[int, BadPicture] = {}
-    begin = 0
-    for part in parts:
-        failures |= {begin + number: why for number, why in part.failures.items()}
-        begin += len(part.arrays)
-    return CachedArrays(
-        digests=tuple(digest for part in parts for digest in part.digests),
-        failures=failures,
-        arrays=tuple(array for part in parts for array in part.arrays),
-    )
+    return replace(found, width=encoder.manifest.dimensions)
 
 
 def look_up(
@@ -209,7 +200,7 @@ class ArrayCache:
     def add(self, key: str, array: NDArray[Any]) -> None:
         """Take a flat array; it is on disk after the next `flush`, which comes by itself now and then."""
         self._arrays[key] = self._waiting[key] = array
-        if len(self._waiting) >= PICTURES or time.monotonic() - self._flushed > SECONDS:
+        if is_due(self._waiting, self._flushed):
             self.flush()
 
     def flush(self) -> None:

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import asdict, replace
 from functools import cached_property, partial
 
 import numpy as np
 
 from likewise._version import __version__
-from likewise.descriptors.chain import TransformChain, joined
+from likewise.descriptors.chain import TransformChain
 from likewise.descriptors.manifest import Manifest
-from likewise.descriptors.program import is_fixed, maps_of, program_of, taps_of
-from likewise.descriptors.recipe import Part, VectorRecipe, load_vector
-from likewise.engines import Engine, open_engine
+from likewise.descriptors.poolings import POOLINGS
+from likewise.descriptors.recipe import Part, VectorRecipe
+from likewise.engines import Array, Engine, Head, Ops, Program, as_they_are, open_engine
 from likewise.errors import BadRecipe, UsageError
-from likewise.networks import find
+from likewise.networks import NETWORKS, find
 from likewise.networks.card import Card
-from likewise.networks.weights import locate
+from likewise.networks.weights import WeightsFile, locate
 from likewise.pictures import Loaded, Source, load
 from likewise.types import Box, CropScale, FloatArray
+
+DEVICE_PART_VERSION = 1  # raise when the same recipe and weights begin to give other numbers
 
 
 class Extractor:
@@ -51,15 +56,15 @@ class Extractor:
         precision: str = "f32",
         streams: int = 1,
     ) -> None:
-        self.recipe = recipe if isinstance(recipe, VectorRecipe) else load_vector(recipe)
+        self.recipe = recipe if isinstance(recipe, VectorRecipe) else VectorRecipe.load(recipe)
         self._card = find(self.recipe.network)
         _check(self.recipe, self._card)
         file = locate(self._card, self.recipe.weights)
         self._interpolation = file.weights.preprocessing.interpolation
-        self._weights_hash = file.fingerprint(taps_of(self.recipe, self._card))
+        self._weights_hash = file.fingerprint(_taps(self.recipe, self._card))
         self._open = partial(open_engine, kind=engine, device=device, precision=precision, streams=streams)
         self._engine = self._open(program_of(self.recipe, file))
-        self._map_program = maps_of(self.recipe, file)
+        self._file = file
         self._resizes = [self.recipe.resize.scaled(scale) for scale in self.recipe.scales]
         self._chain = TransformChain(self.recipe.transforms)
 
@@ -96,7 +101,7 @@ class Extractor:
         scales = [
             self._pooled([picture.pixels[index] for picture in loaded]) for index in range(len(self._resizes))
         ]
-        return self._chain(joined(self.recipe, scales))
+        return self._chain(self.recipe.joined(scales))
 
     def maps(self, loaded: Sequence[Loaded], scale: int = 0) -> list[list[FloatArray]]:
         """Give the maps that prepared pictures are pooled from, at one scale.
@@ -123,7 +128,7 @@ class Extractor:
                     f"{part.tap} of {self._card.name} is a vector of the whole picture, not a map: "
                     "use a recipe that pools a map, such as default, gem or rmac"
                 )
-        names = taps_of(self.recipe, self._card)
+        names = _taps(self.recipe, self._card)
         places = [list(dict.fromkeys(names)).index(name) for name in names]
         found = [self._mapper.run(np.stack(picture.pixels[scale : scale + 1])) for picture in loaded]
         return [[maps[place][0] for place in places] for maps in found]
@@ -167,7 +172,10 @@ class Extractor:
 
     @cached_property
     def _mapper(self) -> Engine:
-        return self._open(self._map_program)
+        """The same network with the maps of its taps as outputs."""
+        program = program_of(self.recipe, self._file)
+        key = _key(self.recipe, self._card, self._file, "maps")
+        return self._open(replace(program, key=key, head=as_they_are))
 
 
 def _width(part: Part, card: Card) -> int:
@@ -185,9 +193,68 @@ def _check(recipe: VectorRecipe, card: Card) -> None:
                 f"pool 'none' is for vectors, and {tap.name!r} of {card.name} is a map; use 'flatten'"
             )
     square = recipe.resize.policy == "square" and recipe.resize.size == card.input_size
-    if is_fixed(recipe, card) and not (square and recipe.scales == (1.0,)):
+    if _is_fixed(recipe, card) and not (square and recipe.scales == (1.0,)):
         taps = ", ".join(part.tap for part in recipe.parts)
         raise BadRecipe(
             f"{taps} of {card.name} needs pictures of {card.input_size} x {card.input_size} only: set "
             f"resize.policy to 'square', its size to {card.input_size}, and one scale"
         )
+
+
+def program_of(recipe: VectorRecipe, file: WeightsFile) -> Program:
+    """The program of a recipe with one output ``(n, d)`` a part."""
+    card = find(recipe.network)
+    taps = tuple(dict.fromkeys(_taps(recipe, card)))
+    return Program(
+        _key(recipe, card, file),
+        card,
+        taps,
+        file.weights.preprocessing,
+        file.tensors,
+        _head(recipe, card, taps),
+        card.input_size if _is_fixed(recipe, card) else None,
+    )
+
+
+def _taps(recipe: VectorRecipe, card: Card) -> list[str]:
+    """The tap of each part, by its own name."""
+    return [card.tap(part.tap).name for part in recipe.parts]
+
+
+def _is_fixed(recipe: VectorRecipe, card: Card) -> bool:
+    """Whether the parts need pictures of one size: fully connected layers do, and some transformers."""
+    whole = any(card.tap(part.tap).stride == 0 for part in recipe.parts)
+    return bool(card.input_size) and (whole or not card.chain)
+
+
+def _head(recipe: VectorRecipe, card: Card, taps: Sequence[str]) -> Head:
+    """One pooled vector a part; whitenings are read when a graph is built, not before."""
+    places = [taps.index(name) for name in _taps(recipe, card)]
+
+    def pool_parts(ops: Ops, maps: Sequence[Array]) -> list[Array]:
+        parts = zip(places, recipe.parts, strict=True)
+        return [_pool(ops, maps[place], part) for place, part in parts]
+
+    return pool_parts
+
+
+def _pool(ops: Ops, x: Array, part: Part) -> Array:
+    """The pooling of a part, with the whitening of its regions where it names one."""
+    learned = part.whitening
+    more = {"whitening": (learned.mean, learned.projection)} if learned else {}
+    return part.pooling(ops, x, **part.options, **more)
+
+
+def _key(recipe: VectorRecipe, card: Card, file: WeightsFile, *more: str) -> str:
+    """Identity of what the engine runs: transforms, sizes and names do not change it."""
+    parts = [
+        (card.tap(part.tap).name, part.pool, {k: v for k, v in part.options.items() if k != "file"})
+        for part in recipe.parts
+    ]
+    weights = file.fingerprint(_taps(recipe, card))
+    added = [POOLINGS.origin(part.pool) for part in recipe.parts]  # its next version may count otherwise
+    if card.name in NETWORKS:
+        added.append(NETWORKS.origin(card.name))
+    facts = [DEVICE_PART_VERSION, card.name, weights, asdict(file.weights.preprocessing), parts, *more]
+    facts += filter(None, added)
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,9 +17,6 @@ from numpy.typing import NDArray
 from likewise.artifacts import Sample, read, write
 from likewise.errors import BadWeights, UsageError
 from likewise.types import FloatArray
-
-PIECES = 256
-"""Pieces to choose from at each place: as many as a byte can number."""
 
 _ROWS = 4096  # vectors encoded at once: their distances to 256 pieces take 4 MiB
 
@@ -32,6 +30,9 @@ class Quantiser:
     pieces
         float32 ``(m, 256, d / m)``.
     """
+
+    PIECES: ClassVar[int] = 256
+    """Pieces to choose from at each place: as many as a byte can number."""
 
     pieces: FloatArray
     origin: Sample
@@ -96,7 +97,7 @@ class Quantiser:
         tensors, origin = read(path, "quantiser", sha256=sha256)
         try:
             pieces = tensors["pieces"]
-            if pieces.ndim != 3 or pieces.shape[1] != PIECES or pieces.dtype != np.float32:
+            if pieces.ndim != 3 or pieces.shape[1] != cls.PIECES or pieces.dtype != np.float32:
                 raise TypeError(f"its pieces are {pieces.dtype} {pieces.shape}")
             return cls(pieces, Sample(**origin))
         except (KeyError, TypeError) as error:

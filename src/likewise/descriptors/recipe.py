@@ -27,21 +27,23 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, Literal, TypeVar
+from typing import Any, ClassVar, Literal
+
+import numpy as np
 
 from likewise.artifacts import Sample, digest_of
 from likewise.descriptors.poolings import POOLINGS, Pooling
 from likewise.descriptors.quantiser import Quantiser
-from likewise.descriptors.transforms import Whitening
-from likewise.errors import BadRecipe, UsageError
+from likewise.descriptors.transforms import Floats, Whitening, l2
+from likewise.errors import BadRecipe
 from likewise.networks import find
 from likewise.networks.weights import identity_of
 from likewise.pictures import Resize
-from likewise.recipe_texts import RecipeText, recipe_text
+from likewise.recipe_texts import RecipeText
 from likewise.tables import (
     Option,
     as_list,
@@ -52,8 +54,6 @@ from likewise.tables import (
     settle,
     toml_lines,
 )
-
-T = TypeVar("T")
 
 KIND = "vector"
 
@@ -126,8 +126,7 @@ class Part:
         WeightsMissing, BadWeights
             When it cannot be read.
         """
-        file, sha256 = (str(self.options.get(key, "")) for key in ("file", "sha256"))
-        return Whitening.load(Path(file), sha256=sha256) if file else None
+        return _whitening(self.options)
 
     def whitened(self, path: Path) -> Part:
         """Give this part with its regions whitened by a file that was learned on such regions."""
@@ -164,6 +163,11 @@ class Step:
             When the file cannot be read.
         """
         return cls("whiten", _named(path))
+
+    @property
+    def whitening(self) -> Whitening | None:
+        """What it whitens by, read from its file; errors as for `Part.whitening`."""
+        return _whitening(self.options)
 
 
 @dataclass(frozen=True)
@@ -233,6 +237,81 @@ class VectorRecipe:
                 "set resize.policy to 'square' and give one scale"
             )
 
+    @classmethod
+    def parse(cls, text: str, *, origin: str = "recipe", folder: Path | None = None) -> VectorRecipe:
+        """Read a recipe of one vector from TOML text; of a recipe of several layers, the first that is one.
+
+        Parameters
+        ----------
+        origin
+            What error messages call it, such as its path.
+        folder
+            Where relative paths of whitening files begin; the working folder for None.
+
+        Raises
+        ------
+        BadRecipe
+            When it is not TOML, a key is unknown (the nearest known one is named), a value cannot be used, or
+            no layer makes a vector.
+        """
+        return cls._first(RecipeText(text, origin, folder))
+
+    @classmethod
+    def load(cls, name_or_path: str | Path) -> VectorRecipe:
+        """The same by the name of a shipped recipe, or by the path of a ``.toml`` file.
+
+        Of a recipe of several layers it is the first that makes a vector, by the name of the recipe.
+
+        Raises
+        ------
+        UnknownName
+            When no shipped recipe is called that.
+        BadRecipe
+            When the file cannot be read or understood, or no layer makes a vector.
+        """
+        return cls._first(RecipeText.find(name_or_path))
+
+    @classmethod
+    def _first(cls, written: RecipeText) -> VectorRecipe:
+        def first() -> VectorRecipe:
+            head, layers = written.layers()
+            for layer in layers:
+                if layer.get("kind", KIND) == KIND:
+                    found = cls.read(layer, written.folder or Path())
+                    return replace(found, name=head.get("name", found.name))
+            name = head.get("name", layers[0].get("name", ""))
+            raise BadRecipe(
+                f"recipe {name!r} makes visual words, and this needs a recipe that makes a vector"
+            )
+
+        return written.understood(first)
+
+    @classmethod
+    def read(cls, given: Mapping[str, Any], folder: Path) -> VectorRecipe:
+        """Read the table of a layer of kind ``vector``, whose relative paths begin in a folder.
+
+        Raises
+        ------
+        UsageError
+            When a key is unknown or a value cannot be used.
+        """
+        table = {key: value for key, value in given.items() if key != "kind"}
+        known_keys(table, [*_SCALARS, *_NESTED], "the recipe")
+        scalars = {key: value for key, value in table.items() if key in _SCALARS}
+        lists: dict[str, Any] = {}
+        if "scales" in table:
+            lists["scales"] = tuple(as_list(table["scales"], "scales"))
+        if "transforms" in table:
+            steps = as_list(table["transforms"], "transforms")
+            lists["transforms"] = tuple(_step(step, folder) for step in steps)
+        parts = tuple(_part(part, folder) for part in as_list(table.get("parts", []), "parts"))
+        if quantiser := as_table(table.get("quantiser", {}), "quantiser"):
+            lists["quantiser"] = settle(_resolved(quantiser, folder, "quantiser"), _FILE, "quantiser")
+        if str(weights := scalars.get("weights", "")).endswith(".safetensors"):
+            scalars["weights"] = str(folder / weights)
+        resize = Resize(**settle(as_table(table.get("resize", {}), "resize"), _RESIZE, "[resize]"))
+        return cls(resize=resize, parts=parts, **settle(scalars, _SCALARS, "the recipe"), **lists)
+
     @cached_property
     def hash(self) -> str:
         """Sha256 of everything that changes a vector, in hexadecimal: two names for one recipe share it.
@@ -258,8 +337,29 @@ class VectorRecipe:
         fields = [card.tap(part.tap).field for part in self.parts]
         return 0 if 0 in fields else max(fields)
 
+    def joined(self, scales: Sequence[Sequence[Floats]]) -> Floats:
+        """Put the pooled vectors of all scales and parts together, ahead of the transforms.
+
+        Each is L2 normalised, added over scales, normalised again, weighted and set beside the others; a
+        recipe of one part and one scale leaves it to its transforms.
+
+        Parameters
+        ----------
+        scales
+            For each scale and each part of the recipe ``(n, c)`` or ``(c,)``; the type is kept.
+        """
+        if len(self.parts) == len(self.scales) == 1:
+            return scales[0][0]
+        kind = scales[0][0].dtype
+        sums = [
+            np.asarray(np.sum([l2(scale[place]) for scale in scales], axis=0, dtype=kind))
+            for place in range(len(self.parts))
+        ]
+        parts = [part.weight * l2(one) for part, one in zip(self.parts, sums, strict=True)]
+        return np.concatenate(parts, axis=-1)
+
     def to_toml(self) -> str:
-        """Write the recipe such that `parse_vector` gives an equal one, all defaults spelt out."""
+        """Write the recipe such that `parse` gives an equal one, all defaults spelt out."""
         steps = [{"kind": step.kind, **step.options} for step in self.transforms]
         head = {key: getattr(self, key) for key in _SCALARS}
         if self.quantiser:
@@ -323,7 +423,7 @@ class VectorRecipe:
         """Refuse what was learned on vectors of another kind."""
         if not origin.recipe:
             return
-        other = parse_vector(origin.recipe, origin=what)
+        other = VectorRecipe.parse(origin.recipe, origin=what)
         if unlike := difference(_only(self._canonical(), _SPACE), _only(other._canonical(), _SPACE)):
             raise BadRecipe(
                 f"{what} was learned for recipe {other.name!r}, which differs from {self.name!r}: {unlike}; "
@@ -346,106 +446,17 @@ def _named(path: Path, what: str = "whitening") -> dict[str, Option]:
     return {"file": str(path.absolute()), "sha256": digest_of(path, what)}
 
 
+def _whitening(options: Mapping[str, Option]) -> Whitening | None:
+    file, sha256 = (str(options.get(key, "")) for key in ("file", "sha256"))
+    return Whitening.load(Path(file), sha256=sha256) if file else None
+
+
 def _only(table: Mapping[str, Any], keys: Collection[str]) -> dict[str, Any]:
     return {key: table[key] for key in keys}
 
 
 def _beyond(given: Mapping[str, Any], defaults: Mapping[str, Option]) -> dict[str, Any]:
     return {key: value for key, value in given.items() if key not in defaults or value != defaults[key]}
-
-
-def parse_vector(text: str, *, origin: str = "recipe", folder: Path | None = None) -> VectorRecipe:
-    """Read a recipe of one vector from TOML text; of a recipe of several layers, the first that is one.
-
-    Parameters
-    ----------
-    origin
-        What error messages call it, such as its path.
-    folder
-        Where relative paths of whitening files begin; the working folder for None.
-
-    Raises
-    ------
-    BadRecipe
-        When it is not TOML, a key is unknown (the nearest known one is named), a value cannot be used, or
-        no layer makes a vector.
-    """
-    return _first(RecipeText(text, origin, folder))
-
-
-def load_vector(name_or_path: str | Path) -> VectorRecipe:
-    """The same by the name of a shipped recipe, or by the path of a ``.toml`` file.
-
-    Of a recipe of several layers it is the first that makes a vector, by the name of the recipe.
-
-    Raises
-    ------
-    UnknownName
-        When no shipped recipe is called that.
-    BadRecipe
-        When the file cannot be read or understood, or no layer makes a vector.
-    """
-    return _first(recipe_text(name_or_path))
-
-
-def _first(written: RecipeText) -> VectorRecipe:
-    def first() -> VectorRecipe:
-        head, layers = written.layers()
-        for layer in layers:
-            if layer.get("kind", KIND) == KIND:
-                found = read_vector(layer, written.folder or Path())
-                return replace(found, name=head.get("name", found.name))
-        name = head.get("name", layers[0].get("name", ""))
-        raise BadRecipe(f"recipe {name!r} makes visual words, and this needs a recipe that makes a vector")
-
-    return understood(written.origin, first)
-
-
-def understood(origin: str, read: Callable[[], T]) -> T:
-    """What reading gives; its errors name where it was read from.
-
-    Raises
-    ------
-    BadRecipe
-        When it is not TOML, or cannot be used.
-    """
-    try:
-        return read()
-    except (ValueError, OverflowError, RecursionError) as error:  # also numbers and nests of endless length
-        raise BadRecipe(f"{origin} is not a TOML file: {error}") from error
-    except UsageError as error:
-        raise BadRecipe(f"{origin}: {error}") from None
-
-
-def read_vector(given: Mapping[str, Any], folder: Path) -> VectorRecipe:
-    """Read the table of a layer of kind ``vector``, whose relative paths begin in a folder.
-
-    Raises
-    ------
-    UsageError
-        When a key is unknown or a value cannot be used.
-    """
-    table = {key: value for key, value in given.items() if key != "kind"}
-    known_keys(table, [*_SCALARS, *_NESTED], "the recipe")
-    scalars = {key: value for key, value in table.items() if key in _SCALARS}
-    lists: dict[str, Any] = {}
-    if "scales" in table:
-        lists["scales"] = tuple(as_list(table["scales"], "scales"))
-    if "transforms" in table:
-        lists["transforms"] = tuple(
-            _step(step, folder) for step in as_list(table["transforms"], "transforms")
-        )
-    parts = tuple(_part(part, folder) for part in as_list(table.get("parts", []), "parts"))
-    if quantiser := as_table(table.get("quantiser", {}), "quantiser"):
-        lists["quantiser"] = settle(_resolved(quantiser, folder, "quantiser"), _FILE, "quantiser")
-    if str(weights := scalars.get("weights", "")).endswith(".safetensors"):
-        scalars["weights"] = str(folder / weights)
-    resize = _resize(table.get("resize", {}))
-    return VectorRecipe(resize=resize, parts=parts, **settle(scalars, _SCALARS, "the recipe"), **lists)
-
-
-def _resize(table: Any) -> Resize:
-    return Resize(**settle(as_table(table, "resize"), _RESIZE, "[resize]"))
 
 
 def _part(table: Any, folder: Path) -> Part:

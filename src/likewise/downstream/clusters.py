@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from likewise.collection import Collection, Pictures
-from likewise.descriptors.principal import principal_axes
+from likewise.descriptors import principal_axes
 from likewise.downstream.rows import canonical, checked, distinct, threads_for
 from likewise.errors import UsageError
 from likewise.types import FloatArray, IntArray, Progress, ProgressCallback

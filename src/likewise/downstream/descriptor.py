@@ -11,9 +11,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 
 from likewise.assets import cache_dir
-from likewise.descriptors.cache import PictureView, describe
-from likewise.descriptors.extractor import Extractor
-from likewise.descriptors.recipe import VectorRecipe
+from likewise.descriptors import Extractor, PictureView, VectorRecipe, describe
 from likewise.errors import UsageError
 from likewise.types import FloatArray
 

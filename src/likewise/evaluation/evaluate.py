@@ -11,10 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from likewise.descriptors.cache import Outcomes, PictureView, describe
-from likewise.descriptors.encoder import Encoder
-from likewise.descriptors.manifest import Manifest
-from likewise.descriptors.recipe import VectorRecipe
+from likewise.descriptors import CachedArrays, Encoder, Manifest, PictureView, VectorRecipe, describe
 from likewise.errors import UsageError
 from likewise.evaluation.benchmark import Benchmark
 from likewise.evaluation.crops import CropMode, possible_crop, query_view
@@ -158,7 +155,7 @@ def views_of(benchmark: Benchmark, crop: CropMode, recipe: LayerRecipe) -> list[
 
 
 def readable_of(
-    benchmark: Benchmark, crop: CropMode, views: Sequence[PictureView], described: Outcomes
+    benchmark: Benchmark, crop: CropMode, views: Sequence[PictureView], described: CachedArrays
 ) -> tuple[Readable, list[int], list[int]]:
     """What is left when views could not be described, with the numbers of its queries and of its gallery.
 

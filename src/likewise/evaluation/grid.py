@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from likewise.descriptors.poolings import POOLINGS
-from likewise.descriptors.recipe import Part, VectorRecipe
+from likewise.descriptors import POOLINGS, Part, VectorRecipe
 from likewise.networks import find
 from likewise.pictures import Resize
 from likewise.tables import choose

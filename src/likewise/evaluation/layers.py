@@ -16,7 +16,7 @@ from likewise.collection.catalogue import Entry
 from likewise.collection.collection import Collection
 from likewise.collection.query import Query
 from likewise.collection.searching import Searcher
-from likewise.descriptors.cache import PictureView
+from likewise.descriptors import PictureView
 from likewise.errors import BadBox, BadPicture, UsageError
 from likewise.evaluation.benchmark import Benchmark
 from likewise.evaluation.crops import CropMode, possible_crop, query_view

@@ -8,9 +8,7 @@ from functools import singledispatch
 from pathlib import Path
 
 from likewise.artifacts import Sample, known_by
-from likewise.descriptors.manifest import Manifest
-from likewise.descriptors.recipe import Part, VectorRecipe
-from likewise.descriptors.transforms import Whitening
+from likewise.descriptors import Manifest, Part, VectorRecipe, Whitening
 from likewise.evaluation.benchmark import Benchmark
 from likewise.evaluation.crops import CropMode
 from likewise.metrics import Rule

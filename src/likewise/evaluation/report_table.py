@@ -7,9 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
 
-from likewise.descriptors.chain import TransformChain
-from likewise.descriptors.encoder import Encoder
-from likewise.descriptors.recipe import VectorRecipe
+from likewise.descriptors import Encoder, TransformChain, VectorRecipe
 from likewise.evaluation.benchmark import Benchmark
 from likewise.evaluation.evaluate import Material, Readable, ranked_run
 from likewise.evaluation.report import Report

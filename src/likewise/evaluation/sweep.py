@@ -14,11 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from likewise.assets import replacing
-from likewise.descriptors.cache import Described, PictureView, describe
-from likewise.descriptors.encoder import Encoder
+from likewise.descriptors import CachedArrays, Encoder, PictureView, VectorRecipe, describe, l2
 from likewise.descriptors.estimators import PCAWhitening
-from likewise.descriptors.recipe import VectorRecipe
-from likewise.descriptors.transforms import l2
 from likewise.errors import UsageError
 from likewise.evaluation.benchmark import Benchmark
 from likewise.evaluation.crops import CropMode
@@ -255,7 +252,7 @@ def _ordered(trials: Sequence[tuple[SweepCell, NDArray[np.float64]]]) -> tuple[S
     return (*scored, *(cell for cell, _ in trials if cell.reason))
 
 
-def _card(material: Material, encoder: Encoder, whiten_on: Path | None, sample: Described) -> ProtocolCard:
+def _card(material: Material, encoder: Encoder, whiten_on: Path | None, sample: CachedArrays) -> ProtocolCard:
     """The protocol of all cells, with what whitening was learned on."""
     card = make_card(
         material.benchmark,

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from likewise.assets import temporary
-from likewise.descriptors.cache import CachedArrays, PictureView, joined, look_up
+from likewise.descriptors import CachedArrays, PictureView, look_up
 from likewise.errors import MissingExtra
 from likewise.evaluation.benchmark import Benchmark
 from likewise.evaluation.crops import CropMode
@@ -119,7 +119,7 @@ def sketch(
         _looked_up(one, some, out, progress)
         for one, some in ((sketcher.asking, views[:count]), (sketcher, views[count:]))
     ]
-    described = joined(parts)
+    described = CachedArrays.joined(parts)
     readable, asked, found = readable_of(benchmark, crop, views, described)
     sizes = sketcher.vocabulary.sizes
     sketches = [None if one is None else Sketch.from_bytes(one.tobytes(), sizes) for one in described.arrays]

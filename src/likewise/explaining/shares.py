@@ -12,14 +12,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from likewise.descriptors.encoder import Encoder
-from likewise.descriptors.poolings import POOLINGS, Doubles
-from likewise.descriptors.recipe import VectorRecipe
+from likewise.descriptors import POOLINGS, Encoder, VectorRecipe
 from likewise.errors import UsageError
 from likewise.explaining.tracing import trace
 from likewise.grids import spread
 from likewise.pictures import Loaded, Source
-from likewise.types import Box, CropScale, FloatArray, IntArray
+from likewise.types import Box, CropScale, Doubles, FloatArray, IntArray
 
 GRID = 32
 """Cells along the longer side of a picture whose patches are shared out."""

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from likewise.descriptors.encoder import Encoder
-from likewise.descriptors.poolings import Doubles
+from likewise.descriptors import Encoder
 from likewise.pictures import Source
-from likewise.types import Box, IntArray
+from likewise.types import Box, Doubles, IntArray
 
 MOST = 3
 """Parts that are proposed at most."""

@@ -9,14 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from typing import cast
 
 import numpy as np
 
-from likewise.descriptors.chain import joined
-from likewise.descriptors.poolings import Doubles
-from likewise.descriptors.recipe import Step, VectorRecipe
-from likewise.descriptors.transforms import Whitening, signed_root
+from likewise.descriptors import Step, VectorRecipe, Whitening, signed_root
+from likewise.types import Doubles
 
 Back = Callable[[Doubles], tuple[Doubles, float]]
 """From weights on a step's output to weights on its input and the constant that no input has a part in."""
@@ -71,7 +69,7 @@ def trace(recipe: VectorRecipe, pooled: Sequence[Sequence[Doubles]]) -> Trace:
     pooled
         For each scale and each part of the recipe ``(c,)``.
     """
-    vector, backs = joined(recipe, pooled), []
+    vector, backs = recipe.joined(pooled), []
     for step in recipe.transforms:
         vector, back = _stepped(step, vector)
         backs.append(back)
@@ -88,7 +86,7 @@ def _stepped(step: Step, x: Doubles) -> tuple[Doubles, Back]:
             ratio = np.divide(y, x, out=np.zeros_like(x), where=x != 0)
             return y, lambda weights: (weights * ratio, 0.0)
         case _:
-            learned = Whitening.load(Path(str(step.options["file"])), sha256=str(step.options["sha256"]))
+            learned = cast(Whitening, step.whitening)
             mean, projection = learned.mean.astype(np.float64), learned.projection.astype(np.float64)
             return (x - mean) @ projection, lambda weights: (
                 projection @ weights,

@@ -15,9 +15,7 @@ from pathlib import Path
 
 from likewise.assets import replacing
 from likewise.collection.loose import fulfilling
-from likewise.descriptors.batches import described
-from likewise.descriptors.encoder import Encoder
-from likewise.descriptors.recipe import Part, VectorRecipe
+from likewise.descriptors import Encoder, Part, VectorRecipe, described
 from likewise.errors import BadPicture, UsageError
 from likewise.export.parts import Done, ExtractionShards
 from likewise.export.writers import writer

@@ -19,14 +19,13 @@ from safetensors import SafetensorError, safe_open
 from safetensors import numpy as tensorfile
 
 from likewise.assets import replacing
-from likewise.descriptors.cache import PICTURES, SECONDS
-from likewise.descriptors.manifest import Manifest
+from likewise.descriptors import Manifest, is_due
 from likewise.errors import BadPicture, CollectionDamaged, ManifestMismatch, StorageError
 from likewise.folders import Stamp
 from likewise.lock import writing
 from likewise.types import FloatArray
 
-OPEN = 64  # shards at a time while they are put together
+OPEN, READ = 64, 256  # shards, and rows, at a time while they are put together
 
 
 @dataclass(frozen=True)
@@ -121,7 +120,7 @@ class ExtractionShards:
     def add(self, batch: Sequence[Done]) -> None:
         """Take results; they are on disk after the next `flush`, which comes by itself now and then."""
         self._waiting += batch
-        if len(self._waiting) >= PICTURES or time.monotonic() - self._flushed > SECONDS:
+        if is_due(self._waiting, self._flushed):
             self.flush()
 
     def flush(self) -> None:
@@ -142,8 +141,8 @@ class ExtractionShards:
         """The vectors of ``rows`` in their order, in blocks ``(m, d)``."""
         # After interruptions neighbours may lie in many shards, so only the rows wanted are read.
         opened = lru_cache(OPEN)(_vectors)
-        for begin in range(0, len(rows), PICTURES):
-            runs = groupby(rows[begin : begin + PICTURES], key=lambda one: one.shard)
+        for begin in range(0, len(rows), READ):
+            runs = groupby(rows[begin : begin + READ], key=lambda one: one.shard)
             blocks = [_picked(opened(shard), [one.row for one in run]) for shard, run in runs if shard]
             yield np.concatenate(blocks)
 

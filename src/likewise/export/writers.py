@@ -12,7 +12,7 @@ from typing import IO, Any, TypeAlias
 import numpy as np
 
 from likewise.assets import replacing, sweep
-from likewise.descriptors.manifest import Manifest
+from likewise.descriptors import Manifest
 from likewise.errors import MissingExtra, UsageError
 from likewise.types import FloatArray
 

@@ -7,8 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from likewise.artifacts import Sample, fingerprint
-from likewise.descriptors.quantiser import PIECES, Quantiser
-from likewise.descriptors.recipe import VectorRecipe
+from likewise.descriptors import Quantiser, VectorRecipe
 from likewise.errors import UsageError
 from likewise.learning.samples import Gathered
 from likewise.types import FloatArray, Progress, ProgressCallback
@@ -67,10 +66,12 @@ def learn_pieces(
     if d % count:
         fitting = [bytes_ for bytes_ in (8, 16, 32, 64, 128, 256) if d % bytes_ == 0]
         raise ValueError(f"{d} numbers cannot be cut into {count} equal pieces; {fitting} would do")
-    if n < PIECES:
-        raise ValueError(f"{n} vectors are too few: {PIECES} pieces need at least as many, better ten times")
+    if n < Quantiser.PIECES:
+        raise ValueError(
+            f"{n} vectors are too few: {Quantiser.PIECES} pieces need at least as many, better ten times"
+        )
     cut = vectors.reshape(n, count, d // count)
-    found = np.empty((count, PIECES, d // count), np.float32)
+    found = np.empty((count, Quantiser.PIECES, d // count), np.float32)
     for place in range(count):
         found[place] = _clustered(cut[:, place], seed)
         if report:
@@ -81,9 +82,9 @@ def learn_pieces(
 def _clustered(rows: FloatArray, seed: int) -> FloatArray:
     """Centres of 256 clusters; of fewer different rows these themselves, the last one repeated."""
     different = np.unique(rows, axis=0)
-    if len(different) <= PIECES:
-        return different[np.minimum(np.arange(PIECES), len(different) - 1)]
+    if len(different) <= Quantiser.PIECES:
+        return different[np.minimum(np.arange(Quantiser.PIECES), len(different) - 1)]
     from sklearn.cluster import KMeans
 
-    means = KMeans(PIECES, n_init=1, max_iter=_ROUNDS, random_state=seed).fit(rows)
+    means = KMeans(Quantiser.PIECES, n_init=1, max_iter=_ROUNDS, random_state=seed).fit(rows)
     return np.asarray(means.cluster_centers_, np.float32)

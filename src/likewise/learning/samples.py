@@ -11,10 +11,7 @@ import numpy as np
 
 from likewise.artifacts import known_by
 from likewise.assets import cache_dir, sha256_file
-from likewise.descriptors.batches import described
-from likewise.descriptors.cache import PictureView, describe
-from likewise.descriptors.encoder import Encoder
-from likewise.descriptors.recipe import VectorRecipe
+from likewise.descriptors import Encoder, PictureView, VectorRecipe, describe, described
 from likewise.errors import BadPicture, UsageError
 from likewise.labels import read_rows
 from likewise.pictures import pictures_below

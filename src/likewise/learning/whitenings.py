@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from likewise.descriptors.recipe import VectorRecipe
-from likewise.descriptors.transforms import Whitening
+from likewise.descriptors import VectorRecipe, Whitening
 from likewise.errors import UsageError
 from likewise.learning.samples import Gathered
 

@@ -20,8 +20,7 @@ from typing import Literal, TypeAlias, get_args
 import numpy as np
 from PIL import Image
 
-from likewise.descriptors.poolings import POOLINGS
-from likewise.descriptors.transforms import l2, signed_root
+from likewise.descriptors import POOLINGS, l2, signed_root
 from likewise.engines import Array, Head, Ops, Program, open_engine
 from likewise.errors import UsageError
 from likewise.local.features import LocalFeatures

@@ -8,11 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from likewise.descriptors.chain import TransformChain, joined
-from likewise.descriptors.encoder import Encoder
-from likewise.descriptors.poolings.integral import areas
-from likewise.descriptors.recipe import Part, VectorRecipe
-from likewise.descriptors.transforms import l2
+from likewise.descriptors import Encoder, Part, TransformChain, VectorRecipe, l2
 from likewise.errors import BadPicture, UsageError
 from likewise.pictures import Source
 from likewise.ranking.windows import grid, moved, stretched
@@ -109,7 +105,8 @@ class Localiser:
 
         def best(windows: IntArray) -> tuple[float, float, IntArray]:
             scores = self._scores(query, vectors(windows))
-            worth = scores + LARGER * areas(windows)[:, 0] / (size[0] * size[1])
+            areas = np.prod(windows[:, 2:] - windows[:, :2], axis=1)
+            worth = scores + LARGER * areas / (size[0] * size[1])
             place = int(worth.argmax())
             return float(worth[place]), float(scores[place]), windows[place]
 
@@ -160,7 +157,7 @@ class _WindowVector:
                 region(one(stretched(windows, sizes[0], size)))
                 for one, region, size in zip(pools, self._regions, sizes, strict=True)
             ]
-            return self._chain(joined(self._recipe, [pooled]))
+            return self._chain(self._recipe.joined([pooled]))
 
         return vectors
 

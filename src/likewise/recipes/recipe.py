@@ -30,9 +30,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from likewise.descriptors.recipe import VectorRecipe, read_vector, understood
+from likewise.descriptors import VectorRecipe
 from likewise.errors import BadRecipe, UsageError
-from likewise.recipe_texts import RecipeText, recipe_names, recipe_text
+from likewise.recipe_texts import RecipeText, recipe_names
 from likewise.tables import choose, toml_lines
 from likewise.words.recipe import WordsRecipe, read_words
 
@@ -40,7 +40,7 @@ LayerRecipe: TypeAlias = VectorRecipe | WordsRecipe
 """How one layer is made."""
 
 _READERS: dict[str, Callable[[Mapping[str, Any], Path], LayerRecipe]] = {
-    VectorRecipe.kind: read_vector,
+    VectorRecipe.kind: VectorRecipe.read,
     WordsRecipe.kind: read_words,
 }
 
@@ -225,7 +225,7 @@ def load_recipe(name_or_path: str | Path) -> Recipe:
     BadRecipe
         When the file cannot be read or understood.
     """
-    return _parsed(recipe_text(name_or_path))
+    return _parsed(RecipeText.find(name_or_path))
 
 
 def as_recipe(given: str | Path | Recipe | LayerRecipe) -> Recipe:
@@ -246,7 +246,7 @@ def _parsed(written: RecipeText) -> Recipe:
         layers = tuple(_layer(table, written.folder or Path()) for table in tables)
         return Recipe(layers=layers, **head) if head else Recipe.of(layers[0])
 
-    return understood(written.origin, read)
+    return written.understood(read)
 
 
 def _layer(table: dict[str, Any], folder: Path) -> LayerRecipe:

@@ -18,7 +18,7 @@ from typing import Any
 from likewise.assets import replacing
 from likewise.collection.catalogue import Content
 from likewise.collection.moving import MovedFile
-from likewise.descriptors.manifest import Manifest
+from likewise.descriptors import Manifest
 from likewise.errors import BadPicture, CollectionDamaged, UsageError, needing
 from likewise.folders import Stamp
 from likewise.pictures import Facts

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from likewise.assets import replacing
-from likewise.descriptors.extractor import Extractor
-from likewise.descriptors.recipe import VectorRecipe
+from likewise.descriptors import Extractor, VectorRecipe
 from likewise.errors import BadPicture
 from likewise.learning import Chosen, gather
 from likewise.training.own import Split, split, write_held

@@ -10,8 +10,7 @@ import torch
 from torch import nn
 
 from likewise.artifacts import fingerprint
-from likewise.descriptors.recipe import Step, VectorRecipe
-from likewise.descriptors.transforms import Origin, Whitening
+from likewise.descriptors import Origin, Step, VectorRecipe, Whitening
 from likewise.errors import UsageError
 from likewise.learning import Gathered
 from likewise.training.own import Split

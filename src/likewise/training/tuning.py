@@ -9,8 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from likewise.descriptors.program import program_of
-from likewise.descriptors.recipe import VectorRecipe
+from likewise.descriptors import VectorRecipe, program_of
 from likewise.engines.torch_module import LayerChain, ProgramModule
 from likewise.errors import UsageError
 from likewise.networks import find

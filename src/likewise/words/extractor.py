@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 
 from likewise._version import __version__
-from likewise.descriptors.manifest import Manifest
+from likewise.descriptors import Manifest
 from likewise.errors import BadPicture
 from likewise.local import LocalExtractor, LocalFeatures
 from likewise.pictures import Loaded, Source

@@ -50,11 +50,11 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeAlias, get_args
 
 from likewise.artifacts import digest_of
-from likewise.descriptors.recipe import understood
 from likewise.errors import BadRecipe
 from likewise.local import Keypoints, Patches
 from likewise.networks import find
 from likewise.pictures import Resize
+from likewise.recipe_texts import RecipeText
 from likewise.tables import (
     BOUNDS,
     Option,
@@ -277,8 +277,9 @@ class WordsRecipe:
 
 
 def parse_words_recipe(text: str, *, origin: str = "recipe", folder: Path | None = None) -> WordsRecipe:
-    """Read a recipe of visual words from TOML text; parameters and errors as for `parse_vector`."""
-    return understood(origin, lambda: read_words(read_toml(text), folder or Path()))
+    """Read a recipe of visual words from TOML text; parameters and errors as for `VectorRecipe.parse`."""
+    written = RecipeText(text, origin, folder)
+    return written.understood(lambda: read_words(read_toml(text), folder or Path()))
 
 
 def read_words(given: Mapping[str, Any], folder: Path) -> WordsRecipe:

@@ -7,13 +7,13 @@ from likewise.descriptors.poolings.flatten import FLATTEN, NONE
 from likewise.descriptors.poolings.gem import GEM
 from likewise.descriptors.poolings.max import MAX
 from likewise.descriptors.poolings.mean import MEAN
-from likewise.descriptors.poolings.pooling import Doubles, Pooling, Windows
+from likewise.descriptors.poolings.pooling import Pooling, Windows
 from likewise.descriptors.poolings.rmac import RMAC
 from likewise.descriptors.poolings.spoc import SPOC
 from likewise.descriptors.poolings.sum import SUM
 from likewise.registry import Registry, lookup
 
-__all__ = ["POOLINGS", "Doubles", "Pooling", "Windows", "find"]
+__all__ = ["POOLINGS", "Pooling", "Windows", "find"]
 
 POOLINGS = Registry(
     "pooling",

@@ -10,9 +10,9 @@ from __future__ import annotations
 import numpy as np
 
 from likewise.descriptors.poolings.integral import areas, integral, sums
-from likewise.descriptors.poolings.pooling import CELLS, TINY, Doubles, Pooling, Windows
+from likewise.descriptors.poolings.pooling import CELLS, TINY, Pooling, Windows
 from likewise.engines import Array, Ops
-from likewise.types import FloatArray, IntArray
+from likewise.types import Doubles, FloatArray, IntArray
 
 
 def forward(ops: Ops, x: Array) -> Array:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from likewise.descriptors.poolings.pooling import Doubles
 from likewise.engines import Array, Ops
+from likewise.types import Doubles
 
 
 def bell(ops: Ops, rows: Array, columns: Array, spread: Array | float) -> Array:

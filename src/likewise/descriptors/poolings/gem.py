@@ -6,9 +6,9 @@ import numpy as np
 
 from likewise.descriptors.poolings.gaussian import bell, bell_of
 from likewise.descriptors.poolings.integral import areas, integral, of_top, root, sums
-from likewise.descriptors.poolings.pooling import CELLS, Doubles, Pooling, Windows
+from likewise.descriptors.poolings.pooling import CELLS, Pooling, Windows
 from likewise.engines import Array, Ops
-from likewise.types import FloatArray, IntArray
+from likewise.types import Doubles, FloatArray, IntArray
 
 
 def forward(ops: Ops, x: Array, p: float, eps: float, centre: float) -> Array:

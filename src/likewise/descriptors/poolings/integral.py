@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from likewise.descriptors.poolings.pooling import Doubles, Windows
-from likewise.types import IntArray
+from likewise.descriptors.poolings.pooling import Windows
+from likewise.types import Doubles, IntArray
 
 POWER = 10.0
 """Exponent by which a sum stands for the maximum (Tolias, Sicre and Jegou, ICLR 2016, section 5.1)."""

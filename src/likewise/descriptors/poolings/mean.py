@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from likewise.descriptors.poolings.integral import areas, integral, sums
-from likewise.descriptors.poolings.pooling import CELLS, Doubles, Pooling, Windows
+from likewise.descriptors.poolings.pooling import CELLS, Pooling, Windows
 from likewise.engines import Array, Ops
+from likewise.types import Doubles
 
 
 def forward(ops: Ops, x: Array) -> Array:

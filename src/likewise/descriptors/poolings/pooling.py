@@ -8,16 +8,13 @@ from functools import partial
 from typing import TypeAlias, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from likewise.engines import Array, Ops
 from likewise.errors import UsageError
 from likewise.tables import Option
-from likewise.types import FloatArray, IntArray
+from likewise.types import Doubles, FloatArray, IntArray
 
 T = TypeVar("T")
-
-Doubles: TypeAlias = NDArray[np.float64]
 
 Windows: TypeAlias = Callable[[IntArray], FloatArray]
 """A map made ready: windows ``(m, 4)``, see `likewise.descriptors.poolings.integral`, to ``(m, c)``."""

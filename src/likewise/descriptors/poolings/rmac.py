@@ -11,10 +11,10 @@ from __future__ import annotations
 import numpy as np
 
 from likewise.descriptors.poolings.integral import near_maximum
-from likewise.descriptors.poolings.pooling import CELLS, TINY, Doubles, Pooling, Windows
+from likewise.descriptors.poolings.pooling import CELLS, TINY, Pooling, Windows
 from likewise.descriptors.transforms import l2
 from likewise.engines import Array, Ops
-from likewise.types import FloatArray
+from likewise.types import Doubles, FloatArray
 
 
 def forward(

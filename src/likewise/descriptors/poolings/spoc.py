@@ -11,8 +11,9 @@ import numpy as np
 
 from likewise.descriptors.poolings import sum as plain
 from likewise.descriptors.poolings.gaussian import bell, bell_of
-from likewise.descriptors.poolings.pooling import CELLS, Doubles, Pooling, Windows
+from likewise.descriptors.poolings.pooling import CELLS, Pooling, Windows
 from likewise.engines import Array, Ops
+from likewise.types import Doubles
 
 
 def forward(ops: Ops, x: Array, prior: bool) -> Array:

@@ -12,8 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from likewise.artifacts import Sample, fingerprint, read, write
-from likewise.descriptors.extractor import Extractor
-from likewise.descriptors.recipe import parse_vector
+from likewise.descriptors import Extractor, VectorRecipe
 from likewise.downstream.classifying.labelled import LabelledVectors
 from likewise.downstream.rows import canonical, checked, threads_for
 from likewise.errors import BadWeights, ManifestMismatch, UsageError
@@ -117,7 +116,7 @@ class Classifier:
         told = self.training
         if not told.recipe:
             raise UsageError(f"{origin} does not say how its vectors were made")
-        recipe = parse_vector(told.recipe, origin=str(origin))
+        recipe = VectorRecipe.parse(told.recipe, origin=str(origin))
         extractor = Extractor(recipe, engine=engine, device=device, precision=precision)
         if told.weights_hash and extractor.manifest.weights_hash != told.weights_hash:
             raise ManifestMismatch(

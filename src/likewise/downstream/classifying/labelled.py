@@ -9,8 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from likewise.collection import Collection
-from likewise.descriptors.encoder import Encoder
-from likewise.descriptors.manifest import Manifest
+from likewise.descriptors import Encoder, Manifest
 from likewise.errors import BadPicture, UsageError
 from likewise.labels import read_rows
 from likewise.learning import Chosen, choose_groups, gather

@@ -11,8 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from likewise.descriptors.batches import described
-from likewise.descriptors.encoder import Encoder
+from likewise.descriptors import Encoder, described
 from likewise.downstream.classifying.classifier import Classifier
 from likewise.errors import BadPicture, UsageError
 from likewise.folders import walk

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from likewise.descriptors.recipe import VectorRecipe, load_vector
+from likewise.descriptors import VectorRecipe
 from likewise.errors import WeightsMissing
 from likewise.evaluation.benchmark import Benchmark
 from likewise.evaluation.evaluate import gather
@@ -63,7 +63,7 @@ def capuano_2018(
         name = lookup("layer", layer, LAYERS)
         wanted = [TableCell((layer, *compared)) for compared in COMPARED]
         try:
-            encoder = make(replace(load_vector(f"{name}-raw"), weights=weights))
+            encoder = make(replace(VectorRecipe.load(f"{name}-raw"), weights=weights))
         except WeightsMissing as error:
             cells += [replace(cell, reason=f"not measured: {error}") for cell in wanted]
             continue
@@ -80,6 +80,6 @@ def capuano_2018(
 def _recipe(name: str, normalised: str, distance: str) -> VectorRecipe:
     """A layer's recipe, compared like that."""
     if normalised == "no":
-        return load_vector(f"{name}-raw")
-    recipe = load_vector(name)
+        return VectorRecipe.load(f"{name}-raw")
+    recipe = VectorRecipe.load(name)
     return recipe if distance == "cosine" else replace(recipe, name=f"{name}-l2", distance="l2")

@@ -18,11 +18,8 @@ from pathlib import Path
 import numpy as np
 
 from likewise.artifacts import known_by
-from likewise.descriptors.cache import PictureView, describe
-from likewise.descriptors.encoder import Encoder
+from likewise.descriptors import Encoder, Part, PictureView, Step, VectorRecipe, describe, l2
 from likewise.descriptors.estimators import PCAWhitening
-from likewise.descriptors.recipe import Part, Step, VectorRecipe, load_vector
-from likewise.descriptors.transforms import l2
 from likewise.errors import StorageError, UsageError
 from likewise.evaluation.crops import CropMode
 from likewise.evaluation.datasets.buildings import CORRUPT_PARIS, PARIS6K, oxford5k
@@ -90,7 +87,7 @@ class OpenChoices:
     @property
     def recipe(self) -> VectorRecipe:
         """All poolings side by side, each as it comes from the map."""
-        raw = load_vector("spoc-raw")
+        raw = VectorRecipe.load("spoc-raw")
         tap = find(raw.network).tap(self.tap).name
         return replace(raw, weights=self.weights, parts=tuple(Part(tap, pool) for pool in POOLS.values()))
 
@@ -260,7 +257,7 @@ class _Trial:
 def _plain(settings: OpenChoices, pool: str) -> VectorRecipe:
     """The report's recipe before whitening, with one of the poolings."""
     tap = settings.recipe.parts[0].tap
-    return replace(load_vector("spoc"), weights=settings.weights, parts=(Part(tap, POOLS[pool]),))
+    return replace(VectorRecipe.load("spoc"), weights=settings.weights, parts=(Part(tap, POOLS[pool]),))
 
 
 def whitened(settings: OpenChoices, pool: str, file: Path, distance: str) -> VectorRecipe:
