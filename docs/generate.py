@@ -11,7 +11,7 @@ from typing import Any
 import typer
 
 from likewise.cli import commands
-from likewise.ranking.reranking import STAGES
+from likewise.ranking import STAGES
 from likewise.tables import Option
 
 PAGE = Path(__file__).parent / "reference" / "cli.md"

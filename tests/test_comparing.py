@@ -8,8 +8,7 @@ import pytest
 from likewise.collection import comparing
 from likewise.collection.comparing import compare
 from likewise.collection.snapshot import Snapshot
-from likewise.ranking.exact import Metric
-from likewise.types import FloatArray
+from likewise.types import FloatArray, Metric
 
 
 def snapshot(vectors: FloatArray, metric: Metric = "dot") -> Snapshot:

@@ -22,7 +22,7 @@ from likewise.evaluation.words import evaluate_words, open_sketcher, sketch, wor
 from likewise.learning import Learning, choose, learn_vocabulary
 from likewise.local.patches import Patches
 from likewise.pictures import Resize
-from likewise.ranking.sketches import answer, check_stages
+from likewise.ranking.sketches import rank_sketches
 from likewise.ranking.stages import Stage
 from likewise.types import FloatArray, UInt8Array
 from likewise.words.extractor import WordsExtractor
@@ -326,9 +326,9 @@ def test_expansion_never_sees_an_ignored_picture(
             taken.append(place)
             return held(place)
 
-        return answer(layers, question, stages, taking, size, **options)
+        return rank_sketches(layers, question, stages, taking, size, **options)
 
-    monkeypatch.setattr("likewise.evaluation.words.answer", spying)
+    monkeypatch.setattr("likewise.evaluation.words.rank_sketches", spying)
     evaluate_words(benchmark, recipe, sketcher, out=tmp_path, stages=(Stage("expand", {"n": 2}),))
     files = list(benchmark.gallery.values())
     for query, taken in zip(benchmark.queries, seen, strict=True):
@@ -370,7 +370,7 @@ def test_a_vocabulary_of_the_test_pictures_is_warned_of(world: Path, tmp_path: P
 @pytest.mark.parametrize("text", ["reciprocal", "diffuse", "augment:n=3", "expand:n=2,alpha=3"])
 def test_stages_for_vectors_are_refused(text: str) -> None:
     with pytest.raises(UsageError, match="visual words"):
-        check_stages([Stage.parse(text)])
+        Stage.parse(text).check_words()
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ from hypothesis.extra.numpy import arrays
 
 from likewise.errors import UsageError
 from likewise.ranking import exact
-from likewise.ranking.exact import Metric, search
-from likewise.types import FloatArray
+from likewise.ranking.exact import search
+from likewise.types import FloatArray, Metric
 from tests.ordering import same_hits
 
 

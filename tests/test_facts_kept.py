@@ -21,6 +21,7 @@ from likewise.collection import Collection, Query, facts
 from likewise.collection.annotating import AnnotationTable
 from likewise.collection.catalogue import Catalogue
 from likewise.collection.database import bound, checksum_of
+from likewise.collection.evidence import of_fit
 from likewise.collection.filters import BadFilter
 from likewise.collection.layer import LayerHits, LayerIndex, Located, Sources
 from likewise.collection.loose import fulfilling
@@ -33,7 +34,6 @@ from likewise.errors import UsageError
 from likewise.evaluation.benchmark import Benchmark, BenchmarkQuery
 from likewise.local import patches
 from likewise.pictures.facts import Facts
-from likewise.ranking.evidence import of_fit
 from likewise.recipes.recipe import Recipe
 from likewise.types import Box, IntArray
 from likewise.words.geometry import corners

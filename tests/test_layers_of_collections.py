@@ -20,12 +20,12 @@ from PIL import Image
 
 from likewise.collection import Collection, Query
 from likewise.collection.database import CHECKSUMS, checksum_of
+from likewise.collection.evidence import of_fit, of_similarities, of_votes
 from likewise.collection.layer import Located
 from likewise.collection.removal import Removed
 from likewise.collection.words_layer import WordsIndex
 from likewise.errors import ManifestMismatch, UsageError
 from likewise.local import patches
-from likewise.ranking.evidence import of_fit, of_similarities, of_votes
 from likewise.ranking.feedback import BETA, GAMMA
 from likewise.recipes.recipe import Recipe
 from tests.fake_words import RECIPE as PATCHES

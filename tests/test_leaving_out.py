@@ -5,12 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from likewise.ranking.exact import Metric
 from likewise.ranking.gallery import Gallery
-from likewise.ranking.leaving_out import rank_others
 from likewise.ranking.neighbours import others
 from likewise.ranking.stages import Ranked, Stage, rank
-from likewise.types import FloatArray, Ranking
+from likewise.types import FloatArray, Metric, Ranking
 from tests.ordering import same_hits
 from tests.test_stages import EVERY, by_id, clouds
 
@@ -33,7 +31,7 @@ def slowly(
 def test_a_query_is_ranked_as_if_it_were_not_there(text: str, k: int, metric: Metric) -> None:
     vectors, stages = clouds(), [Stage.parse(one) for one in text.split()]
     gallery = Gallery(vectors, ids=IDS, metric=metric)
-    found = rank_others(gallery, vectors, [*range(60)], k, stages, localiser=by_id)
+    found = rank(gallery, vectors, k, stages, own=[*range(60)], localiser=by_id)
     for row in range(0, 60, 7):
         expected = slowly(vectors, vectors, row, k, stages, metric)
         wanted = expected.ranking
@@ -48,14 +46,14 @@ def test_a_query_is_ranked_as_if_it_were_not_there(text: str, k: int, metric: Me
 def test_a_query_that_is_not_in_the_gallery_is_ranked_as_ever() -> None:
     vectors, stages = clouds(), [Stage.parse("expand:n=4")]
     gallery = Gallery(vectors)
-    found = rank_others(gallery, vectors[:2], [None, 1], 60, stages)
+    found = rank(gallery, vectors[:2], 60, stages, own=[None, 1])
     wanted = rank(gallery, vectors[:1], 60, stages).ranking
     same_hits(found.ranking.ids[0], found.ranking.scores[0], wanted.ids[0], wanted.scores[0])
     assert found.ranking.ids[1, -1] == 1
 
 
 def test_the_only_picture_of_a_gallery() -> None:
-    found = rank_others(Gallery(clouds(n=1)), clouds(n=1), [0], 5, [Stage("expand"), Stage("reciprocal")])
+    found = rank(Gallery(clouds(n=1)), clouds(n=1), 5, [Stage("expand"), Stage("reciprocal")], own=[0])
     assert found.ranking.ids.tolist() == [[0]]
 
 

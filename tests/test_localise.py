@@ -17,8 +17,8 @@ from likewise.descriptors.recipe import Part, Step, VectorRecipe
 from likewise.descriptors.transforms import l2
 from likewise.errors import BadPicture, UsageError
 from likewise.pictures import Loaded, Resize, Source
-from likewise.ranking import localise
-from likewise.ranking.localise import Localiser
+from likewise.ranking import localiser
+from likewise.ranking.localiser import Localiser
 from likewise.types import Box, CropScale, FloatArray
 from tests.fakes import RECIPE, FakeExtractor
 
@@ -150,7 +150,7 @@ def test_recipes_that_keep_no_map_are_refused() -> None:
 
 def test_maps_are_kept_in_bounded_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     maps = random_maps((6, 5, 7))
-    monkeypatch.setattr(localise, "KEPT_BYTES", 2 * maps[0].nbytes)
+    monkeypatch.setattr(localiser, "KEPT_BYTES", 2 * maps[0].nbytes)
     encoder = Drawn(recipe(Part("a", "mean")), maps)
     finder = Localiser(encoder, np.ones((2, 6), np.float32), lambda picture: f"{picture}.png")
     finder(0, np.array([1, 2]))

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from likewise.ranking import neighbours
-from likewise.ranking.exact import Metric, search
+from likewise.ranking.exact import search
 from likewise.ranking.neighbours import KeptNeighbours
-from likewise.types import FloatArray
+from likewise.types import FloatArray, Metric
 
 whole_numbers = arrays(np.float32, st.tuples(st.integers(1, 12), st.just(3)), elements=st.integers(-2, 2))
 

@@ -18,7 +18,7 @@ from dataclasses import replace
 
 from likewise.descriptors.poolings import Pooling
 from likewise.networks.efficientnet_lite import EFFICIENTNET_LITE0
-from likewise.ranking.reranking import Reranking
+from likewise.ranking import Reranking
 
 
 def forward(ops, x, times):

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from likewise.ranking.reciprocal import reciprocal
+from likewise.ranking.reranking.reciprocal import reciprocal
 from likewise.types import FloatArray
 
 

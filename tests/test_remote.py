@@ -16,9 +16,9 @@ from likewise.collection.rows import MOST
 from likewise.collection.stored import Shortlist
 from likewise.descriptors.transforms import l2
 from likewise.errors import CollectionDamaged
-from likewise.ranking.exact import Metric, search
+from likewise.ranking.exact import search
 from likewise.ranking.gallery import Gallery
-from likewise.types import FloatArray, IntArray
+from likewise.types import FloatArray, IntArray, Metric
 
 
 @dataclass

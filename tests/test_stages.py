@@ -17,13 +17,13 @@ from likewise.cli.options import Then
 from likewise.errors import UsageError
 from likewise.ranking import diffusion, stages
 from likewise.ranking.diffusion import diffuse, whole
-from likewise.ranking.exact import Metric, search
+from likewise.ranking.exact import search
 from likewise.ranking.gallery import Gallery
-from likewise.ranking.reciprocal import reciprocal
 from likewise.ranking.reranking import STAGES
 from likewise.ranking.reranking import diffuse as diffusing
+from likewise.ranking.reranking.reciprocal import reciprocal
 from likewise.ranking.stages import Stage, rank
-from likewise.types import Box, FloatArray, IntArray
+from likewise.types import Box, FloatArray, IntArray, Metric
 from tests.ordering import same_hits, same_places, same_ranking
 
 VECTORS_ONLY = [

@@ -29,10 +29,10 @@ from likewise.collection.vector_segments import BITS, Batch, VectorSegments, dir
 from likewise.descriptors.quantiser import Quantiser
 from likewise.descriptors.recipe import VectorRecipe
 from likewise.errors import CollectionDamaged
-from likewise.ranking.exact import Metric, search
+from likewise.ranking.exact import search
 from likewise.ranking.gallery import Gallery
 from likewise.recipes.recipe import Recipe
-from likewise.types import FloatArray
+from likewise.types import FloatArray, Metric
 from tests.fake_words import picture
 from tests.fakes import RECIPE, FakeFactory, coded, make_pictures, picture_bytes
 

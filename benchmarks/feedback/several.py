@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from likewise import metrics
 from likewise.collection import Collection, Query
-from likewise.ranking.evidence import candidates, of_fit, of_similarities, of_votes, together
+from likewise.collection.evidence import candidates, of_fit, of_similarities, of_votes, together
 from likewise.ranking.feedback import BETA, GAMMA, combined, refined
 from likewise.types import FloatArray
 

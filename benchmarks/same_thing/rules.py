@@ -29,10 +29,10 @@ from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 
 from likewise.collection.collection import Collection
+from likewise.collection.evidence import candidates, of_fit, of_similarities, of_votes, together
 from likewise.collection.query import Query
 from likewise.collection.searching import Searcher
 from likewise.demoset.shots import altered
-from likewise.ranking.evidence import candidates, of_fit, of_similarities, of_votes, together
 
 Scores = NDArray[np.float64]
 

@@ -20,6 +20,10 @@ _LOCKED_BYTE = 1 << 30
 """Windows lets nobody read a byte that is locked: this one lies behind everything that is written."""
 
 
+THREADS = min(8, os.cpu_count() or 1)
+"""Threads that one search of vectors may take."""
+
+
 def cores() -> int:
     """How many processor cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

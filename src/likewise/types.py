@@ -18,6 +18,10 @@ Doubles: TypeAlias = NDArray[np.float64]
 FloatArray: TypeAlias = NDArray[np.float32]
 IntArray: TypeAlias = NDArray[np.int64]
 UInt8Array: TypeAlias = NDArray[np.uint8]
+Scores: TypeAlias = NDArray[np.float64]
+
+Metric: TypeAlias = Literal["dot", "l2"]
+"""Vectors are compared by inner product, or by minus the Euclidean distance; higher is better in both."""
 
 CropScale: TypeAlias = Literal["whole", "own"]
 """How a query crop is resized: by its whole picture's factor, or as a picture on its own."""
@@ -110,7 +114,7 @@ class Hit:
     evidence
         What each layer gives to the score, by name, ``fit``, where the query lies in it, and ``expansion``,
         by way of the surest hit: where evidence was added up, these add up to the score; see
-        `likewise.ranking.evidence`.
+        `likewise.collection.evidence`.
     inliers
         Matches that one transform explains, if that was looked for.
     outline

@@ -131,7 +131,7 @@ def evaluate(
     from likewise.evaluation.datasets import load
     from likewise.evaluation.layers import evaluate_layers
     from likewise.evaluation.report import Report
-    from likewise.ranking.stages import Stage
+    from likewise.ranking import Stage
     from likewise.recipes import load_recipe
 
     stages = [Stage.parse(text) for text in then or ()]

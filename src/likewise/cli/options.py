@@ -26,7 +26,7 @@ Precision = Literal["f32", "bf16"]
 
 def _stages() -> list[tuple[str, str]]:
     """Names for the shell to complete, and what each does."""
-    from likewise.ranking.reranking import STAGES
+    from likewise.ranking import STAGES
 
     return [(name, stage.about) for name, stage in STAGES.items()]
 

@@ -205,7 +205,8 @@ def _compare_alone(
     from likewise.drawing.canvas import check_output
     from likewise.drawing.sheets import explanation_sheet
     from likewise.explaining import check, explain
-    from likewise.ranking.exact import Metric, search
+    from likewise.ranking import search
+    from likewise.types import Metric
 
     if out is not None:
         check_output("sheet", out, first, second)

@@ -17,7 +17,7 @@ from likewise.collection.searching import Searcher, staged
 from likewise.collection.vector_layer import VectorIndex, pictures
 from likewise.errors import ShardLost, UsageError
 from likewise.explaining import Explanation, find_subjects
-from likewise.ranking.stages import Stage
+from likewise.ranking import Stage
 from likewise.types import Box, CropScale, FloatArray, Hits, IntArray
 
 T = TypeVar("T")
@@ -63,7 +63,7 @@ class AskedCollection(OpenedCollection):
             `likewise.collection.filters`). Their order is the one that they have among all,
             but for what the verification of their first hits adds.
         then
-            What follows the search, in this order: kinds of `likewise.ranking.stages`, with options where
+            What follows the search, in this order: kinds of `likewise.ranking.Stage`, with options where
             others than the defaults are wanted, such as ``["expand:n=5", "localise"]``. Each layer runs those
             that it can.
         scoring

@@ -6,8 +6,8 @@ import numpy as np
 
 from likewise.collection.reports import Comparison
 from likewise.collection.snapshot import Snapshot
-from likewise.ranking.exact import Metric, products_of
-from likewise.types import FloatArray, IntArray
+from likewise.ranking import products_of
+from likewise.types import FloatArray, IntArray, Metric
 
 PAIRS = 10_000
 """Random pairs that stand for the whole collection."""
@@ -69,6 +69,6 @@ def _pairs(count: int) -> tuple[IntArray, IntArray]:
 
 
 def scores(a: FloatArray, b: FloatArray, metric: Metric) -> FloatArray:
-    """Score row by row, as `likewise.ranking.exact.search` does."""
+    """Score row by row, as `likewise.ranking.search` does."""
     scores: FloatArray = -np.linalg.norm(a - b, axis=1) if metric == "l2" else (a * b).sum(axis=1)
     return scores

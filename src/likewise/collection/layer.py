@@ -26,11 +26,10 @@ from likewise.errors import BadPicture, CollectionDamaged, LikewiseError, Unknow
 from likewise.explaining import Explanation
 from likewise.folders import real_path
 from likewise.pictures import Loaded, Source
-from likewise.ranking.evidence import Scores
-from likewise.ranking.stages import Stage
+from likewise.ranking import Stage
 from likewise.reading import as_indexed
 from likewise.recipes import LayerRecipe
-from likewise.types import Box, FloatArray, IntArray, ProgressCallback
+from likewise.types import Box, FloatArray, IntArray, ProgressCallback, Scores
 from likewise.words.geometry import Fit
 from likewise.words.matching import Matches
 
@@ -207,7 +206,7 @@ class LayerIndex(Protocol):
         """The ``k`` best after all stages."""
 
     def evidence(self, scores: NDArray[Any]) -> Scores:
-        """What its scores of all pictures say beside other layers; see `likewise.ranking.evidence`."""
+        """What its scores of all pictures say beside other layers; see `likewise.collection.evidence`."""
 
     def locate(self, question: Any, picture: QueryPicture) -> Located | None:
         """Where the query lies in a picture; None where it does not, or that cannot be told."""

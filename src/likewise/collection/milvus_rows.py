@@ -17,9 +17,8 @@ from likewise.collection.milvus import TOGETHER, MilvusServer, Texts
 from likewise.collection.rows import MOST, Block
 from likewise.descriptors import Manifest, VectorRecipe
 from likewise.errors import CollectionDamaged, UsageError
-from likewise.ranking.exact import Metric
 from likewise.recipes import parse_recipe
-from likewise.types import FloatArray, IntArray
+from likewise.types import FloatArray, IntArray, Metric
 
 CODES = ("fp32", "fp16")
 """What float32 gives back as it was."""

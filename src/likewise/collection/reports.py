@@ -11,8 +11,7 @@ from likewise.collection.catalogue import Catalogue
 from likewise.collection.reach import out_of_reach
 from likewise.collection.remembering import excludes_of
 from likewise.descriptors import Manifest
-from likewise.ranking.exact import Metric
-from likewise.types import FloatArray, IntArray
+from likewise.types import FloatArray, IntArray, Metric
 
 if TYPE_CHECKING:
     from likewise.collection.layer import CollectionLayer

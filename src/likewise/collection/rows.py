@@ -8,8 +8,7 @@ from typing import Protocol, TypeAlias
 from likewise.collection.database import VERSION_READ, Database, bound, crc32, layer_schema, layer_table
 from likewise.descriptors import Manifest
 from likewise.errors import CollectionDamaged
-from likewise.ranking.exact import Metric
-from likewise.types import FloatArray, IntArray
+from likewise.types import FloatArray, IntArray, Metric
 
 Block: TypeAlias = list[tuple[int, object, bool]]
 """Picture ids, what a layer keeps of them, and whether that is what was written."""

@@ -13,17 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from likewise.collection.comparing import SHARES
-from likewise.collection.layer import LayerHits, LayerIndex, Located, PatchMatches, Sources
-from likewise.collection.query import Query, QueryPicture, is_number, whole
-from likewise.collection.reports import Comparison
-from likewise.errors import CollectionDamaged, UsageError
-from likewise.explaining import Explanation
-from likewise.ranking.evidence import (
+from likewise.collection.evidence import (
     EXPANDED,
     FILLED,
     SURE,
     VERIFIED,
-    Scores,
     candidates,
     completed,
     expanded,
@@ -32,8 +26,13 @@ from likewise.ranking.evidence import (
     together,
     verdict,
 )
-from likewise.ranking.stages import Stage
-from likewise.types import Hit, Hits, IntArray
+from likewise.collection.layer import LayerHits, LayerIndex, Located, PatchMatches, Sources
+from likewise.collection.query import Query, QueryPicture, is_number, whole
+from likewise.collection.reports import Comparison
+from likewise.errors import CollectionDamaged, UsageError
+from likewise.explaining import Explanation
+from likewise.ranking import Stage
+from likewise.types import Hit, Hits, IntArray, Scores
 from likewise.words.geometry import Fit
 
 T = TypeVar("T")

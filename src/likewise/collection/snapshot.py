@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,9 +16,8 @@ from likewise.collection.stored import Shortlist, StoredVectors
 from likewise.collection.vector_segments import BLOCK, TAIL, VectorSegments
 from likewise.descriptors import l2
 from likewise.errors import UnknownPicture, UsageError
-from likewise.ranking.exact import Metric, Rows, Vectors
-from likewise.ranking.gallery import Gallery
-from likewise.types import FloatArray, IntArray
+from likewise.ranking import Gallery, Vectors
+from likewise.types import FloatArray, IntArray, Metric
 
 
 @dataclass(frozen=True)
@@ -89,8 +88,8 @@ class Snapshot:
         """Part of the rows, by a mask of shape ``(n,)``; few are read into memory."""
         rows = np.flatnonzero(keep)
         few = isinstance(self.vectors, StoredVectors) and len(rows) <= TAIL
-        whole = few or isinstance(self.vectors, np.ndarray)
-        vectors = self.vectors[rows] if whole else cast(Rows, self.vectors).only(rows)
+        whole = self.vectors
+        vectors = whole[rows] if few or isinstance(whole, np.ndarray) else whole.only(rows)
         return replace(self, ids=self.ids[rows], vectors=vectors)
 
     def exactly(self) -> Snapshot:

@@ -1,7 +1,7 @@
 """Vectors of a collection where they lie: rows are read and made float32 when they are asked for.
 
 It takes the place of an array ``(n, d)`` wherever rows are scored and picked: see
-`likewise.ranking.exact.Rows`.
+`likewise.ranking.Vectors`.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from likewise.collection.vector_segments import VectorSegment, VectorSegments, divided, lengths_of
-from likewise.ranking.exact import THREADS, Metric, best, search
-from likewise.ranking.neighbours import others
-from likewise.types import FloatArray, IntArray
+from likewise.ranking import KeptNeighbours, best
+from likewise.system import THREADS
+from likewise.types import FloatArray, IntArray, Metric
 
 NUMBERS = 1 << 17
 """Numbers made float32 at once for one query: 512 KiB, which stay in the cache until they are used."""
@@ -218,7 +218,7 @@ def measured(vectors: StoredVectors, metric: Metric) -> Shortlist | None:
     """How long shortlists have to be for these vectors, asked for some of them; None where none is sure."""
     asked = np.random.default_rng(0).choice(len(vectors), min(ASKED, len(vectors)), replace=False)
     queries = vectors[np.sort(asked)]
-    near = others(search(replace(vectors, shortlist=None), queries, 11, metric=metric), np.sort(asked)).ids
+    near = KeptNeighbours(replace(vectors, shortlist=None), metric).of(np.sort(asked), 10).ids
     places = np.full(near.shape, LENGTHS[-1])
     for file, here, rows in vectors._all:
         if file is None:

@@ -19,6 +19,7 @@ from likewise.collection.catalogue import Catalogue
 from likewise.collection.codes import Code
 from likewise.collection.comparing import compare, scores
 from likewise.collection.encoders import Encoders
+from likewise.collection.evidence import of_similarities
 from likewise.collection.layer import (
     LayerHits,
     PatchMatches,
@@ -39,12 +40,8 @@ from likewise.descriptors import Encoder, Manifest, VectorRecipe
 from likewise.errors import BadPicture, UsageError
 from likewise.explaining import Explanation, check, explain
 from likewise.pictures import Loaded
-from likewise.ranking.evidence import Scores, of_similarities
-from likewise.ranking.exact import Metric
-from likewise.ranking.feedback import combined, refined, shares
-from likewise.ranking.localise import Localiser
-from likewise.ranking.stages import Stage, rank
-from likewise.types import Box, CropScale, FloatArray, IntArray, ProgressCallback
+from likewise.ranking import Localiser, Stage, combined, rank, refined, shares
+from likewise.types import Box, CropScale, FloatArray, IntArray, Metric, ProgressCallback, Scores
 
 LISTS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 """Of the lists of an engine, how many are tried to be looked at."""

@@ -22,8 +22,7 @@ from likewise.collection.codes import Code
 from likewise.collection.segments import Segments
 from likewise.columns import ColumnFile, ColumnLayout, writing
 from likewise.errors import CollectionDamaged
-from likewise.ranking.exact import Metric
-from likewise.types import FloatArray, IntArray, UInt8Array
+from likewise.types import FloatArray, IntArray, Metric, UInt8Array
 
 FORMAT = "likewise vectors 1"
 

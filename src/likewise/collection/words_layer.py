@@ -17,6 +17,7 @@ from likewise.collection.belongings import vocabulary_of
 from likewise.collection.catalogue import Catalogue
 from likewise.collection.comparing import SHARES
 from likewise.collection.encoders import Encoders
+from likewise.collection.evidence import of_fit, of_matches, of_votes
 from likewise.collection.layer import (
     AGAIN,
     LayerHits,
@@ -37,12 +38,9 @@ from likewise.errors import BadPicture, CollectionDamaged, UnknownPicture, Usage
 from likewise.explaining import Explanation
 from likewise.learning import default_vocabulary
 from likewise.pictures import Loaded
-from likewise.ranking.evidence import Scores, of_fit, of_matches, of_votes
-from likewise.ranking.feedback import BETA, GAMMA
-from likewise.ranking.sketches import answer, check_stage
-from likewise.ranking.stages import Stage
+from likewise.ranking import Stage, judged_weights, rank_sketches
 from likewise.system import cores
-from likewise.types import Box, CropScale, IntArray, ProgressCallback
+from likewise.types import Box, CropScale, IntArray, ProgressCallback, Scores
 from likewise.words.geometry import Fit
 from likewise.words.inverted import WordIndex
 from likewise.words.layers import Layers, QuerySketch, shares
@@ -223,15 +221,15 @@ class WordsIndex:
 
     def check(self, stage: Stage) -> None:
         """See `LayerIndex`."""
-        check_stage(stage)
+        stage.check_words()
 
     def ask(self, query: Query) -> list[QuerySketch]:
         """The pictures of a question, what was said yes to counting less, and no to against them."""
         first = self.sketch(query.picture, box=query.box, crop=query.crop)
         wanted = [QuerySketch(first, box=query.box, own=self.sources.own(query.picture))]
         wanted += [self._asked(one) for one in query.also]
-        judged = [self._asked(one, BETA / len(query.yes)) for one in query.yes]
-        judged += [self._asked(one, -GAMMA / len(query.no)) for one in query.no]
+        yes, no = judged_weights(len(query.yes), len(query.no))
+        judged = [self._asked(one, yes) for one in query.yes] + [self._asked(one, no) for one in query.no]
         return wanted + judged
 
     def _asked(self, picture: QueryPicture, weight: float = 1.0) -> QuerySketch:
@@ -286,8 +284,8 @@ class WordsIndex:
     def search(self, question: Sequence[QuerySketch], k: int, stages: Sequence[Stage]) -> LayerHits:
         """See `LayerIndex`."""
         among, size = self.chosen, self.sources.size
-        found = answer(self.layers, question, stages, self.kept, size, among=among, threads=cores())
-        return LayerHits(self.layers.pictures[found.places[:k]], found.scores[:k], found.boxes)
+        found = rank_sketches(self.layers, question, stages, self.kept, size, among=among, threads=cores())
+        return LayerHits(found.ids[:k], found.scores[:k], found.boxes)
 
     def evidence(self, scores: NDArray[Any]) -> Scores:
         """That of votes, where there are some."""

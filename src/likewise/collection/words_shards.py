@@ -24,8 +24,7 @@ from likewise.collection.store import store_of
 from likewise.collection.words_segments import Taps, WordsSegments
 from likewise.errors import ShardLost, UsageError
 from likewise.system import cores
-from likewise.types import IntArray
-from likewise.words.fusion import Scores
+from likewise.types import IntArray, Scores
 from likewise.words.hamming import Codes, Words
 from likewise.words.inverted import InvertedIndex, WordStatistics
 from likewise.words.merging import merge

@@ -14,8 +14,7 @@ from likewise.downstream.copies import ALTERATIONS, HALVED, Copies, measure_copi
 from likewise.downstream.linking import linked
 from likewise.downstream.rows import canonical, checked
 from likewise.errors import UsageError
-from likewise.ranking.exact import Metric
-from likewise.types import FloatArray, ProgressCallback
+from likewise.types import FloatArray, Metric, ProgressCallback
 
 FOUND = 0.95
 """Share of the altered copies that the threshold is to let through."""

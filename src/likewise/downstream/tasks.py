@@ -14,8 +14,8 @@ from likewise.downstream.clusters import cluster_rows
 from likewise.errors import UsageError
 from likewise.evaluation.report_table import ReportTable, TableCell
 from likewise.metrics import mean_average_precision, precision_of_ranks
-from likewise.ranking.exact import Metric, search
-from likewise.types import FloatArray, IntArray, ProgressCallback
+from likewise.ranking import search
+from likewise.types import FloatArray, IntArray, Metric, ProgressCallback
 
 PAIRS = 2000
 """Rows at most whose pairs are compared."""

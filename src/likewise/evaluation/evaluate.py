@@ -6,7 +6,6 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -20,13 +19,9 @@ from likewise.evaluation.runs import Run, as_json, box_array, plain_name, write_
 from likewise.evaluation.simulated import with_examples, with_feedback
 from likewise.evaluation.unread import without_failures
 from likewise.metrics import Rule
-from likewise.ranking.gallery import Gallery
-from likewise.ranking.leaving_out import rank_others
-from likewise.ranking.localise import Localiser
-from likewise.ranking.reranking import Localise
-from likewise.ranking.stages import Ranked, Stage, rank
+from likewise.ranking import Gallery, Localiser, Ranked, Stage, rank
 from likewise.recipes import LayerRecipe
-from likewise.types import Box, FloatArray, IntArray, Progress, ProgressCallback
+from likewise.types import Box, FloatArray, ProgressCallback
 
 KEPT = 1 << 25
 """Places of all rankings together that a run keeps: 256 MiB, all 10 000 of a gallery for 3 000 queries."""
@@ -112,7 +107,11 @@ def evaluate(
         When the folder cannot be written.
     """
     material = gather(benchmark, encoder, crop=crop, out=out, progress=progress)
-    localised = any(stage.kind == "localise" for stage in stages)
+    files = list(material.benchmark.gallery.values())
+
+    def localiser(queries: FloatArray) -> Localiser:  # it takes longer than all else, and says how far it is
+        return Localiser(encoder, queries, files.__getitem__, progress=progress)
+
     return ranked_run(
         material,
         encoder.recipe,
@@ -121,7 +120,7 @@ def evaluate(
         stages=stages,
         examples=examples,
         feedback=feedback,
-        localise=partial(_localiser, encoder, material, progress) if localised else None,
+        localise=localiser if any(stage.kind == "localise" for stage in stages) else None,
     )
 
 
@@ -185,7 +184,7 @@ def ranked_run(
     examples: int = 1,
     feedback: int = 0,
     rule: Rule = "trapezoid",
-    localise: Callable[[FloatArray], Localise] | None = None,
+    localise: Callable[[FloatArray], Localiser] | None = None,
 ) -> Run:
     """Rank vectors that are there, and write the run; parameters as for `evaluate`.
 
@@ -211,12 +210,11 @@ def ranked_run(
     )
     material = replace(material, benchmark=benchmark)
     kept = places_kept(benchmark)
+    own = own_places(benchmark) if stages and benchmark.query_in_gallery == "ignored" else None
 
     def ask(vectors: FloatArray) -> Ranked:
         localiser = localise(vectors) if localise else None
-        if not stages or benchmark.query_in_gallery != "ignored":
-            return rank(gallery, vectors, kept, stages, localiser=localiser)
-        return rank_others(gallery, vectors, own_places(benchmark), kept, stages, localiser=localiser)
+        return rank(gallery, vectors, kept, stages, own=own, localiser=localiser)
 
     found = with_feedback(benchmark, material.gallery, queries, feedback, ask, unit=gallery.unit)
     card = make_card(
@@ -242,21 +240,6 @@ def own_places(benchmark: Benchmark) -> list[int | None]:
     """For each query the place of its own picture in the gallery, if it is there."""
     places = {file: place for place, file in enumerate(benchmark.gallery.values())}
     return [places.get(query.picture) for query in benchmark.queries]
-
-
-def _localiser(
-    encoder: Encoder, material: Material, progress: ProgressCallback | None, queries: FloatArray
-) -> Localise:
-    """Where queries lie in pictures of the gallery; it takes longer than all else, and says how far it is."""
-    files = list(material.benchmark.gallery.values())
-    localiser = Localiser(encoder, queries, files.__getitem__)
-
-    def localise(query: int, ids: IntArray) -> tuple[FloatArray, list[Box | None]]:
-        if progress:
-            progress(Progress(query, len(queries), note="localising"))
-        return localiser(query, ids)
-
-    return localise
 
 
 def run_path(readable: Readable, card: ProtocolCard, out: Path) -> Path:

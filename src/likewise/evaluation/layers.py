@@ -25,7 +25,7 @@ from likewise.evaluation.protocol_card import ProtocolCard, make_card
 from likewise.evaluation.runs import Run
 from likewise.evaluation.unread import without_failures
 from likewise.pictures import size_of
-from likewise.ranking.stages import Ranked, Stage
+from likewise.ranking import Ranked, Stage
 from likewise.recipes import Recipe
 from likewise.types import Hit, Hits, Progress, ProgressCallback, Ranking
 

@@ -12,7 +12,7 @@ from likewise.evaluation.benchmark import Benchmark
 from likewise.evaluation.evaluate import Material, Readable, ranked_run
 from likewise.evaluation.report import Report
 from likewise.metrics import Rule
-from likewise.ranking.stages import Stage
+from likewise.ranking import Stage
 
 MakeEncoder: TypeAlias = Callable[[VectorRecipe], Encoder]
 """Makes the encoder of a recipe, such as `likewise.Extractor`."""

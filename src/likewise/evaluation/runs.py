@@ -26,7 +26,7 @@ from likewise.assets import replacing
 from likewise.errors import BadPicture, StorageError, UsageError
 from likewise.evaluation.benchmark import Benchmark, BenchmarkQuery, MissingFiles
 from likewise.evaluation.protocol_card import ProtocolCard
-from likewise.ranking.stages import Ranked
+from likewise.ranking import Ranked
 from likewise.reading import as_indexed
 from likewise.types import Box, FloatArray
 

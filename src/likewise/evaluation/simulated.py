@@ -9,8 +9,7 @@ import numpy as np
 
 from likewise.errors import UsageError
 from likewise.evaluation.benchmark import Benchmark, BenchmarkQuery
-from likewise.ranking.feedback import combined, refined
-from likewise.ranking.stages import Ranked
+from likewise.ranking import Ranked, combined, refined
 from likewise.types import FloatArray, IntArray, Ranking
 
 _GAP = 1e-3

@@ -26,7 +26,7 @@ from likewise.evaluation.scoring import score
 from likewise.evaluation.significance import bootstrap_interval, sign_flip_test
 from likewise.metrics import mean_average_precision
 from likewise.pictures import Loaded, pictures_below
-from likewise.ranking.exact import search
+from likewise.ranking import search
 from likewise.types import FloatArray, ProgressCallback
 
 MakeEncoder: TypeAlias = Callable[[VectorRecipe], Encoder]

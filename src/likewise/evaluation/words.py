@@ -26,10 +26,9 @@ from likewise.evaluation.evaluate import (
 from likewise.evaluation.protocol_card import ProtocolCard, make_card
 from likewise.evaluation.runs import Run, read_run
 from likewise.pictures import Loaded, size_of
-from likewise.ranking.sketches import Answers, answer, check_stages
-from likewise.ranking.stages import Ranked, Stage
+from likewise.ranking import Ranked, Stage, rank_sketches
 from likewise.system import cores
-from likewise.types import Box, FloatArray, IntArray, Progress, ProgressCallback, Ranking
+from likewise.types import Box, FloatArray, IntArray, Progress, ProgressCallback, Ranking, Scores
 from likewise.words.extractor import WordsExtractor
 from likewise.words.inverted import InvertedIndex
 from likewise.words.kernel import Choice, compiled
@@ -98,7 +97,8 @@ def evaluate_words(
     StorageError
         When the folder cannot be written.
     """
-    check_stages(stages)
+    for stage in stages:
+        stage.check_words()
     sketched = sketch(benchmark, sketcher, crop=crop, out=out, progress=progress)
     return words_run(sketched, recipe, sketcher, out=out, stages=stages, progress=progress)
 
@@ -210,10 +210,10 @@ def _ranked(
         for number, (query, box, place) in enumerate(zip(asked, sketched.boxes, own, strict=True)):
             question = [QuerySketch(query, box=box)]
             layers = indexed.without(place)
-            found = answer(
+            found = rank_sketches(
                 layers, question, stages, stored.__getitem__, lambda n: size_of(files[n]), threads=cores()
             )
-            rows.append(_row(layers.pictures, found, place, kept))
+            rows.append((*_row(found.ids, found.scores, place, kept), found.boxes))
             if progress and stages:
                 progress(Progress(number + 1, len(asked), note="ranking"))
     ids, scores, boxes = zip(*rows, strict=True)
@@ -264,13 +264,11 @@ def _segments(
     return made
 
 
-def _row(
-    pictures: IntArray, found: Answers, own: int | None, kept: int
-) -> tuple[IntArray, FloatArray, Mapping[int, Box]]:
+def _row(ids: IntArray, exact: Scores, own: int | None, kept: int) -> tuple[IntArray, FloatArray]:
     """One ranking; the query's own picture, if it is ignored, stands at the end of it."""
-    ids, scores = pictures[found.places], found.scores.astype(np.float32)
+    scores = exact.astype(np.float32)
     if own is not None:
         lowest = scores[-1] if len(scores) else np.float32(0)
         ids = np.append(ids, own)
         scores = np.append(scores, np.nextafter(lowest, np.float32(-np.inf)))
-    return ids[:kept], scores[:kept], found.boxes
+    return ids[:kept], scores[:kept]

@@ -19,10 +19,9 @@ from likewise.descriptors import described
 from likewise.errors import BadPicture, UsageError
 from likewise.learning.samples import Chosen, choose
 from likewise.local import LocalExtractor, LocalFeatures
-from likewise.types import FloatArray, Progress, ProgressCallback
+from likewise.types import FloatArray, Progress, ProgressCallback, Scores
 from likewise.words.codebook import Seeding, learn_codebook
 from likewise.words.extractor import sketched
-from likewise.words.fusion import Scores
 from likewise.words.hamming import Embedding, Projection
 from likewise.words.inverted import InvertedIndex
 from likewise.words.postings import Postings

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from likewise.errors import UsageError
-from likewise.types import FloatArray, IntArray, Ranking
-
-Metric: TypeAlias = Literal["dot", "l2"]
+from likewise.system import THREADS
+from likewise.types import FloatArray, IntArray, Metric, Ranking
 
 BLOCK = 1 << 25
 """Scores held at once: 128 MiB of float32. Every block reads all vectors again."""
 
 SHARE = 16
 """Queries that are worth a thread of their own when the best of their scores are picked."""
-
-THREADS = min(8, os.cpu_count() or 1)
 
 
 class Rows(Protocol):

@@ -16,6 +16,11 @@ hits, which is wrong for what it shares with the query: see `benchmarks.feedback
 """
 
 
+def judged_weights(yes: int, no: int) -> tuple[float, float]:
+    """What each of so many pictures that were said yes and no to weighs, where the query weighs 1."""
+    return BETA / max(1, yes), -GAMMA / max(1, no)
+
+
 def combined(vectors: FloatArray, *, unit: bool) -> FloatArray:
     """One query for several pictures of one thing: their mean.
 
@@ -117,8 +122,6 @@ def shares(wanted: FloatArray, yes: FloatArray, no: FloatArray, other: FloatArra
     if len(wanted) > 1:
         weights /= np.linalg.norm(weights @ vectors)
     if len(yes) or len(no):
-        weights[len(wanted) :] = np.repeat(
-            (BETA / max(1, len(yes)), -GAMMA / max(1, len(no))), (len(yes), len(no))
-        )
+        weights[len(wanted) :] = np.repeat(judged_weights(len(yes), len(no)), (len(yes), len(no)))
         weights /= np.linalg.norm(weights @ vectors)
     return np.asarray(weights * (vectors @ other.astype(np.float64)))

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from likewise.errors import UsageError
-from likewise.ranking.exact import Metric, Vectors, search, squares_of
+from likewise.ranking.exact import Vectors, search, squares_of
 from likewise.ranking.expansion import augmented, mixed
 from likewise.ranking.neighbours import KeptNeighbours, NeighbourLists, OtherNeighbours, others
-from likewise.types import FloatArray, IntArray, Ranking
+from likewise.types import FloatArray, IntArray, Metric, Ranking
 
 
 class Gallery:

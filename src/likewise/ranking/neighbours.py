@@ -7,8 +7,8 @@ from typing import Protocol
 
 import numpy as np
 
-from likewise.ranking.exact import Metric, Vectors, search
-from likewise.types import IntArray, Ranking
+from likewise.ranking.exact import Vectors, search
+from likewise.types import IntArray, Metric, Ranking
 
 BLOCK = 2048
 """Rows whose neighbours are looked for at once."""

@@ -7,10 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from likewise.errors import UsageError
 from likewise.ranking.stages import Stage
-from likewise.types import Box, IntArray
-from likewise.words.fusion import Scores
+from likewise.types import Box, IntArray, Scores
 from likewise.words.layers import Layers, QuerySketch, VerifiedHit
 from likewise.words.sketch import Sketch
 
@@ -21,42 +19,20 @@ class Answers:
 
     Attributes
     ----------
-    places
-        Int64 ``(n,)``: places among the pictures of the layers, best first.
+    ids
+        Int64 ``(n,)``: pictures of the layers, best first.
     scores
         Float64 ``(n,)``, one for each of them.
     boxes
         Where the query lies in them, by id; of those that were localised.
     """
 
-    places: IntArray
+    ids: IntArray
     scores: Scores
     boxes: dict[int, Box]
 
 
-def check_stages(stages: Sequence[Stage]) -> None:
-    """Refuse what works on vectors only.
-
-    Raises
-    ------
-    UsageError
-        When there is such a stage, or such an option of one.
-    """
-    for stage in stages:
-        check_stage(stage)
-
-
-def check_stage(stage: Stage) -> None:
-    """The same for one stage."""
-    if stage.kind not in ("expand", "localise"):
-        raise UsageError(f"stage {stage} works on vectors: for visual words there are expand and localise")
-    if stage.options.get("alpha"):
-        raise UsageError(f"stage {stage} has an alpha, which visual words do not know: leave it out")
-    if stage.options.get("own") is False:
-        raise UsageError(f"stage {stage} leaves the query out, which visual words cannot: leave own out")
-
-
-def answer(
+def rank_sketches(
     layers: Layers,
     question: Sequence[QuerySketch],
     stages: Sequence[Stage],
@@ -94,7 +70,7 @@ def answer(
             scores = _fitted(scores, first, looked)
             boxes |= {picture: one.fit.box for picture, one in zip(ids, looked, strict=True) if one.fit}
     order = _best(scores, len(scores))
-    return Answers(order, scores[order], boxes)
+    return Answers(layers.pictures[order], scores[order], boxes)
 
 
 def _scores(layers: Layers, question: Sequence[QuerySketch], among: IntArray | None, threads: int) -> Scores:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from likewise.ranking.gallery import Gallery
 from likewise.ranking.reranking import BLOCK, STAGES, Block, Localise, Reranking
 from likewise.registry import lookup
 from likewise.tables import Option, settle
-from likewise.types import Box, FloatArray, Ranking
+from likewise.types import Box, FloatArray, IntArray, Ranking
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,15 @@ class Stage:
             options[key] = _value(value, defaults.get(key))
         return cls(kind.strip(), options)
 
+    def check_words(self) -> None:
+        """Refuse, with a `UsageError`, what works on vectors only, where visual words are searched."""
+        if self.kind not in ("expand", "localise"):
+            raise UsageError(f"stage {self} works on vectors: for visual words there are expand and localise")
+        if self.options.get("alpha"):
+            raise UsageError(f"stage {self} has an alpha, which visual words do not know: leave it out")
+        if self.options.get("own") is False:
+            raise UsageError(f"stage {self} leaves the query out, which visual words cannot: leave own out")
+
     def __str__(self) -> str:
         """Numbers always, switches where they are not as by default."""
         numbers = [f"{key}={value:g}" for key, value in self.options.items() if type(value) is not bool]
@@ -110,6 +120,7 @@ def rank(
     k: int,
     stages: Sequence[Stage] = (),
     *,
+    own: Sequence[int | None] | None = None,
     localiser: Localise | None = None,
 ) -> Ranked:
     """Search, then run the stages in the order given.
@@ -124,6 +135,11 @@ def rank(
         Finite float32, shape ``(q, d)``.
     k
         How many hits a query gets.
+    own
+        For each query its row of the gallery, or None. Such a query is ranked as if its row were not there:
+        it is no hit that the query is expanded with, no neighbour, and mixed into no other vector. To leave
+        it out of the finished ranking instead flatters whatever mixes vectors, since the right answers then
+        hold a part of the query. It is put at the end of the ranking, where there is room for it.
     localiser
         What a localise stage asks.
 
@@ -133,6 +149,8 @@ def rank(
         As `likewise.ranking.exact.search`; when an augment stage is not the first, a localise stage has no
         localiser, or a stage needs cosines and the vectors have other lengths than 1.
     """
+    if own is not None:
+        return _rank_others(gallery, queries, own, k, stages, localiser)
     check(gallery.vectors, queries, k)
     _fits(gallery, stages, localiser)
     if stages and (prepare := stages[0].reranking.prepare):
@@ -178,3 +196,35 @@ def _ranked(block: Block, k: int) -> Ranked:
         for row, boxes in zip(ids.tolist(), block.boxes, strict=True)
     )
     return Ranked(Ranking(ids, block.scores[:, :k]), tuple(kept))
+
+
+def _rank_others(
+    gallery: Gallery,
+    queries: FloatArray,
+    own: Sequence[int | None],
+    k: int,
+    stages: Sequence[Stage],
+    localiser: Localise | None,
+) -> Ranked:
+    """Rank each query in the gallery without its own row."""
+    width, found = min(k, len(gallery)), []
+    for number, row in enumerate(own):
+        there = gallery if row is None else gallery.without(row)
+        one = partial(_of_query, localiser, number) if localiser else None
+        ranked = rank(there, queries[number : number + 1], k, stages, localiser=one)
+        if row is not None and ranked.ranking.ids.shape[1] < width:
+            ranked = replace(ranked, ranking=_with_last(ranked.ranking, int(gallery.ids[row])))
+        found.append(ranked)
+    return _joined(found)
+
+
+def _of_query(localiser: Localise, number: int, _: int, ids: IntArray) -> tuple[FloatArray, list[Box | None]]:
+    """Ask for a row of all queries where `rank` knows of one query only."""
+    return localiser(number, ids)
+
+
+def _with_last(ranking: Ranking, name: int) -> Ranking:
+    """One ranking with an id behind all others."""
+    lowest = ranking.scores[0, -1] if ranking.scores.size else np.float32(0)
+    score = np.nextafter(lowest, np.float32(-np.inf))
+    return Ranking(np.append(ranking.ids, [[name]], axis=1), np.append(ranking.scores, [[score]], axis=1))

@@ -19,8 +19,7 @@ from numba.extending import intrinsic
 from numba.np import arrayobj
 
 from likewise.assets import cache_dir
-from likewise.types import IntArray
-from likewise.words.fusion import Scores
+from likewise.types import IntArray, Scores
 from likewise.words.hamming import Codes, Pairs, Scan
 from likewise.words.postings import Numbers
 

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 
 from likewise.errors import UsageError
 from likewise.registry import lookup
+from likewise.types import Scores
 
 Rule: TypeAlias = Literal["scaled", "plain", "rank"]
-Scores: TypeAlias = NDArray[np.float64]
 
 RULES: dict[str, str] = {
     "scaled": "the sum of scores, each layer times the scale that was learned with its vocabulary",

@@ -14,8 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from likewise.errors import CollectionDamaged, MissingExtra, UsageError
-from likewise.types import IntArray
-from likewise.words.fusion import Scores
+from likewise.types import IntArray, Scores
 from likewise.words.hamming import Codes, Pairs, Scan, Words
 from likewise.words.kernel import NUMPY, Asked, Choice, Kernel, Lists, compiled
 from likewise.words.merging import check

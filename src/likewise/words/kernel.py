@@ -18,8 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from likewise.errors import MissingExtra, UsageError
-from likewise.types import IntArray
-from likewise.words.fusion import Scores
+from likewise.types import IntArray, Scores
 from likewise.words.hamming import Codes, Pairs, Scan, Words
 from likewise.words.postings import Numbers
 from likewise.words.segment import ranges

@@ -9,9 +9,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from likewise.types import Box, IntArray
+from likewise.types import Box, IntArray, Scores
 from likewise.words.codebook import WordArray
-from likewise.words.fusion import Scores
 from likewise.words.geometry import Fit, fit, to_edge
 from likewise.words.hamming import Codes
 from likewise.words.inverted import WordIndex

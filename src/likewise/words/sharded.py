@@ -9,8 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from likewise.types import IntArray
-from likewise.words.fusion import Scores
+from likewise.types import IntArray, Scores
 from likewise.words.hamming import Codes, Words
 from likewise.words.inverted import DEFAULT, WordStatistics
 from likewise.words.scoring import Scoring

@@ -26,8 +26,7 @@ from likewise.downstream.duplicates.kinds import DISPENSABLE, Kind, Link
 from likewise.downstream.rows import checked
 from likewise.errors import ManifestMismatch
 from likewise.progress import Meter
-from likewise.ranking.exact import Metric
-from likewise.types import FloatArray, IntArray, ProgressCallback
+from likewise.types import FloatArray, IntArray, Metric, ProgressCallback
 
 ROUNDS = 4
 """How often groups are compared again as one picture each, where one has about as many as are looked at."""

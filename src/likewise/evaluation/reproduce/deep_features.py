@@ -27,7 +27,7 @@ from likewise.evaluation.evaluate import Material, gather
 from likewise.evaluation.report_table import MakeEncoder, ReportTable, TableCell, measured, usable
 from likewise.networks import find
 from likewise.pictures import pictures_below
-from likewise.ranking.stages import Stage
+from likewise.ranking import Stage
 from likewise.types import FloatArray, ProgressCallback
 
 PUBLISHED: dict[tuple[str, str, str], tuple[float, float]] = {

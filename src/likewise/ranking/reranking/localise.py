@@ -10,7 +10,7 @@ from likewise.ranking.reranking.block import Block, Localise, Reranking
 
 
 def run(block: Block, top: int) -> None:
-    """Look at each query's head by the block's localiser; see `likewise.ranking.localise`."""
+    """Look at each query's head by the block's localiser; see `likewise.ranking.Localiser`."""
     localiser = cast(Localise, block.localiser)  # `likewise.ranking.stages.rank` has refused its absence
     for row in range(len(block.queries)):
         head = block.places[row, :top]

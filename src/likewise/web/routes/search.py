@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, File, Form, Query, Request, UploadFile
 
 from likewise.errors import BadPicture
-from likewise.ranking.reranking import STAGES
+from likewise.ranking import STAGES
 from likewise.types import Box, FloatArray
 from likewise.web import schemas
 from likewise.web.problems import Problem

@@ -15,7 +15,7 @@ import numpy as np
 
 from likewise.collection.query import Query, QueryPicture
 from likewise.errors import UsageError
-from likewise.ranking.stages import Stage
+from likewise.ranking import Stage
 from likewise.types import Box, FloatArray, Hit, Hits
 from likewise.web import schemas
 from likewise.web.problems import Problem

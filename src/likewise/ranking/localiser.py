@@ -12,7 +12,7 @@ from likewise.descriptors import Encoder, Part, TransformChain, VectorRecipe, l2
 from likewise.errors import BadPicture, UsageError
 from likewise.pictures import Source
 from likewise.ranking.windows import grid, moved, stretched
-from likewise.types import Box, FloatArray, IntArray
+from likewise.types import Box, FloatArray, IntArray, Progress, ProgressCallback
 
 KEPT_BYTES = 256 << 20
 """Maps kept in memory, since the candidates of one query are often those of the next."""
@@ -55,6 +55,8 @@ class Localiser:
         Where a picture lies, by its id.
     max_pixels
         Largest picture accepted.
+    progress
+        Told how many of the queries are done.
 
     Raises
     ------
@@ -69,9 +71,10 @@ class Localiser:
         file_of: Callable[[int], Source],
         *,
         max_pixels: int | None = None,
+        progress: ProgressCallback | None = None,
     ) -> None:
         self._encoder, self._queries, self._file_of = encoder, queries, file_of
-        self._max_pixels = max_pixels
+        self._max_pixels, self._progress = max_pixels, progress
         self._window = _WindowVector(encoder.recipe)
         self._metric = encoder.recipe.distance
         self._kept: OrderedDict[int, _Mapped] = OrderedDict()
@@ -92,6 +95,8 @@ class Localiser:
             Scores, float32 ``(m,)``, and boxes in pixels of the upright originals. A candidate whose file can
             no longer be read has no box, and the score minus infinity.
         """
+        if self._progress:
+            self._progress(Progress(query, len(self._queries), note="localising"))
         found = [self._find(self._queries[query], picture) for picture in ids.tolist()]
         return np.array([score for score, _ in found], np.float32), [box for _, box in found]
 

@@ -16,7 +16,8 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-Scores: TypeAlias = NDArray[np.float64]
+from likewise.types import Scores
+
 Verdict: TypeAlias = Literal["same", "alike", "nothing"]
 
 VERIFIED = 50
