@@ -59,7 +59,7 @@ def test_methods_differ_by_far(demo: DemoReport) -> None:
     assert demo.score is not None
     assert demo.score["by_kind"]["view"] > demo.score["by_kind"]["clutter"]
     for simple in (thumbnail, colours):
-        assert demo_score.score(demo.photos, simple)["map"] < 0.8 * demo.score["map"]
+        assert demo_score.score_demo(demo.photos, simple)["map"] < 0.8 * demo.score["map"]
 
 
 @pytest.mark.parametrize("demo", [pytest.param("whole", marks=pytest.mark.slow)], indirect=True)
@@ -69,7 +69,7 @@ def test_the_set_is_neither_easy_nor_hopeless(demo: DemoReport) -> None:
     assert 0.5 <= demo.score["map"] <= 0.85
     assert demo.score["by_kind"]["clutter"] > 0.25
     for simple in (thumbnail, colours):
-        assert 0.03 < demo_score.score(demo.photos, simple)["map"] < 0.25
+        assert 0.03 < demo_score.score_demo(demo.photos, simple)["map"] < 0.25
 
 
 def test_the_query_is_left_out_and_its_likes_are_found(demo: DemoReport) -> None:

@@ -22,7 +22,7 @@ from likewise.demoset.rendering import DISTRACTORS, KINDS, read_truth, render
 from likewise.demoset.shots import ShotLayout, corners, homography, in_place, outline, pasted, project
 from likewise.demoset.subjects import SCENES, SUBJECTS, Album, Rectangle
 from likewise.errors import MissingExtra, StorageError, UsageError
-from likewise.evaluation.demo_score import score
+from likewise.evaluation.demo_score import score_demo
 from likewise.metrics import leave_one_out_map
 from likewise.types import FloatArray, Progress
 
@@ -147,8 +147,8 @@ def test_without_scikit_image_the_extra_is_named(tmp_path: Path, monkeypatch: py
 
 def test_scores_come_from_vectors_or_from_a_callable(photos: Path) -> None:
     by_file = {shot.file: colours(photos / shot.file) for shot in read_truth(photos)}
-    result = score(photos, by_file)
-    assert score(photos, colours) == result
+    result = score_demo(photos, by_file)
+    assert score_demo(photos, colours) == result
     rows = np.stack([row / np.linalg.norm(row) for row in by_file.values()])
     assert result["map"] == pytest.approx(leave_one_out_map(rows, [s.group for s in read_truth(photos)]))
     counts = (result["pictures"], result["queries"], result["groups"], result["distractors"])
@@ -156,7 +156,7 @@ def test_scores_come_from_vectors_or_from_a_callable(photos: Path) -> None:
     assert np.mean(list(result["by_kind"].values())) == pytest.approx(result["map"])
     assert json.loads(json.dumps(result)) == result
     with pytest.raises(UsageError, match="1 pictures of the demo set have no vector"):
-        score(photos, dict(list(by_file.items())[1:]))
+        score_demo(photos, dict(list(by_file.items())[1:]))
 
 
 def test_knowing_the_groups_scores_one(photos: Path) -> None:
@@ -165,7 +165,7 @@ def test_knowing_the_groups_scores_one(photos: Path) -> None:
         shot.file: np.array([shot.group == group for group in [*groups, None]], dtype=np.float32)
         for shot in read_truth(photos)
     }
-    assert score(photos, vectors)["map"] == pytest.approx(1.0)
+    assert score_demo(photos, vectors)["map"] == pytest.approx(1.0)
 
 
 def apart(a: Rectangle, b: Rectangle) -> bool:

@@ -20,8 +20,8 @@ from likewise.descriptors.recipe import Part, Step, VectorRecipe
 from likewise.descriptors.transforms import Origin, Whitening
 from likewise.errors import BadRecipe, CollectionDamaged, NewerManifest, UnknownName
 from likewise.pictures import Resize
-from likewise.recipe_texts import recipe_names
 from likewise.recipes.recipe import load_recipe, parse_recipe
+from likewise.tables import recipe_names
 
 TEXT = """
 name = "mine"

@@ -16,8 +16,8 @@ from likewise.errors import BadRecipe, LikewiseError, UnknownName, UsageError
 from likewise.local.keypoints import Keypoints
 from likewise.local.patches import Patches
 from likewise.pictures import Resize
-from likewise.recipe_texts import recipe_names
 from likewise.recipes.recipe import Recipe, load_recipe, parse_recipe, words_recipe_names
+from likewise.tables import recipe_names
 from likewise.words.fusion import Fusion
 from likewise.words.recipe import WordsRecipe, parse_words_recipe, read_words
 from likewise.words.scoring import Scoring

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from likewise.errors import LikewiseError
     from likewise.export import extract
     from likewise.inspection import inspect, inspect_pair
-    from likewise.recipe_texts import recipe_names
     from likewise.recipes import Recipe, load_recipe
+    from likewise.tables import recipe_names
     from likewise.types import Box, Hit, Progress
 
 _HOMES = {
@@ -42,7 +42,7 @@ _HOMES = {
     "inspect": "inspection",
     "inspect_pair": "inspection",
     "load_recipe": "recipes",
-    "recipe_names": "recipe_texts",
+    "recipe_names": "tables",
     "result_sheet": "drawing.sheets",
 }
 

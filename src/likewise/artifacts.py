@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -46,6 +46,10 @@ class Sample:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "pictures", tuple(self.pictures))  # JSON has lists only
+
+    def seen(self, digests: Iterable[str]) -> int:
+        """How many pictures of it are among some, by the sha256 of their files."""
+        return len({known_by(digest) for digest in digests}.intersection(self.pictures))
 
 
 def known_by(digest: str) -> str:

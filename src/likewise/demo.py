@@ -11,8 +11,7 @@ from likewise.collection.reports import AddReport
 from likewise.demoset import read_truth, render
 from likewise.drawing.sheets import result_sheet
 from likewise.errors import UsageError
-from likewise.evaluation import demo_score
-from likewise.evaluation.demo_score import DemoScore
+from likewise.evaluation.demo_score import DemoScore, score_demo
 from likewise.folders import holds_pictures, nothing_in
 from likewise.pictures import size_of
 from likewise.types import Box, Hit, ProgressCallback
@@ -156,7 +155,7 @@ def _scored(collection: Collection, photos: Path) -> DemoScore:
     """The mini-benchmark on the vectors that the collection holds."""
     ids, vectors = collection.vectors()
     names = (collection.path_of(int(number)).name for number in ids)
-    return demo_score.score(photos, dict(zip(names, vectors, strict=True)))
+    return score_demo(photos, dict(zip(names, vectors, strict=True)))
 
 
 def _correct(photos: Path, query: Path) -> set[Path] | None:

@@ -1,15 +1,21 @@
-"""Tables of settings: checked against a table of defaults, flattened, and written as TOML."""
+"""Recipes and other settings as TOML: found by name, checked against tables of defaults, and written."""
 
 from __future__ import annotations
 
 import json
 import re
 import tomllib
-from collections.abc import Collection, Iterable, Mapping
-from typing import Any, TypeAlias
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Any, TypeAlias, TypeVar
 
-from likewise.errors import BadRecipe
-from likewise.registry import nearest
+from likewise.errors import BadRecipe, UsageError
+from likewise.registry import lookup, nearest
+
+T = TypeVar("T")
 
 Option: TypeAlias = str | bool | int | float
 
@@ -22,7 +28,6 @@ BOUNDS: dict[str, tuple[float, float]] = {
 """Smallest and largest value of the numbers in a recipe, but for those that a pooling has of its own."""
 
 _KINDS = {str: "a text", bool: "true or false", int: "a whole number", float: "a number"}
-
 
 LONGEST = 1 << 18
 """Characters of a recipe at most; those that are shipped have a few hundred."""
@@ -54,19 +59,18 @@ def settle(
 ) -> dict[str, Any]:
     """Values of all ``defaults``, taken from ``given`` where it has them; checked for kind and bounds."""
     known_keys(given, defaults, where)
-    return {
-        key: _checked(given[key], default, f"{key} of {where}", bounds.get(key)) if key in given else default
-        for key, default in defaults.items()
-    }
-
-
-def _checked(value: Any, default: Any, where: str, bounds: tuple[float, float] | None) -> Any:
-    numbers = isinstance(default, float) and type(value) is int
-    if type(value) is not type(default) and not numbers:
-        raise BadRecipe(f"{where} must be {_KINDS[type(default)]}, not {value!r}")
-    if bounds and not bounds[0] <= value <= bounds[1]:
-        raise BadRecipe(f"{where} must lie between {bounds[0]:g} and {bounds[1]:g}, not {value!r}")
-    return float(value) if numbers else value
+    settled: dict[str, Any] = dict(defaults)
+    for key, value in given.items():
+        kind: Any = type(defaults[key])
+        if type(value) is not kind and not (kind is float and type(value) is int):
+            raise BadRecipe(f"{key} of {where} must be {_KINDS[kind]}, not {value!r}")
+        limits = bounds.get(key)
+        if limits and not limits[0] <= value <= limits[1]:
+            raise BadRecipe(
+                f"{key} of {where} must lie between {limits[0]:g} and {limits[1]:g}, not {value!r}"
+            )
+        settled[key] = kind(value)
+    return settled
 
 
 def known_keys(given: Iterable[str], known: Collection[str], where: str) -> None:
@@ -131,3 +135,78 @@ def toml(value: Any) -> str:
     if isinstance(value, list | tuple):
         return "[" + ", ".join(toml(inner) for inner in value) + "]"
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+@dataclass(frozen=True)
+class RecipeText:
+    """A recipe as it is written.
+
+    Attributes
+    ----------
+    origin
+        What error messages call it.
+    folder
+        Where relative paths in it begin; the working folder for None.
+    """
+
+    text: str
+    origin: str = "recipe"
+    folder: Path | None = None
+
+    @classmethod
+    def find(cls, name_or_path: str | Path) -> RecipeText:
+        """A recipe by the name of a shipped one, or by the path of a ``.toml`` file.
+
+        Raises
+        ------
+        UnknownName
+            When no shipped recipe is called that.
+        BadRecipe
+            When the file cannot be read.
+        """
+        if isinstance(name_or_path, str) and not name_or_path.endswith(".toml"):
+            shipped = lookup("recipe", name_or_path, _shipped())
+            folder = shipped.parent if isinstance(shipped, Path) else None
+            return cls(shipped.read_text("utf-8"), f"recipe {name_or_path!r}", folder)
+        path = Path(name_or_path)
+        try:
+            return cls(path.read_text("utf-8"), str(path), path.parent)
+        except (OSError, ValueError) as error:
+            raise BadRecipe(f"recipe file {path} cannot be read: {error}") from error
+
+    def read(self, make: Callable[[dict[str, str], list[dict[str, Any]]], T]) -> T:
+        """What is made of its head, name and about, and of the table of each layer, called by its kind.
+
+        A recipe without ``[[layers]]`` has no head: it is itself the table of its only layer. Errors name
+        where it was read from.
+
+        Raises
+        ------
+        BadRecipe
+            When it is not TOML, or what it says cannot be used.
+        """
+        try:
+            table = read_toml(self.text)
+            if "layers" not in table:
+                return make({}, [table])
+            layers = [as_table(layer, "layers") for layer in as_list(table.pop("layers"), "layers")]
+            head = settle(table, {"name": "", "about": ""}, "the head of a recipe of layers")
+            return make(head, [{"name": layer.get("kind", "vector")} | layer for layer in layers])
+        except (ValueError, OverflowError, RecursionError) as error:  # also numbers and nests without an end
+            raise BadRecipe(f"{self.origin} is not a TOML file: {error}") from error
+        except UsageError as error:
+            raise BadRecipe(f"{self.origin}: {error}") from None
+
+
+def recipe_names() -> list[str]:
+    """Names of the shipped recipes, ``default`` first."""
+    return list(_shipped())
+
+
+def _shipped() -> dict[str, Traversable]:
+    found: dict[str, Traversable] = {}
+    for folder in ("", "words"):
+        entries = (files("likewise") / "recipes" / folder).iterdir()
+        named = {one.name.removesuffix(".toml"): one for one in entries if one.name.endswith(".toml")}
+        found |= {name: named[name] for name in sorted(named, key=lambda name: (name != "default", name))}
+    return found

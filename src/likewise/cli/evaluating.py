@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -29,11 +28,7 @@ from likewise.cli.scores import comparison_lines, comparison_value, gap_lines, q
 from likewise.errors import UsageError
 
 if TYPE_CHECKING:
-    from likewise.descriptors import VectorRecipe
-    from likewise.evaluation.benchmark import Benchmark
-    from likewise.evaluation.report import Report, RunComparison
-    from likewise.evaluation.runs import Run
-    from likewise.words.recipe import WordsRecipe
+    from likewise.evaluation import Benchmark, Report, RunComparison
 
 Crop = Literal["box", "full", "widened", "legacy-crow"]
 Rule = Literal["trapezoid", "step"]
@@ -46,7 +41,7 @@ def register(app: typer.Typer) -> None:
 
 
 def _datasets() -> list[str]:
-    from likewise.evaluation.datasets import DATASETS
+    from likewise.evaluation import DATASETS
 
     return list(DATASETS)
 
@@ -127,10 +122,7 @@ def evaluate(
     several layers a collection, are kept in --runs: an evaluation that was interrupted goes on, and another
     crop or scoring takes no indexing.
     """
-    from likewise.collection.loose import fulfilling
-    from likewise.evaluation.datasets import load
-    from likewise.evaluation.layers import evaluate_layers
-    from likewise.evaluation.report import Report
+    from likewise.evaluation import Report, evaluate_recipe, load
     from likewise.ranking import Stage
     from likewise.recipes import load_recipe
 
@@ -141,51 +133,36 @@ def evaluate(
     if distractors:
         benchmark = benchmark.with_distractors(*distractors)
     if where is not None:
-        files = {*benchmark.gallery.values(), *(query.picture for query in benchmark.queries)}
-        named = {os.path.relpath(file, data): file for file in files}
-        chosen = fulfilling(named, where)
-        benchmark = benchmark.among({named[name] for name in chosen}, f"where {where}")
-    how = vars(running)
-    if found.words and (examples > 1 or feedback):
-        raise UsageError(
-            f"--examples and --feedback are for one vector, and {found.name!r} has words: take quick"
-        )
+        benchmark = _narrowed(benchmark, data, where)
     if changes and not found.words:
         raise UsageError(f"--scoring and --layers are for visual words, and {found.name!r} makes a vector")
-    found = found.scored(changes)
-    if len(found.layers) > 1:
-        ranked = partial(evaluate_layers, benchmark, found, stages=stages, **how)
-    elif found.vectors:
-        options = {"stages": stages, "examples": examples, "feedback": feedback}
-        ranked = partial(_by_vectors, found.vector, how, benchmark, **options)
-    else:
-        ranked = partial(_by_words, found.words[0], how, benchmark, stages=stages)
     for line in gap_lines(benchmark):
         typer.echo(line, err=True)
     with progress(f"{benchmark.name}") as callback:
-        run = ranked(crop=crop, out=out, progress=callback)
+        run = evaluate_recipe(
+            benchmark,
+            found.scored(changes),
+            crop=crop,
+            out=out,
+            stages=stages,
+            examples=examples,
+            feedback=feedback,
+            progress=callback,
+            **vars(running),
+        )
     for line in gap_lines(run.benchmark, known=len(benchmark.missing)):
         typer.echo(line, err=True)
     done = Report.of(run)
     show(value(done), score_lines(done), as_json=as_json)
 
 
-def _by_vectors(recipe: VectorRecipe, how: Mapping[str, Any], benchmark: Benchmark, **options: Any) -> Run:
-    """Rank by the vectors of a recipe."""
-    from likewise.descriptors import Extractor
-    from likewise.evaluation.evaluate import evaluate as run_benchmark
+def _narrowed(benchmark: Benchmark, data: Path, where: str) -> Benchmark:
+    """A benchmark with those of its pictures of which a filter is true."""
+    from likewise.collection.loose import fulfilling
 
-    return run_benchmark(benchmark, Extractor(recipe, **how), **options)
-
-
-def _by_words(recipe: WordsRecipe, how: Mapping[str, Any], benchmark: Benchmark, **options: Any) -> Run:
-    """Rank by visual words, those of the default vocabulary unless the recipe names another."""
-    from likewise.evaluation.words import evaluate_words, open_sketcher
-    from likewise.learning import default_vocabulary
-
-    if not recipe.vocabulary:
-        recipe = recipe.with_vocabulary(default_vocabulary(recipe, progress=options["progress"]))
-    return evaluate_words(benchmark, recipe, open_sketcher(recipe, **how), **options)
+    files = {*benchmark.gallery.values(), *(query.picture for query in benchmark.queries)}
+    named = {os.path.relpath(file, data): file for file in files}
+    return benchmark.among({named[name] for name in fulfilling(named, where)}, f"where {where}")
 
 
 def report(
@@ -230,8 +207,7 @@ def report(
     Two runs are compared on the same queries: the mean difference with a bootstrap interval, and a sign-flip
     test of whether it could be chance.
     """
-    from likewise.evaluation.report import Report, RunComparison
-    from likewise.evaluation.runs import read_run
+    from likewise.evaluation import Report, RunComparison, read_run
 
     reports = [Report.of(read_run(path), rule=rule) for path in runs]
     compared = [(other, RunComparison.of(reports[0], other)) for other in reports[1:]]

@@ -32,7 +32,7 @@ def _stages() -> list[tuple[str, str]]:
 
 
 def _recipes() -> list[str]:
-    from likewise.recipe_texts import recipe_names
+    from likewise.tables import recipe_names
 
     return recipe_names()
 

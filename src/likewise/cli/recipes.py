@@ -18,7 +18,7 @@ app = App(
 
 
 def _names() -> list[str]:
-    from likewise.recipe_texts import recipe_names
+    from likewise.tables import recipe_names
 
     return recipe_names()
 

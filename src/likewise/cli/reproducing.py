@@ -15,8 +15,7 @@ from likewise.cli.scores import gap_lines
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from likewise.evaluation.benchmark import Benchmark
-    from likewise.evaluation.report_table import ReportTable, TableCell
+    from likewise.evaluation import Benchmark, ReportTable, TableCell
     from likewise.types import ProgressCallback
 
 app = App(
@@ -98,12 +97,12 @@ def aggregating_deep_features(
     the queries with their boxes, and the first ten answers to each are drawn into the folder of the runs.
     Interrupted, it goes on.
     """
-    from likewise.evaluation.datasets.buildings import oxford5k
+    from likewise.evaluation import load
     from likewise.evaluation.reproduce import OpenChoices, best_run
     from likewise.evaluation.reproduce import aggregating_deep_features as reproduced
 
     settings = OpenChoices(tap, weights, tuple(dict.fromkeys(dim or ())), tuple(dict.fromkeys(expand)))
-    for line in gap_lines(oxford5k(oxford, gt=gt)):
+    for line in gap_lines(load("oxford5k", oxford, gt=gt)):
         typer.echo(line, err=True)
     with progress("aggregating deep features") as callback:
         found = reproduced(
@@ -149,7 +148,7 @@ def capuano_2018(
 
     The article gives no numbers, so there are none beside the measured ones.
     """
-    from likewise.evaluation.datasets import load
+    from likewise.evaluation import load
     from likewise.evaluation.reproduce import capuano_2018 as reproduced
 
     benchmark = load(dataset, data, gt=gt, group=group)
@@ -279,7 +278,7 @@ def li_2016(
     Holidays and UKBench may be there in part, or one of them only; what is missing is said. Interrupted, it
     goes on. At the end it says in how many cells the paper's orderings hold.
     """
-    from likewise.evaluation.datasets import load
+    from likewise.evaluation import load
     from likewise.evaluation.reproduce import li_2016 as reproduced
     from likewise.evaluation.reproduce import recipe_at_hand
 
@@ -313,8 +312,7 @@ def li_2016(
 def _draw(run: Path, folder: Path, progress: ProgressCallback | None) -> Iterator[str]:
     """Draw the queries of a run with their boxes, and the first ten answers to each; say where."""
     from likewise.drawing.sheets import draw_sheets, query_sheet
-    from likewise.evaluation.report import Report
-    from likewise.evaluation.runs import read_run
+    from likewise.evaluation import Report, read_run
 
     told = Report.of(read_run(run))
     figure = folder / "queries.png"

@@ -10,9 +10,7 @@ from typing import TYPE_CHECKING, Any
 from likewise.cli.output import printable, table
 
 if TYPE_CHECKING:  # numpy stands behind them, and help must not wait for that
-    from likewise.evaluation.benchmark import Benchmark, MissingFiles
-    from likewise.evaluation.report import Report, RunComparison
-    from likewise.evaluation.scoring import QueryScore
+    from likewise.evaluation import Benchmark, MissingFiles, QueryScore, Report, RunComparison
 
 _LISTED = 40
 

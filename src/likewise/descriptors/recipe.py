@@ -43,9 +43,9 @@ from likewise.errors import BadRecipe
 from likewise.networks import find
 from likewise.networks.weights import identity_of
 from likewise.pictures import Resize
-from likewise.recipe_texts import RecipeText
 from likewise.tables import (
     Option,
+    RecipeText,
     as_list,
     as_table,
     choose,
@@ -273,8 +273,7 @@ class VectorRecipe:
 
     @classmethod
     def _first(cls, written: RecipeText) -> VectorRecipe:
-        def first() -> VectorRecipe:
-            head, layers = written.layers()
+        def first(head: Mapping[str, str], layers: Sequence[Mapping[str, Any]]) -> VectorRecipe:
             for layer in layers:
                 if layer.get("kind", KIND) == KIND:
                     found = cls.read(layer, written.folder or Path())
@@ -284,7 +283,7 @@ class VectorRecipe:
                 f"recipe {name!r} makes visual words, and this needs a recipe that makes a vector"
             )
 
-        return written.understood(first)
+        return written.read(first)
 
     @classmethod
     def read(cls, given: Mapping[str, Any], folder: Path) -> VectorRecipe:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from likewise.errors import UsageError
+from likewise.errors import BadPicture, UsageError
 from likewise.pictures import pictures_below
 from likewise.types import Box
 
@@ -181,6 +181,55 @@ class Benchmark:
             distractors=sum(name in kept for name in last),
             notes=(*self.notes, note),
         )
+
+    def without(self, failures: Mapping[int, BadPicture]) -> Benchmark:
+        """The same without the pictures that could not be read, which are listed as missing.
+
+        Parameters
+        ----------
+        failures
+            Why, by number: queries first, then the gallery.
+        """
+        count = len(self.queries)
+        names = list(self.gallery)
+        lost = {names[n - count]: why for n, why in failures.items() if n >= count}
+        unread = [
+            MissingFiles("", (name,), f"cannot be read ({why.reason}): not ranked")
+            for name, why in lost.items()
+        ]
+        gaps = [
+            self._gap(query, failures.get(number), lost.keys()) for number, query in enumerate(self.queries)
+        ]
+        return replace(
+            self,
+            gallery={name: file for name, file in self.gallery.items() if name not in lost},
+            queries=tuple(
+                replace(query, positives=query.positives - lost.keys(), junk=query.junk - lost.keys())
+                for query, gap in zip(self.queries, gaps, strict=True)
+                if not (gap and gap.left_out)
+            ),
+            missing=(*self.missing, *unread, *(gap for gap in gaps if gap)),
+        )
+
+    def _gap(
+        self, query: BenchmarkQuery, unasked: BadPicture | None, lost: Collection[str]
+    ) -> MissingFiles | None:
+        """What unreadable pictures do to one query, if anything."""
+        if unasked is not None:
+            own = next((n for n, file in self.gallery.items() if file == query.picture), query.picture.name)
+            why = f"the query picture cannot be read ({unasked.reason}): left out"
+            return MissingFiles(query.name, (own,), why, left_out=True)
+        files = tuple(sorted(query.positives.intersection(lost)))
+        if not files:
+            return None
+        all_, there = len(query.positives), len(query.positives) - len(files)
+        if self.measure == "N-S":
+            why = f"{there} of {all_} positives can be read: left out, it could not reach {all_}"
+        elif not there:
+            why = f"none of {all_} positives can be read: left out"
+        else:
+            why = f"{there} of {all_} positives can be read: AP is over the {there}"
+        return MissingFiles(query.name, files, why, left_out=self.measure == "N-S" or not there)
 
 
 def _unused(stem: str, gallery: Mapping[str, Path]) -> str:

@@ -46,7 +46,7 @@ class DemoScore(TypedDict):
     protocol: str
 
 
-def score(folder: Path, vectors: Mapping[str, FloatArray] | Callable[[Path], FloatArray]) -> DemoScore:
+def score_demo(folder: Path, vectors: Mapping[str, FloatArray] | Callable[[Path], FloatArray]) -> DemoScore:
     """Score descriptors on a rendered demo set.
 
     Parameters

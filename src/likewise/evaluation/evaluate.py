@@ -2,53 +2,26 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-
-import numpy as np
 
 from likewise.descriptors import CachedArrays, Encoder, Manifest, PictureView, VectorRecipe, describe
 from likewise.errors import UsageError
 from likewise.evaluation.benchmark import Benchmark
 from likewise.evaluation.crops import CropMode, possible_crop, query_view
-from likewise.evaluation.protocol_card import ASKED_WITH, JUDGED, ProtocolCard, make_card
-from likewise.evaluation.runs import Run, as_json, box_array, plain_name, write_run
+from likewise.evaluation.protocol_card import ASKED_WITH, JUDGED, make_card
+from likewise.evaluation.runs import Readable, Run, written
 from likewise.evaluation.simulated import with_examples, with_feedback
-from likewise.evaluation.unread import without_failures
 from likewise.metrics import Rule
 from likewise.ranking import Gallery, Localiser, Ranked, Stage, rank
 from likewise.recipes import LayerRecipe
-from likewise.types import Box, FloatArray, ProgressCallback
+from likewise.types import FloatArray, ProgressCallback
 
 KEPT = 1 << 25
 """Places of all rankings together that a run keeps: 256 MiB, all 10 000 of a gallery for 3 000 queries."""
 
 _ALWAYS_KEPT = 1000
-
-
-@dataclass(frozen=True)
-class Readable:
-    """A benchmark as far as its pictures can be read, and what of the queries is looked for.
-
-    Attributes
-    ----------
-    benchmark
-        Without the pictures that could not be read.
-    crop
-        What of the queries was described.
-    boxes
-        What of each query picture was described; None for all of it.
-    digests
-        Sha256 of the files, queries first.
-    """
-
-    benchmark: Benchmark
-    crop: CropMode
-    boxes: tuple[Box | None, ...]
-    digests: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -136,14 +109,8 @@ def gather(
     views = views_of(benchmark, crop, encoder.recipe)
     described = describe(encoder, views, out / "vectors", progress=progress, note="describing pictures")
     readable, asked, found = readable_of(benchmark, crop, views, described)
-    return Material(
-        readable.benchmark,
-        readable.crop,
-        readable.boxes,
-        readable.digests,
-        gallery=described.vectors[found],
-        queries=described.vectors[asked],
-    )
+    vectors = described.vectors
+    return Material(**vars(readable), gallery=vectors[found], queries=vectors[asked])
 
 
 def views_of(benchmark: Benchmark, crop: CropMode, recipe: LayerRecipe) -> list[PictureView]:
@@ -163,7 +130,7 @@ def readable_of(
     UsageError
         When nothing is left.
     """
-    left = without_failures(benchmark, described.failures)
+    left = benchmark.without(described.failures) if described.failures else benchmark
     still = {query.name for query in left.queries}
     asked = [n for n, query in enumerate(benchmark.queries) if query.name in still]
     found = [n for n in range(len(benchmark.queries), len(views)) if n not in described.failures]
@@ -205,10 +172,9 @@ def ranked_run(
         When the folder cannot be written.
     """
     gallery = Gallery(material.gallery, metric="dot" if recipe.distance == "cosine" else "l2")
-    benchmark, queries = with_examples(
-        material.benchmark, material.gallery, material.queries, examples, unit=gallery.unit
-    )
-    material = replace(material, benchmark=benchmark)
+    benchmark, queries = material.benchmark, material.queries
+    if examples != 1:
+        benchmark, queries = with_examples(benchmark, material.gallery, queries, examples, unit=gallery.unit)
     kept = places_kept(benchmark)
     own = own_places(benchmark) if stages and benchmark.query_in_gallery == "ignored" else None
 
@@ -216,7 +182,10 @@ def ranked_run(
         localiser = localise(vectors) if localise else None
         return rank(gallery, vectors, kept, stages, own=own, localiser=localiser)
 
-    found = with_feedback(benchmark, material.gallery, queries, feedback, ask, unit=gallery.unit)
+    if feedback:
+        found = with_feedback(benchmark, material.gallery, queries, feedback, ask, unit=gallery.unit)
+    else:
+        found = ask(queries)
     card = make_card(
         benchmark,
         recipe,
@@ -228,7 +197,7 @@ def ranked_run(
         after=_after(stages, examples, feedback),
         warnings=(*[ASKED_WITH] * (examples > 1), *[JUDGED] * (feedback > 0)),
     )
-    return written(material, card, found, out)
+    return written(replace(material, benchmark=benchmark), card, found, out)
 
 
 def places_kept(benchmark: Benchmark) -> int:
@@ -242,52 +211,7 @@ def own_places(benchmark: Benchmark) -> list[int | None]:
     return [places.get(query.picture) for query in benchmark.queries]
 
 
-def run_path(readable: Readable, card: ProtocolCard, out: Path) -> Path:
-    """The file of a run, named after everything that could change it."""
-    identity = _identity(card, readable.benchmark, readable.digests, readable.boxes)
-    name = "-".join(plain_name(part) for part in (card.recipe or "recipe", readable.crop, identity[:8]))
-    return out / plain_name(readable.benchmark.name) / f"{name}.json"
-
-
-def written(readable: Readable, card: ProtocolCard, found: Ranked, out: Path) -> Run:
-    """The run as a file.
-
-    Raises
-    ------
-    StorageError
-        When the folder cannot be written.
-    """
-    ranked, scores = found.ranking.ids.astype(np.int32), found.ranking.scores
-    path = run_path(readable, card, out)
-    benchmark = readable.benchmark
-    pictures = (*(query.picture for query in benchmark.queries), *benchmark.gallery.values())
-    digests = {
-        str(picture.absolute()): digest[:64]  # of a view, the box follows
-        for picture, digest in zip(pictures, readable.digests, strict=True)
-    }
-    run = Run(path, card, benchmark, readable.boxes, ranked, scores, box_array(found), digests)
-    write_run(run)
-    return run
-
-
 def _after(stages: Sequence[Stage], examples: int, feedback: int) -> tuple[str, ...]:
     """What follows the search, in words."""
     before = [f"examples(n={examples})"] if examples > 1 else []
     return (*before, *map(str, stages), *([f"feedback(n={feedback})"] if feedback else []))
-
-
-def _identity(
-    card: ProtocolCard, benchmark: Benchmark, digests: Sequence[str], boxes: Sequence[Box | None]
-) -> str:
-    """Digest of everything that could change a ranking or what is right in it; where files lie cannot."""
-    told = as_json(benchmark)
-    told["gallery"] = list(benchmark.gallery)
-    for query in told["queries"]:
-        del query["picture"]
-    cut = [box and asdict(box) for box in boxes]
-    told_by_card = {**asdict(card), "recipe": ""}
-    for added in ("after", "words"):  # runs were named before anything could follow a search or had words
-        if not told_by_card[added]:
-            del told_by_card[added]
-    facts = {"card": told_by_card, "benchmark": told, "pictures": digests, "boxes": cut}
-    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -16,14 +16,13 @@ from likewise.collection.catalogue import Entry
 from likewise.collection.collection import Collection
 from likewise.collection.query import Query
 from likewise.collection.searching import Searcher
-from likewise.descriptors import PictureView
+from likewise.descriptors import CachedArrays, PictureView
 from likewise.errors import BadBox, BadPicture, UsageError
 from likewise.evaluation.benchmark import Benchmark
-from likewise.evaluation.crops import CropMode, possible_crop, query_view
-from likewise.evaluation.evaluate import Readable, places_kept, written
+from likewise.evaluation.crops import CropMode, possible_crop
+from likewise.evaluation.evaluate import places_kept, readable_of, views_of
 from likewise.evaluation.protocol_card import ProtocolCard, make_card
-from likewise.evaluation.runs import Run
-from likewise.evaluation.unread import without_failures
+from likewise.evaluation.runs import Run, written
 from likewise.pictures import size_of
 from likewise.ranking import Ranked, Stage
 from likewise.recipes import Recipe
@@ -68,29 +67,28 @@ def evaluate_layers(
     crop = possible_crop(crop, benchmark)
     if crop == "widened":
         raise UsageError(f"crop 'widened' is for one layer, and {recipe.name!r} has several: use --crop box")
-    views = [query_view(query, crop, recipe.layers[0]) for query in benchmark.queries]
-    _check_boxes(views)
+    views = views_of(benchmark, crop, recipe.layers[0])
+    asked = views[: len(benchmark.queries)]
+    _check_boxes(asked)
     files = [file.absolute() for file in benchmark.gallery.values()]
     with Collection.open(_folder(out, recipe, files), recipe=recipe, **how) as collection:
         collection.add(*dict.fromkeys(files), progress=progress)
-        failures = _unread(collection, files, len(views))
+        failures = _unread(collection, files, len(asked))
         asker, found = collection.asker(), list[Hits]()
         left_out = bool(stages) and benchmark.query_in_gallery == "ignored"
-        for number, view in enumerate(views):
+        for number, view in enumerate(asked):
             if progress:
-                progress(Progress(number, len(views), note="searching"))
+                progress(Progress(number, len(asked), note="searching"))
             own = collection.at(view.picture.resolve()) if left_out else []
             try:
                 found.append(_asked(asker, view, max(1, len(files)), stages, own))
             except BadPicture as problem:
                 failures[number] = problem
                 found.append(Hits([], 0))
-        readable = _readable(benchmark, crop, views, failures)
-        still = {query.name for query in readable.benchmark.queries}
-        kept = [hits for query, hits in zip(benchmark.queries, found, strict=True) if query.name in still]
-        if not kept or not readable.benchmark.gallery:
-            raise UsageError("no picture of the gallery, or no query, can be read")
-        ranked = _ranked(readable.benchmark, kept)
+        digests = ("" if n in failures else sha256_file(view.picture) for n, view in enumerate(views))
+        described = CachedArrays(tuple(digests), failures, ())
+        readable, kept, _ = readable_of(benchmark, crop, views, described)
+        ranked = _ranked(readable.benchmark, [found[number] for number in kept])
         cards = [
             make_card(
                 readable.benchmark,
@@ -142,16 +140,6 @@ def _unread(collection: Collection, files: Sequence[Path], before: int) -> dict[
     return {
         before + number: known[file] for number, file in enumerate(map(Path.resolve, files)) if file in known
     }
-
-
-def _readable(
-    benchmark: Benchmark, crop: CropMode, views: Sequence[PictureView], failures: Mapping[int, BadPicture]
-) -> Readable:
-    left = without_failures(benchmark, failures)
-    still = {query.name for query in left.queries}
-    boxes = [view.box for view, query in zip(views, benchmark.queries, strict=True) if query.name in still]
-    pictures = [*(query.picture for query in left.queries), *left.gallery.values()]
-    return Readable(left, crop, tuple(boxes), tuple(sha256_file(file) for file in pictures))
 
 
 def _ranked(benchmark: Benchmark, found: Sequence[Hits]) -> Ranked:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import singledispatch
-from pathlib import Path
 
-from likewise.artifacts import Sample, known_by
-from likewise.descriptors import Manifest, Part, VectorRecipe, Whitening
+from likewise.artifacts import Sample
+from likewise.descriptors import Manifest, Part, VectorRecipe
 from likewise.evaluation.benchmark import Benchmark
 from likewise.evaluation.crops import CropMode
 from likewise.metrics import Rule
@@ -219,7 +218,8 @@ def _facts(recipe: LayerRecipe) -> _Facts:
 
 @_facts.register
 def _(recipe: VectorRecipe) -> _Facts:
-    origins = tuple(_whitening(options).origin for options in _learned(recipe))
+    learned = [step.whitening for step in recipe.transforms] + [part.whitening for part in recipe.parts]
+    origins = tuple(one.origin for one in learned if one)
     return _Facts(
         parts=tuple(_part(part) for part in recipe.parts),
         resize=recipe.resize,
@@ -290,23 +290,12 @@ def _resize(resize: Resize) -> str:
     )
 
 
-def _learned(recipe: VectorRecipe) -> Iterator[Mapping[str, Option]]:
-    """The options that name the file of a whitening: of transforms, and of poolings that whiten regions."""
-    tables = [step.options for step in recipe.transforms] + [part.options for part in recipe.parts]
-    return (options for options in tables if options.get("file"))
-
-
-def _whitening(options: Mapping[str, Option]) -> Whitening:
-    return Whitening.load(Path(str(options["file"])), sha256=str(options["sha256"]))
-
-
 def _in_words(origin: Sample) -> str:
     return f"learned on {origin.samples} vectors of {origin.about or 'pictures that its file does not name'}"
 
 
 def _leaks(facts: _Facts, pictures: Collection[str]) -> Iterator[str]:
     """One line for each whitening or vocabulary that has seen the pictures it is tested on."""
-    tested = {known_by(digest) for digest in pictures}
     for origin in facts.origins:
-        if seen := len(tested.intersection(origin.pictures)):
+        if seen := origin.seen(pictures):
             yield f"the {facts.learned} was learned on {seen} pictures of this very test set"

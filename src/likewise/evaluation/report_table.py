@@ -9,8 +9,9 @@ from typing import TypeAlias
 
 from likewise.descriptors import Encoder, TransformChain, VectorRecipe
 from likewise.evaluation.benchmark import Benchmark
-from likewise.evaluation.evaluate import Material, Readable, ranked_run
+from likewise.evaluation.evaluate import Material, ranked_run
 from likewise.evaluation.report import Report
+from likewise.evaluation.runs import Readable
 from likewise.metrics import Rule
 from likewise.ranking import Stage
 

@@ -10,6 +10,7 @@ for: ``found`` (float32, ``(q, m, 4)``).
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Mapping
@@ -25,10 +26,11 @@ from likewise.arrays import read_arrays
 from likewise.assets import replacing
 from likewise.errors import BadPicture, StorageError, UsageError
 from likewise.evaluation.benchmark import Benchmark, BenchmarkQuery, MissingFiles
+from likewise.evaluation.crops import CropMode
 from likewise.evaluation.protocol_card import ProtocolCard
 from likewise.ranking import Ranked
 from likewise.reading import as_indexed
-from likewise.types import Box, FloatArray
+from likewise.types import Box, FloatArray, plain_name
 
 FORMAT = 1
 _DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -86,6 +88,71 @@ class Run:
         return Box(*self.found[query, rank].tolist())
 
 
+@dataclass(frozen=True)
+class Readable:
+    """A benchmark as far as its pictures can be read, and what of the queries is looked for.
+
+    Attributes
+    ----------
+    benchmark
+        Without the pictures that could not be read.
+    crop
+        What of the queries was described.
+    boxes
+        What of each query picture was described; None for all of it.
+    digests
+        Sha256 of the files, queries first.
+    """
+
+    benchmark: Benchmark
+    crop: CropMode
+    boxes: tuple[Box | None, ...]
+    digests: tuple[str, ...]
+
+
+def run_path(readable: Readable, card: ProtocolCard, out: Path) -> Path:
+    """The file of a run, named after everything that could change it."""
+    told = (card.recipe or "recipe", readable.crop, _identity(card, readable)[:8])
+    name = "-".join(map(plain_name, told))
+    return out / plain_name(readable.benchmark.name) / f"{name}.json"
+
+
+def written(readable: Readable, card: ProtocolCard, found: Ranked, out: Path) -> Run:
+    """The run as a file.
+
+    Raises
+    ------
+    StorageError
+        When the folder cannot be written.
+    """
+    ranked, scores = found.ranking.ids.astype(np.int32), found.ranking.scores
+    path = run_path(readable, card, out)
+    benchmark = readable.benchmark
+    pictures = (*(query.picture for query in benchmark.queries), *benchmark.gallery.values())
+    digests = {
+        str(picture.absolute()): digest[:64]  # of a view, the box follows
+        for picture, digest in zip(pictures, readable.digests, strict=True)
+    }
+    run = Run(path, card, benchmark, readable.boxes, ranked, scores, box_array(found), digests)
+    write_run(run)
+    return run
+
+
+def _identity(card: ProtocolCard, readable: Readable) -> str:
+    """Digest of everything that could change a ranking or what is right in it; where files lie cannot."""
+    told = _as_json(readable.benchmark)
+    told["gallery"] = list(readable.benchmark.gallery)
+    for query in told["queries"]:
+        del query["picture"]
+    cut = [box and asdict(box) for box in readable.boxes]
+    told_by_card = {**asdict(card), "recipe": ""}
+    for added in ("after", "words"):  # runs were named before anything could follow a search or had words
+        if not told_by_card[added]:
+            del told_by_card[added]
+    facts = {"card": told_by_card, "benchmark": told, "pictures": readable.digests, "boxes": cut}
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
 def box_array(ranked: Ranked) -> FloatArray | None:
     """The boxes of rankings as `Run.found`."""
     places = [
@@ -115,7 +182,7 @@ def write_run(run: Run) -> None:
         "card": asdict(run.card),
         "boxes": [box and astuple(box) for box in run.boxes],
         "digests": dict(run.digests),
-        "benchmark": as_json(run.benchmark),
+        "benchmark": _as_json(run.benchmark),
     }
     gallery = np.array(list(run.benchmark.gallery))
     queries = np.array([query.name for query in run.benchmark.queries])
@@ -175,12 +242,7 @@ def _check(
         raise UsageError(f"{path} and its .npz file do not belong together ({what}): run it again")
 
 
-def plain_name(name: str) -> str:
-    """A name as a part of a file's name."""
-    return re.sub(r"[^\w.+-]+", "_", name, flags=re.ASCII)
-
-
-def as_json(benchmark: Benchmark) -> dict[str, Any]:
+def _as_json(benchmark: Benchmark) -> dict[str, Any]:
     """A benchmark as what JSON knows; files by their absolute paths, sets as sorted lists."""
     told = asdict(benchmark)
     told["gallery"] = {name: str(file.absolute()) for name, file in benchmark.gallery.items()}
@@ -200,7 +262,7 @@ def _query_json(query: BenchmarkQuery) -> dict[str, Any]:
 
 
 def _benchmark(told: Mapping[str, Any]) -> Benchmark:
-    """What `as_json` wrote."""
+    """What `_as_json` wrote."""
     plain = {key: _frozen(value) for key, value in told.items()}
     plain["gallery"] = {name: Path(file) for name, file in told["gallery"].items()}
     plain["queries"] = tuple(_query(query) for query in told["queries"])

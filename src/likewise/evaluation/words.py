@@ -14,17 +14,9 @@ from likewise.descriptors import CachedArrays, PictureView, look_up
 from likewise.errors import MissingExtra
 from likewise.evaluation.benchmark import Benchmark
 from likewise.evaluation.crops import CropMode
-from likewise.evaluation.evaluate import (
-    Readable,
-    own_places,
-    places_kept,
-    readable_of,
-    run_path,
-    views_of,
-    written,
-)
+from likewise.evaluation.evaluate import own_places, places_kept, readable_of, views_of
 from likewise.evaluation.protocol_card import ProtocolCard, make_card
-from likewise.evaluation.runs import Run, read_run
+from likewise.evaluation.runs import Readable, Run, read_run, run_path, written
 from likewise.pictures import Loaded, size_of
 from likewise.ranking import Ranked, Stage, rank_sketches
 from likewise.system import cores
@@ -124,10 +116,7 @@ def sketch(
     sizes = sketcher.vocabulary.sizes
     sketches = [None if one is None else Sketch.from_bytes(one.tobytes(), sizes) for one in described.arrays]
     return Sketched(
-        readable.benchmark,
-        readable.crop,
-        readable.boxes,
-        readable.digests,
+        **vars(readable),
         gallery=tuple(one for one in (sketches[n] for n in found) if one is not None),
         queries=tuple(one for one in (sketches[n] for n in asked) if one is not None),
     )

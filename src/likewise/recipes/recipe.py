@@ -25,15 +25,14 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from likewise.descriptors import VectorRecipe
 from likewise.errors import BadRecipe, UsageError
-from likewise.recipe_texts import RecipeText, recipe_names
-from likewise.tables import choose, toml_lines
+from likewise.tables import RecipeText, choose, recipe_names, toml_lines
 from likewise.words.recipe import WordsRecipe, read_words
 
 LayerRecipe: TypeAlias = VectorRecipe | WordsRecipe
@@ -241,12 +240,11 @@ def words_recipe_names() -> list[str]:
 
 
 def _parsed(written: RecipeText) -> Recipe:
-    def read() -> Recipe:
-        head, tables = written.layers()
+    def made(head: Mapping[str, str], tables: Sequence[dict[str, Any]]) -> Recipe:
         layers = tuple(_layer(table, written.folder or Path()) for table in tables)
         return Recipe(layers=layers, **head) if head else Recipe.of(layers[0])
 
-    return written.understood(read)
+    return written.read(made)
 
 
 def _layer(table: dict[str, Any], folder: Path) -> LayerRecipe:

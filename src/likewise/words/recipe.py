@@ -54,16 +54,15 @@ from likewise.errors import BadRecipe
 from likewise.local import Keypoints, Patches
 from likewise.networks import find
 from likewise.pictures import Resize
-from likewise.recipe_texts import RecipeText
 from likewise.tables import (
     BOUNDS,
     Option,
+    RecipeText,
     as_list,
     as_table,
     choose,
     difference,
     known_keys,
-    read_toml,
     settle,
     toml_lines,
 )
@@ -278,8 +277,7 @@ class WordsRecipe:
 
 def parse_words_recipe(text: str, *, origin: str = "recipe", folder: Path | None = None) -> WordsRecipe:
     """Read a recipe of visual words from TOML text; parameters and errors as for `VectorRecipe.parse`."""
-    written = RecipeText(text, origin, folder)
-    return written.understood(lambda: read_words(read_toml(text), folder or Path()))
+    return RecipeText(text, origin, folder).read(lambda _, layers: read_words(layers[0], folder or Path()))
 
 
 def read_words(given: Mapping[str, Any], folder: Path) -> WordsRecipe:

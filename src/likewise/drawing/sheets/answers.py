@@ -12,11 +12,9 @@ from likewise.drawing import canvas
 from likewise.drawing.canvas import FAINT, GAP, INK, MARGIN, PANEL, PAPER, TILE, Reader
 from likewise.drawing.sheets.results import COLUMNS, ROW, beside, query_panel
 from likewise.errors import StorageError
-from likewise.evaluation.report import RankedPicture, Report, Verdict
-from likewise.evaluation.runs import plain_name
-from likewise.evaluation.scoring import QueryScore
+from likewise.evaluation import QueryScore, RankedPicture, Report, Verdict
 from likewise.pictures import Source
-from likewise.types import Box, Progress, ProgressCallback
+from likewise.types import Box, Progress, ProgressCallback, plain_name
 
 COLOURS: dict[Verdict, str] = {"wrong": "#ee7a0a", "junk": "#9aa1a9"}
 """Of the frames; right answers have none."""

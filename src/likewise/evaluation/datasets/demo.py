@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from likewise.demoset import read_truth, render
 from likewise.evaluation.benchmark import Benchmark
 from likewise.evaluation.datasets.folder import leave_one_out
 
@@ -24,6 +23,8 @@ def demo(data: Path) -> Benchmark:
     StorageError
         When the folder cannot be written.
     """
+    from likewise.demoset import read_truth, render  # draws, which no other data set does
+
     render(data)
     truth = read_truth(data)
     gallery = {shot.file: data / shot.file for shot in truth}

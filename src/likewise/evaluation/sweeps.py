@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from likewise.assets import replacing
 from likewise.descriptors import CachedArrays, Encoder, PictureView, VectorRecipe, describe, l2
-from likewise.descriptors.estimators import PCAWhitening
 from likewise.errors import UsageError
 from likewise.evaluation.benchmark import Benchmark
 from likewise.evaluation.crops import CropMode
@@ -231,6 +230,8 @@ def _whitening(sample: FloatArray, wanted: int | None) -> Callable[[FloatArray],
         return l2
     if wanted > sample.shape[1]:
         raise ValueError(f"its vectors have only {sample.shape[1]} numbers")
+    from likewise.descriptors.estimators import PCAWhitening  # loads scikit-learn
+
     learned = PCAWhitening(wanted).fit(l2(sample))
     return lambda vectors: l2(learned.transform(l2(vectors)))
 
