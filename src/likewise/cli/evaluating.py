@@ -129,19 +129,20 @@ def evaluate(
     stages = [Stage.parse(text) for text in then or ()]
     found = described_by(recipe, whiten, words=words) or load_recipe("default")
     changes = scoring_options(scoring, layers)
+    if changes and not found.words:
+        raise UsageError(f"--scoring and --layers are for visual words, and {found.name!r} makes a vector")
+    found = found.scored(changes)
     benchmark = load(dataset, data, gt=gt, group=group)
     if distractors:
         benchmark = benchmark.with_distractors(*distractors)
     if where is not None:
         benchmark = _narrowed(benchmark, data, where)
-    if changes and not found.words:
-        raise UsageError(f"--scoring and --layers are for visual words, and {found.name!r} makes a vector")
     for line in gap_lines(benchmark):
         typer.echo(line, err=True)
     with progress(f"{benchmark.name}") as callback:
         run = evaluate_recipe(
             benchmark,
-            found.scored(changes),
+            found,
             crop=crop,
             out=out,
             stages=stages,

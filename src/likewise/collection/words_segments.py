@@ -55,9 +55,10 @@ class WordsSegments(Segments[Taps, Sketches]):
         with catalogue.moment():
             generation, live = catalogue.generation, catalogue.ids()
             left = np.setdiff1d(live, self.covered(opened), assume_unique=True)
-            # segments that only this process sees: their files have no name once they are open
-            with temporary() as folder:
-                tails = self.written(folder, catalogue, left)
+            tails: list[Taps] = []
+            if len(left):  # segments that only this process sees: they have no name once they are open
+                with temporary() as folder:
+                    tails = self.written(folder, catalogue, left)
             return generation, *self.indexed(catalogue, live, [*opened.values(), *tails])
 
     def written(self, folder: Path, catalogue: Catalogue, pictures: IntArray, name: str = "") -> list[Taps]:

@@ -5,9 +5,8 @@
 
 from likewise.descriptors.batches import describe_each, described
 from likewise.descriptors.cache import CachedArrays, PictureView, describe, is_due, look_up
-from likewise.descriptors.chain import TransformChain
 from likewise.descriptors.encoder import Encoder
-from likewise.descriptors.extractor import Extractor, program_of
+from likewise.descriptors.extractor import Extractor, TransformChain, program_of
 from likewise.descriptors.manifest import Manifest
 from likewise.descriptors.poolings import POOLINGS
 from likewise.descriptors.principal import principal_axes

@@ -106,7 +106,7 @@ class Part:
         choose("pool", self.pool, POOLINGS)
         settled = settle({"weight": self.weight}, {"weight": 1.0}, "[[parts]]")
         object.__setattr__(self, "weight", settled["weight"])
-        pooling = self.pooling
+        pooling = POOLINGS[self.pool]
         options = settle(self.options, pooling.options, f"pool {self.pool!r}", pooling.bounds)
         if bool(options.get("file")) != bool(options.get("sha256")):
             raise BadRecipe(f"the whitening of pool {self.pool!r} needs a file and its sha256")

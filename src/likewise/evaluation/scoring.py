@@ -234,12 +234,12 @@ def _score_one(
     hits, relevant = right[row][kept], len(query.positives)
     ranks = np.flatnonzero(hits)
     ap = low = high = precision_of_ranks(ranks, relevant, rule=rule)
+    at = [tuple(f(ranks, relevant, ks).tolist()) for f in (precision_at, recall_at, revisited_precision_at)]
     if similarities is not None and relevant:
         ties = _ties(np.asarray(similarities)[: len(row)], kept, query)
         # lexsort is by its last key: within a tie the hits stand last, or first.
         worst, best = (np.flatnonzero(hits[np.lexsort((key, ties))]) for key in (hits, ~hits))
         low, high = (precision_of_ranks(order, relevant, rule=rule) for order in (worst, best))
-    at = (tuple(f(ranks, relevant, ks).tolist()) for f in (precision_at, recall_at, revisited_precision_at))
     return QueryScore(query.name, query.group, relevant, tuple(ranks.tolist()), ap, low, high, *at)
 
 
