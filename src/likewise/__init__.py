@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from likewise._version import __version__
-    from likewise.collection.collection import Collection
+    from likewise.collection import Collection
     from likewise.descriptors import Extractor, VectorRecipe
     from likewise.downstream.descriptor import Descriptor
     from likewise.drawing.sheets import result_sheet
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Box": "types",
-    "Collection": "collection.collection",
+    "Collection": "collection",
     "Descriptor": "downstream.descriptor",
     "Extractor": "descriptors",
     "Hit": "types",

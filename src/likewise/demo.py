@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from likewise.collection.collection import Collection
-from likewise.collection.reports import AddReport
+from likewise.collection import AddReport, Collection
 from likewise.demoset import read_truth, render
 from likewise.drawing.sheets import result_sheet
 from likewise.errors import UsageError

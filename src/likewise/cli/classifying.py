@@ -130,7 +130,7 @@ def _check_plots(*plots: Path | None) -> None:
 
 
 def _of_collection(path: Path, labels: Path | None, label: str) -> LabelledVectors:
-    from likewise.collection.collection import Collection
+    from likewise.collection import Collection
     from likewise.downstream.classifying import LabelledVectors
 
     with Collection.open(path) as opened:

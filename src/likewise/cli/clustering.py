@@ -13,7 +13,7 @@ from likewise.cli.output import printable, progress, show, table
 from likewise.errors import UsageError
 
 if TYPE_CHECKING:  # numpy stands behind it, and help must not wait for that
-    from likewise.collection.collection import Collection
+    from likewise.collection import Collection
     from likewise.downstream import Clusters, MapLayout
 
 ClusterMethod = Literal["kmeans", "hdbscan"]
@@ -73,7 +73,7 @@ def cluster(
     as_json: Json = False,
 ) -> None:
     """Put pictures that are alike into clusters."""
-    from likewise.collection.collection import Collection
+    from likewise.collection import Collection
     from likewise.downstream import check_target, find_clusters, sort_into
 
     if sheets:
@@ -158,7 +158,7 @@ def map_(
     as_json: Json = False,
 ) -> None:
     """Lay the pictures out on a page that can be zoomed: one file that opens no connection."""
-    from likewise.collection.collection import Collection
+    from likewise.collection import Collection
     from likewise.downstream import find_layout
     from likewise.drawing.canvas import check_output
     from likewise.drawing.pages import map_page

@@ -12,7 +12,7 @@ from likewise.cli.options import BoxText, Engine, Json, RecipeName
 from likewise.cli.output import hit_table, printable, progress, show
 
 if TYPE_CHECKING:
-    from likewise.collection.reports import AddReport
+    from likewise.collection import AddReport
     from likewise.demo import DemoReport
 
 

@@ -191,7 +191,7 @@ def dismiss(
     as_json: Json = False,
 ) -> None:
     """Remember that pictures are no duplicates of each other, wherever their files may be moved to."""
-    from likewise.collection.collection import Collection
+    from likewise.collection import Collection
     from likewise.downstream.duplicates import Dismissed
 
     with Collection.open(find_collection(collection)) as opened:

@@ -159,7 +159,7 @@ def evaluate(
 
 def _narrowed(benchmark: Benchmark, data: Path, where: str) -> Benchmark:
     """A benchmark with those of its pictures of which a filter is true."""
-    from likewise.collection.loose import fulfilling
+    from likewise.collection import fulfilling
 
     files = {*benchmark.gallery.values(), *(query.picture for query in benchmark.queries)}
     named = {os.path.relpath(file, data): file for file in files}

@@ -199,7 +199,7 @@ def ingest(
 
     `likewise index` of the same folder goes on from there with what has changed since.
     """
-    from likewise.collection.collection import Collection
+    from likewise.collection import Collection
     from likewise.scale import ingest as take
 
     path = into or Path(shards[0].stem + SUFFIX)

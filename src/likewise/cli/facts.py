@@ -13,7 +13,7 @@ from likewise.cli.output import printable, show
 from likewise.errors import UsageError
 
 if TYPE_CHECKING:
-    from likewise.collection.known import Known
+    from likewise.collection import Known
 
 _SHOWN = 5
 """Files that are not in the collection, by name."""
@@ -38,7 +38,7 @@ def annotate(
     A file is named by its path: whole, or below the folder that was indexed. An empty cell takes back what
     was said. `likewise info` lists the columns.
     """
-    from likewise.collection.collection import Collection
+    from likewise.collection import Collection
 
     with Collection.open(find_collection(collection)) as opened:
         found = opened.annotate(table)
@@ -56,7 +56,7 @@ def facts_(
     as_json: Json = False,
 ) -> None:
     """Show what a picture's file says of it, and what you have noted."""
-    from likewise.collection.collection import Collection
+    from likewise.collection import Collection
     from likewise.folders import real_path
     from likewise.reading import as_spelt
 

@@ -32,7 +32,7 @@ from likewise.cli.output import printable, progress, show, table
 from likewise.errors import UsageError
 
 if TYPE_CHECKING:
-    from likewise.collection.reports import AddReport, Info
+    from likewise.collection import AddReport, Info
 
 FAULTS_FOUND = 1
 
@@ -93,8 +93,7 @@ def index(
     Only new and changed files are worked on. A run that was interrupted, even killed, is carried on by the
     next one.
     """
-    from likewise.collection.collection import Collection
-    from likewise.collection.store import holds_collection
+    from likewise.collection import Collection, holds_collection
     from likewise.folders import holds_pictures, nothing_in
 
     for folder in folders:
@@ -165,7 +164,7 @@ def _away_line(folder: Path) -> str:
 
 def info(named: Named = None, collection: In = None, as_json: Json = False) -> None:
     """Show what a collection holds and how it was made."""
-    from likewise.collection.collection import Collection
+    from likewise.collection import Collection
 
     with Collection.open(find_collection(collection, named)) as opened:
         found = opened.info()
@@ -209,7 +208,7 @@ def _made(found: Info) -> Iterator[str]:
 
 def failures(named: Named = None, collection: In = None, as_json: Json = False) -> None:
     """List the files that could not be indexed, each with its reason."""
-    from likewise.collection.collection import Collection
+    from likewise.collection import Collection
 
     with Collection.open(find_collection(collection, named)) as opened:
         found = opened.failures()
@@ -223,7 +222,7 @@ def verify(named: Named = None, collection: In = None, as_json: Json = False) ->
 
     Exits with 1 when there is a fault.
     """
-    from likewise.collection.collection import Collection
+    from likewise.collection import Collection
 
     with Collection.open(find_collection(collection, named)) as opened, progress("verifying") as callback:
         report = opened.verify(callback)
@@ -239,7 +238,7 @@ def optimise(named: Named = None, collection: In = None, as_json: Json = False) 
 
     What was removed is taken out of them.
     """
-    from likewise.collection.collection import Collection
+    from likewise.collection import Collection
 
     with Collection.open(find_collection(collection, named)) as opened, progress("merging") as callback:
         opened.optimise(callback)
@@ -259,7 +258,7 @@ def remove(
     as_json: Json = False,
 ) -> None:
     """Forget pictures and recorded failures. The files stay where they are."""
-    from likewise.collection.collection import Collection
+    from likewise.collection import Collection
 
     if not what and not ids:
         raise typer.BadParameter("name what to remove: files, folders, globs or --id N")
@@ -286,8 +285,8 @@ def copy(
 
     What was copied before stays, so that one that was interrupted goes on. In the end both are compared.
     """
-    from likewise.collection.collection import Collection
-    from likewise.collection.copying import copy as take
+    from likewise.collection import Collection
+    from likewise.collection import copy as take
 
     with Collection.open(source) as collection, progress("copying") as callback:
         report = take(collection, target, store=store, progress=callback)

@@ -13,7 +13,7 @@ import typer
 from likewise.errors import CollectionNotFound, UsageError
 
 if TYPE_CHECKING:
-    from likewise.collection.collection import Collection
+    from likewise.collection import Collection
     from likewise.descriptors import Extractor, VectorRecipe
     from likewise.recipes import Recipe
 
@@ -41,7 +41,7 @@ def collection_folder(text: str) -> Path:
     """The folder of a collection, or the one that follows an address: a path would lose its slashes."""
     if "://" not in text:
         return Path(text)
-    from likewise.collection.store import located
+    from likewise.collection import located
 
     return located(text)
 
@@ -225,7 +225,7 @@ class Running:
 
     def open(self, collection: Path | None) -> Collection:
         """The collection that --in names, or the only one here."""
-        from likewise.collection.collection import Collection
+        from likewise.collection import Collection
 
         return Collection.open(find_collection(collection), **vars(self))
 

@@ -27,8 +27,7 @@ from likewise.cli.output import about, found, hit_table, show, wrote
 from likewise.errors import UsageError
 
 if TYPE_CHECKING:
-    from likewise.collection.collection import Collection
-    from likewise.collection.reports import Comparison
+    from likewise.collection import Collection, Comparison
     from likewise.descriptors import Extractor
     from likewise.types import CropScale
 else:  # typer reads the annotation, and numpy stands behind likewise.types
@@ -104,7 +103,7 @@ def search(
     as_json: Json = False,
 ) -> None:
     """Find the pictures that look most like a query, best first."""
-    from likewise.collection.query import Query
+    from likewise.collection import Query
     from likewise.pictures import size_of
     from likewise.reading import as_spelt
     from likewise.types import Box

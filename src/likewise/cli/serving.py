@@ -116,7 +116,7 @@ def serve(
             raise
         raise MissingExtra("likewise serve", "web") from error
     from likewise.assets import cache_dir
-    from likewise.collection.store import holds_collection
+    from likewise.collection import holds_collection
 
     chosen = tuple([*(collections or ()), *(inside or ())] or [find_collection(None)])
     for path in chosen:
@@ -154,15 +154,13 @@ def serve(
 
 def _hint(collections: Sequence[Path], roots: Sequence[Path]) -> str:
     """What to start it with for the page to look again at the folders that were indexed."""
-    from likewise.collection.belongings import UPLOADS
-    from likewise.collection.collection import Collection
+    from likewise.collection import Collection
     from likewise.reading import within
 
     indexed = set[str]()
     for path in collections:
         with Collection.open(path) as collection:
-            uploads = os.path.realpath(path / UPLOADS)
-            indexed.update(str(root) for root in collection.roots() if str(root) != uploads)
+            indexed.update(str(root) for root in collection.roots() if root != collection.uploads)
     left = [one for one in sorted(indexed) if not any(within(one, os.path.realpath(root)) for root in roots)]
     if not left:
         return ""

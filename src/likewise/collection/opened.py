@@ -6,6 +6,7 @@ import logging
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
+from functools import cached_property
 from pathlib import Path
 from threading import RLock
 from types import TracebackType
@@ -121,6 +122,17 @@ class OpenedCollection:
     def recipe(self) -> Recipe:
         """What describes its pictures."""
         return self._layers().recipe if self._catalogue else self._recipe or as_recipe("default")
+
+    @cached_property
+    def uploads(self) -> Path:
+        """Where a server keeps pictures that were sent to be added: a folder in its own."""
+        return Path(os.path.realpath(self.path)) / belongings.UPLOADS
+
+    def make_uploads(self) -> Path:
+        """The same, made unless it is there; raises `CollectionDamaged` where a link is in its place."""
+        belongings.check(self.uploads.parent)
+        self.uploads.mkdir(parents=True, exist_ok=True)
+        return self.uploads
 
     # --- telling ---
 

@@ -12,10 +12,7 @@ from typing import Any
 import numpy as np
 
 from likewise.assets import sha256_file
-from likewise.collection.catalogue import Entry
-from likewise.collection.collection import Collection
-from likewise.collection.query import Query
-from likewise.collection.searching import Searcher
+from likewise.collection import Collection, Entry, Query, Searcher
 from likewise.descriptors import CachedArrays, PictureView
 from likewise.errors import BadBox, BadPicture, UsageError
 from likewise.evaluation.benchmark import Benchmark

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from likewise.assets import replacing
-from likewise.collection.loose import fulfilling
+from likewise.collection import fulfilling
 from likewise.descriptors import Encoder, Part, VectorRecipe, described
 from likewise.errors import BadPicture, UsageError
 from likewise.export.parts import Done, ExtractionShards

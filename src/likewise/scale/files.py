@@ -16,8 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from likewise.assets import replacing
-from likewise.collection.catalogue import Content
-from likewise.collection.moving import MovedFile
+from likewise.collection import Content, MovedFile
 from likewise.descriptors import Manifest
 from likewise.errors import BadPicture, CollectionDamaged, UsageError, needing
 from likewise.folders import Stamp

@@ -7,9 +7,7 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 
-from likewise.collection.collection import Collection
-from likewise.collection.moving import difference
-from likewise.collection.reports import AddReport
+from likewise.collection import AddReport, Collection, difference
 from likewise.errors import ManifestMismatch, UsageError
 from likewise.recipes import parse_recipe
 from likewise.scale.files import ShardHead, read, read_head

@@ -16,8 +16,7 @@ from itertools import islice
 from pathlib import Path
 
 from likewise.assets import scratch
-from likewise.collection.collection import Collection
-from likewise.collection.moving import MovedFile
+from likewise.collection import Collection, MovedFile
 from likewise.errors import BadPicture, CollectionLocked, LikewiseError, StorageError
 from likewise.folders import NO_STAMP, Stamp
 from likewise.pictures import SUFFIXES

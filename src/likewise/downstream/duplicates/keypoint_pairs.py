@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from likewise.collection import Collection
-from likewise.collection.layer import LayerIndex
+from likewise.collection import Collection, LayerIndex
 from likewise.downstream.duplicates.files import DuplicateFile
 from likewise.errors import CollectionDamaged, UsageError
 from likewise.types import IntArray

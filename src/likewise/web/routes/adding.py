@@ -14,8 +14,7 @@ from typing import Annotated
 from fastapi import APIRouter, File, Query, UploadFile
 
 from likewise.assets import replacing
-from likewise.collection import belongings
-from likewise.collection.removal import Removed
+from likewise.collection import Removed
 from likewise.downstream.duplicates import Journal
 from likewise.downstream.duplicates import undo as take_back
 from likewise.errors import BadPicture, LikewiseError
@@ -184,9 +183,7 @@ def _kept(services: Services, served: Served, file: UploadFile) -> str:
         raise Problem(413, "too-large", f"a picture may have {limits.upload_bytes} bytes")
     stem = re.sub(r"[^\w.-]+", "_", Path(plain(file.filename) or "picture").stem).strip("._")[:80]
     digest = hashlib.sha256(content).hexdigest()[:12]
-    path = served.uploads / f"{stem or 'picture'}-{digest}{_suffix(content)}"
-    belongings.check(path.parent.parent)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path = served.collection.make_uploads() / f"{stem or 'picture'}-{digest}{_suffix(content)}"
     if not path.exists():
         with replacing(path) as part:
             part.write_bytes(content)

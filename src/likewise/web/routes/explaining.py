@@ -11,7 +11,7 @@ import numpy as np
 from fastapi import APIRouter
 from PIL import Image
 
-from likewise.collection.layer import PatchMatches
+from likewise.collection import PatchMatches
 from likewise.drawing.taps import LESS, MORE
 from likewise.errors import LikewiseError, UsageError
 from likewise.explaining import Contributions, check, patch_shares

@@ -9,7 +9,7 @@ from typing import Annotated, Literal, TypeAlias
 from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
-from likewise.collection.collection import Collection
+from likewise.collection import Collection
 from likewise.downstream import find_clusters, find_layout
 from likewise.errors import UsageError
 from likewise.types import ProgressCallback

@@ -151,7 +151,7 @@ def failed_file(name: str, key: schemas.Name, services: Serving) -> Response:
         raise not_found("failure of that key")
     opened = ExitStack()
     try:
-        file = opened.enter_context(regular(str(path), (*served.roots, str(served.uploads))))
+        file = opened.enter_context(regular(str(path), (*served.roots, str(served.collection.uploads))))
     except BadPicture as problem:
         raise not_found("file of it below a --root") from problem
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from likewise.collection.encoders import EncoderFactory
+from likewise.collection import EncoderFactory
 from likewise.web.limits import Gate
 from likewise.web.metrics import Metrics
 from likewise.web.security import Attempts

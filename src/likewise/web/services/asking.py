@@ -13,7 +13,7 @@ from typing import Generic, TypeVar
 
 import numpy as np
 
-from likewise.collection.query import Query, QueryPicture
+from likewise.collection import Query, QueryPicture
 from likewise.errors import UsageError
 from likewise.ranking import Stage
 from likewise.types import Box, FloatArray, Hit, Hits

@@ -20,8 +20,7 @@ from threading import Event, Lock, Thread
 from typing import Any, Literal, TypeAlias
 
 from likewise.assets import replacing
-from likewise.collection.collection import Collection
-from likewise.collection.tasks import Prune
+from likewise.collection import Collection, Prune
 from likewise.errors import CollectionLocked, LikewiseError
 from likewise.reading import within
 from likewise.system import descriptor_of, locked
@@ -281,7 +280,7 @@ class _Working:
 
     def _parts(self) -> Iterator[tuple[tuple[str, ...], tuple[str, ...], int | None]]:
         """Sources with what bounds them: where they may lie, and the most pixels of what was sent."""
-        uploads, roots = str(self._served.uploads), self._served.roots
+        uploads, roots = str(self._served.collection.uploads), self._served.roots
         sent = tuple(source for source in self._job.sources if within(source, uploads))
         others = tuple(source for source in self._job.sources if source not in sent)
         if others:
@@ -302,9 +301,10 @@ class _Working:
         )
         self._report = _together(self._report, asdict(report))
         self._job = replace(self._job, before=self._job.done)
+        uploads = str(collection.uploads)
         for failure in collection.failures():
             sent = str(failure.path)
-            if failure.reason in _USELESS and sent in sources and within(sent, str(self._served.uploads)):
+            if failure.reason in _USELESS and sent in sources and within(sent, uploads):
                 failure.path.unlink(missing_ok=True)  # why it failed is remembered, what was sent is not kept
 
     def end(self, state: State, **facts: Any) -> None:

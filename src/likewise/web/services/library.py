@@ -8,15 +8,10 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from threading import Lock
 
-from likewise.collection.belongings import UPLOADS
-from likewise.collection.catalogue import Entry, Failure
-from likewise.collection.collection import Collection
-from likewise.collection.encoders import EncoderFactory
-from likewise.collection.words_shards import Shards
+from likewise.collection import Collection, EncoderFactory, Entry, Failure, Shards
 from likewise.errors import CollectionNotFound
 from likewise.reading import as_indexed, within
 from likewise.web import schemas
@@ -55,11 +50,6 @@ class Served:
     _lock: Lock = field(default_factory=Lock)
     _folders: tuple[tuple[int, int], dict[str, tuple[Path, int]]] = ((-1, -1), {})
 
-    @cached_property
-    def uploads(self) -> Path:
-        """Where pictures that are added by upload are kept."""
-        return Path(os.path.realpath(self.collection.path)) / UPLOADS
-
     def source(self, entry: Entry) -> bytes | Path:
         """What the file of a picture holds, or its path where that is very large.
 
@@ -70,19 +60,19 @@ class Served:
             below a root of the server.
         """
         indexed = (os.path.realpath(root) for root in self.collection.roots())
-        inside = (*indexed, *self.roots, str(self.uploads))
+        inside = (*indexed, *self.roots, str(self.collection.uploads))
         found = as_indexed(str(entry.path), bytes.fromhex(entry.sha256), inside)
         return Path(found) if isinstance(found, str) else found
 
     def may_index(self, path: str) -> bool:
         """Whether a file lies where the server may index: below one of its roots, or among what was sent."""
         real = os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
-        return any(within(real, folder) for folder in (*self.roots, str(self.uploads)))
+        return any(within(real, folder) for folder in (*self.roots, str(self.collection.uploads)))
 
     def indexed(self) -> tuple[str, ...]:
         """What of the indexed folders may be indexed: those below a root, and roots that lie in one."""
         known = {os.path.realpath(root) for root in self.collection.roots()}
-        allowed = (*self.roots, str(self.uploads))
+        allowed = (*self.roots, str(self.collection.uploads))
         below = {root for root in known if any(within(root, folder) for folder in allowed)}
         above = {folder for folder in allowed if any(within(folder, root) for root in known)}
         return tuple(sorted(below | above))
@@ -172,7 +162,7 @@ class Served:
         return schemas.Picture(
             id=entry.id,
             path=path,
-            name=_DIGEST.sub("", name) if entry.path.parent == self.uploads else name,
+            name=_DIGEST.sub("", name) if entry.path.parent == self.collection.uploads else name,
             folder=path.rpartition("/")[0],
             width=entry.width,
             height=entry.height,

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from likewise.collection.collection import Collection
+from likewise.collection import Collection
 from likewise.types import Progress, ProgressCallback
 from likewise.web.limits import Gate
 from likewise.web.services.asking import Kept
