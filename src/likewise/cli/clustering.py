@@ -160,7 +160,7 @@ def map_(
     """Lay the pictures out on a page that can be zoomed: one file that opens no connection."""
     from likewise.collection import Collection
     from likewise.downstream import find_layout
-    from likewise.drawing.canvas import check_output
+    from likewise.drawing import check_output
     from likewise.drawing.pages import map_page
 
     if k is not None and colour != "cluster":

@@ -102,7 +102,7 @@ def duplicates(
         progress("looking for duplicates") as callback,
     ):
         if sheet is not None:
-            from likewise.drawing.canvas import check_output
+            from likewise.drawing import check_output
 
             check_output("sheet", sheet, *opened.pictures(under, where).paths)
         found = find_duplicates(

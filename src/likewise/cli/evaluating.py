@@ -161,7 +161,7 @@ def _narrowed(benchmark: Benchmark, data: Path, where: str) -> Benchmark:
     """A benchmark with those of its pictures of which a filter is true."""
     from likewise.collection import fulfilling
 
-    files = {*benchmark.gallery.values(), *(query.picture for query in benchmark.queries)}
+    files = {*benchmark.pictures}
     named = {os.path.relpath(file, data): file for file in files}
     return benchmark.among({named[name] for name in fulfilling(named, where)}, f"where {where}")
 
@@ -214,9 +214,8 @@ def report(
     compared = [(other, RunComparison.of(reports[0], other)) for other in reports[1:]]
     if plot:
         from likewise.drawing.plots import check_plot, precision_recall_plot
-        from likewise.drawing.sheets import pictures_of
 
-        check_plot(plot, *pictures_of(*reports))
+        check_plot(plot, *(picture for one in reports for picture in one.run.benchmark.pictures))
     drawn = _draw_sheets(reports, sheets, k, worst) if sheets else []
     if plot:
         lines = {f"{one.run.path.stem}: mAP {one.scores.mean_ap:.3f}": one.curve() for one in reports}

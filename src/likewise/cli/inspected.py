@@ -12,27 +12,13 @@ if TYPE_CHECKING:  # numpy stands behind them, and help must not wait for that
     from likewise.inspection import Alignment, Inspection, Pair, View
 
 
-def sides_of(found: Inspection | Pair) -> list[Inspection]:
-    """One inspection, or the two of a pair."""
-    from likewise.inspection import Pair
-
-    return [found.first, found.second] if isinstance(found, Pair) else [found]
-
-
-def _divergences(found: Inspection | Pair) -> list[float]:
-    """Between the values of each two taps; none for one network."""
-    from likewise.inspection import Pair
-
-    return found.divergences if isinstance(found, Pair) else []
-
-
 def inspected_value(
     found: Inspection | Pair, alignment: Alignment | None, drawn: Sequence[Path], report: Path | None
 ) -> dict[str, object]:
     """What --json prints."""
-    sides = sides_of(found)
+    sides = found.sides
     value: dict[str, object] = {"networks": [_side_value(side) for side in sides]}
-    if divergences := _divergences(found):
+    if divergences := found.divergences:
         value["divergence"] = divergences
     if alignment:
         failures = {str(path): str(why) for path, why in alignment.failures.items()}
@@ -90,11 +76,11 @@ def inspected_lines(
     report: Path | None,
 ) -> Iterator[str]:
     """What a person reads."""
-    for side in sides_of(found):
+    for side in found.sides:
         yield from _side_lines(side)
         yield ""
-    if divergences := _divergences(found):
-        yield from _divergence_lines(sides_of(found), divergences)
+    if divergences := found.divergences:
+        yield from _divergence_lines(found.sides, divergences)
         yield ""
     if alignment:
         yield from _alignment_lines(alignment)

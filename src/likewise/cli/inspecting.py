@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from likewise.cli.inspected import inspected_lines, inspected_value, sides_of
+from likewise.cli.inspected import inspected_lines, inspected_value
 from likewise.cli.options import Json, MaxPixels
 from likewise.cli.output import progress, show
 from likewise.errors import UsageError
 
 if TYPE_CHECKING:  # numpy stands behind them, and help must not wait for that
     from likewise.inspection import Alignment, Inspection, Network, Pair
-    from likewise.networks.card import Tap
 
 Scale = Literal["shared", "map"]
 
@@ -146,9 +145,13 @@ def inspect(
         opened.append(open_network(second, weights=against_weights or ""))
     names = [name.strip() for name in taps.split(",") if name.strip()] or None
     found = _look(opened, picture, names, size=size, top=top, classes=classes, max_pixels=max_pixels)
-    places = [sides_of(found)[0].cell(opened[0], *one) for one in wanted]
+    places = [found.sides[0].cell(opened[0], *one) for one in wanted]
     alignment = _align(opened, found, on, most, size, max_pixels) if on else None
-    drawn = _draw(found, sheets, scale, places) if sheets else []
+    drawn = []
+    if sheets:
+        from likewise.drawing.sheets import draw_inspection
+
+        drawn = draw_inspection(found, sheets, scale=scale, cells=places)
     if report:
         from likewise.drawing.pages import inspection_page
 
@@ -180,7 +183,7 @@ def _check_outputs(picture: Path, sheets: Path | None, report: Path | None) -> N
     from likewise.errors import StorageError
 
     if report:
-        from likewise.drawing.canvas import check_output
+        from likewise.drawing import check_output
 
         check_output("page", report, picture)
     if sheets:
@@ -228,7 +231,7 @@ def _align(
     from likewise.inspection import Alignment
     from likewise.learning import choose
 
-    taps = [[view.tap.name for view in side.views] for side in sides_of(found)]
+    taps = [[view.tap.name for view in side.views] for side in found.sides]
     with progress("comparing layers") as callback:
         return Alignment.of(
             opened[0],
@@ -239,40 +242,3 @@ def _align(
             max_pixels=max_pixels,
             progress=callback,
         )
-
-
-def _draw(
-    found: Inspection | Pair, folder: Path, scale: Scale, cells: Sequence[tuple[Tap, tuple[int, int]]]
-) -> list[Path]:
-    """A sheet a tap and network, a picture a cell, and the distributions."""
-    from likewise.drawing.sheets import field_sheet, map_sheet
-    from likewise.drawing.taps import shared_top
-
-    drawn = []
-    sides = sides_of(found)
-    for place in range(len(sides[0].views)):
-        views = [side.views[place] for side in sides]
-        for letter, side, view in zip("ab", sides, views, strict=False):
-            mark = f"-{letter}" if len(sides) > 1 else ""
-            out = folder / f"{place + 1:02}{mark}-{view.tap.name.replace('/', '_')}.png"
-            map_sheet(side, view, out, scale=scale, top=shared_top(*views))
-            drawn.append(out)
-    for tap, cell in cells:
-        out = folder / f"cell-{tap.name.replace('/', '_')}-{cell[0]}-{cell[1]}.png"
-        field_sheet(sides[0], tap, cell, out)
-        drawn.append(out)
-    return [*drawn, _draw_distributions(sides, folder / "distributions.svg")]
-
-
-def _draw_distributions(sides: Sequence[Inspection], out: Path) -> Path:
-    from likewise.assets import replacing
-    from likewise.drawing.charts import distribution, stacked
-
-    charts = [distribution({"pixels": sides[0].colours}, title="pixels of the picture")]
-    for views in zip(*(side.views for side in sides), strict=True):
-        curves = {side.network: view.statistics.histogram for side, view in zip(sides, views, strict=True)}
-        title = " and ".join(dict.fromkeys(view.tap.name for view in views))
-        charts.append(distribution(curves, title=title))
-    with replacing(out) as part:
-        part.write_text(stacked(charts), encoding="utf-8")
-    return out

@@ -145,7 +145,7 @@ def _named(pictures: list[str] | None) -> list[Path | int]:
 
 def _check_sheet(sheet: Path, pictures: Iterable[object], opened: Collection) -> None:
     """Refuse, before anything is searched, a sheet that would replace a picture given or an indexed file."""
-    from likewise.drawing.canvas import check_output
+    from likewise.drawing import check_output
     from likewise.folders import real_path
 
     check_output("sheet", sheet, *(picture for picture in pictures if isinstance(picture, Path)))
@@ -201,7 +201,7 @@ def _compare_alone(
     extractor: Extractor, first: Path, second: Path, out: Path | None, max_pixels: int | None, as_json: bool
 ) -> None:
     """The similarity of two pictures by a recipe, with no collection to judge it by."""
-    from likewise.drawing.canvas import check_output
+    from likewise.drawing import check_output
     from likewise.drawing.sheets import explanation_sheet
     from likewise.explaining import check, explain
     from likewise.ranking import search

@@ -138,7 +138,7 @@ def sweep(
         weights=weights,
     )
     benchmark = load(dataset, data, gt=gt, group=group)
-    _check_outputs(to, plot, [*benchmark.gallery.values(), *(query.picture for query in benchmark.queries)])
+    _check_outputs(to, plot, benchmark.pictures)
     for line in gap_lines(benchmark):
         typer.echo(line, err=True)
     with progress(f"{benchmark.name}") as callback:

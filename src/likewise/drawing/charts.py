@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from html import escape
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from likewise.drawing.canvas import INK, PALETTE
-from likewise.inspection import Histogram
+
+if TYPE_CHECKING:  # to inspect takes a network, which to draw does not
+    from likewise.inspection import Histogram
 
 COLOURS = PALETTE[:2]
 """Of the first and the second network."""

@@ -25,6 +25,9 @@ Scale = Literal["shared", "map"]
 SIDE = 280
 """Longest side of a picture beside its maps."""
 
+PIXELS = 16
+"""Of a cell's side in a layer of heat."""
+
 MORE, LESS = (224, 64, 16), (24, 96, 224)
 """Colours of heat above 0 and below."""
 
@@ -125,6 +128,28 @@ def overlay(picture: UInt8Array, cells: NDArray[np.floating], top: float) -> UIn
     colour = np.where(heat > 0, np.array(MORE), np.array(LESS))
     share = _STRONGEST * np.sqrt(np.abs(heat))
     return np.asarray(paper * (1 - share) + colour * share, np.uint8)
+
+
+def heat_layer(cells: NDArray[np.floating]) -> Image.Image:
+    """Cells as a picture to lie on another: the stronger a place, the less is seen through.
+
+    Parameters
+    ----------
+    cells
+        ``(r, c)``; the strongest has the full colour, also where all are weak, as in a small box.
+
+    Returns
+    -------
+    Image
+        RGBA, `PIXELS` a cell.
+    """
+    rows, columns = cells.shape
+    size = (columns * PIXELS, rows * PIXELS)
+    values = Image.fromarray(cells.astype(np.float32)).resize(size, Image.Resampling.BICUBIC)
+    heat = np.clip(np.asarray(values) / (float(np.abs(cells).max()) or 1), -1, 1)[:, :, None]
+    colour = np.where(heat > 0, np.array(MORE), np.array(LESS))
+    pixels = np.concatenate([colour, 200 * np.sqrt(np.abs(heat))], axis=2).astype(np.uint8)
+    return Image.fromarray(pixels, "RGBA")
 
 
 def heat_picture(found: Inspection, view: View, side: int = SIDE) -> Image.Image:

@@ -112,6 +112,11 @@ class Benchmark:
     distractors: int = 0
     notes: tuple[str, ...] = ()
 
+    @property
+    def pictures(self) -> list[Path]:
+        """Files of the queries and of the gallery, in this order; nothing that is written may replace one."""
+        return [*(query.picture for query in self.queries), *self.gallery.values()]
+
     def __post_init__(self) -> None:
         if not self.queries:
             raise UsageError(f"{self.name}: no query can be asked{self._because()}")

@@ -128,10 +128,9 @@ def written(readable: Readable, card: ProtocolCard, found: Ranked, out: Path) ->
     ranked, scores = found.ranking.ids.astype(np.int32), found.ranking.scores
     path = run_path(readable, card, out)
     benchmark = readable.benchmark
-    pictures = (*(query.picture for query in benchmark.queries), *benchmark.gallery.values())
     digests = {
         str(picture.absolute()): digest[:64]  # of a view, the box follows
-        for picture, digest in zip(pictures, readable.digests, strict=True)
+        for picture, digest in zip(benchmark.pictures, readable.digests, strict=True)
     }
     run = Run(path, card, benchmark, readable.boxes, ranked, scores, box_array(found), digests)
     write_run(run)

@@ -55,6 +55,16 @@ class Inspection:
     answer: ClassProbabilities | None = None
     left_out: tuple[str, ...] = ()
 
+    @property
+    def sides(self) -> tuple[Inspection, ...]:
+        """Itself: what is drawn and told goes through one side, or the two of a `Pair`."""
+        return (self,)
+
+    @property
+    def divergences(self) -> list[float]:
+        """None: a `Pair` has them."""
+        return []
+
     def gain(self, view: View) -> float:
         """Bits by which the values of a tap are more certain than those of the picture's pixels.
 
@@ -114,6 +124,11 @@ class Pair:
 
     first: Inspection
     second: Inspection
+
+    @property
+    def sides(self) -> tuple[Inspection, ...]:
+        """Both."""
+        return self.first, self.second
 
     @property
     def divergences(self) -> list[float]:

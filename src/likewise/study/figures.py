@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from likewise.drawing import canvas, plots
-from likewise.drawing.taps import shared_top, tiles
+from likewise.drawing import plots, save, shared_top, tiles
 from likewise.inspection import Histogram, View
 from likewise.networks.cifar import CIFAR10, CLASSES
 from likewise.study.looking import FIRST, LAST, TAPS, Activations
@@ -52,7 +51,7 @@ def draw_all(much: Activations, little: Activations, picture: UInt8Array, folder
     }
     files = {name: folder / f"{name}.png" for name in (*sheets, *charts)}
     for name, sheet in sheets.items():
-        canvas.save(sheet, files[name])
+        save(sheet, files[name])
     for name, chart in charts.items():
         plots.save_plot(chart, files[name])
     return files

@@ -2,6 +2,6 @@
 
 from likewise.drawing.pages.inspection import inspection_page
 from likewise.drawing.pages.layout import map_page
-from likewise.drawing.pages.template import write_page
+from likewise.drawing.pages.template import data_address, write_page
 
-__all__ = ["inspection_page", "map_page", "write_page"]
+__all__ = ["data_address", "inspection_page", "map_page", "write_page"]

@@ -17,10 +17,9 @@ from likewise.drawing.canvas import check_output
 from likewise.drawing.charts import COLOURS, distribution, matrix
 from likewise.drawing.pages.template import data_address, write_page
 from likewise.drawing.taps import Scale
-from likewise.inspection import Inspection, Pair
 
-if TYPE_CHECKING:
-    from likewise.inspection import Alignment, View
+if TYPE_CHECKING:  # to inspect takes a network, which to draw does not
+    from likewise.inspection import Alignment, Inspection, Pair, View
     from likewise.networks.card import Tap
 
 _WORDS = (
@@ -91,7 +90,7 @@ def inspection_page(
         When it cannot be written.
     """
     check_output("page", out)
-    sides = [found.first, found.second] if isinstance(found, Pair) else [found]
+    sides = found.sides
     parts = [
         *_head(sides, name),
         *_table(found, sides),
@@ -130,7 +129,7 @@ def _table(found: Inspection | Pair, sides: Sequence[Inspection]) -> Iterator[st
     numbers = ["zeros", "mean", "spread", "entropy", "gain", "rank"]
     head = ["tap", "shape", *numbers * len(sides)]
     groups, kind = "", ""
-    if isinstance(found, Pair):
+    if found.divergences:
         head.append("divergence")
         kind = ' class="pair"'
         spans = (f'<th class="group" colspan="6">{escape(side.network)}</th>' for side in sides)
@@ -142,7 +141,7 @@ def _table(found: Inspection | Pair, sides: Sequence[Inspection]) -> Iterator[st
         row = [f'<a href="#tap{place}">{escape(_paired_name(sides, place))}</a>', shape]
         for side in sides:
             row += _numbers(side, side.views[place])
-        if isinstance(found, Pair):
+        if found.divergences:
             row.append(f"{found.divergences[place]:.3f}")
         rows.append("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>")
     heading = "<tr>" + "".join(f"<th>{escape(cell)}</th>" for cell in head) + "</tr>"
@@ -200,7 +199,7 @@ def _tap(found: Inspection | Pair, sides: Sequence[Inspection], place: int, scal
     histograms = {side.network: view.statistics.histogram for side, view in zip(sides, views, strict=True)}
     chart = distribution(histograms, title="share of the values")
     note = f"bins of {views[0].statistics.histogram.bin_width:.3g}"
-    if isinstance(found, Pair):
+    if found.divergences:
         note += f"; divergence {found.divergences[place]:.3f} bits"
     heats = "".join(
         _figure(taps.heat_picture(side, view, 300), f"{side.network}: mean magnitude of the maps", photo=True)
@@ -244,7 +243,7 @@ def _paired_name(sides: Sequence[Inspection], place: int) -> str:
 
 
 def _figure(picture: Image.Image, caption: str, *, photo: bool = False) -> str:
-    address = data_address(picture, "jpeg", 85) if photo else data_address(picture, "webp", 80)
+    address = data_address(picture, "jpeg", 85) if photo else data_address(picture, "webp")
     return (
         f'<figure><img src="{address}" width="{picture.width}" height="{picture.height}" '
         f'alt="{escape(caption)}"><figcaption>{escape(caption)}</figcaption></figure>'

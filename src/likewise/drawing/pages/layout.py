@@ -140,7 +140,7 @@ def _sheet(thumbnails: Sequence[Image.Image], side: int) -> str:
     for place, thumbnail in enumerate(thumbnails):
         row, column = divmod(place, COLUMNS)
         sheet.paste(thumbnail, (column * side, row * side))
-    return data_address(sheet, "jpeg", 80)
+    return data_address(sheet, "jpeg")
 
 
 def _legend(groups: Sequence[str]) -> tuple[list[dict[str, Any]], list[int]]:

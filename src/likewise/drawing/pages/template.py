@@ -28,8 +28,8 @@ def write_page(out: Path, template: Traversable, **fields: str) -> None:
         part.write_text(page, encoding="utf-8")
 
 
-def data_address(picture: Image.Image, kind: str, quality: int) -> str:
-    """An address that holds a picture itself, as ``jpeg`` or ``webp``."""
+def data_address(picture: Image.Image, kind: str, quality: int = 80) -> str:
+    """An address that holds a picture itself, as ``jpeg``, ``webp`` or ``png``, which has no quality."""
     file = io.BytesIO()
     picture.save(file, kind, quality=quality)
     return f"data:image/{kind};base64,{base64.b64encode(file.getvalue()).decode('ascii')}"

@@ -6,22 +6,22 @@ cannot be written, and `BadPicture` where a query cannot be read; of what was fo
 longer be read becomes a grey tile that says so.
 """
 
-from likewise.drawing.sheets.answers import draw_sheets, pictures_of, query_sheet
+from likewise.drawing.sheets.answers import draw_sheets, query_sheet
 from likewise.drawing.sheets.explanation import explanation_sheet
 from likewise.drawing.sheets.groups import contact_sheet, duplicate_sheet
 from likewise.drawing.sheets.matches import match_sheet
 from likewise.drawing.sheets.results import result_sheet
-from likewise.drawing.sheets.taps import field_sheet, map_sheet
+from likewise.drawing.sheets.taps import draw_inspection, field_sheet, map_sheet
 
 __all__ = [
     "contact_sheet",
+    "draw_inspection",
     "draw_sheets",
     "duplicate_sheet",
     "explanation_sheet",
     "field_sheet",
     "map_sheet",
     "match_sheet",
-    "pictures_of",
     "query_sheet",
     "result_sheet",
 ]

@@ -98,7 +98,7 @@ def draw_sheets(
 def query_sheet(report: Report, out: Path) -> None:
     """Draw the queries of a run with what was looked for in each framed in red, in rows of five."""
     queries = report.run.benchmark.queries
-    canvas.check_output("sheet", out, *pictures_of(report))
+    canvas.check_output("sheet", out, *report.run.benchmark.pictures)
     across, down = TILE[0] + GAP, TILE[1] + 36
     rows, columns = -(-len(queries) // COLUMNS), min(COLUMNS, len(queries))
     sheet = Image.new("RGB", (2 * MARGIN + columns * across - GAP, 2 * MARGIN + rows * down), PAPER)
@@ -111,14 +111,6 @@ def query_sheet(report: Report, out: Path) -> None:
     canvas.save(sheet, out)
 
 
-def pictures_of(*reports: Report) -> list[Path]:
-    """Every picture of the gallery and the queries of some runs, which nothing drawn may replace."""
-    found: list[Path] = []
-    for benchmark in (report.run.benchmark for report in reports):
-        found += [*benchmark.gallery.values(), *(query.picture for query in benchmark.queries)]
-    return found
-
-
 def _sheet_name(number: int, report: Report) -> str:
     return f"{number + 1:04}-{plain_name(report.run.benchmark.queries[number].name)[:80]}.png"
 
@@ -126,7 +118,7 @@ def _sheet_name(number: int, report: Report) -> str:
 def _spare_pictures(outs: Iterable[Path], report: Report) -> None:
     """Refuse sheets that would replace a picture of the run; only one of the same name can lie there."""
     named: dict[str, list[Path]] = {}
-    for picture in pictures_of(report):
+    for picture in report.run.benchmark.pictures:
         named.setdefault(picture.name.casefold(), []).append(picture)
     for out in outs:
         canvas.spare(out, *named.get(out.name.casefold(), ()))

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PIL import Image
 
+from likewise.assets import replacing
 from likewise.drawing import canvas, taps
 from likewise.drawing.canvas import FAINT, MARGIN, PAPER
+from likewise.drawing.charts import distribution, stacked
 from likewise.drawing.taps import Scale
 
 if TYPE_CHECKING:  # to inspect takes a network, which to draw does not
-    from likewise.inspection import Inspection, View
+    from likewise.inspection import Inspection, Pair, View
     from likewise.networks.card import Tap
 
 
@@ -57,6 +61,47 @@ def field_sheet(found: Inspection, tap: Tap, cell: tuple[int, int], out: str | o
     canvas.write(sheet, (MARGIN, MARGIN + 22), taps.field_text(found, tap, cell), 14, room, FAINT)
     sheet.paste(picture, (MARGIN, MARGIN + 54))
     canvas.save(sheet, out)
+
+
+def draw_inspection(
+    found: Inspection | Pair,
+    folder: Path,
+    *,
+    scale: Scale = "shared",
+    cells: Sequence[tuple[Tap, tuple[int, int]]] = (),
+) -> list[Path]:
+    """Draw a sheet a tap and network, one a cell, and how values are spread.
+
+    Parameters
+    ----------
+    scale
+        As for `map_sheet`; networks share it.
+    cells
+        Taps of the first network, each with row and column of a cell.
+    """
+    drawn = []
+    for place in range(len(found.sides[0].views)):
+        views = [side.views[place] for side in found.sides]
+        for letter, side, view in zip("ab", found.sides, views, strict=False):
+            mark = f"-{letter}" if len(views) > 1 else ""
+            drawn.append(folder / f"{place + 1:02}{mark}-{view.tap.name.replace('/', '_')}.png")
+            map_sheet(side, view, drawn[-1], scale=scale, top=taps.shared_top(*views))
+    for tap, cell in cells:
+        drawn.append(folder / f"cell-{tap.name.replace('/', '_')}-{cell[0]}-{cell[1]}.png")
+        field_sheet(found.sides[0], tap, cell, drawn[-1])
+    drawn.append(folder / "distributions.svg")
+    with replacing(drawn[-1]) as part:
+        part.write_text(_distributions(found.sides), encoding="utf-8")
+    return drawn
+
+
+def _distributions(sides: Sequence[Inspection]) -> str:
+    charts = [distribution({"pixels": sides[0].colours}, title="pixels of the picture")]
+    for views in zip(*(side.views for side in sides), strict=True):
+        curves = {side.network: view.statistics.histogram for side, view in zip(sides, views, strict=True)}
+        title = " and ".join(dict.fromkeys(view.tap.name for view in views))
+        charts.append(distribution(curves, title=title))
+    return stacked(charts)
 
 
 def _beside(found: Inspection, view: View) -> Image.Image:

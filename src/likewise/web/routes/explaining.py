@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 from fastapi import APIRouter
-from PIL import Image
 
 from likewise.collection import PatchMatches
-from likewise.drawing.taps import LESS, MORE
+from likewise.drawing import heat_layer
+from likewise.drawing.pages import data_address
 from likewise.errors import LikewiseError, UsageError
 from likewise.explaining import Contributions, check, patch_shares
 from likewise.pictures import size_of
@@ -28,9 +26,6 @@ router = APIRouter(tags=["search"])
 
 _LINES = 60
 """Pairs of patches that are told at most, the strongest ones."""
-
-_PIXELS = 16
-"""Pixels of a cell's side in the picture of the heat."""
 
 
 @router.post("/collections/{name}/explain")
@@ -157,19 +152,5 @@ def _side(source: bytes | Path, side: Contributions, box: Box | None, top: float
         region=list(side.area.corners),
         box=list(box.corners) if box else None,
         heat=schemas.Heat(rows=rows, columns=columns, values=side.cells.ravel().tolist(), top=top),
-        png=overlay(side, float(np.abs(side.cells).max())),  # of its own: a box has few strong cells
+        png=data_address(heat_layer(side.cells), "png"),
     )
-
-
-def overlay(side: Contributions, top: float) -> str:
-    """The heat as a transparent picture, in an address: the more a place gives, the less is seen through."""
-    rows, columns = side.cells.shape
-    small = Image.fromarray(side.cells.astype(np.float32))
-    size = (columns * _PIXELS, rows * _PIXELS)
-    heat = np.clip(np.asarray(small.resize(size, Image.Resampling.BICUBIC)) / (top or 1), -1, 1)
-    colour = np.where(heat[:, :, None] > 0, np.array(MORE), np.array(LESS))
-    share = 200 * np.sqrt(np.abs(heat))
-    pixels = np.concatenate([colour, share[:, :, None]], axis=2).astype(np.uint8)
-    file = io.BytesIO()
-    Image.fromarray(pixels, "RGBA").save(file, "PNG")
-    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode("ascii")

@@ -9,7 +9,7 @@ from threading import Lock
 import numpy as np
 from PIL import Image
 
-from likewise.drawing.taps import Scale, heat_picture, shaded, shared_top, tiles
+from likewise.drawing import Scale, heat_picture, shaded, shared_top, tiles
 from likewise.errors import UsageError
 from likewise.inspection import Inspection, Network, View, inspect, open_network
 from likewise.networks import NETWORKS
