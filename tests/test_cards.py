@@ -10,7 +10,7 @@ import pytest
 from likewise.errors import UnknownName
 from likewise.networks import NETWORKS, find
 from likewise.networks.card import Tap
-from likewise.networks.formats import expected
+from likewise.networks.formats import tensor_shapes
 
 
 def place(network: str, tap: str) -> tuple[int, int, int, float]:
@@ -148,7 +148,7 @@ def test_preprocessing_belongs_to_the_weights() -> None:
 )
 def test_parameters_are_as_many_as_torchvision_counts(name: str, parameters: int) -> None:
     total = 0
-    for shape in expected(find(name)).values():
+    for shape in tensor_shapes(find(name)).values():
         count = 1
         for side in shape:
             count *= side
@@ -158,9 +158,9 @@ def test_parameters_are_as_many_as_torchvision_counts(name: str, parameters: int
 
 def test_expected_stops_at_the_last_tap() -> None:
     card = find("vgg16")
-    assert list(expected(card, ["conv1_1"])) == ["features.0.weight", "features.0.bias"]
-    assert "classifier.0.weight" not in expected(card, ["pool5", "relu3_1"])
-    assert expected(card, ["fc1"])["classifier.0.weight"] == (4096, 25088)
+    assert list(tensor_shapes(card, ["conv1_1"])) == ["features.0.weight", "features.0.bias"]
+    assert "classifier.0.weight" not in tensor_shapes(card, ["pool5", "relu3_1"])
+    assert tensor_shapes(card, ["fc1"])["classifier.0.weight"] == (4096, 25088)
 
 
 def test_taps_are_in_the_order_of_the_forward_pass() -> None:

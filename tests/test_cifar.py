@@ -12,7 +12,7 @@ from likewise.engines.torch_module import LayerChain, build
 from likewise.errors import WeightsMissing
 from likewise.networks import find, weights
 from likewise.networks.cifar import CIFAR10
-from likewise.networks.formats import expected
+from likewise.networks.formats import tensor_shapes
 from likewise.study.cifar_module import CifarModule, _coins, fill
 from likewise.study.cifar_module import tensors_of as state_of
 
@@ -26,7 +26,7 @@ def _module(seed: int = 0) -> CifarModule:
 def test_the_card_is_the_listing() -> None:
     card = find("cifar10")
     # Keras' own count of the listing: 448 + 5 * 2320 + 1088 + 40970
-    assert sum(int(np.prod(shape)) for shape in expected(card).values()) == 54_106
+    assert sum(int(np.prod(shape)) for shape in tensor_shapes(card).values()) == 54_106
     assert card.tap("conv2d_1").name == "relu1"
     assert card.tap("dense_1").channels == 64
     assert card.tap("dense_1").stride == 4

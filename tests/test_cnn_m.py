@@ -16,8 +16,8 @@ from likewise.engines.ops import PLAIN
 from likewise.engines.torch_module import build
 from likewise.engines.torch_ops import OPS
 from likewise.errors import BadWeights, FetchFailed
-from likewise.networks import NETWORKS, find, formats, weights
-from likewise.networks.card import Card, Layer
+from likewise.networks import NETWORKS, Chain, Layer, find, formats, weights
+from likewise.networks.card import Card
 from likewise.types import FloatArray
 
 CARD = find("cnn-m-128")
@@ -28,10 +28,10 @@ def small(layer: Layer) -> Layer:
     return replace(layer, channels=sizes.get(layer.kind, 0))
 
 
-TINY: Card = replace(CARD, name="tiny-m", chain=tuple(small(layer) for layer in CARD.chain))
+TINY: Card = replace(CARD, name="tiny-m", chain=Chain(small(layer) for layer in CARD.chain))
 TENSORS: dict[str, FloatArray] = {
     name: np.random.default_rng(0).normal(size=shape).astype(np.float32)
-    for name, shape in formats.expected(TINY).items()
+    for name, shape in formats.tensor_shapes(TINY).items()
 }
 
 
@@ -83,9 +83,9 @@ def test_a_pool_keeps_the_window_beyond_the_border() -> None:
     pool = Layer("pool1", "maxpool", kernel=3, stride=2, ceil=True)
     row = torch.tensor([5.0, 1, 2, 0, 3, 4])
     x = row.repeat(1, 3, 6, 1)
-    (found,) = build(replace(TINY, chain=(pool,)), {}, ["pool1"])(x)
+    (found,) = build(replace(TINY, chain=Chain([pool])), {}, ["pool1"])(x)
     assert found[0, 0].tolist() == [[5, 3, 4]] * 3
-    (floored,) = build(replace(TINY, chain=(replace(pool, ceil=False),)), {}, ["pool1"])(x)
+    (floored,) = build(replace(TINY, chain=Chain([replace(pool, ceil=False)])), {}, ["pool1"])(x)
     assert floored[0, 0].tolist() == [[5, 3]] * 2
 
 

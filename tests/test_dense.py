@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from likewise.engines.torch_module import build
 from likewise.errors import UsageError
-from likewise.networks import find
-from likewise.networks.card import Card, Layer, Tap
-from likewise.networks.dense import Window, dense_tensors, densified, window
-from likewise.networks.formats import expected
+from likewise.local.dense import Window, dense_tensors, densified, window
+from likewise.networks import Chain, Layer, find
+from likewise.networks.card import Card, Tap
+from likewise.networks.formats import tensor_shapes
 from likewise.types import FloatArray
 
 RANDOM = np.random.default_rng(0)
@@ -23,12 +23,13 @@ RANDOM = np.random.default_rng(0)
 
 def tensors(card: Card) -> dict[str, FloatArray]:
     return {
-        name: RANDOM.normal(size=shape).astype(np.float32) * 0.1 for name, shape in expected(card).items()
+        name: RANDOM.normal(size=shape).astype(np.float32) * 0.1
+        for name, shape in tensor_shapes(card).items()
     }
 
 
 def tiny(*layers: Layer) -> Card:
-    return replace(find("vgg16"), name="tiny", chain=layers, aliases={}, input_size=8)
+    return replace(find("vgg16"), name="tiny", chain=Chain(layers), aliases={}, input_size=8)
 
 
 # 224 pixels are 224 / 8 = 28 cells after three halvings of VGG16, 14 after four, 7 after five. CNN-M:
@@ -92,11 +93,11 @@ def test_without_padding_a_window_equals_its_crop(head: str) -> None:
 def test_maps_hold_whole_windows_only(rows: int, columns: int) -> None:
     real = find("cnn-m-128")
     thin = replace(
-        real, chain=tuple(replace(one, channels=1 if one.kind == "conv" else 0) for one in real.chain)
+        real, chain=Chain(replace(one, channels=1 if one.kind == "conv" else 0) for one in real.chain)
     )
     x = torch.zeros((1, 3, 96 + 32 * rows, 96 + 32 * columns))
     taps = ["conv3", "pool5"]
-    network = build(thin, tensors(replace(thin, chain=thin.chain[:16])), taps)
+    network = build(thin, tensors(replace(thin, chain=Chain(thin.chain[:16]))), taps)
     for tap, found in zip(taps, network(x), strict=True):
         over = window(real, tap, 96, 32)
         assert found.shape[2:] == (over.cells + rows * over.step, over.cells + columns * over.step)
@@ -110,7 +111,7 @@ def test_what_has_no_shared_mode_is_refused_with_the_way_out() -> None:
         densified(vgg16, ["fc1"], 96, 32)
     with pytest.raises(UsageError, match="too small"):
         densified(vgg16, ["pool5"], 16, 32)
-    timm = replace(vgg16, chain=(), measured=(Tap("stage1", 8, 4, 0, 0.0),), aliases={})
+    timm = replace(vgg16, chain=Chain(), measured=(Tap("stage1", 8, 4, 0, 0.0),), aliases={})
     with pytest.raises(UsageError, match="'exact'"):
         densified(timm, ["stage1"], 224, 32)
     with pytest.raises(UsageError, match="'exact'"):

@@ -22,9 +22,9 @@ from scipy.io import savemat
 from likewise import apart
 from likewise.apart import read_apart
 from likewise.errors import BadWeights, ReaderFailed, UnknownName
-from likewise.networks import formats
+from likewise.networks import Chain, Layer, formats
 from likewise.networks.alexnet import ALEXNET
-from likewise.networks.card import Card, Layer
+from likewise.networks.card import Card
 from likewise.networks.torch_files import read_torch_file
 from likewise.networks.vgg import VGG16
 from likewise.types import FloatArray
@@ -48,7 +48,7 @@ def twin(card: Card) -> Card:
                 return replace(layer, channels=7)
         return layer
 
-    return replace(card, chain=tuple(small(layer) for layer in card.chain))
+    return replace(card, chain=Chain(small(layer) for layer in card.chain))
 
 
 TINY = twin(VGG16)
@@ -57,7 +57,7 @@ TINY_ALEXNET = twin(ALEXNET)
 
 def random_tensors(card: Card, *, convolutions: bool = False) -> Tensors:
     numbers = np.random.default_rng(0)
-    shapes = formats.expected(card, ["pool5"] if convolutions else None)
+    shapes = formats.tensor_shapes(card, ["pool5"] if convolutions else None)
     return {name: numbers.normal(size=shape).astype(np.float32) for name, shape in shapes.items()}
 
 
@@ -161,7 +161,7 @@ def write_keras(
     """Write TINY as Keras does, from numbers of its own; returns kernel and bias by Keras' layer name."""
     numbers = np.random.default_rng(1)
     written: dict[str, tuple[FloatArray, FloatArray]] = {}
-    shapes = formats.expected(TINY)
+    shapes = formats.tensor_shapes(TINY)
     with h5py.File(path, "w") as file:
         group = file.create_group(root) if root else file
         group.create_group("block1_pool")  # layers without weights have groups too
@@ -188,7 +188,7 @@ def test_keras_keeps_the_arithmetic(
     written = write_keras(path, names=names, root=root)
     assert formats.sniff(path) == "keras"
     tensors = formats.read(path, "keras", TINY)
-    assert tensors.keys() == formats.expected(TINY).keys()
+    assert tensors.keys() == formats.tensor_shapes(TINY).keys()
     numbers = np.random.default_rng(2)
 
     # one position of a convolution: sum over rows, columns and inputs
@@ -362,7 +362,7 @@ def test_a_damaged_pickle_is_one_kind_of_error(start: int, garbage: bytes) -> No
             return
         # It fell on the numbers, which are all allowed.
         assert {name: value.shape for name, value in found.items()} == {
-            name: shape for name, shape in formats.expected(TINY).items() if name in found
+            name: shape for name, shape in formats.tensor_shapes(TINY).items() if name in found
         }
 
 

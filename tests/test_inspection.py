@@ -18,9 +18,8 @@ from likewise.inspection.alignment import Alignment
 from likewise.inspection.classes import answer, class_names, read_names
 from likewise.inspection.modules import ModuleNetwork
 from likewise.inspection.network import CardNetwork, open_network, walk
-from likewise.networks import NETWORKS
+from likewise.networks import CIFAR10, NETWORKS
 from likewise.networks.card import Preprocessing, Tap
-from likewise.networks.cifar import CLASSES
 from likewise.networks.vgg import VGG16
 from likewise.pictures import Resize, load
 from likewise.types import Progress
@@ -94,8 +93,8 @@ def test_a_module_is_read_at_its_submodules_by_name() -> None:
     assert found.view("relu").statistics.least == 0
     assert found.view("conv").tap == Tap("conv", 4, 1, 0, 0.0)
     assert found.answer and found.answer.names[0] == "class 0"
-    named = lw.inspect(module, photo(1), classes=CLASSES)
-    assert named.answer and named.answer.names == CLASSES
+    named = lw.inspect(module, photo(1), classes=CIFAR10.classes)
+    assert named.answer and named.answer.names == CIFAR10.classes
 
 
 def test_a_module_that_runs_twice_is_read_at_its_last_run() -> None:
@@ -249,7 +248,7 @@ def vgg(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CardNetwork:
         CardNetwork("vgg16")
     from likewise.networks import formats, weights
 
-    shapes = formats.expected(VGG16, ["pool5"])
+    shapes = formats.tensor_shapes(VGG16, ["pool5"])
     tensors = {name: np.zeros(shape, np.float32) for name, shape in shapes.items()}
     weights._save(VGG16, VGG16.weights[0], tensors, origin="a test")
     return CardNetwork("vgg16")

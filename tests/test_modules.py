@@ -10,16 +10,16 @@ import torch
 
 from likewise.engines.torch_module import build
 from likewise.errors import BadWeights, UnknownName
-from likewise.networks import find
-from likewise.networks.card import Card, Layer
-from likewise.networks.formats import expected
+from likewise.networks import Chain, Layer, find
+from likewise.networks.card import Card
+from likewise.networks.formats import tensor_shapes
 from likewise.types import FloatArray
 
 RANDOM = np.random.default_rng(0)
 
 
 def tiny(*layers: Layer) -> Card:
-    return replace(find("vgg16"), name="tiny", chain=layers, aliases={})
+    return replace(find("vgg16"), name="tiny", chain=Chain(layers), aliases={})
 
 
 def tensors(card: Card) -> dict[str, FloatArray]:
@@ -27,7 +27,7 @@ def tensors(card: Card) -> dict[str, FloatArray]:
         name: np.abs(RANDOM.standard_normal(shape)).astype(np.float32) * 0.1
         if "running_var" in name
         else RANDOM.standard_normal(shape).astype(np.float32) * 0.1
-        for name, shape in expected(card).items()
+        for name, shape in tensor_shapes(card).items()
     }
 
 
@@ -100,7 +100,7 @@ def test_vgg_gives_every_fully_connected_tap_its_shape() -> None:
         replace(layer, channels=min(layer.channels, 392 if layer.kind == "flatten" else 8))
         for layer in find("vgg16").chain
     )
-    card = replace(find("vgg16"), name="small", chain=small)
+    card = replace(find("vgg16"), name="small", chain=Chain(small))
     maps = build(card, tensors(card), ["pool5", "fc1_linear", "fc7", "probabilities"])(
         torch.zeros(2, 3, 224, 224)
     )

@@ -17,7 +17,7 @@ PACKAGE = """
 from dataclasses import replace
 
 from likewise.descriptors.poolings import Pooling
-from likewise.networks.efficientnet_lite import EFFICIENTNET_LITE0
+from likewise.networks import NETWORKS
 from likewise.ranking import Reranking
 
 
@@ -26,7 +26,7 @@ def forward(ops, x, times):
 
 
 TIMES = Pooling("times", forward, options={"times": 2.0}, bounds={"times": (1.0, 9.0)})
-LITTLE = replace(EFFICIENTNET_LITE0, name="little")
+LITTLE = replace(NETWORKS["efficientnet-lite0"], name="little")
 
 
 def run(block, top):

@@ -144,7 +144,7 @@ def recipe(tmp_path: Path) -> VectorRecipe:
     """A small network with random weights from a file."""
     tensors = tensors_of(CifarModule(Generator().manual_seed(0)))
     path = tmp_path / "random.safetensors"
-    weights.write(path, CIFAR10, CIFAR10.weights[0], tensors, origin="random")
+    weights.write_weights(path, CIFAR10, CIFAR10.weights[0], tensors, origin="random")
     return replace(RECIPE, weights=str(path))
 
 

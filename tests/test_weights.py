@@ -16,8 +16,8 @@ from safetensors.numpy import load_file, save_file
 
 from likewise import assets
 from likewise.errors import BadWeights, FetchFailed, StorageError, UnknownName, WeightsMissing
-from likewise.networks import NETWORKS, find, formats, weights
-from likewise.networks.card import Card, Layer, Preprocessing, Source, Weights
+from likewise.networks import NETWORKS, Chain, Layer, find, formats, weights
+from likewise.networks.card import Card, Preprocessing, Source, Weights
 from likewise.types import FloatArray, Progress, ProgressCallback
 
 Tensors = dict[str, FloatArray]
@@ -35,12 +35,14 @@ KERAS = Weights(
 TINY = Card(
     "tiny",
     "no paper",
-    (
-        Layer("conv1_1", "conv", 4, 3, pad=(1, 1), key="features.0"),
-        Layer("relu1_1", "relu"),
-        Layer("flatten", "flatten", 4 * 2 * 2, tap=False),
-        Layer("fc1_linear", "linear", 5, key="classifier.0"),
-        Layer("fc1", "relu"),
+    Chain(
+        (
+            Layer("conv1_1", "conv", 4, 3, pad=(1, 1), key="features.0"),
+            Layer("relu1_1", "relu"),
+            Layer("flatten", "flatten", 4 * 2 * 2, tap=False),
+            Layer("fc1_linear", "linear", 5, key="classifier.0"),
+            Layer("fc1", "relu"),
+        )
     ),
     (PLAIN, KERAS),
 )
@@ -56,7 +58,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def tensors() -> Tensors:
     numbers = np.random.default_rng(0)
-    return {n: numbers.normal(size=s).astype(np.float32) for n, s in formats.expected(TINY).items()}
+    return {n: numbers.normal(size=s).astype(np.float32) for n, s in formats.tensor_shapes(TINY).items()}
 
 
 @pytest.fixture
@@ -226,7 +228,7 @@ def test_the_embedded_network_needs_no_fetch(cache: Path) -> None:
     file = weights.locate(card)
     assert file == weights.fetch("efficientnet-lite0")
     assert file.fingerprint(["head"]) == file.identity == card.weights[0].sources[0].sha256
-    assert file.tensors().keys() == formats.expected(card).keys()
+    assert file.tensors().keys() == formats.tensor_shapes(card).keys()
     assert not cache.exists()
 
 
@@ -358,7 +360,7 @@ def test_vgg16_and_alexnet_through_the_registry(cache: Path, monkeypatch: pytest
         monkeypatch.setitem(NETWORKS, name, card)
         file = weights.fetch(name, progress=seen.append)
         tensors = file.tensors()
-        assert tensors.keys() == formats.expected(card, [tap]).keys()
+        assert tensors.keys() == formats.tensor_shapes(card, [tap]).keys()
         assert last in tensors
         assert load_file(file.path).keys() == tensors.keys()
         assert [path for path in cache.rglob("*") if path.is_file() and path.parent.name == name] == [

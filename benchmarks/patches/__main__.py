@@ -15,7 +15,7 @@ from PIL import Image
 from likewise.local.features import LocalFeatures
 from likewise.local.patches import Patches, PatchExtractor
 from likewise.networks import find
-from likewise.networks.formats import expected
+from likewise.networks.formats import tensor_shapes
 from likewise.networks.weights import import_file
 from likewise.types import FloatArray, UInt8Array
 
@@ -63,7 +63,7 @@ def _random_weights(network: str, folder: Path) -> None:
         name: random.normal(0, np.sqrt(2 / np.prod(shape[1:])), shape).astype(np.float32)
         if len(shape) > 1
         else np.zeros(shape, np.float32)
-        for name, shape in expected(find(network)).items()
+        for name, shape in tensor_shapes(find(network)).items()
     }
     np.savez(folder / "random.npz", **tensors)  # type: ignore[arg-type]
     import_file(network, folder / "random.npz", weights="matconvnet")

@@ -14,8 +14,9 @@ from torch.nn import functional
 
 from likewise.engines import Array, Engine, Ops, Program, open_engine
 from likewise.errors import UnknownName, UsageError
-from likewise.networks.card import Card, Layer, Preprocessing
-from likewise.networks.formats import Tensors, expected
+from likewise.networks import Chain, Layer, Tensors
+from likewise.networks.card import Card, Preprocessing
+from likewise.networks.formats import tensor_shapes
 from likewise.types import FloatArray, UInt8Array
 
 ENGINES = ["torch", "openvino"]
@@ -24,7 +25,7 @@ ENGINES = ["torch", "openvino"]
 CARD = Card(
     name="small",
     paper="",
-    chain=(Layer("conv1", "conv", 16, 3, 2, (1, 1), key="conv"), Layer("relu1", "relu")),
+    chain=Chain([Layer("conv1", "conv", 16, 3, 2, (1, 1), key="conv"), Layer("relu1", "relu")]),
     weights=(),
 )
 HALVES = Preprocessing(mean=(0.5, 0.5, 0.5), std=(1.0, 1.0, 1.0))
@@ -34,7 +35,7 @@ def tensors(seed: int = 0) -> Tensors:
     random = np.random.default_rng(seed)
     return {
         name: random.standard_normal(shape).astype(np.float32) * np.float32(0.1)
-        for name, shape in expected(CARD).items()
+        for name, shape in tensor_shapes(CARD).items()
     }
 
 

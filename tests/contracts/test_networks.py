@@ -14,9 +14,9 @@ import torch
 from likewise.engines import Program, as_they_are, open_engine
 from likewise.engines.openvino_walk import Walk
 from likewise.engines.torch_module import ProgramModule, build
-from likewise.networks import NETWORKS
-from likewise.networks.card import Card, Layer, Preprocessing, needed, wired
-from likewise.networks.formats import Tensors, expected
+from likewise.networks import NETWORKS, Chain, Layer, Tensors
+from likewise.networks.card import Card, Preprocessing
+from likewise.networks.formats import tensor_shapes
 from likewise.types import UInt8Array
 
 THIN = 4  # channels: what is tested is the wiring
@@ -25,21 +25,23 @@ THIN = 4  # channels: what is tested is the wiring
 BRANCHING = Card(
     name="branching",
     paper="",
-    chain=(
-        Layer("grey", "grey"),
-        Layer("norm", "instancenorm"),
-        Layer("conv1", "conv", 4, 3, 2, (1, 1), bias=False, key="a", tap=False),
-        Layer("norm1", "norm", 4, key="b", epsilon=1e-5),
-        Layer("half", "relu"),
-        Layer("quarter", "meanpool", kernel=2, stride=2),
-        Layer("conv2", "conv", 4, 1, key="c"),
-        Layer("wide", "upsample", inputs=("conv2", "half")),
-        Layer("sum", "add", inputs=("wide", "half")),
-        Layer("score", "conv", 1, 1, inputs=("sum",), key="d", tap=False),
-        Layer("sure", "sigmoid"),
-        Layer("cells", "fold", kernel=8, inputs=("norm",)),
-        Layer("points", "conv", 65, 1, key="e"),
-        Layer("both", "concat", inputs=("sum", "half")),
+    chain=Chain(
+        (
+            Layer("grey", "grey"),
+            Layer("norm", "instancenorm"),
+            Layer("conv1", "conv", 4, 3, 2, (1, 1), bias=False, key="a", tap=False),
+            Layer("norm1", "norm", 4, key="b", epsilon=1e-5),
+            Layer("half", "relu"),
+            Layer("quarter", "meanpool", kernel=2, stride=2),
+            Layer("conv2", "conv", 4, 1, key="c"),
+            Layer("wide", "upsample", inputs=("conv2", "half")),
+            Layer("sum", "add", inputs=("wide", "half")),
+            Layer("score", "conv", 1, 1, inputs=("sum",), key="d", tap=False),
+            Layer("sure", "sigmoid"),
+            Layer("cells", "fold", kernel=8, inputs=("norm",)),
+            Layer("points", "conv", 65, 1, key="e"),
+            Layer("both", "concat", inputs=("sum", "half")),
+        )
     ),
     weights=(),
 )
@@ -55,12 +57,14 @@ def thin(card: Card) -> Card:
             channels = layer.channels if layer.kind == "conv" else channels
             layer = replace(layer, channels=THIN if not flat else 6, groups=THIN if layer.groups > 1 else 1)
         chain.append(layer)
-    return replace(card, chain=tuple(chain))
+    return replace(card, chain=Chain(chain))
 
 
 def tensors(card: Card) -> Tensors:
     random = np.random.default_rng(0)
-    made = {name: random.standard_normal(shape).astype(np.float32) for name, shape in expected(card).items()}
+    made = {
+        name: random.standard_normal(shape).astype(np.float32) for name, shape in tensor_shapes(card).items()
+    }
     half = np.float32(0.5)
     return {
         name: (np.abs(x) + half if "running_var" in name else x * half).astype(np.float32)
@@ -128,15 +132,15 @@ def test_from_tap_to_tap_is_what_one_graph_gives(name: str) -> None:
 
 
 def test_what_is_not_needed_is_left_out() -> None:
-    names = [layer.name for layer in needed(BRANCHING.chain, ["points"])]
+    names = [layer.name for layer in BRANCHING.chain.needed(["points"])]
     assert names == ["grey", "norm", "cells", "points"]
-    assert dict((layer.name, inputs) for layer, inputs in wired(needed(BRANCHING.chain, ["points"]))) == {
+    assert dict((layer.name, inputs) for layer, inputs in BRANCHING.chain.needed(["points"]).wires) == {
         "grey": ("",),
         "norm": ("grey",),
         "cells": ("norm",),
         "points": ("cells",),
     }
-    assert list(expected(BRANCHING, ["points"])) == ["e.weight", "e.bias"]
+    assert list(tensor_shapes(BRANCHING, ["points"])) == ["e.weight", "e.bias"]
 
 
 # conv1 3x3/2: field 3, jump 2; quarter 2x2/2: field 5, jump 4, its centre half a jump of 2 on; brought back

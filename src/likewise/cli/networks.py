@@ -12,8 +12,7 @@ from likewise.cli.options import Json
 from likewise.cli.output import hand_down, printable, progress, show, table
 
 if TYPE_CHECKING:
-    from likewise.networks.card import Card, Tap, Weights
-    from likewise.networks.weights import WeightsFile
+    from likewise.networks import Card, Tap, Weights, WeightsFile
 
 app = App(
     name="networks",
@@ -66,7 +65,7 @@ def list_networks(as_json: Json = False) -> None:
 
 def _location(card: Card, weights: Weights) -> Path | None:
     from likewise.errors import WeightsError
-    from likewise.networks.weights import locate
+    from likewise.networks import locate
 
     try:
         return locate(card, weights.name).path
@@ -137,11 +136,11 @@ def fetch_weights(name: Name, weights: WeightsName = None, as_json: Json = False
 
     Beside `likewise study`, no other command opens a connection, unless it is given an address.
     """
-    from likewise.networks.weights import fetch
+    from likewise.networks import fetch
 
     with progress(f"fetching {name}", unit="MB") as callback:
         found = fetch(name, weights=weights, progress=callback)
-    _show_file(found, name, as_json)
+    _show_file(found, as_json)
 
 
 @app.command("import")
@@ -158,15 +157,12 @@ def import_weights(
     as_json: Json = False,
 ) -> None:
     """Take a network's weights from a file on this machine."""
-    from likewise.networks.weights import import_file
+    from likewise.networks import import_file
 
-    _show_file(import_file(name, file, weights=weights, layout=layout), name, as_json)
+    _show_file(import_file(name, file, weights=weights, layout=layout), as_json)
 
 
-def _show_file(found: WeightsFile, name: str, as_json: bool) -> None:
-    from likewise.networks import find
-    from likewise.networks.formats import expected
-
+def _show_file(found: WeightsFile, as_json: bool) -> None:
     value = {"weights": found.weights.name, "path": found.path, "identity": found.identity}
     lines = [f"weights {found.weights.name}: {printable(found.path)}"]
     if not found.is_published:
@@ -174,6 +170,6 @@ def _show_file(found: WeightsFile, name: str, as_json: bool) -> None:
             f"taken from {printable(found.origin)}, which no published digest was compared with; to have the "
             "published ones instead, remove that file and fetch again"
         )
-    if found.digests and not found.digests.keys() >= expected(find(name)).keys():
+    if not found.is_whole:
         lines.append("the convolutions only, enough for every tap before the fully connected layers")
     show(value | {"origin": found.origin, "published": found.is_published}, lines, as_json=as_json)

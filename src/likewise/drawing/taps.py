@@ -17,7 +17,7 @@ from likewise.types import FloatArray, UInt8Array
 
 if TYPE_CHECKING:  # to inspect takes a network, which to draw does not
     from likewise.inspection import Inspection, View
-    from likewise.networks.card import Tap
+    from likewise.networks import Tap
 
 Scale = Literal["shared", "map"]
 """``shared``: one scale for the sheet, so that maps can be compared; ``map``: each map's own."""

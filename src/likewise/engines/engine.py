@@ -9,8 +9,7 @@ from typing import Literal, Protocol, TypeAlias, cast
 
 from likewise.engines.ops import Head
 from likewise.errors import UsageError, needing
-from likewise.networks.card import Card, Preprocessing
-from likewise.networks.formats import Tensors
+from likewise.networks import Card, Preprocessing, Tensors
 from likewise.registry import lookup
 from likewise.types import FloatArray, UInt8Array
 

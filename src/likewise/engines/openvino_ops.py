@@ -11,8 +11,6 @@ from openvino import opset13 as op
 
 from likewise.engines.engine import Program
 from likewise.engines.ops import normalised, walk
-from likewise.networks.card import needed
-from likewise.networks.formats import fitting
 
 
 class Value:
@@ -212,8 +210,8 @@ def drawn(program: Program) -> ov.Model:
     """
     side = program.side or -1
     pictures = op.parameter([-1, side, side, 3], np.uint8)
-    chain = needed(program.card.chain, program.taps)
-    tensors = fitting(program.tensors(), chain)
+    chain = program.card.chain.needed(program.taps)
+    tensors = chain.fitting(program.tensors())
     x = normalised(OPS, Value(pictures), program.preprocessing)
     steps = walk(OPS, chain, lambda name: Value(op.constant(tensors[name])), {"": x})
     found = {name: value for name, value in steps if name in program.taps}

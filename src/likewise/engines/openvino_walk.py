@@ -11,8 +11,7 @@ from openvino import opset13 as op
 
 from likewise.engines.openvino_ops import OPS, Value
 from likewise.engines.ops import walk
-from likewise.networks.card import Layer, Reach, needed, reaches, wired
-from likewise.networks.formats import Tensors, fitting
+from likewise.networks import Chain, Tensors
 from likewise.system import cores
 from likewise.types import FloatArray
 
@@ -31,7 +30,7 @@ class _Piece:
         All that later pieces read, of this one or of others.
     """
 
-    layers: tuple[Layer, ...]
+    layers: Chain
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     live: frozenset[str]
@@ -51,12 +50,13 @@ class Walk:
         When a tensor that the taps need is missing or of another shape.
     """
 
-    def __init__(
-        self, chain: Sequence[Layer], tensors: Mapping[str, FloatArray], taps: Sequence[str]
-    ) -> None:
-        chain = needed(chain, taps)
-        self._tensors = fitting(tensors, chain)
-        self._reaches = {"": Reach()} | {layer.name: reach for layer, _, reach in reaches(chain)}
+    def __init__(self, chain: Chain, tensors: Mapping[str, FloatArray], taps: Sequence[str]) -> None:
+        chain = chain.needed(taps)
+        self._tensors = chain.fitting(tensors)
+        self._shapes = {
+            name: [-1, reach.channels] if reach.whole else [-1, reach.channels, -1, -1]
+            for name, reach in chain.reaches.items()
+        }
         self._pieces = _cut(chain, taps)
         self._compiled: dict[int, ov.CompiledModel] = {}
 
@@ -74,14 +74,14 @@ class Walk:
 
     def _model(self, number: int) -> ov.CompiledModel:
         if number not in self._compiled:
-            drawn = _drawn(self._pieces[number], self._tensors, self._reaches)
+            drawn = _drawn(self._pieces[number], self._tensors, self._shapes)
             config = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": cores()}
             self._compiled[number] = ov.Core().compile_model(drawn, "CPU", config)
         return self._compiled[number]
 
 
-def _cut(chain: Sequence[Layer], taps: Sequence[str]) -> list[_Piece]:
-    wires = wired(chain)
+def _cut(chain: Chain, taps: Sequence[str]) -> list[_Piece]:
+    wires = chain.wires
     ends = [index + 1 for index, (layer, _) in enumerate(wires) if layer.name in taps]
     pieces = []
     for start, end in zip([0, *ends], ends, strict=False):
@@ -91,7 +91,7 @@ def _cut(chain: Sequence[Layer], taps: Sequence[str]) -> list[_Piece]:
         tap = wires[end - 1][0].name
         pieces.append(
             _Piece(
-                layers=tuple(chain[start:end]),
+                layers=Chain(chain[start:end]),
                 inputs=tuple(read),
                 outputs=(tap, *sorted((own & live) - {tap})),
                 live=live,
@@ -100,12 +100,8 @@ def _cut(chain: Sequence[Layer], taps: Sequence[str]) -> list[_Piece]:
     return pieces
 
 
-def _drawn(piece: _Piece, tensors: Tensors, known: Mapping[str, Reach]) -> ov.Model:
-    parameters = {name: op.parameter(_shape(known[name]), np.float32) for name in piece.inputs}
+def _drawn(piece: _Piece, tensors: Tensors, shapes: Mapping[str, list[int]]) -> ov.Model:
+    parameters = {name: op.parameter(shapes[name], np.float32) for name in piece.inputs}
     given = {name: Value(parameter) for name, parameter in parameters.items()}
     found = dict(walk(OPS, piece.layers, lambda name: Value(op.constant(tensors[name])), given))
     return ov.Model([op.result(found[name].node) for name in piece.outputs], [*parameters.values()])
-
-
-def _shape(reach: Reach) -> list[int]:
-    return [-1, reach.channels] if reach.whole else [-1, reach.channels, -1, -1]

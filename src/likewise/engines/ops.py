@@ -13,7 +13,7 @@ from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
-from likewise.networks.card import Layer, Preprocessing, wired
+from likewise.networks import Chain, Layer, Preprocessing
 
 Array: TypeAlias = Any
 """A node of an OpenVINO graph or a torch tensor."""
@@ -171,7 +171,7 @@ def normalised(ops: Ops, pictures: Array, preprocessing: Preprocessing) -> Array
 
 
 def walk(
-    ops: Ops, chain: Sequence[Layer], weight: Callable[[str], Array], given: Mapping[str, Array]
+    ops: Ops, chain: Chain, weight: Callable[[str], Array], given: Mapping[str, Array]
 ) -> Iterator[tuple[str, Array]]:
     """Run a chain layer by layer: each one's name and what comes out of it, held only while it is needed.
 
@@ -182,7 +182,7 @@ def walk(
     given
         What the chain begins with: the network's input as ``""``, or what layers before this part gave.
     """
-    wires = wired(chain)
+    wires = chain.wires
     last = {name: index for index, (_, inputs) in enumerate(wires) for name in inputs}
     held = dict(given)
     for index, (layer, inputs) in enumerate(wires):

@@ -11,9 +11,7 @@ from torch import Tensor, nn
 from likewise.engines.engine import Program
 from likewise.engines.ops import normalised, walk
 from likewise.engines.torch_ops import OPS
-from likewise.networks import timm
-from likewise.networks.card import Card, Layer, needed
-from likewise.networks.formats import fitting, shapes
+from likewise.networks import Card, Chain, timm
 
 _BUFFERS = ("running_mean", "running_var")
 
@@ -25,13 +23,11 @@ class LayerChain(nn.Module):
     order asked for: maps ``(n, c, h, w)``, or vectors ``(n, c)`` after flattening.
     """
 
-    def __init__(
-        self, chain: Sequence[Layer], tensors: Mapping[str, np.ndarray], taps: Sequence[str]
-    ) -> None:
+    def __init__(self, chain: Chain, tensors: Mapping[str, np.ndarray], taps: Sequence[str]) -> None:
         super().__init__()
         self.taps = tuple(taps)
-        self.chain = needed(chain, taps)
-        for name, array in fitting(tensors, self.chain).items():
+        self.chain = chain.needed(taps)
+        for name, array in self.chain.fitting(tensors).items():
             values = torch.from_numpy(np.array(array, dtype=np.float32))
             if name.endswith(_BUFFERS):
                 self.register_buffer(_inner(name), values)
@@ -56,7 +52,7 @@ class LayerChain(nn.Module):
         """All tensors by their canonical names, float32: what `build` takes."""
         return {
             name: np.array(self.tensor(name).detach().contiguous().numpy(), np.float32)
-            for name in shapes(self.chain)
+            for name in self.chain.shapes()
         }
 
     def release(self, since: str = "") -> None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from likewise.assets import in_package
 from likewise.errors import UsageError
 from likewise.inspection.statistics import entropy
-from likewise.networks.cifar import CLASSES
+from likewise.networks import CIFAR10
 from likewise.types import FloatArray
 
 
@@ -73,8 +73,8 @@ def class_names(count: int, network: str) -> list[str]:
     """
     if count == 1000 and len(found := _imagenet()) == count:
         return found
-    if count == len(CLASSES) and "cifar" in network.lower():
-        return list(CLASSES)
+    if count == len(CIFAR10.classes) and "cifar" in network.lower():
+        return list(CIFAR10.classes)
     return [f"class {number}" for number in range(count)]
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from likewise.errors import UnknownName, UsageError
 from likewise.inspection.network import Network
-from likewise.networks.card import Tap
+from likewise.networks import Tap
 from likewise.types import FloatArray
 
 Probe = Callable[[FloatArray], FloatArray]

@@ -16,7 +16,7 @@ from likewise.inspection.fields import measured
 from likewise.inspection.maps import View
 from likewise.inspection.network import Network, open_network, walk
 from likewise.inspection.statistics import Histogram, extent, jensen_shannon
-from likewise.networks.card import Preprocessing, Tap
+from likewise.networks import Preprocessing, Tap
 from likewise.pictures import Loaded, Source, load
 from likewise.types import FloatArray, Progress, ProgressCallback, UInt8Array
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from likewise.inspection.statistics import Statistics
-from likewise.networks.card import Tap
+from likewise.networks import Tap
 from likewise.types import FloatArray, IntArray
 
 _SHEET = 1100  # pixels that the tiles of a sheet take side by side

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from likewise.engines.torch_module import build
 from likewise.errors import UnknownName, UsageError
 from likewise.inspection.sizes import any_size
-from likewise.networks.card import Card, Preprocessing, Tap
+from likewise.networks import Card, Preprocessing, Tap
 from likewise.pictures import Resize
 from likewise.registry import nearest
 from likewise.types import FloatArray

@@ -10,9 +10,7 @@ import numpy as np
 from likewise.engines.openvino_walk import Walk
 from likewise.errors import UsageError
 from likewise.inspection.sizes import any_size
-from likewise.networks import find, formats
-from likewise.networks.card import Card, Preprocessing, Tap
-from likewise.networks.weights import locate
+from likewise.networks import Card, Preprocessing, Tap, find, locate, tensor_shapes
 from likewise.pictures import Resize
 from likewise.types import FloatArray, UInt8Array
 
@@ -146,7 +144,7 @@ class CardNetwork:
         return Taps(self.card, self._tensors, names)
 
     def _has(self, tap: str) -> bool:
-        return formats.expected(self.card, [tap]).keys() <= self._tensors.keys()
+        return tensor_shapes(self.card, [tap]).keys() <= self._tensors.keys()
 
 
 def open_network(

@@ -23,11 +23,9 @@ from PIL import Image
 from likewise.descriptors import POOLINGS, l2, signed_root
 from likewise.engines import Array, Head, Ops, Program, open_engine
 from likewise.errors import UsageError
+from likewise.local import dense
 from likewise.local.features import LocalFeatures
-from likewise.networks import dense, find
-from likewise.networks.card import Card
-from likewise.networks.formats import Tensors
-from likewise.networks.weights import WeightsFile, locate
+from likewise.networks import Card, Tensors, WeightsFile, find, locate
 from likewise.pictures import Loaded, Resize, Source, load
 from likewise.registry import lookup
 from likewise.types import Box, CropScale, FloatArray, UInt8Array

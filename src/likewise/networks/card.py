@@ -1,80 +1,19 @@
-"""What a network is: a chain of layers written out as data, its taps, and the weights that fit it.
+"""What a network is: its chain of layers, its taps, and the weights that fit it.
 
 `likewise.engines` makes of a card a graph of OpenVINO or a module of torch.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
 from likewise.errors import UnknownName
+from likewise.networks.chain import Chain
 from likewise.registry import nearest
 from likewise.types import Box
-
-Kind = Literal[
-    "conv",
-    "linear",
-    "norm",
-    "lrn",
-    "instancenorm",
-    "relu",
-    "relu6",
-    "sigmoid",
-    "softmax",
-    "maxpool",
-    "meanpool",
-    "avgpool",
-    "grey",
-    "flatten",
-    "fold",
-    "add",
-    "concat",
-    "upsample",
-]
-"""What a layer does; `likewise.engines.ops` says how.
-
-Besides the usual: ``avgpool`` is the mean over all cells, ``grey`` over all channels, ``meanpool`` over
-windows; ``fold`` makes one cell of ``kernel x kernel``; ``add`` and ``concat`` take several layers;
-``upsample`` brings its first input to the sides of its second.
-"""
-
-
-@dataclass(frozen=True)
-class Layer:
-    """One layer of a chain.
-
-    Attributes
-    ----------
-    name
-        Its name, which is also the name of its tap.
-    key
-        Prefix of its tensors in the canonical weights (``"{key}.weight"``), when it has any.
-    pad
-        ``(before, after)`` in pixels, the same for rows and columns.
-    inputs
-        The layers that it reads, by name; the one before it unless told.
-    ceil
-        Whether a pool keeps its last window when part of it lies beyond the border, as Caffe does.
-    epsilon
-        What a batch normalisation adds to its variances; 0 for EfficientNet's.
-    """
-
-    name: str
-    kind: Kind
-    channels: int = 0
-    kernel: int = 1
-    stride: int = 1
-    pad: tuple[int, int] = (0, 0)
-    groups: int = 1
-    bias: bool = True
-    key: str = ""
-    inputs: tuple[str, ...] = ()
-    tap: bool = True
-    ceil: bool = False
-    epsilon: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -189,17 +128,23 @@ class Card:
         The side at which its fully connected layers work, 0 when it has none.
     measured
         The taps of a network without a chain, as its library reports them.
+    classes
+        What its numbers of classes stand for, where no list elsewhere says it.
     """
 
     name: str
     paper: str
-    chain: tuple[Layer, ...]
+    chain: Chain
     weights: tuple[Weights, ...]
     aliases: dict[str, str] = field(default_factory=dict)
     grid: int = 1
     minimum: int = 32
     input_size: int = 0
     measured: tuple[Tap, ...] = ()
+    classes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "chain", Chain(self.chain))  # of another package it may be a plain tuple
 
     @cached_property
     def taps(self) -> dict[str, Tap]:
@@ -248,75 +193,16 @@ class Card:
         )
 
 
-def wired(chain: Sequence[Layer]) -> list[tuple[Layer, tuple[str, ...]]]:
-    """Every layer with the names of those that it reads; ``""`` is the network's input."""
-    before = ["", *(layer.name for layer in chain)]
-    return [(layer, layer.inputs or (before[index],)) for index, layer in enumerate(chain)]
-
-
-def needed(chain: Sequence[Layer], taps: Iterable[str]) -> tuple[Layer, ...]:
-    """The layers of a chain that some taps need, in order."""
-    wanted, found = set(taps), []
-    for layer, inputs in reversed(wired(chain)):
-        if layer.name in wanted:
-            wanted |= set(inputs)
-            found.append(replace(layer, inputs=inputs))
-    return tuple(reversed(found))
-
-
-@dataclass(frozen=True)
-class Reach:
-    """What a layer's cells are made of: channels, pixels between cells, and their receptive field."""
-
-    channels: int = 3
-    jump: int = 1
-    side: int = 1
-    centre: float = 0.0
-    whole: bool = False
-
-
-def reaches(chain: Sequence[Layer]) -> list[tuple[Layer, int, Reach]]:
-    """Every layer with the channels that come into it and what its own cells are.
-
-    With jump ``j``, field ``r`` and centre ``s`` of the first cell, a layer of kernel ``k``, stride ``t``
-    and ``p`` pixels of padding before gives ``r + (k-1) j``, ``s + ((k-1)/2 - p) j`` and ``j t``
-    (Dumoulin and Visin, A guide to convolution arithmetic, 2016). Where branches meet, the widest counts.
-    """
-    known = {"": Reach()}
-    found = []
-    for layer, inputs in wired(chain):
-        given = [known[name] for name in inputs]
-        channels = sum(one.channels for one in given) if layer.kind == "concat" else given[0].channels
-        known[layer.name] = _reach(layer, channels, given)
-        found.append((layer, channels, known[layer.name]))
-    return found
-
-
-def _reach(layer: Layer, channels: int, given: Sequence[Reach]) -> Reach:
-    reach = max(given, key=lambda one: one.side)
-    if layer.kind in ("conv", "maxpool", "meanpool", "fold"):
-        stride = layer.kernel if layer.kind == "fold" else layer.stride
-        reach = replace(
-            reach,
-            jump=reach.jump * stride,
-            side=reach.side + (layer.kernel - 1) * reach.jump,
-            centre=reach.centre + ((layer.kernel - 1) / 2 - layer.pad[0]) * reach.jump,
-        )
-    if layer.kind == "upsample":  # a cell now lies where one of the second input does
-        reach = replace(reach, jump=given[1].jump, centre=given[1].centre)
-    whole = reach.whole or layer.kind in ("flatten", "linear", "avgpool")
-    channels = 1 if layer.kind == "grey" else channels * layer.kernel**2 if layer.kind == "fold" else channels
-    return replace(reach, channels=layer.channels or channels, whole=whole)
-
-
-def _measure(chain: Sequence[Layer], aliases: Mapping[str, str]) -> list[Tap]:
+def _measure(chain: Chain, aliases: Mapping[str, str]) -> list[Tap]:
     """Stride, receptive field and offset of every layer that is a tap."""
     others: dict[str, list[str]] = {}
     for alias, name in aliases.items():
         others.setdefault(name, []).append(alias)
     taps: list[Tap] = []
-    for layer, _, reach in reaches(chain):
+    reaches = chain.reaches
+    for layer in chain:
         if layer.tap:
+            reach = reaches[layer.name]
             where = (0, 0, 0.0) if reach.whole else (reach.jump, reach.side, reach.centre)
             taps.append(Tap(layer.name, reach.channels, *where, tuple(others.get(layer.name, ()))))
     return taps

@@ -8,11 +8,12 @@ of 64 is a 1x1 convolution here, the same sums by another name. Keras flattens `
 
 from __future__ import annotations
 
-from likewise.networks.card import Card, Layer, Preprocessing, Source, Weights
+from likewise.networks.card import Card, Preprocessing, Source, Weights
+from likewise.networks.chain import Chain, Layer
 
 PAPER = "Exploring feature extraction with CNNs, Towards Data Science (CIFAR-10: Krizhevsky, 2009)"
-SIDE = 32  # pixels
-CLASSES = (
+_SIDE = 32  # pixels
+_CLASSES = (
     "airplane",
     "automobile",
     "bird",
@@ -24,10 +25,9 @@ CLASSES = (
     "ship",
     "truck",
 )
-"""Names of the ten classes, in the order of their numbers."""
 
 
-def _chain() -> tuple[Layer, ...]:
+def _chain() -> Chain:
     layers: list[Layer] = []
     for number in range(1, 7):
         layers.append(Layer(f"conv{number}", "conv", 16, 3, 1, (1, 1), key=f"conv{number}"))
@@ -37,14 +37,14 @@ def _chain() -> tuple[Layer, ...]:
     layers += [
         Layer("dense1_linear", "conv", 64, key="dense1"),
         Layer("dense1", "relu"),
-        Layer("flatten", "flatten", 64 * (SIDE // 4) ** 2, tap=False),
-        Layer("logits", "linear", len(CLASSES), key="dense2"),
+        Layer("flatten", "flatten", 64 * (_SIDE // 4) ** 2, tap=False),
+        Layer("logits", "linear", len(_CLASSES), key="dense2"),
         Layer("probabilities", "softmax"),
     ]
-    return tuple(layers)
+    return Chain(layers)
 
 
-def trained(pictures: int) -> Weights:
+def _trained(pictures: int) -> Weights:
     """The weights that the study trains on so many pictures."""
     return Weights(
         name=str(pictures),
@@ -59,7 +59,7 @@ CIFAR10 = Card(
     name="cifar10",
     paper=PAPER,
     chain=_chain(),
-    weights=(trained(50_000), trained(10_000)),
+    weights=(_trained(50_000), _trained(10_000)),
     aliases={f"conv2d_{number}": f"relu{number}" for number in range(1, 7)}
     | {
         "pool_1": "pool1",
@@ -69,5 +69,6 @@ CIFAR10 = Card(
         "dense2": "logits",
     },
     grid=4,
-    input_size=SIDE,
+    input_size=_SIDE,
+    classes=_CLASSES,
 )

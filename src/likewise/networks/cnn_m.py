@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from likewise.networks.card import Card, Layer, Preprocessing, Source, Weights
+from likewise.networks.card import Card, Preprocessing, Source, Weights
+from likewise.networks.chain import Chain, Layer
 from likewise.networks.publishers import CAFFE
 
 PAPER = "Chatfield, Simonyan, Vedaldi and Zisserman, Return of the devil in the details, BMVC 2014"
@@ -20,7 +21,7 @@ CONVOLUTIONS = (
 )
 
 
-def _chain() -> tuple[Layer, ...]:
+def _chain() -> Chain:
     layers: list[Layer] = []
     for number, (channels, kernel, stride, pad, normalised, pooled) in enumerate(CONVOLUTIONS, start=1):
         name = f"conv{number}"
@@ -39,7 +40,7 @@ def _chain() -> tuple[Layer, ...]:
         Layer("logits", "linear", 1000, key="fc8"),
         Layer("probabilities", "softmax"),
     ]
-    return tuple(layers)
+    return Chain(layers)
 
 
 def _weights(name: str, preprocessing: Preprocessing, location: str, layout: str) -> Weights:

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from likewise.networks.card import Card, Layer, Preprocessing, Source, Weights
+from likewise.networks.card import Card, Preprocessing, Source, Weights
+from likewise.networks.chain import Chain, Layer
 
 PAPER = (
     "Tan and Le, EfficientNet: rethinking model scaling for convolutional neural networks, ICML 2019 (Lite0)"
@@ -81,7 +82,7 @@ def _block(
     return layers
 
 
-def _chain() -> tuple[Layer, ...]:
+def _chain() -> Chain:
     layers = [*_conv("stem_conv", "_conv_stem", "_bn0", 32, 3, 2), _relu6("stem", tap=True)]
     inputs, index = 32, 0
     for expansion, channels, repeats, stride, kernel in STAGES:
@@ -96,7 +97,7 @@ def _chain() -> tuple[Layer, ...]:
         Layer("logits", "linear", 1000, key="_fc"),
         Layer("probabilities", "softmax"),
     ]
-    return tuple(layers)
+    return Chain(layers)
 
 
 EFFICIENTNET_LITE0 = Card(

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
@@ -25,17 +25,15 @@ from likewise.apart import read_apart
 from likewise.arrays import read_arrays
 from likewise.errors import BadWeights, MissingExtra, ReaderFailed
 from likewise.networks import timm
-from likewise.networks.card import Card, Layer, needed, reaches
+from likewise.networks.card import Card
+from likewise.networks.chain import Layer, Shapes, Tensors
 from likewise.networks.torch_files import OLD_TORCH, read_torch_file
 from likewise.registry import lookup
 from likewise.types import FloatArray
 from likewise.unpickling import MALFORMED, read_plain_pickle
 
-Tensors: TypeAlias = dict[str, FloatArray]
-Shapes: TypeAlias = dict[str, tuple[int, ...]]
 
-
-def expected(card: Card, taps: Iterable[str] | None = None) -> Shapes:
+def tensor_shapes(card: Card, taps: Iterable[str] | None = None) -> Shapes:
     """Name and shape of every tensor of a network, or of those that some taps need.
 
     Raises
@@ -46,40 +44,8 @@ def expected(card: Card, taps: Iterable[str] | None = None) -> Shapes:
     if not card.chain:
         return timm.shapes(card)
     if taps is None:
-        return shapes(card.chain)
-    return shapes(needed(card.chain, [card.tap(tap).name for tap in taps]))
-
-
-def shapes(chain: Sequence[Layer]) -> Shapes:
-    """Name and shape of every tensor of a chain."""
-    found: Shapes = {}
-    for layer, channels, _ in reaches(chain):
-        found |= _of_layer(layer, channels)
-    return found
-
-
-def fitting(tensors: Mapping[str, FloatArray], chain: Sequence[Layer]) -> Tensors:
-    """Those tensors that a chain needs.
-
-    Raises
-    ------
-    BadWeights
-        Naming the first that is missing or of another shape, and its layer.
-    """
-    found: Tensors = {}
-    for layer, channels, _ in reaches(chain):
-        for name, shape in _of_layer(layer, channels).items():
-            if name not in tensors:
-                raise BadWeights(
-                    f"the weights hold no {name!r}, which layer {layer.name} needs; "
-                    "fetch or import a full set"
-                )
-            if tensors[name].shape != shape:
-                raise BadWeights(
-                    f"{name} has shape {tensors[name].shape}, but layer {layer.name} needs {shape}"
-                )
-            found[name] = tensors[name]
-    return found
+        return card.chain.shapes()
+    return card.chain.needed(card.tap(tap).name for tap in taps).shapes()
 
 
 def read(path: Path, layout: str, card: Card) -> Tensors:
@@ -122,7 +88,7 @@ def check(tensors: Mapping[str, FloatArray], card: Card) -> Tensors:
     }
     whole = any(name in tensors for name in linear)
     checked: Tensors = {}
-    for name, shape in expected(card).items():
+    for name, shape in tensor_shapes(card).items():
         if name in tensors:
             _fits(name, tensors[name].shape, shape)
             checked[name] = np.asarray(tensors[name], dtype=np.float32, order="C")
@@ -179,23 +145,6 @@ def _of_zip(path: Path) -> str:
     return "archive" if any(name.endswith(".dist-info/WHEEL") for name in names) else "torch"
 
 
-def _of_layer(layer: Layer, channels: int) -> Shapes:
-    vector = (layer.channels,)
-    weight: tuple[int, ...]
-    match layer.kind:
-        case "conv":
-            weight = (layer.channels, channels // layer.groups, layer.kernel, layer.kernel)
-        case "linear":
-            weight = (layer.channels, channels)
-        case "norm":
-            return {
-                f"{layer.key}.{part}": vector for part in ("weight", "bias", "running_mean", "running_var")
-            }
-        case _:
-            return {}
-    return {f"{layer.key}.weight": weight} | ({f"{layer.key}.bias": vector} if layer.bias else {})
-
-
 def _fits(name: str, found: tuple[int, ...], wanted: tuple[int, ...]) -> None:
     if tuple(found) != wanted:
         raise BadWeights(f"{name} has the shape {tuple(found)} where {wanted} is needed")
@@ -205,7 +154,7 @@ def _torch(path: Path, card: Card) -> Tensors:
     """A state dict saved by torch.save, before or since its zip format."""
     try:
         state: Any = read_torch_file(path)
-        wanted = expected(card)
+        wanted = tensor_shapes(card)
         return _whole_norms({name: _floats(state[name]) for name in wanted if name in state}, card)
     except MALFORMED as error:
         reason = str(error).partition("\n")[0] or type(error).__name__
@@ -226,7 +175,7 @@ def _safetensors(path: Path, card: Card) -> Tensors:
     try:
         with safe_open(path, framework="numpy") as file:
             held = set(file.keys())
-            return {name: file.get_tensor(name) for name in expected(card) if name in held}
+            return {name: file.get_tensor(name) for name in tensor_shapes(card) if name in held}
     except (SafetensorError, TypeError) as error:  # a TypeError is a dtype that numpy lacks
         raise BadWeights(f"not a whole safetensors file: {error}") from error
 
@@ -235,7 +184,7 @@ def _apart(read: Callable[[Path, Card], Tensors]) -> Callable[[Path, Card], Tens
     """A reader in a process of its own, for what C code reads that a made-up file can crash."""
 
     def reading(path: Path, card: Card) -> Tensors:
-        size = 4 * sum(map(math.prod, expected(card).values()))
+        size = 4 * sum(map(math.prod, tensor_shapes(card).values()))
         try:
             return read_apart(read, path, card, size=size, expected=(BadWeights, OSError))
         except ReaderFailed as error:
@@ -256,7 +205,7 @@ def _keras(path: Path, card: Card) -> Tensors:
                 if (name := _keras_name(layer)) in root:
                     if not isinstance(root.get(name, getlink=True), h5py.HardLink):
                         raise BadWeights(f"{name} lies in another file")
-                    tensors |= _keras_layer(h5py, root[name], layer, expected(card))
+                    tensors |= _keras_layer(h5py, root[name], layer, tensor_shapes(card))
     except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
         raise BadWeights(f"damaged HDF5: {error}") from error
     return _unflattened(tensors, card)
@@ -340,7 +289,7 @@ def _npz(path: Path, card: Card) -> Tensors:
     caffemodels put axes of length 1 before.
     """
     try:
-        wanted = expected(card)
+        wanted = tensor_shapes(card)
 
         def check(name: str, shape: tuple[int, ...], kind: np.dtype[Any]) -> None:
             if kind.kind != "f" or math.prod(shape) != math.prod(wanted[name]):
@@ -361,7 +310,7 @@ def _matconvnet(path: Path, card: Card) -> Tensors:
     from scipy.io import loadmat  # only this layout needs it
     from scipy.io.matlab import MatReadError
 
-    wanted, tensors = expected(card), Tensors()
+    wanted, tensors = tensor_shapes(card), Tensors()
     try:
         for layer in loadmat(path, variable_names=["layers"])["layers"].ravel():
             fields = {name: layer[name][0, 0] for name in layer.dtype.names}

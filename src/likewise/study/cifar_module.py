@@ -16,8 +16,7 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional
 
-from likewise.networks.cifar import CIFAR10
-from likewise.networks.formats import Tensors, expected
+from likewise.networks import CIFAR10, Tensors
 
 _BITS = torch.arange(8, dtype=torch.uint8)
 
@@ -39,7 +38,7 @@ class CifarModule(nn.Module):
         for number in range(1, 7):
             setattr(self, f"conv{number}", nn.Conv2d(3 if number == 1 else 16, 16, 3, padding=1))
         self.dense1 = nn.Conv2d(16, 64, 1)
-        self.dense2 = nn.Linear(expected(CIFAR10)["dense2.weight"][1], 10)
+        self.dense2 = nn.Linear(CIFAR10.chain.shapes()["dense2.weight"][1], 10)
         for name, parameter in self.named_parameters():
             parameter.data = (
                 torch.zeros(parameter.shape) if "bias" in name else _glorot(parameter.shape, dice)

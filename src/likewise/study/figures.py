@@ -10,7 +10,7 @@ from PIL import Image
 
 from likewise.drawing import plots, save, shared_top, tiles
 from likewise.inspection import Histogram, View
-from likewise.networks.cifar import CIFAR10, CLASSES
+from likewise.networks import CIFAR10
 from likewise.study.looking import FIRST, LAST, TAPS, Activations
 from likewise.study.running import FROG
 from likewise.types import FloatArray, UInt8Array
@@ -116,12 +116,12 @@ def _answers(much: Activations, little: Activations) -> Any:
         figure.subplots(1, 2, sharey=True), (much, little), (BLUE, RED), strict=True
     ):
         shares = seen.of(0)["probabilities"]
-        places = np.arange(len(CLASSES))
+        places = np.arange(len(CIFAR10.classes))
         bars = axes.barh(places, shares, color=[colour if place == FROG else "#aeb6bf" for place in places])
         axes.bar_label(
             bars, [f"{share:.1%}" if share >= 0.0005 else "" for share in shares], padding=3, fontsize="small"
         )
-        axes.set_yticks(places, CLASSES)
+        axes.set_yticks(places, CIFAR10.classes)
         axes.set(xlim=(0, 1.14), xlabel="probability", title=seen.name)
         axes.set_xticks(np.linspace(0, 1, 6))
         axes.spines[["top", "right"]].set_visible(False)

@@ -15,8 +15,7 @@ import numpy as np
 from likewise._version import __version__
 from likewise.drawing.pages import write_page
 from likewise.inspection import Histogram
-from likewise.networks.cifar import CIFAR10, SIDE
-from likewise.networks.formats import expected
+from likewise.networks import CIFAR10
 from likewise.study.figures import captions
 from likewise.study.looking import TAPS, grouped
 
@@ -107,8 +106,8 @@ _TITLE = "What a network sees that has learned from much, and from little"
 def summary() -> list[tuple[str, str, str, str]]:
     """Figure 1, a row a layer of Keras: its name, the tap here, shape of its output, number of parameters."""
     keras = {name: alias for alias, name in CIFAR10.aliases.items()} | {"flatten": "flatten_1"}
-    shapes, channels, side = expected(CIFAR10), 3, SIDE
-    rows = [("input", "", f"{SIDE} x {SIDE} x 3", "0")]
+    shapes, channels, side = CIFAR10.chain.shapes(), 3, CIFAR10.input_size
+    rows = [("input", "", f"{side} x {side} x 3", "0")]
     total = parameters = 0
     for layer in CIFAR10.chain:
         channels, side = layer.channels or channels, side // layer.stride

@@ -9,13 +9,12 @@ from pathlib import Path
 import numpy as np
 
 from likewise.errors import UsageError
-from likewise.networks import weights
-from likewise.networks.cifar import CIFAR10, CLASSES, trained
+from likewise.networks import CIFAR10, write_weights
 from likewise.study.cifar10 import Cifar10, LabelledPictures
 from likewise.study.cifar_loop import CifarSettings, Epoch, best_of, fit
 from likewise.types import IntArray, Progress, ProgressCallback, UInt8Array
 
-FROG = CLASSES.index("frog")
+FROG = CIFAR10.classes.index("frog")
 
 
 @dataclass(frozen=True)
@@ -164,10 +163,10 @@ def train(
             folder,
             progress=_named(progress, size),
         )
-        file = weights.write(
+        file = write_weights(
             folder / "weights.safetensors",
             CIFAR10,
-            trained(size),
+            replace(CIFAR10.weights[0], name=str(size)),
             fitted.tensors,
             origin=f"likewise study cifar10, epoch {fitted.best.number}, seed {settings.seed}",
         )

@@ -15,7 +15,7 @@ from safetensors import numpy as tensorfile
 
 from likewise.assets import replacing
 from likewise.errors import UsageError
-from likewise.networks.formats import Tensors
+from likewise.networks import Tensors
 
 Row: TypeAlias = Mapping[str, float]
 CHECKPOINT, HISTORY = "checkpoint.safetensors", "history.csv"

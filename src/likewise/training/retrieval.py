@@ -17,7 +17,7 @@ from torch.nn import functional
 
 from likewise.errors import MissingExtra, UsageError
 from likewise.metrics import leave_one_out_map
-from likewise.networks.formats import Tensors
+from likewise.networks import Tensors
 from likewise.progress import Meter
 from likewise.registry import lookup
 from likewise.training.checkpoint import Checkpoint, restore, save

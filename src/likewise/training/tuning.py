@@ -12,8 +12,7 @@ from torch.nn import functional
 from likewise.descriptors import VectorRecipe, program_of
 from likewise.engines.torch_module import LayerChain, ProgramModule
 from likewise.errors import UsageError
-from likewise.networks import find
-from likewise.networks.weights import locate, write
+from likewise.networks import find, locate, write_weights
 from likewise.training.own import Split
 from likewise.training.pictures import TrainingPictures
 from likewise.training.retrieval import LearnedWeights, RetrievalSettings, learn
@@ -76,7 +75,7 @@ def fit_network(
             if name in learned.tensors:
                 value.copy_(torch.from_numpy(learned.tensors[name]))
     origin = f"likewise train, {pictures.about}, epoch {learned.best.number}"
-    named = write(
+    named = write_weights(
         folder / "weights.safetensors",
         card,
         file.weights,

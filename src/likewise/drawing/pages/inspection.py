@@ -20,7 +20,7 @@ from likewise.drawing.taps import Scale
 
 if TYPE_CHECKING:  # to inspect takes a network, which to draw does not
     from likewise.inspection import Alignment, Inspection, Pair, View
-    from likewise.networks.card import Tap
+    from likewise.networks import Tap
 
 _WORDS = (
     ("zeros", "Share of the activations that are exactly 0."),

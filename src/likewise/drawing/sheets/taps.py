@@ -17,7 +17,7 @@ from likewise.drawing.taps import Scale
 
 if TYPE_CHECKING:  # to inspect takes a network, which to draw does not
     from likewise.inspection import Inspection, Pair, View
-    from likewise.networks.card import Tap
+    from likewise.networks import Tap
 
 
 def map_sheet(

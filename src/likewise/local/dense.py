@@ -12,8 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from likewise.errors import UsageError
-from likewise.networks.card import Card, Layer
-from likewise.networks.formats import Tensors
+from likewise.networks import Card, Chain, Layer, Tensors
 from likewise.types import FloatArray
 
 
@@ -43,7 +42,7 @@ def densified(card: Card, taps: Sequence[str], size: int, stride: int) -> Card:
     if not card.chain:
         raise UsageError(f"{card.name} is built by timm and has no shared mode: use mode 'exact'")
     names = [layer.name for layer in card.chain]
-    card = replace(card, chain=card.chain[: 1 + max(names.index(card.tap(tap).name) for tap in taps)])
+    card = replace(card, chain=Chain(card.chain[: 1 + max(names.index(card.tap(tap).name) for tap in taps)]))
     chain: list[Layer] = []
     window: Window | None = None  # of the next layer that spans the patch; None where it takes one cell
     for layer, cells, jump in _walk(card, size):
@@ -64,7 +63,7 @@ def densified(card: Card, taps: Sequence[str], size: int, stride: int) -> Card:
                 window = None
             case _:
                 chain.append(layer)
-    return replace(card, chain=tuple(chain))
+    return replace(card, chain=Chain(chain))
 
 
 def dense_tensors(card: Card, tensors: Mapping[str, FloatArray]) -> Tensors:
