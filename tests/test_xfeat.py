@@ -105,7 +105,7 @@ def maps(request: pytest.FixtureRequest) -> list[FloatArray]:
     file = locate(card)
     tensors = file.tensors()
     program = Program("1f" * 32, card, TAPS, file.weights.preprocessing, lambda: tensors, as_they_are)
-    return [found[0] for found in open_engine(program, kind=request.param).run(picture()[None])]
+    return [found[0] for found in open_engine(program, engine=request.param).run(picture()[None])]
 
 
 @pytest.mark.weights

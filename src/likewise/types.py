@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,14 @@ Metric: TypeAlias = Literal["dot", "l2"]
 
 CropScale: TypeAlias = Literal["whole", "own"]
 """How a query crop is resized: by its whole picture's factor, or as a picture on its own."""
+
+
+class Cut(TypedDict, total=False):
+    """What of a picture is prepared: a box, how that is resized, and the most pixels that it may have."""
+
+    box: Box | None
+    crop: CropScale
+    max_pixels: int | None
 
 
 @dataclass(frozen=True)

@@ -77,7 +77,7 @@ def kind(request: pytest.FixtureRequest) -> str:
 
 
 def opened(kind: str, **options: object) -> Engine:
-    return open_engine(program(), kind=kind, **options)  # type: ignore[arg-type]
+    return open_engine(program(), engine=kind, **options)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("shape", [(1, 32, 32), (3, 40, 56), (2, 33, 47), (1, 200, 16)])

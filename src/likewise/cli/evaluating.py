@@ -11,6 +11,8 @@ import typer
 
 from likewise.cli.options import (
     Computing,
+    GroundTruth,
+    Group,
     Json,
     Layers,
     RecipeName,
@@ -56,21 +58,8 @@ def evaluate(
         ),
     ],
     data: Annotated[Path, typer.Option("--data", metavar="DIR", help="The folder with its pictures.")],
-    gt: Annotated[
-        Path | None,
-        typer.Option(
-            "--gt",
-            metavar="DIR|FILE",
-            help="Its ground truth. Without it: looked for below --data.",
-            show_default=False,
-        ),
-    ] = None,
-    group: Annotated[
-        str | None,
-        typer.Option(
-            "--group", metavar="COLUMN", help="csv only: the column that names the group.", show_default=False
-        ),
-    ] = None,
+    gt: GroundTruth = None,
+    group: Group = None,
     crop: Annotated[
         Crop,
         typer.Option(

@@ -145,6 +145,21 @@ Most = Annotated[
 Output = Annotated[
     Path, typer.Option("-o", "--output", metavar="FILE", help="What to write, a .safetensors file.")
 ]
+GroundTruth = Annotated[
+    Path | None,
+    typer.Option(
+        "--gt",
+        metavar="DIR|FILE",
+        help="Its ground truth. Without it: looked for below --data.",
+        show_default=False,
+    ),
+]
+Group = Annotated[
+    str | None,
+    typer.Option(
+        "--group", metavar="COLUMN", help="csv only: the column that names the group.", show_default=False
+    ),
+]
 Runs = Annotated[Path, typer.Option("--runs", metavar="DIR", help="Where runs and vectors are kept.")]
 MaxPixels = Annotated[
     int | None,

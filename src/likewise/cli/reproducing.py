@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from likewise.cli.command import App
-from likewise.cli.options import Json, Running, Runs
+from likewise.cli.options import Group, Json, Running, Runs
 from likewise.cli.output import printable, progress, show, table
 from likewise.cli.scores import gap_lines
 
@@ -128,12 +128,7 @@ def capuano_2018(
         typer.Option("--dataset", metavar="NAME", help="What they are: folder, csv, oxford5k, holidays, ..."),
     ] = "folder",
     gt: Truth = None,
-    group: Annotated[
-        str | None,
-        typer.Option(
-            "--group", metavar="COLUMN", help="csv only: the column that names the group.", show_default=False
-        ),
-    ] = None,
+    group: Group = None,
     tap: Annotated[
         list[str] | None,
         typer.Option("--tap", help="fc2 or pool5; both without it.", show_default=False),
@@ -238,12 +233,7 @@ def li_2016(
         typer.Option("--dataset", metavar="NAME", help="What these are: folder, csv, demo, oxford5k, ..."),
     ] = "folder",
     gt: Truth = None,
-    group: Annotated[
-        str | None,
-        typer.Option(
-            "--group", metavar="COLUMN", help="csv only: the column that names the group.", show_default=False
-        ),
-    ] = None,
+    group: Group = None,
     words_on: Annotated[
         Path | None,
         typer.Option(

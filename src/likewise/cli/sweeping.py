@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from likewise.cli.evaluating import _datasets
-from likewise.cli.options import Computing, Json, Runs
+from likewise.cli.options import Computing, GroundTruth, Group, Json, Runs
 from likewise.cli.output import printable, progress, show, table
 from likewise.cli.scores import gap_lines
 from likewise.errors import UsageError
@@ -43,21 +43,8 @@ def sweep(
             autocompletion=_datasets,
         ),
     ] = "folder",
-    gt: Annotated[
-        Path | None,
-        typer.Option(
-            "--gt",
-            metavar="DIR|FILE",
-            help="Its ground truth. Without it: looked for below --data.",
-            show_default=False,
-        ),
-    ] = None,
-    group: Annotated[
-        str | None,
-        typer.Option(
-            "--group", metavar="COLUMN", help="csv only: the column that names the group.", show_default=False
-        ),
-    ] = None,
+    gt: GroundTruth = None,
+    group: Group = None,
     taps: Annotated[
         str,
         typer.Option(

@@ -12,8 +12,6 @@ from likewise.types import FloatArray, IntArray, Metric
 PAIRS = 10_000
 """Random pairs that stand for the whole collection."""
 
-SHARES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 0.999)
-
 
 def compare(a: FloatArray, b: FloatArray, snapshot: Snapshot, *, own: list[int]) -> Comparison:
     """Score a pair of vectors and see where it lies among random pairs of the collection.
@@ -29,12 +27,7 @@ def compare(a: FloatArray, b: FloatArray, snapshot: Snapshot, *, own: list[int])
     similarity = float(scores(a[np.newaxis], b[np.newaxis], metric)[0])
     pairs = _sample(snapshot)
     others = _against_all(snapshot, a)[~np.isin(snapshot.ids, own)]
-    return Comparison(
-        similarity,
-        dict(zip(SHARES, np.quantile(pairs, SHARES).tolist(), strict=True)) if len(pairs) else {},
-        100 * float(np.mean(pairs < similarity)) if len(pairs) else None,
-        1 + int(np.count_nonzero(others > similarity)),
-    )
+    return Comparison.among(similarity, pairs, others)
 
 
 def _against_all(snapshot: Snapshot, vector: FloatArray) -> FloatArray:

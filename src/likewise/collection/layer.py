@@ -353,6 +353,10 @@ class Sources:
         known = place and self.catalogue.picture(place)
         return known.id if known else None
 
+    def owned(self, *pictures: QueryPicture) -> list[int]:
+        """Ids of those of some pictures that the collection holds."""
+        return [row for picture in pictures if (row := self.own(picture)) is not None]
+
 
 def row_fault(catalogue: Catalogue, kind: str, picture: int, what: str) -> Fault:
     """A fault of what is kept of one picture."""

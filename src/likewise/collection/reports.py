@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from likewise.collection.catalogue import Catalogue
 from likewise.collection.reach import out_of_reach
@@ -15,6 +18,10 @@ from likewise.types import FloatArray, IntArray, Metric
 
 if TYPE_CHECKING:
     from likewise.collection.layer import CollectionLayer
+
+
+SHARES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 0.999)
+"""Quantiles that a comparison tells."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +93,16 @@ class Comparison:
     quantiles: dict[float, float]
     percentile: float | None
     rank: int
+
+    @classmethod
+    def among(cls, similarity: float, pairs: NDArray[Any], others: NDArray[Any]) -> Comparison:
+        """Where a score stands among those of random pairs, and of all pictures with the query."""
+        return cls(
+            similarity,
+            dict(zip(SHARES, np.quantile(pairs, SHARES).tolist(), strict=True)) if len(pairs) else {},
+            100 * float(np.mean(pairs < similarity)) if len(pairs) else None,
+            1 + int(np.count_nonzero(others > similarity)),
+        )
 
 
 @dataclass(frozen=True)

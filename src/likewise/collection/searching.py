@@ -12,7 +12,6 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from likewise.collection.comparing import SHARES
 from likewise.collection.evidence import (
     EXPANDED,
     FILLED,
@@ -209,15 +208,8 @@ class Searcher:
         ]
         if fits:  # by the layer in which it fits best, as `_fits`
             total[-1] += max(fits, key=lambda located: located.fit.score).evidence
-        similarity = float(total[-1])
-        own = [row for one in (query.picture, picture) if (row := self.sources.own(one)) is not None]
-        others = total[:-1][~np.isin(asked.ids, own)]
-        return Comparison(
-            similarity,
-            dict(zip(SHARES, np.quantile(others, SHARES).tolist(), strict=True)) if len(others) else {},
-            100 * float(np.mean(others < similarity)) if len(others) else None,
-            1 + int(np.count_nonzero(others > similarity)),
-        )
+        others = total[:-1][~np.isin(asked.ids, self.sources.owned(query.picture, picture))]
+        return Comparison.among(float(total[-1]), others, others)
 
     def shares(self, query: Query, picture: QueryPicture) -> tuple[float, ...] | None:
         """What each picture of a query gives to the score of one, before any stages.

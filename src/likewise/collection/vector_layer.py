@@ -334,8 +334,7 @@ class VectorIndex:
     def compare(self, query: Query, picture: QueryPicture) -> Comparison:
         """The score against those of random pairs of the collection."""
         vectors = self.ask(query), self.vector(picture)
-        own = [row for one in (query.picture, picture) if (row := self.sources.own(one)) is not None]
-        return compare(*vectors, self.snapshot, own=own)
+        return compare(*vectors, self.snapshot, own=self.sources.owned(query.picture, picture))
 
     def shares(self, query: Query, picture: QueryPicture) -> tuple[float, ...] | None:
         """See `LayerIndex`; distances are no sums."""

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from likewise.assets import replacing
 from likewise.collection.belongings import vocabulary_of
 from likewise.collection.catalogue import Catalogue
-from likewise.collection.comparing import SHARES
 from likewise.collection.encoders import Encoders
 from likewise.collection.evidence import of_fit, of_matches, of_votes
 from likewise.collection.layer import (
@@ -330,15 +329,10 @@ class WordsIndex:
         asker = replace(self, layers=self.layers.summed())
         question = asker.ask(query)
         similarity = asker.against(question, picture)
-        own = [row for one in (query.picture, picture) if (row := self.sources.own(one)) is not None]
+        own = self.sources.owned(query.picture, picture)
         scores = asker.layers.scores(question, threads=cores())
         others = scores[~np.isin(self.layers.pictures, own)]
-        return Comparison(
-            similarity,
-            dict(zip(SHARES, np.quantile(others, SHARES).tolist(), strict=True)) if len(others) else {},
-            100 * float(np.mean(others < similarity)) if len(others) else None,
-            1 + int(np.count_nonzero(others > similarity)),
-        )
+        return Comparison.among(similarity, others, others)
 
     def shares(self, query: Query, picture: QueryPicture) -> None:
         """It cannot tell: votes of several pictures are counted together."""

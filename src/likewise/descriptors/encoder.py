@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, Unpack
 
 from likewise.descriptors.manifest import Manifest
 from likewise.descriptors.recipe import VectorRecipe
 from likewise.pictures import Loaded, Source
-from likewise.types import Box, CropScale, FloatArray
+from likewise.types import Cut, FloatArray
 
 
 class Encoder(Protocol):
@@ -26,14 +26,7 @@ class Encoder(Protocol):
     def dimensions(self) -> int:
         """Length of a vector."""
 
-    def prepare(
-        self,
-        source: Source,
-        *,
-        box: Box | None = None,
-        crop: CropScale = "whole",
-        max_pixels: int | None = None,
-    ) -> Loaded:
+    def prepare(self, source: Source, **cut: Unpack[Cut]) -> Loaded:
         """Decode and resize; raises `BadPicture` or `BadBox`."""
 
     def describe(self, loaded: Sequence[Loaded]) -> FloatArray:

@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from functools import cached_property, partial
+from typing import Unpack
 
 import numpy as np
 
@@ -20,7 +21,7 @@ from likewise.engines import Array, Engine, Head, Ops, Program, as_they_are, ope
 from likewise.errors import BadRecipe, UsageError
 from likewise.networks import NETWORKS, Card, WeightsFile, find, locate
 from likewise.pictures import Loaded, Source, load
-from likewise.types import Box, CropScale, FloatArray
+from likewise.types import Cut, FloatArray
 
 DEVICE_PART_VERSION = 1  # raise when the same recipe and weights begin to give other numbers
 
@@ -61,30 +62,21 @@ class Extractor:
         file = locate(self._card, self.recipe.weights)
         self._interpolation = file.weights.preprocessing.interpolation
         self._weights_hash = file.fingerprint(taps)
-        self._open = partial(open_engine, kind=engine, device=device, precision=precision, streams=streams)
+        self._open = partial(open_engine, engine=engine, device=device, precision=precision, streams=streams)
         self._engine = self._open(program_of(self.recipe, file))
         self._file = file
         self._resizes = [self.recipe.resize.scaled(scale) for scale in self.recipe.scales]
         self._chain = TransformChain(self.recipe.transforms)
 
-    def prepare(
-        self,
-        source: Source,
-        *,
-        box: Box | None = None,
-        crop: CropScale = "whole",
-        max_pixels: int | None = None,
-    ) -> Loaded:
+    def prepare(self, source: Source, **cut: Unpack[Cut]) -> Loaded:
         """Decode a picture and bring it to the recipe's sizes; see `likewise.pictures.load`."""
         return load(
             source,
             self._resizes,
-            box=box,
-            crop=crop,
             grid=self._card.grid,
             minimum=self._card.minimum,
             interpolation=self._interpolation,
-            max_pixels=max_pixels,
+            **cut,
         )
 
     def describe(self, loaded: Sequence[Loaded]) -> FloatArray:

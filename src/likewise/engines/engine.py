@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Literal, Protocol, TypeAlias, cast
+from typing import Literal, Protocol, TypeAlias, TypedDict, cast
 
 from likewise.engines.ops import Head
 from likewise.errors import UsageError, needing
@@ -83,14 +83,28 @@ class Engine(Protocol):
         """
 
 
+class EngineChoice(TypedDict, total=False):
+    """How a network is run: see `open_engine`."""
+
+    engine: str
+    device: str
+    precision: str
+    streams: int
+
+
 def open_engine(
-    program: Program, *, kind: str = "openvino", device: str = "cpu", precision: str = "f32", streams: int = 1
+    program: Program,
+    *,
+    engine: str = "openvino",
+    device: str = "cpu",
+    precision: str = "f32",
+    streams: int = 1,
 ) -> Engine:
     """Make a program ready to run.
 
     Parameters
     ----------
-    kind
+    engine
         ``openvino`` (CPU; a network of timm is converted once, with torch) or ``torch`` (any device).
     device
         For torch: ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
@@ -106,12 +120,12 @@ def open_engine(
     MissingExtra
         When torch is needed and not installed.
     """
-    place = lookup("engine", kind, _ENGINES)
+    place = lookup("engine", engine, _ENGINES)
     lookup("precision", precision, PRECISIONS)
-    if kind == "openvino" and device != "cpu":
+    if engine == "openvino" and device != "cpu":
         raise UsageError(f"engine 'openvino' runs on the cpu, not on {device!r}; use engine 'torch' for that")
     module, name = place.split(":")
     # Only the engine that is wanted is imported: torch alone takes seconds to load.
-    with needing(f"engine {kind!r}", package=kind, extra=kind):
+    with needing(f"engine {engine!r}", package=engine, extra=engine):
         opened = getattr(import_module(module), name)
     return cast(Engine, opened(program, device=device, precision=precision, streams=streams))

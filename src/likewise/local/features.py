@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, Unpack
 
 import numpy as np
 
 from likewise.pictures import Loaded, Source
-from likewise.types import Box, CropScale, FloatArray
+from likewise.types import Box, Cut, FloatArray
 
 REACH = 6.0
 """Half the side of the square that a keypoint is described from, in its scale: 4 cells of 3 (Lowe 2004)."""
@@ -55,14 +55,7 @@ class LocalExtractor(Protocol):
     def sized(self, features: Any) -> LocalExtractor:
         """The same of another choice of sizes and number; it shares the network."""
 
-    def prepare(
-        self,
-        source: Source,
-        *,
-        box: Box | None = None,
-        crop: CropScale = "whole",
-        max_pixels: int | None = None,
-    ) -> Loaded:
+    def prepare(self, source: Source, **cut: Unpack[Cut]) -> Loaded:
         """Decode a picture and bring it to every scale; see `likewise.pictures.load`."""
 
     def describe(self, loaded: Loaded, *, box: Box | None = None) -> LocalFeatures:

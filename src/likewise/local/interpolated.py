@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from math import lcm
+from typing import Unpack
 
 import numpy as np
 
 from likewise.descriptors import l2
-from likewise.engines import Program, as_they_are, open_engine
+from likewise.engines import EngineChoice, Program, as_they_are, open_engine
 from likewise.local.detector import Finds
 from likewise.local.features import REACH
 from likewise.local.xfeat import bilinear
@@ -29,7 +30,7 @@ class Interpolated:
     ----------
     network, tap
         A name that `likewise.networks.find` knows, and a layer of it that has a map.
-    engine, device, precision, streams
+    how
         As in `likewise.engines.open_engine`.
 
     Raises
@@ -45,11 +46,7 @@ class Interpolated:
         detector: Finds,
         network: str,
         tap: str,
-        *,
-        engine: str,
-        device: str,
-        precision: str,
-        streams: int,
+        **how: Unpack[EngineChoice],
     ) -> None:
         card = find(network)
         file, taps = locate(card), (card.tap(tap).name,)
@@ -60,7 +57,7 @@ class Interpolated:
         facts = f"{_PART_VERSION} {detector.identity} {weights} {taps[0]}"
         self.identity = hashlib.sha256(facts.encode()).hexdigest()
         program = Program(weights, card, taps, file.weights.preprocessing, file.tensors, as_they_are)
-        self._engine = open_engine(program, kind=engine, device=device, precision=precision, streams=streams)
+        self._engine = open_engine(program, **how)
 
     def find(self, pixels: UInt8Array, number: int) -> tuple[FloatArray, FloatArray]:
         """Points as the detector gives them, and float32 ``(n, 4 c)`` of length 1 for a tap of c channels."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from copy import copy
 from dataclasses import dataclass
-from typing import Any
+from typing import Unpack
 
 import numpy as np
 
+from likewise.engines import EngineChoice
 from likewise.errors import UsageError
 from likewise.local.detector import Detector, Finds
 from likewise.local.features import LocalFeatures, squares
@@ -18,7 +19,7 @@ from likewise.local.spread import CELLS
 from likewise.local.xfeat import XFEAT
 from likewise.pictures import Loaded, Resize, Source, load
 from likewise.registry import Registry, lookup
-from likewise.types import Box, CropScale
+from likewise.types import Box, Cut
 
 DETECTORS = Registry("detector", "likewise.detectors", {one.name: one for one in (SIFT, XFEAT)}, of=Detector)
 """By the name that a recipe gives them."""
@@ -106,9 +107,7 @@ class Keypoints:
         """The rest in words, for the same card."""
         return {"keypoints": f"at most {self.number}, spread over {CELLS} x {CELLS} cells"}
 
-    def open(
-        self, *, engine: str = "openvino", device: str = "cpu", precision: str = "f32", streams: int = 1
-    ) -> KeypointExtractor:
+    def open(self, **how: Unpack[EngineChoice]) -> KeypointExtractor:
         """What finds and describes them; parameters as in `likewise.engines.open_engine`, for a network.
 
         Raises
@@ -116,7 +115,6 @@ class Keypoints:
         WeightsMissing
             When it needs a network whose weights are not on this machine.
         """
-        how: dict[str, Any] = {"engine": engine, "device": device, "precision": precision, "streams": streams}
         detector: Finds = DETECTORS[self.detector].open(self.upright, **how)
         if self.tap:
             detector = Interpolated(detector, self.describer, self.tap, **how)
@@ -140,23 +138,14 @@ class KeypointExtractor:
         other.keypoints = features
         return other
 
-    def prepare(
-        self,
-        source: Source,
-        *,
-        box: Box | None = None,
-        crop: CropScale = "whole",
-        max_pixels: int | None = None,
-    ) -> Loaded:
+    def prepare(self, source: Source, **cut: Unpack[Cut]) -> Loaded:
         """Decode a picture and bring it to size; see `likewise.pictures.load`."""
         return load(
             source,
             [self.keypoints.resize],
-            box=box,
-            crop=crop,
             grid=self._detector.grid,
             minimum=self._detector.minimum,
-            max_pixels=max_pixels,
+            **cut,
         )
 
     def describe(self, loaded: Loaded, *, box: Box | None = None) -> LocalFeatures:

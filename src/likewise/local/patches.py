@@ -15,20 +15,20 @@ from collections.abc import Sequence
 from copy import copy
 from dataclasses import asdict, dataclass
 from functools import partial
-from typing import Literal, TypeAlias, get_args
+from typing import Literal, TypeAlias, Unpack, get_args
 
 import numpy as np
 from PIL import Image
 
 from likewise.descriptors import POOLINGS, l2, signed_root
-from likewise.engines import Array, Head, Ops, Program, open_engine
+from likewise.engines import Array, EngineChoice, Head, Ops, Program, open_engine
 from likewise.errors import UsageError
 from likewise.local import dense
 from likewise.local.features import LocalFeatures
 from likewise.networks import Card, Tensors, WeightsFile, find, locate
 from likewise.pictures import Loaded, Resize, Source, load
 from likewise.registry import lookup
-from likewise.types import Box, CropScale, FloatArray, UInt8Array
+from likewise.types import Box, Cut, FloatArray, UInt8Array
 
 Mode: TypeAlias = Literal["exact", "shared"]
 """``exact``: every patch is cut out and goes through the network alone; ``shared``: the picture goes through
@@ -109,11 +109,9 @@ class Patches:
         """The rest in words, for the same card."""
         return {"patches": f"{self.size} x {self.size} every {self.stride} pixels, {self.mode}"}
 
-    def open(
-        self, *, engine: str = "openvino", device: str = "cpu", precision: str = "f32", streams: int = 1
-    ) -> PatchExtractor:
+    def open(self, **how: Unpack[EngineChoice]) -> PatchExtractor:
         """What describes them; parameters and errors as for `PatchExtractor`."""
-        return PatchExtractor(self, engine=engine, device=device, precision=precision, streams=streams)
+        return PatchExtractor(self, **how)
 
 
 class PatchExtractor:
@@ -123,7 +121,7 @@ class PatchExtractor:
 
     Parameters
     ----------
-    engine, device, precision, streams
+    how
         As in `likewise.engines.open_engine`.
 
     Raises
@@ -136,15 +134,7 @@ class PatchExtractor:
         When the network's weights are not on this machine.
     """
 
-    def __init__(
-        self,
-        patches: Patches,
-        *,
-        engine: str = "openvino",
-        device: str = "cpu",
-        precision: str = "f32",
-        streams: int = 1,
-    ) -> None:
+    def __init__(self, patches: Patches, **how: Unpack[EngineChoice]) -> None:
         self.patches = patches
         self._card = find(patches.network)
         self.taps = tuple(dict.fromkeys(self._card.tap(tap).name for tap in patches.taps))
@@ -156,13 +146,7 @@ class PatchExtractor:
         facts = [PATCH_PART_VERSION, self._card.name, self.weights_hash, asdict(preprocessing)]
         facts += [self.taps, patches.pool, patches.size, patches.stride, patches.mode]
         key = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
-        self._engine = open_engine(
-            self._program(key),
-            kind=engine,
-            device=device,
-            precision=precision,
-            streams=streams,
-        )
+        self._engine = open_engine(self._program(key), **how)
 
     def sized(self, features: Patches) -> PatchExtractor:
         """The same patches of pictures brought to other sizes; it shares the network."""
@@ -170,23 +154,14 @@ class PatchExtractor:
         other.patches = features
         return other
 
-    def prepare(
-        self,
-        source: Source,
-        *,
-        box: Box | None = None,
-        crop: CropScale = "whole",
-        max_pixels: int | None = None,
-    ) -> Loaded:
+    def prepare(self, source: Source, **cut: Unpack[Cut]) -> Loaded:
         """Decode a picture and bring it to every scale; see `likewise.pictures.load`."""
         resizes = [self.patches.resize.scaled(scale) for scale in self.patches.scales]
         return load(
             source,
             resizes,
-            box=box,
-            crop=crop,
             interpolation=self._interpolation,
-            max_pixels=max_pixels,
+            **cut,
         )
 
     def describe(self, loaded: Loaded, *, box: Box | None = None) -> LocalFeatures:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Unpack
 
 import numpy as np
 
 from likewise.descriptors import l2
-from likewise.engines import Program, as_they_are, open_engine
+from likewise.engines import EngineChoice, Program, as_they_are, open_engine
 from likewise.local.detector import Detector
 from likewise.local.spread import spread
 from likewise.networks import find, locate
@@ -33,7 +33,7 @@ class XFeat:
 
     Parameters
     ----------
-    engine, device, precision, streams
+    how
         As in `likewise.engines.open_engine`.
 
     Raises
@@ -42,13 +42,13 @@ class XFeat:
         When its weights are not on this machine.
     """
 
-    def __init__(self, *, engine: str, device: str, precision: str, streams: int) -> None:
+    def __init__(self, **how: Unpack[EngineChoice]) -> None:
         card = find("xfeat")
         file = locate(card)
         self.grid, self.minimum = card.grid, card.minimum
         self.identity = file.fingerprint(_TAPS)
         program = Program(self.identity, card, _TAPS, file.weights.preprocessing, file.tensors, as_they_are)
-        self._engine = open_engine(program, kind=engine, device=device, precision=precision, streams=streams)
+        self._engine = open_engine(program, **how)
 
     def find(self, pixels: UInt8Array, number: int) -> tuple[FloatArray, FloatArray]:
         """Keypoints of a picture whose sides are multiples of `grid`.
@@ -170,7 +170,7 @@ def _cubic(t: FloatArray) -> FloatArray:
     return np.asarray(np.stack([far[0], near[0], near[1], far[1]], axis=1), np.float32)
 
 
-def _open(upright: bool, **how: Any) -> XFeat:
+def _open(upright: bool, **how: Unpack[EngineChoice]) -> XFeat:
     del upright  # its keypoints always are
     return XFeat(**how)
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from copy import copy
 from dataclasses import replace
 from functools import cached_property
+from typing import Unpack
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from likewise.descriptors import Manifest
 from likewise.errors import BadPicture
 from likewise.local import LocalExtractor, LocalFeatures
 from likewise.pictures import Loaded, Source
-from likewise.types import Box, CropScale
+from likewise.types import Box, CropScale, Cut
 from likewise.words.recipe import WordsRecipe
 from likewise.words.sketch import Sketch
 from likewise.words.vocabulary import Vocabulary, recipe_vocabulary
@@ -63,16 +64,9 @@ class WordsExtractor:
             dimensions=sum(self.vocabulary.sizes.values()),
         )
 
-    def prepare(
-        self,
-        source: Source,
-        *,
-        box: Box | None = None,
-        crop: CropScale = "whole",
-        max_pixels: int | None = None,
-    ) -> Loaded:
+    def prepare(self, source: Source, **cut: Unpack[Cut]) -> Loaded:
         """Decode a picture and bring it to every scale; see `likewise.pictures.load`."""
-        return self._features.prepare(source, box=box, crop=crop, max_pixels=max_pixels)
+        return self._features.prepare(source, **cut)
 
     def describe(self, loaded: Sequence[Loaded]) -> list[Sketch]:
         """What a collection keeps of prepared pictures.
