@@ -102,7 +102,7 @@ def vocabulary(words: int = WORDS, recipe: WordsRecipe = RECIPE) -> Vocabulary:
         vectors = np.concatenate([one.vectors[tap] for one in features])
         codebook = learn_codebook(vectors, words, iterations=3)
         nearest = codebook.assign(vectors)[:, 0].astype(np.int64)
-        embedding = Embedding.learn(vectors, nearest, words, origin)
+        embedding = Embedding.learn(vectors, nearest, words)
         layers[tap] = VocabularyLayer(codebook, embedding, 1.0 + number)
     return Vocabulary(layers, origin)
 

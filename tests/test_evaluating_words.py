@@ -28,7 +28,7 @@ from likewise.types import FloatArray, UInt8Array
 from likewise.words.extractor import WordsExtractor
 from likewise.words.recipe import WordsRecipe
 from likewise.words.sketch import Sketch
-from likewise.words.vocabulary import Vocabulary, recipe_vocabulary
+from likewise.words.vocabulary import Vocabulary
 from tests.zoo import photo
 
 Call = Callable[..., tuple[int, str, str]]
@@ -96,7 +96,7 @@ def described(world: Path) -> Described:
 
 def brute(benchmark: Benchmark, recipe: WordsRecipe, described: Described, query: int) -> dict[str, float]:
     """Scores of one query by loops over all pairs of features (equations 3 to 8 of Li et al., 2016)."""
-    vocabulary = recipe_vocabulary(recipe)
+    vocabulary = Vocabulary.of(recipe)
     own = benchmark.queries[query].picture
     gallery = {name: file for name, file in benchmark.gallery.items() if file != own}
     features = {name: described[file] for name, file in gallery.items()}
@@ -182,7 +182,7 @@ def test_the_card_says_everything(
 ) -> None:
     run = evaluate_words(boxed, recipe, sketcher, out=tmp_path)
     facts = run.card.facts()
-    scales = recipe_vocabulary(recipe).scales
+    scales = Vocabulary.of(recipe).scales
     assert facts["tap"] == "block4, max; pooled, max"
     assert facts["resize"] == "longest 160, never enlarged; scales 1"
     assert facts["patches"] == "64 x 64 every 32 pixels, shared"

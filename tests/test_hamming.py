@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from pathlib import Path
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from safetensors.numpy import save
 
-from likewise.artifacts import Sample
-from likewise.errors import BadWeights, UnknownName, UsageError, WeightsMissing
+from likewise.errors import UnknownName, UsageError
 from likewise.types import FloatArray
 from likewise.words.hamming import Codes, Embedding, Projection, Words, distance, strength
 
-ORIGIN = Sample("cd" * 32, 300, "other pictures")
 PROJECTIONS: tuple[Projection, ...] = ("random", "pca", "pca-rotation")
 
 
@@ -38,24 +32,24 @@ def plain(by: Embedding, vectors: FloatArray, words: Words) -> Codes:
 @pytest.mark.parametrize("projection", PROJECTIONS)
 def test_rows_are_orthonormal_and_the_seed_decides(projection: Projection) -> None:
     vectors, words = features()
-    one, two = (Embedding.learn(vectors, words, 4, ORIGIN, bits=64, projection=projection) for _ in "ab")
+    one, two = (Embedding.learn(vectors, words, 4, bits=64, projection=projection) for _ in "ab")
     assert np.allclose(one.projection @ one.projection.T, np.eye(64), atol=1e-5)
     assert np.array_equal(one.projection, two.projection)
-    other = Embedding.learn(vectors, words, 4, ORIGIN, bits=64, projection=projection, seed=1)
+    other = Embedding.learn(vectors, words, 4, bits=64, projection=projection, seed=1)
     assert np.array_equal(one.projection, other.projection) == (projection == "pca")
 
 
 def test_pca_takes_the_directions_of_most_variance() -> None:
     vectors, words = features()
     vectors[:, 5] *= 9
-    by = Embedding.learn(vectors, words, 4, ORIGIN, bits=64, projection="pca")
+    by = Embedding.learn(vectors, words, 4, bits=64, projection="pca")
     assert abs(by.projection[0, 5]) > 0.99
 
 
 def test_medians_are_of_the_word_and_of_all_where_it_has_too_few() -> None:
     vectors, words = features(words=2)
     words[:3] = 2
-    by = Embedding.learn(vectors, words, 4, ORIGIN, bits=64, minimum=4)
+    by = Embedding.learn(vectors, words, 4, bits=64, minimum=4)
     projected = vectors @ by.projection.T
     assert np.allclose(by.medians[1], np.median(projected[words == 1], axis=0), atol=1e-6)
     for scarce in (2, 3):
@@ -64,7 +58,7 @@ def test_medians_are_of_the_word_and_of_all_where_it_has_too_few() -> None:
 
 def test_a_bit_splits_its_word_in_halves() -> None:
     vectors, words = features()
-    by = Embedding.learn(vectors, words, 4, ORIGIN, bits=64)
+    by = Embedding.learn(vectors, words, 4, bits=64)
     codes = by.encode(vectors, words[:, None])[:, 0]
     set_ = np.unpackbits(codes.view(np.uint8), axis=1, bitorder="little")
     for word in range(4):
@@ -77,14 +71,14 @@ def test_each_copy_is_coded_by_its_own_word(count: int, copies: int, bits: int, 
     # whole numbers and halves: every sum is exact, whatever order it is taken in
     random = np.random.default_rng(seed)
     medians = random.integers(-3, 4, (5, bits)).astype(np.float32)
-    by = Embedding(np.eye(bits, dtype=np.float32), medians, ORIGIN)
+    by = Embedding(np.eye(bits, dtype=np.float32), medians)
     vectors = (random.integers(-6, 7, (count, bits)) / 2).astype(np.float32)
     words = random.integers(0, 5, (count, copies))
     assert np.array_equal(by.encode(vectors, words), plain(by, vectors, words))
 
 
 def test_a_number_at_the_median_is_no_bit() -> None:
-    by = Embedding(np.eye(64, dtype=np.float32), np.zeros((1, 64), np.float32), ORIGIN)
+    by = Embedding(np.eye(64, dtype=np.float32), np.zeros((1, 64), np.float32))
     vector = np.zeros((1, 64), np.float32)
     vector[0, [0, 3]] = 1
     assert by.encode(vector, np.zeros((1, 1), np.int64)).tolist() == [[[0b1001]]]
@@ -98,28 +92,9 @@ def test_distance_and_strength_by_hand() -> None:
     assert strength(np.array([0, 30, 51, 52])) == pytest.approx([1, 0.36787944, 0.05557621, 0])
 
 
-def test_comes_back_from_its_file(tmp_path: Path) -> None:
-    by = Embedding.learn(*features(), 4, ORIGIN, bits=64)
-    by.save(tmp_path / "he.safetensors")
-    again = Embedding.load(tmp_path / "he.safetensors")
-    assert np.array_equal(again.projection, by.projection) and np.array_equal(again.medians, by.medians)
-    assert again.origin == ORIGIN
-
-
-def test_files_that_hold_no_embedding(tmp_path: Path) -> None:
-    with pytest.raises(WeightsMissing):
-        Embedding.load(tmp_path / "none.safetensors")
-    by = Embedding.learn(*features(), 4, ORIGIN, bits=64)
-    replace(by, medians=by.medians[:, :3]).save(tmp_path / "cut.safetensors")
-    (tmp_path / "other.safetensors").write_bytes(save({"x": by.medians}, {"origin": "{}"}))
-    for name in ("cut", "other"):
-        with pytest.raises(BadWeights, match="holds no Hamming embedding"):
-            Embedding.load(tmp_path / f"{name}.safetensors")
-
-
 def test_more_bits_than_numbers() -> None:
     vectors, words = features()
-    by = Embedding.learn(vectors, words, 4, ORIGIN, bits=128)
+    by = Embedding.learn(vectors, words, 4, bits=128)
     assert by.projection.shape == (128, 70)
     for block in (by.projection[:70], by.projection[70:]):
         assert block @ block.T == pytest.approx(np.eye(len(block)), abs=1e-5)
@@ -129,14 +104,14 @@ def test_what_does_not_fit() -> None:
     vectors, words = features()
     for bits, said in ((60, "multiple of 64"), (128, "at most as many"), (0, "multiple of 64")):
         with pytest.raises(UsageError, match=said):
-            Embedding.learn(vectors, words, 4, ORIGIN, bits=bits, projection="pca")
+            Embedding.learn(vectors, words, 4, bits=bits, projection="pca")
     with pytest.raises(UsageError, match="too few"):
-        Embedding.learn(vectors[:64], words[:64], 4, ORIGIN, bits=64)
+        Embedding.learn(vectors[:64], words[:64], 4, bits=64)
     with pytest.raises(UsageError, match="codebook of 3"):
-        Embedding.learn(vectors, words, 3, ORIGIN, bits=64)
+        Embedding.learn(vectors, words, 3, bits=64)
     with pytest.raises(UnknownName, match="pca-rotation"):
-        Embedding.learn(vectors, words, 4, ORIGIN, bits=64, projection="haar")  # type: ignore[arg-type]
-    by = Embedding.learn(vectors, words, 4, ORIGIN, bits=64)
+        Embedding.learn(vectors, words, 4, bits=64, projection="haar")  # type: ignore[arg-type]
+    by = Embedding.learn(vectors, words, 4, bits=64)
     with pytest.raises(UsageError, match="do not fit"):
         by.encode(vectors[:, :64], words[:, None])
     with pytest.raises(UsageError, match="codebook of 4"):

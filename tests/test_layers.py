@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 
 from likewise.types import Box
-from likewise.words.extractor import sketched
 from likewise.words.layers import Layers, QuerySketch
 from likewise.words.scoring import Burstiness, Normalisation
 from likewise.words.sketch import Sketch
@@ -29,7 +28,7 @@ def learned() -> Vocabulary:
 
 def sketch(learned: Vocabulary, seed: int, nearest: int) -> Sketch:
     describe = FakePatches(PATCHES)
-    return sketched(describe.describe(describe.prepare(picture(seed))), learned, nearest)
+    return learned.sketch(describe.describe(describe.prepare(picture(seed))), nearest)
 
 
 @pytest.fixture(scope="module")

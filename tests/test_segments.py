@@ -285,7 +285,7 @@ def test_a_damaged_vocabulary_is_named(collection: Collection) -> None:
     assert "copy the file there" in fault.message
     from likewise.words import vocabulary as loading
 
-    loading.vocabulary_of.cache_clear()
+    loading._opened.cache_clear()
     with Collection.open(collection.path) as opened:
         with pytest.raises(BadWeights, match=r"vocabulary\.safetensors"):
             opened.search(picture(0))

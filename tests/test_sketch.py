@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from likewise.errors import CollectionDamaged
 from likewise.local.features import squares
-from likewise.words.sketch import Sketch, fault_of, joined, narrowed
+from likewise.words import Sketch
 
 SIZES = {"a": 7, "b": 3}
 
@@ -40,7 +40,7 @@ def test_bytes_and_back(count: int, nearest: int, seed: int) -> None:
     given = sketch(count, nearest, seed)
     written = given.to_bytes()
     assert len(written) == 16 + 16 * count + len(SIZES) * count * nearest * 20
-    assert fault_of(written, SIZES) == ""
+    assert Sketch.fault_of(written, SIZES) == ""
     assert equal(Sketch.from_bytes(written, SIZES), given)
     assert Sketch.from_bytes(written, SIZES).to_bytes() == written
 
@@ -51,7 +51,7 @@ def test_any_flipped_bit_is_found(data: st.DataObject) -> None:
     written = bytearray(sketch(4, 2).to_bytes())
     bit = data.draw(st.integers(0, 8 * len(written) - 1))
     written[bit // 8] ^= 1 << bit % 8
-    assert fault_of(bytes(written), SIZES)
+    assert Sketch.fault_of(bytes(written), SIZES)
     with pytest.raises(CollectionDamaged):
         Sketch.from_bytes(bytes(written), SIZES)
 
@@ -78,7 +78,7 @@ def test_keypoints_are_rounded_and_back(
     given = keypoints(count, nearest, seed, side, halves)
     written = given.to_bytes()
     assert len(written) == 20 + 6 * count + len(SIZES) * count * nearest * (2 + 8 * halves)
-    assert fault_of(written, SIZES) == ""
+    assert Sketch.fault_of(written, SIZES) == ""
     back = Sketch.from_bytes(written, SIZES)
     assert back.points is not None and given.points is not None
     step = max(1 / 16, 2 * side / 65535)
@@ -99,7 +99,7 @@ def test_any_flipped_bit_of_keypoints_is_found(data: st.DataObject) -> None:
     written = bytearray(keypoints(4, 2).to_bytes())
     bit = data.draw(st.integers(0, 8 * len(written) - 1))
     written[bit // 8] ^= 1 << bit % 8
-    assert fault_of(bytes(written), SIZES)
+    assert Sketch.fault_of(bytes(written), SIZES)
 
 
 def test_words_beyond_two_bytes_are_kept() -> None:
@@ -108,14 +108,15 @@ def test_words_beyond_two_bytes_are_kept() -> None:
     written = replace(given, words=words).to_bytes()
     back = Sketch.from_bytes(written, dict.fromkeys(SIZES, 80_000))
     np.testing.assert_array_equal(back.words["a"], words["a"])
-    assert "is not in the codebook of a" in fault_of(written, SIZES)
+    assert "is not in the codebook of a" in Sketch.fault_of(written, SIZES)
 
 
-def test_keypoints_joined_and_narrowed() -> None:
-    one, other = keypoints(3, 2), keypoints(2, 2, seed=1)
-    both = narrowed(joined([one, other]), 1)
-    np.testing.assert_array_equal(both.points, np.concatenate([one.points, other.points]))
-    assert both.words["a"].shape == (5, 1) and both.codes["b"].shape == (5, 1, 2)
+def test_keypoints_narrowed() -> None:
+    given = keypoints(3, 2)
+    narrow = given.narrowed(1)
+    np.testing.assert_array_equal(narrow.points, given.points)
+    np.testing.assert_array_equal(narrow.words["a"], given.words["a"][:, :1])
+    np.testing.assert_array_equal(narrow.codes["b"], given.codes["b"][:, :1])
 
 
 @settings(deadline=None)
@@ -125,19 +126,19 @@ def test_keypoints_joined_and_narrowed() -> None:
     | st.binary(max_size=60).map(lambda rest: b"LWSP" + rest)
 )
 def test_noise_is_no_sketch(noise: bytes) -> None:
-    assert fault_of(noise, SIZES)
+    assert Sketch.fault_of(noise, SIZES)
 
 
 def test_every_kind_of_damage_is_named() -> None:
     written = sketch(3).to_bytes()
     for odd in (None, 5, "text", b"", written[:15]):
-        assert fault_of(odd, SIZES) == "it is no sketch of local features"
-    assert "in 2 layers" in fault_of(b"XXXX" + written[4:], SIZES)
-    assert "in 3 layers" in fault_of(written, {**SIZES, "c": 1})
-    assert "not 184 as its 3 features take" in fault_of(written[:-1], SIZES)
-    assert "not 184 as its 3 features take" in fault_of(written + b"\0", SIZES)
-    assert "not those that were written" in fault_of(written[:-1] + bytes([written[-1] ^ 1]), SIZES)
-    assert "word 6 is not in the codebook of a, which has 6" in fault_of(
+        assert Sketch.fault_of(odd, SIZES) == "it is no sketch of local features"
+    assert "in 2 layers" in Sketch.fault_of(b"XXXX" + written[4:], SIZES)
+    assert "in 3 layers" in Sketch.fault_of(written, {**SIZES, "c": 1})
+    assert "not 184 as its 3 features take" in Sketch.fault_of(written[:-1], SIZES)
+    assert "not 184 as its 3 features take" in Sketch.fault_of(written + b"\0", SIZES)
+    assert "not those that were written" in Sketch.fault_of(written[:-1] + bytes([written[-1] ^ 1]), SIZES)
+    assert "word 6 is not in the codebook of a, which has 6" in Sketch.fault_of(
         _with_word(written, 6), {"a": 6, "b": 3}
     )
 
@@ -147,14 +148,3 @@ def _with_word(written: bytes, word: int) -> bytes:
     body = bytearray(written[16:])
     struct.pack_into("<I", body, 3 * 16, word)
     return written[:12] + struct.pack("<I", crc32(body)) + bytes(body)
-
-
-def test_several_are_as_one_picture() -> None:
-    parts = [sketch(2, seed=1), sketch(0, seed=2), sketch(3, seed=3)]
-    whole = joined(parts)
-    assert len(whole) == 5
-    np.testing.assert_array_equal(whole.boxes[2:], parts[2].boxes)
-    for tap in SIZES:
-        np.testing.assert_array_equal(whole.words[tap][:2], parts[0].words[tap])
-        np.testing.assert_array_equal(whole.codes[tap][2:], parts[2].codes[tap])
-    assert joined(parts[:1]) is parts[0]

@@ -11,7 +11,7 @@ import pytest
 from likewise.artifacts import Sample, read, write
 from likewise.errors import BadRecipe, BadWeights, StorageError, WeightsMissing
 from likewise.words.recipe import WordsRecipe
-from likewise.words.vocabulary import Vocabulary, recipe_vocabulary
+from likewise.words.vocabulary import Vocabulary
 from tests.fake_words import PATCHES, RECIPE, TAPS, WORDS, vocabulary
 
 
@@ -92,9 +92,9 @@ def test_a_folder_that_is_none(learned: Vocabulary, tmp_path: Path) -> None:
 
 
 def test_a_recipe_takes_a_vocabulary_of_the_same_patches(file: Path) -> None:
-    assert recipe_vocabulary(RECIPE.with_vocabulary(file)).sizes == dict.fromkeys(TAPS, WORDS)
+    assert Vocabulary.of(RECIPE.with_vocabulary(file)).sizes == dict.fromkeys(TAPS, WORDS)
     sized = replace(RECIPE, features=replace(PATCHES, scales=(1.0, 0.5), stride=4), assign="both")
-    assert recipe_vocabulary(sized.with_vocabulary(file)).sizes == dict.fromkeys(TAPS, WORDS)
+    assert Vocabulary.of(sized.with_vocabulary(file)).sizes == dict.fromkeys(TAPS, WORDS)
 
 
 @pytest.mark.parametrize(
@@ -110,15 +110,15 @@ def test_a_recipe_takes_a_vocabulary_of_the_same_patches(file: Path) -> None:
 def test_other_patches_are_refused(file: Path, changed: dict[str, object], said: str) -> None:
     recipe: WordsRecipe = replace(RECIPE, features=replace(PATCHES, **changed))  # type: ignore[arg-type]
     with pytest.raises(BadRecipe, match=said):
-        recipe_vocabulary(recipe.with_vocabulary(file))
+        Vocabulary.of(recipe.with_vocabulary(file))
 
 
 def test_recipes_without_a_usable_file(file: Path, tmp_path: Path) -> None:
     with pytest.raises(BadRecipe, match=r"no vocabulary: learn one with `likewise words learn"):
-        recipe_vocabulary(RECIPE)
+        Vocabulary.of(RECIPE)
     with pytest.raises(BadRecipe, match=r"none\.words cannot be read"):
         RECIPE.with_vocabulary(tmp_path / "none.words")
     recipe = RECIPE.with_vocabulary(file)
     file.unlink()
     with pytest.raises(WeightsMissing):
-        recipe_vocabulary(recipe)
+        Vocabulary.of(recipe)

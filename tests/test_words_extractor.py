@@ -13,7 +13,7 @@ from likewise.errors import BadPicture, BadRecipe, UsageError
 from likewise.local import patches
 from likewise.local.features import LocalFeatures
 from likewise.types import Box
-from likewise.words.extractor import WordsExtractor, sketched
+from likewise.words.extractor import WordsExtractor
 from tests.fake_words import PATCHES, RECIPE, TAPS, WORDS, FakePatches, picture, vocabulary
 
 
@@ -68,15 +68,15 @@ def test_features_that_are_not_finite_are_refused() -> None:
     features = describe.describe(describe.prepare(picture(0)))
     features.vectors["pooled"][1, 2] = np.nan
     with pytest.raises(BadPicture, match="pooled that are not finite"):
-        sketched(features, learned, 1)
-    assert sketched(features, learned, 1, ["block10"]).words.keys() == {"block10"}
+        learned.sketch(features, 1)
+    assert learned.sketch(features, 1, ["block10"]).words.keys() == {"block10"}
 
 
 def test_more_words_than_there_are() -> None:
     describe = FakePatches(PATCHES)
     features: LocalFeatures = describe.describe(describe.prepare(picture(0)))
     with pytest.raises(UsageError, match=f"give 1 to {WORDS}"):
-        sketched(features, vocabulary(), WORDS + 1)
+        vocabulary().sketch(features, WORDS + 1)
 
 
 def test_without_a_vocabulary_or_with_another() -> None:

@@ -18,8 +18,8 @@ from likewise.local.patches import Patches
 from likewise.pictures import Resize
 from likewise.recipes.recipe import Recipe, load_recipe, parse_recipe, words_recipe_names
 from likewise.tables import recipe_names
+from likewise.words import WordsRecipe
 from likewise.words.fusion import Fusion
-from likewise.words.recipe import WordsRecipe, parse_words_recipe, read_words
 from likewise.words.scoring import Scoring
 from tests.fake_words import RECIPE
 
@@ -73,25 +73,23 @@ def test_any_recipe_round_trips(
         fusion=Fusion("rank", taps[:1]),
         vocabulary={"file": f"/{name}.words", "sha256": "a" * 64},
     )
-    again = parse_words_recipe(recipe.to_toml())
+    again = WordsRecipe.parse(recipe.to_toml())
     assert again == recipe
     assert again.hash == recipe.hash
 
 
 def test_defaults_and_aliases() -> None:
-    recipe = parse_words_recipe(
-        TEXT.replace("pool5", "block5_pool") + '[scoring]\nlayers = ["block5_pool"]\n'
-    )
+    recipe = WordsRecipe.parse(TEXT.replace("pool5", "block5_pool") + '[scoring]\nlayers = ["block5_pool"]\n')
     assert recipe.features == Patches("vgg16", ("relu3_3", "pool5"), resize=Resize("full"))
     assert recipe.fusion.layers == ("pool5",)
     assert (recipe.stored, recipe.asked) == (1, 3)
     assert recipe.scored({"layers": ("block3_conv3",)}).fusion.layers == ("relu3_3",)
-    assert parse_words_recipe(TEXT.replace("pool5", "block3_conv3")).features.taps == ("relu3_3",)
+    assert WordsRecipe.parse(TEXT.replace("pool5", "block3_conv3")).features.taps == ("relu3_3",)
 
 
 @pytest.mark.parametrize(("side", "words"), [("query", (1, 4)), ("database", (4, 1)), ("both", (4, 4))])
 def test_sides_of_multiple_assignment(side: str, words: tuple[int, int]) -> None:
-    recipe = parse_words_recipe(TEXT + f'nearest = 4\nassign = "{side}"\n')
+    recipe = WordsRecipe.parse(TEXT + f'nearest = 4\nassign = "{side}"\n')
     assert (recipe.stored, recipe.asked) == words
 
 
@@ -184,7 +182,7 @@ BAD = {
 @pytest.mark.parametrize("text", BAD, ids=range(len(BAD)))
 def test_what_is_refused(text: str) -> None:
     with pytest.raises(BadRecipe, match=f"(?s)^my.toml.*{BAD[text]}"):
-        parse_words_recipe(text, origin="my.toml")
+        WordsRecipe.parse(text, origin="my.toml")
 
 
 ATOM = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=4)
@@ -197,7 +195,7 @@ ODD = FLAT | st.lists(FLAT, max_size=3) | st.dictionaries(st.text(max_size=4), F
 def test_no_value_of_any_key_ends_in_a_traceback(key: str, value: Any) -> None:
     table = tomllib.loads(RECIPE.to_toml()) | {key: value}
     try:
-        read_words(table, Path())
+        WordsRecipe.read(table, Path())
     except LikewiseError:
         pass
 

@@ -13,8 +13,7 @@ from likewise.cli.output import left_out_lines, printable, progress, show
 from likewise.errors import UsageError
 
 if TYPE_CHECKING:
-    from likewise.words.recipe import WordsRecipe
-    from likewise.words.vocabulary import Vocabulary
+    from likewise.words import Vocabulary, WordsRecipe
 
 app = App(name="words", help="Learn a vocabulary of visual words, or show one.", no_args_is_help=True)
 
@@ -87,8 +86,7 @@ def show_words(
     file: Annotated[Path, typer.Argument(help="What `likewise words learn` wrote.")], as_json: Json = False
 ) -> None:
     """Show the layers of a vocabulary, and what it was learned on."""
-    from likewise.words.recipe import parse_words_recipe
-    from likewise.words.vocabulary import Vocabulary
+    from likewise.words import Vocabulary, WordsRecipe
 
     found = Vocabulary.load(file)
     origin = found.origin
@@ -97,7 +95,7 @@ def show_words(
         "features": origin.samples,
         "learned_on": origin.about,
         "pictures": len(origin.pictures),
-        "recipe": parse_words_recipe(origin.recipe).name if origin.recipe else "not known",
+        "recipe": WordsRecipe.parse(origin.recipe).name if origin.recipe else "not known",
     }
     lines = [
         *_layer_lines(found),

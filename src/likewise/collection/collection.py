@@ -29,7 +29,7 @@ from likewise.folders import resolve
 from likewise.recipes import LayerRecipe, Recipe, as_recipe
 from likewise.system import cores
 from likewise.types import ProgressCallback
-from likewise.words.extractor import WordsExtractor
+from likewise.words import WordsExtractor
 
 
 class Collection(AskedCollection):

@@ -30,8 +30,7 @@ from likewise.ranking import Stage
 from likewise.reading import as_indexed
 from likewise.recipes import LayerRecipe
 from likewise.types import Box, FloatArray, IntArray, ProgressCallback, Scores
-from likewise.words.geometry import Fit
-from likewise.words.matching import Matches
+from likewise.words import Fit, Matches
 
 AGAIN = "remove it and index its file again"
 """The remedy for a row that is damaged."""

@@ -32,7 +32,7 @@ from likewise.errors import CollectionDamaged, UsageError
 from likewise.explaining import Explanation
 from likewise.ranking import Stage
 from likewise.types import Hit, Hits, IntArray, Scores
-from likewise.words.geometry import Fit
+from likewise.words import Fit
 
 T = TypeVar("T")
 

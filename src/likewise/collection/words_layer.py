@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,15 +40,7 @@ from likewise.pictures import Loaded
 from likewise.ranking import Stage, judged_weights, rank_sketches
 from likewise.system import cores
 from likewise.types import Box, CropScale, IntArray, ProgressCallback, Scores
-from likewise.words.geometry import Fit
-from likewise.words.inverted import WordIndex
-from likewise.words.layers import Layers, QuerySketch, shares
-from likewise.words.recipe import WordsRecipe
-from likewise.words.sketch import Sketch, fault_of
-from likewise.words.vocabulary import Vocabulary, recipe_vocabulary
-
-if TYPE_CHECKING:
-    from likewise.words.extractor import WordsExtractor
+from likewise.words import Layers, QuerySketch, Sketch, Vocabulary, WordIndex, WordsExtractor, WordsRecipe
 
 
 @dataclass(frozen=True)
@@ -87,7 +79,7 @@ class WordsLayer:
     @property
     def vocabulary(self) -> Vocabulary:
         """Codebooks and embeddings."""
-        return recipe_vocabulary(self.recipe)
+        return Vocabulary.of(self.recipe)
 
     @property
     def segments(self) -> WordsSegments:
@@ -101,7 +93,7 @@ class WordsLayer:
 
     def encoder(self, streams: int) -> WordsExtractor:
         """See `CollectionLayer`."""
-        return cast("WordsExtractor", self.encoders.open(self.recipe, self.manifest, streams))
+        return cast(WordsExtractor, self.encoders.open(self.recipe, self.manifest, streams))
 
     def encode(self, loaded: Sequence[Loaded]) -> list[bytes | BadPicture]:
         """Sketches as bytes."""
@@ -109,7 +101,7 @@ class WordsLayer:
 
     def fault(self, code: object) -> str:
         """See `CollectionLayer`."""
-        return fault_of(code, self.vocabulary.sizes)
+        return Sketch.fault_of(code, self.vocabulary.sizes)
 
     def index(self, catalogue: Catalogue, *, progress: ProgressCallback | None = None) -> None:
         """Bring the segments up to the catalogue."""
@@ -165,7 +157,7 @@ class WordsLayer:
     def _sketches(self, catalogue: Catalogue, segments: WordsSegments) -> Iterator[Fault]:
         for block in catalogue.rows.all(self.id):
             for picture, written, intact in block:
-                fault = fault_of(written, segments.sizes)
+                fault = Sketch.fault_of(written, segments.sizes)
                 if fault or not intact:
                     why = fault or "its bytes are not those that were written"
                     yield row_fault(catalogue, "sketch-damaged", picture, f"has no sound sketch ({why})")
@@ -296,23 +288,13 @@ class WordsIndex:
             held = self._held(picture)
         except (CollectionDamaged, UnknownPicture):
             return None
-        found = [
-            (share, fit)
-            for one, share in zip(question, shares(question), strict=True)
-            if (fit := self._above(one, *held))
-        ]
+        found = self.layers.fits(question, *held)
         best = max((fit for share, fit in found if share > 0), key=lambda fit: fit.score, default=None)
         against = max((fit.score for share, fit in found if share < 0), default=0.0)
         if best is None or best.score <= against:
             return None
         evidence = sum(share * of_fit(fit.score) for share, fit in found)
         return Located(replace(best, score=best.score - against), max(0.0, evidence))
-
-    def _above(self, asked: QuerySketch, held: Sketch, size: tuple[int, int]) -> Fit | None:
-        """Where one picture of a question lies in a hit, by the nats above the floor."""
-        fit = self.layers.look([replace(asked, weight=1.0)], held, size).fit
-        above = fit.score - self.layers.recipe.scoring.floor if fit else 0.0
-        return replace(fit, score=above) if fit and above > 0 else None
 
     def against(self, question: Sequence[QuerySketch], picture: QueryPicture) -> float:
         """See `LayerIndex`."""

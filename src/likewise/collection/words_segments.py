@@ -15,11 +15,7 @@ from likewise.collection.catalogue import Catalogue
 from likewise.collection.segments import Segments
 from likewise.errors import CollectionDamaged
 from likewise.types import IntArray
-from likewise.words.inverted import InvertedIndex
-from likewise.words.merging import merge
-from likewise.words.postings import Postings
-from likewise.words.segment import Segment
-from likewise.words.sketch import Sketch, fault_of
+from likewise.words import InvertedIndex, Segment, Sketch, merge
 
 BATCH = 64 << 20
 """Bytes of sketches that become one segment at most; building one takes some six times as much memory."""
@@ -124,7 +120,7 @@ class WordsSegments(Segments[Taps, Sketches]):
         size = 0
         for block in catalogue.rows.of(self.layer, pictures):
             for picture, written, intact in block:
-                if not intact or fault_of(written, self.sizes) or not isinstance(written, bytes):
+                if not intact or Sketch.fault_of(written, self.sizes) or not isinstance(written, bytes):
                     continue
                 batch.append((picture, Sketch.from_bytes(written, self.sizes)))
                 size += len(written)
@@ -136,13 +132,10 @@ class WordsSegments(Segments[Taps, Sketches]):
 
     def write(self, folder: Path, name: str, batch: Sketches) -> Taps:
         """See `Segments`."""
-        segments = {}
-        for number, (tap, size) in enumerate(self.sizes.items()):
-            postings = Postings.join(
-                [Postings.of(picture, one.words[tap], one.codes[tap]) for picture, one in batch]
-            )
-            segments[tap] = Segment.write(folder / self._file(name, number), postings, size)
-        return segments
+        return {
+            tap: Segment.of(folder / self._file(name, number), tap, batch, size)
+            for number, (tap, size) in enumerate(self.sizes.items())
+        }
 
     def join(self, name: str, segments: Sequence[Taps], live: IntArray) -> None:
         """See `Segments`."""

@@ -25,12 +25,7 @@ from likewise.collection.words_segments import Taps, WordsSegments
 from likewise.errors import ShardLost, UsageError
 from likewise.system import cores
 from likewise.types import IntArray, Scores
-from likewise.words.hamming import Codes, Words
-from likewise.words.inverted import InvertedIndex, WordStatistics
-from likewise.words.merging import merge
-from likewise.words.scoring import Scoring
-from likewise.words.sharded import ShardedIndex
-from likewise.words.votes import Neighbours
+from likewise.words import InvertedIndex, ShardedIndex, WordStatistics, merge
 
 log = logging.getLogger("likewise.collection")
 
@@ -150,13 +145,13 @@ class WordsShard:
         self._states.pop(self._number - STATES, None)
         return self._number
 
-    def scores(self, state: int, tap: str, words: Words, codes: Codes, scoring: Scoring) -> Scores:
-        """See `InvertedIndex.scores`."""
-        return self._at(state)[tap].scores(words, codes, scoring, threads=cores())
+    def scores(self, state: int, tap: str, *query: Any) -> Scores:
+        """See `InvertedIndex.scores`; a query as there."""
+        return self._at(state)[tap].scores(*query, threads=cores())
 
-    def near(self, state: int, tap: str, words: Words, codes: Codes, below: int) -> Neighbours:
-        """See `InvertedIndex.near`."""
-        return self._at(state)[tap].near(words, codes, below, threads=cores())
+    def near(self, state: int, tap: str, *query: Any) -> Any:
+        """See `InvertedIndex.near`; a query as there."""
+        return self._at(state)[tap].near(*query, threads=cores())
 
     def _at(self, state: int) -> Mapping[str, InvertedIndex]:
         try:

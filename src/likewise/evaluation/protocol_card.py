@@ -14,8 +14,7 @@ from likewise.metrics import Rule
 from likewise.pictures import Resize
 from likewise.recipes import LayerRecipe
 from likewise.tables import Option
-from likewise.words.recipe import WordsRecipe
-from likewise.words.vocabulary import recipe_vocabulary
+from likewise.words import Vocabulary, WordsRecipe
 
 _CROPS: dict[str, str] = {
     "box": "box (the official box, scaled by the factor of its whole picture)",
@@ -234,7 +233,7 @@ def _(recipe: VectorRecipe) -> _Facts:
 
 @_facts.register
 def _(recipe: WordsRecipe) -> _Facts:
-    features, vocabulary = recipe.features, recipe_vocabulary(recipe)
+    features, vocabulary = recipe.features, Vocabulary.of(recipe)
     layers, scoring, fusion = vocabulary.layers, recipe.scoring, recipe.fusion
     asked = fusion.chosen(tuple(layers))
     sizes = ", ".join(f"{len(layers[tap].codebook)} in {tap}" for tap in layers)

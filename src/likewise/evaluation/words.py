@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from likewise.assets import temporary
 from likewise.descriptors import CachedArrays, PictureView, look_up
-from likewise.errors import MissingExtra
 from likewise.evaluation.benchmark import Benchmark
 from likewise.evaluation.crops import CropMode
 from likewise.evaluation.evaluate import own_places, places_kept, readable_of, views_of
@@ -21,15 +20,16 @@ from likewise.pictures import Loaded, size_of
 from likewise.ranking import Ranked, Stage, rank_sketches
 from likewise.system import cores
 from likewise.types import Box, FloatArray, IntArray, Progress, ProgressCallback, Ranking, Scores
-from likewise.words.extractor import WordsExtractor
-from likewise.words.inverted import InvertedIndex
-from likewise.words.kernel import Choice, compiled
-from likewise.words.layers import Layers, QuerySketch
-from likewise.words.postings import Postings
-from likewise.words.recipe import WordsRecipe
-from likewise.words.segment import Segment
-from likewise.words.sketch import Sketch, narrowed
-from likewise.words.vocabulary import Vocabulary
+from likewise.words import (
+    InvertedIndex,
+    Layers,
+    QuerySketch,
+    Segment,
+    Sketch,
+    Vocabulary,
+    WordsExtractor,
+    WordsRecipe,
+)
 
 
 @dataclass(frozen=True)
@@ -188,8 +188,8 @@ def _ranked(
     """Rank every query; one whose own picture is ignored is asked as if that were not in the gallery."""
     benchmark = sketched.benchmark
     count, kept = len(benchmark.gallery), places_kept(benchmark)
-    stored = [narrowed(one, recipe.stored) for one in sketched.gallery]
-    asked = [narrowed(one, recipe.asked) for one in sketched.queries]
+    stored = [one.narrowed(recipe.stored) for one in sketched.gallery]
+    asked = [one.narrowed(recipe.asked) for one in sketched.queries]
     files = list(benchmark.gallery.values())
     own = own_places(benchmark) if benchmark.query_in_gallery == "ignored" else [None] * len(asked)
     with temporary() as folder:
@@ -217,7 +217,6 @@ class _Indexed:
     ) -> None:
         self._segments, self._recipe, self._vocabulary = segments, recipe, vocabulary
         self._pictures = np.arange(count)
-        self._kernel = _kernel()
         self._whole = self._layers(self._pictures)
 
     def without(self, place: int | None) -> Layers:
@@ -226,31 +225,20 @@ class _Indexed:
     def _layers(self, live: IntArray) -> Layers:
         sizes = self._vocabulary.sizes
         indexes = {
-            tap: InvertedIndex(sizes[tap], [one], live, kernel=self._kernel)
+            tap: InvertedIndex(sizes[tap], [one], live, kernel="fastest")
             for tap, one in self._segments.items()
         }
         return Layers(self._recipe, indexes, self._vocabulary.scales)
-
-
-def _kernel() -> Choice:
-    """The compiled scan where there is one: it is loaded once, and each query would begin anew without."""
-    try:
-        compiled()
-    except MissingExtra:
-        return "numpy"
-    return "numba"
 
 
 def _segments(
     stored: Sequence[Sketch], taps: Sequence[str], vocabulary: Vocabulary, folder: Path
 ) -> dict[str, Segment]:
     """An index of each layer; what lies on the disk is only for as long as the folder is there."""
-    made = {}
-    for number, tap in enumerate(taps):
-        postings = [Postings.of(place, one.words[tap], one.codes[tap]) for place, one in enumerate(stored)]
-        path = folder / f"{number}.words"
-        made[tap] = Segment.write(path, Postings.join(postings), vocabulary.sizes[tap])
-    return made
+    return {
+        tap: Segment.of(folder / f"{number}.words", tap, enumerate(stored), vocabulary.sizes[tap])
+        for number, tap in enumerate(taps)
+    }
 
 
 def _row(ids: IntArray, exact: Scores, own: int | None, kept: int) -> tuple[IntArray, FloatArray]:

@@ -2,8 +2,9 @@
 
 from likewise.learning.quantisers import learn_quantiser
 from likewise.learning.samples import Chosen, Gathered, choose, choose_groups, gather
-from likewise.learning.vocabularies import Learning, default_vocabulary, learn_vocabulary
+from likewise.learning.vocabularies import default_vocabulary, learn_vocabulary
 from likewise.learning.whitenings import learn_whitening
+from likewise.words import Learning
 
 __all__ = [
     "Chosen",

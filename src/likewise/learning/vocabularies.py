@@ -6,6 +6,7 @@ import hashlib
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import chain, combinations_with_replacement
 from pathlib import Path
 
@@ -20,14 +21,7 @@ from likewise.errors import BadPicture, UsageError
 from likewise.learning.samples import Chosen, choose
 from likewise.local import LocalExtractor, LocalFeatures
 from likewise.types import FloatArray, Progress, ProgressCallback, Scores
-from likewise.words.codebook import Seeding, learn_codebook
-from likewise.words.extractor import sketched
-from likewise.words.hamming import Embedding, Projection
-from likewise.words.inverted import InvertedIndex
-from likewise.words.postings import Postings
-from likewise.words.recipe import WordsRecipe
-from likewise.words.segment import Segment
-from likewise.words.vocabulary import Vocabulary, VocabularyLayer
+from likewise.words import InvertedIndex, Learning, Segment, Vocabulary, WordsRecipe
 
 PER_WORD = 50
 """Features that a word is learned from, if there are as many."""
@@ -41,29 +35,6 @@ _PAIRS = 60  # pictures that are looked for in another view, to learn how much e
 _CLEARLY = 0.03  # of mean reciprocal rank
 _STEPS = 10  # parts into which the weights of the layers are cut when they are tried, fewer for many layers
 _TRIALS = 20_000
-
-
-@dataclass(frozen=True)
-class Learning:
-    """How a vocabulary is learned.
-
-    Attributes
-    ----------
-    words
-        Words of each layer.
-    projection, bits, minimum
-        As for `likewise.words.hamming.Embedding.learn`.
-    seeding, iterations, seed
-        As for `likewise.words.codebook.learn_codebook`.
-    """
-
-    words: int = 20_000
-    seeding: Seeding = "sampled"
-    projection: Projection = "random"
-    bits: int = 128
-    minimum: int = 10
-    iterations: int = 10
-    seed: int = 0
 
 
 @dataclass(frozen=True)
@@ -139,7 +110,8 @@ def learn_vocabulary(
     layers, recalls = {}, {}
     for tap in extractor.taps:
         vectors = np.concatenate(kept.pop(tap)).astype(np.float32)
-        layers[tap], recalls[tap] = _layer(vectors, how, origin, report, tap)
+        told = partial(_learning, report, how.iterations, tap)
+        layers[tap], recalls[tap] = how.layer(vectors, told)
     vocabulary = Vocabulary(layers, origin)
     files = [file for file in chosen.files if file not in failures]
     scales = _scales(extractor, files, recipe, vocabulary, report)
@@ -147,25 +119,8 @@ def learn_vocabulary(
     return LearnedVocabulary(Vocabulary(layers, origin), origin.samples, recalls, failures)
 
 
-def _layer(
-    vectors: FloatArray, how: Learning, origin: Sample, report: Callable[[Progress], None], tap: str
-) -> tuple[VocabularyLayer, float]:
-    def told(done: int) -> None:
-        report(Progress(done, how.iterations, note=f"learning the words of {tap}"))
-
-    codebook = learn_codebook(
-        vectors, how.words, seeding=how.seeding, iterations=how.iterations, seed=how.seed, report=told
-    )
-    words = codebook.assign(vectors)[:, 0].astype(np.int64)
-    embedding = Embedding.learn(
-        *(vectors, words, how.words, origin),
-        bits=how.bits,
-        projection=how.projection,
-        minimum=how.minimum,
-        seed=how.seed,
-    )
-    sample = vectors[:: max(1, len(vectors) // 2000)]
-    return VocabularyLayer(codebook, embedding), codebook.recall(sample)
+def _learning(report: Callable[[Progress], None], iterations: int, tap: str, done: int) -> None:
+    report(Progress(done, iterations, note=f"learning the words of {tap}"))
 
 
 def _scales(
@@ -219,16 +174,11 @@ def _table(
 ) -> Scores:
     """Scores of every picture for every view in one layer, float64 ``(n, n)``."""
     size = len(vocabulary.layers[tap].codebook)
-    stored = [sketched(one, vocabulary, recipe.stored, (tap,)) for one in held]
-    postings = [Postings.of(number, one.words[tap], one.codes[tap]) for number, one in enumerate(stored)]
+    stored = enumerate(vocabulary.sketch(one, recipe.stored, (tap,)) for one in held)
+    asked = [vocabulary.sketch(one, recipe.asked, (tap,)) for one in views]
     with temporary() as folder:
-        segment = Segment.write(folder / "words", Postings.join(postings), size)
-        index = InvertedIndex(size, [segment])
-        asked = [sketched(one, vocabulary, recipe.asked, (tap,)) for one in views]
-        rows = [
-            (one.words[tap].ravel(), one.codes[tap].reshape(len(one.words[tap].ravel()), -1)) for one in asked
-        ]
-        scores = [index.scores(*row, recipe.scoring) for row in rows]
+        index = InvertedIndex(size, [Segment.of(folder / "words", tap, stored, size)])
+        scores = [index.scores(*one.copies(tap), recipe.scoring) for one in asked]
     return np.stack(scores)
 
 

@@ -9,8 +9,7 @@ import numpy as np
 
 from likewise.ranking.stages import Stage
 from likewise.types import Box, IntArray, Scores
-from likewise.words.layers import Layers, QuerySketch, VerifiedHit
-from likewise.words.sketch import Sketch
+from likewise.words import Fit, Layers, QuerySketch, Sketch
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,9 +65,9 @@ def rank_sketches(
             question = [*question, *(QuerySketch(held(picture), 1 / len(ids)) for picture in ids)]
             scores = _scores(layers, question, among, threads)
         else:
-            looked = [layers.look(question, held(picture), size(picture)) for picture in ids]
-            scores = _fitted(scores, first, looked)
-            boxes |= {picture: one.fit.box for picture, one in zip(ids, looked, strict=True) if one.fit}
+            fits = [layers.look(question, held(picture), size(picture)).fit for picture in ids]
+            scores = _fitted(scores, first, fits)
+            boxes |= {picture: fit.box for picture, fit in zip(ids, fits, strict=True) if fit}
     order = _best(scores, len(scores))
     return Answers(layers.pictures[order], scores[order], boxes)
 
@@ -88,9 +87,9 @@ def _best(scores: Scores, count: int) -> IntArray:
     return order[np.isfinite(scores[order])]
 
 
-def _fitted(scores: Scores, places: IntArray, looked: Sequence[VerifiedHit]) -> Scores:
+def _fitted(scores: Scores, places: IntArray, found: Sequence[Fit | None]) -> Scores:
     """Scores by which those with a fit come first."""
-    fits = {place: one.fit.score for place, one in zip(places.tolist(), looked, strict=True) if one.fit}
+    fits = {place: fit.score for place, fit in zip(places.tolist(), found, strict=True) if fit}
     if not fits:
         return scores
     changed = scores.copy()

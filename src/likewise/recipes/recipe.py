@@ -33,14 +33,14 @@ from typing import Any, TypeAlias
 from likewise.descriptors import VectorRecipe
 from likewise.errors import BadRecipe, UsageError
 from likewise.tables import RecipeText, choose, recipe_names, toml_lines
-from likewise.words.recipe import WordsRecipe, read_words
+from likewise.words import WordsRecipe
 
 LayerRecipe: TypeAlias = VectorRecipe | WordsRecipe
 """How one layer is made."""
 
 _READERS: dict[str, Callable[[Mapping[str, Any], Path], LayerRecipe]] = {
     VectorRecipe.kind: VectorRecipe.read,
-    WordsRecipe.kind: read_words,
+    WordsRecipe.kind: WordsRecipe.read,
 }
 
 

@@ -8,17 +8,14 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Unpack
 
-import numpy as np
-
 from likewise._version import __version__
 from likewise.descriptors import Manifest
-from likewise.errors import BadPicture
-from likewise.local import LocalExtractor, LocalFeatures
+from likewise.local import LocalExtractor
 from likewise.pictures import Loaded, Source
 from likewise.types import Box, CropScale, Cut
 from likewise.words.recipe import WordsRecipe
 from likewise.words.sketch import Sketch
-from likewise.words.vocabulary import Vocabulary, recipe_vocabulary
+from likewise.words.vocabulary import Vocabulary
 
 
 class WordsExtractor:
@@ -49,7 +46,7 @@ class WordsExtractor:
         streams: int = 1,
     ) -> None:
         self.recipe = recipe
-        self.vocabulary = recipe_vocabulary(recipe)
+        self.vocabulary = Vocabulary.of(recipe)
         self._features: LocalExtractor = recipe.features.open(
             engine=engine, device=device, precision=precision, streams=streams
         )
@@ -76,7 +73,7 @@ class WordsExtractor:
         BadPicture
             When the network gives a feature that is not finite.
         """
-        return [sketched(self._features.describe(one), self.vocabulary, self.recipe.stored) for one in loaded]
+        return [self.vocabulary.sketch(self._features.describe(one), self.recipe.stored) for one in loaded]
 
     @cached_property
     def asking(self) -> WordsExtractor:
@@ -98,7 +95,7 @@ class WordsExtractor:
             The box it was prepared with, so that positions are those of the whole original.
         """
         nearest = max(self.recipe.asked, self.recipe.stored)
-        return sketched(self._features.describe(loaded, box=box), self.vocabulary, nearest)
+        return self.vocabulary.sketch(self._features.describe(loaded, box=box), nearest)
 
     def ask(
         self,
@@ -117,25 +114,3 @@ class WordsExtractor:
         """
         loaded = self.asking.prepare(source, box=box, crop=crop, max_pixels=max_pixels)
         return self.asking.sketch(loaded, box=box)
-
-
-def sketched(
-    features: LocalFeatures, vocabulary: Vocabulary, nearest: int, layers: Sequence[str] | None = None
-) -> Sketch:
-    """Put each feature in its ``nearest`` words, and code it in each; in all layers or in some.
-
-    Raises
-    ------
-    UsageError
-        When a codebook has fewer words.
-    BadPicture
-        When a feature is not finite.
-    """
-    words, codes = {}, {}
-    for tap in layers or vocabulary.layers:
-        layer, vectors = vocabulary.layers[tap], features.vectors[tap]
-        if not np.isfinite(vectors).all():
-            raise BadPicture(f"it has features in {tap} that are not finite")
-        words[tap] = layer.codebook.assign(vectors, nearest)
-        codes[tap] = layer.embedding.encode(vectors, words[tap])
-    return Sketch(features.boxes, words, codes, features.points)

@@ -192,7 +192,7 @@ def _centres(boxes: FloatArray) -> tuple[Complex, Floats]:
 
 
 @dataclass(frozen=True)
-class _Pairs:
+class _PatchPairs:
     """Matches of the same two patches as one, sorted by query's patch, then hit's patch.
 
     ``design`` is ``(m, 3)``: z, conj(z) and 1, so that ``design @ (a, b, c)`` is where a transform puts them.
@@ -206,13 +206,13 @@ class _Pairs:
     side: Floats
     octaves: Floats
 
-    def take(self, rows: IntArray) -> _Pairs:
-        return _Pairs(*(getattr(self, field.name)[rows] for field in fields(self)))
+    def take(self, rows: IntArray) -> _PatchPairs:
+        return _PatchPairs(*(getattr(self, field.name)[rows] for field in fields(self)))
 
 
 def _paired(
     matches: Matches, asked: tuple[Complex, Floats], held: tuple[Complex, Floats]
-) -> tuple[_Pairs, IntArray]:
+) -> tuple[_PatchPairs, IntArray]:
     """The pairs, and the pair of each match: -1 for one that weighs nothing."""
     order = np.lexsort((matches.weight, matches.layer, matches.picture, matches.query))
     order = order[matches.weight[order] > 0]
@@ -226,10 +226,10 @@ def _paired(
     z, sides = asked[0][query], held[1][hit]
     design = np.stack([z, z.conj(), np.ones(len(z))], axis=1)
     octaves = np.log2(sides / asked[1][query])
-    return _Pairs(query, hit, weight, design, held[0][hit], sides, octaves), of_row
+    return _PatchPairs(query, hit, weight, design, held[0][hit], sides, octaves), of_row
 
 
-def _best(pairs: _Pairs, tolerance: float) -> tuple[Complex, NDArray[np.bool_], float] | None:
+def _best(pairs: _PatchPairs, tolerance: float) -> tuple[Complex, NDArray[np.bool_], float] | None:
     """Of the hypothesis with the highest score: coefficients ``(3,)``, the pairs that agree, the score."""
     if len(pairs.query) < LEAST:
         return None
@@ -245,14 +245,14 @@ def _best(pairs: _Pairs, tolerance: float) -> tuple[Complex, NDArray[np.bool_], 
     return best
 
 
-def _agreement(coefficients: Complex, pairs: _Pairs, tolerance: float) -> Floats:
+def _agreement(coefficients: Complex, pairs: _PatchPairs, tolerance: float) -> Floats:
     """How well each pair agrees with each transform, ``(h, m)``: 1 at best, 0 from the tolerance on."""
     away = np.abs(coefficients @ pairs.design.T - pairs.target) / pairs.side
     octaves = np.log2(np.maximum(np.abs(coefficients[:, :1]), 1e-9)) - pairs.octaves
     return np.asarray(np.maximum(0, 1 - np.square(away / tolerance) - np.square(octaves / _OCTAVES)))
 
 
-def _refined(voted: Complex, pairs: _Pairs, tolerance: float) -> Complex:
+def _refined(voted: Complex, pairs: _PatchPairs, tolerance: float) -> Complex:
     """The best hypotheses, fitted to the pairs that agree with them, in rounds that ask for more and more."""
     support = _support(_agreement(voted, pairs, _TOLERANCES[0] * tolerance), pairs)
     voted = voted[np.argsort(-support, kind="stable")[:_TRIED]]
@@ -263,7 +263,7 @@ def _refined(voted: Complex, pairs: _Pairs, tolerance: float) -> Complex:
     return refined
 
 
-def _support(agreement: Floats, pairs: _Pairs) -> Floats:
+def _support(agreement: Floats, pairs: _PatchPairs) -> Floats:
     """At most what each hypothesis can weigh when a patch counts once, ``(h,)``."""
     mass = agreement * pairs.weight
     sums = []
@@ -274,7 +274,7 @@ def _support(agreement: Floats, pairs: _Pairs) -> Floats:
     return np.asarray(np.minimum(*sums))
 
 
-def _least_squares(mass: Floats, pairs: _Pairs, voted: Complex) -> Complex:
+def _least_squares(mass: Floats, pairs: _PatchPairs, voted: Complex) -> Complex:
     """Weighted least squares for each row of mass ``(h, m)``, drawn towards what was voted for.
 
     A few patches close together say little about scale, turn and tilt, which the votes then decide.
@@ -295,7 +295,7 @@ def _least_squares(mass: Floats, pairs: _Pairs, voted: Complex) -> Complex:
     return solved
 
 
-def _one_to_one(agreement: Floats, pairs: _Pairs) -> NDArray[np.bool_]:
+def _one_to_one(agreement: Floats, pairs: _PatchPairs) -> NDArray[np.bool_]:
     """Each patch in one pair, the best first: a query's patch that matches many at one place counts once."""
     kept = np.zeros(len(agreement), bool)
     mass = agreement * pairs.weight

@@ -9,14 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from likewise.artifacts import Sample, read, write
-from likewise.errors import BadWeights, UnknownName, UsageError
+from likewise.errors import UnknownName, UsageError
 from likewise.types import FloatArray, IntArray
 
 Codes: TypeAlias = NDArray[np.uint64]
@@ -34,7 +32,7 @@ _ROWS = 4096  # features encoded at once: at 128 bits and three words each, 6 Mi
 
 @dataclass(frozen=True)
 class Embedding:
-    """A projection, the medians of every word, and what they were learned on.
+    """A projection, and the medians of every word.
 
     Attributes
     ----------
@@ -46,7 +44,6 @@ class Embedding:
 
     projection: FloatArray
     medians: FloatArray
-    origin: Sample
 
     @classmethod
     def learn(
@@ -54,7 +51,6 @@ class Embedding:
         vectors: FloatArray,
         words: Words,
         count: int,
-        origin: Sample,
         *,
         bits: int = 128,
         projection: Projection = "random",
@@ -89,7 +85,7 @@ class Embedding:
         """
         _check(vectors, words, count, bits, projection)
         rows = _projection(vectors, bits, projection, np.random.default_rng(seed))
-        return cls(rows, _medians(vectors @ rows.T, words, count, max(minimum, 1)), origin)
+        return cls(rows, _medians(vectors @ rows.T, words, count, max(minimum, 1)))
 
     @property
     def bits(self) -> int:
@@ -128,36 +124,6 @@ class Embedding:
             above = projected[:, None] > self.medians[words[rows]]
             codes[rows] = np.packbits(above, axis=-1, bitorder="little").view("<u8")
         return codes
-
-    def save(self, path: Path) -> None:
-        """Write it as a safetensors file; equal embeddings give equal bytes.
-
-        Raises
-        ------
-        StorageError
-            When the file cannot be written.
-        """
-        write(path, {"projection": self.projection, "medians": self.medians}, self.origin)
-
-    @classmethod
-    def load(cls, path: Path, *, sha256: str | None = None) -> Embedding:
-        """Read what `save` wrote.
-
-        Raises
-        ------
-        WeightsMissing
-            When there is no such file.
-        BadWeights
-            When the file has another digest or is no embedding.
-        """
-        tensors, origin = read(path, "Hamming embedding", sha256=sha256)
-        try:
-            projection, medians = tensors["projection"], tensors["medians"]
-            if projection.ndim != 2 or medians.shape[1:] != projection.shape[:1] or len(projection) % 64:
-                raise TypeError(f"its projection is {projection.shape}, its medians are {medians.shape}")
-            return cls(projection, medians, Sample(**origin))
-        except (KeyError, TypeError) as error:
-            raise BadWeights(f"{path} holds no Hamming embedding: {error}") from error
 
 
 def distance(left: Codes, right: Codes) -> NDArray[np.int64]:

@@ -114,7 +114,8 @@ class InvertedIndex:
         Rising ids of the pictures that exist; the others in the segments do not count. All by default.
     kernel
         ``numba`` or ``numpy``; ``auto`` begins with numpy and goes on with numba, if it is installed, once so
-        much has been scanned that loading it pays. Scores do not depend on it.
+        much has been scanned that loading it pays; ``fastest`` takes numba from the first query on, if it is
+        installed. Scores do not depend on it.
 
     Raises
     ------

@@ -29,7 +29,7 @@ BATCH = 1 << 16
 PAIRS = 1 << 14
 """Codes that `pairs` compares at once: larger arrays may be given back to the system each time."""
 
-Choice: TypeAlias = Literal["auto", "numba", "numpy"]
+Choice: TypeAlias = Literal["auto", "fastest", "numba", "numpy"]
 
 
 @dataclass(frozen=True)

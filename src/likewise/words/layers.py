@@ -44,7 +44,7 @@ class QuerySketch:
     own: int | None = None
 
 
-def shares(question: Sequence[QuerySketch]) -> list[float]:
+def _shares(question: Sequence[QuerySketch]) -> list[float]:
     """The weights of a question's pictures, in a sum of 1 of those that are wanted."""
     wanted = sum(one.weight for one in question if one.weight > 0)
     return [one.weight / wanted for one in question]
@@ -146,10 +146,10 @@ class Layers:
         if self.recipe.fusion.fusion == "rank":
             return [one.weight for one in question]
         if self.recipe.scoring.votes:  # a picture's votes for itself depend on the collection
-            return shares(question)
+            return _shares(question)
         return [
             share / (self._self(one.sketch) or 1.0)
-            for one, share in zip(question, shares(question), strict=True)
+            for one, share in zip(question, _shares(question), strict=True)
         ]
 
     def _self(self, sketch: Sketch) -> float:
@@ -204,6 +204,20 @@ class Layers:
         if found and asked.box is None:
             found = to_edge(found, other.extent, size)
         return VerifiedHit(matches, found)
+
+    def fits(
+        self, question: Sequence[QuerySketch], sketch: Sketch, size: tuple[int, int]
+    ) -> list[tuple[float, Fit]]:
+        """Where pictures of a question lie in a hit, each with its share: those whose fit is above the floor.
+
+        Parameters as for `look`; scores are the nats above the floor.
+        """
+        found = []
+        for one, share in zip(question, _shares(question), strict=True):
+            lies = self.look([replace(one, weight=1.0)], sketch, size).fit
+            if lies and lies.score > self.recipe.scoring.floor:
+                found.append((share, replace(lies, score=lies.score - self.recipe.scoring.floor)))
+        return found
 
     def _match(self, asked: Sketch, held: Sketch, layer: str, number: int) -> Matches:
         scoring = self.recipe.scoring

@@ -173,6 +173,31 @@ class WordsRecipe:
         for layer in self.fusion.layers:
             choose("a layer that is asked", layer, self.features.taps)
 
+    @classmethod
+    def parse(cls, text: str, *, origin: str = "recipe", folder: Path | None = None) -> WordsRecipe:
+        """Read a recipe of visual words from TOML text; parameters and errors as for `VectorRecipe.parse`."""
+        return RecipeText(text, origin, folder).read(lambda _, layers: cls.read(layers[0], folder or Path()))
+
+    @classmethod
+    def read(cls, given: Mapping[str, Any], folder: Path) -> WordsRecipe:
+        """Read the table of a layer of kind ``words``, whose relative paths begin in a folder.
+
+        Raises
+        ------
+        UsageError
+            When a key is unknown or a value cannot be used.
+        """
+        table = dict(given)
+        known_keys(table, [*_HEAD, *_PATCHES, *_NESTED], "the recipe")
+        told = settle({key: table[key] for key in table if key in _HEAD}, _HEAD, "the recipe", _BOUNDS)
+        choose("kind", told.pop("kind"), (KIND,))
+        features = _keypoints(table) if "keypoints" in table else _patches(table)
+        scoring, fusion = _scoring(as_table(table.get("scoring", {}), "scoring"))
+        query = _query(table["query"]) if "query" in table else None
+        vocabulary = settle(_resolved(table.get("vocabulary", {}), folder), _FILE, "vocabulary")
+        given = vocabulary if vocabulary["file"] else {}
+        return cls(features=features, scoring=scoring, fusion=fusion, query=query, vocabulary=given, **told)
+
     @property
     def asked_features(self) -> Features:
         """Which local features of a picture that is searched for."""
@@ -219,7 +244,7 @@ class WordsRecipe:
         return hashlib.sha256(text.encode()).hexdigest()
 
     def to_toml(self) -> str:
-        """Write the recipe such that `parse_words_recipe` gives an equal one."""
+        """Write the recipe such that `parse` gives an equal one."""
         features = asdict(self.features)
         head = {key: getattr(self, key) for key in _HEAD if key != "kind"} | {"kind": KIND}
         keypoints = {key: features[key] for key in _KEYPOINTS if features.get(key, "") != ""}
@@ -273,33 +298,6 @@ class WordsRecipe:
             features.pop("describer", None)
         sha256 = str(self.vocabulary.get("sha256", ""))
         return {"kind": KIND, what: features, "stored": self.stored, "vocabulary": sha256}
-
-
-def parse_words_recipe(text: str, *, origin: str = "recipe", folder: Path | None = None) -> WordsRecipe:
-    """Read a recipe of visual words from TOML text; parameters and errors as for `VectorRecipe.parse`."""
-    return RecipeText(text, origin, folder).read(lambda _, layers: read_words(layers[0], folder or Path()))
-
-
-def read_words(given: Mapping[str, Any], folder: Path) -> WordsRecipe:
-    """Read the table of a layer of kind ``words``, whose relative paths begin in a folder.
-
-    Raises
-    ------
-    UsageError
-        When a key is unknown or a value cannot be used.
-    """
-    table = dict(given)
-    known_keys(table, [*_HEAD, *_PATCHES, *_NESTED], "the recipe")
-    told = settle({key: table[key] for key in table if key in _HEAD}, _HEAD, "the recipe", _BOUNDS)
-    choose("kind", told.pop("kind"), (KIND,))
-    features = _keypoints(table) if "keypoints" in table else _patches(table)
-    scoring, fusion = _scoring(as_table(table.get("scoring", {}), "scoring"))
-    query = _query(table["query"]) if "query" in table else None
-    vocabulary = settle(_resolved(table.get("vocabulary", {}), folder), _FILE, "vocabulary")
-    given = vocabulary if vocabulary["file"] else {}
-    return WordsRecipe(
-        features=features, scoring=scoring, fusion=fusion, query=query, vocabulary=given, **told
-    )
 
 
 def _patches(table: dict[str, Any]) -> Patches:

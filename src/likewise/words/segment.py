@@ -30,6 +30,7 @@ from likewise.columns import ColumnFile, ColumnLayout, writing
 from likewise.errors import UsageError
 from likewise.words.hamming import Codes
 from likewise.words.postings import Numbers, Postings
+from likewise.words.sketch import Sketch
 
 FORMAT = "likewise words 1"
 PAD = 8
@@ -132,6 +133,18 @@ class Segment:
         rows = np.searchsorted(pictures, ordered.pictures).astype(np.uint32)
         counts = np.bincount(ordered.words, minlength=words)
         return create(path, pictures, counts, [(0, words, rows, ordered.codes)], ordered.codes.shape[1])
+
+    @classmethod
+    def of(cls, path: Path, layer: str, sketches: Iterable[tuple[int, Sketch]], words: int) -> Segment:
+        """Write one of the features of some pictures in one layer; see `write`.
+
+        Parameters
+        ----------
+        sketches
+            With the id of each picture.
+        """
+        parts = [Postings.of(picture, one.words[layer], one.codes[layer]) for picture, one in sketches]
+        return cls.write(path, Postings.join(parts), words)
 
     @classmethod
     def open(cls, path: Path) -> Segment:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 from zlib import crc32
@@ -100,7 +100,7 @@ class Sketch:
         CollectionDamaged
             When it is no sketch with those layers, or names a word that is not in a codebook.
         """
-        if fault := fault_of(written, sizes):
+        if fault := cls.fault_of(written, sizes):
             raise CollectionDamaged(fault)
         magic, count, _, nearest, _ = _HEAD.unpack_from(written)
         kind, halves, at = _layout(written)
@@ -113,50 +113,40 @@ class Sketch:
             codes[layer], at = _take(written, at, "<u8", (count, nearest, halves))
         return cls(boxes, words, codes, points)
 
+    @staticmethod
+    def fault_of(written: object, sizes: Mapping[str, int]) -> str:
+        """What keeps something that was stored from being a sketch; empty when nothing does."""
+        if not isinstance(written, bytes) or len(written) < _least(written):
+            return "it is no sketch of local features"
+        magic, count, layers, nearest, check = _HEAD.unpack_from(written)
+        if magic not in (_MAGIC, _POINTS) or layers != len(sizes) or not nearest:
+            return f"it is no sketch of local features in {len(sizes)} layers"
+        kind, halves, at = _layout(written)
+        width = count * nearest * (int(kind[-1]) + 8 * halves)
+        wanted = at + layers * width
+        if len(written) != wanted:
+            return f"it has {len(written):,} bytes, not {wanted:,} as its {count} features take"
+        if _check(written[: _HEAD.size], memoryview(written)[_HEAD.size :]) != check:
+            return "its bytes are not those that were written"
+        for layer, size in sizes.items():
+            words, _ = _take(written, at, kind, (count, nearest))
+            if words.size and words.max() >= size:
+                return f"word {words.max()} is not in the codebook of {layer}, which has {size}"
+            at += width
+        return ""
 
-def fault_of(written: object, sizes: Mapping[str, int]) -> str:
-    """What keeps something that was stored from being a sketch; empty when nothing does."""
-    if not isinstance(written, bytes) or len(written) < _least(written):
-        return "it is no sketch of local features"
-    magic, count, layers, nearest, check = _HEAD.unpack_from(written)
-    if magic not in (_MAGIC, _POINTS) or layers != len(sizes) or not nearest:
-        return f"it is no sketch of local features in {len(sizes)} layers"
-    kind, halves, at = _layout(written)
-    width = count * nearest * (int(kind[-1]) + 8 * halves)
-    wanted = at + layers * width
-    if len(written) != wanted:
-        return f"it has {len(written):,} bytes, not {wanted:,} as its {count} features take"
-    if _check(written[: _HEAD.size], memoryview(written)[_HEAD.size :]) != check:
-        return "its bytes are not those that were written"
-    for layer, size in sizes.items():
-        words, _ = _take(written, at, kind, (count, nearest))
-        if words.size and words.max() >= size:
-            return f"word {words.max()} is not in the codebook of {layer}, which has {size}"
-        at += width
-    return ""
+    def copies(self, layer: str) -> tuple[WordArray, Codes]:
+        """Words ``(n m,)`` and codes ``(n m, bits / 64)`` of a layer: a row for each word of each feature."""
+        codes = self.codes[layer]
+        return self.words[layer].ravel(), codes.reshape(-1, codes.shape[2])
 
-
-def joined(sketches: Sequence[Sketch]) -> Sketch:
-    """The features of several sketches as one, as if one picture showed them all."""
-    if len(sketches) == 1:
-        return sketches[0]
-    first = sketches[0]
-    points = [one.points for one in sketches if one.points is not None]
-    return Sketch(
-        np.concatenate([one.boxes for one in sketches]),
-        {layer: np.concatenate([one.words[layer] for one in sketches]) for layer in first.words},
-        {layer: np.concatenate([one.codes[layer] for one in sketches]) for layer in first.codes},
-        np.concatenate(points) if points else None,
-    )
-
-
-def narrowed(sketch: Sketch, nearest: int) -> Sketch:
-    """The same features in fewer words each, the nearest ones."""
-    return replace(
-        sketch,
-        words={layer: words[:, :nearest] for layer, words in sketch.words.items()},
-        codes={layer: codes[:, :nearest] for layer, codes in sketch.codes.items()},
-    )
+    def narrowed(self, nearest: int) -> Sketch:
+        """The same features in fewer words each, the nearest ones."""
+        return replace(
+            self,
+            words={layer: words[:, :nearest] for layer, words in self.words.items()},
+            codes={layer: codes[:, :nearest] for layer, codes in self.codes.items()},
+        )
 
 
 def _check(head: bytes, body: bytes | memoryview) -> int:

@@ -24,9 +24,8 @@ from likewise.errors import UsageError
 from likewise.types import Box, FloatArray, IntArray
 from likewise.words.geometry import Fit, around, corners
 from likewise.words.matching import Matches
+from likewise.words.voting import Complex, Floats
 
-Complex: TypeAlias = NDArray[np.complex128]
-Floats: TypeAlias = NDArray[np.float64]
 Mask: TypeAlias = NDArray[np.bool_]
 
 LEAST = 4
@@ -85,7 +84,7 @@ def verify(
         When keypoints are not finite or have no scale, or matches are of keypoints that are not there.
     """
     _check(asked, held, matches)
-    pairs = _Pairs.of(asked, held, matches)
+    pairs = _KeypointPairs.of(asked, held, matches)
     if len(pairs.query) < LEAST:
         return None
     near = _TOLERANCE * max(size)
@@ -107,7 +106,7 @@ def verify(
 
 
 @dataclass(frozen=True, eq=False)
-class _Pairs:
+class _KeypointPairs:
     """Pairs of keypoints, each once, sorted by the query's keypoint.
 
     ``turn`` is the complex number that a similarity multiplies by: how much larger, and how turned.
@@ -122,7 +121,7 @@ class _Pairs:
     turn: Complex
 
     @classmethod
-    def of(cls, asked: FloatArray, held: FloatArray, matches: Matches) -> _Pairs:
+    def of(cls, asked: FloatArray, held: FloatArray, matches: Matches) -> _KeypointPairs:
         order = np.lexsort((-matches.weight, matches.picture, matches.query))
         query, hit = matches.query[order], matches.picture[order]
         new = np.ones(len(order), bool)
@@ -145,7 +144,7 @@ class _Pairs:
         return np.asarray(size & turned)
 
 
-def _proposed(pairs: _Pairs, near: float) -> Complex:
+def _proposed(pairs: _KeypointPairs, near: float) -> Complex:
     """Coefficients a, b, c of ``a z + b conj(z) + c`` of the similarities with most support, ``(h, 3)``.
 
     A keypoint of the query supports one once.
@@ -162,7 +161,9 @@ def _proposed(pairs: _Pairs, near: float) -> Complex:
     return np.stack([a, np.zeros_like(a), pairs.target[chosen] - a * pairs.point[chosen]], axis=1)
 
 
-def _optimised(proposal: Complex, pairs: _Pairs, near: float, region: Box) -> tuple[Floats, IntArray] | None:
+def _optimised(
+    proposal: Complex, pairs: _KeypointPairs, near: float, region: Box
+) -> tuple[Floats, IntArray] | None:
     """The transform fitted to what agrees with it, ``(3, 3)``, and the pairs that do."""
     affine = proposal
     alike = pairs.alike(proposal[:1, None])[0]
@@ -183,7 +184,7 @@ def _moved(affine: Complex, points: Complex) -> Complex:
     return np.asarray(a * points + b * points.conj() + c)
 
 
-def _least_squares(agree: Mask, proposal: Complex, pairs: _Pairs, near: float) -> Complex:
+def _least_squares(agree: Mask, proposal: Complex, pairs: _KeypointPairs, near: float) -> Complex:
     """An affine transform, drawn towards the proposal as far as that is certain.
 
     Few points close together say little about scale, turn and tilt: there the scale and angle of the match
@@ -209,7 +210,7 @@ def _matrix(affine: Complex) -> Floats:
     )
 
 
-def _homography(pairs: _Pairs, rows: IntArray) -> Floats | None:
+def _homography(pairs: _KeypointPairs, rows: IntArray) -> Floats | None:
     """Least squares of the pairs that agree."""
     import cv2  # 0.1 s that only verified searches pay
 
@@ -226,7 +227,7 @@ def _projected(transform: Floats, points: Complex) -> tuple[Complex, Floats]:
 
 
 def _kept(
-    transform: Floats, alike: Mask, pairs: _Pairs, near: float, region: Box
+    transform: Floats, alike: Mask, pairs: _KeypointPairs, near: float, region: Box
 ) -> tuple[Floats, IntArray] | None:
     """The transform and the pairs that agree with it, each keypoint in one; None where it is no fit."""
     if not _possible(transform, region):
@@ -271,7 +272,9 @@ def _possible(transform: Floats, region: Box) -> bool:
     return bool(1 / _LARGEST < short <= long < _LARGEST and long < _TILT * short)
 
 
-def _evidence(count: int, pairs: _Pairs, transform: Floats, near: float, size: tuple[int, int]) -> float:
+def _evidence(
+    count: int, pairs: _KeypointPairs, transform: Floats, near: float, size: tuple[int, int]
+) -> float:
     """Minus the logarithm of how many fits as good are to be expected by chance.
 
     A pair agrees by chance when it lies within the tolerance of where it should, anywhere in the hit, and its

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -12,11 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from likewise.artifacts import Sample, read, write
-from likewise.errors import BadRecipe, BadWeights
+from likewise.errors import BadPicture, BadRecipe, BadWeights
+from likewise.local import LocalFeatures
 from likewise.types import FloatArray
-from likewise.words.codebook import Codebook
-from likewise.words.hamming import Embedding
-from likewise.words.recipe import WordsRecipe, parse_words_recipe
+from likewise.words.codebook import Codebook, Seeding, learn_codebook
+from likewise.words.hamming import Embedding, Projection
+from likewise.words.recipe import WordsRecipe
+from likewise.words.sketch import Sketch
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,55 @@ class VocabularyLayer:
     codebook: Codebook
     embedding: Embedding
     scale: float = 1.0
+
+
+@dataclass(frozen=True)
+class Learning:
+    """How a vocabulary is learned.
+
+    Attributes
+    ----------
+    words
+        Words of each layer.
+    projection, bits, minimum
+        As for `likewise.words.hamming.Embedding.learn`.
+    seeding, iterations, seed
+        As for `likewise.words.codebook.learn_codebook`.
+    """
+
+    words: int = 20_000
+    seeding: Seeding = "sampled"
+    projection: Projection = "random"
+    bits: int = 128
+    minimum: int = 10
+    iterations: int = 10
+    seed: int = 0
+
+    def layer(self, vectors: FloatArray, told: Callable[[int], None]) -> tuple[VocabularyLayer, float]:
+        """A layer of the features of some pictures, and how many nearest words are found of it, as a share.
+
+        Parameters
+        ----------
+        vectors
+            float32 ``(n, d)``.
+        told
+            Called with the number of each iteration of k-means that is done.
+        """
+        codebook = learn_codebook(
+            vectors, self.words, seeding=self.seeding, iterations=self.iterations, seed=self.seed, report=told
+        )
+        words = codebook.assign(vectors)[:, 0].astype(np.int64)
+        embedding = Embedding.learn(
+            vectors,
+            words,
+            self.words,
+            bits=self.bits,
+            projection=self.projection,
+            minimum=self.minimum,
+            seed=self.seed,
+        )
+        sample = vectors[:: max(1, len(vectors) // 2000)]
+        return VocabularyLayer(codebook, embedding), codebook.recall(sample)
 
 
 @dataclass(frozen=True)
@@ -90,12 +141,33 @@ class Vocabulary:
             sample = Sample(**origin)
             keys = {name.rpartition(".")[0] for name in tensors}
             ordered = sorted(keys, key=lambda key: int(key.split(".")[0]))
-            layers = {key.partition(".")[2]: _layer(tensors, key, sample) for key in ordered}
+            layers = {key.partition(".")[2]: _layer(tensors, key) for key in ordered}
         except (KeyError, TypeError, ValueError, IndexError) as error:
             raise BadWeights(f"{path} holds no vocabulary: {error}") from error
         if not layers:
             raise BadWeights(f"{path} holds no vocabulary: it has no layer")
         return cls(layers, sample)
+
+    @classmethod
+    def of(cls, recipe: WordsRecipe) -> Vocabulary:
+        """The vocabulary that a recipe names.
+
+        Raises
+        ------
+        BadRecipe
+            When it names none, or one that was learned for other patches.
+        WeightsMissing, BadWeights
+            When the file cannot be read.
+        """
+        if not recipe.vocabulary:
+            raise BadRecipe(
+                f"recipe {recipe.name!r} has no vocabulary: learn one with "
+                f"`likewise words learn FOLDER --recipe {recipe.name} -o FILE` and name it with --words FILE"
+            )
+        file, sha256 = (str(recipe.vocabulary[key]) for key in ("file", "sha256"))
+        found = _opened(file, sha256)
+        found.expect(recipe, f"vocabulary {file}")
+        return found
 
     def expect(self, recipe: WordsRecipe, what: str) -> None:
         """Refuse a recipe whose features are not those that this was learned on; their sizes may differ.
@@ -110,7 +182,7 @@ class Vocabulary:
                 f"{what} has the layers {', '.join(self.layers)}, and recipe {recipe.name!r} reads "
                 f"{', '.join(recipe.features.taps)}: learn one for this recipe"
             )
-        learned = parse_words_recipe(self.origin.recipe, origin=what).features
+        learned = WordsRecipe.parse(self.origin.recipe, origin=what).features
         for key in ("network", "weights", "pool", "mode", "size", "detector", "upright", "encoder"):
             before, now = getattr(learned, key, "absent"), getattr(recipe.features, key, "absent")
             if before != now:
@@ -119,32 +191,30 @@ class Vocabulary:
                     "learn one for this recipe"
                 )
 
+    def sketch(self, features: LocalFeatures, nearest: int, layers: Sequence[str] | None = None) -> Sketch:
+        """Put each feature in its ``nearest`` words, and code it in each; in all layers or in some.
+
+        Raises
+        ------
+        UsageError
+            When a codebook has fewer words.
+        BadPicture
+            When a feature is not finite.
+        """
+        words, codes = {}, {}
+        for tap in layers or self.layers:
+            layer, vectors = self.layers[tap], features.vectors[tap]
+            if not np.isfinite(vectors).all():
+                raise BadPicture(f"it has features in {tap} that are not finite")
+            words[tap] = layer.codebook.assign(vectors, nearest)
+            codes[tap] = layer.embedding.encode(vectors, words[tap])
+        return Sketch(features.boxes, words, codes, features.points)
+
 
 @cache
-def vocabulary_of(file: str, sha256: str) -> Vocabulary:
+def _opened(file: str, sha256: str) -> Vocabulary:
     """The vocabulary in a file, read once; raises as `Vocabulary.load` does."""
     return Vocabulary.load(Path(file), sha256=sha256)
-
-
-def recipe_vocabulary(recipe: WordsRecipe) -> Vocabulary:
-    """The vocabulary that a recipe names.
-
-    Raises
-    ------
-    BadRecipe
-        When it names none, or one that was learned for other patches.
-    WeightsMissing, BadWeights
-        When the file cannot be read.
-    """
-    if not recipe.vocabulary:
-        raise BadRecipe(
-            f"recipe {recipe.name!r} has no vocabulary: learn one with "
-            f"`likewise words learn FOLDER --recipe {recipe.name} -o FILE` and name it with --words FILE"
-        )
-    file, sha256 = (str(recipe.vocabulary[key]) for key in ("file", "sha256"))
-    found = vocabulary_of(file, sha256)
-    found.expect(recipe, f"vocabulary {file}")
-    return found
 
 
 def _whole(layer: VocabularyLayer) -> Iterator[tuple[str, NDArray[Any]]]:
@@ -160,7 +230,7 @@ def _packed(layer: VocabularyLayer) -> Iterator[tuple[str, NDArray[Any]]]:
     yield "projection", layer.embedding.projection.astype(np.float16)
 
 
-def _layer(tensors: Mapping[str, FloatArray], key: str, origin: Sample) -> VocabularyLayer:
+def _layer(tensors: Mapping[str, FloatArray], key: str) -> VocabularyLayer:
     centres, projection = (tensors[f"{key}.{name}"].astype(np.float32) for name in ("centres", "projection"))
     if f"{key}.medians" in tensors:
         medians = tensors[f"{key}.medians"].astype(np.float32)
@@ -176,4 +246,4 @@ def _layer(tensors: Mapping[str, FloatArray], key: str, origin: Sample) -> Vocab
         raise ValueError(f"{key} has numbers that are not finite, or {probes} probes")
     if not (np.isfinite(scale) and scale >= 0):
         raise ValueError(f"{key} has scale {scale}")
-    return VocabularyLayer(Codebook(centres, probes), Embedding(projection, medians, origin), scale)
+    return VocabularyLayer(Codebook(centres, probes), Embedding(projection, medians), scale)

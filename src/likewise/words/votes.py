@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from statistics import NormalDist
-from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,8 +20,7 @@ from numpy.typing import NDArray
 from likewise.types import IntArray
 from likewise.words.hamming import Codes, Scan, Words
 from likewise.words.kernel import pairs
-
-Rows: TypeAlias = NDArray[np.integer[Any]]
+from likewise.words.segment import Segment
 
 CHANCE = {64: NormalDist(31.0, 5.3), 128: NormalDist(64.0, 10.2)}
 """In how many bits codes of features differ that share a word and nothing else, by how many they have.
@@ -72,25 +70,6 @@ class Neighbours:
         return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in _COLUMNS))
 
 
-class Lists(Protocol):
-    """Postings in the order of their words, as `likewise.words.segment.Segment` keeps them."""
-
-    @property
-    def offsets(self) -> Rows:
-        """Where the list of each word begins, and the last ends, ``(words + 1,)``."""
-
-    @property
-    def rows(self) -> Rows:
-        """Of the pictures, ``(p,)``."""
-
-    @property
-    def codes(self) -> Codes:
-        """uint64 ``(p * bits / 64,)``: of each word all first halves, then all second ones."""
-
-    def sizes(self) -> IntArray:
-        """How long the list of each word is, ``(words,)``."""
-
-
 _COLUMNS = ("feature", "row", "distance")
 
 
@@ -109,7 +88,7 @@ def reach(compared: float, bits: int) -> int:
     return int(np.searchsorted(shares, min(_SHARE, _WEAKEST / max(compared, 1.0))))
 
 
-def near(words: Words, codes: Codes, lists: Lists, below: int, scan: Scan = pairs) -> Neighbours:
+def near(words: Words, codes: Codes, lists: Segment, below: int, scan: Scan = pairs) -> Neighbours:
     """Neighbours of a query's features in the lists of their words: codes of under ``below`` bits.
 
     Parameters

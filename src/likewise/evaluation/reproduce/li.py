@@ -38,8 +38,7 @@ from likewise.local import Patches
 from likewise.networks import find, locate
 from likewise.recipes import load_recipe
 from likewise.types import ProgressCallback
-from likewise.words.extractor import WordsExtractor
-from likewise.words.recipe import WordsRecipe
+from likewise.words import WordsExtractor, WordsRecipe
 
 BEST = ("max", "BoW+HE", "plain")
 """How the paper's MOF pools, scores and fuses."""

@@ -20,7 +20,7 @@ from likewise.web import schemas
 from likewise.web.services import Services, Serving
 from likewise.web.services.asking import box_of
 from likewise.web.services.library import Served
-from likewise.words.recipe import WordsRecipe
+from likewise.words import WordsRecipe
 
 router = APIRouter(tags=["search"])
 
