@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import mmap
 import os
+import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -90,6 +93,47 @@ def test_merged_is_written_at_once(seed: int, count: int, parts: int, chunk: int
             merge(merged, 5, held, keep)
             Segment.write(written, whole, 5)
             assert merged.read_bytes() == written.read_bytes()
+
+
+class Advised:
+    """A mapping that keeps what the system is told to read soon: first byte and the one behind the last."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self.parts: list[tuple[int, int]] = []
+
+    def __len__(self) -> int:
+        return self.size
+
+    def madvise(self, option: int, start: int, length: int) -> None:
+        assert option == mmap.MADV_WILLNEED and start % mmap.PAGESIZE == 0 and length > 0
+        self.parts.append((start, start + length))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="it takes no advice")
+@pytest.mark.parametrize("halves", [1, 2])
+def test_the_disk_is_asked_for_the_lists_of_a_query_once(tmp_path: Path, halves: int) -> None:
+    words, pictures = np.repeat(np.arange(100), 2000), np.tile(np.arange(2000), 100)
+    codes = np.zeros((len(words), halves), np.uint64)
+    postings = Postings(words.astype(np.uint32), pictures.astype(np.uint32), codes)
+    segment = Segment.write(tmp_path / "a", postings, 101)  # the last word has no list
+    file = segment.file
+    asked = Advised(len(file.mapped))
+    segment = replace(segment, file=replace(file, mapped=cast(mmap.mmap, asked)))
+    index = InvertedIndex(101, [segment], np.arange(4000), kernel="numpy")
+    index.scores(np.array([7, 50, 100, 8]), codes[:4])
+    wanted = set[int]()
+    for name, width in (("rows", 4), ("codes", 8 * halves)):
+        begin, _ = file.layout.places[name]
+        for first, last in ((7, 9), (50, 51)):
+            at, end = (begin + 2000 * word * width for word in (first, last))
+            wanted |= set(range(at // mmap.PAGESIZE, -(-end // mmap.PAGESIZE)))
+    pages = [at // mmap.PAGESIZE for part in asked.parts for at in range(*part, mmap.PAGESIZE)]
+    assert sorted(pages) == sorted(wanted) and len(asked.parts) == 4
+    index.scores(np.array([50, 8]), codes[:2])
+    assert len(asked.parts) == 4
+    index.near(np.array([[51, 50]]), codes[np.newaxis, :2], 1)
+    assert len(asked.parts) == 6
 
 
 def test_twenty_bytes_a_posting(tmp_path: Path) -> None:

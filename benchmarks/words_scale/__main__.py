@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from likewise.collection import Collection
 from likewise.scale.words import RayShards
 from likewise.words.inverted import InvertedIndex
+from likewise.words.kernel import Choice
 from likewise.words.merging import merge
 from likewise.words.postings import Postings
 from likewise.words.scoring import Scoring
@@ -167,11 +168,13 @@ def search(pictures: int, patches: int, layers: int, queries: int, threads: int)
     _tell(turns=turns, scanned=scanned, found=float(np.mean(found)), resident=resident, **figures)
 
 
-def _open(paths: Callable[[int], list[Path]], layers: int, pictures: int) -> list[InvertedIndex]:
+def _open(
+    paths: Callable[[int], list[Path]], layers: int, pictures: int, kernel: Choice = "numba"
+) -> list[InvertedIndex]:
     """One index for each layer, with its idf."""
     indexes = [
         InvertedIndex(
-            WORDS, [Segment.open(path) for path in paths(layer)], np.arange(pictures), kernel="numba"
+            WORDS, [Segment.open(path) for path in paths(layer)], np.arange(pictures), kernel=kernel
         )
         for layer in range(layers)
     ]
@@ -216,6 +219,50 @@ def _scanned(indexes: list[InvertedIndex], query: list[Any]) -> int:
     return sum(
         int(index.segments[0].sizes()[words].sum()) for index, (words, _) in zip(indexes, query, strict=True)
     )
+
+
+@app.command()
+def disk(pictures: int = 100_000, patches: int = 100, layers: int = 3) -> None:
+    """Ask the segments that `run` left once, when nothing of them is in memory: medians of five processes."""
+    from benchmarks.million.__main__ import dropped  # which needs Linux
+
+    rows = []
+    for name in KINDS:
+        told = [
+            [
+                *dropped(FOLDER),
+                *json.loads(_apart("cold", *map(str, (pictures, patches, layers)), name))["cold"],
+            ]
+            for _ in range(5)
+        ]
+        rows.append([name, *np.median(told, axis=0).tolist()])
+    head = [
+        "index",
+        "MB left",
+        "of files",
+        "open, s",
+        "MB read",
+        "first query, s",
+        "of the processor",
+        "MB read",
+    ]
+    print(markdown(head, rows))
+
+
+@app.command(hidden=True)
+def cold(pictures: int, patches: int, layers: int, kind: str) -> None:
+    """Open one kind of index and ask one question, with numpy: nothing is compiled first."""
+    [(_, query)] = _queries(pictures, patches, layers, 1)
+    read, opened = _read(), time.perf_counter()
+    indexes = _open(KINDS[kind], layers, pictures, "numpy")
+    span, between = time.perf_counter() - opened, _read()
+    spent = _cost(partial(_scores, indexes, query, 1))
+    _tell(cold=[span, between - read, *spent, _read() - between])
+
+
+def _read() -> float:
+    """MB that this process has had the disk read."""
+    return 512e-6 * resource.getrusage(resource.RUSAGE_SELF).ru_inblock
 
 
 @app.command(hidden=True)

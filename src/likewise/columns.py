@@ -173,6 +173,27 @@ class ColumnFile:
         if sys.platform != "win32" and end > begin:  # Windows has no such advice
             self.mapped.madvise(mmap.MADV_NORMAL if wanted else mmap.MADV_RANDOM, begin, end - begin)
 
+    def read_soon(self, name: str, begins: NDArray[Any], ends: NDArray[Any]) -> None:
+        """Have the system read parts of a column from the disk at once, and nothing around them.
+
+        Parameters
+        ----------
+        begins, ends
+            Integers ``(n,)``, rising: of each part the first number and the one behind the last.
+        """
+        if sys.platform == "win32":  # has no such advice
+            return
+        begin, _ = self.layout.places[name]
+        width = np.dtype(self.layout.columns[name][1]).itemsize
+        some = ends > begins
+        first = (begin + begins[some].astype(np.int64) * width) // mmap.PAGESIZE
+        last = -(-(begin + ends[some].astype(np.int64) * width) // mmap.PAGESIZE)
+        apart = np.flatnonzero(first[1:] > last[:-1]) + 1  # the others share a page, or follow one another
+        for pages in np.split(np.stack([first, last], axis=1), apart):
+            if len(pages):
+                at, end = int(pages[0, 0]) * mmap.PAGESIZE, int(pages[-1, 1]) * mmap.PAGESIZE
+                self.mapped.madvise(mmap.MADV_WILLNEED, at, min(end, len(self.mapped)) - at)
+
     def damaged(self, why: str) -> CollectionDamaged:
         """The error that it is not what it should be."""
         return _damaged(self.path, self.what, why)

@@ -259,6 +259,7 @@ class InvertedIndex:
         scan = kernel.near if kernel is NUMPY else partial(_shared, kernel.near, threads)
         parts = [Neighbours.none()]
         for segment, places in zip(self.segments, self._places, strict=True):
+            segment.read_soon(words)
             found = near(words, codes, segment, below, scan)
             found = replace(found, row=places[np.minimum(found.row, len(places) - 1)])  # if it is damaged
             parts.append(found.take(found.row >= 0))
@@ -327,6 +328,7 @@ _PARTS: dict[str, Callable[[Scores, IntArray], Scores]] = {
 def _lists(segment: Segment, asked: Asked, weights: Scores, rooted: bool) -> Lists:
     begins, ends = (segment.offsets[asked.words + step].astype(np.int64) for step in (0, 1))
     ends = np.where(weights > 0, ends, begins)  # a word that all pictures have counts nothing: it is not read
+    segment.read_soon(asked.words[weights > 0])
     return Lists(segment.rows, segment.codes, begins, ends, weights, rooted, segment.extent.halves)
 
 

@@ -159,6 +159,8 @@ class Segment:
         """
         file = ColumnFile.open(path, "segment of visual words", lambda facts: Extent.told(facts).layout)
         segment = cls(file, Extent.told(file.layout.facts), **file.arrays)
+        for name in ("pictures", "offsets", "frequencies"):  # all of them are read, and small
+            file.read_soon(name, np.zeros(1, np.int64), np.array([len(file.arrays[name])]))
         offsets = segment.offsets
         if offsets[0] or offsets[-1] != segment.extent.postings or (offsets[1:] < offsets[:-1]).any():
             raise file.damaged("its offsets do not rise from 0 to the number of postings")
@@ -169,6 +171,25 @@ class Segment:
     def verify(self) -> list[str]:
         """What is wrong with each damaged column, with the path; nothing when every byte is as written."""
         return self.file.faults()
+
+    def read_soon(self, words: NDArray[np.integer[Any]]) -> None:
+        """Have the system read the lists of words from the disk at once, and nothing around them.
+
+        Around each it would read up to megabytes. What was asked for before is left to it: it is in memory
+        still, or had to go.
+        """
+        if self._asked[words].all():
+            return
+        fresh = np.unique(words[~self._asked[words]]).astype(np.int64)
+        self._asked[fresh] = True
+        begins, ends = (self.offsets[fresh + step].astype(np.int64) for step in (0, 1))
+        self.file.read_soon("rows", begins, ends)
+        self.file.read_soon("codes", self.extent.halves * begins, self.extent.halves * ends)
+
+    @cached_property
+    def _asked(self) -> NDArray[np.bool_]:
+        """Of which words lists were asked for, bool ``(words,)``."""
+        return np.zeros(self.extent.words, bool)
 
     def members(self, first: int, last: int) -> Numbers:
         """Rows of the words from ``first`` to before ``last``; none of a damaged file points outside."""
