@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from likewise.errors import UsageError
-from likewise.evaluation.benchmark import Benchmark, BenchmarkQuery, MissingFiles
-from likewise.evaluation.datasets.files import by_stem, shortfall, thinned
+from likewise.evaluation.benchmark import Benchmark
+from likewise.evaluation.datasets.files import Questions, by_stem, thinned
 from likewise.spreadsheets import read_text
 from likewise.types import Box
 
@@ -94,19 +93,16 @@ def _load(name: str, official: _Official, data: Path, gt: Path | None) -> Benchm
     truths = read_truths(gt or data)
     gallery, surplus = by_stem(data, known=official.knows)
     corrupt = [gallery.pop(stem) for stem in sorted(official.corrupt & gallery.keys())]
-    queries = []
-    missing = [*thinned(len(gallery), official.pictures)]
-    for truth in truths:
-        gap = truth.shortfall(gallery)
-        missing += [gap] if gap else []
-        if not gap or not gap.left_out:
-            queries.append(truth.query(gallery))
+    questions = Questions(gallery, gallery, [*thinned(len(gallery), official.pictures)])
+    for one in truths:
+        group = one.name.rpartition("_")[0]
+        questions.ask(one.name, one.picture, one.box, one.positives, one.junk, group=group)
     return Benchmark(
         name=name,
         gallery=gallery,
-        queries=tuple(queries),
+        queries=tuple(questions.asked),
         query_in_gallery="counts",
-        missing=tuple(missing),
+        missing=tuple(questions.missing),
         surplus=surplus,
         notes=(f"{len(corrupt)} corrupt pictures left out",) if corrupt else (),
     )
@@ -121,17 +117,6 @@ class QueryTruth:
     box: Box
     positives: frozenset[str]
     junk: frozenset[str]
-
-    def shortfall(self, gallery: Mapping[str, Path]) -> MissingFiles | None:
-        """What of it is not in the gallery."""
-        return shortfall(self.name, self.picture, self.positives, self.junk, queries=gallery, gallery=gallery)
-
-    def query(self, gallery: Mapping[str, Path]) -> BenchmarkQuery:
-        """The query with the answers that are there."""
-        there = gallery.keys()
-        group = self.name.rpartition("_")[0]
-        picture = gallery[self.picture]
-        return BenchmarkQuery(self.name, picture, self.box, self.positives & there, self.junk & there, group)
 
 
 def read_truths(folder: Path) -> list[QueryTruth]:

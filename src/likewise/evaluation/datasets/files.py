@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from likewise.errors import UsageError
-from likewise.evaluation.benchmark import MissingFiles
+from likewise.evaluation.benchmark import BenchmarkQuery, MissingFiles
 from likewise.pictures import pictures_below
+from likewise.types import Box
 
 
 def by_stem(folder: Path, *, known: Callable[[str], bool]) -> tuple[dict[str, Path], tuple[str, ...]]:
@@ -40,45 +42,70 @@ def by_stem(folder: Path, *, known: Callable[[str], bool]) -> tuple[dict[str, Pa
     return {name: named[name] for name in sorted(named)}, tuple(surplus)
 
 
-def shortfall(
-    query: str,
-    picture: str,
-    positives: Collection[str],
-    junk: Collection[str],
-    *,
-    queries: Collection[str],
-    gallery: Collection[str],
-) -> MissingFiles | None:
-    """What of one query's ground truth is not there and what that does; None when all of it is.
+@dataclass
+class Questions:
+    """The queries of a data set as far as their files are there, and what its ground truth lacks.
 
-    Parameters
+    Attributes
     ----------
-    query, picture
-        Names of the query and of its picture.
-    positives, junk
-        What the ground truth names.
-    queries, gallery
-        Names of the pictures that are there to be asked, and to be found.
+    pictures
+        Where the pictures of queries may be, by name.
     """
-    found = [name for name in positives if name in gallery]
-    absent = {name for name in (*positives, *junk) if name not in gallery}
-    effects = []
-    if picture not in queries:
-        absent.add(picture)
-        effects.append("its picture is not there: left out")
-    elif not positives:
-        effects.append("no positive in the ground truth: left out")
-    elif not found:
-        effects.append(f"none of {len(positives)} positives present: left out")
-    elif len(found) < len(positives):
-        effects.append(f"{len(found)} of {len(positives)} positives present: AP is over the {len(found)}")
-    if not effects and not absent:
-        return None
-    left_out = picture not in queries or not found
-    if not left_out and any(name in absent for name in junk):
-        kept = sum(name in gallery for name in junk)
-        effects.append(f"{kept} of {len(junk)} junk pictures present: no effect, junk does not count")
-    return MissingFiles(query, tuple(sorted(absent)), "; ".join(effects), left_out=left_out)
+
+    pictures: Mapping[str, Path]
+    gallery: Mapping[str, Path]
+    missing: list[MissingFiles]
+    asked: list[BenchmarkQuery] = field(default_factory=list)
+
+    def ask(
+        self,
+        name: str,
+        picture: str,
+        box: Box | None,
+        positives: Collection[str],
+        junk: Collection[str] = (),
+        *,
+        group: str,
+        own: Collection[str] = (),
+    ) -> None:
+        """Add a query unless it has to be left out, and what is missing of its ground truth.
+
+        Parameters
+        ----------
+        own
+            Its own picture, where that counts as junk if it is in the gallery.
+        """
+        gap = self._shortfall(name, picture, positives, junk)
+        if gap:
+            self.missing.append(gap)
+        if not gap or not gap.left_out:
+            found, out = (self.gallery.keys() & names for names in (positives, {*junk, *own}))
+            query = BenchmarkQuery(name, self.pictures[picture], box, frozenset(found), frozenset(out), group)
+            self.asked.append(query)
+
+    def _shortfall(
+        self, query: str, picture: str, positives: Collection[str], junk: Collection[str]
+    ) -> MissingFiles | None:
+        """What of one query's ground truth is not there and what that does; None when all of it is."""
+        found = [name for name in positives if name in self.gallery]
+        absent = {name for name in (*positives, *junk) if name not in self.gallery}
+        effects = []
+        if picture not in self.pictures:
+            absent.add(picture)
+            effects.append("its picture is not there: left out")
+        elif not positives:
+            effects.append("no positive in the ground truth: left out")
+        elif not found:
+            effects.append(f"none of {len(positives)} positives present: left out")
+        elif len(found) < len(positives):
+            effects.append(f"{len(found)} of {len(positives)} positives present: AP is over the {len(found)}")
+        if not effects and not absent:
+            return None
+        left_out = picture not in self.pictures or not found
+        if not left_out and any(name in absent for name in junk):
+            kept = sum(name in self.gallery for name in junk)
+            effects.append(f"{kept} of {len(junk)} junk pictures present: no effect, junk does not count")
+        return MissingFiles(query, tuple(sorted(absent)), "; ".join(effects), left_out=left_out)
 
 
 def thinned(present: int, official: int, absent: Iterable[str] = ()) -> tuple[MissingFiles, ...]:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from likewise.evaluation.benchmark import Benchmark, BenchmarkQuery
-from likewise.evaluation.datasets.files import by_stem, shortfall, thinned
+from likewise.evaluation.benchmark import Benchmark
+from likewise.evaluation.datasets.files import Questions, by_stem, thinned
 
 # How many pictures each of the 500 groups has, in order, one hexadecimal digit a group.
 _SIZES = (
@@ -45,17 +45,13 @@ def holidays(data: Path, *, upright: bool = False) -> Benchmark:
     official = {name for group in GROUPS.values() for name in group}
     gallery, surplus = by_stem(data, known=official.__contains__)
     missing = [*thinned(len(gallery), len(official), official - gallery.keys())]
-    queries = []
+    questions = Questions(gallery, gallery, missing)
     for name, (_, *answers) in GROUPS.items():
-        gap = shortfall(name, name, answers, (), queries=gallery, gallery=gallery)
-        missing += [gap] if gap else []
-        if not gap or not gap.left_out:
-            positives = frozenset(answers) & gallery.keys()
-            queries.append(BenchmarkQuery(name, gallery[name], None, positives, frozenset({name}), name))
+        questions.ask(name, name, None, answers, group=name, own={name})
     return Benchmark(
         name="holidays-upright" if upright else "holidays",
         gallery=gallery,
-        queries=tuple(queries),
+        queries=tuple(questions.asked),
         query_in_gallery="ignored",
         missing=tuple(missing),
         surplus=surplus,

@@ -17,8 +17,8 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 
 from likewise.errors import UsageError
-from likewise.evaluation.benchmark import Benchmark, BenchmarkQuery
-from likewise.evaluation.datasets.files import by_stem, find_one, shortfall, thinned
+from likewise.evaluation.benchmark import Benchmark
+from likewise.evaluation.datasets.files import Questions, by_stem, find_one, thinned
 from likewise.spreadsheets import read_text
 from likewise.types import Box
 from likewise.unpickling import read_plain_pickle
@@ -71,22 +71,16 @@ def revisited(
     gallery = {name: pictures[name] for name in truth.gallery if name in pictures}
     absent = set(truth.gallery) - gallery.keys()
     missing = [*thinned(len(gallery), len(truth.gallery), absent)]
-    queries = []
+    questions = Questions(pictures, gallery, missing)
     for name, box, lists in zip(truth.queries, truth.boxes, truth.lists, strict=True):
         positives, junk = (
             frozenset[str]().union(*(lists[key] for key in keys)) for keys in _ROLES[difficulty]
         )
-        gap = shortfall(name, name, positives, junk, queries=pictures, gallery=gallery)
-        missing += [gap] if gap else []
-        if not gap or not gap.left_out:
-            positives, junk = positives & gallery.keys(), junk & gallery.keys()
-            queries.append(
-                BenchmarkQuery(name, pictures[name], box, positives, junk, name.rpartition("_")[0])
-            )
+        questions.ask(name, name, box, positives, junk, group=name.rpartition("_")[0])
     return Benchmark(
         name=f"{dataset}-{difficulty}",
         gallery=gallery,
-        queries=tuple(queries),
+        queries=tuple(questions.asked),
         query_in_gallery="absent",
         missing=tuple(missing),
         surplus=surplus,

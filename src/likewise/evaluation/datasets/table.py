@@ -5,8 +5,8 @@ from __future__ import annotations
 import posixpath
 from pathlib import Path
 
-from likewise.evaluation.benchmark import Benchmark, BenchmarkQuery, QueryRule
-from likewise.evaluation.datasets.files import find_one, shortfall
+from likewise.evaluation.benchmark import Benchmark, QueryRule
+from likewise.evaluation.datasets.files import Questions, find_one
 from likewise.labels import LabelRow, Role, read_rows
 from likewise.pictures import pictures_below
 from likewise.types import plain
@@ -37,26 +37,21 @@ def table(data: Path, *, gt: Path | None = None, group: str = "group") -> Benchm
     there = _there(data, rows)
     gallery = {name: there[name] for name in (r.file for r in rows if r.role != "query") if name in there}
     finds, junk = _members(rows, ("both", "gallery")), _members(rows, ("junk",))
-    queries, missing, rules = [], [], set[QueryRule]()
+    questions, rules = Questions(there, gallery, []), set[QueryRule]()
     for row in rows:
         if row.role not in ("both", "query"):
             continue
         positives, out = finds.get(row.group, frozenset()) - {row.file}, junk.get(row.group, frozenset())
-        gap = shortfall(row.file, row.file, positives, out, queries=there, gallery=gallery)
-        missing += [gap] if gap else []
         rules.add("ignored" if row.role == "both" else "absent")
-        if not gap or not gap.left_out:
-            out |= {row.file} & gallery.keys()
-            found, out = positives & gallery.keys(), out & gallery.keys()
-            queries.append(BenchmarkQuery(row.file, there[row.file], row.box, found, out, row.group))
+        questions.ask(row.file, row.file, row.box, positives, out, group=row.group, own={row.file})
     listed = {path.resolve() for path in there.values()}
     surplus = [file for file in pictures_below(data) if file.resolve() not in listed]
     return Benchmark(
         name=data.resolve().name or "csv",
         gallery=gallery,
-        queries=tuple(queries),
+        queries=tuple(questions.asked),
         query_in_gallery="absent" if rules == {"absent"} else "ignored",
-        missing=tuple(missing),
+        missing=tuple(questions.missing),
         surplus=tuple(file.relative_to(data).as_posix() for file in surplus),
     )
 
