@@ -45,7 +45,8 @@ NO_STAMP = Stamp(0, 0, 0)
 
 def holds_pictures(sources: Iterable[str | os.PathLike[str]]) -> bool:
     """Whether there is a file to index, readable or not, in some folders or among some files."""
-    return any(True for source in sources for _ in _below(os.fspath(source)))
+    named = [os.fspath(source) for source in sources]
+    return any(not os.path.isdir(source) or any(True for _ in walk(source)) for source in named)
 
 
 def nothing_in(sources: Iterable[str | os.PathLike[str]]) -> str:
@@ -53,10 +54,6 @@ def nothing_in(sources: Iterable[str | os.PathLike[str]]) -> str:
     names = " or ".join(os.fspath(source) for source in sources)
     kinds = " ".join(sorted(SUFFIXES))
     return f"no picture in {names}: looked for files that end in {kinds}"
-
-
-def _below(source: str) -> Iterator[WalkedFile]:
-    return walk(source) if os.path.isdir(source) else iter([look(source)])
 
 
 def walk(

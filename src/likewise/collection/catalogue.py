@@ -135,17 +135,14 @@ class Catalogue:
             catalogue.last_given()
             if told and told.generation > catalogue.generation:
                 with catalogue.change():
-                    catalogue._admit(told)
+                    catalogue.note(_LOST, told.text)
+                    catalogue._keep("generation", told.generation)
+                    catalogue.count_from(told.last)
             catalogue._mend(told)
         except LikewiseError:
             catalogue.close()
             raise
         return catalogue
-
-    def _admit(self, told: Committed) -> None:
-        self.note(_LOST, told.text)
-        self._keep("generation", told.generation)
-        self.count_from(told.last)
 
     def count_from(self, last: int) -> None:
         """Give no picture an id up to this one."""
@@ -322,17 +319,14 @@ class Catalogue:
                 return
             for key, value in (("generation", self.generation + 1), ("changed", time.time())):
                 self._keep(key, value)
-            now = self._committed()
+            roots = self._database.rows(f"SELECT path FROM roots WHERE {self._written('roots')}")
+            held = tuple(path for (path,) in roots if isinstance(path, bytes))
+            now = Committed(self.generation, self.last_given(), held)
             self._publish(now)
         now.write(self.folder)
 
     def _publish(self, now: Committed) -> None:
         """Do what has to be done elsewhere before a change is committed here: nothing."""
-
-    def _committed(self) -> Committed:
-        roots = self._database.rows(f"SELECT path FROM roots WHERE {self._written('roots')}")
-        held = tuple(path for (path,) in roots if isinstance(path, bytes))
-        return Committed(self.generation, self.last_given(), held)
 
     def moment(self) -> AbstractContextManager[None]:
         """Hold the view of one moment for several questions, whatever a writer commits meanwhile."""

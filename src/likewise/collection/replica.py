@@ -176,13 +176,9 @@ class Replica:
                 if head:
                     catalogue.count_from(head.last)
         if newest > (head.generation if head else 0):
-            self._adopt(newest)
-
-    def _adopt(self, newest: int) -> None:
-        """Make what belongs to no change one, with a number above all."""
-        with closing(FollowingCatalogue.writer(self._file, self)) as catalogue:
-            with catalogue.change():
-                catalogue.resume(newest)
+            # what belongs to no change becomes one, with a number above all
+            with closing(FollowingCatalogue.writer(self._file, self)) as adopting, adopting.change():
+                adopting.resume(newest)
 
     def _forget_another(self, head: ReplicaHead | None) -> None:
         """Remove tables that follow a collection that is no more, or have seen what the server lost."""

@@ -60,7 +60,7 @@ class Searcher:
         questions = [index.ask(query) for index in asked.indexes]
         alone = len(asked.indexes) == 1 and not asked.indexes[0].verifies
         if among is not None and (alone or stages):
-            asked, among = asked._only(among), None
+            asked, among = replace(asked, indexes=tuple(one.only(among) for one in asked.indexes)), None
         plain = not (query.also or query.yes or query.no or query.box or stages)
         own = whole(query.picture, "an id") if plain and is_number(query.picture) else None
         if alone:
@@ -248,10 +248,6 @@ class Searcher:
     def exactly(self) -> Searcher:
         """The same, in which every picture is compared."""
         return replace(self, indexes=tuple(index.exactly() for index in self.indexes))
-
-    def _only(self, chosen: IntArray) -> Searcher:
-        """The same for pictures of some ids."""
-        return replace(self, indexes=tuple(index.only(chosen) for index in self.indexes))
 
     def stages(self, stages: Sequence[Stage]) -> list[list[Stage]]:
         """For each layer those of the stages that it can run.

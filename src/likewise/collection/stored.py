@@ -186,7 +186,8 @@ class StoredVectors:
         found = [np.empty(0, np.int64)]
         for file, here, rows in self._all:
             if file is None:
-                nearness = _nearness(self.tail[_run(rows)], query)
+                tail = self.tail[_run(rows)]  # of vectors of one length, or none, that is the inner product
+                nearness: FloatArray = 2 * (tail @ query) - lengths_of(tail) ** 2
                 found.append(here[best(nearness, here, min(k, len(here)))])
             else:
                 found.append(here[_fewest(file, rows, query[np.newaxis], self._length(k))[0]])
@@ -197,12 +198,6 @@ def _run(rows: IntArray) -> IntArray | slice:
     """The same rows as a slice, of which nothing is copied, where they follow one another."""
     whole = len(rows) and rows[-1] - rows[0] + 1 == len(rows) and bool((np.diff(rows) == 1).all())
     return slice(int(rows[0]), int(rows[-1]) + 1) if whole else rows
-
-
-def _nearness(vectors: FloatArray, query: FloatArray) -> FloatArray:
-    """Higher for rows that are nearer; for vectors of one length, or none, that is the inner product."""
-    nearness: FloatArray = 2 * (vectors @ query) - lengths_of(vectors) ** 2
-    return nearness
 
 
 def _fewest(file: VectorSegment, rows: IntArray, queries: FloatArray, count: int) -> IntArray:

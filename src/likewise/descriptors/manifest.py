@@ -106,11 +106,11 @@ _MANIFEST = {f.name: int if f.name == "dimensions" else str for f in fields(Mani
 def _difference(mine: str, theirs: str) -> str:
     """What differs between two recipes of any kind, as TOML; names and where files lie do not matter."""
     told = [
-        {key: value for key, value in flat(read_toml(text)).items() if not _passed_over(key)}
+        {
+            key: value
+            for key, value in flat(read_toml(text)).items()
+            if key not in ("name", "about") and key.rpartition(".")[2] != "file"
+        }
         for text in (mine, theirs)
     ]
     return difference(*told)
-
-
-def _passed_over(key: str) -> bool:
-    return key in ("name", "about") or key.rpartition(".")[2] == "file"

@@ -131,7 +131,10 @@ class RunComparison:
         UsageError
             When they did not ask the same questions with the same answers, or were scored differently.
         """
-        asked, also = (_questions(one.run) for one in (first, second))
+        asked, also = (
+            {query.name: (query.positives, query.junk) for query in one.run.benchmark.queries}
+            for one in (first, second)
+        )
         if asked != also:
             raise UsageError(f"{_both(first, second)} cannot be compared: {_unlike(asked, also)}")
         if (first.scores.measure, first.scores.rule) != (second.scores.measure, second.scores.rule):
@@ -169,10 +172,6 @@ def _by_name(scores: Scores) -> dict[str, float]:
     """The score of each query that has one."""
     pairs = zip(scores.queries, scores.values.tolist(), strict=True)
     return {query.name: value for query, value in pairs if query.positives}
-
-
-def _questions(run: Run) -> Questions:
-    return {query.name: (query.positives, query.junk) for query in run.benchmark.queries}
 
 
 def _both(first: Report, second: Report) -> str:

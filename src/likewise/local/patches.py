@@ -14,7 +14,6 @@ import math
 from collections.abc import Sequence
 from copy import copy
 from dataclasses import asdict, dataclass
-from functools import partial
 from typing import Literal, TypeAlias, Unpack, get_args
 
 import numpy as np
@@ -25,7 +24,7 @@ from likewise.engines import Array, EngineChoice, Head, Ops, Program, open_engin
 from likewise.errors import UsageError
 from likewise.local import dense
 from likewise.local.features import LocalFeatures
-from likewise.networks import Card, Tensors, WeightsFile, find, locate
+from likewise.networks import Tensors, find, locate
 from likewise.pictures import Loaded, Resize, Source, load
 from likewise.registry import lookup
 from likewise.types import Box, Cut, FloatArray, UInt8Array
@@ -210,7 +209,10 @@ class PatchExtractor:
             return Program(key, card, self.taps, preprocessing, file.tensors, head, side=patches.size)
         windows = [dense.window(self._card, tap, patches.size, patches.stride) for tap in self.taps]
         card = dense.densified(self._card, self.taps, patches.size, patches.stride)
-        tensors = partial(_dense_tensors, file, card)
+
+        def tensors() -> Tensors:
+            return dense.dense_tensors(card, file.tensors())
+
         return Program(key, card, self.taps, preprocessing, tensors, _of_windows(windows, patches.pool))
 
     def _check(self) -> None:
@@ -230,10 +232,6 @@ class PatchExtractor:
             raise UsageError(
                 f"{', '.join(self.taps)} of {card.name} need patches of {card.input_size} pixels"
             )
-
-
-def _dense_tensors(file: WeightsFile, whole: Card) -> Tensors:
-    return dense.dense_tensors(whole, file.tensors())
 
 
 def _of_crops(pool: str) -> Head:

@@ -32,7 +32,8 @@ def folder(data: Path) -> Benchmark:
         loose += not nested
         if nested:
             groups[group].append(name)
-    return leave_one_out(data.resolve().name or "folder", gallery, groups, notes=_loose(loose))
+    notes = (f"{loose} pictures outside any group, ranked as wrong answers",) if loose else ()
+    return leave_one_out(data.resolve().name or "folder", gallery, groups, notes=notes)
 
 
 def leave_one_out(
@@ -70,7 +71,3 @@ def leave_one_out(
         missing=tuple(missing),
         notes=notes,
     )
-
-
-def _loose(count: int) -> tuple[str, ...]:
-    return (f"{count} pictures outside any group, ranked as wrong answers",) if count else ()

@@ -141,7 +141,8 @@ def aggregating_deep_features(
     """
     settings = settings or OpenChoices()
     benchmark = oxford5k(oxford, gt=gt)
-    others = _pictures(whiten_on or paris)
+    below = whiten_on or paris  # a folder that is not there is refused before hours of work
+    others = [one for one in pictures_below(below) if one.stem not in CORRUPT_PARIS] if below else []
     encoder = make(settings.recipe)
     materials = {crop: gather(benchmark, encoder, crop=crop, out=out, progress=progress) for crop in _CROPS}
     full = materials["full"]
@@ -270,11 +271,6 @@ def whitened(settings: OpenChoices, pool: str, file: Path, distance: str) -> Vec
         transforms=(Step("l2"), Step.whiten(file), *last),
         distance="cosine" if distance == "cosine" else "l2",
     )
-
-
-def _pictures(folder: Path | None) -> list[Path]:
-    """What to learn on; a folder that is not there is refused before hours of work."""
-    return [one for one in pictures_below(folder) if one.stem not in CORRUPT_PARIS] if folder else []
 
 
 def _elsewhere(
