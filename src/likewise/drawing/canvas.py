@@ -62,12 +62,8 @@ _ENDINGS: dict[Kind, tuple[tuple[str, ...], tuple[str, ...]]] = {
 def check_output(kind: Kind, out: str | os.PathLike[str], *pictures: Source) -> None:
     """See that something can be written to ``out``, and that none of ``pictures`` lies there.
 
-    Raises
-    ------
-    UsageError
-        When its ending is no format of that kind, or one of the pictures would be replaced.
-    StorageError
-        When its folder is not there.
+    Raises `UsageError` when its ending is no format of that kind, or one of the pictures would be replaced;
+    `StorageError` when its folder is not there.
     """
     path = Path(out)
     named, taken = _ENDINGS[kind]
@@ -82,10 +78,7 @@ def check_output(kind: Kind, out: str | os.PathLike[str], *pictures: Source) -> 
 def spare(path: Path, *pictures: Source) -> None:
     """See that none of ``pictures`` lies where something is to be written.
 
-    Raises
-    ------
-    UsageError
-        When one does.
+    Raises `UsageError` when one does.
     """
     files = (picture for picture in pictures if isinstance(picture, str | os.PathLike))
     if path.exists() and any(os.path.exists(file) and os.path.samefile(file, path) for file in files):
@@ -110,12 +103,8 @@ def fit(
 ) -> tuple[Image.Image, Loaded]:
     """A picture as large as fits into ``size``, a box on it, and what was loaded.
 
-    Raises
-    ------
-    BadPicture
-        When it cannot be read, or has more than ``limit`` pixels.
-    BadBox
-        When the box lies outside it, if ``strict``.
+    Raises `BadPicture` when it cannot be read, or has more than ``limit`` pixels; `BadBox` when the box lies
+    outside it, if ``strict``.
     """
     loaded = load(source, [Resize("longest", max(size), enlarge=True)], max_pixels=limit)
     picture = ImageOps.contain(Image.fromarray(loaded.pixels[0]), size)

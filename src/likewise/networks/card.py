@@ -154,10 +154,8 @@ class Card:
     def tap(self, name: str) -> Tap:
         """Find a tap by its name or an alias.
 
-        Raises
-        ------
-        UnknownName
-            When there is none, or when the name is ambiguous ("conv5"), with the names to choose from.
+        Raises `UnknownName` when there is none, or when the name is ambiguous ("conv5"), with the names to
+        choose from.
         """
         canonical = self.aliases.get(name, name)
         if canonical in self.taps:
@@ -178,10 +176,7 @@ class Card:
     def weights_named(self, name: str | None) -> Weights:
         """The set of weights called ``name``, or the first one for None.
 
-        Raises
-        ------
-        UnknownName
-            When the network has no weights of that name.
+        Raises `UnknownName` when the network has no weights of that name.
         """
         if name is None:
             return self.weights[0]

@@ -23,12 +23,8 @@ NETWORKS = Registry(
 def find(name: str) -> Card:
     """The card of a network: a key of `NETWORKS`, or ``timm/<model>`` for any model that timm knows.
 
-    Raises
-    ------
-    UnknownName
-        When no network is called so.
-    MissingExtra
-        When the name begins with ``timm/`` and timm is not installed.
+    Raises `UnknownName` when no network is called so; `MissingExtra` when the name begins with ``timm/`` and
+    timm is not installed.
     """
     if name.startswith("timm/"):
         from likewise.networks import timm  # an optional extra, and it brings torch

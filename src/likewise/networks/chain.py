@@ -88,6 +88,26 @@ class Reach:
     whole: bool = False
 
 
+def classifier(
+    cells: int, widths: tuple[int, int], keys: tuple[str, str, str], first: int = 1
+) -> list[Layer]:
+    """The fully connected layers of the first networks: two of some widths, and one of a number a class.
+
+    Parameters
+    ----------
+    cells
+        Numbers that come into the first.
+    keys
+        Of the weights of each.
+    first
+        What the first is called: ``fc1`` or ``fc6``.
+    """
+    layers = [Layer("flatten", "flatten", cells)]
+    for name, width, key in zip((f"fc{first}", f"fc{first + 1}"), widths, keys, strict=False):
+        layers += [Layer(f"{name}_linear", "linear", width, key=key), Layer(name, "relu")]
+    return [*layers, Layer("logits", "linear", 1000, key=keys[2]), Layer("probabilities", "softmax")]
+
+
 class Chain(tuple[Layer, ...]):
     """Layers from the picture on, each of which reads the one before it unless it names others."""
 
@@ -126,10 +146,7 @@ class Chain(tuple[Layer, ...]):
     def fitting(self, tensors: Mapping[str, FloatArray]) -> Tensors:
         """Those tensors that these layers need.
 
-        Raises
-        ------
-        BadWeights
-            Naming the first that is missing or of another shape, and its layer.
+        Raises `BadWeights`, naming the first that is missing or of another shape, and its layer.
         """
         found: Tensors = {}
         for layer, own in self._shapes():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from likewise.networks.card import Card, Preprocessing, Source, Weights
-from likewise.networks.chain import Chain, Layer
+from likewise.networks.chain import Chain, Layer, classifier
 from likewise.networks.publishers import CAFFE
 
 PAPER = "Chatfield, Simonyan, Vedaldi and Zisserman, Return of the devil in the details, BMVC 2014"
@@ -31,16 +31,7 @@ def _chain() -> Chain:
             layers.append(Layer(f"norm{number}", "lrn"))
         if pooled:
             layers.append(Layer(f"pool{number}", "maxpool", kernel=3, stride=2, ceil=True))
-    layers += [
-        Layer("flatten", "flatten", 512 * 6 * 6),
-        Layer("fc6_linear", "linear", 4096, key="fc6"),
-        Layer("fc6", "relu"),
-        Layer("fc7_linear", "linear", 128, key="fc7"),
-        Layer("fc7", "relu"),
-        Layer("logits", "linear", 1000, key="fc8"),
-        Layer("probabilities", "softmax"),
-    ]
-    return Chain(layers)
+    return Chain([*layers, *classifier(512 * 6 * 6, (4096, 128), ("fc6", "fc7", "fc8"), first=6)])
 
 
 def _weights(name: str, preprocessing: Preprocessing, location: str, layout: str) -> Weights:

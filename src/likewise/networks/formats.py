@@ -36,10 +36,7 @@ from likewise.unpickling import MALFORMED, read_plain_pickle
 def tensor_shapes(card: Card, taps: Iterable[str] | None = None) -> Shapes:
     """Name and shape of every tensor of a network, or of those that some taps need.
 
-    Raises
-    ------
-    UnknownName
-        When the network has no such tap.
+    Raises `UnknownName` when the network has no such tap.
     """
     if not card.chain:
         return timm.shapes(card)
@@ -51,10 +48,7 @@ def tensor_shapes(card: Card, taps: Iterable[str] | None = None) -> Shapes:
 def read(path: Path, layout: str, card: Card) -> Tensors:
     """Read and check a file.
 
-    Returns
-    -------
-    dict of str to ndarray
-        All tensors of the network, or only those before its fully connected layers.
+    Returns all tensors of the network, or only those before its fully connected layers.
 
     Raises
     ------
@@ -78,10 +72,7 @@ def read(path: Path, layout: str, card: Card) -> Tensors:
 def check(tensors: Mapping[str, FloatArray], card: Card) -> Tensors:
     """The tensors that the network has: all its convolutions, and its fully connected layers all or none.
 
-    Raises
-    ------
-    BadWeights
-        Naming the first tensor that is missing, of another shape, or not finite.
+    Raises `BadWeights`, naming the first tensor that is missing, of another shape, or not finite.
     """
     linear = {
         f"{layer.key}.{part}" for layer in card.chain if layer.kind == "linear" for part in ("weight", "bias")
@@ -102,10 +93,7 @@ def check(tensors: Mapping[str, FloatArray], card: Card) -> Tensors:
 def sniff(path: Path) -> str:
     """Tell the layout of a file by its first bytes: a key of `LAYOUTS`, or ``archive``.
 
-    Raises
-    ------
-    BadWeights
-        When it is none of them, or cannot be opened.
+    Raises `BadWeights` when it is none of them, or cannot be opened.
     """
     if path.exists() and not path.is_file():  # reading a pipe might wait for ever
         raise BadWeights(f"cannot open {path}: it is no file")

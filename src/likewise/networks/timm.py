@@ -36,14 +36,9 @@ def card(model: str) -> Card:
     """Describe a model of timm.
 
     Taps are ``stage1`` to ``stageN``, the feature maps that timm lists for the model (the blocks of a vision
-    transformer), and ``features``, the last map before its head, normalised where the model does so.
-
-    Raises
-    ------
-    MissingExtra
-        When timm is not installed.
-    UnknownName
-        When timm has no such model, or the model gives no feature maps.
+    transformer), and ``features``, the last map before its head, normalised where the model does so. Raises
+    `MissingExtra` when timm is not installed; `UnknownName` when timm has no such model, or the model gives
+    no feature maps.
     """
     built = _skeleton(model)
     config = _timm().data.resolve_model_data_config(built)
@@ -77,10 +72,7 @@ def shapes(card: Card) -> dict[str, tuple[int, ...]]:
 def tensors(card: Card, *, pretrained: bool) -> dict[str, FloatArray]:
     """The model's weights: those that timm fetches, or random ones of a fixed seed.
 
-    Raises
-    ------
-    FetchFailed
-        When timm has no weights for it or cannot fetch them.
+    Raises `FetchFailed` when timm has no weights for it or cannot fetch them.
     """
     import torch  # slow to import; only weights need it
 
@@ -102,12 +94,7 @@ def tensors(card: Card, *, pretrained: bool) -> dict[str, FloatArray]:
 def module(card: Card, tensors: Mapping[str, np.ndarray], taps: Sequence[str]) -> nn.Module:
     """A frozen module in evaluation mode: preprocessed ``(n, 3, h, w)`` to one map ``(n, c, h', w')`` a tap.
 
-    Raises
-    ------
-    BadWeights
-        When a tensor is missing or of another shape.
-    UnknownName
-        When there is no such tap.
+    Raises `BadWeights` when a tensor is missing or of another shape; `UnknownName` when there is no such tap.
     """
     from torch import nn
 

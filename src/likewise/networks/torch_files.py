@@ -41,12 +41,8 @@ _TYPES = {
 def read_torch_file(path: Path) -> object:
     """What a file of torch.save holds: containers, plain values, and tensors as arrays.
 
-    Raises
-    ------
-    pickle.UnpicklingError
-        When it asks for anything but tensors and plain values, or is damaged.
-    OSError
-        When it cannot be read.
+    Raises `pickle.UnpicklingError` when it asks for anything but tensors and plain values, or is damaged;
+    `OSError` when it cannot be read.
     """
     try:
         return _read_zip(path) if zipfile.is_zipfile(path) else _read_old(path)

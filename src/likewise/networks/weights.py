@@ -66,10 +66,7 @@ class WeightsFile:
     def tensors(self) -> Tensors:
         """Read and verify the tensors, float32 by canonical name; the fully connected layers may be missing.
 
-        Raises
-        ------
-        BadWeights
-            When the file is not what it was, or does not fit the network.
+        Raises `BadWeights` when the file is not what it was, or does not fit the network.
         """
         if not self.digests and assets.sha256_file(self.path) != self.identity:
             raise BadWeights(f"{self.path} is not the published file; install its package anew")
@@ -83,12 +80,8 @@ class WeightsFile:
         """Identity of just those tensors that some taps need.
 
         A collection made with the convolutions alone keeps its fingerprint when the fully connected layers
-        come to the cache later.
-
-        Raises
-        ------
-        WeightsMissing
-            When the file holds the convolutions only and a tap lies behind them.
+        come to the cache later. Raises `WeightsMissing` when the file holds the convolutions only and a tap
+        lies behind them.
         """
         if not self.digests:
             return self.identity
@@ -107,12 +100,7 @@ class WeightsFile:
 def identity_of(path: Path) -> str:
     """The identity of a file that `write_weights` wrote, from its header: of its tensors, not of its bytes.
 
-    Raises
-    ------
-    WeightsMissing
-        When there is no such file.
-    BadWeights
-        When it is damaged or of another kind.
+    Raises `WeightsMissing` when there is no such file; `BadWeights` when it is damaged or of another kind.
     """
     facts = _header(_there(path))
     if "identity" not in facts:
@@ -129,22 +117,15 @@ def _there(path: Path) -> Path:
 def locate(card: Card, name: str = "") -> WeightsFile:
     """Find the weights that a recipe or an option names, in the cache, a package or a file of ours.
 
-    Reads only a header, no tensor, and not torch.
+    Reads only a header, no tensor, and not torch. Raises `UnknownName` when the card has no weights of that
+    name; `WeightsMissing` when they are not here yet; `BadWeights` when the file is damaged or holds another
+    network.
 
     Parameters
     ----------
     name
         Empty for the card's first; what ends in ``.safetensors`` is the path of a file that `write_weights`
         wrote, such as `likewise train` leaves, with the preprocessing of the weights that its header names.
-
-    Raises
-    ------
-    UnknownName
-        When the card has no weights of that name.
-    WeightsMissing
-        When they are not here yet.
-    BadWeights
-        When the file is damaged or holds another network.
     """
     weights = _of_file(card, name) if name.endswith(SUFFIX) else card.weights_named(name or None)
     path = Path(name) if name.endswith(SUFFIX) else _place(card, weights)
@@ -212,6 +193,9 @@ def import_file(
 ) -> WeightsFile:
     """Take weights from a file: .pth, .h5, .safetensors, or the archive that `fetch` would fetch.
 
+    Raises `BadWeights` when the file does not hold this network; `UnknownName` when there is no such network,
+    weights or layout; `MissingExtra` when reading it needs an optional package.
+
     Parameters
     ----------
     weights
@@ -219,15 +203,6 @@ def import_file(
         that are published in the file's layout: a Keras file gives Caffe's BGR weights.
     layout
         A key of `likewise.networks.formats.LAYOUTS`; told from the file unless given.
-
-    Raises
-    ------
-    BadWeights
-        When the file does not hold this network.
-    UnknownName
-        When there is no such network, weights or layout.
-    MissingExtra
-        When reading it needs an optional package.
     """
     card = find(name)
     layout = layout or formats.sniff(path)
@@ -241,17 +216,14 @@ def import_file(
 def write_weights(place: Path, card: Card, weights: Weights, tensors: Tensors, *, origin: str) -> WeightsFile:
     """Write canonical tensors as one file, whole or not at all.
 
+    Raises `StorageError` when the file cannot be written.
+
     Parameters
     ----------
     weights
         Whose preprocessing they need; a file says so in its header.
     origin
         Where they came from, in a few words.
-
-    Raises
-    ------
-    StorageError
-        When the file cannot be written.
     """
     digests = {name: _digest(tensor) for name, tensor in tensors.items()}
     facts = {

@@ -28,17 +28,14 @@ TOLERANCE = 1e-6
 def affinity(near: IntArray, similar: FloatArray, gamma: float) -> Matrix:
     """Weights ``max(s, 0) ** gamma`` between rows that are each among the other's neighbours.
 
+    Returns ``(n, n)``, symmetric, without a diagonal.
+
     Parameters
     ----------
     near
         int64, shape ``(n, k)``: the neighbours of each row; entries below 0 are none.
     similar
         float32, shape ``(n, k)``: their inner products.
-
-    Returns
-    -------
-    csr_array
-        ``(n, n)``, symmetric, without a diagonal.
     """
     there = near >= 0
     starts = np.concatenate([[0], np.cumsum(there.sum(axis=1))])
@@ -61,7 +58,8 @@ def conjugate_gradient(
 ) -> FloatArray:
     """Solve ``A x = y`` for several ``y`` at once, where ``A`` is symmetric and positive definite.
 
-    Hestenes and Stiefel, Methods of conjugate gradients for solving linear systems (1952), from zero.
+    Hestenes and Stiefel, Methods of conjugate gradients for solving linear systems (1952), from zero. Returns
+    float32, shape ``(q, n)``.
 
     Parameters
     ----------
@@ -71,11 +69,6 @@ def conjugate_gradient(
         float32, shape ``(q, n)``: the right sides.
     iterations
         How many at most; fewer when every residual is a millionth of its right side.
-
-    Returns
-    -------
-    ndarray
-        float32, shape ``(q, n)``.
     """
     found, residual = np.zeros_like(wanted), wanted.copy()
     direction = wanted.copy()
@@ -106,6 +99,8 @@ def _ratio(above: FloatArray, below: FloatArray) -> FloatArray:
 def diffuse(graph: Matrix, sources: FloatArray, alpha: float, iterations: int) -> FloatArray:
     """Solve ``f = (1 - alpha) (I - alpha S)^-1 y``.
 
+    Returns float32, shape ``(q, n)``; exactly 0 for what no path leads to.
+
     Parameters
     ----------
     graph
@@ -114,11 +109,6 @@ def diffuse(graph: Matrix, sources: FloatArray, alpha: float, iterations: int) -
         ``y``, float32, shape ``(q, n)``: similarities to the query, zero but for its neighbours.
     alpha
         How much flows on, from 0 to below 1.
-
-    Returns
-    -------
-    ndarray
-        float32, shape ``(q, n)``; exactly 0 for what no path leads to.
     """
 
     def times(x: FloatArray) -> FloatArray:
@@ -133,17 +123,14 @@ def diffuse(graph: Matrix, sources: FloatArray, alpha: float, iterations: int) -
 def shortlisted(neighbours: NeighbourLists, places: IntArray, k: int, gamma: float) -> Matrix:
     """Graphs of some shortlists, side by side in one matrix; each is cut out and then normalised.
 
+    Returns ``(q t, q t)``, without an entry between two shortlists.
+
     Parameters
     ----------
     places
         int64, shape ``(q, t)``: the rows of each shortlist.
     k
         How many neighbours a row has in the whole gallery.
-
-    Returns
-    -------
-    csr_array
-        ``(q t, q t)``, without an entry between two shortlists.
     """
     lists = neighbours.of(places.ravel(), k)
     near = lists.ids.reshape(*places.shape, -1)
@@ -167,15 +154,12 @@ def over_shortlists(
 ) -> FloatArray:
     """`diffuse` on the graph of each shortlist, in blocks of `EDGES` entries of neighbour lists.
 
+    Returns float32, shape ``(q, t)``.
+
     Parameters
     ----------
     places, sources
         int64 and float32, shape ``(q, t)``: the rows of each shortlist, and their ``y``.
-
-    Returns
-    -------
-    ndarray
-        float32, shape ``(q, t)``.
     """
     flows = np.empty_like(sources)
     step = max(1, EDGES // max(1, places.shape[1] * k))

@@ -69,7 +69,8 @@ def search(
     """Rank the rows that are nearest to each query.
 
     Plain matrix products, for one query and for many: they take about as long as a faiss flat scan on the
-    same cores (``benchmarks/ranking``), and need no import.
+    same cores (``benchmarks/ranking``), and need no import. Raises `UsageError` when shapes disagree, ``k``
+    is not positive, or a query is not finite.
 
     Parameters
     ----------
@@ -90,11 +91,6 @@ def search(
     Ranking
         Ids and scores of shape ``(q, min(k, n))``. Equal scores keep the order of their ids, also at the
         edge of the ``k``.
-
-    Raises
-    ------
-    UsageError
-        When shapes disagree, ``k`` is not positive, or a query is not finite.
     """
     check(vectors, queries, k)
     names = np.arange(len(vectors), dtype=np.int64) if ids is None else ids

@@ -30,7 +30,8 @@ def mixed(
     """Weighted mean of each vector and some rows.
 
     A row weighs ``max(s, 0) ** alpha`` where ``s`` is its inner product with the vector: without the limit a
-    row that points away would get the power of a negative number, which for most powers is none.
+    row that points away would get the power of a negative number, which for most powers is none. Returns
+    float32, shape ``(m, d)``.
 
     Parameters
     ----------
@@ -47,11 +48,6 @@ def mixed(
     own_weight
         What the vector itself weighs: with 0 the mean is of the rows alone, and a vector whose rows all
         weigh nothing stays as it is.
-
-    Returns
-    -------
-    ndarray
-        float32, shape ``(m, d)``.
     """
     means = np.empty(own.shape, np.float32)
     step = max(1, BLOCK // max(1, places.shape[1] * own.shape[1]))
@@ -77,10 +73,7 @@ def _means(own: FloatArray, near: FloatArray, alpha: float, own_weight: float) -
 def augmented(neighbours: NeighbourLists, n: int, *, alpha: float, unit: bool) -> FloatArray:
     """Every row mixed with the ``n`` rows nearest to it; the row itself counts once.
 
-    Returns
-    -------
-    ndarray
-        float32, shape ``(n, d)``: a second gallery, beside the first.
+    Returns float32, shape ``(n, d)``: a second gallery, beside the first.
     """
     vectors = neighbours.vectors
     near = neighbours.of(np.arange(len(vectors)), n)

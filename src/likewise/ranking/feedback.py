@@ -25,6 +25,7 @@ def combined(vectors: FloatArray, *, unit: bool) -> FloatArray:
     """One query for several pictures of one thing: their mean.
 
     Arandjelovic and Zisserman, Multiple queries for large scale specific object retrieval (BMVC 2012).
+    Returns float32, shape ``(d,)``. Raises `UsageError` when there is no vector.
 
     Parameters
     ----------
@@ -32,16 +33,6 @@ def combined(vectors: FloatArray, *, unit: bool) -> FloatArray:
         float32, shape ``(m, d)``.
     unit
         Divide the mean by its length.
-
-    Returns
-    -------
-    ndarray
-        float32, shape ``(d,)``.
-
-    Raises
-    ------
-    UsageError
-        When there is no vector.
     """
     if vectors.ndim != 2 or not len(vectors):
         raise UsageError(f"vectors {vectors.shape} must be (m, d), of at least one picture")
@@ -61,7 +52,8 @@ def refined(
     """Move a query towards what was said yes to and away from what was said no to.
 
     ``query + beta mean(yes) - gamma mean(no)``, where a mean of nothing is zero: Rocchio, Relevance feedback
-    in information retrieval (1971).
+    in information retrieval (1971). Returns float32, shape ``(d,)``. Raises `UsageError` when a weight is out
+    of bounds.
 
     Parameters
     ----------
@@ -74,16 +66,6 @@ def refined(
         so that distances to it stay comparable.
     beta, gamma
         At least 0; ``gamma`` below 1.
-
-    Returns
-    -------
-    ndarray
-        float32, shape ``(d,)``.
-
-    Raises
-    ------
-    UsageError
-        When a weight is out of bounds.
     """
     if not (beta >= 0 and 0 <= gamma < 1):
         raise UsageError(f"beta must be at least 0 and gamma from 0 to below 1, not {beta:g} and {gamma:g}")
@@ -100,7 +82,8 @@ def shares(wanted: FloatArray, yes: FloatArray, no: FloatArray, other: FloatArra
     """What each picture of a query gives to its similarity with one.
 
     A query of several pictures is a sum of their vectors, so its scalar product with another vector is one,
-    too: `combined` and `refined` written out, with unit vectors.
+    too: `combined` and `refined` written out, with unit vectors. Returns float64, shape ``(m + y + n,)``, in
+    that order; the sum is the similarity.
 
     Parameters
     ----------
@@ -110,11 +93,6 @@ def shares(wanted: FloatArray, yes: FloatArray, no: FloatArray, other: FloatArra
         Shape ``(y, d)`` and ``(n, d)``; both may be empty.
     other
         Shape ``(d,)``.
-
-    Returns
-    -------
-    ndarray
-        float64, shape ``(m + y + n,)``, in that order; the sum is the similarity.
     """
     vectors = np.concatenate([wanted, yes, no]).astype(np.float64)
     weights = np.zeros(len(vectors))

@@ -19,8 +19,8 @@ class Gallery:
     """Vectors to be searched, and what stages need to know of them; threads may share it.
 
     Lists of neighbours, the graph and the augmented gallery are made when a stage first asks for them and
-    kept: 8 bytes for each neighbour of each row, 8 more for each edge of the graph, 4 for each number of
-    the augmented vectors.
+    kept: 8 bytes for each neighbour of each row, 8 more for each edge of the graph, 4 for each number of the
+    augmented vectors. Raises `UsageError` when there is not one id for each vector.
 
     Parameters
     ----------
@@ -30,11 +30,6 @@ class Gallery:
         int64, shape ``(n,)``, all different; 0 to n - 1 by default.
     metric
         As for `likewise.ranking.exact.search`; with ``dot`` the vectors have the length 1.
-
-    Raises
-    ------
-    UsageError
-        When there is not one id for each vector.
     """
 
     def __init__(self, vectors: Vectors, *, ids: IntArray | None = None, metric: Metric = "dot") -> None:

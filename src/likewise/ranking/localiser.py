@@ -40,10 +40,10 @@ class Localiser:
     """Searches the maps of pictures for the rectangle that is most like a query.
 
     After the approximate max-pooling localisation of Tolias, Sicre and Jegou (Particular object retrieval
-    with integral max-pooling of CNN activations, ICLR 2016, section 5), for every pooling that
-    has a form for windows: a grid of windows is scored, then the sides of the best one are moved as
-    long as that helps. A window is pooled, and its vector goes through the recipe's transforms, as the whole
-    picture's does; only the first scale of the recipe is looked at.
+    with integral max-pooling of CNN activations, ICLR 2016, section 5), for every pooling that has a form for
+    windows: a grid of windows is scored, then the sides of the best one are moved as long as that helps. A
+    window is pooled, and its vector goes through the recipe's transforms, as the whole picture's does; only
+    the first scale of the recipe is looked at. Raises `UsageError` when the recipe keeps no map to search in.
 
     Parameters
     ----------
@@ -57,11 +57,6 @@ class Localiser:
         Largest picture accepted.
     progress
         Told how many of the queries are done.
-
-    Raises
-    ------
-    UsageError
-        When the recipe keeps no map to search in.
     """
 
     def __init__(

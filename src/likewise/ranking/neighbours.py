@@ -68,15 +68,12 @@ class KeptNeighbours:
     def of(self, rows: IntArray, k: int) -> Ranking:
         """The ``k`` rows nearest to each of some rows; a row is no neighbour of itself.
 
+        Returns rows and scores, ``(m, min(k, n - 1))``.
+
         Parameters
         ----------
         rows
             int64, shape ``(m,)``.
-
-        Returns
-        -------
-        Ranking
-            Rows and scores, ``(m, min(k, n - 1))``.
         """
         k = min(k, max(0, len(self.vectors) - 1))
         with self._lock:

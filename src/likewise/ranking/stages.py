@@ -21,17 +21,15 @@ from likewise.types import Box, FloatArray, IntArray, Ranking
 class Stage:
     """One step after the search.
 
+    Raises `UsageError` when there is no such kind or option, or a value is of the wrong kind or out of
+    bounds.
+
     Attributes
     ----------
     kind
         A key of `likewise.ranking.reranking.STAGES`.
     options
         All of its options; those that are not given take their defaults.
-
-    Raises
-    ------
-    UsageError
-        When there is no such kind or option, or a value is of the wrong kind or out of bounds.
     """
 
     kind: str
@@ -51,10 +49,7 @@ class Stage:
     def parse(cls, text: str) -> Stage:
         """Read ``expand`` or ``expand:n=10,alpha=3``.
 
-        Raises
-        ------
-        UsageError
-            As the class, and when the text is not of that form.
+        Raises `UsageError` as the class, and when the text is not of that form.
         """
         kind, _, rest = text.partition(":")
         defaults = lookup("stage", kind.strip(), STAGES).options
@@ -127,7 +122,9 @@ def rank(
 
     A stage that orders only the first hits leaves the others behind these, in the order they had. Their
     scores are shifted down where they would not lie below, and then mean no more than that order. Each query
-    is ranked as if it were asked alone. Queries are taken in blocks of `BLOCK` places.
+    is ranked as if it were asked alone. Queries are taken in blocks of `BLOCK` places. Raises `UsageError` as
+    `likewise.ranking.search`, when an augment stage is not the first, a localise stage has no localiser, or a
+    stage needs cosines and the vectors have other lengths than 1.
 
     Parameters
     ----------
@@ -142,12 +139,6 @@ def rank(
         hold a part of the query. It is put at the end of the ranking, where there is room for it.
     localiser
         What a localise stage asks.
-
-    Raises
-    ------
-    UsageError
-        As `likewise.ranking.exact.search`; when an augment stage is not the first, a localise stage has no
-        localiser, or a stage needs cosines and the vectors have other lengths than 1.
     """
     if own is not None:
         return _rank_others(gallery, queries, own, k, stages, localiser)

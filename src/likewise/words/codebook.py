@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from types import ModuleType
 from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
@@ -58,21 +57,15 @@ class Codebook:
     def assign(self, vectors: FloatArray, count: int = 1) -> WordArray:
         """The words nearest to features by Euclidean distance, nearest first.
 
+        Returns uint32 ``(n, count)``. Raises `UsageError` when the features are not as long as the centres,
+        or there are fewer words than wanted.
+
         Parameters
         ----------
         vectors
             float32 ``(n, d)``.
         count
             Words for each: multiple assignment (Philbin et al., Lost in quantization, CVPR 2008).
-
-        Returns
-        -------
-        uint32 ``(n, count)``.
-
-        Raises
-        ------
-        UsageError
-            When the features are not as long as the centres, or there are fewer words than wanted.
         """
         if vectors.shape[1] != self.centres.shape[1]:
             raise UsageError(
@@ -105,7 +98,8 @@ def learn_codebook(
     """Learn words by approximate k-means.
 
     The same features, options and version of faiss give the same words. A word that loses all of its features
-    takes half of those of the one that is spread most.
+    takes half of those of the one that is spread most. Raises `UnknownName` when there is no such seeding;
+    `UsageError` when there are too few different features, or too many words are wanted.
 
     Parameters
     ----------
@@ -118,13 +112,6 @@ def learn_codebook(
         (Arthur and Vassilvitskii, SODA 2007).
     report
         Called with the number of each iteration that is done.
-
-    Raises
-    ------
-    UnknownName
-        When there is no such seeding.
-    UsageError
-        When there are too few different features, or too many words are wanted.
     """
     if seeding not in get_args(Seeding):
         raise UnknownName(f"no seeding {seeding!r}; there are {', '.join(get_args(Seeding))}")
@@ -231,13 +218,12 @@ def _shared(exact: WordArray, found: WordArray) -> float:
 
 def _index(centres: FloatArray, probes: int) -> Any:
     """Faiss's index of the centres: all of them compared, or in lists of which ``probes`` are looked into."""
-    faiss = _faiss()
+    import faiss  # 0.2 s that only words pay
+
     dimensions = centres.shape[1]
-    if not probes:
-        index = faiss.IndexFlatL2(dimensions)
-    else:
-        lists = round(len(centres) ** 0.5)
-        index = faiss.IndexIVFFlat(faiss.IndexFlatL2(dimensions), dimensions, lists)
+    index: Any = faiss.IndexFlatL2(dimensions)
+    if probes:
+        index = faiss.IndexIVFFlat(index, dimensions, round(len(centres) ** 0.5))
         index.cp.max_points_per_centroid = len(centres)
         index.train(centres)
         index.nprobe = probes
@@ -251,9 +237,3 @@ def _nearest(index: Any, vectors: FloatArray, count: int, centres: FloatArray) -
         lost = (found < 0).any(axis=1)
         found[lost] = _index(centres, 0).search(np.ascontiguousarray(vectors[lost], np.float32), count)[1]
     return np.asarray(found, np.uint32)
-
-
-def _faiss() -> ModuleType:
-    import faiss  # 0.2 s that only words pay
-
-    return faiss

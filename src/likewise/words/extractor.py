@@ -21,19 +21,15 @@ from likewise.words.vocabulary import Vocabulary
 class WordsExtractor:
     """Turns pictures into sketches.
 
-    `prepare`, `describe`, `sketch` and `ask` may be called from many threads at once.
+    `prepare`, `describe`, `sketch` and `ask` may be called from many threads at once. Raises `UnknownName`,
+    `BadRecipe` or `UsageError` when the recipe, its network, a tap or its vocabulary cannot be used;
+    `WeightsMissing` or `BadWeights` when the network's weights or the vocabulary are not on this machine, or
+    are others.
 
     Parameters
     ----------
     engine, device, precision, streams
         As in `likewise.engines.open_engine`.
-
-    Raises
-    ------
-    UnknownName, BadRecipe, UsageError
-        When the recipe, its network, a tap or its vocabulary cannot be used.
-    WeightsMissing, BadWeights
-        When the network's weights or the vocabulary are not on this machine, or are others.
     """
 
     def __init__(
@@ -68,10 +64,7 @@ class WordsExtractor:
     def describe(self, loaded: Sequence[Loaded]) -> list[Sketch]:
         """What a collection keeps of prepared pictures.
 
-        Raises
-        ------
-        BadPicture
-            When the network gives a feature that is not finite.
+        Raises `BadPicture` when the network gives a feature that is not finite.
         """
         return [self.vocabulary.sketch(self._features.describe(one), self.recipe.stored) for one in loaded]
 
@@ -107,10 +100,8 @@ class WordsExtractor:
     ) -> Sketch:
         """A picture that is searched for, in as many words as either side gets.
 
-        Raises
-        ------
-        BadPicture, BadBox
-            When it cannot be read, or the network gives a feature that is not finite.
+        Raises `BadPicture` or `BadBox` when it cannot be read, or the network gives a feature that is not
+        finite.
         """
         loaded = self.asking.prepare(source, box=box, crop=crop, max_pixels=max_pixels)
         return self.asking.sketch(loaded, box=box)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, get_args
 
@@ -14,12 +14,6 @@ from likewise.types import Scores
 
 Rule: TypeAlias = Literal["scaled", "plain", "rank"]
 
-RULES: dict[str, str] = {
-    "scaled": "the sum of scores, each layer times the scale that was learned with its vocabulary",
-    "plain": "the sum of scores as they are (equation 8 of Li et al., 2016)",
-    "rank": "the sum of 1 / (60 + place) over the layers",
-}
-
 _BEHIND = 60  # Cormack, Clarke and Buettcher, Reciprocal rank fusion, SIGIR 2009
 
 
@@ -27,19 +21,15 @@ _BEHIND = 60  # Cormack, Clarke and Buettcher, Reciprocal rank fusion, SIGIR 200
 class Fusion:
     """Which layers count, and how.
 
+    Raises `UnknownName` when there is no such rule; `UsageError` when a layer is named twice.
+
     Attributes
     ----------
     fusion
-        A key of `RULES`.
+        ``scaled`` sums scores, each layer times the scale that was learned with its vocabulary, ``plain`` as
+        they are (equation 8 of Li et al., 2016), ``rank`` the ``1 / (60 + place)`` of the layers.
     layers
         Taps that are asked; all of them where none is named.
-
-    Raises
-    ------
-    UnknownName
-        When there is no such rule.
-    UsageError
-        When a layer is named twice.
     """
 
     fusion: Rule = "scaled"
@@ -57,31 +47,27 @@ class Fusion:
     def fuse(self, scores: Mapping[str, Scores], scales: Mapping[str, float]) -> Scores:
         """One score for each picture.
 
+        Returns float64 ``(n,)``; 0 for a picture that no layer finds.
+
         Parameters
         ----------
         scores
             For each layer float64 ``(n,)``.
         scales
             For each layer what ``scaled`` multiplies by.
-
-        Returns
-        -------
-        float64 ``(n,)``; 0 for a picture that no layer finds.
         """
+        parts: Iterable[Scores]
         match self.fusion:
             case "plain":
-                return _sum(list(scores.values()))
+                parts = scores.values()
             case "scaled":
-                return _sum([scales[layer] * one for layer, one in scores.items()])
+                parts = (scales[layer] * one for layer, one in scores.items())
             case _:
-                return _sum([_places(one) for one in scores.values()])
-
-
-def _sum(parts: list[Scores]) -> Scores:
-    total = np.zeros_like(parts[0])
-    for part in parts:
-        total += part
-    return total
+                parts = map(_places, scores.values())
+        total = np.zeros_like(next(iter(scores.values())))
+        for part in parts:
+            total += part
+        return total
 
 
 def _places(scores: Scores) -> Scores:

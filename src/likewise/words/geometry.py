@@ -84,7 +84,9 @@ def fit(
 ) -> Fit | None:
     """Find the transform from a query to a hit on which matches agree best.
 
-    It is a similarity, or an affine transform that is near to one; never a mirrored one.
+    It is a similarity, or an affine transform that is near to one; never a mirrored one. Raises `UsageError`
+    when boxes are empty or not finite, matches are of patches that are not there, or the tolerance is not
+    above 0.
 
     Parameters
     ----------
@@ -104,12 +106,6 @@ def fit(
     -------
     None when fewer than `LEAST` different patches of both agree on anything, or when what was asked for would
     lie outside the hit.
-
-    Raises
-    ------
-    UsageError
-        When boxes are empty or not finite, matches are of patches that are not there, or the tolerance is not
-        above 0.
     """
     if not tolerance > 0:
         raise UsageError(f"a tolerance of {tolerance} patches: give a number above 0")

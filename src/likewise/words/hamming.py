@@ -59,6 +59,9 @@ class Embedding:
     ) -> Embedding:
         """Learn on features of pictures that are not searched.
 
+        Raises `UnknownName` when there is no such projection; `UsageError` when the bits do not fit, a word
+        is not in the codebook, or there are too few features.
+
         Parameters
         ----------
         vectors
@@ -75,13 +78,6 @@ class Embedding:
             bits bear alike.
         minimum
             A word with fewer features takes the medians of all features.
-
-        Raises
-        ------
-        UnknownName
-            When there is no such projection.
-        UsageError
-            When the bits do not fit, a word is not in the codebook, or there are too few features.
         """
         _check(vectors, words, count, bits, projection)
         rows = _projection(vectors, bits, projection, np.random.default_rng(seed))
@@ -95,21 +91,15 @@ class Embedding:
     def encode(self, vectors: FloatArray, words: Words) -> Codes:
         """Codes of features, each by the medians of the word it is put in.
 
+        Returns uint64 ``(n, m, bits / 64)``; bit i is bit i % 64 of number i // 64. Raises `UsageError` when
+        the vectors are not as long as those it was learned on, or a word is not in the codebook.
+
         Parameters
         ----------
         vectors
             float32 ``(n, d)``.
         words
             Integers ``(n, m)``: the words that each feature is put in.
-
-        Returns
-        -------
-        uint64 ``(n, m, bits / 64)``; bit i is bit i % 64 of number i // 64.
-
-        Raises
-        ------
-        UsageError
-            When the vectors are not as long as those it was learned on, or a word is not in the codebook.
         """
         if vectors.shape[1] != self.projection.shape[1]:
             raise UsageError(

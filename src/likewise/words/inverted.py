@@ -87,15 +87,12 @@ class WordStatistics:
     def reach(self, words: Words, bits: int) -> tuple[IntArray, int]:
         """With how many features those of a query are compared, and below how many bits one has a vote.
 
+        Returns int64 ``(m,)``, and bits.
+
         Parameters
         ----------
         words
             Integers ``(m, k)``: words of each feature.
-
-        Returns
-        -------
-        tuple
-            int64 ``(m,)``, and bits.
         """
         compared = self.sizes[words].sum(axis=1)
         return compared, reach(float(compared.mean()), bits) if len(compared) else 0
@@ -103,6 +100,9 @@ class WordStatistics:
 
 class InvertedIndex:
     """Segments and the pictures of them that still exist.
+
+    Raises `CollectionDamaged` when two segments hold the same picture; `UsageError` when a segment was made
+    with another codebook; `MissingExtra` when numba is asked for and not installed.
 
     Parameters
     ----------
@@ -116,15 +116,6 @@ class InvertedIndex:
         ``numba`` or ``numpy``; ``auto`` begins with numpy and goes on with numba, if it is installed, once so
         much has been scanned that loading it pays; ``fastest`` takes numba from the first query on, if it is
         installed. Scores do not depend on it.
-
-    Raises
-    ------
-    CollectionDamaged
-        When two segments hold the same picture.
-    UsageError
-        When a segment was made with another codebook.
-    MissingExtra
-        When numba is asked for and not installed.
     """
 
     def __init__(
@@ -194,6 +185,10 @@ class InvertedIndex:
     def scores(self, words: Words, codes: Codes, scoring: Scoring = DEFAULT, *, threads: int = 1) -> Scores:
         """Score every live picture (equations 3 to 8 of Li et al., 2016 for one layer).
 
+        Returns float64 ``(n,)``, in the order of `pictures`; 0 for pictures that share nothing with the
+        query. Raises `UsageError` when words and codes do not fit each other, the codebook or the codes of
+        the segments, or there is no thread.
+
         Parameters
         ----------
         words
@@ -202,16 +197,6 @@ class InvertedIndex:
             uint64 ``(m, bits / 64)``.
         threads
             How many share the work; scores are the same to the last bit for any number of them.
-
-        Returns
-        -------
-        float64 ``(n,)``, in the order of `pictures`; 0 for pictures that share nothing with the query.
-
-        Raises
-        ------
-        UsageError
-            When words and codes do not fit each other, the codebook or the codes of the segments, or there is
-            no thread.
         """
         if threads < 1:
             raise UsageError(f"threads must be at least 1, not {threads}")

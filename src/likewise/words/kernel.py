@@ -54,10 +54,7 @@ class Asked:
     def of(cls, words: Words, codes: Codes, count: int) -> Asked:
         """Take words ``(m,)`` of a codebook of ``count`` and codes ``(m, 1)`` or ``(m, 2)``.
 
-        Raises
-        ------
-        UsageError
-            When they do not fit each other, or the codebook.
+        Raises `UsageError` when they do not fit each other, or the codebook.
         """
         sound = codes.shape in ((len(words), 1), (len(words), 2)) and codes.dtype == np.uint64
         if words.ndim != 1 or not sound:
@@ -195,6 +192,8 @@ def _frequencies(rows: Numbers, at: IntArray, begins: IntArray, ends: IntArray) 
 def pairs(codes: Codes, begins: IntArray, ends: IntArray, asked: Codes, below: int) -> Pairs:
     """Compare each of some codes with a list of its own, and give those pairs that differ in few bits.
 
+    Returns int64 each, in the order of the codes asked for and then of their lists.
+
     Parameters
     ----------
     codes
@@ -206,11 +205,6 @@ def pairs(codes: Codes, begins: IntArray, ends: IntArray, asked: Codes, below: i
         uint64 ``(m, halves)``.
     below
         So many bits are too many.
-
-    Returns
-    -------
-    Pairs
-        int64 each, in the order of the codes asked for and then of their lists.
     """
     halves = asked.shape[1]
     found = [tuple(np.empty(0, np.int64) for _ in range(3))]
@@ -234,10 +228,7 @@ NUMPY = Kernel(compare, count, pairs)
 def compiled() -> Kernel:
     """The compiled kernel: half a second for the first call in a process, two where none is cached.
 
-    Raises
-    ------
-    MissingExtra
-        When numba is not installed.
+    Raises `MissingExtra` when numba is not installed.
     """
     try:
         from likewise.words.compiled import load  # imports numba

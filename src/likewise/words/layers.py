@@ -123,16 +123,24 @@ class Layers:
         """Scores of each layer that is asked (equation 8 of Li et al., 2016 before the sum over layers)."""
         found = {}
         for layer in self.layers:
-            words, codes = _copies(asked.sketch, layer, self.recipe.asked)
             if self.recipe.scoring.votes:
-                near, compared = self.indexes[layer].neighbours(words, codes, threads=threads)
-                bits, own = 64 * codes.shape[2], self._place(asked.own)
-                found[layer] = votes(near, compared, len(self.pictures), bits, own)
+                found[layer] = self._votes(asked, layer, threads)
                 continue
+            words, codes = _copies(asked.sketch, layer, self.recipe.asked)
             found[layer] = self.indexes[layer].scores(
                 words.ravel(), codes.reshape(-1, codes.shape[2]), self.recipe.scoring, threads=threads
             )
         return found
+
+    def _votes(self, asked: QuerySketch, layer: str, threads: int, held: Matches | None = None) -> Scores:
+        """Votes for every picture in one layer, and for one more behind them whose matches are given."""
+        words, codes = _copies(asked.sketch, layer, self.recipe.asked)
+        near, compared = self.indexes[layer].neighbours(words, codes, threads=threads)
+        count = len(self.pictures)
+        if held is not None:
+            near = Neighbours.joined([near, Neighbours(held.query, np.full(len(held), count), held.distance)])
+            count += 1
+        return votes(near, compared, count, 64 * codes.shape[2], self._place(asked.own))
 
     def _place(self, picture: int | None) -> int | None:
         """Where a picture stands in `pictures`, if it does."""
@@ -167,14 +175,8 @@ class Layers:
         for one, factor in zip(question, self._factors(question), strict=True):
             given = 0.0
             for number, layer in enumerate(self.layers):
-                words, codes = _copies(one.sketch, layer, self.recipe.asked)
-                near, compared = self.indexes[layer].neighbours(words, codes)
                 pairs = self._match(one.sketch, sketch, layer, number)
-                count, bits = len(self.pictures), 64 * codes.shape[2]
-                held = Neighbours(pairs.query, np.full(len(pairs), count), pairs.distance)
-                every = Neighbours.joined([near, held])
-                found = votes(every, compared, count + 1, bits, self._place(one.own))
-                given += self._scale(layer) * float(found[-1])
+                given += self._scale(layer) * float(self._votes(one, layer, 1, pairs)[-1])
             total += factor * math.log1p(given)
         return math.expm1(total)
 

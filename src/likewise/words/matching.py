@@ -57,10 +57,7 @@ class Matches:
     def joined(cls, parts: Sequence[Matches]) -> Matches:
         """Those of several layers in one.
 
-        Raises
-        ------
-        UsageError
-            When there are none.
+        Raises `UsageError` when there are none.
         """
         if not parts:
             raise UsageError("matches of no layer cannot be joined: give those of at least one")
@@ -84,7 +81,8 @@ def match(
     """Pairs of patches of a query and a picture that share a word, in one layer.
 
     A pair weighs ``idf^2 exp(-d^2 / sigma^2) / sqrt(tf)``, tf being how often the picture has the word
-    (equations 3 to 8 of the paper): the weights of all layers add up to the picture's score.
+    (equations 3 to 8 of the paper): the weights of all layers add up to the picture's score. Raises
+    `UsageError` when codes do not belong to the words, or a word is not in the codebook.
 
     Parameters
     ----------
@@ -106,11 +104,6 @@ def match(
     Returns
     -------
     In the order of the query's patches, of their words, then of the picture's patches.
-
-    Raises
-    ------
-    UsageError
-        When codes do not belong to the words, or a word is not in the codebook.
     """
     _check(query_words, query_codes, words, codes, len(idf))
     asked, held = query_words.ravel(), words.ravel()

@@ -19,7 +19,10 @@ def merge(
 ) -> Segment:
     """Write the postings of the live pictures of several segments as one segment, range of words by range.
 
-    The bytes are those that `Segment.write` makes of all these postings at once.
+    The bytes are those that `Segment.write` makes of all these postings at once. Raises `CollectionDamaged`
+    when a segment is damaged, which is found before anything is written, or two hold the same picture;
+    `UsageError` when a segment was made with another codebook, or there are too many postings for one
+    segment; `StorageError` when it cannot be written.
 
     Parameters
     ----------
@@ -27,15 +30,6 @@ def merge(
         Words in the codebook.
     live
         Rising ids of the pictures to keep; all of them by default.
-
-    Raises
-    ------
-    CollectionDamaged
-        When a segment is damaged, which is found before anything is written, or two hold the same picture.
-    UsageError
-        When a segment was made with another codebook, or there are too many postings for one segment.
-    StorageError
-        When it cannot be written.
     """
     for segment in segments:
         check(segment, words)

@@ -21,6 +21,8 @@ _HALF = np.uint64(32)
 class Postings:
     """Parallel columns, one row for each word that a feature is put in, in any order.
 
+    Raises `UsageError` when a column has another type or length.
+
     Attributes
     ----------
     words
@@ -30,11 +32,6 @@ class Postings:
     codes
         uint64 ``(n, bits / 64)``: 64 or 128 bits, as `likewise.words.hamming.Embedding.encode` gives them;
         zeros without Hamming embedding.
-
-    Raises
-    ------
-    UsageError
-        When a column has another type or length.
     """
 
     words: Numbers
@@ -61,6 +58,8 @@ class Postings:
     def of(cls, picture: int, words: Words, codes: Codes) -> Postings:
         """The postings of one picture.
 
+        Raises `UsageError` when the id or a word is out of bounds, or words and codes disagree.
+
         Parameters
         ----------
         picture
@@ -69,11 +68,6 @@ class Postings:
             Integers ``(n, m)`` or ``(n,)``: the words that each feature is put in.
         codes
             uint64 ``(n, m, bits / 64)`` or ``(n, bits / 64)``.
-
-        Raises
-        ------
-        UsageError
-            When the id or a word is out of bounds, or words and codes disagree.
         """
         if not 0 <= picture < 1 << 32:
             raise UsageError(f"picture id {picture} is not from 0 to {(1 << 32) - 1}")

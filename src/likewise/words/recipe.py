@@ -128,6 +128,8 @@ class QuerySize:
 class WordsRecipe:
     """How a picture becomes words.
 
+    Raises `BadRecipe` when a value is out of bounds or parts do not go together.
+
     Attributes
     ----------
     features
@@ -142,11 +144,6 @@ class WordsRecipe:
         enlarged. Empty for those of ``features``.
     vocabulary
         The file and sha256 of the codebooks; empty until there are some.
-
-    Raises
-    ------
-    BadRecipe
-        When a value is out of bounds or parts do not go together.
     """
 
     kind: ClassVar[str] = KIND
@@ -182,10 +179,7 @@ class WordsRecipe:
     def read(cls, given: Mapping[str, Any], folder: Path) -> WordsRecipe:
         """Read the table of a layer of kind ``words``, whose relative paths begin in a folder.
 
-        Raises
-        ------
-        UsageError
-            When a key is unknown or a value cannot be used.
+        Raises `UsageError` when a key is unknown or a value cannot be used.
         """
         table = dict(given)
         known_keys(table, [*_HEAD, *_PATCHES, *_NESTED], "the recipe")
@@ -270,10 +264,7 @@ class WordsRecipe:
     def with_vocabulary(self, path: Path) -> WordsRecipe:
         """Give this recipe with the codebooks that a file holds.
 
-        Raises
-        ------
-        BadRecipe
-            When the file cannot be read.
+        Raises `BadRecipe` when the file cannot be read.
         """
         file = {"file": str(path.absolute()), "sha256": digest_of(path, "vocabulary")}
         return replace(self, vocabulary=file)
@@ -281,10 +272,8 @@ class WordsRecipe:
     def scored(self, given: Mapping[str, Any]) -> WordsRecipe:
         """Give this recipe with some options of its scoring and fusion changed.
 
-        Raises
-        ------
-        BadRecipe, UsageError
-            When there is no such option, or a value is of the wrong kind or out of bounds.
+        Raises `BadRecipe` or `UsageError` when there is no such option, or a value is of the wrong kind or
+        out of bounds.
         """
         scoring, fusion = _scoring(asdict(self.scoring) | asdict(self.fusion) | dict(given))
         return replace(self, scoring=scoring, fusion=fusion)

@@ -24,6 +24,8 @@ BITS = 128
 class Scoring:
     """The defaults are those of Li et al., Exploiting hierarchical activations, MM 2016.
 
+    Raises `UsageError` when a number is out of bounds; `UnknownName` when there is no such variant.
+
     Attributes
     ----------
     hamming
@@ -47,13 +49,6 @@ class Scoring:
     floor
         With votes: nats of a fit (see `likewise.words.verification.verify`) that a hundredth of the pictures
         of other things reach. What lies above is evidence.
-
-    Raises
-    ------
-    UsageError
-        When a number is out of bounds.
-    UnknownName
-        When there is no such variant.
     """
 
     hamming: bool = True

@@ -112,19 +112,14 @@ class Segment:
     def write(cls, path: Path, postings: Postings, words: int) -> Segment:
         """Write a segment, whole or not at all, and open it.
 
+        Raises `UsageError` when a word is not in the codebook; `StorageError` when it cannot be written.
+
         Parameters
         ----------
         postings
             At least all postings of every picture that is in it; a picture lies in one segment.
         words
             Words in the codebook.
-
-        Raises
-        ------
-        UsageError
-            When a word is not in the codebook.
-        StorageError
-            When it cannot be written.
         """
         if len(postings) and postings.words.max() >= words:
             raise UsageError(f"word {postings.words.max()} is not in a codebook of {words} words")
@@ -150,12 +145,8 @@ class Segment:
     def open(cls, path: Path) -> Segment:
         """Map a segment into memory; reads its header, and the columns when they are used.
 
-        Raises
-        ------
-        CollectionDamaged
-            When it is gone, cut short, or no segment.
-        StorageError
-            When it cannot be read.
+        Raises `CollectionDamaged` when it is gone, cut short, or no segment; `StorageError` when it cannot be
+        read.
         """
         file = ColumnFile.open(path, "segment of visual words", lambda facts: Extent.told(facts).layout)
         segment = cls(file, Extent.told(file.layout.facts), **file.arrays)
@@ -221,6 +212,9 @@ def create(
 ) -> Segment:
     """Write a segment from chunks that come in the order of its words, and open it.
 
+    Raises `UsageError` when there are more postings than one segment can hold; `StorageError` when it cannot
+    be written.
+
     Parameters
     ----------
     pictures
@@ -231,13 +225,6 @@ def create(
         Together all words; within a word rows rise, and codes for equal rows.
     halves
         Numbers of 64 bits in a code, 1 or 2.
-
-    Raises
-    ------
-    UsageError
-        When there are more postings than one segment can hold.
-    StorageError
-        When it cannot be written.
     """
     extent = Extent(len(counts), len(pictures), int(counts.sum()), halves)
     if extent.postings > (1 << 32) - PAD:

@@ -56,6 +56,9 @@ def verify(
 ) -> Fit | None:
     """Find the transform from a query to a hit on which most matches agree.
 
+    Raises `UsageError` when keypoints are not finite or have no scale, or matches are of keypoints that are
+    not there.
+
     Parameters
     ----------
     asked, held
@@ -77,11 +80,6 @@ def verify(
 
     None when fewer than `LEAST` matches agree on anything that a camera could have done, neither mirrored nor
     collapsed, when all that agree lie on one line or one spot, or the outline outside the hit.
-
-    Raises
-    ------
-    UsageError
-        When keypoints are not finite or have no scale, or matches are of keypoints that are not there.
     """
     _check(asked, held, matches)
     pairs = _KeypointPairs.of(asked, held, matches)

@@ -105,17 +105,14 @@ class Vocabulary:
     def save(self, path: Path, *, packed: bool = False) -> None:
         """Write it as a safetensors file; equal vocabularies give equal bytes.
 
+        Raises `StorageError` when the file cannot be written.
+
         Parameters
         ----------
         packed
             In an eighth of the room: centres in steps of 1/127 of their largest number, the projection in
             half precision, and no medians, in whose place a reader takes the projected centres: the mean of
             a word's features, where they were learned.
-
-        Raises
-        ------
-        StorageError
-            When the file cannot be written.
         """
         tensors = {}
         for number, (tap, layer) in enumerate(self.layers.items()):
@@ -129,12 +126,8 @@ class Vocabulary:
     def load(cls, path: Path, *, sha256: str | None = None) -> Vocabulary:
         """Read what `save` wrote.
 
-        Raises
-        ------
-        WeightsMissing
-            When there is no such file.
-        BadWeights
-            When the file has another digest or holds no vocabulary.
+        Raises `WeightsMissing` when there is no such file; `BadWeights` when the file has another digest or
+        holds no vocabulary.
         """
         tensors, origin = read(path, "vocabulary", sha256=sha256)
         try:
@@ -152,12 +145,8 @@ class Vocabulary:
     def of(cls, recipe: WordsRecipe) -> Vocabulary:
         """The vocabulary that a recipe names.
 
-        Raises
-        ------
-        BadRecipe
-            When it names none, or one that was learned for other patches.
-        WeightsMissing, BadWeights
-            When the file cannot be read.
+        Raises `BadRecipe` when it names none, or one that was learned for other patches; `WeightsMissing` or
+        `BadWeights` when the file cannot be read.
         """
         if not recipe.vocabulary:
             raise BadRecipe(
@@ -172,10 +161,8 @@ class Vocabulary:
     def expect(self, recipe: WordsRecipe, what: str) -> None:
         """Refuse a recipe whose features are not those that this was learned on; their sizes may differ.
 
-        Raises
-        ------
-        BadRecipe
-            When network, weights, taps, pooling, mode, or the size of a patch differ, or what keypoints are.
+        Raises `BadRecipe` when network, weights, taps, pooling, mode, or the size of a patch differ, or what
+        keypoints are.
         """
         if tuple(self.layers) != recipe.features.taps:
             raise BadRecipe(
@@ -194,12 +181,7 @@ class Vocabulary:
     def sketch(self, features: LocalFeatures, nearest: int, layers: Sequence[str] | None = None) -> Sketch:
         """Put each feature in its ``nearest`` words, and code it in each; in all layers or in some.
 
-        Raises
-        ------
-        UsageError
-            When a codebook has fewer words.
-        BadPicture
-            When a feature is not finite.
+        Raises `UsageError` when a codebook has fewer words; `BadPicture` when a feature is not finite.
         """
         words, codes = {}, {}
         for tap in layers or self.layers:

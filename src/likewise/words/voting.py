@@ -24,6 +24,8 @@ _PLACE = 0.5  # side of a bin of places, in patches
 def vote(points: Complex, targets: Complex, octaves: Floats, weights: Floats) -> Complex:
     """For each scale and turn the place with the most votes.
 
+    Returns ``(h, 3)``: a, b and c of similarities ``a z + b conj(z) + c``, b being 0.
+
     Parameters
     ----------
     points, targets
@@ -33,10 +35,6 @@ def vote(points: Complex, targets: Complex, octaves: Floats, weights: Floats) ->
         scales within one octave of its own, the less the further away.
     weights
         Of the matches, ``(m,)``, above 0.
-
-    Returns
-    -------
-    ``(h, 3)``: a, b and c of similarities ``a z + b conj(z) + c``, b being 0.
     """
     middle = np.average(points, weights=weights)
     found = [np.empty((0, 3), complex)]

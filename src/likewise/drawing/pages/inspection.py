@@ -69,6 +69,8 @@ def inspection_page(
 ) -> None:
     """Write an inspection as one HTML file, with its style and its pictures inside and no script.
 
+    Raises `UsageError` when ``out`` does not end in .html; `StorageError` when it cannot be written.
+
     Parameters
     ----------
     found
@@ -81,13 +83,6 @@ def inspection_page(
         Cells, as row and column, of taps of the first network whose receptive fields are drawn.
     alignment
         CKA between layers, shown at the end.
-
-    Raises
-    ------
-    UsageError
-        When ``out`` does not end in .html.
-    StorageError
-        When it cannot be written.
     """
     check_output("page", out)
     sides = found.sides

@@ -50,6 +50,10 @@ def map_page(
 ) -> dict[Path, str]:
     """Write the page.
 
+    Returns pictures that cannot be read any more, and why; they have a grey tile. Raises `UsageError` when
+    the name of the page does not end in .html, or a picture lies there; `StorageError` when it cannot be
+    written.
+
     Parameters
     ----------
     groups
@@ -58,18 +62,6 @@ def map_page(
         Its heading.
     read
         Gives what is drawn of a file.
-
-    Returns
-    -------
-    dict
-        Pictures that cannot be read any more, and why; they have a grey tile.
-
-    Raises
-    ------
-    UsageError
-        When the name of the page does not end in .html, or a picture lies there.
-    StorageError
-        When it cannot be written.
     """
     path = Path(out)
     check_output("map", path, *layout.paths)

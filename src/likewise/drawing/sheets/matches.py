@@ -51,7 +51,10 @@ def match_sheet(
 
     A line joins the centres of two patches, in the colour of its layer; the more the match weighs, the less
     the picture shows through. Those that `fit` agrees with are strong, of the others the heaviest are drawn
-    thin. The pairs that weigh most are outlined and numbered on both sides.
+    thin. The pairs that weigh most are outlined and numbered on both sides. Raises `BadPicture` when one of
+    the pictures cannot be read; `BadBox` when the box lies outside the query; `UsageError` when the matches
+    do not belong to the boxes, the layers or the fit, the ending of ``out`` is no format that can be written,
+    or ``out`` is one of the pictures; `StorageError` when the sheet cannot be written.
 
     Parameters
     ----------
@@ -70,18 +73,6 @@ def match_sheet(
         What was asked for, in pixels of the upright query; drawn in red.
     max_pixels
         Largest picture accepted.
-
-    Raises
-    ------
-    BadPicture
-        When one of the pictures cannot be read.
-    BadBox
-        When the box lies outside the query.
-    UsageError
-        When the matches do not belong to the boxes, the layers or the fit, the ending of ``out`` is no format
-        that can be written, or ``out`` is one of the pictures.
-    StorageError
-        When the sheet cannot be written.
     """
     canvas.check_output("sheet", out, query, hit)
     _check(query_boxes, hit_boxes, matches, layers, fit)
