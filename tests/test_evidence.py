@@ -14,6 +14,7 @@ from likewise.collection.evidence import (
     expanded,
     expected_false,
     false_fits,
+    false_together,
     of_similarities,
     of_votes,
     together,
@@ -66,6 +67,12 @@ def test_expected_false_hits_are_as_many_as_there_are() -> None:
         assert found[place] == pytest.approx(place, rel=0.5)
 
 
+def test_a_thing_in_a_sixth_of_all_pictures_does_not_make_its_own_evidence_usual() -> None:
+    random = np.random.default_rng(3)
+    others, same = random.exponential(1.3, 500), random.uniform(40, 60, 100)
+    assert expected_false(np.concatenate([same, others]))[:100].max() < 0.01
+
+
 @settings(deadline=None)
 @given(st.lists(st.floats(-5, 50), min_size=1, max_size=60))
 def test_a_higher_score_is_never_more_likely_false(scores: list[float]) -> None:
@@ -79,6 +86,21 @@ def test_a_higher_score_is_never_more_likely_false(scores: list[float]) -> None:
 def test_false_fits_fall_off_with_the_score() -> None:
     assert false_fits(0.0, 50) == 0.5  # one in a hundred reaches the floor
     assert false_fits(90.0, 1000) == pytest.approx(10 * math.exp(-5))
+
+
+def test_two_signs_together_are_as_rare_as_the_product_of_their_shares() -> None:
+    """By trial: of pairs of numbers between 0 and 1, so many have that product or a smaller one."""
+    random = np.random.default_rng(0)
+    products = random.random(200_000) * random.random(200_000)
+    for one, other in ((20.0, 40.0), (3.0, 100.0), (0.5, 60.0)):
+        expected = 100 * float((products <= one / 100 * other / 100).mean())
+        assert false_together(one, other, 100) == pytest.approx(expected, rel=0.1)
+
+
+def test_a_sign_that_tells_nothing_makes_nothing_surer() -> None:
+    assert false_together(100.0, 100.0, 100) == 100.0 == false_together(500.0, 200.0, 100)
+    assert false_together(1.0, 100.0, 100) >= 1.0
+    assert false_together(0.0, 3.0, 100) == 0.0
 
 
 def test_verdicts() -> None:

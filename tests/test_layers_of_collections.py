@@ -100,6 +100,20 @@ def test_a_picture_asked_for_comes_before_its_identical_copies(
             opened.optimise()
 
 
+@pytest.mark.parametrize("kind", ["vector", "words", "both"])
+def test_no_picture_of_a_query_competes_with_the_one_it_is_compared_with(
+    tmp_path: Path, photos: Path, both: Recipe, kind: str
+) -> None:
+    recipe = {"vector": both.layers[:1], "words": both.layers[1:], "both": both.layers}[kind]
+    first, second, third = (photos / f"000{number}.png" for number in range(3))
+    with Collection.open(
+        tmp_path / "k", recipe=Recipe(kind, recipe, ""), extractor_factory=FakeFactory()
+    ) as opened:
+        opened.add(first, second, third)
+        for query in (Query(first, also=[second]), Query(first, yes=[second])):
+            assert opened.compare(query, third).rank == 1
+
+
 def ranking(collection: Collection, seed: int) -> list[tuple[str, float]]:
     return [(hit.path.name, hit.score) for hit in collection.search(picture(seed), k=20)]
 

@@ -2,9 +2,10 @@
 
     python -m benchmarks.same_thing run [SET ...] [SYSTEM ...]     # all of them unless some are named
     python -m benchmarks.same_thing table [SET ...]
-    python -m benchmarks.same_thing refiled                        # cdcovers by what its pictures show
+    python -m benchmarks.same_thing refiled                        # record covers by what they show
     python -m benchmarks.same_thing rules [SET ...]                # see benchmarks/same_thing/rules.py
     python -m benchmarks.same_thing sized SET [PICTURES]           # see benchmarks/same_thing/sized.py
+    python -m benchmarks.same_thing pooled [SET ...] [RECIPE]      # see benchmarks/same_thing/pooled.py
     python -m benchmarks.same_thing turned [SET ...]               # see benchmarks/same_thing/turned.py
 
 A run leaves the score of each picture of the gallery for each query, so that `table` measures nothing again.
@@ -21,6 +22,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+from benchmarks.same_thing.pooled import pooled
 from benchmarks.same_thing.rules import rules
 from benchmarks.same_thing.script import Script
 from benchmarks.same_thing.sets import Asked, best_possible, by_what_they_show, load
@@ -117,17 +119,18 @@ def table(names: Sequence[str]) -> None:
 
 
 def refiled(_: Sequence[str]) -> None:
-    """Print scores of the record covers by their numbers and by what they show, and what is possible."""
-    (asked,) = load(["cdcovers"])
-    shown = by_what_they_show(asked)
-    best = best_possible(asked, shown), best_possible(shown, shown)
-    rows: list[list[str | float]] = [["right ones first", *best, "", ""]]
-    for system in SYSTEMS:
-        if _file(asked, system).exists():
-            kept = np.load(_file(asked, system))
-            told = shown.told(kept["verdicts"])
-            rows.append([system, asked.measured(kept["scores"]), shown.measured(kept["scores"]), *told])
-    print(markdown(["cdcovers", "by their numbers", "by what they show", "false alarms", "misses"], rows))
+    """Print scores of record covers by their numbers and by what they show, and what is possible."""
+    for asked in load(["cdcovers", "clutter, photographs"]):
+        shown = by_what_they_show(asked)
+        best = best_possible(asked, shown), best_possible(shown, shown)
+        rows: list[list[str | float]] = [["right ones first", *best, "", ""]]
+        for system in SYSTEMS:
+            if _file(asked, system).exists():
+                kept = np.load(_file(asked, system))
+                told = shown.told(kept["verdicts"])
+                rows.append([system, asked.measured(kept["scores"]), shown.measured(kept["scores"]), *told])
+        head = [asked.name, "by their numbers", "by what they show", "false alarms", "misses"]
+        print(markdown(head, rows), "\n")
 
 
 def among(names: Sequence[str]) -> None:
@@ -143,6 +146,7 @@ if __name__ == "__main__":
         "refiled": refiled,
         "rules": partial(rules, folder=FOLDER),
         "sized": among,
+        "pooled": partial(pooled, folder=FOLDER, recipes=RECIPES),
         "turned": partial(turned, folder=FOLDER),
     }
     commands[sys.argv[1]](sys.argv[2:])

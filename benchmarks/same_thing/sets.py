@@ -111,9 +111,15 @@ def load(names: Sequence[str]) -> Iterator[Asked]:
 
 
 def by_what_they_show(asked: Asked) -> Asked:
-    """The record covers, those that are filed under the number of another cover under their own."""
-    shown = [_SHOWN.get(file.name, file.name[:2]) for file in asked.gallery]
-    return replace(asked, right=[_like(shown, number) for number in range(len(shown))])
+    """Record covers that are filed under the number of another cover, under their own."""
+    shown = [
+        _SHOWN.get(file.name, file.name[:2]) if "cdcovers" in file.parts else "" for file in asked.gallery
+    ]
+    right = [
+        _like(shown, own) if shown[own] else given
+        for (own, *_), given in zip(asked.out, asked.right, strict=True)
+    ]
+    return replace(asked, right=right)
 
 
 def best_possible(asked: Asked, shown: Asked) -> float:

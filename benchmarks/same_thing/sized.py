@@ -23,21 +23,22 @@ from likewise.words.sketch import Sketch
 
 FLIPPED = 0.25
 QUERIES = 12
-TOGETHER = ("quick", "default")
+NAME = "keypoints"
+RECIPES = ("quick", "default", "best")
 
 
 def sized(asked: Asked, folder: Path, count: int) -> None:
     """Print what queries cost among the pictures of a set and among ``count`` made of them."""
-    small = folder / f"{asked.name}-default.likewise"
-    large = folder / f"{asked.name}-{count}.likewise"
-    with Collection.open(small, recipe="default") as given:
+    small = folder / f"{asked.name}-best.likewise"
+    large = folder / f"{asked.name}-best-{count}.likewise"
+    with Collection.open(small, recipe="best") as given:
         given.add(*asked.gallery)
         manifests = [layer.manifest for layer in given.layers]
-        with Collection.open(large, recipe="default") as made:
+        with Collection.open(large, recipe="best") as made:
             made.take_over(_mixed(list(given.rows()), count), manifests)
     rows: list[list[str | float]] = []
     for path in (small, large):
-        for recipe in TOGETHER:
+        for recipe in RECIPES:
             with Collection.open(path, recipe=recipe) as collection:
                 collection.search(asked.queries[0], box=asked.boxes.get(asked.queries[0]))
                 begin, clock = time.process_time(), time.perf_counter()
@@ -53,26 +54,31 @@ def sized(asked: Asked, folder: Path, count: int) -> None:
 def _mixed(rows: list[MovedFile], count: int) -> Iterator[MovedFile]:
     random = np.random.default_rng(0)
     some = [row.content for row in rows if isinstance(row.content, Content)]
-    name = "keypoints"
-    sketches = [Sketch.from_bytes(content.codes[1], {name: 1 << 16}) for content in some]
-    vectors = np.stack([np.frombuffer(content.codes[0], np.float16) for content in some]).astype(np.float32)
-    words = np.concatenate([one.words[name] for one in sketches])
-    codes = np.concatenate([one.codes[name] for one in sketches])
-    boxes = np.concatenate([one.boxes for one in sketches])
-    points = np.concatenate([one.points for one in sketches if one.points is not None])
+    first, *local = zip(*(content.codes.values() for content in some), strict=True)
+    vectors = np.stack([np.frombuffer(code, np.float16) for code in first]).astype(np.float32)
+    layers = [_Features([Sketch.from_bytes(code, {NAME: 1 << 16}) for code in codes]) for codes in local]
     for number in range(count):
-        features = random.integers(0, len(words), len(sketches[number % len(sketches)]))
-        flips = np.packbits(random.random((len(features), 64)) < FLIPPED, axis=1).view(np.uint64)
-        sketch = Sketch(
-            boxes[features],
-            {name: words[features]},
-            {name: codes[features] ^ flips[:, None, :]},
-            points[features],
-        )
         vector = vectors[number % len(vectors)] + random.standard_normal(vectors.shape[1]) / 40
-        code = (vector / np.linalg.norm(vector)).astype(np.float16).tobytes()
-        content = some[number % len(some)]
-        path = f"/made/{number:07}.jpg"
+        codes = [(vector / np.linalg.norm(vector)).astype(np.float16).tobytes()]
+        codes += [layer.mixed(number, random).to_bytes() for layer in layers]
         digest = number.to_bytes(32, "big") if number else bytes([1] * 32)
-        made = replace(content, sha256=digest, codes={0: code, 1: sketch.to_bytes()})
-        yield MovedFile(path, rows[0].stamp, made)
+        made = replace(some[number % len(some)], sha256=digest, codes=dict(enumerate(codes)))
+        yield MovedFile(f"/made/{number:07}.jpg", rows[0].stamp, made)
+
+
+class _Features:
+    """Those of one layer, of all pictures."""
+
+    def __init__(self, sketches: list[Sketch]) -> None:
+        self.counts = [len(one) for one in sketches]
+        self.words = np.concatenate([one.words[NAME] for one in sketches])
+        self.codes = np.concatenate([one.codes[NAME] for one in sketches])
+        self.boxes = np.concatenate([one.boxes for one in sketches])
+        self.points = np.concatenate([one.points for one in sketches if one.points is not None])
+
+    def mixed(self, number: int, random: np.random.Generator) -> Sketch:
+        """As many as one of the pictures has, drawn from those of all."""
+        drawn = random.integers(0, len(self.words), self.counts[number % len(self.counts)])
+        flips = np.packbits(random.random((len(drawn), 64)) < FLIPPED, axis=1).view(np.uint64)
+        codes = {NAME: self.codes[drawn] ^ flips[:, None, :]}
+        return Sketch(self.boxes[drawn], {NAME: self.words[drawn]}, codes, self.points[drawn])

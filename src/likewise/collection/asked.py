@@ -107,7 +107,7 @@ class AskedCollection(OpenedCollection):
 
     def compare(
         self,
-        a: QueryPicture,
+        a: Query | QueryPicture,
         b: QueryPicture,
         *,
         box: Corners | None = None,
@@ -116,7 +116,7 @@ class AskedCollection(OpenedCollection):
     ) -> Comparison:
         """Score two pictures, and judge the score by the scores of random pairs of the collection.
 
-        ``box`` and ``crop`` concern ``a``.
+        ``box`` and ``crop`` concern ``a``; of a whole query no picture competes for the rank.
         """
         asked = Query.of(a, box=box, crop=crop)
         return self._ask(lambda asker: asker.compare(asked, b), max_pixels)

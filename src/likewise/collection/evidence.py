@@ -40,7 +40,9 @@ _REACH, _DEPENDENT = 0.01, 18.0  # share of other things that fit at all; nats b
 _USUAL = (0.45, 0.1)  # similarity of two photographs, and its deviation, where few pictures are there to tell
 _TAIL = (3.0, 1.4)  # evidence that 1 of 10 pictures of other things reaches; by how much 1 of e of these more
 _FEW = 10  # pictures that those figures count as
-_QUANTILES = (0.5, 0.9)
+_SLOWER = (
+    1.25  # how much slower than to the third quartile evidence of others may fall off to the ninth decile
+)
 
 
 def of_similarities(similarities: Scores) -> Scores:
@@ -108,17 +110,18 @@ def candidates(total: Scores, layers: Sequence[Scores], count: int = VERIFIED) -
 def expected_false(total: Scores) -> Scores:
     """How many pictures of other things are to be expected above each score, ``(n,)``.
 
-    The pictures that are asked are their own measure: all but a few show other things. From the median on
-    their evidence falls off exponentially, as between the median and the ninth decile of it.
+    The pictures that are asked are their own measure: most of them show other things. From the median on
+    their evidence falls off exponentially, as between the median and the ninth decile of it, or the third
+    quartile where more than a tenth show the same thing.
     """
     count = len(total)
     if not count:
         return np.empty(0)
-    middle, high = np.quantile(total, _QUANTILES)
-    slope = (high - middle) / math.log((1 - _QUANTILES[0]) / (1 - _QUANTILES[1]))
-    high = max(float(high), _shrunk(float(high), _TAIL[0], count))
-    slope = _shrunk(float(slope), _TAIL[1], count)
-    tail = (1 - _QUANTILES[1]) * np.exp(-(total - high) / max(slope, 1e-6))
+    middle, quartile, decile = np.quantile(total, (0.5, 0.75, 0.9))
+    slope = min(float(decile - middle) / math.log(5), _SLOWER * float(quartile - middle) / math.log(2))
+    high = float(middle) + slope * math.log(5)
+    high = max(high, _shrunk(high, _TAIL[0], count))
+    tail = 0.1 * np.exp(-(total - high) / max(_shrunk(slope, _TAIL[1], count), 1e-6))
     return np.asarray(max(count, _FEW) * np.minimum(tail, 1.0))
 
 
@@ -130,6 +133,16 @@ def false_fits(score: float, count: int) -> float:
     windows too.
     """
     return count * _REACH * math.exp(-score / _DEPENDENT)
+
+
+def false_together(one: float, other: float, count: int) -> float:
+    """How many false hits are to be expected of so many by two signs together, by what each expects alone.
+
+    Where the signs say nothing of each other, a picture of another thing has shares that multiply to ``c`` or
+    less in ``c (1 - ln c)`` of cases (Fisher, Statistical Methods for Research Workers, 1932, section 21.1).
+    """
+    share = min(one / count, 1.0) * min(other / count, 1.0)
+    return count * share * (1 - math.log(share)) if share > 0 else 0.0
 
 
 def verdict(false: float, verified: bool) -> Verdict:

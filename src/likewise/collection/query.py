@@ -70,6 +70,11 @@ class Query:
         return picture
 
     @property
+    def pictures(self) -> tuple[QueryPicture, ...]:
+        """All that are asked with, in the order of these attributes."""
+        return (self.picture, *self.also, *self.yes, *self.no)
+
+    @property
     def is_vector(self) -> bool:
         """Whether what is asked for was described already."""
         return is_vector(self.picture)

@@ -22,6 +22,7 @@ from likewise.collection.evidence import (
     expanded,
     expected_false,
     false_fits,
+    false_together,
     together,
     verdict,
 )
@@ -208,7 +209,7 @@ class Searcher:
         ]
         if fits:  # by the layer in which it fits best, as `_fits`
             total[-1] += max(fits, key=lambda located: located.fit.score).evidence
-        others = total[:-1][~np.isin(asked.ids, self.sources.owned(query.picture, picture))]
+        others = total[:-1][~np.isin(asked.ids, self.sources.owned(*query.pictures, picture))]
         return Comparison.among(float(total[-1]), others, others)
 
     def shares(self, query: Query, picture: QueryPicture) -> tuple[float, ...] | None:
@@ -324,10 +325,13 @@ def _itself_first(answer: LayerHits, own: int) -> LayerHits:
 
 
 def _false(total: Scores, fits: Mapping[int, Located]) -> Scores:
-    """How many false hits are to be expected above each picture, by its evidence or by its fit alone."""
-    false = expected_false(total)
+    """How many false hits are to be expected above each picture, by what layers give and by its fit."""
+    count, given = len(total), total.copy()
     for place, located in fits.items():
-        false[place] = min(false[place], false_fits(located.fit.score, len(total)))
+        given[place] -= located.evidence
+    false = expected_false(given)
+    for place, located in fits.items():
+        false[place] = false_together(false[place], false_fits(located.fit.score, count), count)
     return false
 
 

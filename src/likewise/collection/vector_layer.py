@@ -334,7 +334,7 @@ class VectorIndex:
     def compare(self, query: Query, picture: QueryPicture) -> Comparison:
         """The score against those of random pairs of the collection."""
         vectors = self.ask(query), self.vector(picture)
-        return compare(*vectors, self.snapshot, own=self.sources.owned(query.picture, picture))
+        return compare(*vectors, self.snapshot, own=self.sources.owned(*query.pictures, picture))
 
     def shares(self, query: Query, picture: QueryPicture) -> tuple[float, ...] | None:
         """See `LayerIndex`; distances are no sums."""

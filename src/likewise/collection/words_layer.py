@@ -311,7 +311,7 @@ class WordsIndex:
         asker = replace(self, layers=self.layers.summed())
         question = asker.ask(query)
         similarity = asker.against(question, picture)
-        own = self.sources.owned(query.picture, picture)
+        own = self.sources.owned(*query.pictures, picture)
         scores = asker.layers.scores(question, threads=cores())
         others = scores[~np.isin(self.layers.pictures, own)]
         return Comparison.among(similarity, others, others)
