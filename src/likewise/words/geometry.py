@@ -13,7 +13,7 @@ does not matter. A transform is ``a z + b conj(z) + c``: a similarity where b is
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from likewise.errors import UsageError
 from likewise.types import Box, FloatArray, IntArray
 from likewise.words.matching import Matches
+from likewise.words.parallel import ParallelColumns, run_starts
 from likewise.words.voting import Complex, Floats, vote
 
 LEAST = 3
@@ -187,8 +188,8 @@ def _centres(boxes: FloatArray) -> tuple[Complex, Floats]:
     return (left + right) / 2 + 1j * ((top + bottom) / 2), np.maximum(right - left, bottom - top)
 
 
-@dataclass(frozen=True)
-class _PatchPairs:
+@dataclass(frozen=True, eq=False)
+class _PatchPairs(ParallelColumns):
     """Matches of the same two patches as one, sorted by query's patch, then hit's patch.
 
     ``design`` is ``(m, 3)``: z, conj(z) and 1, so that ``design @ (a, b, c)`` is where a transform puts them.
@@ -202,9 +203,6 @@ class _PatchPairs:
     side: Floats
     octaves: Floats
 
-    def take(self, rows: IntArray) -> _PatchPairs:
-        return _PatchPairs(*(getattr(self, field.name)[rows] for field in fields(self)))
-
 
 def _paired(
     matches: Matches, asked: tuple[Complex, Floats], held: tuple[Complex, Floats]
@@ -213,8 +211,7 @@ def _paired(
     order = np.lexsort((matches.weight, matches.layer, matches.picture, matches.query))
     order = order[matches.weight[order] > 0]
     query, hit = matches.query[order], matches.picture[order]
-    new = np.ones(len(order), bool)
-    new[1:] = (np.diff(query) != 0) | (np.diff(hit) != 0)
+    new = run_starts(query, hit)
     of_row = np.full(len(matches), -1)
     of_row[order] = np.cumsum(new) - 1
     query, hit = query[new], hit[new]

@@ -18,6 +18,7 @@ from likewise.types import IntArray, Scores
 from likewise.words.hamming import Codes, Pairs, Scan, Words
 from likewise.words.kernel import NUMPY, Asked, Choice, Kernel, Lists, compiled
 from likewise.words.merging import check
+from likewise.words.parallel import run_starts
 from likewise.words.postings import Numbers
 from likewise.words.scoring import Scoring
 from likewise.words.segment import Segment, ranges
@@ -344,9 +345,7 @@ def _runs(segment: Segment) -> Iterator[tuple[IntArray, Numbers, IntArray]]:
     for first, last in ranges(segment.sizes()):
         rows = segment.members(first, last)
         words = np.repeat(np.arange(first, last), segment.sizes(first, last))
-        fresh = np.ones(len(rows), bool)
-        fresh[1:] = (rows[1:] != rows[:-1]) | (words[1:] != words[:-1])
-        (starts,) = np.nonzero(fresh)
+        (starts,) = np.nonzero(run_starts(rows, words))
         yield words[starts], rows[starts], np.diff(starts, append=len(rows))
 
 
@@ -356,8 +355,5 @@ def _take_off(segment: Segment, dead: NDArray[np.bool_], frequencies: IntArray, 
         rows = segment.members(first, last)
         (at,) = np.nonzero(dead[rows])
         words = np.searchsorted(segment.offsets, at + int(segment.offsets[first]), side="right") - 1
-        rows = rows[at]
-        fresh = np.ones(len(at), bool)
-        fresh[1:] = (rows[1:] != rows[:-1]) | (words[1:] != words[:-1])
-        frequencies -= np.bincount(words[fresh], minlength=len(frequencies))
+        frequencies -= np.bincount(words[run_starts(rows[at], words)], minlength=len(frequencies))
         sizes -= np.bincount(words, minlength=len(sizes))

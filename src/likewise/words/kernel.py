@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from likewise.errors import MissingExtra, UsageError
 from likewise.types import IntArray, Scores
 from likewise.words.hamming import Codes, Pairs, Scan, Words
+from likewise.words.parallel import run_starts
 from likewise.words.postings import Numbers
 from likewise.words.segment import ranges
 
@@ -146,9 +147,7 @@ def count(lists: Lists, first: int, last: int, scores: Scores) -> None:
     for some in starmap(slice, ranges(stops - starts, BATCH)):
         word, at = _flat(starts[some], stops[some])
         rows = lists.rows[at]
-        fresh = np.ones(len(rows), bool)
-        fresh[1:] = (rows[1:] != rows[:-1]) | (word[1:] != word[:-1])
-        (heads,) = np.nonzero(fresh)
+        (heads,) = np.nonzero(run_starts(rows, word))
         frequencies = np.diff(heads, append=len(rows))
         values = frequencies * lists.weights[some][word[heads]]
         if lists.rooted:

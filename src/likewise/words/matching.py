@@ -7,7 +7,6 @@ to 8).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -16,11 +15,12 @@ from numpy.typing import NDArray
 from likewise.errors import UsageError
 from likewise.types import FloatArray, IntArray
 from likewise.words.hamming import Codes, Words, distance, strength
+from likewise.words.parallel import ParallelColumns
 from likewise.words.scoring import Burstiness
 
 
-@dataclass(frozen=True)
-class Matches:
+@dataclass(frozen=True, eq=False)
+class Matches(ParallelColumns):
     """Pairs of patches as parallel columns; a pair stands once for each word and layer that it shares.
 
     Attributes
@@ -45,24 +45,6 @@ class Matches:
         shapes = {field.name: getattr(self, field.name).shape for field in fields(self)}
         if any(shape != (len(self),) for shape in shapes.values()):
             raise UsageError(f"the columns of matches must be of one length: {shapes}")
-
-    def __len__(self) -> int:
-        return len(self.query)
-
-    def take(self, rows: NDArray[np.bool_] | IntArray) -> Matches:
-        """Some of them: a mask, or the numbers of rows."""
-        return Matches(*(getattr(self, field.name)[rows] for field in fields(self)))
-
-    @classmethod
-    def joined(cls, parts: Sequence[Matches]) -> Matches:
-        """Those of several layers in one.
-
-        Raises `UsageError` when there are none.
-        """
-        if not parts:
-            raise UsageError("matches of no layer cannot be joined: give those of at least one")
-        columns = ([getattr(part, field.name) for part in parts] for field in fields(cls))
-        return cls(*(np.concatenate(column) for column in columns))
 
 
 def match(

@@ -11,14 +11,15 @@ from numpy.typing import NDArray
 
 from likewise.errors import UsageError
 from likewise.words.hamming import Codes, Words
+from likewise.words.parallel import ParallelColumns
 
 Numbers: TypeAlias = NDArray[np.uint32]
 
 _HALF = np.uint64(32)
 
 
-@dataclass(frozen=True)
-class Postings:
+@dataclass(frozen=True, eq=False)
+class Postings(ParallelColumns):
     """Parallel columns, one row for each word that a feature is put in, in any order.
 
     Raises `UsageError` when a column has another type or length.
@@ -51,9 +52,6 @@ class Postings:
                     f"{name} of postings must be {kind.__name__} {shape}, not {column.dtype} {column.shape}"
                 )
 
-    def __len__(self) -> int:
-        return len(self.words)
-
     @classmethod
     def of(cls, picture: int, words: Words, codes: Codes) -> Postings:
         """The postings of one picture.
@@ -79,10 +77,9 @@ class Postings:
     @classmethod
     def join(cls, parts: Sequence[Postings]) -> Postings:
         """All of them as one; none of them as an empty one."""
-        if not parts:
-            return cls(np.empty(0, np.uint32), np.empty(0, np.uint32), np.empty((0, 2), np.uint64))
-        columns = ("words", "pictures", "codes")
-        return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in columns))
+        if parts:
+            return cls.joined(parts)
+        return cls(np.empty(0, np.uint32), np.empty(0, np.uint32), np.empty((0, 2), np.uint64))
 
     def sorted(self) -> Postings:
         """The same postings by word, picture and code: one order, however they came."""

@@ -318,15 +318,11 @@ def _query(given: Any) -> QuerySize:
     known_keys(table, (*_QUERY, "scales"), "[query]")
     bounds = {**_BOUNDS, "number": (0, _BOUNDS["number"][1])}
     told = settle({key: table[key] for key in table if key in _QUERY}, _QUERY, "[query]", bounds)
-    scales = [settle({"scale": scale}, {"scale": 1.0}, "[query]") for scale in _scales(table)]
-    return QuerySize(scales=tuple(scale["scale"] for scale in scales), **told)
-
-
-def _scales(table: dict[str, Any]) -> list[Any]:
-    scales = as_list(table.get("scales", [1.0]), "scales")
-    if not scales:
+    given = as_list(table.get("scales", [1.0]), "scales")
+    if not given:
         raise BadRecipe("scales must name at least one")
-    return scales
+    scales = tuple(settle({"scale": one}, {"scale": 1.0}, "[query]")["scale"] for one in given)
+    return QuerySize(scales=scales, **told)
 
 
 def _scoring(given: dict[str, Any]) -> tuple[Scoring, Fusion]:

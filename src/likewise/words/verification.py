@@ -24,6 +24,7 @@ from likewise.errors import UsageError
 from likewise.types import Box, FloatArray, IntArray
 from likewise.words.geometry import Fit, around, corners
 from likewise.words.matching import Matches
+from likewise.words.parallel import run_starts
 from likewise.words.voting import Complex, Floats
 
 Mask: TypeAlias = NDArray[np.bool_]
@@ -122,8 +123,7 @@ class _KeypointPairs:
     def of(cls, asked: FloatArray, held: FloatArray, matches: Matches) -> _KeypointPairs:
         order = np.lexsort((-matches.weight, matches.picture, matches.query))
         query, hit = matches.query[order], matches.picture[order]
-        new = np.ones(len(order), bool)
-        new[1:] = (np.diff(query) != 0) | (np.diff(hit) != 0)
+        new = run_starts(query, hit)
         row, query, hit = order[new], query[new], hit[new]
         if len(row) > _PAIRS:
             strongest = np.sort(np.argsort(-matches.weight[row], kind="stable")[:_PAIRS])

@@ -9,7 +9,6 @@ the burstiness of visual elements, CVPR 2009.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from statistics import NormalDist
@@ -20,6 +19,7 @@ from numpy.typing import NDArray
 from likewise.types import IntArray
 from likewise.words.hamming import Codes, Scan, Words
 from likewise.words.kernel import pairs
+from likewise.words.parallel import ParallelColumns, run_starts
 from likewise.words.segment import Segment
 
 CHANCE = {64: NormalDist(31.0, 5.3), 128: NormalDist(64.0, 10.2)}
@@ -35,7 +35,7 @@ _FEWEST = 0.1  # expected by chance at least: no feature says more than log 11, 
 
 
 @dataclass(frozen=True, eq=False)
-class Neighbours:
+class Neighbours(ParallelColumns):
     """Pairs of a query's features and features of pictures, as parallel columns.
 
     Attributes
@@ -52,25 +52,10 @@ class Neighbours:
     row: IntArray
     distance: IntArray
 
-    def __len__(self) -> int:
-        return len(self.feature)
-
-    def take(self, rows: NDArray[np.bool_]) -> Neighbours:
-        """Those of a mask."""
-        return Neighbours(self.feature[rows], self.row[rows], self.distance[rows])
-
     @classmethod
     def none(cls) -> Neighbours:
         """None at all."""
         return cls(*(np.empty(0, np.int64) for _ in range(3)))
-
-    @classmethod
-    def joined(cls, parts: Sequence[Neighbours]) -> Neighbours:
-        """Those of several files in one; there is at least one."""
-        return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in _COLUMNS))
-
-
-_COLUMNS = ("feature", "row", "distance")
 
 
 @cache
@@ -123,9 +108,7 @@ def votes(
     """
     order = np.lexsort((neighbours.distance, neighbours.row, neighbours.feature))
     feature, row = neighbours.feature[order], neighbours.row[order]
-    first = np.ones(len(order), bool)
-    first[1:] = (np.diff(feature) != 0) | (np.diff(row) != 0)
-    order = order[first]
+    order = order[run_starts(feature, row)]
     is_own = neighbours.row[order] == (-1 if own is None else own)
     by_own = np.lexsort((neighbours.distance[order], is_own, neighbours.feature[order]))
     order, is_own = order[by_own], is_own[by_own]  # of each feature its own picture last
@@ -138,7 +121,5 @@ def votes(
 
 def _tied(place: IntArray, feature: IntArray, away: IntArray) -> IntArray:
     """Places where those of one feature that are equally near share the first."""
-    fresh = np.ones(len(place), bool)
-    fresh[1:] = (np.diff(feature) != 0) | (np.diff(away) != 0)
-    starts = np.flatnonzero(fresh)
+    starts = np.flatnonzero(run_starts(feature, away))
     return np.asarray(np.repeat(place[starts], np.diff(starts, append=len(place))))
