@@ -19,8 +19,8 @@ from typing import Protocol, TypeAlias
 import numpy as np
 from safetensors import numpy as tensorfile
 
-from likewise import metrics
 from likewise.demoset import rendering
+from likewise.evaluation import metrics
 from likewise.pictures import Loaded, Source
 from likewise.types import Box, CropScale, FloatArray
 

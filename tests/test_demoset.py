@@ -23,7 +23,7 @@ from likewise.demoset.shots import ShotLayout, corners, homography, in_place, ou
 from likewise.demoset.subjects import SCENES, SUBJECTS, Album, Rectangle
 from likewise.errors import MissingExtra, StorageError, UsageError
 from likewise.evaluation.demo_score import score_demo
-from likewise.metrics import leave_one_out_map
+from likewise.evaluation.metrics import leave_one_out_map
 from likewise.types import FloatArray, Progress
 
 

@@ -19,7 +19,7 @@ ARRAYS = [
     "likewise.descriptors.recipe",
     "likewise.descriptors.transforms",
     "likewise.drawing.sheets",
-    "likewise.metrics",
+    "likewise.evaluation.metrics",
     "likewise.export.extraction",
     "likewise.networks.weights",
     "likewise.pictures",

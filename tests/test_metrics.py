@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from likewise.errors import UsageError
-from likewise.metrics import (
+from likewise.evaluation.metrics import (
     Rule,
     average_precision,
     leave_one_out,

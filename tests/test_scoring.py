@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from likewise.errors import UsageError
 from likewise.evaluation.benchmark import Benchmark, BenchmarkQuery, Measure
+from likewise.evaluation.metrics import Rule
 from likewise.evaluation.scoring import QueryScore, score
-from likewise.metrics import Rule
 
 
 def asked(

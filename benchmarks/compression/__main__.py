@@ -27,13 +27,13 @@ from benchmarks.sets import (
     save,
 )
 
-from likewise import metrics
 from likewise.artifacts import Sample
 from likewise.collection.codes import Code
 from likewise.descriptors.estimators import PCAWhitening
 from likewise.descriptors.extractor import Extractor
 from likewise.descriptors.quantiser import Quantiser
 from likewise.descriptors.transforms import Whitening, l2
+from likewise.evaluation import metrics
 from likewise.learning.quantisers import learn_pieces
 from likewise.ranking.exact import search
 from likewise.types import FloatArray

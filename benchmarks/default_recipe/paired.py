@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from benchmarks.sets import Groups
 
-from likewise.metrics import leave_one_out
+from likewise.evaluation.metrics import leave_one_out
 from likewise.types import FloatArray
 
 RESAMPLES = 1000

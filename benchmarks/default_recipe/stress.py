@@ -24,10 +24,10 @@ from benchmarks.sets import DEMO, Picture, describe
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from likewise import metrics
 from likewise.demoset import rendering
 from likewise.demoset.rendering import ShotLabel
 from likewise.descriptors.extractor import Extractor
+from likewise.evaluation import metrics
 from likewise.pictures import size_of
 from likewise.types import Box, FloatArray, UInt8Array
 

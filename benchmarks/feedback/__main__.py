@@ -15,8 +15,8 @@ from benchmarks.same_thing.__main__ import FOLDER
 from benchmarks.same_thing.sets import Asked, load
 from benchmarks.sets import markdown
 
-from likewise import metrics
 from likewise.collection import Collection
+from likewise.evaluation import metrics
 from likewise.ranking.feedback import refined
 from likewise.types import FloatArray
 

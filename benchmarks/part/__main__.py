@@ -17,9 +17,9 @@ from benchmarks.same_thing.__main__ import FOLDER
 from benchmarks.same_thing.sets import Asked, load
 from benchmarks.sets import DEMO, markdown
 
-from likewise import metrics
 from likewise.collection import Collection
 from likewise.demoset import rendering
+from likewise.evaluation import metrics
 from likewise.types import Box
 
 SETS = ("demo", "oxford")

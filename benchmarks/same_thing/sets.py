@@ -12,7 +12,7 @@ from benchmarks.clutter import queries as clutter
 from benchmarks.sets import DISTRACTORS, Groups, Oxford, UKBench, load_sets
 from numpy.typing import NDArray
 
-from likewise import metrics
+from likewise.evaluation import metrics
 from likewise.types import Box
 
 _SHOWN = {"31_2.jpg": "Clapton", "32_2.jpg": "Nelly", "32_3.jpg": "Nelly", "33_3.jpg": "32"}

@@ -171,7 +171,7 @@ def _held(path: Path) -> int:
     raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
 
 
-class _Room:
+class _Temporary:
     """A temporary folder that is gone when the block ends; making it raises `OSError`."""
 
     def __init__(self, folder: Path, prefix: str) -> None:
@@ -204,7 +204,7 @@ def temporary() -> Iterator[Path]:
         When it cannot be made.
     """
     try:
-        room = _Room(Path(tempfile.gettempdir()), "likewise-")
+        room = _Temporary(Path(tempfile.gettempdir()), "likewise-")
     except OSError as error:
         raise StorageError(f"no temporary folder can be made ({error.strerror}): set TMPDIR") from error
     with room as path:
@@ -222,7 +222,7 @@ def scratch(folder: Path) -> Iterator[Path]:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        room = _Room(folder, "fetch-")
+        room = _Temporary(folder, "fetch-")
     except OSError as error:
         raise _storage(folder, error) from error
     with room as path:

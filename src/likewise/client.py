@@ -44,7 +44,7 @@ class ServerError(LikewiseError):
 
 
 @dataclass(frozen=True)
-class Entry:
+class ServedPicture:
     """A picture of a collection; ``path`` begins with the name of the indexed folder."""
 
     id: int
@@ -56,7 +56,7 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Found(Entry):
+class ServedHit(ServedPicture):
     """A found picture, with the box where the query was found if that was looked for."""
 
     rank: int
@@ -65,7 +65,7 @@ class Found(Entry):
 
 
 @dataclass(frozen=True)
-class Job:
+class ServedJob:
     """Work that goes on at the server: see its ``state``, and ``done`` out of ``total`` files."""
 
     id: str
@@ -116,12 +116,12 @@ class Client:
         told: list[dict[str, Any]] = self.call("GET", "/collections")["collections"]
         return told
 
-    def pictures(self, collection: str, *, folder: str | None = None) -> Iterator[Entry]:
+    def pictures(self, collection: str, *, folder: str | None = None) -> Iterator[ServedPicture]:
         """All pictures of a collection, or of a folder in it, by path."""
         asked: dict[str, Any] = {"k": 200} | ({"folder": folder} if folder else {})
         while True:
             told = self.call("GET", f"{_of(collection)}/pictures?{urlencode(asked)}")
-            yield from (_made(Entry, one) for one in told["pictures"])
+            yield from (_made(ServedPicture, one) for one in told["pictures"])
             if told["next"] is None:
                 return
             asked["cursor"] = told["next"]
@@ -137,7 +137,7 @@ class Client:
         then: Sequence[str] = (),
         folder: str | None = None,
         where: str | None = None,
-    ) -> list[Found]:
+    ) -> list[ServedHit]:
         """Find the pictures most like one or several; parameters as `Collection.search`.
 
         ``box`` concerns the first query.
@@ -157,10 +157,10 @@ class Client:
         }
         if box is not None and asked["queries"]:
             asked["queries"][0]["box"] = list(box)
-        hits: list[Found] = []
+        hits: list[ServedHit] = []
         while len(hits) < k:
             told = self.call("POST", f"{_of(collection)}/search", asked | {"k": k - len(hits)})
-            hits += [_made(Found, one) for one in told["hits"]]
+            hits += [_made(ServedHit, one) for one in told["hits"]]
             if told["next"] is None:
                 break
             asked["cursor"] = told["next"]
@@ -182,14 +182,14 @@ class Client:
 
     # --- changing ---
 
-    def add(self, collection: str, *pictures: str | os.PathLike[str] | bytes) -> Job:
+    def add(self, collection: str, *pictures: str | os.PathLike[str] | bytes) -> ServedJob:
         """Add pictures by sending them."""
-        return _made(Job, self._send(f"{_of(collection)}/add/files", "pictures", pictures))
+        return _made(ServedJob, self._send(f"{_of(collection)}/add/files", "pictures", pictures))
 
-    def add_folder(self, collection: str, root: str, path: str = "") -> Job:
+    def add_folder(self, collection: str, root: str, path: str = "") -> ServedJob:
         """Add a folder below one of the server's roots."""
         asked = {"root": root, "path": path}
-        return _made(Job, self.call("POST", f"{_of(collection)}/add/folder", asked))
+        return _made(ServedJob, self.call("POST", f"{_of(collection)}/add/folder", asked))
 
     def remove(self, collection: str, *pictures: int) -> str:
         """Forget pictures; give what `undo` takes."""
@@ -199,20 +199,20 @@ class Client:
         """Take a removal back; give how many pictures are there again."""
         return int(self.call("POST", f"{_of(collection)}/undo", {"undo": undo})["restored"])
 
-    def job(self, id: str) -> Job:
+    def job(self, id: str) -> ServedJob:
         """How far a job has come."""
-        return _made(Job, self.call("GET", f"/jobs/{quote(id, safe='')}"))
+        return _made(ServedJob, self.call("GET", f"/jobs/{quote(id, safe='')}"))
 
-    def stop(self, id: str) -> Job:
+    def stop(self, id: str) -> ServedJob:
         """End a job; what it has committed stays."""
-        return _made(Job, self.call("POST", f"/jobs/{quote(id, safe='')}/cancel", {}))
+        return _made(ServedJob, self.call("POST", f"/jobs/{quote(id, safe='')}/cancel", {}))
 
-    def follow(self, id: str) -> Iterator[Job]:
+    def follow(self, id: str) -> Iterator[ServedJob]:
         """A job at each change, until it ends."""
         with self._open("GET", f"/jobs/{quote(id, safe='')}/events") as answer:
             for line in answer:
                 if line.startswith(b"data: "):
-                    yield _made(Job, json.loads(line[6:]))
+                    yield _made(ServedJob, json.loads(line[6:]))
 
     # --- within ---
 

@@ -13,7 +13,7 @@ from typing import Literal
 from likewise.errors import BadPicture, UsageError
 from likewise.excludes import USUAL, Excludes
 from likewise.pictures import SUFFIXES
-from likewise.reading import unreadable, within
+from likewise.reading import real_path, unreadable, within
 from likewise.types import plain
 
 
@@ -242,14 +242,6 @@ def _bounded(path: str, inside: Sequence[str]) -> str:
         if not any(within(real, folder) for folder in inside):
             raise UsageError(f"{path} lies outside of the folders that may be indexed")
     return real
-
-
-def real_path(path: str | os.PathLike[str]) -> str:
-    """Give the one path that a file or folder goes by: links are resolved, but for a file that is one."""
-    full = os.path.abspath(os.fspath(path))
-    if os.path.isdir(full):
-        return os.path.realpath(full)
-    return os.path.join(os.path.realpath(os.path.dirname(full)), os.path.basename(full))
 
 
 def _parents(path: str) -> set[str]:

@@ -122,6 +122,14 @@ def is_absolute(path: str) -> bool:
         return False
 
 
+def real_path(path: str | os.PathLike[str]) -> str:
+    """Give the one path that a file or folder goes by: links are resolved, but for a file that is one."""
+    full = os.path.abspath(os.fspath(path))
+    if os.path.isdir(full):
+        return os.path.realpath(full)
+    return os.path.join(os.path.realpath(os.path.dirname(full)), os.path.basename(full))
+
+
 def within(path: str, folder: str) -> bool:
     """Whether an absolute path is a folder or lies in it."""
     return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)

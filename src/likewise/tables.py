@@ -7,6 +7,7 @@ import re
 import tomllib
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -87,18 +88,15 @@ def choose(what: str, value: str, among: Collection[str]) -> None:
         raise BadRecipe(f"{what} cannot be {value!r}; {nearest(str(value), among)}")
 
 
-def as_table(value: Any, where: str) -> dict[str, Any]:
-    """Refuse what is no table."""
-    if not isinstance(value, dict):
-        raise BadRecipe(f"{where} must be a table, not {value!r}")
+def _expect(kind: type[T], what: str, value: Any, where: str) -> T:
+    if not isinstance(value, kind):
+        raise BadRecipe(f"{where} must be {what}, not {value!r}")
     return value
 
 
-def as_list(value: Any, where: str) -> list[Any]:
-    """Refuse what is no list."""
-    if not isinstance(value, list):
-        raise BadRecipe(f"{where} must be a list, not {value!r}")
-    return value
+as_table: Callable[[Any, str], dict[str, Any]] = partial(_expect, dict, "a table")
+as_list: Callable[[Any, str], list[Any]] = partial(_expect, list, "a list")
+"""Refuse what is none; told the value, and where it stands."""
 
 
 def flat(value: Any, prefix: str = "") -> dict[str, Any]:

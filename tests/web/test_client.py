@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 from pydantic import BaseModel
 
-from likewise.client import Client, Entry, Found, Job, ServerError
+from likewise.client import Client, ServedHit, ServedJob, ServedPicture, ServerError
 from likewise.collection import Collection
 from likewise.errors import UsageError
 from likewise.web import schemas
@@ -125,7 +125,7 @@ def test_the_token_is_needed(made: Path, client: Client, monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize(
-    ("kind", "model"), [(Entry, schemas.Picture), (Found, schemas.Hit), (Job, schemas.Job)]
+    ("kind", "model"), [(ServedPicture, schemas.Picture), (ServedHit, schemas.Hit), (ServedJob, schemas.Job)]
 )
 def test_it_knows_nothing_that_servers_do_not_tell(kind: type, model: type[BaseModel]) -> None:
     """It takes what is missing for None: a member by another name would not be noticed."""

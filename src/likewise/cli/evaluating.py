@@ -143,7 +143,7 @@ def evaluate(
     for line in gap_lines(run.benchmark, known=len(benchmark.missing)):
         typer.echo(line, err=True)
     done = Report.of(run)
-    show(value(done), score_lines(done), as_json=as_json)
+    show(value(done) if as_json else None, () if as_json else score_lines(done), as_json=as_json)
 
 
 def _narrowed(benchmark: Benchmark, data: Path, where: str) -> Benchmark:

@@ -146,7 +146,7 @@ def _named(pictures: list[str] | None) -> list[Path | int]:
 def _check_sheet(sheet: Path, pictures: Iterable[object], opened: Collection) -> None:
     """Refuse, before anything is searched, a sheet that would replace a picture given or an indexed file."""
     from likewise.drawing import check_output
-    from likewise.folders import real_path
+    from likewise.reading import real_path
 
     check_output("sheet", sheet, *(picture for picture in pictures if isinstance(picture, Path)))
     if any(map(opened.holds, (real_path(sheet), os.path.realpath(sheet)))):

@@ -192,13 +192,9 @@ class Catalogue:
 
     # --- as a whole ---
 
-    @property
-    def is_there(self) -> bool:
-        """Whether the file that is open still lies where it lay."""
+    def follow(self) -> bool:
+        """Bring it up to what was written elsewhere; False where the file that is open lies there no more."""
         return self._database.is_there
-
-    def follow(self) -> None:
-        """Bring it up to what was written elsewhere: nothing, where the file is all there is."""
 
     @property
     def folder(self) -> Path:
@@ -251,8 +247,9 @@ class Catalogue:
         CollectionDamaged
             When a manifest cannot be read.
         """
+        rows = self._manifests()
         with translated(self._database.path):
-            return [StoredLayer(layer, Manifest.from_json(_text(text))) for layer, text in self._manifests()]
+            return [StoredLayer(layer, Manifest.from_json(_text(text))) for layer, text in rows]
 
     def _manifests(self) -> Rows:
         if self._database.version == 1:

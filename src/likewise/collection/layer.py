@@ -24,10 +24,9 @@ from likewise.collection.words_shards import Shards
 from likewise.descriptors import Manifest
 from likewise.errors import BadPicture, CollectionDamaged, LikewiseError, UnknownPicture, UsageError
 from likewise.explaining import Explanation
-from likewise.folders import real_path
 from likewise.pictures import Loaded, Source
 from likewise.ranking import Stage
-from likewise.reading import as_indexed
+from likewise.reading import as_indexed, real_path
 from likewise.recipes import LayerRecipe
 from likewise.types import Box, FloatArray, IntArray, ProgressCallback, Scores
 from likewise.words import Fit, Matches

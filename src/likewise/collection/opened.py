@@ -308,12 +308,10 @@ class OpenedCollection:
         One that was deleted, or replaced by another file, is let go.
         """
         with self._lock:
-            if self._catalogue and not self._catalogue.is_there:
+            if self._catalogue and not self._catalogue.follow():
                 self.close()
             if not self._catalogue:
                 self._open()
-            else:
-                self._catalogue.follow()
 
     def _current(self) -> Catalogue | None:
         """The catalogue, if there is one now; another thread may close it."""

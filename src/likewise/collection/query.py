@@ -74,11 +74,6 @@ class Query:
         """All that are asked with, in the order of these attributes."""
         return (self.picture, *self.also, *self.yes, *self.no)
 
-    @property
-    def is_vector(self) -> bool:
-        """Whether what is asked for was described already."""
-        return is_vector(self.picture)
-
 
 _NOTHING = {"box": None, "crop": "whole", "also": (), "yes": (), "no": ()}
 

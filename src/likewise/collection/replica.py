@@ -263,10 +263,12 @@ class FollowingCatalogue(Catalogue):
         with super().change():
             yield
 
-    def follow(self) -> None:
+    def follow(self) -> bool:
         """See `Catalogue`."""
-        if not self._publishes:
+        there = super().follow()
+        if there and not self._publishes:
             self._replica.follow(self.generation)
+        return there
 
     def resume(self, generation: int) -> None:
         """Count changes from a number on."""

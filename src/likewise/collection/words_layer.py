@@ -208,7 +208,7 @@ class WordsIndex:
 
     def takes(self, query: Query) -> bool:
         """Whether it is a picture."""
-        return not query.is_vector
+        return not is_vector(query.picture)
 
     def check(self, stage: Stage) -> None:
         """See `LayerIndex`."""

@@ -69,7 +69,8 @@ class WordsSegments(Segments[Taps, Sketches]):
         covered = self.covered(dict(enumerate(segments)))
         # without any feature, or damaged; or not described yet
         bare = np.setdiff1d(live, covered, assume_unique=True)
-        rows = [row for block in catalogue.rows.of(self.layer, bare) for row in block]
+        blocks = catalogue.rows.of(self.layer, bare) if len(bare) else ()
+        rows = [row for block in blocks for row in block]
         kept = np.array([picture for picture, _, _ in rows], np.int64)
         there = np.intersect1d(live, np.concatenate([covered, kept]))
         indexes = {

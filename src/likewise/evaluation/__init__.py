@@ -1,4 +1,4 @@
-"""Rankings of data sets scored: benchmarks, runs with their protocol cards, reports on them, and sweeps.
+"""Rankings of data sets scored: metrics, benchmarks, runs with their protocol cards, reports and sweeps.
 
 `reproduce` has a face of its own; `demo_score` stands beside, for it loads what draws the demo set.
 """
@@ -6,6 +6,7 @@
 from likewise.evaluation.benchmark import Benchmark, MissingFiles
 from likewise.evaluation.datasets import DATASETS, load
 from likewise.evaluation.grid import Grid
+from likewise.evaluation.metrics import leave_one_out_map, mean_average_precision, precision_of_ranks
 from likewise.evaluation.recipes import evaluate_recipe
 from likewise.evaluation.report import RankedPicture, Report, RunComparison, Verdict
 from likewise.evaluation.report_table import ReportTable, TableCell
@@ -29,7 +30,10 @@ __all__ = [
     "TableCell",
     "Verdict",
     "evaluate_recipe",
+    "leave_one_out_map",
     "load",
+    "mean_average_precision",
+    "precision_of_ranks",
     "read_run",
     "sweep",
 ]

@@ -10,7 +10,7 @@ import numpy as np
 
 from likewise.demoset import KINDS, read_truth, seed_of
 from likewise.errors import UsageError
-from likewise.metrics import leave_one_out, mean_average_precision
+from likewise.evaluation.metrics import leave_one_out, mean_average_precision
 from likewise.types import FloatArray
 
 PROTOCOL = (

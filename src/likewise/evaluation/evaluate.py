@@ -10,10 +10,10 @@ from likewise.descriptors import CachedArrays, Encoder, Manifest, PictureView, V
 from likewise.errors import UsageError
 from likewise.evaluation.benchmark import Benchmark
 from likewise.evaluation.crops import CropMode, possible_crop, query_view
+from likewise.evaluation.metrics import Rule
 from likewise.evaluation.protocol_card import ASKED_WITH, JUDGED, make_card
 from likewise.evaluation.runs import Readable, Run, written
 from likewise.evaluation.simulated import with_examples, with_feedback
-from likewise.metrics import Rule
 from likewise.ranking import Gallery, Localiser, Ranked, Stage, rank
 from likewise.recipes import LayerRecipe
 from likewise.types import FloatArray, ProgressCallback

@@ -10,7 +10,7 @@ from likewise.artifacts import Sample
 from likewise.descriptors import Manifest, Part, VectorRecipe
 from likewise.evaluation.benchmark import Benchmark
 from likewise.evaluation.crops import CropMode
-from likewise.metrics import Rule
+from likewise.evaluation.metrics import Rule
 from likewise.pictures import Resize
 from likewise.recipes import LayerRecipe
 from likewise.tables import Option

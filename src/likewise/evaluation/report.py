@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from likewise.errors import UsageError
 from likewise.evaluation.benchmark import BenchmarkQuery
+from likewise.evaluation.metrics import Rule
 from likewise.evaluation.runs import Run
 from likewise.evaluation.scoring import Scores, score
 from likewise.evaluation.significance import Interval, SignTest, bootstrap_interval, sign_flip_test
-from likewise.metrics import Rule
 from likewise.types import Hit
 
 Verdict: TypeAlias = Literal["right", "wrong", "junk"]

@@ -10,9 +10,9 @@ from typing import TypeAlias
 from likewise.descriptors import Encoder, TransformChain, VectorRecipe
 from likewise.evaluation.benchmark import Benchmark
 from likewise.evaluation.evaluate import Material, ranked_run
+from likewise.evaluation.metrics import Rule
 from likewise.evaluation.report import Report
 from likewise.evaluation.runs import Readable
-from likewise.metrics import Rule
 from likewise.ranking import Stage
 
 MakeEncoder: TypeAlias = Callable[[VectorRecipe], Encoder]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from likewise.errors import UsageError
 from likewise.evaluation.benchmark import Benchmark, BenchmarkQuery, Measure
-from likewise.metrics import (
+from likewise.evaluation.metrics import (
     Rule,
     mean_average_precision,
     precision_at,

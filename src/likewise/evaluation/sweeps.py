@@ -20,10 +20,10 @@ from likewise.evaluation.benchmark import Benchmark
 from likewise.evaluation.crops import CropMode
 from likewise.evaluation.evaluate import KEPT, Material, gather
 from likewise.evaluation.grid import Grid
+from likewise.evaluation.metrics import mean_average_precision
 from likewise.evaluation.protocol_card import ProtocolCard, make_card
 from likewise.evaluation.scoring import score
 from likewise.evaluation.significance import bootstrap_interval, sign_flip_test
-from likewise.metrics import mean_average_precision
 from likewise.pictures import Loaded, pictures_below
 from likewise.ranking import search
 from likewise.types import FloatArray, ProgressCallback

@@ -16,7 +16,7 @@ from torch import Generator, Tensor, nn
 from torch.nn import functional
 
 from likewise.errors import MissingExtra, UsageError
-from likewise.metrics import leave_one_out_map
+from likewise.evaluation import leave_one_out_map
 from likewise.networks import Tensors
 from likewise.progress import Meter
 from likewise.registry import lookup
