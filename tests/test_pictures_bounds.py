@@ -212,6 +212,11 @@ def test_scans_of_a_jpeg_are_bounded() -> None:
     file = encode(photo(9), "JPEG", progressive=True)
     last = file.rfind(b"\xff\xda")
     assert reason_of(file[:-2] + file[last:-2] * 1000 + file[-2:]) == "too-large"
+    at_once = encode(photo(9), "JPEG")  # decoders stop after a scan of all components
+    many = at_once + b"\xff\xda" * 1001
+    assert np.array_equal(pixels_of(many), pixels_of(at_once))
+    scan = at_once.rfind(b"\xff\xda")
+    assert reason_of(many[: scan + 4] + b"\x01" + many[scan + 5 :]) == "too-large"
 
 
 def test_a_file_in_millions_of_pieces_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -57,10 +57,9 @@ def figures(count: int, repetitions: int, row: str = "") -> Iterator[Figure]:
 
     for name in SIZES:
         if row in f"quick {name}":
-            paths = pictures(name, LOOPED if name == "4000x3000" else count)
-            yield from _quick(paths, name, repetitions, LARGE_BARE if name == "4000x3000" else BARE)
+            yield from _quick(pictures(name), name, repetitions, LARGE_BARE if name == "4000x3000" else BARE)
             if name != "4000x3000":
-                yield from _hybrid(paths, name, repetitions)
+                yield from _hybrid(pictures(name), name, repetitions)
     for network, peers in PEERS.items():
         if row in f"timm/{network}":
             square = _random(network, Resize("square", 224))

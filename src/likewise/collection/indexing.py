@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from threading import Lock, Thread
 from typing import Any
 
+from likewise.assets import cache_dir
 from likewise.collection.belt import Belt, Cancelled
 from likewise.collection.catalogue import Catalogue, Content, storable
 from likewise.collection.layer import CollectionLayer
@@ -37,7 +38,7 @@ from likewise.collection.tasks import (
 from likewise.descriptors import describe_each
 from likewise.errors import BadPicture
 from likewise.folders import Stamp
-from likewise.pictures import Facts, Loaded, opened
+from likewise.pictures import Facts, Loaded, hasten, opened
 from likewise.progress import Meter
 from likewise.reading import digested, regular, unreadable
 from likewise.types import ProgressCallback
@@ -50,6 +51,9 @@ BUCKET = 16
 
 BUCKET_BYTES = 16 << 20
 """Bytes of pictures described together at most, but for one that is larger."""
+
+MANY = 200
+"""Files from which on it pays to load compiled resampling, which takes half a second of one core."""
 
 WAITING = 2000
 """Files that may be committed before layers bring what they are searched by up to the catalogue."""
@@ -111,7 +115,7 @@ class Indexing:
         self._present = [source for source in sources if os.path.lexists(source)]
         self._tasks = Belt[Task](64)
         self._jobs = Belt[_Job](AHEAD, bucket=BUCKET, weight=BUCKET_BYTES, producers=threads, takers=threads)
-        self._outcomes = Belt[list[TaskOutcome]](64, bucket=64, producers=1 + 2 * threads)
+        self._outcomes = Belt[list[TaskOutcome]](64, bucket=64, producers=2 + 2 * threads)
         self._flying: dict[bytes, list[Task]] = {}  # contents on their way, and the tasks that wait for them
         self._flying_lock = Lock()
         self._error: BaseException | None = None
@@ -161,7 +165,7 @@ class Indexing:
     def _work(self) -> None:
         for layer in self._layers.values():
             layer.encoder(self._threads)
-        workers = [self._worker("walk", self._walk, self._tasks)]
+        workers = [self._worker("walk", self._walk, self._tasks), self._worker("hasten", self._hasten)]
         for _ in range(self._threads):
             workers.append(self._worker("read", self._read_all, self._jobs))
             workers.append(self._worker("describe", self._describe_all))
@@ -210,6 +214,10 @@ class Indexing:
                     self._outcomes.put([TaskOutcome(task, task.problem)])
                 else:
                     self._tasks.put(task)
+
+    def _hasten(self) -> None:
+        if self._total >= MANY:
+            hasten(cache_dir() / "compiled")
 
     # --- the readers ---
 

@@ -5,6 +5,7 @@ from likewise.pictures.facts import Facts
 from likewise.pictures.folders import pictures_below
 from likewise.pictures.formats import OPTIONAL, SUFFIXES
 from likewise.pictures.reading import Loaded, load, size_of
+from likewise.pictures.resampling import hasten
 from likewise.pictures.resize import Resize
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "Loaded",
     "Resize",
     "Source",
+    "hasten",
     "load",
     "opened",
     "pictures_below",

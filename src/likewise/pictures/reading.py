@@ -16,6 +16,7 @@ from PIL import Image
 from likewise.errors import BadPicture
 from likewise.pictures.budget import positive, room_for
 from likewise.pictures.decode import Opened, Source, opened, reported
+from likewise.pictures.resampling import resampled
 from likewise.pictures.resize import FILTERS, REDUCING_GAP, Resize, on_grid, reduction, wanted_size
 from likewise.pictures.upright import TURNS, as_stored
 from likewise.registry import lookup
@@ -168,15 +169,17 @@ def _resized(
     stored = as_stored(region, picture.size, picture.orientation)
     box = (stored[0] / factor, stored[1] / factor, stored[2] / factor, stored[3] / factor)
     turn = TURNS.get(picture.orientation)
-    arrays = []
-    for size, resample in zip(sizes, filters, strict=True):
-        size = size if picture.orientation < 5 else size[::-1]
-        small = image
-        if size != image.size or box != (0, 0, *image.size):
-            small = image.resize(size, resample, box, gap)
-        arrays.append(_to_array(small if turn is None else small.transpose(turn)))
-    return tuple(arrays)
+    turned = [size if picture.orientation < 5 else size[::-1] for size in sizes]
+    made = resampled(image, box, list(zip(turned, filters, strict=True)), gap)
+    return tuple(_upright(one, turn) for one in made)
 
 
-def _to_array(image: Image.Image) -> UInt8Array:
-    return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
+def _upright(made: Image.Image | UInt8Array, turn: Image.Transpose | None) -> UInt8Array:
+    """Read-only uint8 ``(h, w, 3)``."""
+    if turn is not None:
+        made = (made if isinstance(made, Image.Image) else Image.fromarray(made)).transpose(turn)
+    if isinstance(made, Image.Image):
+        return np.asarray(made if made.mode == "RGB" else made.convert("RGB"))
+    pixels = made if made.ndim == 3 else np.repeat(made[:, :, np.newaxis], 3, axis=2)
+    pixels.flags.writeable = False
+    return pixels

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, get_args
+from typing import Literal, TypeAlias, get_args
 
 from PIL import Image
 
 from likewise.errors import UsageError
 from likewise.pictures.stored import Factor
 from likewise.registry import lookup
-from likewise.types import CropScale
+from likewise.types import CropScale, UInt8Array
+
+Target: TypeAlias = tuple[tuple[int, int], Image.Resampling]
+"""Width and height, and the filter by which they are made."""
+
+Blend: TypeAlias = Callable[[Image.Image, tuple[float, float], Sequence[Target]], list[UInt8Array]]
+"""Makes all targets, ``(h, w)`` or ``(h, w, 3)``, of a picture from its corner to that right and bottom."""
 
 Policy = Literal["square", "longest", "shortest", "area", "full"]
 

@@ -8,7 +8,7 @@ pictures at once instead of for one after the other.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import numba
 import numpy as np
@@ -19,11 +19,10 @@ from numba.extending import intrinsic
 from numba.np import arrayobj
 
 from likewise.assets import cache_dir
+from likewise.compiling import compiled
 from likewise.types import IntArray, Scores
 from likewise.words.hamming import Codes, Pairs, Scan
 from likewise.words.postings import Numbers
-
-T = TypeVar("T")
 
 LANES = 8  # 64-bit numbers in a 512-bit register; elsewhere LLVM takes several
 BLOCK = 128  # postings compared with one feature after another, while the next ones are on their way
@@ -281,22 +280,9 @@ def load() -> tuple[Callable[..., None], Callable[..., None], Scan]:
     ends = (types.int64, types.int64, floats)
     query = (places, types.Array(types.uint64, 2, "C", readonly=True), floats, types.uint64)
     codes = types.Array(types.uint64, 2, "C", readonly=True)
+    folder = cache_dir() / "compiled"
     return (
-        _compiled(compare, (*lists, *query, *ends)),
-        _compiled(count, (*lists, *ends)),
-        _unpacked(_compiled(near, (halves, places, places, codes, types.int64))),
+        compiled(compare, (*lists, *query, *ends), folder),
+        compiled(count, (*lists, *ends), folder),
+        _unpacked(compiled(near, (halves, places, places, codes, types.int64), folder)),
     )
-
-
-def _compiled(function: Callable[..., T], signature: tuple[Any, ...]) -> Callable[..., T]:
-    options = {"nogil": True, "error_model": "numpy"}
-    done: Callable[..., T]
-    before = numba.config.CACHE_DIR
-    try:
-        numba.config.CACHE_DIR = str(cache_dir() / "compiled")
-        done = numba.njit(signature, cache=True, **options)(function)
-    except Exception:  # a cache that cannot be written or read: compiled for this process alone
-        done = numba.njit(signature, **options)(function)
-    finally:
-        numba.config.CACHE_DIR = before
-    return done
