@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -174,3 +176,11 @@ def test_cards_import_no_framework() -> None:
     heavy = "{'torch', 'timm', 'h5py'}"
     code = f"import sys, likewise.networks.weights; sys.exit(not {heavy}.isdisjoint(sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_package_may_give_its_layers_as_a_plain_tuple() -> None:
+    card = find("alexnet")
+    plain: Any = tuple(card.chain)
+    again = replace(card, chain=plain)
+    assert again.chain.needed(["fc1"])[-1].name == "fc1"
+    assert again.taps == card.taps

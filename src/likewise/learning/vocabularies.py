@@ -6,7 +6,6 @@ import hashlib
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from itertools import chain, combinations_with_replacement
 from pathlib import Path
 
@@ -110,17 +109,12 @@ def learn_vocabulary(
     layers, recalls = {}, {}
     for tap in extractor.taps:
         vectors = np.concatenate(kept.pop(tap)).astype(np.float32)
-        told = partial(_learning, report, how.iterations, tap)
-        layers[tap], recalls[tap] = how.layer(vectors, told)
+        layers[tap], recalls[tap] = how.layer(vectors, f"learning the words of {tap}", report)
     vocabulary = Vocabulary(layers, origin)
     files = [file for file in chosen.files if file not in failures]
     scales = _scales(extractor, files, recipe, vocabulary, report)
     layers = {tap: replace(layer, scale=scales[tap]) for tap, layer in layers.items()}
     return LearnedVocabulary(Vocabulary(layers, origin), origin.samples, recalls, failures)
-
-
-def _learning(report: Callable[[Progress], None], iterations: int, tap: str, done: int) -> None:
-    report(Progress(done, iterations, note=f"learning the words of {tap}"))
 
 
 def _scales(

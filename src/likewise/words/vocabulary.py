@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from likewise.artifacts import Sample, read, write
 from likewise.errors import BadPicture, BadRecipe, BadWeights
 from likewise.local import LocalFeatures
-from likewise.types import FloatArray
+from likewise.types import FloatArray, Progress, ProgressCallback
 from likewise.words.codebook import Codebook, Seeding, learn_codebook
 from likewise.words.hamming import Embedding, Projection
 from likewise.words.recipe import WordsRecipe
@@ -58,16 +58,22 @@ class Learning:
     iterations: int = 10
     seed: int = 0
 
-    def layer(self, vectors: FloatArray, told: Callable[[int], None]) -> tuple[VocabularyLayer, float]:
+    def layer(
+        self, vectors: FloatArray, note: str, progress: ProgressCallback
+    ) -> tuple[VocabularyLayer, float]:
         """A layer of the features of some pictures, and how many nearest words are found of it, as a share.
 
         Parameters
         ----------
         vectors
             float32 ``(n, d)``.
-        told
-            Called with the number of each iteration of k-means that is done.
+        note
+            What to say of each iteration of k-means that is done.
         """
+
+        def told(done: int) -> None:
+            progress(Progress(done, self.iterations, note=note))
+
         codebook = learn_codebook(
             vectors, self.words, seeding=self.seeding, iterations=self.iterations, seed=self.seed, report=told
         )
