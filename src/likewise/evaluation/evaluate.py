@@ -202,7 +202,7 @@ def ranked_run(
 
 def places_kept(benchmark: Benchmark) -> int:
     """How many places of each ranking a run keeps."""
-    return max(_ALWAYS_KEPT, KEPT // len(benchmark.queries))
+    return min(len(benchmark.gallery), max(_ALWAYS_KEPT, KEPT // len(benchmark.queries)))
 
 
 def own_places(benchmark: Benchmark) -> list[int | None]:

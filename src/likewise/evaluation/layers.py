@@ -144,7 +144,7 @@ def _ranked(benchmark: Benchmark, found: Sequence[Hits]) -> Ranked:
     places: dict[Path, list[int]] = {}
     for place, file in enumerate(benchmark.gallery.values()):
         places.setdefault(file.resolve(), []).append(place)
-    kept = min(places_kept(benchmark), len(benchmark.gallery))
+    kept = places_kept(benchmark)
     ids, scores, boxes = [], [], []
     for hits in found:
         at = [(place, hit) for hit in hits for place in places.get(hit.path.resolve(), ())][:kept]

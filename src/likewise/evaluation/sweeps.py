@@ -8,34 +8,31 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from statistics import median
-from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from likewise.assets import replacing
-from likewise.descriptors import CachedArrays, Encoder, PictureView, VectorRecipe, describe, l2
+from likewise.descriptors import CachedArrays, Encoder, PictureView, describe, l2
 from likewise.errors import UsageError
 from likewise.evaluation.benchmark import Benchmark
 from likewise.evaluation.crops import CropMode
-from likewise.evaluation.evaluate import KEPT, Material, gather
+from likewise.evaluation.evaluate import Material, gather, places_kept
 from likewise.evaluation.grid import Grid
 from likewise.evaluation.metrics import mean_average_precision
 from likewise.evaluation.protocol_card import ProtocolCard, make_card
+from likewise.evaluation.report_table import MakeEncoder
 from likewise.evaluation.scoring import score
 from likewise.evaluation.significance import bootstrap_interval, sign_flip_test
 from likewise.pictures import Loaded, pictures_below
 from likewise.ranking import search
 from likewise.types import FloatArray, ProgressCallback
 
-MakeEncoder: TypeAlias = Callable[[VectorRecipe], Encoder]
-
 TIMED = 8
 """Pictures on which the milliseconds are measured."""
 
 _REPEATS = 4
 _BYTES = 2  # of a number, as collections keep it by default (fp16)
-_LEAST_RANKED = 1000
 
 
 @dataclass(frozen=True)
@@ -166,12 +163,7 @@ def _values(
 ) -> NDArray[np.float64]:
     """The score of each query by some columns of the vectors, NaN for one without an answer."""
     gallery, queries = (change(vectors[:, columns]) for vectors in (material.gallery, material.queries))
-    return score(material.benchmark, search(gallery, queries, _ranked(material)).ids).values
-
-
-def _ranked(material: Material) -> int:
-    """How many pictures of each ranking are looked at."""
-    return min(len(material.gallery), max(_LEAST_RANKED, KEPT // len(material.queries)))
+    return score(material.benchmark, search(gallery, queries, places_kept(material.benchmark)).ids).values
 
 
 def _some(material: Material) -> list[Path]:
@@ -260,7 +252,7 @@ def _card(material: Material, encoder: Encoder, whiten_on: Path | None, sample: 
         encoder.recipe,
         encoder.manifest,
         crop=material.crop,
-        ranked=_ranked(material),
+        ranked=places_kept(material.benchmark),
     )
     if whiten_on is None:
         return card

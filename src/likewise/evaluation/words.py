@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from likewise.descriptors import CachedArrays, PictureView, look_up
 from likewise.evaluation.benchmark import Benchmark
 from likewise.evaluation.crops import CropMode
 from likewise.evaluation.evaluate import own_places, places_kept, readable_of, views_of
-from likewise.evaluation.protocol_card import ProtocolCard, make_card
+from likewise.evaluation.protocol_card import make_card
 from likewise.evaluation.runs import Readable, Run, read_run, run_path, written
 from likewise.pictures import Loaded, size_of
 from likewise.ranking import Ranked, Stage, rank_sketches
@@ -155,27 +155,21 @@ def words_run(
     again
         False: take the run that is there, if one was made of the same pictures in the same way.
     """
-    card = _card(sketched, recipe, sketcher, stages)
+    benchmark = sketched.benchmark
+    card = make_card(
+        benchmark,
+        recipe,
+        sketcher.manifest,
+        crop=sketched.crop,
+        ranked=places_kept(benchmark),
+        pictures=sketched.digests,
+        after=tuple(map(str, stages)),
+    )
     path = run_path(sketched, card, out)
     if not again and path.is_file():
         return read_run(path)
     found = _ranked(sketched, recipe, sketcher.vocabulary, stages, progress)
     return written(sketched, card, found, out)
-
-
-def _card(
-    sketched: Sketched, recipe: WordsRecipe, sketcher: WordsExtractor, stages: Sequence[Stage]
-) -> ProtocolCard:
-    benchmark = sketched.benchmark
-    return make_card(
-        benchmark,
-        recipe,
-        sketcher.manifest,
-        crop=sketched.crop,
-        ranked=min(places_kept(benchmark), len(benchmark.gallery)),
-        pictures=sketched.digests,
-        after=tuple(map(str, stages)),
-    )
 
 
 def _ranked(
@@ -187,18 +181,26 @@ def _ranked(
 ) -> Ranked:
     """Rank every query; one whose own picture is ignored is asked as if that were not in the gallery."""
     benchmark = sketched.benchmark
-    count, kept = len(benchmark.gallery), places_kept(benchmark)
+    kept = places_kept(benchmark)
     stored = [one.narrowed(recipe.stored) for one in sketched.gallery]
     asked = [one.narrowed(recipe.asked) for one in sketched.queries]
     files = list(benchmark.gallery.values())
     own = own_places(benchmark) if benchmark.query_in_gallery == "ignored" else [None] * len(asked)
     with temporary() as folder:
         segments = _segments(stored, recipe.fusion.chosen(tuple(vocabulary.sizes)), vocabulary, folder)
-        indexed = _Indexed(segments, recipe, vocabulary, count)
-        rows = []
+        every = np.arange(len(benchmark.gallery))
+
+        def layers_of(live: IntArray) -> Layers:
+            indexes = {
+                tap: InvertedIndex(vocabulary.sizes[tap], [one], live, kernel="fastest")
+                for tap, one in segments.items()
+            }
+            return Layers(recipe, indexes, vocabulary.scales)
+
+        whole, rows = layers_of(every), []
         for number, (query, box, place) in enumerate(zip(asked, sketched.boxes, own, strict=True)):
             question = [QuerySketch(query, box=box)]
-            layers = indexed.without(place)
+            layers = whole if place is None else layers_of(np.delete(every, place))
             found = rank_sketches(
                 layers, question, stages, stored.__getitem__, lambda n: size_of(files[n]), threads=cores()
             )
@@ -207,28 +209,6 @@ def _ranked(
                 progress(Progress(number + 1, len(asked), note="ranking"))
     ids, scores, boxes = zip(*rows, strict=True)
     return Ranked(Ranking(np.stack(ids), np.stack(scores)), boxes)
-
-
-class _Indexed:
-    """Indexes of the gallery, whole or without one picture."""
-
-    def __init__(
-        self, segments: Mapping[str, Segment], recipe: WordsRecipe, vocabulary: Vocabulary, count: int
-    ) -> None:
-        self._segments, self._recipe, self._vocabulary = segments, recipe, vocabulary
-        self._pictures = np.arange(count)
-        self._whole = self._layers(self._pictures)
-
-    def without(self, place: int | None) -> Layers:
-        return self._whole if place is None else self._layers(np.delete(self._pictures, place))
-
-    def _layers(self, live: IntArray) -> Layers:
-        sizes = self._vocabulary.sizes
-        indexes = {
-            tap: InvertedIndex(sizes[tap], [one], live, kernel="fastest")
-            for tap, one in self._segments.items()
-        }
-        return Layers(self._recipe, indexes, self._vocabulary.scales)
 
 
 def _segments(
