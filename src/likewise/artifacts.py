@@ -65,10 +65,7 @@ def fingerprint(vectors: np.ndarray[Any, Any]) -> str:
 def digest_of(path: Path, what: str) -> str:
     """Sha256 by which a recipe names a file.
 
-    Raises
-    ------
-    BadRecipe
-        When the file cannot be read.
+    Raises `BadRecipe` when the file cannot be read.
     """
     try:
         with path.open("rb") as stream:
@@ -80,10 +77,7 @@ def digest_of(path: Path, what: str) -> str:
 def write(path: Path, tensors: Mapping[str, np.ndarray[Any, Any]], origin: Sample) -> None:
     """Write a safetensors file; equal contents give equal bytes.
 
-    Raises
-    ------
-    StorageError
-        When the file cannot be written.
+    Raises `StorageError` when the file cannot be written.
     """
     whole = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
     data = tensorfile.save(whole, {"origin": json.dumps(asdict(origin))})
@@ -96,19 +90,15 @@ def read(
 ) -> tuple[dict[str, np.ndarray[Any, Any]], dict[str, Any]]:
     """Read what `write` wrote: the tensors, and the fields of their origin.
 
+    Raises `WeightsMissing` when there is no such file; `BadWeights` when the file has another digest or is of
+    another kind.
+
     Parameters
     ----------
     what
         What error messages call it.
     sha256
         Digest that the file must have.
-
-    Raises
-    ------
-    WeightsMissing
-        When there is no such file.
-    BadWeights
-        When the file has another digest or is of another kind.
     """
     try:
         data = path.read_bytes()

@@ -56,10 +56,7 @@ class Excludes:
     def changed(self, exclude: Iterable[str], include: Iterable[str]) -> Excludes:
         """The same with more patterns, or without some.
 
-        Raises
-        ------
-        UsageError
-            When one to be taken back is not there, or one is empty.
+        Raises `UsageError` when one to be taken back is not there, or one is empty.
         """
         more, less = list(exclude), list(include)
         if not all(pattern.strip("/") for pattern in more):

@@ -206,6 +206,8 @@ def resolve(
 ) -> list[str]:
     """Give sources their real absolute paths, without folders that lie in other ones.
 
+    Raises `UsageError` when there is none, one is empty, does not exist, or lies outside.
+
     Parameters
     ----------
     known
@@ -213,11 +215,6 @@ def resolve(
     inside
         Real folders in one of which each has to lie, unless there is none. A link in one that leads out
         stays what it is, and is found to be one when it is looked at.
-
-    Raises
-    ------
-    UsageError
-        When there is none, one is empty, does not exist, or lies outside.
     """
     named = [os.fspath(source) for source in sources]
     if not all(named):  # an unset variable is empty, and would mean the working folder

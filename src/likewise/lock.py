@@ -24,13 +24,9 @@ def writing(path: Path) -> Iterator[None]:
     """Hold the lock file for the length of a ``with`` block.
 
     The kernel gives the lock back when the process ends, however it ends, so a lock is never left behind.
-
-    Raises
-    ------
-    CollectionLocked
-        When somebody holds it, naming the process, the machine, the command and since when.
-    StorageError
-        When the file cannot be opened for writing, is a link, or is no lock but a file with something in it.
+    Raises `CollectionLocked` when somebody holds it, naming the process, the machine, the command and since
+    when; `StorageError` when the file cannot be opened for writing, is a link, or is no lock but a file with
+    something in it.
     """
     try:
         descriptor = descriptor_of(path, os.O_RDWR | os.O_CREAT, follow=False)

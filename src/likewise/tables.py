@@ -40,10 +40,7 @@ _PARTS = 100
 def read_toml(text: str) -> dict[str, Any]:
     """What TOML says, in a time that is bounded.
 
-    Raises
-    ------
-    ValueError, OverflowError, RecursionError
-        When it is none, or is too long.
+    Raises `ValueError`, `OverflowError` or `RecursionError` when it is none, or is too long.
     """
     if len(text) > LONGEST:
         raise ValueError(f"it has more than {LONGEST} characters")
@@ -155,12 +152,7 @@ class RecipeText:
     def find(cls, name_or_path: str | Path) -> RecipeText:
         """A recipe by the name of a shipped one, or by the path of a ``.toml`` file.
 
-        Raises
-        ------
-        UnknownName
-            When no shipped recipe is called that.
-        BadRecipe
-            When the file cannot be read.
+        Raises `UnknownName` when no shipped recipe is called that; `BadRecipe` when the file cannot be read.
         """
         if isinstance(name_or_path, str) and not name_or_path.endswith(".toml"):
             shipped = lookup("recipe", name_or_path, _shipped())
@@ -176,12 +168,7 @@ class RecipeText:
         """What is made of its head, name and about, and of the table of each layer, called by its kind.
 
         A recipe without ``[[layers]]`` has no head: it is itself the table of its only layer. Errors name
-        where it was read from.
-
-        Raises
-        ------
-        BadRecipe
-            When it is not TOML, or what it says cannot be used.
+        where it was read from. Raises `BadRecipe` when it is not TOML, or what it says cannot be used.
         """
         try:
             table = read_toml(self.text)

@@ -53,13 +53,9 @@ class AnnotationTable:
     def read(cls, file: Path) -> AnnotationTable:
         """Read a CSV file as programs and spreadsheets write it.
 
-        Commas, semicolons or tabs stand between columns; it is UTF-8 or UTF-16; rows may be empty.
-
-        Raises
-        ------
-        UsageError
-            When it is no such file, a column has no name or one that filters know otherwise, or a file is
-            listed twice.
+        Commas, semicolons or tabs stand between columns; it is UTF-8 or UTF-16; rows may be empty. Raises
+        `UsageError` when it is no such file, a column has no name or one that filters know otherwise, or a
+        file is listed twice.
         """
         text = read_text(file, "table")
         delimiter = delimiter_of(text.partition("\n")[0])

@@ -48,14 +48,8 @@ _KINDS = {**_FILES, **dict.fromkeys((UPLOADS, WORDS, VECTORS), stat.S_IFDIR)}
 def check(folder: Path) -> None:
     """See that nothing in a collection's folder is a link, and that its files and folders are some.
 
-    The folder itself may be a link, and need not be there.
-
-    Raises
-    ------
-    CollectionDamaged
-        Naming the first that is not.
-    StorageError
-        When the folder cannot be listed.
+    The folder itself may be a link, and need not be there. Raises `CollectionDamaged`, naming the first that
+    is not; `StorageError` when the folder cannot be listed.
     """
     try:
         with os.scandir(folder) as entries:

@@ -242,10 +242,7 @@ class Catalogue:
     def layers(self) -> list[StoredLayer]:
         """The layers, in their order.
 
-        Raises
-        ------
-        CollectionDamaged
-            When a manifest cannot be read.
+        Raises `CollectionDamaged` when a manifest cannot be read.
         """
         rows = self._manifests()
         with translated(self._database.path):
@@ -344,10 +341,7 @@ class Catalogue:
     def last_given(self) -> int:
         """The highest id that a picture was ever given.
 
-        Raises
-        ------
-        CollectionDamaged
-            When it is one that is never reached, and leaves none for the next picture.
+        Raises `CollectionDamaged` when it is one that is never reached, and leaves none for the next picture.
         """
         rows = self._database.rows("SELECT seq FROM sqlite_sequence WHERE name = 'pictures'")
         with translated(self._database.path):
@@ -509,10 +503,7 @@ class Catalogue:
     def absolute(self, roots: dict[int, str], root: int, path: bytes) -> str:
         """Put a path below its root together.
 
-        Raises
-        ------
-        CollectionDamaged
-            When the root is unknown, or the path is none.
+        Raises `CollectionDamaged` when the root is unknown, or the path is none.
         """
         with translated(self._database.path):
             return os.path.join(roots[root], native(os.fsdecode(_below_root(path))))

@@ -25,6 +25,8 @@ from likewise.types import FloatArray, UInt8Array
 class Code:
     """One way of writing vectors of a fixed length.
 
+    Raises `UsageError` when ``pq`` has no quantiser, or one for vectors of another length.
+
     Attributes
     ----------
     name
@@ -33,11 +35,6 @@ class Code:
         Numbers in a vector.
     quantiser
         What ``pq`` writes by.
-
-    Raises
-    ------
-    UsageError
-        When ``pq`` has no quantiser, or one for vectors of another length.
     """
 
     name: str
@@ -54,10 +51,7 @@ class Code:
     def of(cls, recipe: VectorRecipe, dimensions: int) -> Code:
         """The code that a recipe names.
 
-        Raises
-        ------
-        WeightsMissing, BadWeights
-            When its quantiser cannot be read.
+        Raises `WeightsMissing` or `BadWeights` when its quantiser cannot be read.
         """
         if recipe.code != "pq":
             return cls(recipe.code, dimensions)
@@ -99,15 +93,12 @@ class Code:
     def decode(self, codes: Sequence[bytes] | UInt8Array) -> FloatArray:
         """Read vectors back into float32 ``(n, d)``.
 
+        Raises `CollectionDamaged` when one of them has another length.
+
         Parameters
         ----------
         codes
             Strings of `width` bytes, or uint8 ``(n, width)``.
-
-        Raises
-        ------
-        CollectionDamaged
-            When one of them has another length.
         """
         if not isinstance(codes, np.ndarray):
             codes = self._joined(codes)

@@ -48,7 +48,9 @@ def copy(
     """Copy a collection: pictures, what layers keep of them, facts, annotations and failures; then compare.
 
     No picture is read. What the target has already stays: run again, or after it was killed, it goes on.
-    Pictures get ids of the target's own.
+    Pictures get ids of the target's own. Raises `ManifestMismatch` when the target was made otherwise;
+    `CollectionDamaged` when the target does not hold in the end what the source does: as when one of them was
+    changed meanwhile; `CollectionLocked`, `StorageError` or `UsageError` as for `Collection.take_over`.
 
     Parameters
     ----------
@@ -56,16 +58,6 @@ def copy(
         A folder, which need not be there, or the address of a store.
     store
         The server that is to keep the target, followed by that folder.
-
-    Raises
-    ------
-    ManifestMismatch
-        When the target was made otherwise.
-    CollectionDamaged
-        When the target does not hold in the end what the source does: as when one of them was changed
-        meanwhile.
-    CollectionLocked, StorageError, UsageError
-        As for `Collection.take_over`.
     """
     manifests = [layer.manifest for layer in source.layers]
     precision = manifests[0].precision

@@ -251,12 +251,8 @@ class Database:
     def reader(cls, path: Path) -> Database:
         """Open for reading, also beside a writer and on a disk that cannot be written.
 
-        Raises
-        ------
-        CollectionNotFound
-            When there is no catalogue, or one that was never finished.
-        CollectionDamaged, CollectionError
-            When the file is no catalogue, or one of a newer version.
+        Raises `CollectionNotFound` when there is no catalogue, or one that was never finished;
+        `CollectionDamaged` or `CollectionError` when the file is no catalogue, or one of a newer version.
         """
         if not path.is_file():
             raise CollectionNotFound(f"{path.parent} holds no collection: index a folder into it first")

@@ -41,10 +41,7 @@ class Encoders:
     def open(self, recipe: LayerRecipe, manifest: Manifest | None, streams: int) -> Any:
         """What describes pictures by a recipe, for so many threads at once.
 
-        Raises
-        ------
-        ManifestMismatch
-            When it makes something else than the manifest says.
+        Raises `ManifestMismatch` when it makes something else than the manifest says.
         """
         with self._lock:
             ready, encoder = self._made.get(recipe.hash, (0, None))

@@ -165,10 +165,7 @@ class FactTables:
     def chosen(self, where: Filter) -> IntArray:
         """Ids of the pictures that a filter lets through, rising, int64 ``(n,)``.
 
-        Raises
-        ------
-        UsageError
-            When the collection was made before facts were kept, and was not indexed since.
+        Raises `UsageError` when the collection was made before facts were kept, and was not indexed since.
         """
         condition, values = self._condition(where)
         rows = self._database.rows(

@@ -159,15 +159,12 @@ class Filter:
     def parse(cls, text: str, own: Collection[str] = ()) -> Filter:
         """Read a filter.
 
+        Raises `BadFilter` when it cannot be understood: the message says where, and what is possible there.
+
         Parameters
         ----------
         own
             Names of columns of one's own that there are.
-
-        Raises
-        ------
-        BadFilter
-            When it cannot be understood: the message says where, and what is possible there.
         """
         return cls(text, _Reader(text, {folded(name) or "" for name in own}).read())
 

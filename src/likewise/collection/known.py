@@ -65,10 +65,7 @@ class Facet:
 def facets(tables: FactTables, where: str | None = None) -> list[Facet]:
     """Count the pictures, or those of which a filter is true, by what is often asked for.
 
-    Raises
-    ------
-    BadFilter
-        When the filter cannot be understood.
+    Raises `BadFilter` when the filter cannot be understood.
     """
     if not tables.are_there:
         return []

@@ -244,12 +244,8 @@ class Sources:
     def source(self, picture: QueryPicture) -> Source:
         """A picture to be decoded: what was given, or what the file holds of the one whose id it is.
 
-        Raises
-        ------
-        UsageError
-            When it is no picture.
-        BadPicture
-            When the file cannot be read, or is not what was indexed.
+        Raises `UsageError` when it is no picture; `BadPicture` when the file cannot be read, or is not what
+        was indexed.
         """
         if is_number(picture):
             return self.content(whole(picture, "an id"))
@@ -260,10 +256,7 @@ class Sources:
     def path_of(self, picture: int) -> Path:
         """Where the file of a picture lies.
 
-        Raises
-        ------
-        UnknownPicture
-            When no picture has that id.
+        Raises `UnknownPicture` when no picture has that id.
         """
         row = whole(picture, "an id")
         paths = self.catalogue.where([row])
@@ -274,12 +267,8 @@ class Sources:
     def content(self, picture: int) -> bytes | str:
         """What the file of a picture holds; its path where that is very large.
 
-        Raises
-        ------
-        UnknownPicture
-            When no picture has that id.
-        BadPicture
-            When the file cannot be read, or is not what was indexed.
+        Raises `UnknownPicture` when no picture has that id; `BadPicture` when the file cannot be read, or is
+        not what was indexed.
         """
         found = self.catalogue.entries([picture])
         if not found:
@@ -312,17 +301,8 @@ class Sources:
     def chosen(self, under: str | os.PathLike[str] | None, where: str | None) -> IntArray | None:
         """Ids of the pictures in a folder or matching a glob, of which a filter is true; None for all.
 
-        Returns
-        -------
-        array
-            Int64 ``(n,)``, rising.
-
-        Raises
-        ------
-        UsageError
-            When there are none.
-        BadFilter
-            When the filter cannot be understood.
+        Returns int64 ``(n,)``, rising. Raises `UsageError` when there are none; `BadFilter` when the filter
+        cannot be understood.
         """
         found = self.among(under, where)
         if found is None or len(found):

@@ -55,12 +55,8 @@ class LayerSet:
     ) -> LayerSet:
         """Read them from a catalogue that has some.
 
-        Raises
-        ------
-        CollectionDamaged
-            When a manifest holds no recipe.
-        ManifestMismatch
-            When a recipe is wanted that has none of them.
+        Raises `CollectionDamaged` when a manifest holds no recipe; `ManifestMismatch` when a recipe is wanted
+        that has none of them.
         """
         stored = [opened(one, folder, encoders) for one in catalogue.layers()]
         own = _own(catalogue, stored)
@@ -79,10 +75,7 @@ class LayerSet:
     def complete(self, folder: Path) -> None:
         """Refuse a recipe of which the collection lacks layers.
 
-        Raises
-        ------
-        ManifestMismatch
-            When it does.
+        Raises `ManifestMismatch` when it does.
         """
         if self.missing:
             names = ", ".join(layer.name for layer in self.missing)
@@ -99,10 +92,7 @@ def opened(stored: StoredLayer, folder: Path, encoders: Encoders) -> CollectionL
 def vector_layer(layers: LayerSet, folder: Path) -> VectorLayer:
     """The first layer that makes a vector.
 
-    Raises
-    ------
-    UsageError
-        When there is none.
+    Raises `UsageError` when there is none.
     """
     wanted = {recipe.hash for recipe in layers.recipe.vectors}
     for layer in layers.layers:

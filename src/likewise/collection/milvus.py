@@ -47,10 +47,7 @@ class Address:
     def parse(cls, text: str) -> Address:
         """Read one.
 
-        Raises
-        ------
-        UsageError
-            When it is none.
+        Raises `UsageError` when it is none.
         """
         try:
             parts = urlsplit(text)
@@ -84,12 +81,7 @@ def server(address: Address) -> MilvusServer:
 class MilvusServer:
     """A connection whose errors name the address and the remedy; threads may share it.
 
-    Raises
-    ------
-    MissingExtra
-        When Milvus' client is not installed.
-    StorageError
-        When nothing answers.
+    Raises `MissingExtra` when Milvus' client is not installed; `StorageError` when nothing answers.
     """
 
     def __init__(self, address: Address) -> None:

@@ -43,10 +43,7 @@ class MilvusLayer:
     def of(cls, server: MilvusServer, layer: int, manifest: Manifest) -> MilvusLayer:
         """The layer of a manifest.
 
-        Raises
-        ------
-        UsageError
-            When it keeps something that Milvus does not.
+        Raises `UsageError` when it keeps something that Milvus does not.
         """
         [recipe] = parse_recipe(manifest.recipe, origin="the recipe of a layer").layers
         if not isinstance(recipe, VectorRecipe) or recipe.code not in CODES:

@@ -25,6 +25,8 @@ Corners: TypeAlias = Box | tuple[float, float, float, float]
 class Query:
     """What is searched for.
 
+    Raises `BadBox` when the box is not four numbers.
+
     Attributes
     ----------
     picture
@@ -37,11 +39,6 @@ class Query:
         More pictures of the same thing.
     yes, no
         Pictures that were judged: those to be found more of, and those to be found less of.
-
-    Raises
-    ------
-    BadBox
-        When the box is not four numbers.
     """
 
     picture: QueryPicture
@@ -58,10 +55,7 @@ class Query:
     def of(cls, picture: Query | QueryPicture, **parts: Any) -> Query:
         """A query as it is, or that of a picture and the other parts.
 
-        Raises
-        ------
-        UsageError
-            When it is a whole query and further parts are given.
+        Raises `UsageError` when it is a whole query and further parts are given.
         """
         if not isinstance(picture, Query):
             return cls(picture, **parts)
@@ -91,10 +85,7 @@ def is_number(value: object) -> bool:
 def whole(value: Any, name: str) -> int:
     """Give a whole number as Python's own.
 
-    Raises
-    ------
-    UsageError
-        When it is something else.
+    Raises `UsageError` when it is something else.
     """
     if not is_number(value):
         raise UsageError(f"{name} must be a whole number, not {value!r}")
@@ -104,10 +95,7 @@ def whole(value: Any, name: str) -> int:
 def corners(box: Any) -> Box | None:
     """Give a box as one.
 
-    Raises
-    ------
-    BadBox
-        When it is not four numbers.
+    Raises `BadBox` when it is not four numbers.
     """
     if box is None or isinstance(box, Box):
         return box
@@ -123,10 +111,7 @@ def corners(box: Any) -> Box | None:
 def as_picture(query: Any) -> Source:
     """Give a query that is to be decoded.
 
-    Raises
-    ------
-    UsageError
-        When it is nothing that could be a picture.
+    Raises `UsageError` when it is nothing that could be a picture.
     """
     if not isinstance(query, str | os.PathLike | bytes | Image.Image | np.ndarray):
         raise UsageError(

@@ -25,10 +25,7 @@ def excludes_of(catalogue: Catalogue) -> Excludes:
 def kept_excludes(catalogue: Catalogue, exclude: Sequence[str], include: Sequence[str]) -> Excludes:
     """Change what a collection leaves out, and remember it.
 
-    Raises
-    ------
-    UsageError
-        When a pattern is empty, or is to be let in that was not left out.
+    Raises `UsageError` when a pattern is empty, or is to be let in that was not left out.
     """
     known = excludes_of(catalogue)
     wanted = known.changed(exclude, include)

@@ -44,10 +44,7 @@ class Removed:
     def from_json(cls, told: Any) -> Removed:
         """What `as_json` gave.
 
-        Raises
-        ------
-        UsageError
-            When it did not.
+        Raises `UsageError` when it did not.
         """
         try:
             width, height = told["size"]

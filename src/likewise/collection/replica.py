@@ -116,10 +116,7 @@ class Replica:
     def reader(self) -> FollowingCatalogue:
         """Open for reading what there is now.
 
-        Raises
-        ------
-        CollectionNotFound
-            When there is nothing yet.
+        Raises `CollectionNotFound` when there is nothing yet.
         """
         self.follow(None)
         return FollowingCatalogue.reader(self._file, self)
@@ -128,10 +125,7 @@ class Replica:
     def writer(self) -> Iterator[FollowingCatalogue]:
         """Open for writing; the caller holds the folder's lock.
 
-        Raises
-        ------
-        CollectionLocked
-            When another machine is writing.
+        Raises `CollectionLocked` when another machine is writing.
         """
         self.texts.make()
         with self._leased():
@@ -277,10 +271,7 @@ class FollowingCatalogue(Catalogue):
     def _publish(self, now: Committed) -> None:
         """Write, within a change, what it did to the server.
 
-        Raises
-        ------
-        CollectionLocked
-            When somebody else has published meanwhile.
+        Raises `CollectionLocked` when somebody else has published meanwhile.
         """
         texts, head = self._replica.texts, ReplicaHead.of(self._replica.texts)
         if head and head.generation >= now.generation:
@@ -334,10 +325,7 @@ def _value(told: Any) -> Any:
 def _taken(database: Database, texts: Iterable[tuple[str, int, str]]) -> Iterator[int]:
     """Put rows into the tables, and give the change of each.
 
-    Raises
-    ------
-    CollectionDamaged
-        When one cannot be read.
+    Raises `CollectionDamaged` when one cannot be read.
     """
     columns = {
         table: {name for _, name, *_ in database.rows(f"PRAGMA table_info({table})")} for table in KEYS

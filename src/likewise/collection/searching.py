@@ -224,10 +224,7 @@ class Searcher:
     def explain(self, query: Query, picture: QueryPicture, layer: str | None = None) -> Explanation:
         """Share the similarity of two pictures out among places, by one layer or the first that can.
 
-        Raises
-        ------
-        UsageError
-            When there is no such layer, or none can.
+        Raises `UsageError` when there is no such layer, or none can.
         """
         return self._first(lambda index: index.explain(query, picture), layer)
 
@@ -253,12 +250,8 @@ class Searcher:
     def stages(self, stages: Sequence[Stage]) -> list[list[Stage]]:
         """For each layer those of the stages that it can run.
 
-        Where a layer verifies hits, it localises them too: then no other layer does.
-
-        Raises
-        ------
-        UsageError
-            When there is one that none can run.
+        Where a layer verifies hits, it localises them too: then no other layer does. Raises `UsageError` when
+        there is one that none can run.
         """
         work: list[list[Stage]] = [[] for _ in self.indexes]
         for stage in stages:
@@ -359,10 +352,7 @@ def _found(false: float, located: Located | None) -> dict[str, Any]:
 def staged(then: Sequence[Stage | str]) -> list[Stage]:
     """Stages, those in words read.
 
-    Raises
-    ------
-    UsageError
-        When one cannot be understood, or a text is given where a list of them belongs.
+    Raises `UsageError` when one cannot be understood, or a text is given where a list of them belongs.
     """
     if isinstance(then, str | Stage):
         raise UsageError(f"stages are a list: [{str(then)!r}]")

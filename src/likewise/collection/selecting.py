@@ -18,17 +18,14 @@ from likewise.types import plain
 class Selection:
     """Pictures in a folder, at a path, or whose path matches a glob.
 
+    Raises `UsageError` when it is empty.
+
     Parameters
     ----------
     where
         Absolute, or as seen from the working folder, or as seen from the folder that was indexed. In a glob
         ``*`` also stands for ``/``, so that ``*.png`` finds them at any depth. An accent is the same whether
         it is written as one character with its letter or as one of its own.
-
-    Raises
-    ------
-    UsageError
-        When it is empty.
     """
 
     def __init__(self, where: str | os.PathLike[str]) -> None:

@@ -105,10 +105,7 @@ class Snapshot:
     def vector(self, picture: int) -> FloatArray:
         """Give the vector of one picture, shape ``(d,)``.
 
-        Raises
-        ------
-        UnknownPicture
-            When no picture has that id.
+        Raises `UnknownPicture` when no picture has that id.
         """
         row = int(np.searchsorted(self.ids, picture)) if 0 <= picture < 1 << 63 else len(self.ids)
         if row == len(self.ids) or self.ids[row] != picture:
@@ -119,10 +116,7 @@ class Snapshot:
     def fit(self, vector: NDArray[Any]) -> FloatArray:
         """Check that a vector from elsewhere can meet these, and make it as long as they are.
 
-        Raises
-        ------
-        UsageError
-            When it has another number of dimensions, or holds what is no finite number.
+        Raises `UsageError` when it has another number of dimensions, or holds what is no finite number.
         """
         if vector.shape != self.vectors.shape[1:]:
             raise UsageError(f"the vector has {vector.size} numbers, not {self.vectors.shape[1]}")

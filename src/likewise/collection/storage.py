@@ -66,12 +66,7 @@ class Server:
 def make_folder(folder: Path) -> None:
     """Make a collection's folder, unless it is there.
 
-    Raises
-    ------
-    UsageError
-        When it holds other files.
-    StorageError
-        When it cannot be made.
+    Raises `UsageError` when it holds other files; `StorageError` when it cannot be made.
     """
     belongings.check(folder)
     try:

@@ -49,12 +49,8 @@ class FolderStore:
 def store_of(folder: Path, wanted: str | None = None) -> Store:
     """The store of a collection's folder, or the one that is wanted for it.
 
-    Raises
-    ------
-    UsageError
-        When another is wanted than it has.
-    CollectionDamaged
-        When its file ``store`` names none.
+    Raises `UsageError` when another is wanted than it has; `CollectionDamaged` when its file ``store`` names
+    none.
     """
     held = _named(folder)
     address = _parsed(wanted) if wanted else held
@@ -97,12 +93,7 @@ def holds_collection(folder: Path) -> bool:
 def located(path: str) -> Path:
     """The folder of a collection: what is named, or one in the cache that follows an address.
 
-    Raises
-    ------
-    UsageError
-        When it is no address of a store.
-    StorageError
-        When that folder cannot be made.
+    Raises `UsageError` when it is no address of a store; `StorageError` when that folder cannot be made.
     """
     if "://" not in path or _scheme(path) not in STORES:
         return Path(path)

@@ -85,12 +85,8 @@ class VectorSegment:
     def open(cls, path: Path, code: Code) -> VectorSegment:
         """Map one into memory.
 
-        Raises
-        ------
-        CollectionDamaged
-            When it is gone, cut short, of another code, or no segment.
-        StorageError
-            When it cannot be read.
+        Raises `CollectionDamaged` when it is gone, cut short, of another code, or no segment; `StorageError`
+        when it cannot be read.
         """
         file = ColumnFile.open(path, "segment of vectors", lambda facts: _layout(_count(facts), code))
         segment = cls(file, **file.arrays)

@@ -250,12 +250,8 @@ class WordsIndex:
     def kept(self, picture: int) -> Sketch:
         """What the collection has of a picture.
 
-        Raises
-        ------
-        UnknownPicture
-            When no picture has that id, or none any more.
-        CollectionDamaged
-            When it cannot be read.
+        Raises `UnknownPicture` when no picture has that id, or none any more; `CollectionDamaged` when it
+        cannot be read.
         """
         written = self.sources.catalogue.code_of(self.layer.id, picture)
         if written is not None:

@@ -133,10 +133,7 @@ class WordsShard:
     def weigh(self, generation: int, whole: Mapping[str, WordStatistics]) -> int:
         """Weigh words as they are in all shards; the number of this state, by which it is asked.
 
-        Raises
-        ------
-        ShardLost
-            When it has loaded another generation since.
+        Raises `ShardLost` when it has loaded another generation since.
         """
         if not self._loaded or self._loaded.generation != generation:
             raise self._moved
@@ -167,15 +164,12 @@ class WordsShard:
 class Shards(ABC):
     """The shards of a collection's layers of words: where they live, and which of them answer.
 
+    Raises `UsageError` when that is none.
+
     Parameters
     ----------
     count
         How many each layer has.
-
-    Raises
-    ------
-    UsageError
-        When that is none.
     """
 
     LOST: ClassVar[type[Exception] | tuple[type[Exception], ...]]

@@ -99,17 +99,9 @@ def describe(
 ) -> CachedArrays:
     """Look up the vectors of views in ``folder``, and make those that are not there.
 
-    A vector is found again by the manifest of the encoder, the content of the file and the box; names do
-    not matter.
-
-    Raises
-    ------
-    BadBox
-        When a box lies outside its picture.
-    CollectionDamaged
-        When a kept file cannot be read.
-    StorageError
-        When the folder cannot be written.
+    A vector is found again by the manifest of the encoder, the content of the file and the box; names do not
+    matter. Raises `BadBox` when a box lies outside its picture; `CollectionDamaged` when a kept file cannot
+    be read; `StorageError` when the folder cannot be written.
     """
     found = look_up(
         encoder.manifest,

@@ -35,8 +35,5 @@ class Encoder(Protocol):
     def maps(self, loaded: Sequence[Loaded], scale: int = 0) -> list[list[FloatArray]]:
         """Give each picture's maps ``(c, h, w)`` at one of the scales, one a part of the recipe.
 
-        Raises
-        ------
-        UsageError
-            When a part reads a vector, which has no places.
+        Raises `UsageError` when a part reads a vector, which has no places.
         """

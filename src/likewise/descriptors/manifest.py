@@ -51,12 +51,8 @@ class Manifest:
     def from_json(cls, text: str) -> Manifest:
         """Read what `to_json` wrote.
 
-        Raises
-        ------
-        NewerManifest
-            When it has a field that is not known here.
-        CollectionDamaged
-            When it is not JSON, or a field is missing, of another type or out of bounds.
+        Raises `NewerManifest` when it has a field that is not known here; `CollectionDamaged` when it is not
+        JSON, or a field is missing, of another type or out of bounds.
         """
         try:
             table = json.loads(text)

@@ -50,10 +50,7 @@ class Quantiser:
     def encode(self, vectors: FloatArray) -> NDArray[np.uint8]:
         """Numbers of the nearest pieces: ``(n, d)`` to uint8 ``(n, m)``.
 
-        Raises
-        ------
-        UsageError
-            When the vectors are not as long as those it was learned on.
+        Raises `UsageError` when the vectors are not as long as those it was learned on.
         """
         if vectors.shape[1] != self.dimensions:
             raise UsageError(
@@ -76,10 +73,7 @@ class Quantiser:
     def save(self, path: Path) -> None:
         """Write it as a safetensors file; equal quantisers give equal bytes.
 
-        Raises
-        ------
-        StorageError
-            When the file cannot be written.
+        Raises `StorageError` when the file cannot be written.
         """
         write(path, {"pieces": self.pieces}, self.origin)
 
@@ -87,12 +81,8 @@ class Quantiser:
     def load(cls, path: Path, *, sha256: str | None = None) -> Quantiser:
         """Read what `save` wrote.
 
-        Raises
-        ------
-        WeightsMissing
-            When there is no such file.
-        BadWeights
-            When the file has another digest or is no quantiser.
+        Raises `WeightsMissing` when there is no such file; `BadWeights` when the file has another digest or
+        is no quantiser.
         """
         tensors, origin = read(path, "quantiser", sha256=sha256)
         try:

@@ -42,6 +42,8 @@ def signed_root(x: Floats, exponent: float = 0.5) -> Floats:
 def whiten(x: Floats, mean: Floats, projection: Floats) -> Floats:
     """``(x - mean) @ projection``.
 
+    Raises `UsageError` when the vectors are not as long as those it was learned on.
+
     Parameters
     ----------
     x
@@ -50,11 +52,6 @@ def whiten(x: Floats, mean: Floats, projection: Floats) -> Floats:
         ``(d,)``.
     projection
         ``(d, k)``.
-
-    Raises
-    ------
-    UsageError
-        When the vectors are not as long as those it was learned on.
     """
     if x.shape[-1] != len(mean):
         raise UsageError(f"vectors of {x.shape[-1]} numbers do not fit a whitening learned on {len(mean)}")
@@ -105,10 +102,7 @@ class Whitening:
     def save(self, path: Path) -> None:
         """Write it as a safetensors file; equal whitenings give equal bytes.
 
-        Raises
-        ------
-        StorageError
-            When the file cannot be written.
+        Raises `StorageError` when the file cannot be written.
         """
         write(path, {"mean": self.mean, "projection": self.projection}, self.origin)
 
@@ -116,17 +110,13 @@ class Whitening:
     def load(cls, path: Path, *, sha256: str | None = None) -> Whitening:
         """Read what `save` wrote.
 
+        Raises `WeightsMissing` when there is no such file; `BadWeights` when the file has another digest or
+        is no whitening.
+
         Parameters
         ----------
         sha256
             Digest that the file must have.
-
-        Raises
-        ------
-        WeightsMissing
-            When there is no such file.
-        BadWeights
-            When the file has another digest or is no whitening.
         """
         tensors, origin = read(path, "whitening", sha256=sha256)
         try:

@@ -74,6 +74,9 @@ class MissingFiles:
 class Benchmark:
     """Queries, gallery and protocol of one data set, as far as its files are there.
 
+    Raises `UsageError` when two queries share a name, no query is left, an answer is not in the gallery, or a
+    picture is both positive and junk.
+
     Attributes
     ----------
     name
@@ -94,12 +97,6 @@ class Benchmark:
         How many gallery pictures `with_distractors` added.
     notes
         Facts for the protocol card, as ``upright variant``.
-
-    Raises
-    ------
-    UsageError
-        When two queries share a name, no query is left, an answer is not in the gallery, or a picture is
-        both positive and junk.
     """
 
     name: str
@@ -148,12 +145,8 @@ class Benchmark:
         """The same queries in a larger gallery: every picture below ``folders`` is added as a wrong answer.
 
         Distractors are named ``distractors/<path below the folder>``, from the second folder on
-        ``distractors2/...``, and stand after all others.
-
-        Raises
-        ------
-        UsageError
-            When a folder is not there or holds no picture, or a picture is in the benchmark already.
+        ``distractors2/...``, and stand after all others. Raises `UsageError` when a folder is not there or
+        holds no picture, or a picture is in the benchmark already.
         """
         own = {file.resolve() for file in self.gallery.values()} | {q.picture.resolve() for q in self.queries}
         gallery = dict(self.gallery)

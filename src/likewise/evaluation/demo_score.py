@@ -49,6 +49,8 @@ class DemoScore(TypedDict):
 def score_demo(folder: Path, vectors: Mapping[str, FloatArray] | Callable[[Path], FloatArray]) -> DemoScore:
     """Score descriptors on a rendered demo set.
 
+    Returns a dictionary, ready for JSON. Raises `UsageError` when a picture has no vector.
+
     Parameters
     ----------
     folder
@@ -56,16 +58,6 @@ def score_demo(folder: Path, vectors: Mapping[str, FloatArray] | Callable[[Path]
     vectors
         A vector of one length for each file name, or what makes one from a picture's path. They are brought
         to unit length here.
-
-    Returns
-    -------
-    Score
-        A dictionary, ready for JSON.
-
-    Raises
-    ------
-    UsageError
-        When a picture has no vector.
     """
     truth = read_truth(folder)
     if callable(vectors):

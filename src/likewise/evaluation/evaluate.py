@@ -55,7 +55,10 @@ def evaluate(
 
     Vectors are kept in ``<out>/vectors/`` as they are made, so that an interrupted evaluation goes on where
     it stopped, and another crop needs only the queries. A picture that cannot be read is treated as if it
-    were missing, and listed with the run's benchmark.
+    were missing, and listed with the run's benchmark. Raises `UsageError` when the crop needs boxes and there
+    are none, the recipe's receptive field is unknown, no query picture can be read, or the stages do not fit
+    the recipe; `BadBox` when a box lies outside its picture; `StorageError` when the folder cannot be
+    written.
 
     Parameters
     ----------
@@ -68,16 +71,6 @@ def evaluate(
         `likewise.evaluation.simulated.with_examples`.
     feedback
         How many answers a simulated user judges by the ground truth before the rest is ranked again.
-
-    Raises
-    ------
-    UsageError
-        When the crop needs boxes and there are none, the recipe's receptive field is unknown, no query
-        picture can be read, or the stages do not fit the recipe.
-    BadBox
-        When a box lies outside its picture.
-    StorageError
-        When the folder cannot be written.
     """
     material = gather(benchmark, encoder, crop=crop, out=out, progress=progress)
     files = list(material.benchmark.gallery.values())
@@ -125,10 +118,7 @@ def readable_of(
 ) -> tuple[Readable, list[int], list[int]]:
     """What is left when views could not be described, with the numbers of its queries and of its gallery.
 
-    Raises
-    ------
-    UsageError
-        When nothing is left.
+    Raises `UsageError` when nothing is left.
     """
     left = benchmark.without(described.failures) if described.failures else benchmark
     still = {query.name for query in left.queries}
@@ -155,6 +145,9 @@ def ranked_run(
 ) -> Run:
     """Rank vectors that are there, and write the run; parameters as for `evaluate`.
 
+    Raises `UsageError` when the stages do not fit the recipe; `StorageError` when the folder cannot be
+    written.
+
     Parameters
     ----------
     recipe, manifest
@@ -163,13 +156,6 @@ def ranked_run(
         How average precision is summed in reports, unless they are asked for the other rule.
     localise
         Gives what a ``localise`` stage needs for some query vectors.
-
-    Raises
-    ------
-    UsageError
-        When the stages do not fit the recipe.
-    StorageError
-        When the folder cannot be written.
     """
     gallery = Gallery(material.gallery, metric="dot" if recipe.distance == "cosine" else "l2")
     benchmark, queries = material.benchmark, material.queries

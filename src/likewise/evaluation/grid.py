@@ -17,6 +17,9 @@ RESIZE = Resize("longest", 512)
 class Grid:
     """What is tried.
 
+    Raises `UnknownName` or `BadRecipe` when the network, a tap or a pooling is unknown, or a pooling keeps
+    every cell of the map.
+
     Attributes
     ----------
     taps
@@ -28,11 +31,6 @@ class Grid:
         Lengths to which vectors are whitened besides being left alone.
     weights
         Name of a set of weights of the network; empty for the first.
-
-    Raises
-    ------
-    UnknownName, BadRecipe
-        When the network, a tap or a pooling is unknown, or a pooling keeps every cell of the map.
     """
 
     network: str

@@ -41,6 +41,9 @@ def evaluate_layers(
     What is searched is all that a search does: layers are asked together and the first hits verified. An
     interrupted evaluation goes on where it stopped. A query's own picture, where the protocol ignores it, is
     searched with the others and not scored; stages that follow the search work as if it were not there.
+    Raises `UsageError` when the crop is ``widened`` or needs boxes and there are none, nothing can be read,
+    or there is a stage that no layer can run; `BadBox` when a box lies outside its picture; `StorageError`
+    when the folder cannot be written.
 
     Parameters
     ----------
@@ -50,16 +53,6 @@ def evaluate_layers(
         What follows the search, see `likewise.collection.collection.Collection.search`.
     how
         Engine, device and precision, as for `likewise.collection.collection.Collection.open`.
-
-    Raises
-    ------
-    UsageError
-        When the crop is ``widened`` or needs boxes and there are none, nothing can be read, or there is a
-        stage that no layer can run.
-    BadBox
-        When a box lies outside its picture.
-    StorageError
-        When the folder cannot be written.
     """
     crop = possible_crop(crop, benchmark)
     if crop == "widened":

@@ -23,6 +23,8 @@ def average_precision(
 ) -> float:
     """Average precision of one ranking.
 
+    Raises `UsageError` when an id is ranked twice, or is both positive and junk.
+
     Parameters
     ----------
     ranked
@@ -39,11 +41,6 @@ def average_precision(
     -------
     float
         In 0..1; NaN for a query without positives.
-
-    Raises
-    ------
-    UsageError
-        When an id is ranked twice, or is both positive and junk.
     """
     ranked, positives, junk = (np.asarray(ids, dtype=np.int64).ravel() for ids in (ranked, positives, junk))
     positives = np.unique(positives)
@@ -88,6 +85,8 @@ def precision_of_ranks(ranks: ArrayLike, relevant: int, *, rule: Rule = "trapezo
 def precision_at(ranks: ArrayLike, relevant: int, ks: ArrayLike) -> NDArray[np.float64]:
     """Share of right answers among the first k, whether or not there are k of them.
 
+    Returns float64, shape ``(m,)``.
+
     Parameters
     ----------
     ranks
@@ -96,11 +95,6 @@ def precision_at(ranks: ArrayLike, relevant: int, ks: ArrayLike) -> NDArray[np.f
         How many positives there are, found or not; 0 gives NaN.
     ks
         Numbers of answers looked at, shape ``(m,)``.
-
-    Returns
-    -------
-    ndarray
-        float64, shape ``(m,)``.
     """
     return _hits(ranks, ks) / _cuts(ks, relevant)
 
@@ -138,10 +132,7 @@ def _cuts(ks: ArrayLike, relevant: int) -> NDArray[np.float64]:
 def mean_average_precision(precisions: ArrayLike) -> float:
     """Mean over the queries that have a positive; NaN values are queries that have none.
 
-    Raises
-    ------
-    UsageError
-        When no query has a positive.
+    Raises `UsageError` when no query has a positive.
     """
     values = np.asarray(precisions, dtype=np.float64)
     known = values[~np.isnan(values)]
@@ -155,6 +146,8 @@ def leave_one_out(
 ) -> NDArray[np.float64]:
     """Average precision of each row as a query among all other rows, by dot product.
 
+    Raises `UsageError` when the lengths differ or a vector is not finite.
+
     Parameters
     ----------
     vectors
@@ -167,11 +160,6 @@ def leave_one_out(
     ndarray
         float64, shape ``(n,)``; NaN for distractors and for rows without another row of their label.
         Equal similarities keep the order of the rows.
-
-    Raises
-    ------
-    UsageError
-        When the lengths differ or a vector is not finite.
     """
     vectors = np.asarray(vectors, dtype=np.float32)
     if vectors.ndim != 2 or len(vectors) != len(labels):
@@ -201,8 +189,9 @@ def leave_one_out_map(vectors: FloatArray, labels: Sequence[Hashable | None]) ->
 def ns_score(ranked: IntArray, labels: Sequence[Hashable | None], queries: IntArray | None = None) -> float:
     """UKBench's score: how many of the first four answers belong to the query's group of four.
 
-    The query itself is ranked and counts (Nistér and Stewénius, Scalable recognition with a vocabulary
-    tree, 2006), so 1 is what finding nothing but oneself gives and 4 is perfect.
+    The query itself is ranked and counts (Nistér and Stewénius, Scalable recognition with a vocabulary tree,
+    2006), so 1 is what finding nothing but oneself gives and 4 is perfect. Raises `UsageError` when fewer
+    than four answers are given, or a query is a distractor.
 
     Parameters
     ----------
@@ -212,11 +201,6 @@ def ns_score(ranked: IntArray, labels: Sequence[Hashable | None], queries: IntAr
         The group of each row; None for distractors.
     queries
         Row number of each query, shape ``(q,)``; by default the rows in order.
-
-    Raises
-    ------
-    UsageError
-        When fewer than four answers are given, or a query is a distractor.
     """
     ranked = np.asarray(ranked)
     if ranked.ndim != 2 or ranked.shape[1] < 4:

@@ -31,17 +31,14 @@ def evaluate_recipe(
 ) -> Run:
     """Rank the gallery for every query by a vector, visual words or several layers, and write the run.
 
+    Raises `UsageError` when examples or feedback are asked of visual words, and as `evaluate` does.
+
     Parameters
     ----------
     examples, feedback
         For one vector, see `likewise.evaluation.evaluate.evaluate`; other parameters as there.
     how
         Engine, device and precision.
-
-    Raises
-    ------
-    UsageError
-        When examples or feedback are asked of visual words, and as `evaluate` does.
     """
     if recipe.words and (examples > 1 or feedback):
         raise UsageError(

@@ -44,15 +44,12 @@ class Report:
     def of(cls, run: Run, *, rule: Rule | None = None) -> Report:
         """Score a run.
 
+        Raises `UsageError` when no query has a right answer.
+
         Parameters
         ----------
         rule
             How average precision is summed; by default as the run's card says.
-
-        Raises
-        ------
-        UsageError
-            When no query has a right answer.
         """
         scores = score(run.benchmark, run.ranked, similarities=run.scores, rule=rule or run.card.rule)
         return cls(run, scores, bootstrap_interval(scores.values))
@@ -126,10 +123,8 @@ class RunComparison:
     def of(cls, first: Report, second: Report) -> RunComparison:
         """Compare two runs query by query.
 
-        Raises
-        ------
-        UsageError
-            When they did not ask the same questions with the same answers, or were scored differently.
+        Raises `UsageError` when they did not ask the same questions with the same answers, or were scored
+        differently.
         """
         asked, also = (
             {query.name: (query.positives, query.junk) for query in one.run.benchmark.queries}

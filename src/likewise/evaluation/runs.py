@@ -69,11 +69,8 @@ class Run:
     def content(self, picture: Path) -> bytes | str:
         """What the file of a picture holds, or its path where that is very large.
 
-        Raises
-        ------
-        BadPicture
-            When it cannot be read, or is not what was ranked: a run may come from somebody else, and must
-            not name files of yours to be shown.
+        Raises `BadPicture` when it cannot be read, or is not what was ranked: a run may come from somebody
+        else, and must not name files of yours to be shown.
         """
         path = str(picture.absolute())
         digest = self.digests.get(path, "")
@@ -120,10 +117,7 @@ def run_path(readable: Readable, card: ProtocolCard, out: Path) -> Path:
 def written(readable: Readable, card: ProtocolCard, found: Ranked, out: Path) -> Run:
     """The run as a file.
 
-    Raises
-    ------
-    StorageError
-        When the folder cannot be written.
+    Raises `StorageError` when the folder cannot be written.
     """
     ranked, scores = found.ranking.ids.astype(np.int32), found.ranking.scores
     path = run_path(readable, card, out)
@@ -171,10 +165,7 @@ def box_array(ranked: Ranked) -> FloatArray | None:
 def write_run(run: Run) -> None:
     """Write both files of a run, the JSON file last: where it lies, the run is whole.
 
-    Raises
-    ------
-    StorageError
-        When the folder cannot be written.
+    Raises `StorageError` when the folder cannot be written.
     """
     told = {
         "format": FORMAT,
@@ -200,10 +191,7 @@ def write_run(run: Run) -> None:
 def read_run(path: Path) -> Run:
     """Read a run by its JSON file.
 
-    Raises
-    ------
-    UsageError
-        When it is not there, is no run, or was written by another version.
+    Raises `UsageError` when it is not there, is no run, or was written by another version.
     """
     try:
         told = json.loads(path.read_text("utf-8"))

@@ -165,7 +165,9 @@ def score(
     """Score one ranking for each query.
 
     Junk, and the query's own picture where the benchmark ignores it, is taken out of each ranking first. A
-    ranking may stop early: what it does not name counts as never found.
+    ranking may stop early: what it does not name counts as never found. Raises `UsageError` when the number
+    of rankings is not that of the queries, or a ranking names a picture twice or one that is not in the
+    gallery.
 
     Parameters
     ----------
@@ -180,12 +182,6 @@ def score(
         How average precision is summed.
     ks
         Where precision and recall are taken.
-
-    Raises
-    ------
-    UsageError
-        When the number of rankings is not that of the queries, or a ranking names a picture twice or one
-        that is not in the gallery.
     """
     if len(ranked) != len(benchmark.queries):
         raise UsageError(f"{len(ranked)} rankings for {len(benchmark.queries)} queries: give one for each")

@@ -23,6 +23,8 @@ def with_examples(
 
     Each query gets up to ``count - 1`` of its right answers besides, the first ones of the gallery's order
     that are not its own picture. They count as junk for it. One such right answer always stays to be found.
+    Returns the benchmark without what was given away, and the vectors asked, ``(q, d)``. Raises `UsageError`
+    when the count is not positive, or the benchmark is scored by N-S, which needs whole groups.
 
     Parameters
     ----------
@@ -32,16 +34,6 @@ def with_examples(
         Pictures in a question, the query's own among them.
     unit
         Whether vectors are compared as unit vectors.
-
-    Returns
-    -------
-    tuple
-        The benchmark without what was given away, and the vectors asked, ``(q, d)``.
-
-    Raises
-    ------
-    UsageError
-        When the count is not positive, or the benchmark is scored by N-S, which needs whole groups.
     """
     if count < 1:
         raise UsageError(f"a question has at least 1 picture, not {count}")
@@ -78,17 +70,13 @@ def with_feedback(
 
     What was judged stays where it was, junk among it as well, so that a gain is one of answers that nobody
     had looked at yet (the frozen ranking of relevance feedback: Chang, Cirillo and Razon, 1971). The scores
-    of the others are shifted to lie below, and mean no more than their order.
+    of the others are shifted to lie below, and mean no more than their order. Raises `UsageError` when the
+    count is negative.
 
     Parameters
     ----------
     ask
         Ranks the gallery for vectors ``(q, d)``.
-
-    Raises
-    ------
-    UsageError
-        When the count is negative.
     """
     if count < 0:
         raise UsageError(f"a person judges at least 0 answers, not {count}")

@@ -97,10 +97,7 @@ class Sweep:
     def write_table(self, path: Path) -> None:
         """Write the cells as CSV, in their order.
 
-        Raises
-        ------
-        StorageError
-            When the file cannot be written.
+        Raises `StorageError` when the file cannot be written.
         """
         with replacing(path) as part, part.open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, [field.name for field in fields(SweepCell)])
@@ -124,7 +121,9 @@ def sweep(
 
     Every picture goes through the network once, whatever the number of cells: one recipe with a part for each
     tap and pooling gives all vectors side by side. They are kept in ``<out>/vectors/``, so that a sweep that
-    was interrupted goes on, and other dimensions take seconds.
+    was interrupted goes on, and other dimensions take seconds. Raises `UsageError` when there are dimensions
+    and no folder to learn on or the other way round, or no query picture can be read; `BadRecipe` when the
+    network cannot take pictures resized like that; `StorageError` when the folder cannot be written.
 
     Parameters
     ----------
@@ -135,16 +134,6 @@ def sweep(
         other pictures than the benchmark does. Needed where the grid names dimensions.
     crop
         What of a query is looked for.
-
-    Raises
-    ------
-    UsageError
-        When there are dimensions and no folder to learn on or the other way round, or no query picture can
-        be read.
-    BadRecipe
-        When the network cannot take pictures resized like that.
-    StorageError
-        When the folder cannot be written.
     """
     if bool(grid.dimensions) != (whiten_on is not None):
         raise UsageError("whitening needs both: dimensions, and a folder of pictures to learn it on")
@@ -213,10 +202,7 @@ def _trials(
 def _whitening(sample: FloatArray, wanted: int | None) -> Callable[[FloatArray], FloatArray]:
     """What is done to vectors: L2, and whitening with L2 again where it is wanted.
 
-    Raises
-    ------
-    ValueError
-        When the sample does not vary in so many directions.
+    Raises `ValueError` when the sample does not vary in so many directions.
     """
     if wanted is None:
         return l2

@@ -66,7 +66,9 @@ def evaluate_words(
     """Rank the gallery for every query by visual words, and write the run.
 
     Sketches are kept in ``<out>/sketches/`` as they are made, so that an interrupted evaluation goes on where
-    it stopped, and another scoring or other layers describe nothing again.
+    it stopped, and another scoring or other layers describe nothing again. Raises `UsageError` when the crop
+    needs boxes and there are none, no query picture can be read, or a stage is for vectors; `BadBox` when a
+    box lies outside its picture; `StorageError` when the folder cannot be written.
 
     Parameters
     ----------
@@ -79,15 +81,6 @@ def evaluate_words(
         patches whose centre lies in the box are whole.
     stages
         What follows the search, ``expand`` or ``localise``.
-
-    Raises
-    ------
-    UsageError
-        When the crop needs boxes and there are none, no query picture can be read, or a stage is for vectors.
-    BadBox
-        When a box lies outside its picture.
-    StorageError
-        When the folder cannot be written.
     """
     for stage in stages:
         stage.check_words()

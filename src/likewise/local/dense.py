@@ -27,17 +27,15 @@ class Window:
 def densified(card: Card, taps: Sequence[str], size: int, stride: int) -> Card:
     """The network up to its last wanted tap, its fully connected layers and its mean moved as windows.
 
+    Raises `UsageError` when the network has no chain, or its fully connected layers take patches of another
+    size.
+
     Parameters
     ----------
     taps
         Where it will be read.
     size, stride
         Side of a patch and distance of neighbouring patches, in pixels.
-
-    Raises
-    ------
-    UsageError
-        When the network has no chain, or its fully connected layers take patches of another size.
     """
     if not card.chain:
         raise UsageError(f"{card.name} is built by timm and has no shared mode: use mode 'exact'")
@@ -79,10 +77,7 @@ def dense_tensors(card: Card, tensors: Mapping[str, FloatArray]) -> Tensors:
 def window(card: Card, tap: str, size: int, stride: int) -> Window:
     """Which cells of a tap's map make up a patch.
 
-    Raises
-    ------
-    UsageError
-        When patches do not begin where cells do.
+    Raises `UsageError` when patches do not begin where cells do.
     """
     name = card.tap(tap).name
     for layer, cells, jump in _walk(card, size):

@@ -24,7 +24,8 @@ class Interpolated:
     """Finds keypoints as a detector does, and describes them by a tap of a network.
 
     A keypoint has the activations in the middle of each quarter of the square that it is described from, as
-    large and as turned as the keypoint, so that one descriptor knows what lies where.
+    large and as turned as the keypoint, so that one descriptor knows what lies where. Raises `UnknownName`
+    when there is no such network or tap; `WeightsMissing` when its weights are not on this machine.
 
     Parameters
     ----------
@@ -32,13 +33,6 @@ class Interpolated:
         A name that `likewise.networks.find` knows, and a layer of it that has a map.
     how
         As in `likewise.engines.open_engine`.
-
-    Raises
-    ------
-    UnknownName
-        When there is no such network or tap.
-    WeightsMissing
-        When its weights are not on this machine.
     """
 
     def __init__(

@@ -31,6 +31,9 @@ SIZE = Resize("longest", 600)
 class Keypoints:
     """Which keypoints, and how they are described.
 
+    Raises `UnknownName` or `UsageError` when there is no such detector, fewer than one keypoint is wanted, or
+    a network without its tap.
+
     Attributes
     ----------
     detector
@@ -43,11 +46,6 @@ class Keypoints:
     describer, tap
         A network and a layer of it that describe them instead; see
         `likewise.local.interpolated.Interpolated`.
-
-    Raises
-    ------
-    UnknownName, UsageError
-        When there is no such detector, fewer than one keypoint is wanted, or a network without its tap.
     """
 
     detector: str = "sift"
@@ -110,10 +108,7 @@ class Keypoints:
     def open(self, **how: Unpack[EngineChoice]) -> KeypointExtractor:
         """What finds and describes them; parameters as in `likewise.engines.open_engine`, for a network.
 
-        Raises
-        ------
-        WeightsMissing
-            When it needs a network whose weights are not on this machine.
+        Raises `WeightsMissing` when it needs a network whose weights are not on this machine.
         """
         detector: Finds = DETECTORS[self.detector].open(self.upright, **how)
         if self.tap:

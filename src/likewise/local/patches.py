@@ -116,21 +116,14 @@ class Patches:
 class PatchExtractor:
     """Turns pictures into the local features of one choice of patches.
 
-    `prepare` and `describe` may be called from many threads at once.
+    `prepare` and `describe` may be called from many threads at once. Raises `UnknownName` when the network, a
+    tap or an option is not known; `UsageError` when the network cannot describe patches of that size, or not
+    in that mode; `WeightsMissing` when the network's weights are not on this machine.
 
     Parameters
     ----------
     how
         As in `likewise.engines.open_engine`.
-
-    Raises
-    ------
-    UnknownName
-        When the network, a tap or an option is not known.
-    UsageError
-        When the network cannot describe patches of that size, or not in that mode.
-    WeightsMissing
-        When the network's weights are not on this machine.
     """
 
     def __init__(self, patches: Patches, **how: Unpack[EngineChoice]) -> None:

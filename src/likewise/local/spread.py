@@ -15,6 +15,7 @@ def spread(places: FloatArray, response: FloatArray, size: tuple[int, int], numb
 
     Half of them are the strongest of all. The others are the strongest of their cells in a grid of `CELLS` by
     `CELLS` that are not yet chosen: first the best left in every cell, then the second best, and so on.
+    Returns int64 ``(m,)``: their numbers, the strongest first; of equal ones the first.
 
     Parameters
     ----------
@@ -26,10 +27,6 @@ def spread(places: FloatArray, response: FloatArray, size: tuple[int, int], numb
         Width and height of the picture.
     number
         How many at most.
-
-    Returns
-    -------
-    int64 ``(m,)``: their numbers, the strongest first; of equal ones the first.
     """
     order = np.argsort(-response, kind="stable")
     if len(order) <= number:

@@ -27,9 +27,6 @@ POOLINGS = Registry(
 def find(name: str) -> Pooling:
     """The pooling of a name.
 
-    Raises
-    ------
-    UnknownName
-        When there is none, with the nearest names.
+    Raises `UnknownName` when there is none, with the nearest names.
     """
     return lookup("pooling", name, POOLINGS)

@@ -70,10 +70,7 @@ class Pooling:
     def over(self, maps: FloatArray, given: Mapping[str, Option]) -> Windows:
         """Make ready one map ``(c, h, w)`` for pooling many windows of it.
 
-        Raises
-        ------
-        UsageError
-            When it has no form for windows.
+        Raises `UsageError` when it has no form for windows.
         """
         if self.windows is None:
             raise UsageError(f"pool {self.name!r} cannot pool a part of a map; use another, such as 'gem'")
@@ -83,10 +80,7 @@ class Pooling:
     def shared(self, maps: FloatArray, given: Mapping[str, Option]) -> Doubles:
         """What each cell of one map ``(c, h, w)`` gives to its vector, float64 ``(c, h, w)``.
 
-        Raises
-        ------
-        UsageError
-            When the vector does not fall apart by cells.
+        Raises `UsageError` when the vector does not fall apart by cells.
         """
         if self.shares is None:
             raise UsageError(f"pool {self.name!r} does not share out among cells; use another, such as 'gem'")
@@ -95,10 +89,7 @@ class Pooling:
     def regions_of(self, maps: FloatArray, given: Mapping[str, Option]) -> FloatArray:
         """Unit vectors of the regions of one map ``(c, h, w)``, float32 ``(r, c)``.
 
-        Raises
-        ------
-        UsageError
-            When it has no regions.
+        Raises `UsageError` when it has no regions.
         """
         if self.regions is None:
             raise UsageError(f"pool {self.name!r} has no regions; use another, such as 'rmac'")

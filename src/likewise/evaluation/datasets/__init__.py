@@ -45,6 +45,9 @@ DATASETS: Registry[Callable[..., Benchmark]] = Registry(
 def load(name: str, data: Path, **options: Any) -> Benchmark:
     """Read a data set.
 
+    Raises `UnknownName` when no data set has that name; `UsageError` when the data set does not take an
+    option, or cannot be read.
+
     Parameters
     ----------
     name
@@ -54,13 +57,6 @@ def load(name: str, data: Path, **options: Any) -> Benchmark:
     options
         What the data set takes besides: ``gt``, the path of the ground truth, where it has any (Oxford,
         Paris, the revisited ones, csv), and ``group`` for csv. None stands for the default.
-
-    Raises
-    ------
-    UnknownName
-        When no data set has that name.
-    UsageError
-        When the data set does not take an option, or cannot be read.
     """
     loader = lookup("data set", name, DATASETS)
     given = {key: value for key, value in options.items() if value is not None}

@@ -69,17 +69,15 @@ PARIS6K = _Official(
 def oxford5k(data: Path, *, gt: Path | None = None) -> Benchmark:
     """Oxford5k, whole or in part.
 
+    Raises `UsageError` when the ground truth is not found or malformed, two pictures share a name, or no
+    query can be asked.
+
     Parameters
     ----------
     data
         Folder with the pictures at any depth.
     gt
         Folder with the ground truth at any depth; by default it is looked for below ``data``.
-
-    Raises
-    ------
-    UsageError
-        When the ground truth is not found or malformed, two pictures share a name, or no query can be asked.
     """
     return _load("oxford5k", OXFORD5K, data, gt)
 
@@ -122,10 +120,8 @@ class QueryTruth:
 def read_truths(folder: Path) -> list[QueryTruth]:
     """Every query of a folder of ground truth, by name; a name that a file lists twice counts once.
 
-    Raises
-    ------
-    UsageError
-        When there is no query, queries lie in several folders, or a file is missing or malformed.
+    Raises `UsageError` when there is no query, queries lie in several folders, or a file is missing or
+    malformed.
     """
     files = sorted(folder.rglob("*_query.txt"))
     if not files:

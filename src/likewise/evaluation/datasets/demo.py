@@ -12,16 +12,10 @@ from likewise.evaluation.datasets.folder import leave_one_out
 def demo(data: Path) -> Benchmark:
     """Every shot of a subject asks for its others; the set is rendered into the folder unless it is there.
 
-    Queries are whole pictures, as the score of ``likewise demo`` has it, and distractors never ask.
-
-    Raises
-    ------
-    MissingExtra
-        When it has to be rendered, and the packages that carry the photographs are not installed.
-    UsageError
-        When the folder holds the demo set of another version.
-    StorageError
-        When the folder cannot be written.
+    Queries are whole pictures, as the score of ``likewise demo`` has it, and distractors never ask. Raises
+    `MissingExtra` when it has to be rendered, and the packages that carry the photographs are not installed;
+    `UsageError` when the folder holds the demo set of another version; `StorageError` when the folder cannot
+    be written.
     """
     from likewise.demoset import read_truth, render  # draws, which no other data set does
 

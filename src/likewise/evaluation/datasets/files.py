@@ -15,17 +15,14 @@ from likewise.types import Box
 def by_stem(folder: Path, *, known: Callable[[str], bool]) -> tuple[dict[str, Path], tuple[str, ...]]:
     """The pictures below a folder by file name without suffix, sorted by name.
 
+    Raises `UsageError` when two known pictures share a name.
+
     Returns
     -------
     dict
         Those that the data set knows.
     tuple of str
         Paths below the folder of those that it does not know.
-
-    Raises
-    ------
-    UsageError
-        When two known pictures share a name.
     """
     named: dict[str, Path] = {}
     surplus = []
@@ -125,10 +122,7 @@ def thinned(present: int, official: int, absent: Iterable[str] = ()) -> tuple[Mi
 def find_one(folder: Path, *patterns: str, what: str) -> Path:
     """The one file at any depth that fits the first pattern that any file fits.
 
-    Raises
-    ------
-    UsageError
-        When there is none, or more than one.
+    Raises `UsageError` when there is none, or more than one.
     """
     for pattern in patterns:
         found = sorted(file for file in folder.rglob(pattern) if file.is_file())

@@ -15,12 +15,7 @@ def folder(data: Path) -> Benchmark:
     The benchmark is called like the folder. A picture is named by its path below ``data``. Its group is the
     first folder of that path; pictures that lie in ``data`` itself are wrong answers for everybody. The query
     is ranked and ignored there. A picture that is alone in its group does not ask, and an empty sub-folder is
-    reported.
-
-    Raises
-    ------
-    UsageError
-        When there is no picture, or no group of two.
+    reported. Raises `UsageError` when there is no picture, or no group of two.
     """
     gallery = {file.relative_to(data).as_posix(): file for file in pictures_below(data)}
     groups: dict[str, list[str]] = {
@@ -45,10 +40,7 @@ def leave_one_out(
 ) -> Benchmark:
     """Every picture of every group asks for the others of its group.
 
-    Raises
-    ------
-    UsageError
-        When no group has two pictures.
+    Raises `UsageError` when no group has two pictures.
     """
     missing = [
         MissingFiles("", (), f"group {group} is empty: no effect") for group in groups if not groups[group]

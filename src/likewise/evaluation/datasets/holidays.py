@@ -29,6 +29,8 @@ GROUPS: dict[str, tuple[str, ...]] = {
 def holidays(data: Path, *, upright: bool = False) -> Benchmark:
     """Holidays, whole or in part.
 
+    Raises `UsageError` when two pictures share a name or no query can be asked.
+
     Parameters
     ----------
     data
@@ -36,11 +38,6 @@ def holidays(data: Path, *, upright: bool = False) -> Benchmark:
     upright
         Whether these are the copies that were turned upright by hand. They score four to five points of mAP
         more than the pictures as published, so the benchmark bears another name: ``holidays-upright``.
-
-    Raises
-    ------
-    UsageError
-        When two pictures share a name or no query can be asked.
     """
     official = {name for group in GROUPS.values() for name in group}
     gallery, surplus = by_stem(data, known=official.__contains__)

@@ -48,6 +48,9 @@ def revisited(
 ) -> Benchmark:
     """ROxford5k or RParis6k in one difficulty, whole or in part.
 
+    Raises `UsageError` when the ground truth is not found or malformed, two pictures share a name, or no
+    query can be asked.
+
     Parameters
     ----------
     data
@@ -57,11 +60,6 @@ def revisited(
     gt
         The official ``gnd_<dataset>.pkl``, the same as JSON, or the folder of either; by default it is
         looked for below ``data``. JSON is taken first. No code in a pickle is run.
-
-    Raises
-    ------
-    UsageError
-        When the ground truth is not found or malformed, two pictures share a name, or no query can be asked.
     """
     if gt is None or gt.is_dir():
         patterns = (f"gnd_{dataset}.json", f"gnd_{dataset}.pkl")
@@ -90,10 +88,7 @@ def revisited(
 def read_truth(file: Path) -> RevisitedTruth:
     """Read an official pickle, or the same as JSON.
 
-    Raises
-    ------
-    UsageError
-        When the file is not there, cannot be read, or is not of the official form.
+    Raises `UsageError` when the file is not there, cannot be read, or is not of the official form.
     """
     if not file.is_file():
         raise UsageError(f"no ground truth lies at {file}")

@@ -17,7 +17,8 @@ def table(data: Path, *, gt: Path | None = None, group: str = "group") -> Benchm
 
     Columns, with commas, semicolons or tabs between: ``file``, the path below ``data``; ``group``, any text;
     ``role``, one of `Role`, by default ``both``; ``box``, what of a query is looked for, ``x1,y1,x2,y2`` or
-    ``x1 y1 x2 y2`` in pixels of the upright original. Other columns are passed over.
+    ``x1 y1 x2 y2`` in pixels of the upright original. Other columns are passed over. Raises `UsageError` when
+    the file is not found or malformed, lists a picture twice, or no query can be asked.
 
     Parameters
     ----------
@@ -27,11 +28,6 @@ def table(data: Path, *, gt: Path | None = None, group: str = "group") -> Benchm
         The CSV file; by default the only one below ``data``.
     group
         Name of the column that says what belongs together.
-
-    Raises
-    ------
-    UsageError
-        When the file is not found or malformed, lists a picture twice, or no query can be asked.
     """
     rows = read_rows(gt or find_one(data, "*.csv", what="CSV file of groups"), group=group)
     there = _there(data, rows)

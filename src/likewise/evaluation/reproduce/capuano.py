@@ -39,6 +39,8 @@ def capuano_2018(
 ) -> ReportTable:
     """Measure both layers by each way of comparing them; whole pictures are looked for.
 
+    Raises `UsageError` when no query picture can be read; `StorageError` when the folder cannot be written.
+
     Parameters
     ----------
     make
@@ -49,13 +51,6 @@ def capuano_2018(
         Name of a set of VGG16's weights; empty for the first.
     out
         Vectors are kept in ``<out>/vectors/``: an interrupted reproduction goes on.
-
-    Raises
-    ------
-    UsageError
-        When no query picture can be read.
-    StorageError
-        When the folder cannot be written.
     """
     cells: list[TableCell] = []
     notes: tuple[str, ...] = ()

@@ -116,7 +116,9 @@ def aggregating_deep_features(
 
     Every picture goes through the network once; vectors are kept in ``<out>/vectors/``, so that an
     interrupted reproduction goes on. Whitenings and recipes are written to
-    ``<out>/aggregating-deep-features/``.
+    ``<out>/aggregating-deep-features/``. Raises `UsageError` when the set or a folder to learn on cannot be
+    read, or there are too few pictures for the dimensions; `UnknownName` when VGG16 has no such tap or
+    weights; `StorageError` when a folder cannot be written.
 
     Parameters
     ----------
@@ -128,16 +130,6 @@ def aggregating_deep_features(
         Folder with the pictures of Paris6k, whole or in part.
     whiten_on
         Folder of pictures that stand in for Paris.
-
-    Raises
-    ------
-    UsageError
-        When the set or a folder to learn on cannot be read, or there are too few pictures for the
-        dimensions.
-    UnknownName
-        When VGG16 has no such tap or weights.
-    StorageError
-        When a folder cannot be written.
     """
     settings = settings or OpenChoices()
     benchmark = oxford5k(oxford, gt=gt)

@@ -53,12 +53,8 @@ _OTHERS = "not measured: a system of others"
 def recipe_at_hand(name: str | None) -> tuple[WordsRecipe, str]:
     """The recipe to measure, and what has to be said of it; the paper's own where its weights are here.
 
-    Raises
-    ------
-    UnknownName, BadRecipe
-        When there is no such recipe.
-    UsageError
-        When it is none of visual words, or has not three layers.
+    Raises `UnknownName` or `BadRecipe` when there is no such recipe; `UsageError` when it is none of visual
+    words, or has not three layers.
     """
     recipe, note = load_recipe(name or "mof"), ""
     found = recipe.words[0] if recipe.words else None
@@ -90,7 +86,8 @@ def li_2016(
 
     Sketches are kept in ``<out>/sketches/`` and vocabularies in ``<out>/li-2016/``, and a run that is there
     is not ranked again, so that an interrupted reproduction goes on. A vocabulary that was half learned is
-    learned again.
+    learned again. Raises `UsageError` when there is no benchmark, no query picture can be read, or there are
+    too few patches for the words; `StorageError` when a folder cannot be written.
 
     Parameters
     ----------
@@ -102,13 +99,6 @@ def li_2016(
         Pictures to learn vocabularies on, and how many words; the small default vocabulary without pictures.
     note
         What has to be said besides.
-
-    Raises
-    ------
-    UsageError
-        When there is no benchmark, no query picture can be read, or there are too few patches for the words.
-    StorageError
-        When a folder cannot be written.
     """
     there = {name: benchmark for name, benchmark in benchmarks.items() if benchmark}
     if not there:
