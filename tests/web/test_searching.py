@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import urljoin
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from likewise.collection import Collection
 from likewise.collection.snapshot import Snapshot
 from likewise.ranking.reranking import STAGES
 from likewise.types import UInt8Array
+from likewise.web.page import HERE
 from tests.fakes import RECIPE, FakeFactory, picture_bytes
 from tests.web.serving import API, BASE, data, fault, make_collection, serving
 from tests.zoo import bomb_png, encode, exif_of, photo
@@ -435,6 +437,23 @@ def test_files_of_the_page_are_kept_and_compressed(client: TestClient) -> None:
     assert client.get("/static/main.js", headers=known).status_code == 304
     assert client.get(f"{found[1]}/nothing.js").status_code == 404
     assert client.head(f"{found[1]}/main.js").headers["etag"] == plain.headers["etag"]
+
+
+def test_every_script_is_where_others_look_for_it(client: TestClient) -> None:
+    """Browsers are told of all that the page begins with, and only of what there is."""
+    told = re.findall(r'<link rel="modulepreload" href="([^"]+)">', client.get("/search").text)
+    met, waiting = set(told), list(told)
+    while waiting:
+        script = waiting.pop()
+        answer = client.get(script)
+        assert answer.status_code == 200, script
+        for address in re.findall(r'(?:from |import\()"(\.[^"]+)"', answer.text):
+            found = urljoin(script, address)
+            if found not in met:
+                met.add(found)
+                waiting.append(found)
+    scripts = {path for path in (HERE / "static").rglob("*.js") if path.name != "theme.js"}
+    assert len(met) == len(scripts) > len(told) > 10
 
 
 def test_people_get_the_page_where_there_is_nothing(client: TestClient) -> None:

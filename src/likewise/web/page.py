@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from posixpath import dirname, join, normpath
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
@@ -24,10 +25,11 @@ HERE = Path(__file__).parent
 VIEWS = ("", "search", "browse", "map", "add", "inspect", "evaluate")
 """Addresses of the page."""
 
-FIRST = ("main.js", "search.js")
+FIRST = ("main.js", "views/search.js")
 """Scripts that the page begins with: the browser is told at once of all that they need."""
 
-_IMPORTED = re.compile(r'^(?:import|export) [^;]*?from "\./([\w.]+)";$', re.MULTILINE)
+_IMPORTED = re.compile(r'^(?:import|export) [^;]*?from "(\.[\w./]+)";$', re.MULTILINE)
+_DIGEST = re.compile(r"([0-9a-f]{12})/")
 
 _FOREVER, _EACH_TIME = "public, max-age=31536000, immutable", "no-cache"
 
@@ -71,40 +73,41 @@ class Files:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._files = {path.name: File.read(path) for path in sorted(folder.iterdir())}
+        paths = sorted(path for path in folder.rglob("*") if path.is_file())
+        self._files = {path.relative_to(folder).as_posix(): File.read(path) for path in paths}
         contents = "".join(name + file.etag for name, file in self._files.items())
         self.digest = hashlib.sha256(contents.encode()).hexdigest()[:12]
 
-    async def current(self, digest: str, name: str, request: Request) -> Response:
-        """A file by the digest of all; under an older one it is as it is now, and not kept."""
-        return self._answer(name, request, _FOREVER if digest == self.digest else _EACH_TIME)
+    async def answer(self, name: str, request: Request) -> Response:
+        """A file by its name, below the digest of all or not.
 
-    async def named(self, name: str, request: Request) -> Response:
-        """A file by its name only: browsers ask each time whether it is still the same."""
-        return self._answer(name, request, _EACH_TIME)
+        Under another digest or none it is as it is now, and browsers ask each time whether it still is.
+        """
+        digest = _DIGEST.match(name)
+        file = self._files.get(name[digest.end() :] if digest else name)
+        if file is None:
+            raise not_found("file of that name")
+        current = digest is not None and digest[1] == self.digest
+        return file.answer(request, _FOREVER if current else _EACH_TIME)
 
     def modules(self, *names: str) -> list[str]:
         """Scripts by their names, and all that these import at once, in the order in which they are met."""
         met = dict.fromkeys(names)
         waiting = list(names)
         while waiting:
-            for found in _IMPORTED.findall(self._files[waiting.pop(0)].plain.decode()):
+            name = waiting.pop(0)
+            for address in _IMPORTED.findall(self._files[name].plain.decode()):
+                found = normpath(join(dirname(name), address))
                 if found not in met:
                     met[found] = None
                     waiting.append(found)
         return list(met)
 
-    def _answer(self, name: str, request: Request, keeping: str) -> Response:
-        if name not in self._files:
-            raise not_found("file of that name")
-        return self._files[name].answer(request, keeping)
-
 
 def mount(app: FastAPI) -> None:
     """Add the page to an application."""
     templates, files = _read()
-    for path, answer in (("/static/{digest}/{name}", files.current), ("/static/{name}", files.named)):
-        app.add_api_route(path, answer, methods=["GET", "HEAD"], include_in_schema=False)
+    app.add_api_route("/static/{name:path}", files.answer, methods=["GET", "HEAD"], include_in_schema=False)
 
     async def api(request: Request) -> Response:
         return templates.TemplateResponse(request, "api.html", _reference(app))

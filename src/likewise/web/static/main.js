@@ -1,24 +1,24 @@
 // The shell: header, navigation, and the view that the address names.
 
-import { at, change, current, onMove, undo, write } from "./address.js";
-import { ApiError } from "./api.js";
-import { button, choice, h, icon, put, typing } from "./dom.js";
-import { showKeys } from "./dialogs.js";
-import { onFiles } from "./files.js";
-import { empty, mount, problem } from "./notices.js";
-import { lost } from "./offline.js";
-import { collection, collections, session, start } from "./session.js";
-import { searchWith } from "./start.js";
+import { at, change, current, onMove, undo, write } from "./api/address.js";
+import { ApiError } from "./api/requests.js";
+import { button, choice, h, icon, put, typing } from "./parts/dom.js";
+import { showKeys } from "./parts/dialogs.js";
+import { onFiles } from "./parts/files.js";
+import { empty, mount, problem } from "./parts/notices.js";
+import { lost } from "./api/offline.js";
+import { collection, collections, session, start } from "./api/session.js";
+import { searchWith } from "./views/start.js";
 import { T } from "./strings.js";
-import { themeSwitch, tilesSwitch } from "./switch.js";
+import { themeSwitch, tilesSwitch } from "./parts/switch.js";
 
 const VIEWS = {
-  search: () => import("./search.js"),
-  browse: () => import("./browse.js"),
-  map: () => import("./browse.js"),
-  add: () => import("./add.js"),
-  inspect: () => import("./inspect.js"),
-  evaluate: () => import("./evaluate.js"),
+  search: () => import("./views/search.js"),
+  browse: () => import("./views/browse.js"),
+  map: () => import("./views/browse.js"),
+  add: () => import("./views/add.js"),
+  inspect: () => import("./views/inspect.js"),
+  evaluate: () => import("./views/evaluate.js"),
 };
 const LATER = 3000; // milliseconds after the start, which they would only slow down
 const TABS = ["search", "browse", "add", "inspect", "evaluate"];
@@ -168,7 +168,7 @@ async function begin() {
 
 /** Fetch what was not needed yet: with it a server that stops takes nothing away. */
 const others = () =>
-  [...Object.values(VIEWS), () => import("./why.js"), () => import("./sheet.js")].forEach((load) =>
+  [...Object.values(VIEWS), () => import("./views/why.js"), () => import("./parts/sheet.js")].forEach((load) =>
     load().catch(() => undefined),
   );
 
