@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from likewise.errors import UsageError
 from likewise.words.hamming import Codes, Words
 from likewise.words.matching import Matches, match
+from likewise.words.scoring import Scoring
 
 
 def patches(
@@ -55,7 +56,7 @@ def plain(
     st.integers(1, 3),
     st.integers(1, 3),
     st.integers(3, 6),
-    st.sampled_from([0, 20, 35, 52, 200]),
+    st.sampled_from([1, 20, 35, 52, 129]),
     st.booleans(),
     st.integers(0, 99),
 )
@@ -64,8 +65,8 @@ def test_is_the_double_loop(
 ) -> None:
     random = np.random.default_rng(seed)
     query, picture = patches(random, n, k, words), patches(random, p, j, words)
-    idf = random.random(words).astype(np.float32)
-    found = match(*query, *picture, idf, below=below, sigma=25.0, hamming=hamming, layer=2)
+    idf = random.random(words)
+    found = match(*query, *picture, idf, scoring=Scoring(hamming, below, 25.0), layer=2)
     expected = plain(query, picture, idf, below, 25.0, hamming)
     columns = (found.query.tolist(), found.picture.tolist(), found.distance.tolist())
     assert list(zip(*columns, strict=True)) == [row[:3] for row in expected]
@@ -98,13 +99,15 @@ def test_by_hand() -> None:
     found = match(np.array([[1]]), codes[:1], words, codes, idf)
     assert found.picture.tolist() == [0, 1] and found.distance.tolist() == [0, 30]
     assert found.weight == pytest.approx([1.1095587, 1.1095587 * 0.36787944])  # (ln 4)^2 / sqrt(3)
-    without = match(np.array([[1]]), codes[:1], words, codes, idf, hamming=False)
+    without = match(np.array([[1]]), codes[:1], words, codes, idf, scoring=Scoring(hamming=False))
     assert without.weight == pytest.approx([1.1095587] * 3)
 
 
 def test_words_alone_need_no_codes() -> None:
     none = np.empty((2, 1, 0), np.uint64)
-    found = match(np.array([[0], [1]]), none, np.array([[1], [1]]), none, np.ones(2), hamming=False)
+    found = match(
+        np.array([[0], [1]]), none, np.array([[1], [1]]), none, np.ones(2), scoring=Scoring(hamming=False)
+    )
     assert found.query.tolist() == [1, 1] and found.picture.tolist() == [0, 1]
 
 

@@ -20,11 +20,9 @@ from likewise.words.kernel import NUMPY, Asked, Choice, Kernel, Lists, compiled
 from likewise.words.merging import check
 from likewise.words.parallel import run_starts
 from likewise.words.postings import Numbers
-from likewise.words.scoring import Scoring
+from likewise.words.scoring import DEFAULT, Scoring
 from likewise.words.segment import Segment, ranges
 from likewise.words.votes import Neighbours, near, reach
-
-DEFAULT = Scoring()
 
 WORTH = 50_000_000
 """Postings that numpy scans in the time that it takes to load the compiled kernel."""

@@ -222,15 +222,11 @@ class Layers:
         return found
 
     def _match(self, asked: Sketch, held: Sketch, layer: str, number: int) -> Matches:
-        scoring = self.recipe.scoring
         return match(
             *_copies(asked, layer, self.recipe.asked),
             *_copies(held, layer, self.recipe.stored),
-            scoring.half(self.indexes[layer].idf),
-            below=scoring.threshold,
-            sigma=scoring.sigma,
-            hamming=scoring.hamming,
-            burstiness=scoring.burstiness,
+            self.indexes[layer].idf,
+            scoring=self.recipe.scoring,
             layer=number,
         )
 

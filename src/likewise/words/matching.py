@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from likewise.errors import UsageError
 from likewise.types import FloatArray, IntArray
-from likewise.words.hamming import Codes, Words, distance, strength
+from likewise.words.hamming import Codes, Words, distance
 from likewise.words.parallel import ParallelColumns
-from likewise.words.scoring import Burstiness
+from likewise.words.scoring import DEFAULT, Scoring
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,12 +52,9 @@ def match(
     query_codes: Codes,
     words: Words,
     codes: Codes,
-    idf: NDArray[np.floating],
+    idf: NDArray[np.float64],
     *,
-    below: int = 52,
-    sigma: float = 30.0,
-    hamming: bool = True,
-    burstiness: Burstiness = "database",
+    scoring: Scoring = DEFAULT,
     layer: int = 0,
 ) -> Matches:
     """Pairs of patches of a query and a picture that share a word, in one layer.
@@ -74,12 +71,9 @@ def match(
         uint64 ``(n, k, bits / 64)`` and ``(p, j, bits / 64)``: its code in each.
     idf
         Of every word of the codebook, ``(W,)`` (equation 4).
-    below
-        Codes that differ in as many bits or more do not match.
-    hamming
-        False: a word in common is enough and weighs ``idf^2 / sqrt(tf)`` (equation 3), whatever the codes.
-    burstiness
-        Whose term frequency a weight is divided by the root of; see `likewise.words.scoring.Scoring`.
+    scoring
+        Which codes match, and what a pair weighs by them and by whose term frequency: without Hamming
+        embedding a word in common is enough and weighs ``idf^2 / sqrt(tf)`` (equation 3).
     layer
         What to write in the column of that name.
 
@@ -97,17 +91,17 @@ def match(
     inside = np.arange(len(left)) - np.repeat(np.cumsum(tf) - tf, tf)
     right = order[np.repeat(first, tf) + inside]
     away = distance(_flat(query_codes)[left], _flat(codes)[right])
-    if hamming:
-        near = away < below
+    if scoring.hamming:
+        near = away < scoring.threshold
         left, right, away = left[near], right[near], away[near]
-    weight = np.square(idf[asked[left]], dtype=np.float64)
-    if burstiness in ("database", "both"):
+    weight = np.square(scoring.half(idf)[asked[left]], dtype=np.float64)
+    if scoring.database:
         weight /= np.sqrt(tf[left])
-    if burstiness in ("query", "both"):
+    if scoring.burstiness in ("query", "both"):
         _, place, counts = np.unique(asked, return_inverse=True, return_counts=True)
         weight /= np.sqrt(counts[place.ravel()][left])
-    if hamming:
-        weight *= strength(away, below=below, sigma=sigma)
+    if scoring.hamming:
+        weight *= scoring.strengths[away]
     return Matches(
         left // query_words.shape[1],
         right // words.shape[1],

@@ -98,3 +98,6 @@ class Scoring:
         """What a match counts in words of this idf, ``(g,)``, in which a query has ``counts`` features."""
         powers = np.power(idf, self.power)
         return powers / np.sqrt(counts) if self.burstiness in ("query", "both") else powers
+
+
+DEFAULT = Scoring()

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from likewise.types import IntArray, Scores
 from likewise.words.hamming import Codes, Words
-from likewise.words.inverted import DEFAULT, WordStatistics
-from likewise.words.scoring import Scoring
+from likewise.words.inverted import WordStatistics
+from likewise.words.scoring import DEFAULT, Scoring
 from likewise.words.votes import Neighbours
 
 
