@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from likewise.errors import UnknownName, UsageError
 from likewise.types import FloatArray
-from likewise.words.hamming import Codes, Embedding, Projection, Words, distance, strength
+from likewise.words.hamming import Codes, Embedding, Projection, Words, distance
+from likewise.words.scoring import Scoring
 
 PROJECTIONS: tuple[Projection, ...] = ("random", "pca", "pca-rotation")
 
@@ -89,7 +90,7 @@ def test_distance_and_strength_by_hand() -> None:
     right = np.array([[0b0001, 1 << 63], [0b1011, 0]], np.uint64)
     assert distance(left, right).tolist() == [3, 0]
     # exp(-(30/30)^2) = 0.367879; 51 counts, 52 does not
-    assert strength(np.array([0, 30, 51, 52])) == pytest.approx([1, 0.36787944, 0.05557621, 0])
+    assert Scoring().strengths[[0, 30, 51, 52]] == pytest.approx([1, 0.36787944, 0.05557621, 0])
 
 
 def test_more_bits_than_numbers() -> None:

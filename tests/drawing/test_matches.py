@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from likewise.collection import PatchMatches
 from likewise.drawing import canvas
 from likewise.drawing.sheets import match_sheet
 from likewise.drawing.sheets.matches import GAP, LAYERS, TOP, strongest
@@ -33,10 +35,14 @@ def fit(*inliers: bool, box: Box | None = None) -> Fit:
     return Fit(np.eye(2, 3), np.array(inliers, bool), 1.0, box, corners(box))
 
 
+def shown(found: Matches, of: Fit | None) -> PatchMatches:
+    return PatchMatches(0.0, ("conv3", "fc7"), BOXES, BOXES, found, of)
+
+
 def sheet(folder: Path, found: Matches, of: Fit | None, box: Box | None = None) -> np.ndarray:
     """Of two grey pictures of 368 x 368 pixels, shown twice as large: patch 0 has its centre at 40, 40."""
     query, hit = (picture(folder / name, GREY, (368, 368)) for name in ("q.png", "h.png"))
-    match_sheet(query, hit, BOXES, BOXES, found, ["conv3", "fc7"], of, folder / "sheet.png", box=box)
+    match_sheet(query, hit, shown(found, of), folder / "sheet.png", box=box)
     return drawn(folder / "sheet.png")
 
 
@@ -127,7 +133,7 @@ def test_pictures_of_any_shape_fit(tmp_path: Path, size: tuple[int, int]) -> Non
     odd = picture(tmp_path / "odd.png", (0, 0, 255), size)
     boxes = np.array([[0, 0, *size]], np.float32)
     for name, found in (("without.png", matches()), ("with.png", matches((0, 0, 0, 1)))):
-        match_sheet(odd, odd, boxes, boxes, found, ["a"], None, tmp_path / name)
+        match_sheet(odd, odd, PatchMatches(0, ("a",), boxes, boxes, found, None), tmp_path / name)
     assert len(places(drawn(tmp_path / "without.png"), (0, 0, 255))) > 1400
     shown = drawn(tmp_path / "with.png")
     shown[9:-9, 9:-9] = 255
@@ -139,7 +145,7 @@ def test_what_cannot_be_done_is_said(tmp_path: Path) -> None:
     found, out = matches((0, 0, 0, 1)), tmp_path / "s.png"
 
     def draw(to: Path = out, hit: Path = query, found: Matches = found, of: Fit | None = None) -> None:
-        match_sheet(query, hit, BOXES, BOXES, found, ["conv3"], of, to)
+        match_sheet(query, hit, replace(shown(found, of), layers=("conv3",)), to)
 
     with pytest.raises(UsageError, match=r"s\.xyz.*\.png"):
         draw(tmp_path / "s.xyz")
@@ -165,7 +171,6 @@ def test_what_cannot_be_done_is_said(tmp_path: Path) -> None:
 
 def test_the_limit_does_not_refuse_the_sheets_own_sizes(tmp_path: Path) -> None:
     query = picture(tmp_path / "q.png")
-    draw = (query, query, BOXES, BOXES, matches(), ["a"], None, tmp_path / "s.png")
-    match_sheet(*draw, max_pixels=59_999)
+    match_sheet(query, query, shown(matches(), None), tmp_path / "s.png", max_pixels=59_999)
     with Image.open(tmp_path / "s.png") as sheet:
         assert sheet.width == 1600

@@ -226,8 +226,7 @@ def _explain(opened: Collection, first: Path, second: Path, out: Path, max_pixel
 
     if opened.recipe.words:
         found = opened.matches(first, second, max_pixels=max_pixels)
-        columns = found.first, found.second, found.matches, found.layers, found.fit
-        match_sheet(first, second, *columns, out, max_pixels=max_pixels)
+        match_sheet(first, second, found, out, max_pixels=max_pixels)
         return
     why = opened.explain(first, second, max_pixels=max_pixels)
     explanation_sheet(first, second, why, out, max_pixels=max_pixels)

@@ -127,11 +127,6 @@ def distance(left: Codes, right: Codes) -> NDArray[np.int64]:
     return np.asarray(np.bitwise_count(left ^ right).sum(axis=-1, dtype=np.int64))
 
 
-def strength(away: NDArray[np.int64], *, below: int = 52, sigma: float = 30.0) -> NDArray[np.float64]:
-    """How much matches count (equations 5 and 6 there): ``exp(-d^2 / sigma^2)`` for d < `below`, else 0."""
-    return np.where(away < below, np.exp(-np.square(away / sigma)), 0.0)
-
-
 def _check(vectors: FloatArray, words: Words, count: int, bits: int, projection: str) -> None:
     if projection not in get_args(Projection):
         raise UnknownName(f"no projection {projection!r}; there are {', '.join(get_args(Projection))}")

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from likewise.errors import UsageError
 from likewise.registry import lookup
-from likewise.words.hamming import strength
 
 Burstiness: TypeAlias = Literal["none", "database", "query", "both"]
 Normalisation: TypeAlias = Literal["none", "l2", "sqrt-idf"]
@@ -74,8 +73,12 @@ class Scoring:
 
     @cached_property
     def strengths(self) -> NDArray[np.float64]:
-        """How much a match counts by the bits in which its codes differ, ``(129,)``."""
-        return strength(np.arange(BITS + 1), below=self.threshold, sigma=self.sigma)
+        """How much a match counts by the bits d in which its codes differ, ``(129,)`` (equations 5 and 6).
+
+        ``exp(-d^2 / sigma^2)`` below the threshold, else 0.
+        """
+        away = np.arange(BITS + 1)
+        return np.where(away < self.threshold, np.exp(-np.square(away / self.sigma)), 0.0)
 
     def limits(self, halves: int) -> tuple[NDArray[np.float64], int]:
         """`strengths` and `threshold` for codes of so many halves: distances of one half come doubled."""

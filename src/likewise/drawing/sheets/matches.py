@@ -18,6 +18,7 @@ from likewise.pictures import Source
 from likewise.types import Box, FloatArray, IntArray
 
 if TYPE_CHECKING:  # to match takes words, which to draw does not
+    from likewise.collection import PatchMatches
     from likewise.words import Fit, Matches
 
 LAYERS = (*(PALETTE[number] for number in (0, 4, 2, 3, 5)), "#f0e442")
@@ -37,11 +38,7 @@ _FINE = 2  # lines are drawn so many times as large, so that they come out smoot
 def match_sheet(
     query: Source,
     hit: Source,
-    query_boxes: FloatArray,
-    hit_boxes: FloatArray,
-    matches: Matches,
-    layers: Sequence[str],
-    fit: Fit | None,
+    found: PatchMatches,
     out: str | os.PathLike[str],
     *,
     box: Box | None = None,
@@ -50,7 +47,7 @@ def match_sheet(
     """Draw which patches of a query matched which of a hit, and through which layer.
 
     A line joins the centres of two patches, in the colour of its layer; the more the match weighs, the less
-    the picture shows through. Those that `fit` agrees with are strong, of the others the heaviest are drawn
+    the picture shows through. Those that the fit agrees with are strong, of the others the heaviest are drawn
     thin. The pairs that weigh most are outlined and numbered on both sides. Raises `BadPicture` when one of
     the pictures cannot be read; `BadBox` when the box lies outside the query; `UsageError` when the matches
     do not belong to the boxes, the layers or the fit, the ending of ``out`` is no format that can be written,
@@ -60,22 +57,16 @@ def match_sheet(
     ----------
     query, hit
         The pictures; anything that `likewise.pictures.load` takes.
-    query_boxes, hit_boxes
-        float32 ``(n, 4)`` and ``(p, 4)``: left, top, right, bottom of their patches, in pixels of the
-        upright originals.
-    matches
-        Pairs of these patches.
-    layers
-        Names of the layers that the matches count.
-    fit
-        Where the query lies in the hit, or None where the matches agree on no place; drawn in red.
+    found
+        Its fit is drawn in red.
     box
         What was asked for, in pixels of the upright query; drawn in red.
     max_pixels
         Largest picture accepted.
     """
     canvas.check_output("sheet", out, query, hit)
-    _check(query_boxes, hit_boxes, matches, layers, fit)
+    matches, fit, layers = found.matches, found.fit, found.layers
+    _check(found)
     left = _shown(query, box, MARGIN, max_pixels)
     # the file of a hit may have changed since, and have become smaller
     right = _shown(hit, fit.box if fit else None, MARGIN + left.picture.width + GAP, max_pixels, strict=False)
@@ -87,9 +78,9 @@ def match_sheet(
         text = f"{canvas.name_of(source)}, {shown.width} x {shown.height} pixels"
         canvas.write(sheet, (shown.left, below + 8), text, 15, shown.picture.width, FAINT)
     inliers = fit.inliers if fit else np.zeros(len(matches), bool)
-    starts, ends = left.place(query_boxes)[matches.query], right.place(hit_boxes)[matches.picture]
+    starts, ends = left.place(found.first)[matches.query], right.place(found.second)[matches.picture]
     _draw_lines(sheet, matches, inliers, _centres(starts), _centres(ends))
-    outlined = strongest(matches, inliers if fit else ~inliers, query_boxes)
+    outlined = strongest(matches, inliers if fit else ~inliers, found.first)
     for boxes in (starts, ends):
         _draw_patches(sheet, boxes[outlined], matches.layer[outlined])
     _heading(sheet, matches, fit)
@@ -210,17 +201,12 @@ def _percent(part: float, whole: float) -> str:
     return f"{100 * part / whole:.0f} %" if whole else "nothing"
 
 
-def _check(
-    query_boxes: FloatArray,
-    hit_boxes: FloatArray,
-    matches: Matches,
-    layers: Sequence[str],
-    fit: Fit | None,
-) -> None:
+def _check(found: PatchMatches) -> None:
+    matches, fit = found.matches, found.fit
     for numbers, count, what in (
-        (matches.query, len(query_boxes), "patches of the query"),
-        (matches.picture, len(hit_boxes), "patches of the hit"),
-        (matches.layer, len(layers), "layers"),
+        (matches.query, len(found.first), "patches of the query"),
+        (matches.picture, len(found.second), "patches of the hit"),
+        (matches.layer, len(found.layers), "layers"),
     ):
         if len(numbers) and not 0 <= numbers.min() <= numbers.max() < count:
             raise UsageError(f"matches of {what} {numbers.min()} to {numbers.max()}, but there are {count}")
