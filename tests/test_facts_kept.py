@@ -25,7 +25,7 @@ from likewise.collection.evidence import of_fit
 from likewise.collection.filters import BadFilter
 from likewise.collection.layer import LayerHits, LayerIndex, Located, Sources
 from likewise.collection.loose import fulfilling
-from likewise.collection.removal import Removed
+from likewise.collection.removal import RemovedPicture
 from likewise.collection.searching import Searcher
 from likewise.downstream.clusters import find_clusters
 from likewise.downstream.duplicates import find_duplicates
@@ -425,7 +425,7 @@ def test_what_was_noted_stays_with_a_picture(
     before = collection.known(row)
     removed = collection.take_out(row)
     assert collection.columns() == {}
-    assert collection.put_back([Removed.from_json(one.as_json()) for one in removed]) == 1
+    assert collection.put_back([RemovedPicture.from_json(one.as_json()) for one in removed]) == 1
     after = collection.known(row)
     assert after == before
 

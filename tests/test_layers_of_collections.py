@@ -22,7 +22,7 @@ from likewise.collection import Collection, Query
 from likewise.collection.database import CHECKSUMS, checksum_of
 from likewise.collection.evidence import of_fit, of_similarities, of_votes
 from likewise.collection.layer import Located
-from likewise.collection.removal import Removed
+from likewise.collection.removal import RemovedPicture
 from likewise.collection.words_layer import WordsIndex
 from likewise.errors import ManifestMismatch, UsageError
 from likewise.local import patches
@@ -268,7 +268,9 @@ def test_taken_out_and_put_back_in_every_layer(collection: Collection) -> None:
     removed = collection.take_out(3, 5)
     assert len(ranking(collection, 3)) == 6
     assert (
-        collection.put_back([Removed.from_json(json.loads(json.dumps(one.as_json()))) for one in removed])
+        collection.put_back(
+            [RemovedPicture.from_json(json.loads(json.dumps(one.as_json()))) for one in removed]
+        )
         == 2
     )
     collection.optimise()

@@ -1,6 +1,6 @@
 """A folder of pictures as something that can be searched."""
 
-from likewise.collection.catalogue import Content, Entry, Failure
+from likewise.collection.catalogue import Content, Entry, FailedFile
 from likewise.collection.collection import Collection
 from likewise.collection.copying import copy
 from likewise.collection.encoders import EncoderFactory
@@ -10,7 +10,7 @@ from likewise.collection.layer import LayerIndex, PatchMatches
 from likewise.collection.loose import fulfilling
 from likewise.collection.moving import MovedFile, difference
 from likewise.collection.query import Query, QueryPicture
-from likewise.collection.removal import Removed
+from likewise.collection.removal import RemovedPicture
 from likewise.collection.reports import AddReport, Comparison, Info, Pictures
 from likewise.collection.searching import Searcher
 from likewise.collection.store import holds_collection, located
@@ -25,7 +25,7 @@ __all__ = [
     "Content",
     "EncoderFactory",
     "Entry",
-    "Failure",
+    "FailedFile",
     "Info",
     "Known",
     "LayerIndex",
@@ -35,7 +35,7 @@ __all__ = [
     "Prune",
     "Query",
     "QueryPicture",
-    "Removed",
+    "RemovedPicture",
     "Searcher",
     "ShardPart",
     "Shards",

@@ -98,7 +98,7 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Failure:
+class FailedFile:
     """A file that could not be indexed: why, as a word and as a sentence, and since when (Unix time)."""
 
     path: Path
@@ -650,16 +650,16 @@ class Catalogue:
         """Forget that a file failed."""
         self._database.run("DELETE FROM failures WHERE root = ? AND path = ?", place.root, place.path)
 
-    def failures(self) -> list[Failure]:
+    def failures(self) -> list[FailedFile]:
         """All files that failed, by path, but for those whose rows cannot be read."""
-        found = [failure for _, failure in self._failures() if isinstance(failure, Failure)]
+        found = [failure for _, failure in self._failures() if isinstance(failure, FailedFile)]
         return sorted(found, key=lambda failure: failure.path)
 
     def unsound_failures(self) -> list[tuple[FilePlace, CollectionDamaged]]:
         """Places of failures whose rows cannot be read, as they are stored, and why."""
         return [(place, error) for place, error in self._failures() if isinstance(error, CollectionDamaged)]
 
-    def _failures(self) -> Iterator[tuple[FilePlace, Failure | CollectionDamaged]]:
+    def _failures(self) -> Iterator[tuple[FilePlace, FailedFile | CollectionDamaged]]:
         roots = self.roots()
         for root, path, reason, message, at, written in self._database.rows(
             f"SELECT root, path, reason, message, at, {self._written('failures')} FROM failures"
@@ -669,7 +669,7 @@ class Catalogue:
                     if not written:
                         raise ValueError("not what was written")
                     file = Path(self.absolute(roots, root, path))
-                    yield FilePlace(root, path), Failure(file, _text(reason), _text(message), _moment(at))
+                    yield FilePlace(root, path), FailedFile(file, _text(reason), _text(message), _moment(at))
             except CollectionDamaged as error:
                 yield FilePlace(root, path), error
 

@@ -17,7 +17,7 @@ from likewise.collection.indexing import Indexing
 from likewise.collection.layer import CollectionLayer
 from likewise.collection.layers import LayerSet, fit, ready
 from likewise.collection.moving import MovedFile, contents, rows, take_over
-from likewise.collection.removal import Removed, put_back, take_out
+from likewise.collection.removal import RemovedPicture, put_back, take_out
 from likewise.collection.reports import AddReport
 from likewise.collection.selecting import named
 from likewise.collection.store import located
@@ -289,7 +289,7 @@ class Collection(AskedCollection):
             for layer in LayerSet.of(catalogue, self.path, self._encoders).layers:
                 layer.optimise(catalogue, progress=progress)
 
-    def take_out(self, *pictures: int) -> list[Removed]:
+    def take_out(self, *pictures: int) -> list[RemovedPicture]:
         """Forget pictures by their ids, and give what `put_back` needs to have them again as they were.
 
         Ids of no picture are passed over.
@@ -298,7 +298,7 @@ class Collection(AskedCollection):
         with self._writing() as writer, writer.change():
             return take_out(writer, pictures)
 
-    def put_back(self, removed: Sequence[Removed]) -> int:
+    def put_back(self, removed: Sequence[RemovedPicture]) -> int:
         """Have pictures again that `take_out` forgot, with their ids and vectors; give how many came back.
 
         A picture whose file was indexed again meanwhile is passed over.

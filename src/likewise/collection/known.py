@@ -49,7 +49,7 @@ _FACETS = {
 
 
 @dataclass(frozen=True)
-class Facet:
+class FacetCounts:
     """How many pictures have each value of something; None stands for those of which it is not known.
 
     Attributes
@@ -62,7 +62,7 @@ class Facet:
     counts: tuple[tuple[str | int | None, int], ...]
 
 
-def facets(tables: FactTables, where: str | None = None) -> list[Facet]:
+def facets(tables: FactTables, where: str | None = None) -> list[FacetCounts]:
     """Count the pictures, or those of which a filter is true, by what is often asked for.
 
     Raises `BadFilter` when the filter cannot be understood.
@@ -74,5 +74,5 @@ def facets(tables: FactTables, where: str | None = None) -> list[Facet]:
     for name, expression in _FACETS.items():
         counts = tables.counts(expression, wanted, MOST)
         shown = tuple((v if isinstance(v, str | int) else None, count) for v, count in counts)
-        found.append(Facet(name, shown))
+        found.append(FacetCounts(name, shown))
     return found

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from likewise.collection.catalogue import Catalogue
 from likewise.collection.query import Query, QueryPicture, as_picture, is_number, is_vector, whole
-from likewise.collection.reports import Comparison, Fault
+from likewise.collection.reports import Comparison, Flaw
 from likewise.collection.segments import Segments
 from likewise.collection.selecting import Selection
 from likewise.collection.words_shards import Shards
@@ -156,7 +156,7 @@ class CollectionLayer(Protocol):
     def searched(self, catalogue: Catalogue) -> str:
         """How it is searched, in a few words."""
 
-    def verify(self, catalogue: Catalogue) -> Iterator[Fault]:
+    def verify(self, catalogue: Catalogue) -> Iterator[Flaw]:
         """Everything that is wrong with what it keeps."""
 
 
@@ -336,35 +336,35 @@ class Sources:
         return [row for picture in pictures if (row := self.own(picture)) is not None]
 
 
-def row_fault(catalogue: Catalogue, kind: str, picture: int, what: str) -> Fault:
+def row_fault(catalogue: Catalogue, kind: str, picture: int, what: str) -> Flaw:
     """A fault of what is kept of one picture."""
     try:
         path = catalogue.where([picture]).get(picture, f"id {picture}")
     except CollectionDamaged:  # of which there is a fault of its own
         path = f"id {picture}"
-    return Fault(kind, path, f"{path} {what}: {AGAIN}")
+    return Flaw(kind, path, f"{path} {what}: {AGAIN}")
 
 
-def paired(catalogue: Catalogue, layer: int) -> Iterator[Fault]:
+def paired(catalogue: Catalogue, layer: int) -> Iterator[Flaw]:
     """Pictures of which a layer keeps nothing, and what it keeps of none."""
     bare, stray = catalogue.unpaired(layer)
     for picture in bare:
         yield row_fault(catalogue, "vector-missing", picture, "has no vector")
     for picture in stray:
-        yield Fault("vector-stray", f"id {picture}", f"vector {picture} has no picture")
+        yield Flaw("vector-stray", f"id {picture}", f"vector {picture} has no picture")
 
 
-def signed(manifest: Manifest, recipe: LayerRecipe) -> Iterator[Fault]:
+def signed(manifest: Manifest, recipe: LayerRecipe) -> Iterator[Flaw]:
     """Whether a manifest's recipe is the one that it was signed for."""
     if recipe.hash != manifest.recipe_hash:
         message = (
             f"the recipe is not the one that made the vectors: {recipe.hash}, not {manifest.recipe_hash}"
         )
-        yield Fault("manifest", "recipe", message)
+        yield Flaw("manifest", "recipe", message)
 
 
-def segment_faults(segments: Segments[Any, Any], catalogue: Catalogue) -> Iterator[Fault]:
+def segment_faults(segments: Segments[Any, Any], catalogue: Catalogue) -> Iterator[Flaw]:
     """Files by which a layer is searched that are damaged."""
     for path, fault in segments.faults(catalogue):
         message = f"{fault}; `likewise optimise` makes it again from the catalogue"
-        yield Fault("segment-damaged", str(path), message)
+        yield Flaw("segment-damaged", str(path), message)

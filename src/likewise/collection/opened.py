@@ -13,11 +13,11 @@ from types import TracebackType
 from typing import Any, Self
 
 from likewise.collection import belongings
-from likewise.collection.catalogue import Catalogue, Entry, Failure
+from likewise.collection.catalogue import Catalogue, Entry, FailedFile
 from likewise.collection.committed import Committed
 from likewise.collection.encoders import Encoders
 from likewise.collection.filters import Filter
-from likewise.collection.known import Facet, Known, facets
+from likewise.collection.known import FacetCounts, Known, facets
 from likewise.collection.layer import CollectionLayer, Sources
 from likewise.collection.layers import LayerSet
 from likewise.collection.query import is_number, whole
@@ -224,7 +224,7 @@ class OpenedCollection:
         """A filter over these pictures, read; raises `BadFilter`."""
         return self._ready().facts.filter(text)
 
-    def facets(self, where: str | None = None) -> list[Facet]:
+    def facets(self, where: str | None = None) -> list[FacetCounts]:
         """How many pictures there are of each year, camera, lens, rating and folder.
 
         Parameters
@@ -254,7 +254,7 @@ class OpenedCollection:
         """Columns of one's own, and of how many pictures each says something."""
         return self._ready().facts.columns()
 
-    def failures(self) -> list[Failure]:
+    def failures(self) -> list[FailedFile]:
         """Files that could not be indexed, and why."""
         return self._ready().failures()
 

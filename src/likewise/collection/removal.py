@@ -15,7 +15,7 @@ from likewise.pictures import Facts
 
 
 @dataclass(frozen=True)
-class Removed:
+class RemovedPicture:
     """All that the catalogue knew of a picture; ``path`` is absolute."""
 
     id: int
@@ -41,7 +41,7 @@ class Removed:
         }
 
     @classmethod
-    def from_json(cls, told: Any) -> Removed:
+    def from_json(cls, told: Any) -> RemovedPicture:
         """What `as_json` gave.
 
         Raises `UsageError` when it did not.
@@ -62,12 +62,12 @@ class Removed:
             raise UsageError(f"this is no picture that was taken out: {error!r}") from error
 
 
-def take_out(catalogue: Catalogue, pictures: Iterable[int]) -> list[Removed]:
+def take_out(catalogue: Catalogue, pictures: Iterable[int]) -> list[RemovedPicture]:
     """Forget those of the pictures that there are; one whose row is damaged cannot be put back."""
     layers, facts = [layer.id for layer in catalogue.layers()], catalogue.facts
     entries = catalogue.entries(dict.fromkeys(pictures))
     found = [
-        Removed(
+        RemovedPicture(
             entry.id,
             str(entry.path),
             picture.stamp,
@@ -84,7 +84,7 @@ def take_out(catalogue: Catalogue, pictures: Iterable[int]) -> list[Removed]:
     return found
 
 
-def put_back(catalogue: Catalogue, removed: Iterable[Removed]) -> int:
+def put_back(catalogue: Catalogue, removed: Iterable[RemovedPicture]) -> int:
     """Insert pictures again, but for those whose id or file is in the catalogue by now; give how many.
 
     What layers kept of them that are gone since is passed over; layers that came since describe them at the

@@ -204,7 +204,7 @@ class Pictures:
 
 
 @dataclass(frozen=True)
-class Fault:
+class Flaw:
     """Something wrong with a collection.
 
     Attributes
@@ -229,5 +229,5 @@ class Fault:
 class VerifyReport:
     """Faults that were found among ``checked`` pictures."""
 
-    faults: list[Fault]
+    faults: list[Flaw]
     checked: int

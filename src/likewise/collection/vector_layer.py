@@ -31,7 +31,7 @@ from likewise.collection.layer import (
 )
 from likewise.collection.query import Query, QueryPicture, is_number, is_vector, whole
 from likewise.collection.remote import RemoteVectors
-from likewise.collection.reports import Comparison, Fault, Pictures
+from likewise.collection.reports import Comparison, Flaw, Pictures
 from likewise.collection.rows import VectorEngine
 from likewise.collection.snapshot import Snapshot
 from likewise.collection.stored import ASKED, EXACT, SURE, Shortlist, StoredVectors, measured
@@ -202,7 +202,7 @@ class VectorLayer:
         """Remove its segments."""
         VectorSegments.sweep(self.folder, catalogue)
 
-    def verify(self, catalogue: Catalogue) -> Iterator[Fault]:
+    def verify(self, catalogue: Catalogue) -> Iterator[Flaw]:
         """See `CollectionLayer`."""
         yield from signed(self.manifest, self.recipe)
         yield from paired(catalogue, self.id)
@@ -225,7 +225,7 @@ class VectorLayer:
 
 def _numbers(
     catalogue: Catalogue, pictures: Sequence[int], vectors: FloatArray, *, unit: bool
-) -> Iterator[Fault]:
+) -> Iterator[Flaw]:
     finite = np.isfinite(vectors).all(axis=1)
     with np.errstate(invalid="ignore", over="ignore"):
         lengths = np.linalg.norm(vectors, axis=1)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from likewise.collection.catalogue import Catalogue
 from likewise.collection.layer import CollectionLayer
 from likewise.collection.reach import lies_in, out_of_reach
-from likewise.collection.reports import Fault, VerifyReport
+from likewise.collection.reports import Flaw, VerifyReport
 from likewise.errors import CollectionDamaged
 from likewise.folders import is_gone
 from likewise.progress import Meter
@@ -19,7 +19,7 @@ def verify(
     catalogue: Catalogue, layers: Sequence[CollectionLayer], progress: ProgressCallback | None = None
 ) -> VerifyReport:
     """Check the catalogue, all that every layer keeps, and that pictures' files are there."""
-    faults: list[Fault] = []
+    faults: list[Flaw] = []
     checks = (
         _integrity(catalogue),
         _lost(catalogue),
@@ -39,29 +39,29 @@ def verify(
                 break  # pages may lead in a circle: whoever reads on may never end
             checked = catalogue.count()
         except CollectionDamaged as error:  # so damaged that not all of it can be read
-            faults.append(Fault("database", "catalogue", str(error)))
+            faults.append(Flaw("database", "catalogue", str(error)))
     return VerifyReport(list(dict.fromkeys(faults)), checked)
 
 
-def _integrity(catalogue: Catalogue) -> Iterator[Fault]:
+def _integrity(catalogue: Catalogue) -> Iterator[Flaw]:
     for text in catalogue.integrity():
-        yield Fault(
+        yield Flaw(
             "database", "catalogue", f"{text}: restore the collection from a copy, or index again elsewhere"
         )
 
 
-def _lost(catalogue: Catalogue) -> Iterator[Fault]:
+def _lost(catalogue: Catalogue) -> Iterator[Flaw]:
     if lost := catalogue.lost:
-        yield Fault("commits-lost", "catalogue", lost.told(catalogue.folder))
+        yield Flaw("commits-lost", "catalogue", lost.told(catalogue.folder))
 
 
-def _rows(catalogue: Catalogue) -> Iterator[Fault]:
+def _rows(catalogue: Catalogue) -> Iterator[Flaw]:
     for picture in catalogue.unsound():
         what = f"the row of picture {picture} is not what was written, or one that no picture has"
-        yield Fault("row-damaged", f"id {picture}", f"{what}: index its folder again, or remove it by its id")
+        yield Flaw("row-damaged", f"id {picture}", f"{what}: index its folder again, or remove it by its id")
 
 
-def _values(catalogue: Catalogue) -> Iterator[Fault]:
+def _values(catalogue: Catalogue) -> Iterator[Flaw]:
     """Values that cannot be, and rows of small tables that are not what was written."""
     named = set()
     for told, read in (
@@ -74,11 +74,11 @@ def _values(catalogue: Catalogue) -> Iterator[Fault]:
             read()
         except CollectionDamaged as error:
             named.add(told)
-            yield Fault("database", "catalogue", str(error))
+            yield Flaw("database", "catalogue", str(error))
     for table, key in catalogue.unwritten():
         if f"{table} {key}" not in named:
             kind, what, remedy = _UNWRITTEN[table]
-            yield Fault(kind, f"{table} {key}", f"{what.format(key)} is not what was written: {remedy}")
+            yield Flaw(kind, f"{table} {key}", f"{what.format(key)} is not what was written: {remedy}")
 
 
 _UNWRITTEN = {
@@ -98,26 +98,26 @@ _UNWRITTEN = {
 """By table: the kind of fault, what is meant, and the remedy."""
 
 
-def _failures(catalogue: Catalogue) -> Iterator[Fault]:
+def _failures(catalogue: Catalogue) -> Iterator[Flaw]:
     for place, error in catalogue.unsound_failures():
         where = f"root {place.root!r}, path {place.path!r}"
         message = f"a file that failed cannot be told ({error.__cause__!r}): the next index forgets it"
-        yield Fault("failure-damaged", where, message)
+        yield Flaw("failure-damaged", where, message)
 
 
-def _facts(catalogue: Catalogue) -> Iterator[Fault]:
+def _facts(catalogue: Catalogue) -> Iterator[Flaw]:
     """Only what is damaged: what a picture lacks the next indexing reads."""
     for picture in catalogue.facts.damaged():
         file = _named(catalogue, picture)
         message = f"what {file} says of its picture is not what was read: index its folder again"
-        yield Fault("facts-damaged", file, message)
+        yield Flaw("facts-damaged", file, message)
 
 
-def _annotations(catalogue: Catalogue) -> Iterator[Fault]:
+def _annotations(catalogue: Catalogue) -> Iterator[Flaw]:
     for picture, column in catalogue.facts.unsaid():
         file = _named(catalogue, picture)
         message = f"what is said of {file} in column {column} is not what was written: annotate it again"
-        yield Fault("annotation-damaged", file, message)
+        yield Flaw("annotation-damaged", file, message)
 
 
 def _named(catalogue: Catalogue, picture: object) -> str:
@@ -126,7 +126,7 @@ def _named(catalogue: Catalogue, picture: object) -> str:
     return known or f"id {picture}"
 
 
-def _files(catalogue: Catalogue, progress: ProgressCallback) -> Iterator[Fault]:
+def _files(catalogue: Catalogue, progress: ProgressCallback) -> Iterator[Flaw]:
     total, roots = catalogue.count(), catalogue.roots()
     tell = Meter(progress, total, note="files")
     away = _away(catalogue)
@@ -135,18 +135,18 @@ def _files(catalogue: Catalogue, progress: ProgressCallback) -> Iterator[Fault]:
             f"{folder} holds none of its {count} pictures: mount its disk, or, if they are gone for good, "
             f"`likewise index {shlex.quote(folder)} --prune-all`"
         )
-        yield Fault("folder-away", folder, message)
+        yield Flaw("folder-away", folder, message)
     for done, (picture, root, path) in enumerate(catalogue.places(), 1):
         try:
             file = catalogue.absolute(roots, root, path)
         except CollectionDamaged as error:
             what = f"picture {picture} has no path that can be read ({error.__cause__!r})"
             remedy = "remove it by its id, or let `likewise index --prune` forget it"
-            yield Fault("path-damaged", f"id {picture}", f"{what}: {remedy}")
+            yield Flaw("path-damaged", f"id {picture}", f"{what}: {remedy}")
         else:
             if not lies_in(file, away) and is_gone(file):
                 again = f"`likewise index {shlex.quote(roots[root])} --prune`"
-                yield Fault("file-missing", file, f"{file} is gone: remove it, or let {again} forget it")
+                yield Flaw("file-missing", file, f"{file} is gone: remove it, or let {again} forget it")
         if done % 1000 == 0 or done == total:
             tell(done)
 

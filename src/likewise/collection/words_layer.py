@@ -29,7 +29,7 @@ from likewise.collection.layer import (
     signed,
 )
 from likewise.collection.query import Query, QueryPicture, as_picture, is_number, is_vector, whole
-from likewise.collection.reports import Comparison, Fault
+from likewise.collection.reports import Comparison, Flaw
 from likewise.collection.words_segments import WordsSegments
 from likewise.collection.words_shards import Shards
 from likewise.descriptors import Manifest
@@ -141,7 +141,7 @@ class WordsLayer:
         """See `CollectionLayer`."""
         return "every word of a query is looked up"
 
-    def verify(self, catalogue: Catalogue) -> Iterator[Fault]:
+    def verify(self, catalogue: Catalogue) -> Iterator[Flaw]:
         """See `CollectionLayer`."""
         yield from signed(self.manifest, self.recipe)
         yield from paired(catalogue, self.id)
@@ -150,11 +150,11 @@ class WordsLayer:
             vocabulary = Vocabulary.load(Path(file), sha256=digest)
         except WeightsError as error:
             message = f"{error}: copy the file there that the pictures were indexed with"
-            yield Fault("vocabulary", file, message)
+            yield Flaw("vocabulary", file, message)
         else:
             yield from self._sketches(catalogue, WordsSegments(self.folder, self.id, vocabulary.sizes))
 
-    def _sketches(self, catalogue: Catalogue, segments: WordsSegments) -> Iterator[Fault]:
+    def _sketches(self, catalogue: Catalogue, segments: WordsSegments) -> Iterator[Flaw]:
         for block in catalogue.rows.all(self.id):
             for picture, written, intact in block:
                 fault = Sketch.fault_of(written, segments.sizes)

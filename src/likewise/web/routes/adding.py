@@ -14,7 +14,7 @@ from typing import Annotated
 from fastapi import APIRouter, File, Query, UploadFile
 
 from likewise.assets import replacing
-from likewise.collection import Removed
+from likewise.collection import RemovedPicture
 from likewise.downstream.duplicates import Journal
 from likewise.downstream.duplicates import undo as take_back
 from likewise.errors import BadPicture, LikewiseError
@@ -141,7 +141,7 @@ def undo(name: str, asked: schemas.Undo, services: Serving) -> schemas.Restored:
     path = removals(served) / f"{asked.undo}.json"
     if not re.fullmatch(r"[0-9a-f]{32}", asked.undo) or not path.is_file():
         raise not_found("removal that could be undone")
-    removed = [Removed.from_json(told) for told in json.loads(path.read_text("utf-8"))]
+    removed = [RemovedPicture.from_json(told) for told in json.loads(path.read_text("utf-8"))]
     journal = Journal.beside(path)
     if journal.read():  # their files were thrown away with them
         take_back(journal)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
 
-from likewise.collection import Collection, EncoderFactory, Entry, Failure, Shards
+from likewise.collection import Collection, EncoderFactory, Entry, FailedFile, Shards
 from likewise.errors import CollectionNotFound
 from likewise.reading import as_indexed, within
 from likewise.web import schemas
@@ -188,7 +188,7 @@ class Served:
             raise not_found(f"picture {picture} in {self.name}")
         return found[0]
 
-    def failure(self, failure: Failure, labels: dict[str, Path]) -> schemas.Failure:
+    def failure(self, failure: FailedFile, labels: dict[str, Path]) -> schemas.Failure:
         """A failure as clients see it; its message names the file as they know it."""
         shown = self.shown(failure.path, labels)
         message = failure.message.replace(str(failure.path), shown)
