@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
+from collections.abc import Callable, Iterable, Sequence, Sized
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
@@ -136,6 +136,14 @@ def look_up(
     make
         The second step; raises `BadPicture`.
     """
+
+    def prepared(one: tuple[str, PictureView]) -> P:
+        _, view = one
+        try:
+            return prepare(view)
+        except BadBox as problem:
+            raise BadBox(f"{view.picture}: {problem}") from problem
+
     outcomes: dict[str, NDArray[Any] | BadPicture] = {}
     with ThreadPoolExecutor() as pool:
         keys = list(pool.map(_key, views))
@@ -143,7 +151,9 @@ def look_up(
         todo = {k: v for k, v in zip(keys, views, strict=True) if isinstance(k, str) and k not in kept}
         found_before = len(views) - len(todo)
         tell = Meter(progress, len(views), done=found_before, note=note)
-        for done, (key, outcome) in enumerate(_made(prepare, make, list(todo.items())), found_before + 1):
+        batches = described(list(todo.items()), prepared, make)
+        made = ((key, outcome) for batch in batches for (key, _), outcome in batch)
+        for done, (key, outcome) in enumerate(made, found_before + 1):
             outcomes[key] = outcome
             if not isinstance(outcome, BadPicture):
                 kept.add(key, outcome)
@@ -233,21 +243,3 @@ def _key(view: PictureView) -> str | BadPicture:
     except OSError as error:
         return BadPicture(f"{view.picture} cannot be read: {error.strerror}", "unreadable")
     return digest if view.box is None else f"{digest} {view.box}"
-
-
-def _made(
-    prepare: Callable[[PictureView], P],
-    make: Callable[[Sequence[P]], Iterable[NDArray[Any]]],
-    todo: Sequence[tuple[str, PictureView]],
-) -> Iterator[tuple[str, NDArray[Any] | BadPicture]]:
-    """Arrays of views, each by its key."""
-
-    def prepared(one: tuple[str, PictureView]) -> P:
-        _, view = one
-        try:
-            return prepare(view)
-        except BadBox as problem:
-            raise BadBox(f"{view.picture}: {problem}") from problem
-
-    for batch in described(todo, prepared, make):
-        yield from ((key, outcome) for (key, _), outcome in batch)

@@ -44,26 +44,18 @@ def evaluate_recipe(
         raise UsageError(
             f"--examples and --feedback are for one vector, and {recipe.name!r} has words: take quick"
         )
+    common: dict[str, Any] = {"crop": crop, "out": out, "stages": stages, "progress": progress}
     if len(recipe.layers) > 1:
         from likewise.evaluation.layers import evaluate_layers  # loads collections
 
-        return evaluate_layers(benchmark, recipe, crop=crop, out=out, stages=stages, progress=progress, **how)
+        return evaluate_layers(benchmark, recipe, **common, **how)
     if recipe.vectors:
-        return evaluate(
-            benchmark,
-            Extractor(recipe.vector, **how),
-            crop=crop,
-            out=out,
-            stages=stages,
-            examples=examples,
-            feedback=feedback,
-            progress=progress,
-        )
+        extractor = Extractor(recipe.vector, **how)
+        return evaluate(benchmark, extractor, examples=examples, feedback=feedback, **common)
     from likewise.evaluation.words import evaluate_words, open_sketcher  # loads inverted indexes
     from likewise.learning import default_vocabulary  # as these
 
     words = recipe.words[0]
     if not words.vocabulary:
         words = words.with_vocabulary(default_vocabulary(words, progress=progress))
-    sketcher = open_sketcher(words, **how)
-    return evaluate_words(benchmark, words, sketcher, crop=crop, out=out, stages=stages, progress=progress)
+    return evaluate_words(benchmark, words, open_sketcher(words, **how), **common)

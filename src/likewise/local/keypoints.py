@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from copy import copy
 from dataclasses import dataclass
-from typing import Unpack
+from typing import ClassVar, Unpack
 
 import numpy as np
 
@@ -48,6 +48,13 @@ class Keypoints:
         `likewise.local.interpolated.Interpolated`.
     """
 
+    scales: ClassVar[tuple[float, ...]] = (1.0,)
+    """Keypoints have scales of their own."""
+    bits: ClassVar[int] = 64
+    """Of a code, unless a vocabulary is learned otherwise: many short ones beat few long ones."""
+    field: ClassVar[int] = 0
+    """Not known: each keypoint has one of its own."""
+
     detector: str = "sift"
     number: int = 900
     upright: bool = False
@@ -70,24 +77,9 @@ class Keypoints:
         return (self.tap or self.detector,)
 
     @property
-    def scales(self) -> tuple[float, ...]:
-        """Keypoints have scales of their own."""
-        return (1.0,)
-
-    @property
     def network(self) -> str:
         """What describes them."""
         return self.describer or self.detector
-
-    @property
-    def bits(self) -> int:
-        """Of a code, unless a vocabulary is learned otherwise: many short ones beat few long ones."""
-        return 64
-
-    @property
-    def field(self) -> int:
-        """Not known: each keypoint has one of its own."""
-        return 0
 
     @property
     def parts(self) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ import math
 from collections.abc import Sequence
 from copy import copy
 from dataclasses import asdict, dataclass
-from typing import Literal, TypeAlias, Unpack, get_args
+from typing import ClassVar, Literal, TypeAlias, Unpack, get_args
 
 import numpy as np
 from PIL import Image
@@ -60,6 +60,11 @@ class Patches:
         Name of the network's weights; empty for the first.
     """
 
+    bits: ClassVar[int] = 128
+    """Of a code, unless a vocabulary is learned otherwise."""
+    transforms: ClassVar[tuple[str, ...]] = ("signed root", "l2")
+    """What is done to a patch's vector."""
+
     network: str
     taps: tuple[str, ...]
     pool: str = "max"
@@ -84,11 +89,6 @@ class Patches:
         return (width - self.size) // self.stride + 1, (height - self.size) // self.stride + 1
 
     @property
-    def bits(self) -> int:
-        """Of a code, unless a vocabulary is learned otherwise."""
-        return 128
-
-    @property
     def field(self) -> int:
         """Side of the largest patch, in pixels of the resized picture."""
         return round(self.size / min(self.scales))
@@ -97,11 +97,6 @@ class Patches:
     def parts(self) -> tuple[str, ...]:
         """Its layers in words, for the card of a score."""
         return tuple(f"{tap}, {self.pool}" for tap in self.taps)
-
-    @property
-    def transforms(self) -> tuple[str, ...]:
-        """What is done to a patch's vector."""
-        return ("signed root", "l2")
 
     @property
     def told(self) -> dict[str, str]:
