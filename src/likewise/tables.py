@@ -164,19 +164,20 @@ class RecipeText:
         except (OSError, ValueError) as error:
             raise BadRecipe(f"recipe file {path} cannot be read: {error}") from error
 
-    def read(self, make: Callable[[dict[str, str], list[dict[str, Any]]], T]) -> T:
-        """What is made of its head, name and about, and of the table of each layer, called by its kind.
+    def read(self, make: Callable[[dict[str, str], list[dict[str, Any]], Path], T]) -> T:
+        """What is made of its head, of the tables of its layers, which are called by their kind, and its folder.
 
         A recipe without ``[[layers]]`` has no head: it is itself the table of its only layer. Errors name
         where it was read from. Raises `BadRecipe` when it is not TOML, or what it says cannot be used.
         """
+        folder = self.folder or Path()
         try:
             table = read_toml(self.text)
             if "layers" not in table:
-                return make({}, [table])
+                return make({}, [table], folder)
             layers = [as_table(layer, "layers") for layer in as_list(table.pop("layers"), "layers")]
             head = settle(table, {"name": "", "about": ""}, "the head of a recipe of layers")
-            return make(head, [{"name": layer.get("kind", "vector")} | layer for layer in layers])
+            return make(head, [{"name": layer.get("kind", "vector")} | layer for layer in layers], folder)
         except (ValueError, OverflowError, RecursionError) as error:  # also numbers and nests without an end
             raise BadRecipe(f"{self.origin} is not a TOML file: {error}") from error
         except UsageError as error:

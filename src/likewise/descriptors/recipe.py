@@ -253,7 +253,7 @@ class VectorRecipe:
             When it is not TOML, a key is unknown (the nearest known one is named), a value cannot be used, or
             no layer makes a vector.
         """
-        return cls._first(RecipeText(text, origin, folder))
+        return RecipeText(text, origin, folder).read(cls._first)
 
     @classmethod
     def load(cls, name_or_path: str | Path) -> VectorRecipe:
@@ -268,21 +268,18 @@ class VectorRecipe:
         BadRecipe
             When the file cannot be read or understood, or no layer makes a vector.
         """
-        return cls._first(RecipeText.find(name_or_path))
+        return RecipeText.find(name_or_path).read(cls._first)
 
     @classmethod
-    def _first(cls, written: RecipeText) -> VectorRecipe:
-        def first(head: Mapping[str, str], layers: Sequence[Mapping[str, Any]]) -> VectorRecipe:
-            for layer in layers:
-                if layer.get("kind", KIND) == KIND:
-                    found = cls.read(layer, written.folder or Path())
-                    return replace(found, name=head.get("name", found.name))
-            name = head.get("name", layers[0].get("name", ""))
-            raise BadRecipe(
-                f"recipe {name!r} makes visual words, and this needs a recipe that makes a vector"
-            )
-
-        return written.read(first)
+    def _first(
+        cls, head: Mapping[str, str], layers: Sequence[Mapping[str, Any]], folder: Path
+    ) -> VectorRecipe:
+        for layer in layers:
+            if layer.get("kind", KIND) == KIND:
+                found = cls.read(layer, folder)
+                return replace(found, name=head.get("name", found.name))
+        name = head.get("name", layers[0].get("name", ""))
+        raise BadRecipe(f"recipe {name!r} makes visual words, and this needs a recipe that makes a vector")
 
     @classmethod
     def read(cls, given: Mapping[str, Any], folder: Path) -> VectorRecipe:

@@ -211,7 +211,7 @@ def parse_recipe(text: str, *, origin: str = "recipe", folder: Path | None = Non
     BadRecipe
         When it is not TOML, a key is unknown (the nearest known one is named), or a value cannot be used.
     """
-    return _parsed(RecipeText(text, origin, folder))
+    return RecipeText(text, origin, folder).read(_made)
 
 
 def load_recipe(name_or_path: str | Path) -> Recipe:
@@ -224,7 +224,7 @@ def load_recipe(name_or_path: str | Path) -> Recipe:
     BadRecipe
         When the file cannot be read or understood.
     """
-    return _parsed(RecipeText.find(name_or_path))
+    return RecipeText.find(name_or_path).read(_made)
 
 
 def as_recipe(given: str | Path | Recipe | LayerRecipe) -> Recipe:
@@ -239,12 +239,9 @@ def words_recipe_names() -> list[str]:
     return [name for name in recipe_names() if load_recipe(name).words]
 
 
-def _parsed(written: RecipeText) -> Recipe:
-    def made(head: Mapping[str, str], tables: Sequence[dict[str, Any]]) -> Recipe:
-        layers = tuple(_layer(table, written.folder or Path()) for table in tables)
-        return Recipe(layers=layers, **head) if head else Recipe.of(layers[0])
-
-    return written.read(made)
+def _made(head: Mapping[str, str], tables: Sequence[dict[str, Any]], folder: Path) -> Recipe:
+    layers = tuple(_layer(table, folder) for table in tables)
+    return Recipe(layers=layers, **head) if head else Recipe.of(layers[0])
 
 
 def _layer(table: dict[str, Any], folder: Path) -> LayerRecipe:

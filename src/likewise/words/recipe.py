@@ -173,7 +173,7 @@ class WordsRecipe:
     @classmethod
     def parse(cls, text: str, *, origin: str = "recipe", folder: Path | None = None) -> WordsRecipe:
         """Read a recipe of visual words from TOML text; parameters and errors as for `VectorRecipe.parse`."""
-        return RecipeText(text, origin, folder).read(lambda _, layers: cls.read(layers[0], folder or Path()))
+        return RecipeText(text, origin, folder).read(lambda _, layers, folder: cls.read(layers[0], folder))
 
     @classmethod
     def read(cls, given: Mapping[str, Any], folder: Path) -> WordsRecipe:
