@@ -165,7 +165,7 @@ class RecipeText:
             raise BadRecipe(f"recipe file {path} cannot be read: {error}") from error
 
     def read(self, make: Callable[[dict[str, str], list[dict[str, Any]], Path], T]) -> T:
-        """What is made of its head, of the tables of its layers, which are called by their kind, and its folder.
+        """What is made of its head, of the tables of its layers, each called by its kind, and of its folder.
 
         A recipe without ``[[layers]]`` has no head: it is itself the table of its only layer. Errors name
         where it was read from. Raises `BadRecipe` when it is not TOML, or what it says cannot be used.
