@@ -28,7 +28,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -72,13 +72,7 @@ _SCALARS: dict[str, Option] = {
     "distance": "cosine",
     "code": "fp16",
 }
-_RESIZE: dict[str, Option] = {
-    "policy": "longest",
-    "size": 0,
-    "enlarge": False,
-    "filter": "",
-    "exact": False,
-}
+_RESIZE: dict[str, Any] = {one.name: one.default for one in fields(Resize) if one.name != "scale"}
 CODES = ("fp32", "fp16", "int8", "pq")
 _FILE: dict[str, Option] = {"file": "", "sha256": ""}
 _NESTED = ("resize", "scales", "transforms", "parts", "quantiser")
