@@ -75,9 +75,9 @@ class Codebook:
             raise UsageError(f"{count} words for each feature: give 1 to {len(self)}, as many as there are")
         return _nearest(self._index, vectors, count, self.centres)
 
-    def recall(self, vectors: FloatArray, count: int = _NEAREST) -> float:
+    def recall(self, vectors: FloatArray) -> float:
         """Share of the exactly nearest words that `assign` finds for some features."""
-        count = min(count, len(self))
+        count = min(_NEAREST, len(self))
         exact = _nearest(_index(self.centres, 0), vectors, count, self.centres)
         return _shared(exact, self.assign(vectors, count))
 

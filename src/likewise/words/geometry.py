@@ -33,6 +33,7 @@ LARGEST = 8.0
 _OCTAVES = 1.5  # a match bears with a scale that differs so much from the one that its patches' sizes say
 _STRONGEST = 1000  # matches that vote
 _TRIED = 12  # hypotheses that are refined
+_TOLERANCE = 0.35  # sides of a patch: how far its centre may lie from where the transform puts it
 _TOLERANCES = (2.0, 1.5, 1.2, 1.0, 1.0, 1.0)  # of the rounds of refining, in tolerances
 _LEVER = 0.2  # scale and turn as voted count as much as a match at this squared distance, in patches
 _STIFFNESS = 1.0  # the same for being a similarity
@@ -81,13 +82,11 @@ def fit(
     size: tuple[int, int],
     *,
     box: Box | None = None,
-    tolerance: float = 0.35,
 ) -> Fit | None:
     """Find the transform from a query to a hit on which matches agree best.
 
     It is a similarity, or an affine transform that is near to one; never a mirrored one. Raises `UsageError`
-    when boxes are empty or not finite, matches are of patches that are not there, or the tolerance is not
-    above 0.
+    when boxes are empty or not finite, or matches are of patches that are not there.
 
     Parameters
     ----------
@@ -100,22 +99,18 @@ def fit(
         Width and height of the hit.
     box
         What of the query was asked for; all that its patches cover by default.
-    tolerance
-        How far the centre of a patch may lie from where the transform puts it, in sides of the patch.
 
     Returns
     -------
     None when fewer than `LEAST` different patches of both agree on anything, or when what was asked for would
     lie outside the hit.
     """
-    if not tolerance > 0:
-        raise UsageError(f"a tolerance of {tolerance} patches: give a number above 0")
     _check(query_boxes, hit_boxes, matches)
     if len(matches) < LEAST:
         return None
     asked, held = _Frame.of(query_boxes), _Frame.of(hit_boxes)
     pairs, of_row = _paired(matches, asked.patches(query_boxes), held.patches(hit_boxes))
-    best = _best(pairs, tolerance)
+    best = _best(pairs)
     if best is None:
         return None
     coefficients, kept, score = best
@@ -222,7 +217,7 @@ def _paired(
     return _PatchPairs(query, hit, weight, design, held[0][hit], sides, octaves), of_row
 
 
-def _best(pairs: _PatchPairs, tolerance: float) -> tuple[Complex, NDArray[np.bool_], float] | None:
+def _best(pairs: _PatchPairs) -> tuple[Complex, NDArray[np.bool_], float] | None:
     """Of the hypothesis with the highest score: coefficients ``(3,)``, the pairs that agree, the score."""
     if len(pairs.query) < LEAST:
         return None
@@ -230,28 +225,28 @@ def _best(pairs: _PatchPairs, tolerance: float) -> tuple[Complex, NDArray[np.boo
     voters = pairs.take(strongest)
     voted = vote(voters.design[:, 0], voters.target, voters.octaves, voters.weight)
     best = None
-    for coefficients in _refined(voted, voters, tolerance):
-        kept = _one_to_one(_agreement(coefficients[None], pairs, tolerance)[0], pairs)
+    for coefficients in _refined(voted, voters):
+        kept = _one_to_one(_agreement(coefficients[None], pairs)[0], pairs)
         score = float(pairs.weight[kept].sum() * kept.sum())
         if kept.sum() >= LEAST and (best is None or score > best[2]) and _sane(coefficients):
             best = coefficients, kept, score
     return best
 
 
-def _agreement(coefficients: Complex, pairs: _PatchPairs, tolerance: float) -> Floats:
-    """How well each pair agrees with each transform, ``(h, m)``: 1 at best, 0 from the tolerance on."""
-    away = np.abs(coefficients @ pairs.design.T - pairs.target) / pairs.side
+def _agreement(coefficients: Complex, pairs: _PatchPairs, times: float = 1.0) -> Floats:
+    """How well each pair agrees with each transform, ``(h, m)``: 1 at best, 0 from so many tolerances on."""
+    away = np.abs(coefficients @ pairs.design.T - pairs.target) / pairs.side / (times * _TOLERANCE)
     octaves = np.log2(np.maximum(np.abs(coefficients[:, :1]), 1e-9)) - pairs.octaves
-    return np.asarray(np.maximum(0, 1 - np.square(away / tolerance) - np.square(octaves / _OCTAVES)))
+    return np.asarray(np.maximum(0, 1 - np.square(away) - np.square(octaves / _OCTAVES)))
 
 
-def _refined(voted: Complex, pairs: _PatchPairs, tolerance: float) -> Complex:
+def _refined(voted: Complex, pairs: _PatchPairs) -> Complex:
     """The best hypotheses, fitted to the pairs that agree with them, in rounds that ask for more and more."""
-    support = _support(_agreement(voted, pairs, _TOLERANCES[0] * tolerance), pairs)
+    support = _support(_agreement(voted, pairs, _TOLERANCES[0]), pairs)
     voted = voted[np.argsort(-support, kind="stable")[:_TRIED]]
     refined = voted
     for times in _TOLERANCES:
-        agreement = _agreement(refined, pairs, times * tolerance)
+        agreement = _agreement(refined, pairs, times)
         refined = _least_squares(agreement * pairs.weight, pairs, voted)
     return refined
 
