@@ -73,6 +73,12 @@ Side: TypeAlias = Literal["query", "database", "both"]
 
 KIND = "words"
 
+
+def _defaults(kind: type[Any], *without: str) -> dict[str, Option]:
+    """What the fields of a dataclass are where a recipe does not say."""
+    return {one.name: one.default for one in fields(kind) if one.name not in without}  # type: ignore[misc]
+
+
 _HEAD: dict[str, Option] = {"name": "", "about": "", "kind": KIND, "nearest": 3, "assign": "query"}
 _PATCHES: dict[str, Option] = {
     "network": "",
@@ -82,16 +88,9 @@ _PATCHES: dict[str, Option] = {
     "stride": 32,
     "mode": "shared",
 }
-_KEYPOINTS: dict[str, Option] = {
-    "detector": "sift",
-    "number": 900,
-    "upright": False,
-    "describer": "",
-    "tap": "",
-}
-_RESIZE: dict[str, Option] = {"policy": "longest", "size": 0, "enlarge": False}
-_SCORING: dict[str, Option] = {f.name: f.default for f in fields(Scoring)}  # type: ignore[misc]
-_FUSION: dict[str, Option] = {f.name: f.default for f in fields(Fusion) if f.name != "layers"}  # type: ignore[misc]
+_KEYPOINTS = _defaults(Keypoints, "resize")
+_RESIZE = _defaults(Resize, "scale", "filter", "exact")
+_SCORING, _FUSION = _defaults(Scoring), _defaults(Fusion, "layers")
 _FILE: dict[str, Option] = {"file": "", "sha256": ""}
 _QUERY: dict[str, Option] = {"size": 1024, "number": 0}
 _NESTED = ("taps", "scales", "keypoints", "resize", "query", "scoring", "vocabulary")
