@@ -29,10 +29,7 @@ def learn(
     output: Output,
     folder: Annotated[
         Path | None,
-        typer.Argument(
-            help="Pictures whose sub-folders are labels. Without it: those of a collection.",
-            show_default=False,
-        ),
+        typer.Argument(help="Pictures whose sub-folders are labels. Without it: those of a collection."),
     ] = None,
     labels: Annotated[
         Path | None,
@@ -40,7 +37,6 @@ def learn(
             "--labels",
             metavar="FILE.csv",
             help="Labels from a table instead: columns file, below the folder, and label.",
-            show_default=False,
         ),
     ] = None,
     label: Annotated[
@@ -48,21 +44,12 @@ def learn(
     ] = "label",
     kind: Annotated[
         KindName | None,
-        typer.Option(
-            "--kind",
-            help="Which to keep; without it: logistic, unless another is clearly better.",
-            show_default=False,
-        ),
+        typer.Option("--kind", help="Which to keep; without it: logistic, unless another is clearly better."),
     ] = None,
     folds: Annotated[int, typer.Option("--folds", min=2, help="Parts of the cross-validation.")] = 5,
     confusion: Annotated[
         Path | None,
-        typer.Option(
-            "--confusion",
-            metavar="FILE",
-            help="Draw what was taken for what: .png, .svg or .pdf.",
-            show_default=False,
-        ),
+        typer.Option("--confusion", metavar="FILE", help="Draw what was taken for what: .png, .svg or .pdf."),
     ] = None,
     curve: Annotated[
         Path | None,
@@ -70,7 +57,6 @@ def learn(
             "--curve",
             metavar="FILE",
             help="Draw the accuracy over the number of pictures to learn from: .png, .svg or .pdf.",
-            show_default=False,
         ),
     ] = None,
     recipe: RecipeName = None,

@@ -40,10 +40,7 @@ def cluster(
         ),
     ] = "kmeans",
     k: Annotated[
-        int | None,
-        typer.Option(
-            "--clusters", min=1, metavar="N", help="How many; without it: suggested.", show_default=False
-        ),
+        int | None, typer.Option("--clusters", min=1, metavar="N", help="How many; without it: suggested.")
     ] = None,
     least: Annotated[
         int, typer.Option("--least", min=2, help="Fewest pictures of a cluster of hdbscan.")
@@ -52,9 +49,7 @@ def cluster(
     where: Where = None,
     sheets: Annotated[
         Path | None,
-        typer.Option(
-            "--sheets", metavar="DIR", help="Draw a contact sheet of each cluster here.", show_default=False
-        ),
+        typer.Option("--sheets", metavar="DIR", help="Draw a contact sheet of each cluster here."),
     ] = None,
     sort: Annotated[
         Path | None,
@@ -62,7 +57,6 @@ def cluster(
             "--sort-into",
             metavar="DIR",
             help="Make this folder, with a sub-folder of each cluster. Pictures are never moved.",
-            show_default=False,
         ),
     ] = None,
     by: Annotated[
@@ -80,10 +74,7 @@ def cluster(
         check_target(sheets, "draw sheets in")
     if sort:
         check_target(sort)
-    with (
-        Collection.open(find_collection(collection, named)) as opened,
-        progress("clustering") as callback,
-    ):
+    with Collection.open(find_collection(collection, named)) as opened, progress("clustering") as callback:
         found = find_clusters(
             opened, method=method, k=k, least=least, under=under, where=where, seed=seed, progress=callback
         )
@@ -147,10 +138,7 @@ def map_(
         ),
     ] = "folder",
     k: Annotated[
-        int | None,
-        typer.Option(
-            "--clusters", min=1, metavar="N", help="How many --colour cluster makes.", show_default=False
-        ),
+        int | None, typer.Option("--clusters", min=1, metavar="N", help="How many --colour cluster makes.")
     ] = None,
     seed: Annotated[int, typer.Option("--seed", help="Of what begins with chance.")] = 0,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it exists.")] = False,

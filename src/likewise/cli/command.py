@@ -20,12 +20,7 @@ from likewise.errors import UsageError
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-ALSO = {
-    "optimize": "optimise",
-    "quantize": "quantise",
-    "--quantize": "--quantise",
-    "--color": "--colour",
-}
+ALSO = {"optimize": "optimise", "quantize": "quantise", "--quantize": "--quantise", "--color": "--colour"}
 """American spellings, which do as well."""
 
 OLD = {
@@ -241,11 +236,7 @@ def _write_parameters(command: Any, ctx: Any, formatter: Any) -> None:
                 formatter.write_dl(found)
 
 
-_KINDS = (
-    (r"<(list\[)?(int|float)\b.*>", "N"),
-    (r"<(list\[)?str\]?>", "NAME"),
-    (r"<(.*\|.*)>", r"\1"),
-)
+_KINDS = ((r"<(list\[)?(int|float)\b.*>", "N"), (r"<(list\[)?str\]?>", "NAME"), (r"<(.*\|.*)>", r"\1"))
 
 
 def _plain(option: str) -> str:

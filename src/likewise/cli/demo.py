@@ -28,12 +28,10 @@ def demo(
             "--photos",
             metavar="FOLDER",
             help="Your own pictures. Without it: a set of pictures with known answers is made.",
-            show_default=False,
         ),
     ] = None,
     query: Annotated[
-        Path | None,
-        typer.Option("--query", metavar="FILE", help="The picture to search for.", show_default=False),
+        Path | None, typer.Option("--query", metavar="FILE", help="The picture to search for.")
     ] = None,
     box: BoxText = None,
     k: Annotated[int, typer.Option("-k", min=1, help="How many pictures to find.")] = 10,

@@ -31,7 +31,6 @@ def duplicates(
             metavar="SIMILARITY",
             help="Link pictures from this similarity on, whatever their pixels say. Without it: calibrated "
             "on the collection, and pixels decide.",
-            show_default=False,
         ),
     ] = None,
     under: Under = None,
@@ -43,7 +42,6 @@ def duplicates(
             metavar="FOLDER|GLOB|COLLECTION",
             help="Only what is a copy of a picture of this reference, which is kept: paths in the same "
             "collection, or another collection.",
-            show_default=False,
         ),
     ] = None,
     turned: Annotated[
@@ -73,12 +71,10 @@ def duplicates(
             "--plan",
             metavar="FILE",
             help="Write what could be done to a .csv or .json file, to be edited and applied.",
-            show_default=False,
         ),
     ] = None,
     sheet: Annotated[
-        Path | None,
-        typer.Option("--sheet", metavar="FILE", help="Draw the groups to a picture.", show_default=False),
+        Path | None, typer.Option("--sheet", metavar="FILE", help="Draw the groups to a picture.")
     ] = None,
     *,
     running: Running,
@@ -97,10 +93,7 @@ def duplicates(
     kinds = parse_kinds(go)
     if plan is not None:
         Plan.check(plan)
-    with (
-        running.open(collection) as opened,
-        progress("looking for duplicates") as callback,
-    ):
+    with running.open(collection) as opened, progress("looking for duplicates") as callback:
         if sheet is not None:
             from likewise.drawing import check_output
 
@@ -135,7 +128,6 @@ def apply_plan(
             "--move",
             metavar="FOLDER",
             help="Move what goes to this folder, where it keeps its path below the folder that was indexed.",
-            show_default=False,
         ),
     ] = None,
     hard_link: Annotated[

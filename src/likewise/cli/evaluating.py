@@ -74,7 +74,6 @@ def evaluate(
             "--distractors",
             metavar="DIR",
             help="Add the pictures of a folder as wrong answers; may be repeated.",
-            show_default=False,
         ),
     ] = None,
     where: Where = None,
@@ -160,16 +159,11 @@ def report(
     rule: Annotated[
         Rule | None,
         typer.Option(
-            "--rule",
-            help="How average precision is summed. Without it: as the run says, trapezoid.",
-            show_default=False,
+            "--rule", help="How average precision is summed. Without it: as the run says, trapezoid."
         ),
     ] = None,
     worst: Annotated[
-        int | None,
-        typer.Option(
-            "--worst", min=1, metavar="N", help="Show only the N worst queries.", show_default=False
-        ),
+        int | None, typer.Option("--worst", min=1, metavar="N", help="Show only the N worst queries.")
     ] = None,
     sheets: Annotated[
         Path | None,
@@ -177,18 +171,12 @@ def report(
             "--sheets",
             metavar="DIR",
             help="Draw each query with the top of its ranking, wrong pictures framed orange and junk grey.",
-            show_default=False,
         ),
     ] = None,
     k: Annotated[int, typer.Option("-k", min=1, help="How many pictures a sheet shows.")] = 10,
     plot: Annotated[
         Path | None,
-        typer.Option(
-            "--plot",
-            metavar="FILE",
-            help="Draw precision over recall: .png, .svg or .pdf.",
-            show_default=False,
-        ),
+        typer.Option("--plot", metavar="FILE", help="Draw precision over recall: .png, .svg or .pdf."),
     ] = None,
     as_json: Json = False,
 ) -> None:

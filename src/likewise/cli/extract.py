@@ -63,14 +63,10 @@ def extract(
             "collection that many processes or machines make together.",
         ),
     ],
-    network: Annotated[
-        str | None, typer.Option("--network", help="A name of `likewise networks`.", show_default=False)
-    ] = None,
+    network: Annotated[str | None, typer.Option("--network", help="A name of `likewise networks`.")] = None,
     tap: Annotated[
         str | None,
-        typer.Option(
-            "--tap", help="Where to read the network, a name of `likewise networks show`.", show_default=False
-        ),
+        typer.Option("--tap", help="Where to read the network, a name of `likewise networks show`."),
     ] = None,
     pool: Annotated[
         str,
@@ -149,13 +145,7 @@ def extract(
     extractor = running.extractor(how)
     with progress("extracting") as callback:
         done = extract_folder(
-            folder,
-            to,
-            extractor,
-            overwrite=overwrite,
-            where=where,
-            max_pixels=max_pixels,
-            progress=callback,
+            folder, to, extractor, overwrite=overwrite, where=where, max_pixels=max_pixels, progress=callback
         )
     lines = [f"{printable(done.path)}: {done.rows} x {done.dimensions} in {done.seconds:.1f} s"]
     if done.resumed:

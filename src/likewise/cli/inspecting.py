@@ -45,7 +45,6 @@ def inspect(
             "--against",
             metavar="NETWORK",
             help="A second network, looked at side by side on the same scales.",
-            show_default=False,
             autocompletion=_names,
         ),
     ] = None,
@@ -55,7 +54,6 @@ def inspect(
             "--against-weights",
             metavar="NAME",
             help="Its weights; without --against: other weights of the same network.",
-            show_default=False,
         ),
     ] = None,
     taps: Annotated[
@@ -79,25 +77,17 @@ def inspect(
     sheets: Annotated[
         Path | None,
         typer.Option(
-            "-o",
-            "--output",
-            metavar="DIR",
-            help="Draw a sheet of each tap's maps into this folder.",
-            show_default=False,
+            "-o", "--output", metavar="DIR", help="Draw a sheet of each tap's maps into this folder."
         ),
     ] = None,
     report: Annotated[
         Path | None,
         typer.Option(
-            "--report",
-            metavar="FILE",
-            help="Write everything as one .html file that needs nothing else.",
-            show_default=False,
+            "--report", metavar="FILE", help="Write everything as one .html file that needs nothing else."
         ),
     ] = None,
     top: Annotated[
-        int | None,
-        typer.Option("--top", min=1, help="Draw only so many maps, the strongest.", show_default=False),
+        int | None, typer.Option("--top", min=1, help="Draw only so many maps, the strongest.")
     ] = None,
     scale: Annotated[
         Scale, typer.Option("--scale", help="One scale for the maps of a sheet, or each map's own.")
@@ -105,29 +95,20 @@ def inspect(
     cell: Annotated[
         list[str] | None,
         typer.Option(
-            "--cell",
-            metavar="TAP:ROW,COLUMN",
-            help="Show what a cell of a map sees. May be repeated.",
-            show_default=False,
+            "--cell", metavar="TAP:ROW,COLUMN", help="Show what a cell of a map sees. May be repeated."
         ),
     ] = None,
     on: Annotated[
         Path | None,
         typer.Option(
-            "--on",
-            metavar="DIR",
-            help="Also compare the layers by CKA on the pictures of this folder.",
-            show_default=False,
+            "--on", metavar="DIR", help="Also compare the layers by CKA on the pictures of this folder."
         ),
     ] = None,
     most: Annotated[
         int, typer.Option("--most", min=4, help="At most so many of them, spread evenly over the folder.")
     ] = 100,
     classes: Annotated[
-        Path | None,
-        typer.Option(
-            "--classes", metavar="FILE", help="Names of the classes, one a line.", show_default=False
-        ),
+        Path | None, typer.Option("--classes", metavar="FILE", help="Names of the classes, one a line.")
     ] = None,
     max_pixels: MaxPixels = None,
     as_json: Json = False,

@@ -31,8 +31,7 @@ Name = Annotated[
     str, typer.Argument(metavar="NETWORK", help="A name of `likewise networks`.", autocompletion=_names)
 ]
 WeightsName = Annotated[
-    str | None,
-    typer.Option("--weights", metavar="NAME", help="Which weights; else the first.", show_default=False),
+    str | None, typer.Option("--weights", metavar="NAME", help="Which weights; else the first.")
 ]
 
 
@@ -151,8 +150,7 @@ def import_weights(
     ],
     weights: WeightsName = None,
     layout: Annotated[
-        str | None,
-        typer.Option("--layout", help="How its tensors are named, if it cannot be told.", show_default=False),
+        str | None, typer.Option("--layout", help="How its tensors are named, if it cannot be told.")
     ] = None,
     as_json: Json = False,
 ) -> None:

@@ -53,17 +53,11 @@ In = Annotated[
         parser=collection_folder,
         metavar="DIR",
         help=f"The collection. Without it: ${VARIABLE}, else the only *{SUFFIX} in the current folder.",
-        show_default=False,
     ),
 ]
 Named = Annotated[
     Path | None,
-    typer.Argument(
-        parser=collection_folder,
-        metavar="COLLECTION",
-        help="The collection, as with --in.",
-        show_default=False,
-    ),
+    typer.Argument(parser=collection_folder, metavar="COLLECTION", help="The collection, as with --in."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON value instead of text.")]
 Engine = Annotated[EngineName, typer.Option("--engine", help="What runs the network.")]
@@ -78,7 +72,6 @@ Into = Annotated[
         parser=collection_folder,
         metavar="DIR",
         help=f"The collection to make or add to. Without it: ./<folder name>{SUFFIX}.",
-        show_default=False,
     ),
 ]
 StoreAddress = Annotated[
@@ -88,15 +81,12 @@ StoreAddress = Annotated[
         metavar="ADDRESS",
         help="A server that is to keep the collection, which its folder then follows: "
         "milvus://HOST:PORT/NAME. Vectors only: give a recipe such as quick.",
-        show_default=False,
     ),
 ]
 Numbers = Annotated[
     Precision | None,
     typer.Option(
-        "--precision",
-        help="The numbers the network is run in: those of the collection, f32 for a new one.",
-        show_default=False,
+        "--precision", help="The numbers the network is run in: those of the collection, f32 for a new one."
     ),
 ]
 Then = Annotated[
@@ -106,7 +96,6 @@ Then = Annotated[
         metavar="STAGE",
         help="What follows the search: augment, expand, reciprocal, diffuse or localise, with options as in "
         "expand:n=5,alpha=3. Repeat it for one after another.",
-        show_default=False,
         autocompletion=_stages,
     ),
 ]
@@ -116,17 +105,13 @@ RecipeName = Annotated[
         "--recipe",
         metavar="NAME|FILE",
         help="How pictures are described: a name of `likewise recipes`, or a TOML file.",
-        show_default=False,
         autocompletion=_recipes,
     ),
 ]
 Whiten = Annotated[
     Path | None,
     typer.Option(
-        "--whiten",
-        metavar="FILE",
-        help="Whiten the vectors by what `likewise whiten learn` wrote.",
-        show_default=False,
+        "--whiten", metavar="FILE", help="Whiten the vectors by what `likewise whiten learn` wrote."
     ),
 ]
 Quantise = Annotated[
@@ -135,7 +120,6 @@ Quantise = Annotated[
         "--quantise",
         metavar="FILE",
         help="Store vectors in a few bytes by what `likewise quantise learn` wrote.",
-        show_default=False,
     ),
 ]
 Most = Annotated[
@@ -147,18 +131,10 @@ Output = Annotated[
 ]
 GroundTruth = Annotated[
     Path | None,
-    typer.Option(
-        "--gt",
-        metavar="DIR|FILE",
-        help="Its ground truth. Without it: looked for below --data.",
-        show_default=False,
-    ),
+    typer.Option("--gt", metavar="DIR|FILE", help="Its ground truth. Without it: looked for below --data."),
 ]
 Group = Annotated[
-    str | None,
-    typer.Option(
-        "--group", metavar="COLUMN", help="csv only: the column that names the group.", show_default=False
-    ),
+    str | None, typer.Option("--group", metavar="COLUMN", help="csv only: the column that names the group.")
 ]
 Runs = Annotated[Path, typer.Option("--runs", metavar="DIR", help="Where runs and vectors are kept.")]
 MaxPixels = Annotated[
@@ -168,15 +144,11 @@ MaxPixels = Annotated[
         min=1,
         help="Refuse pictures with more pixels than this (decompression bombs). "
         "Without it: $LIKEWISE_MAX_PIXELS, else 200 million.",
-        show_default=False,
     ),
 ]
 
 Under = Annotated[
-    str | None,
-    typer.Option(
-        "--under", metavar="FOLDER|GLOB", help="Only the pictures of these paths.", show_default=False
-    ),
+    str | None, typer.Option("--under", metavar="FOLDER|GLOB", help="Only the pictures of these paths.")
 ]
 Where = Annotated[
     str | None,
@@ -185,7 +157,6 @@ Where = Annotated[
         metavar="FILTER",
         help="Only pictures of which this is true, such as \"taken >= 2019-06 and camera like '%canon%' and "
         'size > 2MP".',
-        show_default=False,
     ),
 ]
 BoxText = Annotated[
@@ -195,7 +166,6 @@ BoxText = Annotated[
         metavar="X1,Y1,X2,Y2",
         help="Search for this part: left, top, right and bottom in pixels of the upright original, or in per "
         "cent of it as in 10%,10%,50%,50%.",
-        show_default=False,
     ),
 ]
 
@@ -207,16 +177,12 @@ Words = Annotated[
         metavar="FILE",
         help="The vocabulary of a recipe of visual words, as `likewise words learn` wrote it. Without it a "
         "small one is learned from rendered pictures and kept.",
-        show_default=False,
     ),
 ]
 Layers = Annotated[
     str | None,
     typer.Option(
-        "--layers",
-        metavar="TAP,...",
-        help="For visual words: ask only these layers, such as block14,pooled.",
-        show_default=False,
+        "--layers", metavar="TAP,...", help="For visual words: ask only these layers, such as block14,pooled."
     ),
 ]
 ScoringText = Annotated[
@@ -226,7 +192,6 @@ ScoringText = Annotated[
         metavar="KEY=VALUE,...",
         help="For visual words: score otherwise than the recipe, such as threshold=32,fusion=rank. "
         "Keys are threshold, burstiness, hamming, normalisation and fusion.",
-        show_default=False,
     ),
 ]
 

@@ -63,8 +63,7 @@ def learn(
 
 @app.command("show")
 def show_quantiser(
-    file: Annotated[Path, typer.Argument(help="What `likewise quantise learn` wrote.")],
-    as_json: Json = False,
+    file: Annotated[Path, typer.Argument(help="What `likewise quantise learn` wrote.")], as_json: Json = False
 ) -> None:
     """Show what a quantiser does and what it was learned on."""
     from likewise.descriptors import Quantiser

@@ -25,16 +25,12 @@ app = App(
 )
 
 Truth = Annotated[
-    Path | None,
-    typer.Option(
-        "--gt", metavar="DIR|FILE", help="The ground truth, if not with the pictures.", show_default=False
-    ),
+    Path | None, typer.Option("--gt", metavar="DIR|FILE", help="The ground truth, if not with the pictures.")
 ]
 
 
 Weights = Annotated[
-    str,
-    typer.Option("--weights", metavar="NAME", help="Weights of VGG16, such as keras; else the first."),
+    str, typer.Option("--weights", metavar="NAME", help="Weights of VGG16, such as keras; else the first.")
 ]
 Sheets = Annotated[
     bool, typer.Option("--sheets/--no-sheets", help="Draw the queries and the answers to each.")
@@ -50,19 +46,13 @@ def aggregating_deep_features(
     paris: Annotated[
         Path | None,
         typer.Option(
-            "--paris",
-            metavar="DIR",
-            help="The pictures of Paris6k, to learn whitening on; whole or in part.",
-            show_default=False,
+            "--paris", metavar="DIR", help="The pictures of Paris6k, to learn whitening on; whole or in part."
         ),
     ] = None,
     whiten_on: Annotated[
         Path | None,
         typer.Option(
-            "--whiten-on",
-            metavar="DIR",
-            help="Learn whitening on these pictures instead of Paris6k.",
-            show_default=False,
+            "--whiten-on", metavar="DIR", help="Learn whitening on these pictures instead of Paris6k."
         ),
     ] = None,
     dim: Annotated[
@@ -72,12 +62,10 @@ def aggregating_deep_features(
             min=1,
             help="Whiten to so many dimensions; repeat it for several. Without it: 512, or a quarter of the "
             "pictures if those are fewer.",
-            show_default=False,
         ),
     ] = None,
     expand: Annotated[
-        list[int],
-        typer.Option("--expand", min=1, help="Expand with so many answers; repeat it for several."),
+        list[int], typer.Option("--expand", min=1, help="Expand with so many answers; repeat it for several.")
     ] = [10],  # noqa: B006
     tap: Annotated[
         str, typer.Option("--tap", help="What Conv5 is: relu5_3 (stride 16) or pool5 (stride 32).")
@@ -129,10 +117,7 @@ def capuano_2018(
     ] = "folder",
     gt: Truth = None,
     group: Group = None,
-    tap: Annotated[
-        list[str] | None,
-        typer.Option("--tap", help="fc2 or pool5; both without it.", show_default=False),
-    ] = None,
+    tap: Annotated[list[str] | None, typer.Option("--tap", help="fc2 or pool5; both without it.")] = None,
     weights: Weights = "",
     *,
     running: Running,
@@ -170,10 +155,7 @@ def paula_2020(
         ),
     ],
     labels: Annotated[
-        Path | None,
-        typer.Option(
-            "--labels", metavar="FILE", help="CSV file with the class of each file.", show_default=False
-        ),
+        Path | None, typer.Option("--labels", metavar="FILE", help="CSV file with the class of each file.")
     ] = None,
     label: Annotated[
         str, typer.Option("--label", metavar="COLUMN", help="Its column of the class.")
@@ -206,18 +188,11 @@ def paula_2020(
 def li_2016(
     holidays: Annotated[
         Path | None,
-        typer.Option(
-            "--holidays",
-            metavar="DIR",
-            help="The pictures of Holidays, whole or in part.",
-            show_default=False,
-        ),
+        typer.Option("--holidays", metavar="DIR", help="The pictures of Holidays, whole or in part."),
     ] = None,
     ukbench: Annotated[
         Path | None,
-        typer.Option(
-            "--ukbench", metavar="DIR", help="The pictures of UKBench, whole or in part.", show_default=False
-        ),
+        typer.Option("--ukbench", metavar="DIR", help="The pictures of UKBench, whole or in part."),
     ] = None,
     data: Annotated[
         Path | None,
@@ -225,7 +200,6 @@ def li_2016(
             "--data",
             metavar="DIR",
             help="Other pictures, to see which of the paper's orderings hold on them.",
-            show_default=False,
         ),
     ] = None,
     dataset: Annotated[
@@ -240,7 +214,6 @@ def li_2016(
             "--words-on",
             metavar="DIR",
             help="Learn the vocabularies on these pictures. Without it: the small default ones.",
-            show_default=False,
         ),
     ] = None,
     words: Annotated[
@@ -254,7 +227,6 @@ def li_2016(
             metavar="NAME|FILE",
             help="A recipe of three layers of visual words: mof-vgg16, mof-lite0, ... Without it: the "
             "paper's, mof, if the weights of cnn-m-128 are here, else mof-lite0.",
-            show_default=False,
         ),
     ] = None,
     *,

@@ -47,7 +47,6 @@ Also = Annotated[
         "--also",
         metavar="PICTURE",
         help="One more picture of the same thing; all are searched for together. May be repeated.",
-        show_default=False,
     ),
 ]
 Yes = Annotated[
@@ -56,14 +55,10 @@ Yes = Annotated[
         "--yes",
         metavar="PICTURE|ID",
         help="More like this one: a picture file, or the id of one in the collection. May be repeated.",
-        show_default=False,
     ),
 ]
 No = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--no", metavar="PICTURE|ID", help="Less like this one. May be repeated.", show_default=False
-    ),
+    list[str] | None, typer.Option("--no", metavar="PICTURE|ID", help="Less like this one. May be repeated.")
 ]
 
 
@@ -79,8 +74,7 @@ def search(
     box: BoxText = None,
     crop: Crop = "whole",
     under: Annotated[
-        str | None,
-        typer.Option("--under", metavar="FOLDER|GLOB", help="Search only these paths.", show_default=False),
+        str | None, typer.Option("--under", metavar="FOLDER|GLOB", help="Search only these paths.")
     ] = None,
     where: Where = None,
     then: Then = None,
@@ -93,8 +87,7 @@ def search(
         bool, typer.Option("--exact", help="Compare every picture, however many there are.")
     ] = False,
     sheet: Annotated[
-        Path | None,
-        typer.Option("--sheet", metavar="FILE", help="Draw query and hits to a picture.", show_default=False),
+        Path | None, typer.Option("--sheet", metavar="FILE", help="Draw query and hits to a picture.")
     ] = None,
     *,
     running: Running,
@@ -163,7 +156,6 @@ def compare(
             metavar="FILE",
             help="Draw over both pictures what each place gives to their similarity, or for visual words "
             "which patches match: .png, .jpg or .webp.",
-            show_default=False,
         ),
     ] = None,
     recipe: RecipeName = None,

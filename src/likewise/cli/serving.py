@@ -28,18 +28,11 @@ def serve(
             parser=collection_folder,
             metavar="COLLECTION",
             help="Collections to serve. Without one: as --in of the other commands.",
-            show_default=False,
         ),
     ] = None,
     inside: Annotated[
         list[Path] | None,
-        typer.Option(
-            "--in",
-            parser=collection_folder,
-            metavar="DIR",
-            help="The same; may be repeated.",
-            show_default=False,
-        ),
+        typer.Option("--in", parser=collection_folder, metavar="DIR", help="The same; may be repeated."),
     ] = None,
     host: Annotated[
         str, typer.Option("--host", help="Where to listen; another than this machine needs a token.")
@@ -52,7 +45,6 @@ def serve(
             envvar=TOKEN,
             help="What clients have to know, 16 characters or more. Better in the variable, which other "
             "users of this machine cannot see.",
-            show_default=False,
             show_envvar=True,
         ),
     ] = None,
@@ -60,10 +52,7 @@ def serve(
     roots: Annotated[
         list[Path] | None,
         typer.Option(
-            "--root",
-            metavar="DIR",
-            help="A folder that pictures may be added from; may be repeated.",
-            show_default=False,
+            "--root", metavar="DIR", help="A folder that pictures may be added from; may be repeated."
         ),
     ] = None,
     runs: Annotated[
@@ -75,7 +64,6 @@ def serve(
             "--name",
             metavar="HOST",
             help="A further host name that the server goes by, such as that of a proxy; may be repeated.",
-            show_default=False,
         ),
     ] = None,
     originals: Annotated[
@@ -98,7 +86,6 @@ def serve(
             "--state",
             metavar="DIR",
             help="Where thumbnails, queries sent and jobs are kept. Without it: in the cache.",
-            show_default=False,
         ),
     ] = None,
     *,

@@ -30,7 +30,6 @@ def similar(
             metavar="FILE.csv",
             help="Ask whether both show the same thing, judged by pictures of the collection in groups: "
             "columns file (below the folder that was indexed) and group.",
-            show_default=False,
         ),
     ] = None,
     group: Annotated[
@@ -51,10 +50,7 @@ def similar(
     from likewise.labels import read_rows
 
     known = None if groups is None else [(row.file, row.group) for row in read_rows(groups, group=group)]
-    with (
-        running.open(collection) as opened,
-        progress("calibrating") as callback,
-    ):
+    with running.open(collection) as opened, progress("calibrating") as callback:
         vectors = [opened.describe(picture, max_pixels=max_pixels) for picture in (first, second)]
         found = judge(opened, *vectors, groups=known, progress=callback)
     show(found, _similar_lines(found), as_json=as_json)

@@ -32,7 +32,6 @@ def cifar10(
             metavar="DIR",
             help="CIFAR-10 in its binary or Python version. Without it: the cache, to which it is fetched "
             "(170 MB) the first time.",
-            show_default=False,
         ),
     ] = None,
     train: Annotated[
@@ -42,7 +41,6 @@ def cifar10(
             metavar="N",
             min=10,
             help="Pictures to train on; give it twice. Without it: 50000 and 10000.",
-            show_default=False,
         ),
     ] = None,
     out: Annotated[

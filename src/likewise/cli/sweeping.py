@@ -64,7 +64,6 @@ def sweep(
             metavar="DIR",
             help="Try PCA-whitening too, learned on these pictures, which should be others than those of "
             "--data.",
-            show_default=False,
         ),
     ] = None,
     dim: Annotated[
@@ -91,17 +90,11 @@ def sweep(
     running: Computing,
     out: Runs = Path("runs"),
     to: Annotated[
-        Path | None,
-        typer.Option("-o", "--output", metavar="FILE", help="Write the table: .csv.", show_default=False),
+        Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write the table: .csv.")
     ] = None,
     plot: Annotated[
         Path | None,
-        typer.Option(
-            "--plot",
-            metavar="FILE",
-            help="Draw the score over the taps: .png, .svg or .pdf.",
-            show_default=False,
-        ),
+        typer.Option("--plot", metavar="FILE", help="Draw the score over the taps: .png, .svg or .pdf."),
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -130,13 +123,7 @@ def sweep(
         typer.echo(line, err=True)
     with progress(f"{benchmark.name}") as callback:
         done = run_sweep(
-            benchmark,
-            grid,
-            running.extractor,
-            whiten_on=whiten_on,
-            crop=crop,
-            out=out,
-            progress=callback,
+            benchmark, grid, running.extractor, whiten_on=whiten_on, crop=crop, out=out, progress=callback
         )
     if to:
         done.write_table(to)

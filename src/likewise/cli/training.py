@@ -45,12 +45,7 @@ def train(
     recipe: RecipeName = None,
     groups: Annotated[
         Path | None,
-        typer.Option(
-            "--groups",
-            metavar="FILE.csv",
-            help="Columns file and group, instead of sub-folders.",
-            show_default=False,
-        ),
+        typer.Option("--groups", metavar="FILE.csv", help="Columns file and group, instead of sub-folders."),
     ] = None,
     group: Annotated[
         str, typer.Option("--group", metavar="COLUMN", help="The column of --groups that names the group.")
@@ -68,10 +63,7 @@ def train(
         bool, typer.Option("--whole-groups", help="Hold out whole groups: things that are never trained on.")
     ] = False,
     dim: Annotated[
-        int | None,
-        typer.Option(
-            "--dim", min=1, help="Length of the projected vectors; else as it is.", show_default=False
-        ),
+        int | None, typer.Option("--dim", min=1, help="Length of the projected vectors; else as it is.")
     ] = None,
     since: Annotated[
         str,
@@ -94,9 +86,7 @@ def train(
     rate: Annotated[
         float | None,
         typer.Option(
-            "--rate",
-            help="Adam's learning rate; else 0.001 for a projection, 0.00003 for a network.",
-            show_default=False,
+            "--rate", help="Adam's learning rate; else 0.001 for a projection, 0.00003 for a network."
         ),
     ] = None,
     epochs: Annotated[int, typer.Option("--epochs", min=1, help="Train at most so long.")] = 30,

@@ -31,10 +31,7 @@ def learn(
     most: Annotated[
         int | None,
         typer.Option(
-            "--most",
-            min=1,
-            help="Learn on at most so many pictures, spread evenly over the folder.",
-            show_default=False,
+            "--most", min=1, help="Learn on at most so many pictures, spread evenly over the folder."
         ),
     ] = None,
     projection: Annotated[

@@ -26,10 +26,7 @@ def learn(
     output: Output,
     recipe: RecipeName = None,
     dim: Annotated[
-        int | None,
-        typer.Option(
-            "--dim", min=1, help="How many dimensions to keep; else as many as vary.", show_default=False
-        ),
+        int | None, typer.Option("--dim", min=1, help="How many dimensions to keep; else as many as vary.")
     ] = None,
     shrinkage: Annotated[
         float | None,
@@ -39,7 +36,6 @@ def learn(
             max=1,
             help="Share by which variances move to their mean: steadier where pictures are few. "
             "Without it: 0, with groups 0.1.",
-            show_default=False,
         ),
     ] = None,
     exponent: Annotated[
@@ -50,7 +46,6 @@ def learn(
             max=1,
             help="Power of the variances to divide by: 0.5 whitens and is taken without this, 0 only reduces "
             "dimensions (PCA), 0.25 lies between.",
-            show_default=False,
         ),
     ] = None,
     pairs: Annotated[
@@ -59,10 +54,7 @@ def learn(
     groups: Annotated[
         Path | None,
         typer.Option(
-            "--groups",
-            metavar="FILE.csv",
-            help="Learn from what belongs together: columns file and group.",
-            show_default=False,
+            "--groups", metavar="FILE.csv", help="Learn from what belongs together: columns file and group."
         ),
     ] = None,
     group: Annotated[
@@ -108,8 +100,7 @@ def learn(
 
 @app.command("show")
 def show_whitening(
-    file: Annotated[Path, typer.Argument(help="What `likewise whiten learn` wrote.")],
-    as_json: Json = False,
+    file: Annotated[Path, typer.Argument(help="What `likewise whiten learn` wrote.")], as_json: Json = False
 ) -> None:
     """Show what a whitening does and what it was learned on."""
     from likewise.descriptors import Whitening
