@@ -15,6 +15,7 @@ from safetensors import numpy as tensorfile
 
 from likewise.assets import replacing
 from likewise.errors import BadRecipe, BadWeights, WeightsMissing
+from likewise.tables import Option
 
 DIGITS = 16
 """Hexadecimal digits of a picture's sha256 by which a sample remembers it."""
@@ -62,16 +63,17 @@ def fingerprint(vectors: np.ndarray[Any, Any]) -> str:
     return hashlib.sha256(np.ascontiguousarray(vectors, np.float32).data).hexdigest()
 
 
-def digest_of(path: Path, what: str) -> str:
-    """Sha256 by which a recipe names a file.
+def named(path: Path, what: str) -> dict[str, Option]:
+    """Options by which a recipe names a file that was learned: where it lies, and its sha256.
 
     Raises `BadRecipe` when the file cannot be read.
     """
     try:
         with path.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
+            digest = hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError as error:
         raise BadRecipe(f"{what} file {path} cannot be read: {error.strerror}") from error
+    return {"file": str(path.absolute()), "sha256": digest}
 
 
 def write(path: Path, tensors: Mapping[str, np.ndarray[Any, Any]], origin: Sample) -> None:

@@ -6,7 +6,7 @@ import json
 import re
 import tomllib
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import partial
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -69,6 +69,11 @@ def settle(
             )
         settled[key] = kind(value)
     return settled
+
+
+def defaults_of(kind: type[Any], *without: str) -> dict[str, Option]:
+    """What the fields of a dataclass are where settings do not say, but for some of them."""
+    return {one.name: one.default for one in fields(kind) if one.name not in without}  # type: ignore[misc]
 
 
 def known_keys(given: Iterable[str], known: Collection[str], where: str) -> None:

@@ -28,14 +28,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from likewise.artifacts import Sample, digest_of
+from likewise.artifacts import Sample, named
 from likewise.descriptors.poolings import POOLINGS, Pooling
 from likewise.descriptors.quantiser import Quantiser
 from likewise.descriptors.transforms import Floats, Whitening, l2
@@ -48,6 +48,7 @@ from likewise.tables import (
     as_list,
     as_table,
     choose,
+    defaults_of,
     difference,
     known_keys,
     settle,
@@ -72,7 +73,7 @@ _SCALARS: dict[str, Option] = {
     "distance": "cosine",
     "code": "fp16",
 }
-_RESIZE: dict[str, Any] = {one.name: one.default for one in fields(Resize) if one.name != "scale"}
+_RESIZE = defaults_of(Resize, "scale")
 CODES = ("fp32", "fp16", "int8", "pq")
 _FILE: dict[str, Option] = {"file": "", "sha256": ""}
 _NESTED = ("resize", "scales", "transforms", "parts", "quantiser")
@@ -123,7 +124,7 @@ class Part:
 
     def whitened(self, path: Path) -> Part:
         """Give this part with its regions whitened by a file that was learned on such regions."""
-        return replace(self, options={**self.options, **_named(path)})
+        return replace(self, options={**self.options, **named(path, "whitening")})
 
 
 @dataclass(frozen=True)
@@ -155,7 +156,7 @@ class Step:
         BadRecipe
             When the file cannot be read.
         """
-        return cls("whiten", _named(path))
+        return cls("whiten", named(path, "whitening"))
 
     @property
     def whitening(self) -> Whitening | None:
@@ -406,7 +407,7 @@ class VectorRecipe:
             When the file cannot be read.
         """
         self._expect(Quantiser.load(path).origin, f"quantiser {path}")
-        return replace(self, name=f"{self.name}-pq", code="pq", quantiser=_named(path, "quantiser"))
+        return replace(self, name=f"{self.name}-pq", code="pq", quantiser=named(path, "quantiser"))
 
     def _expect(self, origin: Sample, what: str) -> None:
         """Refuse what was learned on vectors of another kind."""
@@ -428,11 +429,6 @@ class VectorRecipe:
             table["weights"] = ""
         quantiser = table.pop("quantiser")
         return table | ({"quantiser": {"sha256": quantiser["sha256"]}} if quantiser else {})
-
-
-def _named(path: Path, what: str = "whitening") -> dict[str, Option]:
-    """Options that name a file that was learned."""
-    return {"file": str(path.absolute()), "sha256": digest_of(path, what)}
 
 
 def _whitening(options: Mapping[str, Option]) -> Whitening | None:
@@ -474,4 +470,4 @@ def _resolved(options: dict[str, Any], folder: Path, what: str = "whitening") ->
         return options
     if "sha256" in options:
         return options | {"file": str((folder / file).absolute())}
-    return options | _named(folder / file, what)
+    return options | named(folder / file, what)

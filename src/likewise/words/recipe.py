@@ -45,11 +45,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeAlias, get_args
 
-from likewise.artifacts import digest_of
+from likewise.artifacts import named
 from likewise.errors import BadRecipe
 from likewise.local import Keypoints, Patches
 from likewise.networks import find
@@ -61,6 +61,7 @@ from likewise.tables import (
     as_list,
     as_table,
     choose,
+    defaults_of,
     difference,
     known_keys,
     settle,
@@ -73,12 +74,6 @@ Side: TypeAlias = Literal["query", "database", "both"]
 
 KIND = "words"
 
-
-def _defaults(kind: type[Any], *without: str) -> dict[str, Option]:
-    """What the fields of a dataclass are where a recipe does not say."""
-    return {one.name: one.default for one in fields(kind) if one.name not in without}  # type: ignore[misc]
-
-
 _HEAD: dict[str, Option] = {"name": "", "about": "", "kind": KIND, "nearest": 3, "assign": "query"}
 _PATCHES: dict[str, Option] = {
     "network": "",
@@ -88,9 +83,9 @@ _PATCHES: dict[str, Option] = {
     "stride": 32,
     "mode": "shared",
 }
-_KEYPOINTS = _defaults(Keypoints, "resize")
-_RESIZE = _defaults(Resize, "scale", "filter", "exact")
-_SCORING, _FUSION = _defaults(Scoring), _defaults(Fusion, "layers")
+_KEYPOINTS = defaults_of(Keypoints, "resize")
+_RESIZE = defaults_of(Resize, "scale", "filter", "exact")
+_SCORING, _FUSION = defaults_of(Scoring), defaults_of(Fusion, "layers")
 _FILE: dict[str, Option] = {"file": "", "sha256": ""}
 _QUERY: dict[str, Option] = {"size": 1024, "number": 0}
 _NESTED = ("taps", "scales", "keypoints", "resize", "query", "scoring", "vocabulary")
@@ -265,8 +260,7 @@ class WordsRecipe:
 
         Raises `BadRecipe` when the file cannot be read.
         """
-        file = {"file": str(path.absolute()), "sha256": digest_of(path, "vocabulary")}
-        return replace(self, vocabulary=file)
+        return replace(self, vocabulary=named(path, "vocabulary"))
 
     def scored(self, given: Mapping[str, Any]) -> WordsRecipe:
         """Give this recipe with some options of its scoring and fusion changed.
@@ -353,6 +347,5 @@ def _resolved(options: Any, folder: Path) -> dict[str, Any]:
     table = as_table(options, "vocabulary")
     file = table.get("file")
     if isinstance(file, str) and file and "sha256" not in table:
-        path = folder / file
-        return {"file": str(path.absolute()), "sha256": digest_of(path, "vocabulary")}
+        return named(folder / file, "vocabulary")
     return table
