@@ -167,8 +167,9 @@ def compare(
 ) -> None:
     """Compare two pictures, and show how unusual their similarity is.
 
-    It is judged by the similarities of random pairs of the collection. With --recipe there need be no
-    collection: the similarity stands alone.
+    It is judged by the similarities of other pairs: random ones of a collection of one vector, else the first
+    picture and each of the collection. With --recipe there need be no collection, and the similarity stands
+    alone.
     """
     from likewise.reading import as_spelt
 
@@ -227,11 +228,11 @@ def _explain(opened: Collection, first: Path, second: Path, out: Path, max_pixel
 def _comparison_lines(found: Comparison) -> list[str]:
     lines = [
         f"similarity  {found.similarity:.4f}",
-        f"percentile  {_number(found.percentile)} (per cent of random pairs are less alike)",
+        f"percentile  {_number(found.percentile)} (per cent of other pairs are less alike)",
         f"rank        {found.rank} (place of the second picture when the first is searched for)",
     ]
     for share, score in found.quantiles.items():
-        lines.append(f"quantile    {score:.4f} ({100 * share:g} per cent of random pairs are no more alike)")
+        lines.append(f"quantile    {score:.4f} ({100 * share:g} per cent of other pairs are no more alike)")
     return lines
 
 

@@ -114,7 +114,7 @@ class AskedCollection(OpenedCollection):
         crop: CropScale = "whole",
         max_pixels: int | None = None,
     ) -> Comparison:
-        """Score two pictures, and judge the score by the scores of random pairs of the collection.
+        """Score two pictures, and judge the score by those of other pairs; see `Comparison`.
 
         ``box`` and ``crop`` concern ``a``; of a whole query no picture competes for the rank.
         """

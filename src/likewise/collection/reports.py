@@ -81,10 +81,10 @@ class Comparison:
     similarity
         Score of the pair, as searching gives it.
     quantiles
-        Scores of random pairs of the collection by their share: ``{0.5: median, ...}``; empty when there is
-        no pair.
+        Scores of other pairs by their share: ``{0.5: median, ...}``; empty when there is no pair. They are
+        random ones of a collection of one vector, else the query and each picture.
     percentile
-        Per cent of those random pairs that are less alike than this pair; None when there is no pair.
+        Per cent of those pairs that are less alike than this one; None when there is none.
     rank
         Place that ``b`` takes, or would take, when ``a`` is searched for; 1 is the best.
     """
@@ -96,7 +96,7 @@ class Comparison:
 
     @classmethod
     def among(cls, similarity: float, pairs: NDArray[Any], others: NDArray[Any]) -> Comparison:
-        """Where a score stands among those of random pairs, and of all pictures with the query."""
+        """Where a score stands among those of other pairs, and of all pictures with the query."""
         return cls(
             similarity,
             dict(zip(SHARES, np.quantile(pairs, SHARES).tolist(), strict=True)) if len(pairs) else {},

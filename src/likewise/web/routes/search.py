@@ -80,7 +80,7 @@ async def subjects(
 
 @router.post("/collections/{name}/compare")
 async def compare(name: str, asked: schemas.Compare, services: Serving) -> schemas.Comparison:
-    """Score two pictures, and judge the score by the scores of random pairs of the collection."""
+    """Score two pictures, and judge the score by those of other pairs of the collection."""
     served = services.library[name]
 
     def work() -> schemas.Comparison:
