@@ -117,9 +117,12 @@ def evaluate(
     stages = [Stage.parse(text) for text in then or ()]
     found = described_by(recipe, whiten, words=words) or load_recipe("default")
     changes = scoring_options(scoring, layers)
-    if changes and not found.words:
-        raise UsageError(f"--scoring and --layers are for visual words, and {found.name!r} makes a vector")
-    found = found.scored(changes)
+    if changes:
+        if not found.words:
+            raise UsageError(
+                f"--scoring and --layers are for visual words, and {found.name!r} makes a vector"
+            )
+        found = found.scored(changes)
     benchmark = load(dataset, data, gt=gt, group=group)
     if distractors:
         benchmark = benchmark.with_distractors(*distractors)

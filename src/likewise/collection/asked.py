@@ -212,9 +212,11 @@ class AskedCollection(OpenedCollection):
         """One moment of the collection, ready to be asked; parameters as for `search`."""
         layers = self._layers()
         layers.complete(self.path)
-        if scoring and not layers.recipe.words:
-            raise UsageError(f"scoring is for visual words, and {self.path} is a collection of vectors")
-        recipe = layers.recipe.scored(scoring or {})
+        recipe = layers.recipe
+        if scoring:
+            if not recipe.words:
+                raise UsageError(f"scoring is for visual words, and {self.path} is a collection of vectors")
+            recipe = recipe.scored(scoring)
         sources = Sources(self.path, self._ready(), max_pixels)
         indexes = (
             layer.open(self._load(layer), sources, asked)
