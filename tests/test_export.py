@@ -33,10 +33,10 @@ from likewise.errors import (
 from likewise.export import parts
 from likewise.export.extraction import activations, extract
 from likewise.export.parts import Done
-from likewise.folders import Stamp
 from likewise.lock import writing
 from likewise.pictures import Loaded, Resize, load
 from likewise.types import Box, CropScale, FloatArray, Progress
+from likewise.walk import Stamp
 
 
 class MeanColour:

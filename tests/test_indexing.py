@@ -18,9 +18,9 @@ from likewise.collection import AddReport, Collection, indexing
 from likewise.collection.database import Database
 from likewise.collection.layers import ready
 from likewise.errors import BadPicture, CollectionLocked, StorageError, UsageError, WeightsError
-from likewise.folders import Stamp
 from likewise.pictures import Loaded
 from likewise.types import FloatArray, Progress
+from likewise.walk import Stamp
 from tests.fakes import RECIPE, FakeExtractor, FakeFactory, coded, make_pictures, picture_bytes
 from tests.zoo import make_zoo
 

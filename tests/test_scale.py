@@ -25,7 +25,6 @@ from likewise.collection.catalogue import Content
 from likewise.collection.moving import MovedFile
 from likewise.descriptors.manifest import Manifest
 from likewise.errors import BadPicture, CollectionDamaged, ManifestMismatch, StorageError, UsageError
-from likewise.folders import Stamp, WalkedFile
 from likewise.lock import writing
 from likewise.pictures.facts import Facts
 from likewise.recipes.recipe import load_recipe
@@ -34,6 +33,7 @@ from likewise.scale.files import ShardHead, read, read_head, write
 from likewise.scale.runners import RUNNERS
 from likewise.scale.shards import FILES, Shard, listed
 from likewise.scale.work import ShardResult, Work, describe
+from likewise.walk import Stamp, WalkedFile
 from tests.fakes import scene
 
 pytest.importorskip("pyarrow")

@@ -11,8 +11,8 @@ import pytest
 
 from likewise.errors import UsageError
 from likewise.excludes import Excludes
-from likewise.folders import Stamp, is_gone, look, resolve, walk
 from likewise.reading import real_path
+from likewise.walk import Stamp, is_gone, look, resolve, walk
 from tests.systems import pipe
 
 

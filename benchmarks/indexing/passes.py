@@ -26,11 +26,11 @@ from likewise.collection.indexing import BUCKET
 from likewise.descriptors.extractor import Extractor, program_of
 from likewise.descriptors.recipe import VectorRecipe
 from likewise.engines.torch_module import ProgramModule
-from likewise.folders import look
 from likewise.networks import find
 from likewise.networks.weights import locate
 from likewise.pictures import Loaded
 from likewise.system import cores
+from likewise.walk import look
 
 FOLDER = RESULTS / "indexing"
 LOOPED = 24

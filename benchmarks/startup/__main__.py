@@ -25,7 +25,7 @@ from likewise.collection.catalogue import Catalogue, Content, FilePlace
 from likewise.collection.codes import Code
 from likewise.demoset import rendering
 from likewise.descriptors.extractor import Extractor
-from likewise.folders import Stamp
+from likewise.walk import Stamp
 
 FOLDER = RESULTS / "startup"
 BLOCK = 1000

@@ -11,9 +11,9 @@ from likewise.demoset import read_truth, render
 from likewise.drawing.sheets import result_sheet
 from likewise.errors import UsageError
 from likewise.evaluation.demo_score import DemoScore, score_demo
-from likewise.folders import holds_pictures, nothing_in
 from likewise.pictures import size_of
 from likewise.types import Box, Hit, ProgressCallback
+from likewise.walk import holds_pictures, nothing_in
 
 _QUERY = ("coffee", "clutter")
 

@@ -94,7 +94,7 @@ def index(
     next one.
     """
     from likewise.collection import Collection, holds_collection
-    from likewise.folders import holds_pictures, nothing_in
+    from likewise.walk import holds_pictures, nothing_in
 
     for folder in folders:
         if holds_collection(folder):

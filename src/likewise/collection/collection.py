@@ -25,10 +25,10 @@ from likewise.collection.tasks import Options, Prune
 from likewise.collection.words_shards import Shards
 from likewise.descriptors import Extractor, Manifest
 from likewise.errors import ManifestMismatch, UsageError
-from likewise.folders import resolve
 from likewise.recipes import LayerRecipe, Recipe, as_recipe
 from likewise.system import cores
 from likewise.types import ProgressCallback
+from likewise.walk import resolve
 from likewise.words import WordsExtractor
 
 

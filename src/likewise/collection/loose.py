@@ -11,8 +11,8 @@ from likewise.assets import temporary
 from likewise.collection.catalogue import Catalogue, Content, FilePlace
 from likewise.collection.filters import Filter
 from likewise.errors import BadPicture
-from likewise.folders import Stamp
 from likewise.pictures import opened
+from likewise.walk import Stamp
 
 
 def fulfilling(files: Mapping[str, Path], where: str) -> set[str]:

@@ -18,9 +18,9 @@ from likewise.collection.reports import AddReport
 from likewise.collection.tasks import Task, TaskOutcome, settle
 from likewise.descriptors import Manifest
 from likewise.errors import BadPicture, CollectionDamaged, ManifestMismatch
-from likewise.folders import NO_STAMP, Stamp
 from likewise.reading import relative, within
 from likewise.types import IntArray, Progress, ProgressCallback
+from likewise.walk import NO_STAMP, Stamp
 
 TOGETHER = 1000
 """Rows that are committed at once."""

@@ -12,8 +12,8 @@ import os
 from collections.abc import Collection, Iterable, Mapping
 
 from likewise.collection.catalogue import Catalogue
-from likewise.folders import is_gone
 from likewise.reading import within
+from likewise.walk import is_gone
 
 _MOUNTS, _AWAY = "mounts", "away"
 

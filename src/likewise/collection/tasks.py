@@ -15,8 +15,8 @@ from likewise.collection.layer import CollectionLayer
 from likewise.collection.reach import lies_in
 from likewise.errors import BadPicture
 from likewise.excludes import NOTHING, USUAL, Excludes
-from likewise.folders import Stamp, WalkedFile, is_gone, is_respelt, look, opens, walk
 from likewise.reading import relative, within
+from likewise.walk import Stamp, WalkedFile, is_gone, is_respelt, look, opens, walk
 
 ROW = -1
 """Stands beside the ids of layers, and `FACTS`, for the row of the picture itself."""

@@ -10,9 +10,9 @@ from likewise.collection.layer import CollectionLayer
 from likewise.collection.reach import lies_in, out_of_reach
 from likewise.collection.reports import Flaw, VerifyReport
 from likewise.errors import CollectionDamaged
-from likewise.folders import is_gone
 from likewise.progress import Meter
 from likewise.types import ProgressCallback
+from likewise.walk import is_gone
 
 
 def verify(

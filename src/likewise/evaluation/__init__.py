@@ -4,10 +4,10 @@
 """
 
 from likewise.evaluation.benchmark import Benchmark, MissingFiles
+from likewise.evaluation.by_recipe import evaluate_recipe
 from likewise.evaluation.datasets import DATASETS, load
 from likewise.evaluation.grid import Grid
 from likewise.evaluation.metrics import leave_one_out_map, mean_average_precision, precision_of_ranks
-from likewise.evaluation.recipes import evaluate_recipe
 from likewise.evaluation.report import RankedPicture, Report, RunComparison, Verdict
 from likewise.evaluation.report_table import ReportTable, TableCell
 from likewise.evaluation.runs import Run, read_run

@@ -21,9 +21,9 @@ from safetensors import numpy as tensorfile
 from likewise.assets import replacing
 from likewise.descriptors import Manifest, is_due
 from likewise.errors import BadPicture, CollectionDamaged, ManifestMismatch, StorageError
-from likewise.folders import Stamp
 from likewise.lock import writing
 from likewise.types import FloatArray
+from likewise.walk import Stamp
 
 OPEN, READ = 64, 256  # shards, and rows, at a time while they are put together
 

@@ -19,8 +19,8 @@ from likewise.assets import replacing
 from likewise.collection import Content, MovedFile
 from likewise.descriptors import Manifest
 from likewise.errors import BadPicture, CollectionDamaged, UsageError, needing
-from likewise.folders import Stamp
 from likewise.pictures import Facts
+from likewise.walk import Stamp
 
 VERSION = 1
 _KEY = b"likewise"

@@ -14,8 +14,8 @@ import numpy as np
 from likewise.descriptors import Encoder, described
 from likewise.downstream.classifying.classifier import Classifier
 from likewise.errors import BadPicture, UsageError
-from likewise.folders import walk
 from likewise.types import FloatArray, Progress, ProgressCallback
+from likewise.walk import walk
 
 
 @dataclass(frozen=True)
