@@ -60,26 +60,16 @@ class ShotLabel:
 def render(folder: Path, *, seed: int = 0, progress: ProgressCallback | None = None) -> list[Path]:
     """Write the demo set, unless it is there already.
 
+    Returns the pictures, in the order of `read_truth`. Raises `MissingExtra` when the packages that carry the
+    photographs are not installed; `UsageError` when the folder holds the demo set of another seed or version;
+    `StorageError` when the folder cannot be written.
+
     Parameters
     ----------
     folder
         Made if missing.
     seed
         Another seed gives other shots of the same subjects.
-
-    Returns
-    -------
-    list of Path
-        The pictures, in the order of `read_truth`.
-
-    Raises
-    ------
-    MissingExtra
-        When the packages that carry the photographs are not installed.
-    UsageError
-        When the folder holds the demo set of another seed or version.
-    StorageError
-        When the folder cannot be written.
     """
     if not _present(folder, seed):
         try:
@@ -95,12 +85,8 @@ def render(folder: Path, *, seed: int = 0, progress: ProgressCallback | None = N
 def render_scenes(folder: Path, count: int, *, progress: ProgressCallback | None = None) -> list[Path]:
     """Write pictures of cluttered scenes without any of the demo set's subjects; those there are kept.
 
-    Raises
-    ------
-    MissingExtra
-        When the packages that carry the photographs are not installed.
-    StorageError
-        When the folder cannot be written.
+    Raises `MissingExtra` when the packages that carry the photographs are not installed; `StorageError` when
+    the folder cannot be written.
     """
     album, files = Album(), [folder / f"{number:04}.jpg" for number in range(count)]
     for number, file in enumerate(files):
@@ -117,10 +103,7 @@ def render_scenes(folder: Path, count: int, *, progress: ProgressCallback | None
 def read_truth(folder: Path) -> list[ShotLabel]:
     """What the pictures of a rendered demo set show, in the order of its ``truth.json``.
 
-    Raises
-    ------
-    UsageError
-        When the folder holds no demo set, or one that cannot be read.
+    Raises `UsageError` when the folder holds no demo set, or one that cannot be read.
     """
     return [
         ShotLabel(**{**shot, "box": tuple(shot["box"]) if shot["box"] else None})
@@ -131,10 +114,7 @@ def read_truth(folder: Path) -> list[ShotLabel]:
 def seed_of(folder: Path) -> int:
     """The seed by which a demo set was rendered.
 
-    Raises
-    ------
-    UsageError
-        When the folder holds no demo set, or one that cannot be read.
+    Raises `UsageError` when the folder holds no demo set, or one that cannot be read.
     """
     return int(_described(folder)["seed"])
 

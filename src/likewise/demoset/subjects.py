@@ -126,10 +126,7 @@ class Album:
     def __getitem__(self, name: str) -> Image.Image:
         """The photograph in RGB, transparent parts over white.
 
-        Raises
-        ------
-        MissingExtra
-            When no installed package carries it.
+        Raises `MissingExtra` when no installed package carries it.
         """
         if name not in self._opened:
             with Image.open(_find(name)) as photo:

@@ -36,10 +36,7 @@ def score_of(distance: float, metric: Metric) -> float:
 def distance_of(score: float, metric: Metric) -> float:
     """How far apart vectors of a similarity are.
 
-    Raises
-    ------
-    UsageError
-        When no two vectors can have it.
+    Raises `UsageError` when no two vectors can have it.
     """
     bounds = (-1.0, 1.0) if metric == "dot" else (-math.inf, 0.0)
     if not bounds[0] <= score <= bounds[1]:
@@ -75,10 +72,7 @@ class Odds:
 def odds_of(same: ArrayLike, different: ArrayLike) -> Odds:
     """Learn the odds from the distances of pairs that are known to be the same, and to be different.
 
-    Raises
-    ------
-    UsageError
-        When there is none of either kind.
+    Raises `UsageError` when there is none of either kind.
     """
     from sklearn.linear_model import LogisticRegression
 
@@ -126,12 +120,7 @@ class Calibration:
         """Largest distance of near-duplicates, where nothing but it tells them.
 
         The one within which `FOUND` of the altered copies lie, or, where it is smaller, the one within which
-        chance alone brings `ALLOWED` pairs a picture.
-
-        Raises
-        ------
-        UsageError
-            When neither is known.
+        chance alone brings `ALLOWED` pairs a picture. Raises `UsageError` when neither is known.
         """
         bounds = [bound for bound in (self._copied, self._by_chance) if bound is not None]
         if not bounds:
@@ -196,17 +185,12 @@ def calibrate(
     """Find out what similarities mean in a collection.
 
     Some pictures are altered and described again, which takes seconds the first time; random pairs show how
-    similar different pictures are.
+    similar different pictures are. Raises `UsageError` when there is no picture.
 
     Parameters
     ----------
     pictures
         Only these of the collection.
-
-    Raises
-    ------
-    UsageError
-        When there is no picture.
     """
     some = collection.pictures() if pictures is None else pictures
     vectors = checked(some.vectors, 1, "a calibration")

@@ -102,10 +102,7 @@ def _dimension(middle: float, most: float) -> tuple[float, float]:
 def pair_distances(vectors: FloatArray) -> FloatArray:
     """Euclidean distances of pairs of rows: of all where they are few, else of `PAIRS` random ones.
 
-    Returns
-    -------
-    ndarray
-        float32, shape ``(p,)``; the order of the rows does not matter.
+    Returns float32, shape ``(p,)``; the order of the rows does not matter.
     """
     order = canonical(vectors)
     left, right = _pairs(len(vectors))

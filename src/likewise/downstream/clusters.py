@@ -101,6 +101,9 @@ def find_clusters(
 ) -> Clusters:
     """Put the pictures of a collection into clusters.
 
+    Raises `UsageError` when there are fewer different pictures than clusters, too few to choose ``k`` by, or
+    ``k`` is given with HDBSCAN.
+
     Parameters
     ----------
     method
@@ -116,12 +119,6 @@ def find_clusters(
         Only pictures of which a filter is true, see `likewise.collection.filters`.
     seed
         Of the random start of k-means.
-
-    Raises
-    ------
-    UsageError
-        When there are fewer different pictures than clusters, too few to choose ``k`` by, or ``k`` is given
-        with HDBSCAN.
     """
     pictures = collection.pictures(under, where)
     labels, tried = cluster_rows(
@@ -199,10 +196,7 @@ def silhouettes(
 ) -> dict[int, float]:
     """Mean silhouette of a sample of rows for several numbers of clusters.
 
-    Raises
-    ------
-    UsageError
-        When there are fewer than three different rows.
+    Raises `UsageError` when there are fewer than three different rows.
     """
     from sklearn.metrics import silhouette_score
 

@@ -72,6 +72,8 @@ def find_layout(
 ) -> MapLayout:
     """Lay the pictures of a collection out on a plane.
 
+    Raises `UsageError` when there is no picture; `MissingExtra` when UMAP is asked for and not installed.
+
     Parameters
     ----------
     method
@@ -86,13 +88,6 @@ def find_layout(
         At most so many pictures, spread evenly over the ids.
     seed
         Of what begins with chance.
-
-    Raises
-    ------
-    UsageError
-        When there is no picture.
-    MissingExtra
-        When UMAP is asked for and not installed.
     """
     pictures = collection.pictures(under, where)
     count = min(len(pictures.ids), most or len(pictures.ids))
@@ -111,14 +106,8 @@ def lay_out(
 ) -> tuple[FloatArray, LayoutMethod]:
     """Positions ``(n, 2)`` from 0 to 1 of rows ``(n, d)``, all different, and the method that found them.
 
-    The order of the rows does not matter. Equal rows are put side by side.
-
-    Raises
-    ------
-    UsageError
-        When there is no row, or one is not finite.
-    MissingExtra
-        When UMAP is asked for and not installed.
+    The order of the rows does not matter. Equal rows are put side by side. Raises `UsageError` when there is
+    no row, or one is not finite; `MissingExtra` when UMAP is asked for and not installed.
     """
     checked(vectors, 1, "a map")
     order = canonical(vectors)

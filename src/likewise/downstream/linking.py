@@ -35,6 +35,8 @@ def linked(
     Vectors are turned to their principal axes and cut there. That shortens distances and never lengthens
     them: a pair that is too far apart by `AXES` numbers is so by all, and only the others are measured. So
     the result is that of comparing all pairs, in tiles of `ROWS` x `COLUMNS`, for a fraction of the products.
+    Returns int64, shape ``(n,)``: equal numbers for rows of one group. Raises `UsageError` when so many pairs
+    are that close that they cannot be near-duplicates.
 
     Parameters
     ----------
@@ -44,16 +46,6 @@ def linked(
         Largest Euclidean distance of a pair.
     report
         Called with how many rows are done, and how many there are, those that are repeated left out.
-
-    Returns
-    -------
-    ndarray
-        int64, shape ``(n,)``: equal numbers for rows of one group.
-
-    Raises
-    ------
-    UsageError
-        When so many pairs are that close that they cannot be near-duplicates.
     """
     first, back = distinct(vectors)
     groups = np.arange(len(first), dtype=np.int64)

@@ -18,17 +18,14 @@ FEW = 2000
 def checked(vectors: FloatArray, least: int, what: str) -> FloatArray:
     """Vectors ``(n, d)`` that can be worked on.
 
+    Raises `UsageError` when there are fewer, they are no table of numbers, or one of them is not finite.
+
     Parameters
     ----------
     least
         How many are needed.
     what
         For what, in the words of an error.
-
-    Raises
-    ------
-    UsageError
-        When there are fewer, they are no table of numbers, or one of them is not finite.
     """
     if vectors.ndim != 2:
         raise UsageError(f"vectors {vectors.shape} must be (n, d)")

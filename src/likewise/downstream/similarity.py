@@ -60,6 +60,9 @@ def similar(
 ) -> Similarity:
     """Say whether two pictures are the same, by what similarities mean in a collection.
 
+    Raises `BadPicture` or `UsageError` when a picture cannot be described, or the collection is too small to
+    judge by.
+
     Parameters
     ----------
     a, b
@@ -67,11 +70,6 @@ def similar(
     groups
         Pictures of the collection, by the path below the folder that was indexed, and what each shows. With
         them "the same" is to show the same thing; without, to be one picture, altered.
-
-    Raises
-    ------
-    BadPicture, UsageError
-        When a picture cannot be described, or the collection is too small to judge by.
     """
     first, second = collection.describe(a), collection.describe(b)
     pictures = collection.pictures()

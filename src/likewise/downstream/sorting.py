@@ -22,12 +22,8 @@ Reader: TypeAlias = Callable[[Path], bytes | str]
 def check_target(folder: Path, what: str = "sort pictures into") -> None:
     """See that a folder can be made.
 
-    Raises
-    ------
-    UsageError
-        When something lies there, unless it is an empty folder.
-    StorageError
-        When the folder around it is not there.
+    Raises `UsageError` when something lies there, unless it is an empty folder; `StorageError` when the
+    folder around it is not there.
     """
     if folder.is_symlink() or (folder.exists() and not (folder.is_dir() and not os.listdir(folder))):
         raise UsageError(f"{folder} is there already: name a new folder to {what}")
@@ -45,6 +41,9 @@ def sort_into(
 ) -> dict[Path, str]:
     """Put pictures into the sub-folders of a new folder; it is there whole at the end, or not at all.
 
+    Returns pictures that could not be read, and why; they are left out. Raises `UsageError` when something
+    lies there already; `StorageError` when the folder cannot be written, or links cannot be made there.
+
     Parameters
     ----------
     groups
@@ -53,18 +52,6 @@ def sort_into(
         ``copy``, with times, or ``link``, a symbolic link to where the picture lies.
     read
         Gives what a picture's file holds, or where it lies; what it refuses is left out.
-
-    Returns
-    -------
-    dict
-        Pictures that could not be read, and why; they are left out.
-
-    Raises
-    ------
-    UsageError
-        When something lies there already.
-    StorageError
-        When the folder cannot be written, or links cannot be made there.
     """
     check_target(folder)
     failures: dict[Path, str] = {}

@@ -30,12 +30,8 @@ def measure_tasks(
     ``pairs``: how often the cosine of two pictures of one class is above that of two of different ones (the
     area under the ROC curve). ``classification``: the accuracy of classifiers on pictures held out in turn.
     ``clustering``: k-means with as many clusters as classes, by normalised mutual information and purity.
-    ``retrieval``: each picture is the query for the others of its class, mean average precision.
-
-    Raises
-    ------
-    UsageError
-        When there are fewer than two classes, or no class has two pictures.
+    ``retrieval``: each picture is the query for the others of its class, mean average precision. Raises
+    `UsageError` when there are fewer than two classes, or no class has two pictures.
     """
     classes, numbers = labelled.numbered
     if len(classes) < 2:

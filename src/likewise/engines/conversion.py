@@ -16,10 +16,7 @@ from likewise.errors import UsageError
 def converted(program: Program) -> ov.Model:
     """The graph of a program, with free batch, height and width unless it takes one size only.
 
-    Raises
-    ------
-    UsageError
-        When OpenVINO cannot take the network.
+    Raises `UsageError` when OpenVINO cannot take the network.
     """
     height, width = (program.side, program.side) if program.side else (256, 320)
     shape = [-1, program.side, program.side, 3] if program.side else [-1, -1, -1, 3]

@@ -102,6 +102,9 @@ def open_engine(
 ) -> Engine:
     """Make a program ready to run.
 
+    Raises `UnknownName` when there is no such engine or precision; `UsageError` when the engine cannot use
+    that device; `MissingExtra` when torch is needed and not installed.
+
     Parameters
     ----------
     engine
@@ -110,15 +113,6 @@ def open_engine(
         For torch: ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
     streams
         How many threads will call `Engine.run` at once; 1 gives a single picture all cores.
-
-    Raises
-    ------
-    UnknownName
-        When there is no such engine or precision.
-    UsageError
-        When the engine cannot use that device.
-    MissingExtra
-        When torch is needed and not installed.
     """
     place = lookup("engine", engine, _ENGINES)
     lookup("precision", precision, PRECISIONS)

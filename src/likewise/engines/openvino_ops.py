@@ -203,10 +203,7 @@ OPS = OpenVinoOps()
 def drawn(program: Program) -> ov.Model:
     """The graph of a program whose network is written out as a chain.
 
-    Raises
-    ------
-    BadWeights
-        When a tensor that its taps need is missing or of another shape.
+    Raises `BadWeights` when a tensor that its taps need is missing or of another shape.
     """
     side = program.side or -1
     pictures = op.parameter([-1, side, side, 3], np.uint8)

@@ -71,6 +71,10 @@ def explain(
 ) -> Explanation:
     """Share the similarity of two pictures out among their places.
 
+    Raises `BadPicture` or `BadBox` when a picture or the box cannot be used; `UsageError` when the recipe
+    does not share out: its pooling does not, see `likewise.descriptors.poolings.Pooling`, it reads a vector
+    instead of a map, or it compares by distance.
+
     Parameters
     ----------
     extractor
@@ -79,14 +83,6 @@ def explain(
         Anything that `likewise.pictures.load` takes.
     box, crop
         Part of ``a`` to compare, in pixels of the upright picture, and how it is resized.
-
-    Raises
-    ------
-    BadPicture, BadBox
-        When a picture or the box cannot be used.
-    UsageError
-        When the recipe does not share out: its pooling does not, see `likewise.descriptors.poolings.Pooling`,
-        it reads a vector instead of a map, or it compares by distance.
     """
     check(extractor.recipe)
     loaded = (
@@ -109,10 +105,7 @@ def explain(
 def check(recipe: VectorRecipe) -> None:
     """See that the similarities of a recipe share out among cells.
 
-    Raises
-    ------
-    UsageError
-        When they do not, with what to use instead.
+    Raises `UsageError` when they do not, with what to use instead.
     """
     for part in recipe.parts:
         if part.pooling.shares is None:

@@ -27,6 +27,8 @@ CLEAREST = 0.15
 def find_subjects(extractor: Encoder, source: Source, *, max_pixels: int | None = None) -> list[Box]:
     """Propose parts of a picture to search with, the clearest first.
 
+    Raises `BadPicture` when it cannot be read; `UsageError` when the recipe pools no map.
+
     Parameters
     ----------
     extractor
@@ -38,13 +40,6 @@ def find_subjects(extractor: Encoder, source: Source, *, max_pixels: int | None 
     -------
     list of Box
         At most `MOST`, in pixels of the upright picture; none where nothing stands out.
-
-    Raises
-    ------
-    BadPicture
-        When it cannot be read.
-    UsageError
-        When the recipe pools no map.
     """
     loaded = extractor.prepare(source, max_pixels=max_pixels)
     cells = np.linalg.norm(extractor.maps([loaded])[0][0].astype(np.float64), axis=0)  # of all channels

@@ -79,12 +79,8 @@ class ExtractionShards:
     def resume(self, manifest: Manifest, root: str) -> None:
         """Read what an interrupted run left.
 
-        Raises
-        ------
-        ManifestMismatch
-            When it was of another folder or made in another way.
-        CollectionDamaged
-            When what it left cannot be read.
+        Raises `ManifestMismatch` when it was of another folder or made in another way; `CollectionDamaged`
+        when what it left cannot be read.
         """
         origin = self.folder / "origin.json"
         if not origin.exists():

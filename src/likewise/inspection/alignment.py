@@ -62,7 +62,8 @@ class Alignment:
         """Compare the layers of two networks by `likewise.inspection.cka.linear_cka`, debiased.
 
         Of each picture and tap the means over 4 x 4 equal areas of the map are compared, so that pictures may
-        have any shape; of a vector its numbers.
+        have any shape; of a vector its numbers. Raises `UsageError` when fewer than four of the pictures can
+        be read.
 
         Parameters
         ----------
@@ -70,11 +71,6 @@ class Alignment:
             Opened networks; one and the same compares its layers with each other.
         taps
             Which taps of each; all that can be read for None.
-
-        Raises
-        ------
-        UsageError
-            When fewer than four of the pictures can be read.
         """
         networks = [(first, first.names(taps[0], size))]
         if second is not first:

@@ -16,7 +16,8 @@ def linear_cka(x: FloatArray, y: FloatArray, *, biased: bool = False) -> float:
     """Linear CKA (Kornblith, Norouzi, Lee and Hinton, ICML 2019, eq. 1 and 2).
 
     ``HSIC(K, L) / sqrt(HSIC(K, K) HSIC(L, L))`` with ``K = x x'`` and ``L = y y'``. It does not change when
-    the numbers of either are rotated, scaled all alike, or moved.
+    the numbers of either are rotated, scaled all alike, or moved. Raises `UsageError` when there are fewer
+    pictures than `LEAST`, or not as many in ``x`` as in ``y``.
 
     Parameters
     ----------
@@ -26,11 +27,6 @@ def linear_cka(x: FloatArray, y: FloatArray, *, biased: bool = False) -> float:
         Take the paper's own estimate of HSIC, which nears 1 for any two layers with more numbers than there
         are pictures. By default the unbiased one of Song et al. (JMLR 2012, eq. 5), whose CKA scatters around
         0 for unrelated layers and can be a little below.
-
-    Raises
-    ------
-    UsageError
-        When there are fewer pictures than `LEAST`, or not as many in ``x`` as in ``y``.
     """
     if len(x) != len(y) or len(x) < LEAST:
         raise UsageError(

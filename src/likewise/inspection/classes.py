@@ -51,10 +51,7 @@ class ClassProbabilities:
 def answer(vector: FloatArray, network: str, names: Sequence[str] | None = None) -> ClassProbabilities | None:
     """Read a tap's vector ``(n,)`` as probabilities; None when it is none: below 0, or not adding up to 1.
 
-    Raises
-    ------
-    UsageError
-        When there are not as many names as classes.
+    Raises `UsageError` when there are not as many names as classes.
     """
     total = float(vector.sum(dtype=np.float64))
     if vector.ndim != 1 or len(vector) < 2 or vector.min() < 0 or abs(total - 1) > 1e-3:
@@ -81,10 +78,7 @@ def class_names(count: int, network: str) -> list[str]:
 def read_names(path: Path) -> list[str]:
     """Class names from a text file, one a line.
 
-    Raises
-    ------
-    UsageError
-        When it cannot be read.
+    Raises `UsageError` when it cannot be read.
     """
     try:
         return [line.strip() for line in path.read_text("utf-8").splitlines() if line.strip()]

@@ -47,14 +47,9 @@ class ReceptiveField:
 def measured(network: Network, tap: str) -> Tap:
     """A tap with its stride, receptive field and offset, measured.
 
-    Rows and columns are measured apart. Where they differ, the larger field is given, with its offset.
-
-    Raises
-    ------
-    UnknownName
-        When there is no such tap, or it does not run.
-    UsageError
-        When it is no map, or the network takes pictures of one size only.
+    Rows and columns are measured apart. Where they differ, the larger field is given, with its offset. Raises
+    `UnknownName` when there is no such tap, or it does not run; `UsageError` when it is no map, or the
+    network takes pictures of one size only.
     """
     name = network.names([tap], 0)[0]
     if network.resize([name], 0).policy == "square":

@@ -42,19 +42,13 @@ class Network(Protocol):
     def names(self, taps: Sequence[str] | None, size: int) -> list[str]:
         """The taps asked for, or all of them that can be read at that size, by their own names.
 
-        Raises
-        ------
-        UnknownName
-            When there is no such tap.
+        Raises `UnknownName` when there is no such tap.
         """
 
     def resize(self, names: Sequence[str], size: int) -> Resize:
         """How a picture is brought to size for these taps, 0 for the usual size.
 
-        Raises
-        ------
-        UsageError
-            When they need another size.
+        Raises `UsageError` when they need another size.
         """
 
     def stages(self, size: int) -> dict[int, str]:
@@ -75,12 +69,8 @@ class _Runs(Protocol):
 class CardNetwork:
     """A network of `likewise.networks`, with weights that are on this machine.
 
-    Raises
-    ------
-    UnknownName
-        When there is no such network, or it has no such weights.
-    WeightsMissing, BadWeights
-        When the weights are not here, or damaged.
+    Raises `UnknownName` when there is no such network, or it has no such weights; `WeightsMissing` or
+    `BadWeights` when the weights are not here, or damaged.
     """
 
     def __init__(self, network: str, weights: str = "") -> None:
@@ -167,6 +157,9 @@ def open_network(
 def walk(network: Network, pixels: UInt8Array, names: Sequence[str]) -> Iterator[tuple[Tap, FloatArray]]:
     """Run one picture and give each tap with its activations, as soon as they are there.
 
+    Raises `UsageError` when the picture is too small for the network, or a tap gives neither a map nor a
+    vector, or numbers that are not finite.
+
     Parameters
     ----------
     pixels
@@ -176,12 +169,6 @@ def walk(network: Network, pixels: UInt8Array, names: Sequence[str]) -> Iterator
     ------
     tuple
         The tap and float32 ``(h, w, c)``, or ``(c,)`` where it is a vector; C-contiguous.
-
-    Raises
-    ------
-    UsageError
-        When the picture is too small for the network, or a tap gives neither a map nor a vector, or numbers
-        that are not finite.
     """
     x = _prepared(pixels, network.preprocessing)
     try:

@@ -20,10 +20,7 @@ def learn_quantiser(
 ) -> Quantiser:
     """Learn the pieces of a product quantiser of ``count`` bytes, and remember on what.
 
-    Raises
-    ------
-    UsageError
-        When the sample does not suffice, or vectors cannot be cut into so many pieces.
+    Raises `UsageError` when the sample does not suffice, or vectors cannot be cut into so many pieces.
     """
 
     def report(done: int) -> None:
@@ -43,6 +40,9 @@ def learn_pieces(
 ) -> FloatArray:
     """Cut vectors into ``count`` pieces and cluster each kind.
 
+    Returns float32 ``(count, 256, d / count)``. Raises `ValueError` when d is no multiple of ``count``, or
+    there are fewer than 256 vectors.
+
     Parameters
     ----------
     vectors
@@ -51,16 +51,6 @@ def learn_pieces(
         Bytes that a vector will take.
     report
         Called with how many kinds are done.
-
-    Returns
-    -------
-    ndarray
-        float32 ``(count, 256, d / count)``.
-
-    Raises
-    ------
-    ValueError
-        When d is no multiple of ``count``, or there are fewer than 256 vectors.
     """
     n, d = vectors.shape
     if d % count:

@@ -63,10 +63,7 @@ class Gathered:
 def choose(folder: Path, *, most: int | None = None) -> Chosen:
     """The pictures below a folder, or ``most`` of them, spread evenly over their sorted paths.
 
-    Raises
-    ------
-    UsageError
-        When there is no such folder, or no picture in it.
+    Raises `UsageError` when there is no such folder, or no picture in it.
     """
     files = pictures_below(folder)
     count = min(len(files), most or len(files))
@@ -77,10 +74,8 @@ def choose(folder: Path, *, most: int | None = None) -> Chosen:
 def choose_groups(folder: Path, table: Path | None = None, column: str = "group") -> Chosen:
     """Pictures of a folder in groups: its sub-folders, or those of a CSV file (see `likewise.labels`).
 
-    Raises
-    ------
-    UsageError
-        When there are no sub-folders with pictures, or the file is malformed or names no picture there is.
+    Raises `UsageError` when there are no sub-folders with pictures, or the file is malformed or names no
+    picture there is.
     """
     if table:
         rows = [(folder / row.file, row.group) for row in read_rows(table, group=column) if row.group]
@@ -102,16 +97,13 @@ def gather(
 ) -> Gathered:
     """Describe pictures; vectors are kept in the cache, so that the next run finds them there.
 
+    Raises `UsageError` when no picture can be read, or the recipe has no R-MAC or several.
+
     Parameters
     ----------
     regions
         Describe the regions of the recipe's R-MAC instead, at its first scale. They are not kept: a picture
         has some twenty.
-
-    Raises
-    ------
-    UsageError
-        When no picture can be read, or the recipe has no R-MAC or several.
     """
     if regions:
         return _gather_regions(encoder, chosen, progress)

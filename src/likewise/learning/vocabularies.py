@@ -67,17 +67,13 @@ def learn_vocabulary(
     """Learn codebooks, embeddings and the weights of layers from pictures.
 
     Each layer's features are sampled evenly over the pictures, `PER_WORD` for each word. The weights are
-    those with which pictures of the sample are best found again from altered views of themselves.
+    those with which pictures of the sample are best found again from altered views of themselves. Raises
+    `UsageError` when no picture can be read, or they have too few features for so many words.
 
     Parameters
     ----------
     extractor
         Finds local features as the recipe says.
-
-    Raises
-    ------
-    UsageError
-        When no picture can be read, or they have too few features for so many words.
     """
     report = progress or (lambda _: None)
     most = max(1, -(-how.words * PER_WORD // len(chosen.files)))
@@ -200,14 +196,8 @@ def default_vocabulary(recipe: WordsRecipe, *, progress: ProgressCallback | None
     """The vocabulary for who names none: learned once from rendered pictures, and kept in the cache.
 
     It is small, and its pictures show the backgrounds of the demo set: one that is learned from photographs
-    like those to be searched is better.
-
-    Raises
-    ------
-    MissingExtra
-        When it is not there and the packages that carry the photographs are not installed.
-    StorageError
-        When the cache cannot be written.
+    like those to be searched is better. Raises `MissingExtra` when it is not there and the packages that
+    carry the photographs are not installed; `StorageError` when the cache cannot be written.
     """
     bare = replace(recipe, name="", about="", vocabulary={})  # its scoring counts: weights are learned by it
     key = hashlib.sha256(f"{_VERSION} {bare.to_toml()}".encode()).hexdigest()[:16]

@@ -21,10 +21,7 @@ def learn_whitening(
 ) -> Whitening:
     """Fit an estimator, and remember on what.
 
-    Raises
-    ------
-    UsageError
-        When the sample does not suffice.
+    Raises `UsageError` when the sample does not suffice.
     """
     try:
         fitted = estimator.fit(gathered.vectors, gathered.groups)

@@ -34,10 +34,7 @@ def is_address(source: str | os.PathLike[str]) -> bool:
 def path_of(address: str) -> str:
     """The absolute path under which a picture is known.
 
-    Raises
-    ------
-    UsageError
-        When it is an address of this machine's own files, or has parts that no path can have.
+    Raises `UsageError` when it is an address of this machine's own files, or has parts that no path can have.
     """
     protocol, _, name = address.partition("://")
     path = f"/{protocol}/{name.strip('/')}"

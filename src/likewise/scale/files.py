@@ -169,10 +169,7 @@ def paths_in(path: str) -> list[str]:
 def read_head(path: Path) -> ShardHead:
     """How a shard was made.
 
-    Raises
-    ------
-    CollectionDamaged
-        When it is no such file.
+    Raises `CollectionDamaged` when it is no such file.
     """
     with _reading(path):
         return ShardHead.from_json(_parquet().ParquetFile(path).schema_arrow.metadata[_KEY])

@@ -105,7 +105,8 @@ def fit(
     """Train until the validation loss has not fallen for ``settings.patience`` epochs.
 
     After each epoch the folder holds all that is needed to go on: called again after a kill, it gives the
-    same weights, bit for bit, as if it had not been stopped.
+    same weights, bit for bit, as if it had not been stopped. Raises `UsageError` when the folder holds
+    another training, or there is nothing to train on; `StorageError` when the folder cannot be written.
 
     Parameters
     ----------
@@ -113,13 +114,6 @@ def fit(
         Where ``checkpoint.safetensors`` and ``history.csv`` are kept.
     progress
         Told the pictures of the running epoch.
-
-    Raises
-    ------
-    UsageError
-        When the folder holds another training, or there is nothing to train on.
-    StorageError
-        When the folder cannot be written.
     """
     if not len(train) or not len(validation):
         raise UsageError(f"{len(train)} pictures to train on and {len(validation)} to validate with: no set")

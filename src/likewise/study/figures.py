@@ -27,18 +27,13 @@ LAYERS = {FIRST: "first convolution (conv2d_1)", LAST: "last convolution (conv2d
 def draw_all(much: Activations, little: Activations, picture: UInt8Array, folder: Path) -> dict[str, Path]:
     """Draw the picture and figures 2 to 8 of the first picture that both networks saw, and two more.
 
+    Raises `MissingExtra` when matplotlib is not installed; `StorageError` when the folder cannot be written.
+
     Returns
     -------
     dict
         The files by what they show: ``frog``, ``figure-2`` to ``figure-8``, ``figure-2-shared`` to
         ``figure-5-shared``, ``training``, ``zeros``.
-
-    Raises
-    ------
-    MissingExtra
-        When matplotlib is not installed.
-    StorageError
-        When the folder cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
     sheets = {"frog": Image.fromarray(picture)} | _sheets(much, little)

@@ -87,10 +87,7 @@ class Traits:
 def look(network: StudyNetwork, pictures: UInt8Array) -> Activations:
     """Run pictures ``(n, 32, 32, 3)`` through a network and keep every tap.
 
-    Raises
-    ------
-    WeightsMissing, BadWeights
-        When its file is gone or damaged.
+    Raises `WeightsMissing` or `BadWeights` when its file is gone or damaged.
     """
     module = build(CIFAR10, locate(CIFAR10, str(network.weights)).tensors(), TAPS)
     x = torch.from_numpy(pictures.copy()).permute(0, 3, 1, 2).float() / 255

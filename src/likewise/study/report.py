@@ -30,10 +30,7 @@ _CLASS = {"borne out": "yes", "borne out in part": "part", "not borne out": "no"
 def write_report(done: Study, figures: Mapping[str, Path], sets: Sets) -> None:
     """Write ``done.report`` with all figures inside it.
 
-    Raises
-    ------
-    StorageError
-        When it cannot be written.
+    Raises `StorageError` when it cannot be written.
     """
     body = "\n".join(
         (

@@ -73,6 +73,8 @@ class StudyNetwork:
 def divide(data: Cifar10, *, frog: int = 0, held_out: int = 0, seed: int = 0) -> Sets:
     """Take a frog out of the test pictures; the others are to validate with, as in the article.
 
+    Raises `UsageError` when there is no such frog, or there are not so many pictures to hold out.
+
     Parameters
     ----------
     frog
@@ -80,11 +82,6 @@ def divide(data: Cifar10, *, frog: int = 0, held_out: int = 0, seed: int = 0) ->
     held_out
         So many training pictures, drawn by ``seed`` with each class in its share, validate instead; the
         accuracy on the test pictures is then of pictures that decided nothing.
-
-    Raises
-    ------
-    UsageError
-        When there is no such frog, or there are not so many pictures to hold out.
     """
     frogs = np.flatnonzero(data.test.labels == FROG)
     if not len(frogs):
@@ -106,12 +103,8 @@ def divide(data: Cifar10, *, frog: int = 0, held_out: int = 0, seed: int = 0) ->
 def stratified(labels: IntArray, size: int, seed: int) -> IntArray:
     """Places of ``size`` pictures with every class in its share, drawn by a seed, in rising order.
 
-    Where shares are no whole numbers, the classes that are cut most get one more (largest remainders).
-
-    Raises
-    ------
-    UsageError
-        When there are fewer pictures than that, or fewer asked for than there are classes.
+    Where shares are no whole numbers, the classes that are cut most get one more (largest remainders). Raises
+    `UsageError` when there are fewer pictures than that, or fewer asked for than there are classes.
     """
     classes, counts = np.unique(labels, return_counts=True)
     if not len(classes) <= size <= len(labels):
@@ -139,18 +132,14 @@ def train(
 ) -> list[StudyNetwork]:
     """Train one network on each number of pictures, or go on where an earlier call was stopped.
 
+    Raises `UsageError` when there are not so many pictures, or the folder holds a study with other settings;
+    `StorageError` when it cannot be written.
+
     Parameters
     ----------
     out
         Gets a folder for each network, named by its size, with its checkpoint, ``history.csv`` and, when it
         is finished, ``weights.safetensors``.
-
-    Raises
-    ------
-    UsageError
-        When there are not so many pictures, or the folder holds a study with other settings.
-    StorageError
-        When it cannot be written.
     """
     chosen = {size: stratified(sets.train.labels, size, settings.seed) for size in sizes}
     found = []

@@ -93,6 +93,9 @@ def study(
     """Train the network on much and on little, and hold the article's claims against what both see in a frog.
 
     Called again after it was stopped, it goes on; called again when it is finished, it looks and draws anew.
+    Raises `UsageError` when there are not two different sizes, not so many pictures, no frog, or ``out``
+    holds a study with other settings; `MissingExtra` when matplotlib is not installed; `StorageError` when
+    ``out`` cannot be written.
 
     Parameters
     ----------
@@ -102,16 +105,6 @@ def study(
         Two numbers of training pictures.
     frog, held_out
         As for `likewise.study.running.divide`.
-
-    Raises
-    ------
-    UsageError
-        When there are not two different sizes, not so many pictures, no frog, or ``out`` holds a study with
-        other settings.
-    MissingExtra
-        When matplotlib is not installed.
-    StorageError
-        When ``out`` cannot be written.
     """
     if len(set(sizes)) != 2:
         raise UsageError(f"the study compares two sizes of training set, not {len(set(sizes))}: give two")

@@ -43,10 +43,7 @@ class Checkpoint:
 def save(checkpoint: Checkpoint, folder: Path) -> None:
     """Write ``checkpoint.safetensors`` whole, then ``history.csv``.
 
-    Raises
-    ------
-    StorageError
-        When the folder cannot be written.
+    Raises `StorageError` when the folder cannot be written.
     """
     flat = {
         f"{group}/{name}": tensor
@@ -72,10 +69,7 @@ def history_csv(history: Sequence[Row]) -> str:
 def restore(folder: Path, identity: Mapping[str, str]) -> Checkpoint | None:
     """Read what `save` wrote; None where nothing was.
 
-    Raises
-    ------
-    UsageError
-        When it is damaged, or belongs to another training; names what differs.
+    Raises `UsageError` when it is damaged, or belongs to another training; names what differs.
     """
     path = folder / CHECKPOINT
     if not path.is_file():

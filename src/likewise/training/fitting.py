@@ -67,6 +67,10 @@ def fit(
 ) -> FittedDescriptors:
     """Train a projection of a recipe's vectors, or its network, on labelled pictures.
 
+    Raises `UsageError` when there are too few groups or pictures, or ``out`` holds another training;
+    `MissingExtra` when pytorch-metric-learning is not installed; `WeightsMissing` when the network's weights
+    are not here; `StorageError` when ``out`` cannot be written.
+
     Parameters
     ----------
     chosen
@@ -81,17 +85,6 @@ def fit(
         See `likewise.training.projection.fit_projection`.
     since, size
         See `likewise.training.tuning.fit_network`; the side of the pictures in pixels.
-
-    Raises
-    ------
-    UsageError
-        When there are too few groups or pictures, or ``out`` holds another training.
-    MissingExtra
-        When pytorch-metric-learning is not installed.
-    WeightsMissing
-        When the network's weights are not here.
-    StorageError
-        When ``out`` cannot be written.
     """
     split(chosen.groups or (), hold_out, whole=whole, seed=settings.seed)  # refused now, not after decoding
     if what == "projection":

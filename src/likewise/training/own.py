@@ -34,7 +34,8 @@ class Split:
 def split(groups: Sequence[str], share: float, *, whole: bool = False, seed: int = 0) -> Split:
     """Hold out a share of the pictures of each group, or a share of the groups.
 
-    A group that cannot leave two pictures on either side is trained on whole.
+    A group that cannot leave two pictures on either side is trained on whole. Raises `UsageError` when fewer
+    than two groups of two pictures are left to train on.
 
     Parameters
     ----------
@@ -42,11 +43,6 @@ def split(groups: Sequence[str], share: float, *, whole: bool = False, seed: int
         Of the pictures, or of the groups; 0 holds nothing out.
     whole
         Hold out whole groups: measures what becomes of things that were never trained on.
-
-    Raises
-    ------
-    UsageError
-        When fewer than two groups of two pictures are left to train on.
     """
     dice = np.random.default_rng(seed)
     members: dict[str, list[int]] = {}
@@ -76,10 +72,7 @@ def split(groups: Sequence[str], share: float, *, whole: bool = False, seed: int
 def write_held(held: Sequence[tuple[Path, str]], root: Path, path: Path) -> None:
     """List pictures as `likewise evaluate csv` reads them: ``file`` below ``root``, and ``group``.
 
-    Raises
-    ------
-    StorageError
-        When the list cannot be written.
+    Raises `StorageError` when the list cannot be written.
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")

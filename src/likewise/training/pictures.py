@@ -59,10 +59,7 @@ class TrainingPictures:
 def load_pictures(chosen: Chosen, size: int, *, progress: ProgressCallback | None = None) -> TrainingPictures:
     """Decode labelled pictures as squares of ``size`` pixels; those that cannot be read are recorded.
 
-    Raises
-    ------
-    UsageError
-        When none can be read.
+    Raises `UsageError` when none can be read.
     """
     found: list[UInt8Array] = []
     groups, files, failures = list[str](), list[Path](), dict[Path, BadPicture]()

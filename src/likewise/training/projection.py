@@ -31,7 +31,9 @@ def fit_projection(
     """Train a linear layer on the vectors of a recipe, whose network stays as it is.
 
     It begins as the projection on the first ``dim`` principal axes of the vectors about 0, a mere rotation,
-    and is written as a transform of the recipe, as whitenings are.
+    and is written as a transform of the recipe, as whitenings are. Raises `UsageError` when ``dim`` is longer
+    than the vectors, or the folder holds another training; `MissingExtra` when pytorch-metric-learning is not
+    installed; `StorageError` when the folder cannot be written.
 
     Parameters
     ----------
@@ -41,15 +43,6 @@ def fit_projection(
         Places in them.
     dim
         Length of the new vectors; as long as the old ones for None.
-
-    Raises
-    ------
-    UsageError
-        When ``dim`` is longer than the vectors, or the folder holds another training.
-    MissingExtra
-        When pytorch-metric-learning is not installed.
-    StorageError
-        When the folder cannot be written.
     """
     vectors = torch.from_numpy(gathered.vectors)
     length = vectors.shape[1]

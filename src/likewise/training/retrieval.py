@@ -123,7 +123,9 @@ def learn(
 
     That keeps the statistics of batch normalisation, which few pictures would spoil. The epoch with the best
     score on the held-out pictures is kept, which may be the one before any training; without held-out
-    pictures the last. After each epoch ``folder`` holds all that is needed to go on.
+    pictures the last. After each epoch ``folder`` holds all that is needed to go on. Raises `MissingExtra`
+    when pytorch-metric-learning is not installed; `UsageError` when the folder holds another training;
+    `StorageError` when it cannot be written.
 
     Parameters
     ----------
@@ -133,15 +135,6 @@ def learn(
         Group of each picture.
     identity
         What else tells this training from others, for its checkpoint.
-
-    Raises
-    ------
-    MissingExtra
-        When pytorch-metric-learning is not installed.
-    UsageError
-        When the folder holds another training.
-    StorageError
-        When it cannot be written.
     """
     criterion = _criterion(settings)
     trained = {name: value for name, value in module.named_parameters() if value.requires_grad}

@@ -83,10 +83,7 @@ class Classifier:
     def probabilities(self, vectors: FloatArray) -> NDArray[np.float64]:
         """Of each class for rows ``(n, d)``, shape ``(n, c)``; each row adds up to 1.
 
-        Raises
-        ------
-        UsageError
-            When the vectors are not as long as those it was trained on, or not finite.
+        Raises `UsageError` when the vectors are not as long as those it was trained on, or not finite.
         """
         wanted = next(array.shape[1] for array in self.arrays.values() if array.ndim == 2)
         if checked(vectors, 0, "classifying").shape[1] != wanted:
@@ -106,12 +103,8 @@ class Classifier:
     ) -> Extractor:
         """What describes pictures as those were that it was trained on, which ``origin`` holds.
 
-        Raises
-        ------
-        UsageError
-            When it was trained on vectors of an unknown recipe.
-        ManifestMismatch
-            When the weights on this machine are others.
+        Raises `UsageError` when it was trained on vectors of an unknown recipe; `ManifestMismatch` when the
+        weights on this machine are others.
         """
         told = self.training
         if not told.recipe:
@@ -128,15 +121,12 @@ class Classifier:
     def train(cls, labelled: LabelledVectors, kind: Kind, *, accuracy: float | None = None) -> Classifier:
         """Train a classifier on all labelled vectors.
 
+        Raises `UsageError` when there are fewer than two labels, or no such kind.
+
         Parameters
         ----------
         accuracy
             What cross-validation found, for the file to remember.
-
-        Raises
-        ------
-        UsageError
-            When there are fewer than two labels, or no such kind.
         """
         classes, numbers = labelled.numbered
         arrays = fitted(kind, labelled.vectors, numbers, classes)
@@ -154,10 +144,7 @@ class Classifier:
     def save(self, path: Path) -> None:
         """Write it as a safetensors file; equal classifiers give equal bytes.
 
-        Raises
-        ------
-        StorageError
-            When the file cannot be written.
+        Raises `StorageError` when the file cannot be written.
         """
         write(path, self.arrays, self.training)
 
@@ -165,12 +152,7 @@ class Classifier:
     def load(cls, path: Path) -> Classifier:
         """Read what `save` wrote.
 
-        Raises
-        ------
-        WeightsMissing
-            When there is no such file.
-        BadWeights
-            When it holds no classifier.
+        Raises `WeightsMissing` when there is no such file; `BadWeights` when it holds no classifier.
         """
         arrays, told = read(path, "classifier")
         try:
@@ -190,10 +172,7 @@ def fitted(
 ) -> dict[str, np.ndarray[Any, Any]]:
     """The arrays of a classifier, from rows ``(n, d)`` and the number of the class of each.
 
-    Raises
-    ------
-    UsageError
-        When there are fewer than two classes, or no such kind.
+    Raises `UsageError` when there are fewer than two classes, or no such kind.
     """
     fit = lookup("classifier", kind, {"bayes": _fit_bayes, "logistic": _fit_logistic, "neighbours": _keep})
     if len(classes) < 2:

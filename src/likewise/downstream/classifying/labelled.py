@@ -61,7 +61,8 @@ class LabelledVectors:
     ) -> LabelledVectors:
         """Describe a folder whose sub-folders say what the pictures in them show, or a table does.
 
-        Vectors are kept in the cache by the content of the files: the next call finds them there.
+        Vectors are kept in the cache by the content of the files: the next call finds them there. Raises
+        `UsageError` when there are no labels, or no picture can be read.
 
         Parameters
         ----------
@@ -69,11 +70,6 @@ class LabelledVectors:
             A `likewise.Extractor`.
         table
             CSV file with the columns ``file``, a path below the folder, and ``column``.
-
-        Raises
-        ------
-        UsageError
-            When there are no labels, or no picture can be read.
         """
         chosen = choose_groups(folder, table, column)
         named = Chosen(f"{folder.resolve().name}", chosen.files, chosen.groups)
@@ -87,10 +83,7 @@ class LabelledVectors:
     ) -> LabelledVectors:
         """Take the vectors of a collection; the first sub-folder says what a picture shows, or a table does.
 
-        Raises
-        ------
-        UsageError
-            When there are no labels.
+        Raises `UsageError` when there are no labels.
         """
         pictures = collection.pictures()
         if table is None:

@@ -30,10 +30,7 @@ class Prediction:
 def find_pictures(sources: Sequence[Path]) -> list[Path]:
     """Files, and the pictures in folders at any depth.
 
-    Raises
-    ------
-    UsageError
-        When one is not there, or there is no picture.
+    Raises `UsageError` when one is not there, or there is no picture.
     """
     found: list[Path] = []
     for source in sources:

@@ -111,12 +111,8 @@ def cross_validate(
     """Classify every picture by classifiers that were trained without it.
 
     The pictures of each class are dealt to the folds one by one, so that each fold has a like share of it.
-    The order of the pictures does not matter.
-
-    Raises
-    ------
-    UsageError
-        When there are fewer than two labels, or no label has two pictures.
+    The order of the pictures does not matter. Raises `UsageError` when there are fewer than two labels, or no
+    label has two pictures.
     """
     classes, numbers = labelled.numbered
     dealt = deal(labelled.vectors, numbers, folds, seed)
@@ -133,10 +129,7 @@ def cross_validate(
 def deal(vectors: FloatArray, numbers: IntArray, folds: int, seed: int = 0) -> IntArray:
     """The fold of each row, shape ``(n,)``; -1 for one that is alone in its class and is never tested.
 
-    Raises
-    ------
-    UsageError
-        When every row is alone in its class, or there are fewer than two folds.
+    Raises `UsageError` when every row is alone in its class, or there are fewer than two folds.
     """
     if folds < 2:
         raise UsageError(f"cross-validation takes at least 2 folds, not {folds}")

@@ -108,12 +108,8 @@ def apply_plan(
 def undo(journal: Journal, *, progress: ProgressCallback | None = None) -> list[FileOutcome]:
     """Take back what a journal tells, the last step first; what cannot be taken back stays in the journal.
 
-    Raises
-    ------
-    UsageError
-        When there is nothing to take back.
-    StorageError
-        When the journal cannot be read or written.
+    Raises `UsageError` when there is nothing to take back; `StorageError` when the journal cannot be read or
+    written.
     """
     steps = journal.read()
     if not steps:
@@ -145,10 +141,7 @@ class _Kept:
     def sound(self, going: os.stat_result, of: str) -> PlanRow:
         """A kept file, read and found to be what the plan says, that is not the one that goes.
 
-        Raises
-        ------
-        Left
-            When there is none.
+        Raises `Left` when there is none.
         """
         why = "the plan keeps no other file of its group"
         for row in [row for row in self._rows if row.file == of] or self._rows:
@@ -193,10 +186,7 @@ def _outcome(
 def _checked(row: PlanRow) -> os.stat_result:
     """The status of a file that is what the plan says.
 
-    Raises
-    ------
-    Left, OSError
-        When it is not, or cannot be read.
+    Raises `Left` or `OSError` when it is not, or cannot be read.
     """
     if os.path.realpath(row.file) != row.file:
         raise Left("is a link or lies behind one")
@@ -294,10 +284,7 @@ def _become_link(file: Path, kept: Path) -> None:
 def _take_back(step: JournalStep) -> None:
     """Put a file back as it was; where it never went, nothing is left to do.
 
-    Raises
-    ------
-    Left, OSError
-        When it cannot be.
+    Raises `Left` or `OSError` when it cannot be.
     """
     file, to = Path(step.file), Path(step.to)
     if step.way == "link":

@@ -32,10 +32,7 @@ class Dismissed:
     def of(cls, folder: Path) -> Dismissed:
         """Read those of a collection; none where nothing was ever dismissed.
 
-        Raises
-        ------
-        CollectionDamaged
-            When the file is not as it was written.
+        Raises `CollectionDamaged` when the file is not as it was written.
         """
         path = folder / NAME
         try:
@@ -61,6 +58,9 @@ class Dismissed:
     def add(cls, folder: Path, contents: Iterable[str], *, forget: bool = False) -> int:
         """Remember that pictures with these contents are no duplicates of each other.
 
+        Raises `CollectionLocked` or `StorageError` when somebody else writes it just now, or it cannot be
+        written.
+
         Parameters
         ----------
         folder
@@ -74,11 +74,6 @@ class Dismissed:
         -------
         int
             How many pairs were added, or taken back.
-
-        Raises
-        ------
-        CollectionLocked, StorageError
-            When somebody else writes it just now, or it cannot be written.
         """
         meant = frozenset(_pair(*pair) for pair in combinations(sorted(set(contents)), 2))
         with writing(folder / LOCK):

@@ -55,6 +55,10 @@ def find_duplicates(
     least half of those that show the whole, and shares half of what it shows with each other part.
 
     Links to one file are one picture. A file that is gone, or no longer what was indexed, is passed over.
+    Raises `UsageError` when there is no picture, the threshold is no similarity, or it links nearly
+    everything; `UnknownName` when a rule of ``keep`` has no such name; `ManifestMismatch` when the reference
+    was made by another recipe; `CollectionNotFound` or `CollectionDamaged` when there is no collection to
+    look into.
 
     Parameters
     ----------
@@ -75,17 +79,6 @@ def find_duplicates(
         Which picture of a group is kept: rules in order, see `likewise.downstream.duplicates.keeping`.
     kinds
         What could go, where the kept one is there.
-
-    Raises
-    ------
-    UsageError
-        When there is no picture, the threshold is no similarity, or it links nearly everything.
-    UnknownName
-        When a rule of ``keep`` has no such name.
-    ManifestMismatch
-        When the reference was made by another recipe.
-    CollectionNotFound, CollectionDamaged
-        When there is no collection to look into.
     """
     keeping = Keeping.parse(keep)
     pictures = collection.pictures(under, where)

@@ -62,10 +62,7 @@ class Journal:
     def add(self, step: JournalStep) -> None:
         """Write a step down, and see that it is on the disk.
 
-        Raises
-        ------
-        StorageError
-            When it cannot be written: then the step must not be taken.
+        Raises `StorageError` when it cannot be written: then the step must not be taken.
         """
         try:
             with open(self.path, "a", encoding="ascii") as file:
@@ -80,12 +77,7 @@ class Journal:
     def read(self) -> list[JournalStep]:
         """All steps; none where there is no journal. A last line that was cut is no step: it was not taken.
 
-        Raises
-        ------
-        UsageError
-            When it is no journal.
-        StorageError
-            When it cannot be read.
+        Raises `UsageError` when it is no journal; `StorageError` when it cannot be read.
         """
         try:
             lines = self.path.read_text("ascii").splitlines(keepends=True)

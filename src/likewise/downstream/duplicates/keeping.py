@@ -42,12 +42,7 @@ class Keeping:
     def parse(cls, text: str) -> Keeping:
         """Read rules with commas between them, such as ``folder:Originals,largest,oldest``.
 
-        Raises
-        ------
-        UsageError
-            When there is none.
-        UnknownName
-            When a rule has no such name.
+        Raises `UsageError` when there is none; `UnknownName` when a rule has no such name.
         """
         rules = tuple(rule.strip() for rule in text.split(",") if rule.strip())
         if not rules:

@@ -53,12 +53,8 @@ def matching_pairs(
 ) -> IntArray:
     """Places of files, one of each side, that may show one thing by the keypoints that are kept of them.
 
-    Both sides may be the same; each picture of the first is asked for among those of the second.
-
-    Returns
-    -------
-    array
-        Int64 ``(p, 2)``, in each row the lower place first.
+    Both sides may be the same; each picture of the first is asked for among those of the second. Returns
+    int64 ``(p, 2)``, in each row the lower place first.
     """
     found: set[tuple[int, int]] = set()
     if asking.index is None or asked.index is None or not asked.places:

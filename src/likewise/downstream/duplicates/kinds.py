@@ -134,10 +134,7 @@ class Shots:
 def parse_kinds(text: str) -> frozenset[Kind]:
     """Kinds with commas between them; none where the text is empty.
 
-    Raises
-    ------
-    UnknownName
-        When there is no such kind.
+    Raises `UnknownName` when there is no such kind.
     """
     named = [part.strip() for part in text.split(",") if part.strip()]
     return frozenset(lookup("kind of copy", name, _BY_NAME) for name in named)

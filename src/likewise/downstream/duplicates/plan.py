@@ -107,12 +107,7 @@ class Plan:
     def write(self, path: str | os.PathLike[str]) -> None:
         """Write it as CSV or JSON, by the ending of the name.
 
-        Raises
-        ------
-        UsageError
-            When the name ends otherwise.
-        StorageError
-            When it cannot be written.
+        Raises `UsageError` when the name ends otherwise; `StorageError` when it cannot be written.
         """
         rows = [asdict(row) for row in self.rows]
         if _ending(path) == ".json":
@@ -130,12 +125,8 @@ class Plan:
     def read(cls, path: str | os.PathLike[str]) -> Plan:
         """Read what `write` wrote and a person or a spreadsheet may have edited.
 
-        Raises
-        ------
-        UsageError
-            When it is no plan: the message names the line and what is wrong there.
-        StorageError
-            When it cannot be read.
+        Raises `UsageError` when it is no plan: the message names the line and what is wrong there;
+        `StorageError` when it cannot be read.
         """
         ending = _ending(path)
         try:

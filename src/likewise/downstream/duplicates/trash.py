@@ -42,10 +42,7 @@ def trash_of(path: Path) -> Path:
 def note_origin(thrown: Path, path: Path) -> None:
     """Write down where a file in the trash comes from, for the file manager to put it back.
 
-    Raises
-    ------
-    StorageError
-        When it cannot be written.
+    Raises `StorageError` when it cannot be written.
     """
     if sys.platform == "darwin":
         return
