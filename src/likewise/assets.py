@@ -194,6 +194,15 @@ class _Temporary:
         self._room.cleanup()
 
 
+def made_folder(folder: Path) -> Path:
+    """A folder, made with those above it unless it is there; raises `StorageError` where that cannot be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(f"{folder} cannot be made: {error.strerror}") from error
+    return folder
+
+
 @contextmanager
 def temporary() -> Iterator[Path]:
     """Give a folder among the system's temporary ones that is gone when the block ends.

@@ -161,17 +161,14 @@ def parse_cell(text: str) -> tuple[str, int, int]:
 
 def _check_outputs(picture: Path, sheets: Path | None, report: Path | None) -> None:
     """Refuse, before anything runs, what could not be written at the end."""
-    from likewise.errors import StorageError
-
     if report:
         from likewise.drawing import check_output
 
         check_output("page", report, picture)
     if sheets:
-        try:
-            sheets.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise StorageError(f"the folder {sheets} cannot be made: {error.strerror}") from error
+        from likewise.assets import made_folder
+
+        made_folder(sheets)
 
 
 def _look(

@@ -20,9 +20,10 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 import numpy as np
 
+from likewise.assets import made_folder
 from likewise.collection import belongings
 from likewise.collection.catalogue import Catalogue
-from likewise.errors import CollectionDamaged, StorageError
+from likewise.errors import CollectionDamaged
 from likewise.types import IntArray, Progress, ProgressCallback
 
 Segment = TypeVar("Segment")
@@ -151,7 +152,7 @@ class Segments(ABC, Generic[Segment, Batch]):
         done = 0
         for batch in self.batches(catalogue, left):
             name = self._next(catalogue, names)
-            self._make_folder()
+            made_folder(self.folder)
             self.write(self.folder, name, batch)
             names.append(name)
             self._list(catalogue, names)
@@ -237,12 +238,6 @@ class Segments(ABC, Generic[Segment, Batch]):
         there = [file.name.partition("-")[0] for file in self.folder.glob(f"*.{self.FOLDER}")]
         numbers = [int(name) for name in (*names, *listed, *there) if name.isdecimal()]
         return f"{max(numbers, default=0) + 1:06}"
-
-    def _make_folder(self) -> None:
-        try:
-            self.folder.mkdir(exist_ok=True)
-        except OSError as error:
-            raise StorageError(f"{self.folder} cannot be made ({error.strerror})") from error
 
     # --- checking ---
 

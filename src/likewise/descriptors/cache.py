@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors import numpy as tensorfile
 
-from likewise.assets import replacing, sha256_file
+from likewise.assets import made_folder, replacing, sha256_file
 from likewise.descriptors.batches import described
 from likewise.descriptors.encoder import Encoder
 from likewise.descriptors.manifest import Manifest
-from likewise.errors import BadBox, BadPicture, CollectionDamaged, StorageError
+from likewise.errors import BadBox, BadPicture, CollectionDamaged
 from likewise.progress import Meter
 from likewise.types import Box, FloatArray, ProgressCallback
 
@@ -179,10 +179,7 @@ class ArrayCache:
         self._flushed = time.monotonic()
 
     def __enter__(self) -> ArrayCache:
-        try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise StorageError(f"{self._folder} cannot be made: {error.strerror}") from error
+        made_folder(self._folder)
         for path in sorted(self._folder.glob("*.safetensors")):
             self._arrays |= _read(path)
         return self

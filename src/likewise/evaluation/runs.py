@@ -23,8 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from likewise.arrays import read_arrays
-from likewise.assets import replacing
-from likewise.errors import BadPicture, StorageError, UsageError
+from likewise.assets import made_folder, replacing
+from likewise.errors import BadPicture, UsageError
 from likewise.evaluation.benchmark import Benchmark, BenchmarkQuery, MissingFiles
 from likewise.evaluation.crops import CropMode
 from likewise.evaluation.protocol_card import ProtocolCard
@@ -176,10 +176,7 @@ def write_run(run: Run) -> None:
     }
     gallery = np.array(list(run.benchmark.gallery))
     queries = np.array([query.name for query in run.benchmark.queries])
-    try:
-        run.path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StorageError(f"{run.path.parent} cannot be made: {error.strerror}") from error
+    made_folder(run.path.parent)
     with replacing(run.path.with_suffix(".npz")) as part, part.open("wb") as file:
         arrays: dict[str, Any] = {"ranked": run.ranked, "scores": run.scores, "found": run.found}
         there = {name: array for name, array in arrays.items() if array is not None}

@@ -18,9 +18,9 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors import numpy as tensorfile
 
-from likewise.assets import replacing
+from likewise.assets import made_folder, replacing
 from likewise.descriptors import Manifest, is_due
-from likewise.errors import BadPicture, CollectionDamaged, ManifestMismatch, StorageError
+from likewise.errors import BadPicture, CollectionDamaged, ManifestMismatch
 from likewise.lock import writing
 from likewise.types import FloatArray
 from likewise.walk import Stamp
@@ -60,10 +60,7 @@ class ExtractionShards:
         self._lock = ExitStack()
 
     def __enter__(self) -> ExtractionShards:
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise StorageError(f"{self.folder} cannot be made ({error.strerror})") from error
+        made_folder(self.folder)
         self._lock.enter_context(writing(self.folder / "lock"))
         return self
 

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from likewise.assets import sweep
+from likewise.assets import made_folder, sweep
 from likewise.errors import LikewiseError, StorageError, UsageError
 from likewise.progress import Meter
 from likewise.recipes import Recipe, as_recipe
@@ -104,10 +104,7 @@ def extract_shards(
         raise UsageError(f"{os.fspath(source)!r} holds no picture{silent}")
     place = Path(to) / how.hash[:12]
     work = Work(place, listing.root, how, engine, device, precision, max_pixels, remote=listing.remote)
-    try:
-        work.folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StorageError(f"{work.folder} cannot be made ({error.strerror})") from error
+    made_folder(work.folder)
     _tidy(work, every)
     left = [shard for shard in shards if not work.file(shard).exists()]
     answers = _Answers(left, progress)

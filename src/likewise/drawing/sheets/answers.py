@@ -8,10 +8,10 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw
 
+from likewise.assets import made_folder
 from likewise.drawing import canvas
 from likewise.drawing.canvas import FAINT, GAP, INK, MARGIN, PANEL, PAPER, TILE, Reader
 from likewise.drawing.sheets.results import COLUMNS, ROW, beside, query_panel
-from likewise.errors import StorageError
 from likewise.evaluation import QueryScore, RankedPicture, Report, Verdict
 from likewise.pictures import Source
 from likewise.types import Box, Progress, ProgressCallback, plain_name
@@ -72,10 +72,7 @@ def draw_sheets(
     worst
         Draw only so many queries, those with the lowest scores; all by default.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StorageError(f"{folder} cannot be made: {error.strerror}") from error
+    made_folder(folder)
     numbers = report.chosen(worst)
     outs = {number: folder / _sheet_name(number, report) for number in numbers}
     _spare_pictures(outs.values(), report)

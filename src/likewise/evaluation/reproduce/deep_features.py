@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from likewise.artifacts import known_by
+from likewise.assets import made_folder
 from likewise.descriptors import Encoder, Part, PictureView, Step, VectorRecipe, describe, l2
 from likewise.descriptors.estimators import PCAWhitening
 from likewise.errors import StorageError, UsageError
@@ -138,11 +139,7 @@ def aggregating_deep_features(
     encoder = make(settings.recipe)
     materials = {crop: gather(benchmark, encoder, crop=crop, out=out, progress=progress) for crop in _CROPS}
     full = materials["full"]
-    folder = out / "aggregating-deep-features"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StorageError(f"{folder} cannot be made: {error.strerror}") from error
+    folder = made_folder(out / "aggregating-deep-features")
     digests = full.digests[len(full.queries) :]
     samples = {"Oxford": _Sample(full.gallery, digests, "Oxford5k")}
     if others:

@@ -16,8 +16,8 @@ from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 
-from likewise.assets import sha256_file
-from likewise.errors import StorageError, UsageError, WeightsMissing
+from likewise.assets import made_folder, sha256_file
+from likewise.errors import UsageError, WeightsMissing
 from likewise.evaluation.benchmark import Benchmark
 from likewise.evaluation.report import Report
 from likewise.evaluation.report_table import ReportTable, Setting, TableCell, part_of, usable
@@ -104,7 +104,7 @@ def li_2016(
     if not there:
         raise UsageError("nothing to measure on: give --holidays, --ukbench or --data")
     chosen = choose(words_on) if words_on else None
-    folder = _folder(out)
+    folder = made_folder(out / "li-2016")
     found: dict[Setting, TableCell] = {}
     notes = [note] if note else []
     for pool in POOLS:
@@ -194,15 +194,6 @@ def _patches(recipe: WordsRecipe) -> Patches:
 
 def _pooled(recipe: WordsRecipe, pool: str) -> WordsRecipe:
     return replace(recipe, name=f"{recipe.name}-{pool}", features=replace(_patches(recipe), pool=pool))
-
-
-def _folder(out: Path) -> Path:
-    folder = out / "li-2016"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StorageError(f"{folder} cannot be made: {error.strerror}") from error
-    return folder
 
 
 def _learned(
