@@ -71,7 +71,7 @@ def test_any_recipe_round_trips(
         assign=assign,
         scoring=Scoring(he, threshold, 22.5, "both", "l2"),
         fusion=Fusion("rank", taps[:1]),
-        vocabulary={"file": f"/{name}.words", "sha256": "a" * 64},
+        vocabulary={"file": str(Path("/", f"{name}.words")), "sha256": "a" * 64},
     )
     again = WordsRecipe.parse(recipe.to_toml())
     assert again == recipe
@@ -208,6 +208,11 @@ def test_a_vocabulary_lies_beside_its_recipe(tmp_path: Path) -> None:
     assert isinstance(found, WordsRecipe)
     assert found.vocabulary["file"] == str(tmp_path / "v.words")
     assert str(found.vocabulary["sha256"]).startswith("2d711642")
+    file.write_text(TEXT + f'[vocabulary]\nfile = "v.words"\nsha256 = "{found.vocabulary["sha256"]}"\n')
+    assert load_recipe(file).layers[0] == found
+    file.write_text(TEXT + '[vocabulary]\nfile = "v.words"\nfiel = "w.words"\n')
+    with pytest.raises(BadRecipe, match="vocabulary has no key 'fiel'"):
+        load_recipe(file)
     with pytest.raises(BadRecipe, match="cannot be read"):
         load_recipe(tmp_path / "other.toml")
 

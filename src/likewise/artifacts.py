@@ -76,6 +76,16 @@ def named(path: Path, what: str) -> dict[str, Option]:
     return {"file": str(path.absolute()), "sha256": digest}
 
 
+def resolved(options: dict[str, Any], folder: Path, what: str) -> dict[str, Any]:
+    """Options whose file is found from ``folder``, and looked at where it is named without its digest."""
+    file = options.get("file")
+    if not isinstance(file, str) or not file:
+        return options
+    if "sha256" in options:
+        return options | {"file": str((folder / file).absolute())}
+    return options | named(folder / file, what)
+
+
 def write(path: Path, tensors: Mapping[str, np.ndarray[Any, Any]], origin: Sample) -> None:
     """Write a safetensors file; equal contents give equal bytes.
 

@@ -35,7 +35,7 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from likewise.artifacts import Sample, named
+from likewise.artifacts import Sample, named, resolved
 from likewise.descriptors.poolings import POOLINGS, Pooling
 from likewise.descriptors.quantiser import Quantiser
 from likewise.descriptors.transforms import Floats, Whitening, l2
@@ -296,7 +296,7 @@ class VectorRecipe:
             lists["transforms"] = tuple(_step(step, folder) for step in steps)
         parts = tuple(_part(part, folder) for part in as_list(table.get("parts", []), "parts"))
         if quantiser := as_table(table.get("quantiser", {}), "quantiser"):
-            lists["quantiser"] = settle(_resolved(quantiser, folder, "quantiser"), _FILE, "quantiser")
+            lists["quantiser"] = settle(resolved(quantiser, folder, "quantiser"), _FILE, "quantiser")
         if str(weights := scalars.get("weights", "")).endswith(".safetensors"):
             scalars["weights"] = str(folder / weights)
         resize = Resize(**settle(as_table(table.get("resize", {}), "resize"), _RESIZE, "[resize]"))
@@ -446,7 +446,7 @@ def _beyond(given: Mapping[str, Any], defaults: Mapping[str, Option]) -> dict[st
 
 def _part(table: Any, folder: Path) -> Part:
     given = as_table(table, "parts")
-    options = _resolved(as_table(given.get("options", {}), "parts.options"), folder)
+    options = resolved(as_table(given.get("options", {}), "parts.options"), folder, "whitening")
     scalars = {key: value for key, value in given.items() if key != "options"}
     known_keys(given, ("tap", "pool", "weight", "options"), "[[parts]]")
     if "tap" not in given:
@@ -460,14 +460,4 @@ def _step(table: Any, folder: Path) -> Step:
     if not isinstance(kind, str):
         raise BadRecipe(f"each transform needs a kind, one of {', '.join(STEPS)}")
     options = {key: value for key, value in given.items() if key != "kind"}
-    return Step(kind, _resolved(options, folder))
-
-
-def _resolved(options: dict[str, Any], folder: Path, what: str = "whitening") -> dict[str, Any]:
-    """Options whose file is found from ``folder``, and looked at where it is named without its digest."""
-    file = options.get("file")
-    if not isinstance(file, str) or not file:
-        return options
-    if "sha256" in options:
-        return options | {"file": str((folder / file).absolute())}
-    return options | named(folder / file, what)
+    return Step(kind, resolved(options, folder, "whitening"))

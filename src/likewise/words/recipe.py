@@ -49,7 +49,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeAlias, get_args
 
-from likewise.artifacts import named
+from likewise.artifacts import named, resolved
 from likewise.errors import BadRecipe
 from likewise.local import Keypoints, Patches
 from likewise.networks import find
@@ -182,7 +182,8 @@ class WordsRecipe:
         features = _keypoints(table) if "keypoints" in table else _patches(table)
         scoring, fusion = _scoring(as_table(table.get("scoring", {}), "scoring"))
         query = _query(table["query"]) if "query" in table else None
-        vocabulary = settle(_resolved(table.get("vocabulary", {}), folder), _FILE, "vocabulary")
+        vocabulary = as_table(table.get("vocabulary", {}), "vocabulary")
+        vocabulary = settle(resolved(vocabulary, folder, "vocabulary"), _FILE, "vocabulary")
         given = vocabulary if vocabulary["file"] else {}
         return cls(features=features, scoring=scoring, fusion=fusion, query=query, vocabulary=given, **told)
 
@@ -341,11 +342,3 @@ def _numbers(value: Any, where: str) -> tuple[float, ...]:
     if not all(type(item) in (int, float) for item in items):
         raise BadRecipe(f"{where} must be a list of numbers, not {value!r}")
     return tuple(map(float, items))
-
-
-def _resolved(options: Any, folder: Path) -> dict[str, Any]:
-    table = as_table(options, "vocabulary")
-    file = table.get("file")
-    if isinstance(file, str) and file and "sha256" not in table:
-        return named(folder / file, "vocabulary")
-    return table
