@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -214,11 +213,6 @@ class Progress:
 
 
 ProgressCallback: TypeAlias = Callable[[Progress], None]
-
-
-def plain_name(name: str) -> str:
-    """A name as a part of a file's name."""
-    return re.sub(r"[^\w.+-]+", "_", name, flags=re.ASCII)
 
 
 def plain(name: str) -> str:

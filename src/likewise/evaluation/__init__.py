@@ -10,7 +10,7 @@ from likewise.evaluation.grid import Grid
 from likewise.evaluation.metrics import leave_one_out_map, mean_average_precision, precision_of_ranks
 from likewise.evaluation.report import RankedPicture, Report, RunComparison, Verdict
 from likewise.evaluation.report_table import ReportTable, TableCell
-from likewise.evaluation.runs import Run, read_run
+from likewise.evaluation.runs import Run, plain_name, read_run
 from likewise.evaluation.scoring import QueryScore
 from likewise.evaluation.sweeps import Sweep, SweepCell, sweep
 
@@ -33,6 +33,7 @@ __all__ = [
     "leave_one_out_map",
     "load",
     "mean_average_precision",
+    "plain_name",
     "precision_of_ranks",
     "read_run",
     "sweep",

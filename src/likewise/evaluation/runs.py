@@ -30,7 +30,7 @@ from likewise.evaluation.crops import CropMode
 from likewise.evaluation.protocol_card import ProtocolCard
 from likewise.ranking import Ranked
 from likewise.reading import as_indexed
-from likewise.types import Box, FloatArray, plain_name
+from likewise.types import Box, FloatArray
 
 FORMAT = 1
 _DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -112,6 +112,11 @@ def run_path(readable: Readable, card: ProtocolCard, out: Path) -> Path:
     told = (card.recipe or "recipe", readable.crop, _identity(card, readable)[:8])
     name = "-".join(map(plain_name, told))
     return out / plain_name(readable.benchmark.name) / f"{name}.json"
+
+
+def plain_name(name: str) -> str:
+    """A name as a part of a file's name."""
+    return re.sub(r"[^\w.+-]+", "_", name, flags=re.ASCII)
 
 
 def written(readable: Readable, card: ProtocolCard, found: Ranked, out: Path) -> Run:

@@ -12,9 +12,9 @@ from likewise.assets import made_folder
 from likewise.drawing import canvas
 from likewise.drawing.canvas import FAINT, GAP, INK, MARGIN, PANEL, PAPER, TILE, Reader
 from likewise.drawing.sheets.results import COLUMNS, ROW, beside, query_panel
-from likewise.evaluation import QueryScore, RankedPicture, Report, Verdict
+from likewise.evaluation import QueryScore, RankedPicture, Report, Verdict, plain_name
 from likewise.pictures import Source
-from likewise.types import Box, Progress, ProgressCallback, plain_name
+from likewise.types import Box, Progress, ProgressCallback
 
 COLOURS: dict[Verdict, str] = {"wrong": "#ee7a0a", "junk": "#9aa1a9"}
 """Of the frames; right answers have none."""

@@ -31,6 +31,7 @@ def table(data: Path, *, gt: Path | None = None, group: str = "group") -> Benchm
     """
     rows = read_rows(gt or find_one(data, "*.csv", what="CSV file of groups"), group=group)
     there = _there(data, rows)
+    listed = {path.resolve() for path in there.values()}
     gallery = {name: there[name] for name in (r.file for r in rows if r.role != "query") if name in there}
     finds, junk = _members(rows, ("both", "gallery")), _members(rows, ("junk",))
     questions, rules = Questions(there, gallery, []), set[QueryRule]()
@@ -40,7 +41,6 @@ def table(data: Path, *, gt: Path | None = None, group: str = "group") -> Benchm
         positives, out = finds.get(row.group, frozenset()) - {row.file}, junk.get(row.group, frozenset())
         rules.add("ignored" if row.role == "both" else "absent")
         questions.ask(row.file, row.file, row.box, positives, out, group=row.group, own={row.file})
-    listed = {path.resolve() for path in there.values()}
     surplus = [file for file in pictures_below(data) if file.resolve() not in listed]
     return Benchmark(
         name=data.resolve().name or "csv",
