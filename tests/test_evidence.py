@@ -73,6 +73,14 @@ def test_a_thing_in_a_sixth_of_all_pictures_does_not_make_its_own_evidence_usual
     assert expected_false(np.concatenate([same, others]))[:100].max() < 0.01
 
 
+@pytest.mark.parametrize("without", [0.55, 0.8, 0.95])
+def test_a_vote_is_no_hit_because_most_pictures_have_none(without: float) -> None:
+    """A query of few keypoints: what a handful of strangers reach is not told from what most do not have."""
+    random = np.random.default_rng(3)
+    votes = np.where(random.random(2000) < without, 0, random.geometric(0.6, 2000))
+    assert verdict(float(expected_false(of_votes(votes)).min()), verified=False) == "nothing"
+
+
 @settings(deadline=None)
 @given(st.lists(st.floats(-5, 50), min_size=1, max_size=60))
 def test_a_higher_score_is_never_more_likely_false(scores: list[float]) -> None:

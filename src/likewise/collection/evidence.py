@@ -112,13 +112,16 @@ def expected_false(total: Scores) -> Scores:
 
     The pictures that are asked are their own measure: most of them show other things. From the median on
     their evidence falls off exponentially, as between the median and the ninth decile of it, or the third
-    quartile where more than a tenth show the same thing.
+    quartile where more than a tenth show the same thing. Where more than half have none of it, as of a query
+    of few keypoints, the rest are too few to tell: it falls off no faster than is usual.
     """
     count = len(total)
     if not count:
         return np.empty(0)
     middle, quartile, decile = np.quantile(total, (0.5, 0.75, 0.9))
     slope = min(float(decile - middle) / math.log(5), _SLOWER * float(quartile - middle) / math.log(2))
+    if middle == total.min():
+        slope = max(slope, _TAIL[1])
     high = float(middle) + slope * math.log(5)
     high = max(high, _shrunk(high, _TAIL[0], count))
     tail = 0.1 * np.exp(-(total - high) / max(_shrunk(slope, _TAIL[1], count), 1e-6))
