@@ -16,7 +16,7 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 PACKAGE = """
 from dataclasses import replace
 
-from likewise.descriptors.poolings import Pooling
+from likewise.descriptors import Pooling
 from likewise.networks import NETWORKS
 from likewise.ranking import Reranking
 

@@ -13,6 +13,7 @@ from likewise.collection.query import Query, QueryPicture
 from likewise.collection.removal import RemovedPicture
 from likewise.collection.reports import AddReport, Comparison, Info, Pictures
 from likewise.collection.searching import Searcher
+from likewise.collection.storage import Server
 from likewise.collection.store import holds_collection, located
 from likewise.collection.tasks import Prune
 from likewise.collection.words_shards import ShardPart, Shards, WordsShard
@@ -37,6 +38,7 @@ __all__ = [
     "QueryPicture",
     "RemovedPicture",
     "Searcher",
+    "Server",
     "ShardPart",
     "Shards",
     "WordsShard",

@@ -8,7 +8,7 @@ from likewise.descriptors.cache import CachedArrays, PictureView, describe, is_d
 from likewise.descriptors.encoder import Encoder
 from likewise.descriptors.extractor import Extractor, TransformChain, program_of
 from likewise.descriptors.manifest import Manifest
-from likewise.descriptors.poolings import POOLINGS
+from likewise.descriptors.poolings import POOLINGS, Pooling
 from likewise.descriptors.principal import principal_axes
 from likewise.descriptors.quantiser import Quantiser
 from likewise.descriptors.recipe import Part, Step, VectorRecipe
@@ -23,6 +23,7 @@ __all__ = [
     "Origin",
     "Part",
     "PictureView",
+    "Pooling",
     "Quantiser",
     "Step",
     "TransformChain",
