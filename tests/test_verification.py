@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from likewise.errors import UsageError
 from likewise.types import Box, FloatArray
 from likewise.words.matching import Matches
-from likewise.words.verification import verify
+from likewise.words.verification import _possible, _spread, verify
 
 SIZE = (640, 480)
 REGION = Box(0, 0, 640, 480)
@@ -188,3 +188,35 @@ def test_keypoints_without_a_scale_and_matches_of_none_are_refused() -> None:
         verify(asked, held[:7], pairs, SIZE, REGION)
     with pytest.raises(UsageError, match="x, y, scale and angle"):
         verify(asked[:, :3], held, pairs, SIZE, REGION)
+
+
+@given(st.integers(0, 10_000))
+def test_how_far_points_lie_from_a_line(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    points = random.normal(size=(int(random.integers(2, 30)), 2)) @ random.normal(size=(2, 2)) + 500
+    least = np.linalg.eigvalsh(np.cov(points.T, bias=True))[0]
+    assert _spread(np.asarray(points @ (1, 1j), np.complex128)) == pytest.approx(
+        2 * math.sqrt(max(0.0, least)), abs=1e-4
+    )
+
+
+def test_points_on_a_line_are_no_distance_from_it() -> None:
+    for direction in (1, 1j, 1 + 1j):
+        assert _spread(np.arange(7) * np.complex128(direction)) == 0
+
+
+@given(st.integers(0, 10_000))
+def test_what_a_camera_can_have_done_to_a_square(seed: int) -> None:
+    """Against singular values and turns by numpy, of affine transforms, which are alike everywhere."""
+    random = np.random.default_rng(seed)
+    matrix = np.eye(3)
+    matrix[:2] = random.normal(size=(2, 3)) * 10.0 ** random.uniform(-2, 2)
+    long, short = np.linalg.svd(matrix[:2, :2])[1]
+    possible = 1 / 12 < short <= long < 12 and long < 4 * short and np.linalg.det(matrix[:2, :2]) > 0
+    assert _possible(matrix, Box(10, 20, 110, 220)) == possible
+
+
+def test_what_lies_behind_the_camera_or_is_folded_is_impossible() -> None:
+    region = Box(0, 0, 100, 100)
+    for low, possible in (((0, 0, 1), True), ((-0.011, 0, 1), False), ((-0.02, -0.02, 1), False)):
+        assert _possible(np.array([[1, 0, 0], [0, 1, 0], low], float), region) == possible

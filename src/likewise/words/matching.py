@@ -7,7 +7,7 @@ to 8).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from likewise.errors import UsageError
 from likewise.types import FloatArray, IntArray
 from likewise.words.hamming import Codes, Words, distance
-from likewise.words.parallel import ParallelColumns
+from likewise.words.parallel import ParallelColumns, run_starts
 from likewise.words.scoring import DEFAULT, Scoring
 
 
@@ -42,8 +42,8 @@ class Matches(ParallelColumns):
     weight: FloatArray
 
     def __post_init__(self) -> None:
-        shapes = {field.name: getattr(self, field.name).shape for field in fields(self)}
-        if any(shape != (len(self),) for shape in shapes.values()):
+        shapes = {name: column.shape for name, column in vars(self).items()}
+        if any(shape != self.query.shape[:1] for shape in shapes.values()):
             raise UsageError(f"the columns of matches must be of one length: {shapes}")
 
 
@@ -84,22 +84,27 @@ def match(
     _check(query_words, query_codes, words, codes, len(idf))
     asked, held = query_words.ravel(), words.ravel()
     order = np.argsort(held, kind="stable")
-    first, end = (np.searchsorted(held, asked, side, sorter=order) for side in ("left", "right"))
-    tf = end - first
-    left = np.repeat(np.arange(len(asked)), tf)
+    begins = np.flatnonzero(run_starts(held[order]))
+    sizes = np.diff(begins, append=len(held))
+    runs = np.zeros(len(idf), np.int32)  # of each word its place among the picture's, from 1 on
+    runs[held[order[begins]]] = np.arange(1, len(begins) + 1)
+    shared = np.flatnonzero(runs[asked])
+    run = runs[asked[shared]] - 1
+    first, tf = begins[run], sizes[run]
+    left = np.repeat(shared, tf)
     # within the run of each query word: 0, 1, ... up to its tf
     inside = np.arange(len(left)) - np.repeat(np.cumsum(tf) - tf, tf)
     right = order[np.repeat(first, tf) + inside]
+    times = np.repeat(tf, tf)
     away = distance(_flat(query_codes)[left], _flat(codes)[right])
     if scoring.hamming:
         near = away < scoring.threshold
-        left, right, away = left[near], right[near], away[near]
-    weight = np.square(scoring.half(idf)[asked[left]], dtype=np.float64)
+        left, right, away, times = left[near], right[near], away[near], times[near]
+    weight = np.square(scoring.half(idf[asked[left]]), dtype=np.float64)
     if scoring.database:
-        weight /= np.sqrt(tf[left])
+        weight /= np.sqrt(times)
     if scoring.burstiness in ("query", "both"):
-        _, place, counts = np.unique(asked, return_inverse=True, return_counts=True)
-        weight /= np.sqrt(counts[place.ravel()][left])
+        weight /= np.sqrt(np.bincount(asked.astype(np.int64))[asked[left]])
     if scoring.hamming:
         weight *= scoring.strengths[away]
     return Matches(

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TypeAlias
 
 import numpy as np
@@ -45,6 +46,7 @@ _ROUNDS = (2.0, 1.5, 1.0)  # tolerances of the rounds of optimisation
 _LARGEST = 12.0  # times as large, or as small
 _TILT = 4.0  # longest to shortest side of what a square becomes
 _CERTAIN = 0.1  # how uncertain the scale of a single match is, as a share of it
+_CROSS = np.array([1, -1, 1j, -1j])
 _ERROR = 1 / 3  # of the tolerance: the usual error of a position
 
 
@@ -195,9 +197,10 @@ def _least_squares(agree: Mask, proposal: Complex, pairs: _KeypointPairs, near: 
     z, w = z - middle, w - goal
     stiff = (_ERROR * near / (_CERTAIN * abs(proposal[0]))) ** 2
     square, cross = float(np.square(np.abs(z)).sum()), (z.conj() ** 2).sum()
-    left = np.array([[square + stiff, cross], [cross.conjugate(), square + stiff]])
-    right = np.array([(z.conj() * w).sum() + stiff * proposal[0], (z * w).sum()])
-    a, b = np.linalg.solve(left, right)
+    # two equations, solved by hand: they are many and small, and `solve` is made for few and large ones
+    square, left, right = square + stiff, (z.conj() * w).sum() + stiff * proposal[0], (z * w).sum()
+    scale = square**2 - abs(cross) ** 2
+    a, b = (square * left - cross * right) / scale, (square * right - cross.conjugate() * left) / scale
     return np.array([a, b, goal - a * middle - b * middle.conjugate()])
 
 
@@ -228,11 +231,11 @@ def _kept(
     transform: Floats, alike: Mask, pairs: _KeypointPairs, near: float, region: Box
 ) -> tuple[Floats, IntArray] | None:
     """The transform and the pairs that agree with it, each keypoint in one; None where it is no fit."""
-    if not _possible(transform, region):
-        return None
     moved, _ = _projected(transform, pairs.point)
     away = np.abs(moved - pairs.target)
     rows = np.flatnonzero(alike & (away < near))
+    if len(rows) < LEAST or not _possible(transform, region):
+        return None
     for side in (pairs.point, pairs.target):  # the nearest of each place on either side
         rows = rows[np.lexsort((away[rows], side[rows].imag, side[rows].real))]
         rows = rows[np.diff(side[rows], prepend=np.inf) != 0]
@@ -244,8 +247,9 @@ def _kept(
 
 def _spread(points: Complex) -> float:
     """How far points lie from the line that fits them best: twice the root of the mean square."""
-    flat = np.stack([points.real, points.imag])
-    return 2 * math.sqrt(max(0.0, float(np.linalg.eigvalsh(np.cov(flat, bias=True))[0])))
+    z = points - points.mean()
+    square, cross = (np.square(z.real) + np.square(z.imag)).mean(), abs(np.square(z).mean())
+    return math.sqrt(max(0.0, 2 * float(square - cross)))  # half the difference is the least eigenvalue
 
 
 def _corners(region: Box) -> Complex:
@@ -255,18 +259,17 @@ def _corners(region: Box) -> Complex:
 def _possible(transform: Floats, region: Box) -> bool:
     """Whether a camera could have done it: nothing mirrored, folded, collapsed or tilted beyond reason."""
     square = _corners(region)
-    moved, depth = _projected(transform, square)
-    if not (depth > 0).all():
+    middle, step = square.mean(), 1e-3 * abs(square[2] - square[0])
+    moved, depth = _projected(transform, np.concatenate([square, middle + step * _CROSS]))
+    if not (depth[:4] > 0).all():
         return False
-    sides = np.roll(moved, -1) - moved
-    turns = (sides.conj() * np.roll(sides, -1)).imag
-    if not (turns > 0).all():
+    first, second, third, fourth, *around = moved.tolist()
+    sides = second - first, third - second, fourth - third, first - fourth
+    if not all((one.conjugate() * other).imag > 0 for one, other in pairwise((*sides, sides[0]))):
         return False
-    middle = square.mean()
-    step = 1e-3 * abs(square[2] - square[0])
-    around, _ = _projected(transform, middle + step * np.array([1, -1, 1j, -1j]))
     right, down = (around[0] - around[1]) / (2 * step), (around[2] - around[3]) / (2 * step)
-    long, short = np.linalg.svd(np.array([[right.real, down.real], [right.imag, down.imag]]))[1]
+    turned, mirrored = abs(right - 1j * down) / 2, abs(right + 1j * down) / 2  # what it does to z, to conj(z)
+    long, short = turned + mirrored, abs(turned - mirrored)
     return bool(1 / _LARGEST < short <= long < _LARGEST and long < _TILT * short)
 
 
