@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PIL import Image, ImageDraw
 
@@ -12,9 +13,11 @@ from likewise.assets import made_folder
 from likewise.drawing import canvas
 from likewise.drawing.canvas import FAINT, GAP, INK, MARGIN, PANEL, PAPER, TILE, Reader
 from likewise.drawing.sheets.results import COLUMNS, ROW, beside, query_panel
-from likewise.evaluation import QueryScore, RankedPicture, Report, Verdict, plain_name
 from likewise.pictures import Source
 from likewise.types import Box, Progress, ProgressCallback
+
+if TYPE_CHECKING:  # to evaluate takes much that to draw does not
+    from likewise.evaluation import QueryScore, RankedPicture, Report, Verdict
 
 COLOURS: dict[Verdict, str] = {"wrong": "#ee7a0a", "junk": "#9aa1a9"}
 """Of the frames; right answers have none."""
@@ -109,6 +112,8 @@ def query_sheet(report: Report, out: Path) -> None:
 
 
 def _sheet_name(number: int, report: Report) -> str:
+    from likewise.evaluation import plain_name  # whoever has a run has loaded it
+
     return f"{number + 1:04}-{plain_name(report.run.benchmark.queries[number].name)[:80]}.png"
 
 
