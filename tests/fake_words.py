@@ -23,8 +23,8 @@ from likewise.pictures import Loaded, Resize, Source, load
 from likewise.types import Box, CropScale, FloatArray
 from likewise.words.codebook import WordArray, learn_codebook
 from likewise.words.hamming import Embedding
+from likewise.words.index import QuerySketch
 from likewise.words.inverted import InvertedIndex
-from likewise.words.layers import QuerySketch
 from likewise.words.postings import Postings
 from likewise.words.recipe import WordsRecipe
 from likewise.words.segment import Segment

@@ -8,7 +8,7 @@ import pytest
 
 from likewise.errors import UsageError
 from likewise.evaluation.benchmark import Benchmark, BenchmarkQuery, MissingFiles
-from likewise.pictures.folders import pictures_below
+from likewise.pictures.listing import pictures_below
 
 A, B, C = (Path(f"{name}.jpg") for name in "abc")
 

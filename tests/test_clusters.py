@@ -21,8 +21,8 @@ from likewise.collection import Collection
 from likewise.downstream import clusters
 from likewise.downstream.clusters import cluster_rows, find_clusters, shortened, silhouettes
 from likewise.downstream.layout import STEPS, find_layout, lay_out
-from likewise.downstream.rows import canonical
 from likewise.downstream.sorting import check_target, sort_into
+from likewise.downstream.vectors import canonical
 from likewise.errors import StorageError, UsageError
 from likewise.types import Progress
 from tests.fakes import RECIPE, FakeFactory, make_pictures

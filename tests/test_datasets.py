@@ -17,7 +17,7 @@ from likewise.evaluation.benchmark import Benchmark, MissingFiles
 from likewise.evaluation.datasets import DATASETS, load
 from likewise.evaluation.datasets.buildings import CORRUPT_PARIS
 from likewise.evaluation.datasets.holidays import GROUPS
-from likewise.evaluation.scoring import score
+from likewise.evaluation.score import score
 from likewise.types import Box
 from tests.test_benchmark import touch
 

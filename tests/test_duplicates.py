@@ -19,9 +19,9 @@ from PIL import Image
 from likewise.collection import Collection
 from likewise.downstream.duplicates import Duplicates, find_duplicates
 from likewise.downstream.duplicates.dismissed import Dismissed
-from likewise.downstream.duplicates.files import DuplicateFile
 from likewise.downstream.duplicates.grouping import chained_groups, complete_groups, with_parts
 from likewise.downstream.duplicates.keeping import Keeping
+from likewise.downstream.duplicates.links import DuplicateFile
 from likewise.downstream.duplicates.plan import Plan
 from likewise.downstream.linking import close_pairs, nearest_pairs
 from likewise.errors import CollectionDamaged, ManifestMismatch, UnknownName, UsageError

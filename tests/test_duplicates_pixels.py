@@ -20,9 +20,9 @@ from PIL import Image, ImageDraw, ImageEnhance
 
 from likewise.downstream.duplicates import kinds, pixels
 from likewise.downstream.duplicates.dismissed import Dismissed
-from likewise.downstream.duplicates.files import DuplicateFile
 from likewise.downstream.duplicates.judging import ContentPair, CopyDistances, Judge
 from likewise.downstream.duplicates.kinds import Link, Shots, link, parse_kinds, taken
+from likewise.downstream.duplicates.links import DuplicateFile
 from likewise.downstream.duplicates.pixels import Small, one_shape, oriented, overlay
 from likewise.downstream.duplicates.turned import turned_pairs
 from likewise.errors import UnknownName

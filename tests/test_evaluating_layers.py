@@ -13,7 +13,7 @@ from PIL import Image
 from likewise.collection import Collection
 from likewise.errors import UsageError
 from likewise.evaluation.datasets import load
-from likewise.evaluation.layers import evaluate_layers
+from likewise.evaluation.hybrid import evaluate_layers
 from likewise.ranking.stages import Stage
 from likewise.recipes.recipe import load_recipe
 from tests.test_keypoints import noise

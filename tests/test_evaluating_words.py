@@ -25,9 +25,9 @@ from likewise.pictures import Resize
 from likewise.ranking.sketches import rank_sketches
 from likewise.ranking.stages import Stage
 from likewise.types import FloatArray, UInt8Array
-from likewise.words.extractor import WordsExtractor
 from likewise.words.recipe import WordsRecipe
 from likewise.words.sketch import Sketch
+from likewise.words.sketcher import WordsExtractor
 from likewise.words.vocabulary import Vocabulary
 from tests.zoo import photo
 

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from likewise.collection import Collection, Query, facts
+from likewise.collection import Collection, Query, fact_tables
 from likewise.collection.annotating import AnnotationTable
 from likewise.collection.catalogue import Catalogue
 from likewise.collection.database import bound, checksum_of
@@ -260,7 +260,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
 
     def turn(year: int) -> None:
         moment = datetime(year, 5, 6, 7, 8, 9)
-        monkeypatch.setattr(facts, "datetime", SimpleNamespace(now=lambda: moment))
+        monkeypatch.setattr(fact_tables, "datetime", SimpleNamespace(now=lambda: moment))
 
     return turn
 

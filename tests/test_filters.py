@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from likewise.collection.catalogue import Catalogue, Content, FilePlace
 from likewise.collection.database import folded
-from likewise.collection.facts import number
+from likewise.collection.fact_tables import number
 from likewise.collection.filters import (
     FIELDS,
     MOST,

@@ -20,13 +20,13 @@ ARRAYS = [
     "likewise.descriptors.transforms",
     "likewise.drawing.sheets",
     "likewise.evaluation.metrics",
-    "likewise.export.extraction",
+    "likewise.export.features",
     "likewise.networks.weights",
     "likewise.pictures",
     "likewise.ranking.exact",
     "likewise.types",
     "likewise.words.geometry",
-    "likewise.words.layers",
+    "likewise.words.index",
     "likewise.words.vocabulary",
 ]
 

@@ -16,7 +16,7 @@ import pytest
 from likewise import reading
 from likewise.collection import AddReport, Collection, indexing
 from likewise.collection.database import Database
-from likewise.collection.layers import ready
+from likewise.collection.layer_set import ready
 from likewise.errors import BadPicture, CollectionLocked, StorageError, UsageError, WeightsError
 from likewise.pictures import Loaded
 from likewise.types import FloatArray, Progress

@@ -12,7 +12,7 @@ from hypothesis.extra import numpy as arrays
 
 from likewise.downstream import linking
 from likewise.downstream.linking import linked
-from likewise.downstream.rows import canonical, checked, distinct
+from likewise.downstream.vectors import canonical, checked, distinct
 from likewise.errors import UsageError
 
 Rows = np.ndarray[Any, Any]

@@ -22,7 +22,7 @@ from likewise.evaluation.datasets import load
 from likewise.evaluation.datasets.buildings import CORRUPT_PARIS
 from likewise.evaluation.datasets.holidays import GROUPS
 from likewise.evaluation.datasets.revisited import read_truth
-from likewise.evaluation.scoring import score
+from likewise.evaluation.score import score
 from tests.test_benchmark import touch
 
 KAPPAS = (1, 5, 10)

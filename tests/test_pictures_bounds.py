@@ -15,7 +15,7 @@ from PIL import Image, ImageCms
 from likewise.errors import BadPicture, UsageError
 from likewise.pictures import Resize, load
 from likewise.pictures.budget import _ROOM, check_scans
-from likewise.pictures.formats import identify
+from likewise.pictures.signatures import identify
 from likewise.pictures.stream import Stream
 from likewise.types import UInt8Array
 from tests.zoo import encode, photo

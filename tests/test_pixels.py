@@ -18,7 +18,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from likewise.pictures.reading import load
+from likewise.pictures.loading import load
 from likewise.pictures.resize import Resize
 from likewise.types import UInt8Array
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from likewise.collection.remote import FILTERED, SPARE, RemoteVectors, measured
 from likewise.collection.rows import MOST
-from likewise.collection.stored import Shortlist
+from likewise.collection.stored_vectors import Shortlist
 from likewise.descriptors.transforms import l2
 from likewise.errors import CollectionDamaged
 from likewise.ranking.exact import search

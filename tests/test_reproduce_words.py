@@ -22,9 +22,9 @@ from likewise.evaluation.reproduce.orderings import orderings
 from likewise.evaluation.runs import read_run
 from likewise.local.patches import Patches
 from likewise.pictures import Resize
-from likewise.words.extractor import WordsExtractor
 from likewise.words.recipe import WordsRecipe
 from likewise.words.scoring import Scoring
+from likewise.words.sketcher import WordsExtractor
 from tests.zoo import photo
 
 TAPS = ("block4", "block10", "pooled")

@@ -21,7 +21,7 @@ from likewise.evaluation.metrics import leave_one_out_map
 from likewise.evaluation.protocol_card import ASKED_WITH, JUDGED, make_card
 from likewise.evaluation.report import Report
 from likewise.evaluation.runs import Run, box_array, read_run, write_run
-from likewise.evaluation.scoring import score
+from likewise.evaluation.score import score
 from likewise.pictures import Resize
 from likewise.ranking.stages import Ranked, Stage
 from likewise.types import Box, Ranking

@@ -29,7 +29,7 @@ from likewise.lock import writing
 from likewise.pictures.facts import Facts
 from likewise.recipes.recipe import load_recipe
 from likewise.scale import ShardReport, cut, extract_shards, ingest
-from likewise.scale.files import ShardHead, read, read_head, write
+from likewise.scale.parquet import ShardHead, read, read_head, write
 from likewise.scale.runners import RUNNERS
 from likewise.scale.shards import FILES, Shard, listed
 from likewise.scale.work import ShardResult, Work, describe

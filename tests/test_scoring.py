@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from likewise.errors import UsageError
 from likewise.evaluation.benchmark import Benchmark, BenchmarkQuery, Measure
 from likewise.evaluation.metrics import Rule
-from likewise.evaluation.scoring import QueryScore, score
+from likewise.evaluation.score import QueryScore, score
 
 
 def asked(

@@ -31,9 +31,9 @@ from likewise.errors import (
 )
 from likewise.local import patches
 from likewise.types import Progress
-from likewise.words.extractor import WordsExtractor
-from likewise.words.layers import QuerySketch
+from likewise.words.index import QuerySketch
 from likewise.words.sketch import Sketch
+from likewise.words.sketcher import WordsExtractor
 from tests.fake_words import (
     RECIPE,
     WORDS,

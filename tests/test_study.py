@@ -15,10 +15,10 @@ from likewise import cli
 from likewise.errors import UsageError
 from likewise.networks.weights import identity_of
 from likewise.study import cifar10, figures
+from likewise.study.activations import LAST, Activations, Traits
 from likewise.study.cifar10 import Cifar10
 from likewise.study.cifar_loop import CifarSettings
 from likewise.study.claims import judge
-from likewise.study.looking import LAST, Activations, Traits
 from likewise.study.measures import likeness
 from likewise.study.repeating import repeat
 from likewise.study.report import summary

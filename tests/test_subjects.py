@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from likewise.explaining.subjects import (
+from likewise.explaining.regions import (
     CLEAREST,
     FINEST,
     LEAST_SHARE,

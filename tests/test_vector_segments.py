@@ -21,10 +21,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from likewise.artifacts import Sample
-from likewise.collection import snapshot, stored, vector_layer, vector_segments
+from likewise.collection import snapshot, stored_vectors, vector_layer, vector_segments
 from likewise.collection.codes import Code
 from likewise.collection.collection import Collection
-from likewise.collection.stored import LENGTHS, Shortlist, StoredVectors, measured
+from likewise.collection.stored_vectors import LENGTHS, Shortlist, StoredVectors, measured
 from likewise.collection.vector_segments import BITS, Batch, VectorSegments, directions, signs
 from likewise.descriptors.quantiser import Quantiser
 from likewise.descriptors.recipe import VectorRecipe
@@ -364,12 +364,12 @@ def many(tmp_path: Path) -> StoredVectors:
 
 
 def test_the_length_of_a_shortlist_is_measured(many: StoredVectors, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stored, "EXACT", 0)
+    monkeypatch.setattr(stored_vectors, "EXACT", 0)
     shortlist = measured(many, "dot")
     assert shortlist
     assert shortlist.length in LENGTHS
-    assert shortlist.recall >= stored.SURE
-    asked = np.sort(np.random.default_rng(0).choice(3000, stored.ASKED, replace=False))
+    assert shortlist.recall >= stored_vectors.SURE
+    asked = np.sort(np.random.default_rng(0).choice(3000, stored_vectors.ASKED, replace=False))
     plain = np.asarray(many)
     held = []
     for row in asked.tolist():
@@ -391,7 +391,7 @@ def test_the_length_of_a_shortlist_is_measured(many: StoredVectors, monkeypatch:
 
 
 def test_a_shortlist_finds_nearly_all(many: StoredVectors, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stored, "EXACT", 0)
+    monkeypatch.setattr(stored_vectors, "EXACT", 0)
     kept = replace(many, shortlist=Shortlist(250, 0.99))
     assert kept.approximates(10)
     assert not kept.approximates(100)  # ten lists of 250 are most of it
@@ -408,16 +408,16 @@ def test_a_shortlist_finds_nearly_all(many: StoredVectors, monkeypatch: pytest.M
 def test_where_no_shortlist_is_sure_all_are_compared(
     many: StoredVectors, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stored, "LENGTHS", (1, 2))
+    monkeypatch.setattr(stored_vectors, "LENGTHS", (1, 2))
     assert measured(many, "dot") is None
 
 
 def test_a_search_says_that_it_did_not_compare_all(
     collection: Collection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in (stored, vector_layer):
+    for module in (stored_vectors, vector_layer):
         monkeypatch.setattr(module, "EXACT", 0)
-    monkeypatch.setattr(stored, "LENGTHS", (1, 2, 12))
+    monkeypatch.setattr(stored_vectors, "LENGTHS", (1, 2, 12))
     assert collection.search(1, k=1).recall is None
     assert "every vector is compared" in collection.info().searched.values()
     collection.optimise()
@@ -500,7 +500,7 @@ def read_here_and_there(file: Path) -> bool:
 def test_what_lies_between_rows_that_are_far_apart_is_not_read(
     many: StoredVectors, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stored, "APART", 1000)
+    monkeypatch.setattr(stored_vectors, "APART", 1000)
     files = [one.file.path for one in many.files]
     assert not any(map(read_here_and_there, files))
     far = many[np.array([5, 1004, 2003, 6, 1005, 2004])]

@@ -13,7 +13,7 @@ from likewise.errors import BadPicture, BadRecipe, UsageError
 from likewise.local import patches
 from likewise.local.features import LocalFeatures
 from likewise.types import Box
-from likewise.words.extractor import WordsExtractor
+from likewise.words.sketcher import WordsExtractor
 from tests.fake_words import PATCHES, RECIPE, TAPS, WORDS, FakePatches, picture, vocabulary
 
 

@@ -231,7 +231,7 @@ def test_no_shards_are_refused() -> None:
 def test_actors_of_ray_find_what_one_process_finds(tmp_path: Path) -> None:
     """Of keypoints, and with an actor killed."""
     ray = pytest.importorskip("ray")
-    from likewise.scale.words import RayShards
+    from likewise.scale.actors import RayShards
 
     photos = tmp_path / "photos"
     photos.mkdir()

@@ -27,7 +27,7 @@ from likewise.downstream.classifying.labelled import LabelledVectors, numbered
 from likewise.downstream.classifying.validation import cross_validate
 from likewise.downstream.clusters import cluster_rows
 from likewise.pictures import Resize, load
-from likewise.pictures.folders import pictures_below
+from likewise.pictures.listing import pictures_below
 from likewise.types import FloatArray
 
 FOLDER = RESULTS / "features"

@@ -23,7 +23,7 @@ from likewise.collection.collection import Collection
 from likewise.collection.layer import LayerHits, LayerIndex, Located
 from likewise.collection.query import Query
 from likewise.collection.searching import Searcher
-from likewise.words.layers import QuerySketch
+from likewise.words.index import QuerySketch
 
 SYSTEMS = {
     "xfeat": (("xfeat",), 1),

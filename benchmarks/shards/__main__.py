@@ -21,7 +21,7 @@ from likewise.collection.moving import MovedFile
 from likewise.descriptors.extractor import Extractor
 from likewise.recipes import load_recipe
 from likewise.scale import ingest
-from likewise.scale.files import ShardHead, write
+from likewise.scale.parquet import ShardHead, write
 from likewise.walk import Stamp
 
 FOLDER = RESULTS / "shards"

@@ -24,7 +24,7 @@ from benchmarks.sets import RESULTS, markdown
 from numpy.typing import NDArray
 
 from likewise.collection import Collection
-from likewise.scale.words import RayShards
+from likewise.scale.actors import RayShards
 from likewise.words.inverted import InvertedIndex
 from likewise.words.kernel import Choice
 from likewise.words.merging import merge

@@ -18,7 +18,7 @@ from likewise.collection import Collection, Query
 from likewise.collection.catalogue import Catalogue
 from likewise.collection.encoders import Encoders
 from likewise.collection.layer import CollectionLayer, LayerIndex, Sources
-from likewise.collection.layers import LayerSet
+from likewise.collection.layer_set import LayerSet
 from likewise.errors import BadPicture, CollectionDamaged, UnknownPicture, UsageError
 from likewise.local import patches
 from likewise.recipes.recipe import LayerRecipe
@@ -64,7 +64,7 @@ def layer(collection: Collection, catalogue: Catalogue) -> CollectionLayer:
 
 
 def words(recipe: Any, **how: Any) -> Any:
-    from likewise.words.extractor import WordsExtractor
+    from likewise.words.sketcher import WordsExtractor
 
     return WordsExtractor(recipe, **how)
 

@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from likewise.downstream.duplicates import Duplicates, Group
-from likewise.downstream.duplicates.files import DuplicateFile, LeftOut
 from likewise.downstream.duplicates.groups import Member
+from likewise.downstream.duplicates.links import DuplicateFile, LeftOut
 from likewise.drawing.sheets import contact_sheet, duplicate_sheet
 from likewise.errors import UsageError
 from tests.drawing.looks import size

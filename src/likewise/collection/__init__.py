@@ -9,13 +9,13 @@ from likewise.collection.known import Known
 from likewise.collection.layer import LayerIndex, PatchMatches
 from likewise.collection.loose import fulfilling
 from likewise.collection.moving import MovedFile, difference
+from likewise.collection.plan import Prune
 from likewise.collection.query import Query, QueryPicture
 from likewise.collection.removal import RemovedPicture
 from likewise.collection.reports import AddReport, Comparison, Info, Pictures
 from likewise.collection.searching import Searcher
 from likewise.collection.storage import Server
 from likewise.collection.store import holds_collection, located
-from likewise.collection.tasks import Prune
 from likewise.collection.words_shards import ShardPart, Shards, WordsShard
 
 __all__ = [

@@ -9,7 +9,7 @@ from typing import TypeVar
 import numpy as np
 
 from likewise.collection.layer import PatchMatches, Sources
-from likewise.collection.layers import vector_layer
+from likewise.collection.layer_set import vector_layer
 from likewise.collection.opened import OpenedCollection
 from likewise.collection.query import Corners, Query, QueryPicture, whole
 from likewise.collection.reports import Comparison, Pictures

@@ -23,7 +23,7 @@ from likewise.collection.database import (
     checksum_of,
     translated,
 )
-from likewise.collection.facts import FactTables
+from likewise.collection.fact_tables import FactTables
 from likewise.collection.filters import Filter
 from likewise.collection.rows import LayerRows, SqliteRows
 from likewise.descriptors import Manifest

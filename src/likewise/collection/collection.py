@@ -15,13 +15,13 @@ from likewise.collection.catalogue import Catalogue, Content, FilePlace
 from likewise.collection.encoders import EncoderFactory, Encoders
 from likewise.collection.indexing import Indexing
 from likewise.collection.layer import CollectionLayer
-from likewise.collection.layers import LayerSet, fit, ready
+from likewise.collection.layer_set import LayerSet, fit, ready
 from likewise.collection.moving import MovedFile, contents, rows, take_over
+from likewise.collection.plan import Options, Prune
 from likewise.collection.removal import RemovedPicture, put_back, take_out
 from likewise.collection.reports import AddReport
 from likewise.collection.selecting import named
 from likewise.collection.store import located
-from likewise.collection.tasks import Options, Prune
 from likewise.collection.words_shards import Shards
 from likewise.descriptors import Extractor, Manifest
 from likewise.errors import ManifestMismatch, UsageError
@@ -69,7 +69,7 @@ class Collection(AskedCollection):
         store
             The server that is to keep it, ``milvus://HOST:PORT/NAME``; by default the folder's, or none.
         shards
-            What searches its visual words, such as `likewise.scale.words.RayShards`; by default this process.
+            What searches its visual words, such as `likewise.scale.RayShards`; by default this process.
 
         Raises
         ------

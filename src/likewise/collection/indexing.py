@@ -20,10 +20,7 @@ from likewise.assets import cache_dir
 from likewise.collection.belt import Belt, Cancelled
 from likewise.collection.catalogue import Catalogue, Content, storable
 from likewise.collection.layer import CollectionLayer
-from likewise.collection.reach import concerned, note_reach, out_of_reach
-from likewise.collection.remembering import kept_excludes
-from likewise.collection.reports import AddReport
-from likewise.collection.tasks import (
+from likewise.collection.plan import (
     Lacking,
     Options,
     Task,
@@ -35,6 +32,9 @@ from likewise.collection.tasks import (
     plan,
     settle,
 )
+from likewise.collection.reach import concerned, note_reach, out_of_reach
+from likewise.collection.remembering import kept_excludes
+from likewise.collection.reports import AddReport
 from likewise.descriptors import describe_each
 from likewise.errors import BadPicture
 from likewise.pictures import Facts, Loaded, hasten, opened

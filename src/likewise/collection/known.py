@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from likewise.collection.catalogue import Catalogue
-from likewise.collection.facts import FactTables
+from likewise.collection.fact_tables import FactTables
 from likewise.pictures import Facts
 
 MOST = 20

@@ -1,7 +1,7 @@
 """What a layer of a collection is: it describes pictures, keeps something of each, and is searched.
 
 `likewise.collection.vector_layer` and `likewise.collection.words_layer` are its two kinds, and
-`likewise.collection.layers` alone knows that. Whatever a kind cannot do it says itself.
+`likewise.collection.layer_set` alone knows that. Whatever a kind cannot do it says itself.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class PatchMatches:
     first, second
         float32 ``(n, 4)``: boxes of the patches of either picture, in pixels of the upright original.
     matches, fit
-        See `likewise.words.layers.VerifiedHit`.
+        See `likewise.words.index.VerifiedHit`.
     """
 
     score: float

@@ -14,8 +14,8 @@ import numpy as np
 
 from likewise.collection.catalogue import Catalogue, Content, FilePlace
 from likewise.collection.layer import CollectionLayer
+from likewise.collection.plan import Task, TaskOutcome, settle
 from likewise.collection.reports import AddReport
-from likewise.collection.tasks import Task, TaskOutcome, settle
 from likewise.descriptors import Manifest
 from likewise.errors import BadPicture, CollectionDamaged, ManifestMismatch
 from likewise.reading import relative, within

@@ -19,7 +19,7 @@ from likewise.collection.encoders import Encoders
 from likewise.collection.filters import Filter
 from likewise.collection.known import FacetCounts, Known, facets
 from likewise.collection.layer import CollectionLayer, Sources
-from likewise.collection.layers import LayerSet
+from likewise.collection.layer_set import LayerSet
 from likewise.collection.query import is_number, whole
 from likewise.collection.reports import Info, VerifyReport
 from likewise.collection.store import store_of

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from likewise.collection.rows import MOST, VectorEngine
-from likewise.collection.stored import Shortlist
+from likewise.collection.stored_vectors import Shortlist
 from likewise.collection.vector_segments import compared, lengths_of
 from likewise.types import FloatArray, IntArray
 

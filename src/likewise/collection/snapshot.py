@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from likewise.collection.catalogue import Catalogue
 from likewise.collection.remote import RemoteVectors
 from likewise.collection.rows import VectorEngine
-from likewise.collection.stored import Shortlist, StoredVectors
+from likewise.collection.stored_vectors import Shortlist, StoredVectors
 from likewise.collection.vector_segments import BLOCK, TAIL, VectorSegments
 from likewise.descriptors import l2
 from likewise.errors import UnknownPicture, UsageError

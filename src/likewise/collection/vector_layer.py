@@ -34,7 +34,7 @@ from likewise.collection.remote import RemoteVectors
 from likewise.collection.reports import Comparison, Flaw, Pictures
 from likewise.collection.rows import VectorEngine
 from likewise.collection.snapshot import Snapshot
-from likewise.collection.stored import ASKED, EXACT, SURE, Shortlist, StoredVectors, measured
+from likewise.collection.stored_vectors import ASKED, EXACT, SURE, Shortlist, StoredVectors, measured
 from likewise.collection.vector_segments import BITS, TAIL, VectorSegments
 from likewise.descriptors import Encoder, Manifest, VectorRecipe
 from likewise.errors import BadPicture, UsageError

@@ -12,7 +12,7 @@ from likewise.collection import Collection, Pictures
 from likewise.downstream.chance import Chance, chance_of, pair_distances
 from likewise.downstream.copies import ALTERATIONS, HALVED, Copies, measure_copies
 from likewise.downstream.linking import linked
-from likewise.downstream.rows import canonical, checked
+from likewise.downstream.vectors import canonical, checked
 from likewise.errors import UsageError
 from likewise.types import FloatArray, Metric, ProgressCallback
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from likewise.downstream.rows import canonical
+from likewise.downstream.vectors import canonical
 from likewise.types import FloatArray, IntArray
 
 PAIRS = 200_000

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from likewise.collection import Collection, Pictures
 from likewise.descriptors import principal_axes
-from likewise.downstream.rows import canonical, checked, distinct, threads_for
+from likewise.downstream.vectors import canonical, checked, distinct, threads_for
 from likewise.errors import UsageError
 from likewise.types import FloatArray, IntArray, Progress, ProgressCallback
 

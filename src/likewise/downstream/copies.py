@@ -15,7 +15,7 @@ from PIL import Image, ImageEnhance
 
 from likewise.assets import cache_dir, replacing
 from likewise.collection import Collection, Pictures
-from likewise.downstream.rows import canonical
+from likewise.downstream.vectors import canonical
 from likewise.errors import BadPicture, StorageError, UsageError
 from likewise.pictures import Resize, load
 from likewise.types import Progress, ProgressCallback

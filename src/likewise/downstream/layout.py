@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from likewise.collection import Collection
 from likewise.downstream.clusters import shortened
-from likewise.downstream.rows import canonical, checked, distinct, threads_for
+from likewise.downstream.vectors import canonical, checked, distinct, threads_for
 from likewise.errors import MissingExtra
 from likewise.types import FloatArray, Progress, ProgressCallback
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from likewise.downstream.rows import distinct
+from likewise.downstream.vectors import distinct
 from likewise.errors import UsageError
 from likewise.ranking import search
 from likewise.types import FloatArray, IntArray

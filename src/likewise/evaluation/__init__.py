@@ -11,7 +11,7 @@ from likewise.evaluation.metrics import leave_one_out_map, mean_average_precisio
 from likewise.evaluation.report import RankedPicture, Report, RunComparison, Verdict
 from likewise.evaluation.report_table import ReportTable, TableCell
 from likewise.evaluation.runs import Run, plain_name, read_run
-from likewise.evaluation.scoring import QueryScore
+from likewise.evaluation.score import QueryScore
 from likewise.evaluation.sweeps import Sweep, SweepCell, sweep
 
 __all__ = [

@@ -46,7 +46,7 @@ def evaluate_recipe(
         )
     common: dict[str, Any] = {"crop": crop, "out": out, "stages": stages, "progress": progress}
     if len(recipe.layers) > 1:
-        from likewise.evaluation.layers import evaluate_layers  # loads collections
+        from likewise.evaluation.hybrid import evaluate_layers  # loads collections
 
         return evaluate_layers(benchmark, recipe, **common, **how)
     if recipe.vectors:

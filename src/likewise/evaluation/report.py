@@ -14,7 +14,7 @@ from likewise.errors import UsageError
 from likewise.evaluation.benchmark import BenchmarkQuery
 from likewise.evaluation.metrics import Rule
 from likewise.evaluation.runs import Run
-from likewise.evaluation.scoring import Scores, score
+from likewise.evaluation.score import Scores, score
 from likewise.evaluation.significance import Interval, SignTest, bootstrap_interval, sign_flip_test
 from likewise.types import Hit
 

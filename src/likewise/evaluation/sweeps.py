@@ -22,7 +22,7 @@ from likewise.evaluation.grid import Grid
 from likewise.evaluation.metrics import mean_average_precision
 from likewise.evaluation.protocol_card import ProtocolCard, make_card
 from likewise.evaluation.report_table import MakeEncoder
-from likewise.evaluation.scoring import score
+from likewise.evaluation.score import score
 from likewise.evaluation.significance import bootstrap_interval, sign_flip_test
 from likewise.pictures import Loaded, pictures_below
 from likewise.ranking import search

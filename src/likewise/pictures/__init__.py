@@ -2,11 +2,11 @@
 
 from likewise.pictures.decode import Source, opened
 from likewise.pictures.facts import Facts
-from likewise.pictures.folders import pictures_below
-from likewise.pictures.formats import OPTIONAL, SUFFIXES
-from likewise.pictures.reading import Loaded, load, size_of
+from likewise.pictures.listing import pictures_below
+from likewise.pictures.loading import Loaded, load, size_of
 from likewise.pictures.resampling import hasten
 from likewise.pictures.resize import Resize
+from likewise.pictures.signatures import OPTIONAL, SUFFIXES
 
 __all__ = [
     "OPTIONAL",

@@ -24,7 +24,7 @@ from PIL import Image
 from likewise.errors import BadPicture, LikewiseError
 from likewise.pictures.colour import to_srgb
 from likewise.pictures.facts import Facts, facts_of, moment_of
-from likewise.pictures.formats import identify
+from likewise.pictures.signatures import identify
 from likewise.pictures.stored import Factor, PillowPicture, Stored
 from likewise.pictures.stream import Stream
 from likewise.pictures.tiff import Unsupported

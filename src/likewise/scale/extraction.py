@@ -13,7 +13,7 @@ from likewise.assets import made_folder, sweep
 from likewise.errors import LikewiseError, StorageError, UsageError
 from likewise.progress import Meter
 from likewise.recipes import Recipe, as_recipe
-from likewise.scale.files import read_head
+from likewise.scale.parquet import read_head
 from likewise.scale.runners import ATTEMPTS, find_runner
 from likewise.scale.shards import FILES, Shard, cut, listed
 from likewise.scale.work import ShardResult, Work

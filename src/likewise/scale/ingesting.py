@@ -10,7 +10,7 @@ from pathlib import Path
 from likewise.collection import AddReport, Collection, difference
 from likewise.errors import ManifestMismatch, UsageError
 from likewise.recipes import parse_recipe
-from likewise.scale.files import ShardHead, read, read_head
+from likewise.scale.parquet import ShardHead, read, read_head
 from likewise.types import ProgressCallback
 
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from likewise.errors import UsageError
 from likewise.scale.addresses import below, is_address, named
-from likewise.scale.files import paths_in
+from likewise.scale.parquet import paths_in
 from likewise.walk import WalkedFile, look, walk
 
 FILES = 1000

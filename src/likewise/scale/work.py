@@ -21,7 +21,7 @@ from likewise.errors import BadPicture, CollectionLocked, LikewiseError, Storage
 from likewise.pictures import SUFFIXES
 from likewise.recipes import Recipe
 from likewise.scale.addresses import address_of, fetch
-from likewise.scale.files import ShardHead, write
+from likewise.scale.parquet import ShardHead, write
 from likewise.scale.shards import Shard
 from likewise.walk import NO_STAMP, Stamp
 

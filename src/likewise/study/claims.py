@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from likewise.study.looking import Traits
+from likewise.study.activations import Traits
 
 Verdict = Literal["borne out", "borne out in part", "not borne out"]
 

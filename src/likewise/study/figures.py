@@ -11,7 +11,7 @@ from PIL import Image
 from likewise.drawing import plots, save, shared_top, tiles
 from likewise.inspection import Histogram, View
 from likewise.networks import CIFAR10
-from likewise.study.looking import FIRST, LAST, TAPS, Activations
+from likewise.study.activations import FIRST, LAST, TAPS, Activations
 from likewise.study.running import FROG
 from likewise.types import FloatArray, UInt8Array
 

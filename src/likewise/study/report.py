@@ -16,8 +16,8 @@ from likewise._version import __version__
 from likewise.drawing.pages import write_page
 from likewise.inspection import Histogram
 from likewise.networks import CIFAR10
+from likewise.study.activations import TAPS, grouped
 from likewise.study.figures import captions
-from likewise.study.looking import TAPS, grouped
 
 if TYPE_CHECKING:
     from likewise.study.claims import Claim

@@ -13,11 +13,11 @@ from likewise.assets import replacing
 from likewise.drawing.plots import check_plot
 from likewise.errors import UsageError
 from likewise.inspection import Histogram
+from likewise.study.activations import Activations, Traits, accuracy, look, traits
 from likewise.study.cifar10 import Cifar10
 from likewise.study.cifar_loop import CifarSettings
 from likewise.study.claims import Claim, judge
 from likewise.study.figures import draw_all
-from likewise.study.looking import Activations, Traits, accuracy, look, traits
 from likewise.study.report import write_report
 from likewise.study.running import FROG, divide, train
 from likewise.types import ProgressCallback

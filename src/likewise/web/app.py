@@ -12,7 +12,7 @@ from likewise.collection import EncoderFactory
 from likewise.web import page, problems
 from likewise.web.foreseeing import Foresight
 from likewise.web.limits import API, LimitsMiddleware
-from likewise.web.metrics import Measured
+from likewise.web.prometheus import Measured
 from likewise.web.routes import (
     adding,
     collections,

@@ -16,7 +16,7 @@ from likewise.errors import UsageError
 from likewise.system import descriptors
 from likewise.web.app import create_app
 from likewise.web.connections import BACKLOG, DESCRIPTORS, LOGGING, configured
-from likewise.web.metrics import SHARED
+from likewise.web.prometheus import SHARED
 from likewise.web.settings import Settings
 
 PATIENCE = 10

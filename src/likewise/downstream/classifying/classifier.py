@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from likewise.artifacts import Sample, fingerprint, read, write
 from likewise.descriptors import Extractor, VectorRecipe
 from likewise.downstream.classifying.labelled import LabelledVectors
-from likewise.downstream.rows import canonical, checked, threads_for
+from likewise.downstream.vectors import canonical, checked, threads_for
 from likewise.errors import BadWeights, ManifestMismatch, UsageError
 from likewise.ranking import search
 from likewise.registry import lookup

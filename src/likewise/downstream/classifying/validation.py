@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from likewise.downstream.classifying.classifier import KINDS, Classifier, Kind, Training, fitted
 from likewise.downstream.classifying.labelled import LabelledVectors
-from likewise.downstream.rows import canonical
+from likewise.downstream.vectors import canonical
 from likewise.errors import UsageError
 from likewise.types import FloatArray, IntArray, Progress, ProgressCallback
 

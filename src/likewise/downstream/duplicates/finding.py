@@ -14,14 +14,14 @@ from likewise.collection import Collection, Entry, holds_collection, located
 from likewise.downstream.calibration import FOUND, Calibration, calibrate, distance_of, score_of
 from likewise.downstream.copies import ALTERATIONS, HALVED
 from likewise.downstream.duplicates.dismissed import Dismissed
-from likewise.downstream.duplicates.files import DuplicateFile, LeftOut, present
 from likewise.downstream.duplicates.grouping import chained_groups, complete_groups, with_parts
 from likewise.downstream.duplicates.groups import Duplicates, Group, Member
 from likewise.downstream.duplicates.judging import NEAREST, ContentPair, CopyDistances, Judge
 from likewise.downstream.duplicates.keeping import DEFAULT, Keeping
 from likewise.downstream.duplicates.keypoint_pairs import FileKeypoints, matching_pairs
 from likewise.downstream.duplicates.kinds import DISPENSABLE, Kind, Link
-from likewise.downstream.rows import checked
+from likewise.downstream.duplicates.links import DuplicateFile, LeftOut, present
+from likewise.downstream.vectors import checked
 from likewise.errors import ManifestMismatch
 from likewise.progress import Meter
 from likewise.types import FloatArray, IntArray, Metric, ProgressCallback

@@ -6,8 +6,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from likewise.downstream.duplicates.files import DuplicateFile, LeftOut
 from likewise.downstream.duplicates.kinds import KINDS, Kind
+from likewise.downstream.duplicates.links import DuplicateFile, LeftOut
 
 
 @dataclass(frozen=True)

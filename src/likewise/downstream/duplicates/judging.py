@@ -10,8 +10,8 @@ from typing import NamedTuple
 import numpy as np
 
 from likewise.downstream.duplicates.dismissed import Dismissed
-from likewise.downstream.duplicates.files import DuplicateFile
 from likewise.downstream.duplicates.kinds import Link, Shots, link
+from likewise.downstream.duplicates.links import DuplicateFile
 from likewise.downstream.duplicates.pixels import HALF, one_shape, overlay
 from likewise.downstream.duplicates.turned import turned_pairs
 from likewise.downstream.linking import apart, close_pairs, nearest_pairs

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from likewise.downstream.duplicates.files import DuplicateFile
+from likewise.downstream.duplicates.links import DuplicateFile
 from likewise.errors import UnknownName, UsageError
 
 RULES: Mapping[str, Callable[[DuplicateFile], float]] = {

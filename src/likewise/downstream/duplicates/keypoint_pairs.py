@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from likewise.collection import Collection, LayerIndex
-from likewise.downstream.duplicates.files import DuplicateFile
+from likewise.downstream.duplicates.links import DuplicateFile
 from likewise.errors import CollectionDamaged, UsageError
 from likewise.types import IntArray
 

@@ -12,7 +12,7 @@ from typing import Literal, TypeAlias, get_args
 import numpy as np
 
 from likewise.downstream.duplicates import pixels
-from likewise.downstream.duplicates.files import DuplicateFile
+from likewise.downstream.duplicates.links import DuplicateFile
 from likewise.downstream.duplicates.pixels import Overlay, PictureKeypoints, Small, overlay
 from likewise.errors import BadPicture
 from likewise.pictures import OPTIONAL, Source, opened

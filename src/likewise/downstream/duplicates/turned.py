@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from likewise.downstream.duplicates.files import DuplicateFile
 from likewise.downstream.duplicates.kinds import Shots
+from likewise.downstream.duplicates.links import DuplicateFile
 from likewise.downstream.duplicates.pixels import Small, oriented
 from likewise.ranking import search
 from likewise.types import FloatArray, IntArray

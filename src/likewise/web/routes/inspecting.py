@@ -42,7 +42,7 @@ class TapRequest:
     def found(self) -> Any:
         """What the network makes of the picture."""
         source, digest = self._source(self._services)
-        return _looking().INSPECTOR.look(source, digest, self._network, self._tap)
+        return _inspector().INSPECTOR.look(source, digest, self._network, self._tap)
 
     def _source(self, services: Services) -> tuple[Path | bytes, str]:
         if self._upload is not None:
@@ -64,13 +64,13 @@ def networks() -> schemas.Networks:
 @router.get("/statistics")
 async def statistics(look: Look, services: Serving) -> schemas.Statistics:
     """How the activations of a picture at a tap are spread, and which channels are strongest."""
-    return await services.gate.run(lambda: _looking().statistics(look.found()))
+    return await services.gate.run(lambda: _inspector().statistics(look.found()))
 
 
 @router.get("/maps.png", response_class=Response, responses=PNG)
 async def maps(look: Look, services: Serving, channels: Channels = 16, scale: Scale = "shared") -> Response:
     """The strongest maps side by side."""
-    return await _drawn(services, lambda: _looking().sheet(look.found(), channels, scale))
+    return await _drawn(services, lambda: _inspector().sheet(look.found(), channels, scale))
 
 
 @router.get("/map.png", response_class=Response, responses=PNG)
@@ -78,13 +78,13 @@ async def one_map(
     look: Look, services: Serving, channel: Annotated[int, Query(ge=0, le=100_000)]
 ) -> Response:
     """One map, a pixel a cell, on the scale of all maps of the tap."""
-    return await _drawn(services, lambda: _looking().one_map(look.found(), channel))
+    return await _drawn(services, lambda: _inspector().one_map(look.found(), channel))
 
 
 @router.get("/heat.png", response_class=Response, responses=PNG)
 async def heat(look: Look, services: Serving, size: Annotated[int, Query(ge=16, le=1920)] = 480) -> Response:
     """The picture, coloured where the channels of the tap are strong on average."""
-    return await _drawn(services, lambda: _looking().heat(look.found(), size))
+    return await _drawn(services, lambda: _inspector().heat(look.found(), size))
 
 
 @router.get("/field")
@@ -95,7 +95,7 @@ async def field(
     y: Annotated[float, Query(ge=0, le=1e6, allow_inf_nan=False)],
 ) -> schemas.Seen:
     """Which cell lies under a point of the upright original, and what it sees of it."""
-    return await services.gate.run(lambda: _looking().field(look.found(), x, y))
+    return await services.gate.run(lambda: _inspector().field(look.found(), x, y))
 
 
 def _told(card: Card) -> schemas.Network:
@@ -114,10 +114,10 @@ def _is_ready(card: Card) -> bool:
     return True
 
 
-def _looking() -> Any:
-    from likewise.web.services import looking  # brings openvino, which `likewise serve --help` does without
+def _inspector() -> Any:
+    from likewise.web.services import inspector  # brings openvino, which `likewise serve --help` does without
 
-    return looking
+    return inspector
 
 
 async def _drawn(services: Services, draw: Callable[[], Image.Image]) -> Response:

@@ -10,7 +10,7 @@ from fastapi import Depends, Request
 
 from likewise.collection import EncoderFactory
 from likewise.web.limits import Gate
-from likewise.web.metrics import Metrics
+from likewise.web.prometheus import Metrics
 from likewise.web.security import Attempts
 from likewise.web.services.asking import Asking
 from likewise.web.services.file_cache import FileCache

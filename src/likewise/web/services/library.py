@@ -206,7 +206,7 @@ class Served:
 def _shards(count: int) -> Shards | None:
     if not count:
         return None
-    from likewise.scale.words import RayShards  # an extra
+    from likewise.scale.actors import RayShards  # an extra
 
     return RayShards(count)
 

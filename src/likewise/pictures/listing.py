@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from likewise.errors import UsageError
-from likewise.pictures.formats import SUFFIXES
+from likewise.pictures.signatures import SUFFIXES
 
 
 def pictures_below(folder: Path) -> list[Path]:

@@ -10,7 +10,7 @@ from typing import Literal, TypeAlias
 
 from likewise.collection.catalogue import Catalogue, Content, FilePlace, PictureRow
 from likewise.collection.committed import MOST
-from likewise.collection.facts import FACTS
+from likewise.collection.fact_tables import FACTS
 from likewise.collection.layer import CollectionLayer
 from likewise.collection.reach import lies_in
 from likewise.errors import BadPicture
