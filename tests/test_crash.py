@@ -16,7 +16,7 @@ import pytest
 
 from likewise.collection import Collection
 from likewise.collection.catalogue import Catalogue
-from likewise.collection.plan import Options, plan
+from likewise.collection.pending import Options, plan
 from likewise.errors import CollectionLocked, CollectionNotFound, StorageError
 from tests.fakes import RECIPE, FakeExtractor, FakeFactory, make_pictures, picture_bytes
 from tests.systems import linux

@@ -31,7 +31,7 @@ from likewise.errors import (
     UsageError,
 )
 from likewise.export import parts
-from likewise.export.features import activations, extract
+from likewise.export.extraction import activations, extract
 from likewise.export.parts import Done
 from likewise.lock import writing
 from likewise.pictures import Loaded, Resize, load

@@ -20,7 +20,7 @@ ARRAYS = [
     "likewise.descriptors.transforms",
     "likewise.drawing.sheets",
     "likewise.evaluation.metrics",
-    "likewise.export.features",
+    "likewise.export.extraction",
     "likewise.networks.weights",
     "likewise.pictures",
     "likewise.ranking.exact",

@@ -9,7 +9,7 @@ from likewise.collection.known import Known
 from likewise.collection.layer import LayerIndex, PatchMatches
 from likewise.collection.loose import fulfilling
 from likewise.collection.moving import MovedFile, difference
-from likewise.collection.plan import Prune
+from likewise.collection.pending import Prune
 from likewise.collection.query import Query, QueryPicture
 from likewise.collection.removal import RemovedPicture
 from likewise.collection.reports import AddReport, Comparison, Info, Pictures

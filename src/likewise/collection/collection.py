@@ -17,7 +17,7 @@ from likewise.collection.indexing import Indexing
 from likewise.collection.layer import CollectionLayer
 from likewise.collection.layer_set import LayerSet, fit, ready
 from likewise.collection.moving import MovedFile, contents, rows, take_over
-from likewise.collection.plan import Options, Prune
+from likewise.collection.pending import Options, Prune
 from likewise.collection.removal import RemovedPicture, put_back, take_out
 from likewise.collection.reports import AddReport
 from likewise.collection.selecting import named

@@ -20,7 +20,7 @@ from likewise.assets import cache_dir
 from likewise.collection.belt import Belt, Cancelled
 from likewise.collection.catalogue import Catalogue, Content, storable
 from likewise.collection.layer import CollectionLayer
-from likewise.collection.plan import (
+from likewise.collection.pending import (
     Lacking,
     Options,
     Task,

@@ -14,7 +14,7 @@ import numpy as np
 
 from likewise.collection.catalogue import Catalogue, Content, FilePlace
 from likewise.collection.layer import CollectionLayer
-from likewise.collection.plan import Task, TaskOutcome, settle
+from likewise.collection.pending import Task, TaskOutcome, settle
 from likewise.collection.reports import AddReport
 from likewise.descriptors import Manifest
 from likewise.errors import BadPicture, CollectionDamaged, ManifestMismatch

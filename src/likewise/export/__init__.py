@@ -1,5 +1,5 @@
 """The vectors of a folder of pictures as one file, for other programs."""
 
-from likewise.export.features import activations, extract
+from likewise.export.extraction import activations, extract
 
 __all__ = ["activations", "extract"]

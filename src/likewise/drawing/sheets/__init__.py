@@ -9,9 +9,9 @@ longer be read becomes a grey tile that says so.
 from likewise.drawing.sheets.answers import draw_sheets, query_sheet
 from likewise.drawing.sheets.contact import contact_sheet, duplicate_sheet
 from likewise.drawing.sheets.explanation import explanation_sheet
-from likewise.drawing.sheets.maps import draw_inspection, field_sheet, map_sheet
 from likewise.drawing.sheets.matches import match_sheet
 from likewise.drawing.sheets.results import result_sheet
+from likewise.drawing.sheets.tap import draw_inspection, field_sheet, map_sheet
 
 __all__ = [
     "contact_sheet",
