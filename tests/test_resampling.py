@@ -122,6 +122,19 @@ def test_without_numba_pillow_does_it(monkeypatch: pytest.MonkeyPatch) -> None:
     assert load(photo(2), [Resize("longest", 20)]).pixels[0].shape[1] == 20
 
 
+def test_numba_that_cannot_be_loaded_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where the library that it compiles by is missing, which is no ImportError."""
+    blending = pytest.importorskip("likewise.pictures.blending")
+    monkeypatch.setattr(resampling, "_compiled", None)
+
+    def broken(folder: Path) -> Blend:
+        raise OSError("Could not find/load shared object file: libllvmlite.so")
+
+    monkeypatch.setattr(blending, "load", broken)
+    hasten(Path("unused"))
+    assert resampling._compiled is None
+
+
 def test_indexing_many_files_loads_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[Path] = []
     monkeypatch.setattr(indexing, "hasten", asked.append)

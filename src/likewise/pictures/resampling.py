@@ -38,9 +38,10 @@ def hasten(folder: Path) -> None:
     if _compiled is None:
         try:
             from likewise.pictures.blending import load  # imports numba
-        except ImportError:
+
+            blend = load(folder)
+        except Exception:  # numba is not there, or cannot be loaded or compile on this machine
             return
-        blend = load(folder)
         _compiled = blend if _agrees(blend) else None
 
 
