@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import itertools
 import math
+import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any, get_args
 
 import numpy as np
@@ -267,8 +269,18 @@ def fresh() -> Iterator[None]:
     kernels.compiled.cache_clear()
 
 
-def test_without_numba(tmp_path: Path, fresh: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "likewise.words.compiled", None)
+class Broken(ModuleType):
+    """As where the library is missing that numba compiles by."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise OSError("Could not find/load shared object file: libllvmlite.so")
+
+
+@pytest.mark.parametrize("module", [None, Broken("compiled")], ids=["missing", "broken"])
+def test_without_numba(
+    tmp_path: Path, fresh: None, monkeypatch: pytest.MonkeyPatch, module: ModuleType | None
+) -> None:
+    monkeypatch.setitem(sys.modules, "likewise.words.compiled", module)
     with pytest.raises(MissingExtra, match=r"likewise\[fast\]"):
         ask(by_hand(tmp_path / "a", "numba"), [0], Scoring())
     monkeypatch.setattr(inverted, "WORTH", 0)

@@ -313,11 +313,14 @@ class Catalogue:
                 return
             for key, value in (("generation", self.generation + 1), ("changed", time.time())):
                 self._keep(key, value)
-            roots = self._database.rows(f"SELECT path FROM roots WHERE {self._written('roots')}")
-            held = tuple(path for (path,) in roots if isinstance(path, bytes))
-            now = Committed(self.generation, self.last_given(), held)
+            now = self._committed()
             self._publish(now)
         now.write(self.folder)
+
+    def _committed(self) -> Committed:
+        roots = self._database.rows(f"SELECT path FROM roots WHERE {self._written('roots')}")
+        held = tuple(path for (path,) in roots if isinstance(path, bytes))
+        return Committed(self.generation, self.last_given(), held)
 
     def _publish(self, now: Committed) -> None:
         """Do what has to be done elsewhere before a change is committed here: nothing."""

@@ -227,11 +227,11 @@ NUMPY = Kernel(compare, count, pairs)
 def compiled() -> Kernel:
     """The compiled kernel: half a second for the first call in a process, two where none is cached.
 
-    Raises `MissingExtra` when numba is not installed.
+    Raises `MissingExtra` when numba is not installed, or not whole.
     """
     try:
         from likewise.words.compiled import load  # imports numba
-    except ImportError as error:
+    except (ImportError, OSError) as error:  # the latter where the library is missing that numba compiles by
         raise MissingExtra("the compiled scan of inverted indexes", "fast") from error
     scan, add, near = load()
     return Kernel(unpacked(scan), unpacked(add), near)
