@@ -285,6 +285,17 @@ def test_a_killed_run_goes_on_in_its_shard(
     assert added[0].unchanged == there > 0
 
 
+def test_a_draft_that_outlived_its_shard_is_removed(photos: Path, tmp_path: Path) -> None:
+    """As where a process is killed between the two."""
+    folder = extracted(photos, tmp_path / "x.shards").folder
+    done, *_ = folder.glob("*.parquet")
+    draft = done.with_suffix(".likewise")
+    draft.mkdir()
+    (draft / "catalogue.sqlite").write_bytes(b"")
+    assert extracted(photos, tmp_path / "x.shards").files == 0
+    assert done.exists() and not draft.exists()
+
+
 def test_what_ends_without_an_answer_is_tried_again(photos: Path, tmp_path: Path) -> None:
     asked: list[int] = []
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -163,6 +164,8 @@ def _tidy(work: Work, shards: Sequence[Shard]) -> None:
     """Remove shards of this root that are none any more, and drafts of killed processes."""
     for shard in shards:
         sweep(work.file(shard))
+        if work.file(shard).exists():  # its process may have been killed before it removed the draft
+            shutil.rmtree(work.draft(shard), ignore_errors=True)
     known = {shard.id for shard in shards}
     for path in work.folder.glob("*.parquet"):
         with suppress(LikewiseError, OSError):

@@ -59,6 +59,10 @@ class Work:
         """Where a shard lies when it is described."""
         return self.folder / f"{shard.id}.parquet"
 
+    def draft(self, shard: Shard) -> Path:
+        """The collection in which it is described, which is removed behind that."""
+        return self.folder / f"{shard.id}.likewise"
+
 
 @dataclass(frozen=True)
 class ShardResult:
@@ -97,16 +101,16 @@ def describe(work: Work, shard: Shard) -> ShardResult:
 def _described(work: Work, shard: Shard, file: Path) -> ShardResult:
     if not work.remote and not any(os.path.lexists(path) for path in shard.files):
         return ShardResult(shard.id)  # all went away meanwhile
-    place = file.with_suffix(".likewise")
+    draft = work.draft(shard)
     opened = Collection.open(
-        place, recipe=work.recipe, precision=work.precision, engine=work.engine, device=work.device
+        draft, recipe=work.recipe, precision=work.precision, engine=work.engine, device=work.device
     )
     with opened as collection:
         rows = (_fetched if work.remote else _seen)(collection, work, shard)
         layers = collection.layers
         manifests, codes = tuple(one.manifest for one in layers), tuple(one.code for one in layers)
         write(file, ShardHead(work.root, work.recipe.to_toml(), manifests, codes), rows)
-    shutil.rmtree(place, ignore_errors=True)
+    shutil.rmtree(draft, ignore_errors=True)
     return ShardResult(shard.id, len(rows), sum(isinstance(row.content, BadPicture) for row in rows))
 
 
