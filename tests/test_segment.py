@@ -106,7 +106,8 @@ class Advised:
         return self.size
 
     def madvise(self, option: int, start: int, length: int) -> None:
-        assert option == mmap.MADV_WILLNEED and start % mmap.PAGESIZE == 0 and length > 0
+        assert sys.platform != "win32" and option == mmap.MADV_WILLNEED
+        assert start % mmap.PAGESIZE == 0 and length > 0
         self.parts.append((start, start + length))
 
 
