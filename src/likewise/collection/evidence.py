@@ -40,9 +40,7 @@ _REACH, _DEPENDENT = 0.01, 18.0  # share of other things that fit at all; nats b
 _USUAL = (0.45, 0.1)  # similarity of two photographs, and its deviation, where few pictures are there to tell
 _TAIL = (3.0, 1.4)  # evidence that 1 of 10 pictures of other things reaches; by how much 1 of e of these more
 _FEW = 10  # pictures that those figures count as
-_SLOWER = (
-    1.25  # how much slower than to the third quartile evidence of others may fall off to the ninth decile
-)
+_SLOWER = 1.25  # times slower than to the third quartile that of other things falls off to the ninth decile
 
 
 def of_similarities(similarities: Scores) -> Scores:
