@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 import likewise
 
@@ -54,6 +57,21 @@ def test_help_needs_typer_and_no_arrays() -> None:
 # optional extras, and packages that take a large part of a second to import
 ALLOWED = set("faiss h5py numba openvino pillow_heif pyarrow pymilvus scipy sklearn skimage timm".split())
 ALLOWED |= {"torch", "torchvision"}
+
+
+@pytest.mark.parametrize("given", [None, "20"])
+def test_threads_of_blas_are_told_to_sleep_unless_the_user_says_how_long(given: str | None) -> None:
+    name = "OPENBLAS_THREAD_TIMEOUT"
+    others = {key: value for key, value in os.environ.items() if key != name}
+    code = f"import likewise, os, sys; assert 'numpy' not in sys.modules; print(os.environ[{name!r}])"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=others | ({name: given} if given else {}),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == (given or "10")
 
 
 def hidden_imports(path: Path) -> Iterator[str]:

@@ -11,6 +11,7 @@ The names below are loaded when they are first used, so that ``import likewise``
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,11 @@ if TYPE_CHECKING:
     from likewise.recipes import Recipe, load_recipe
     from likewise.tables import recipe_names
     from likewise.types import Box, Hit, Progress
+
+# Threads of OpenBLAS, which numpy multiplies with, spin while they wait for the next product, up to a second.
+# Searches make small products far apart: the spinning was a quarter of a query's processor time. With this
+# they sleep after 2^10 ticks. OpenBLAS reads it when it is loaded: if numpy was imported before, not at all.
+os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "10")
 
 _HOMES = {
     "Box": "types",
