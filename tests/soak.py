@@ -330,7 +330,7 @@ class Soak:
     def jump(self) -> None:
         """Index while the clock is years away."""
         real, away = time.time, self.chance.choice([-1, 1]) * self.chance.randrange(10**8)
-        with patch("likewise.collection.catalogue.time.time", lambda: max(0.0, real() + away)):
+        with patch("likewise.collection.store.catalogue.time.time", lambda: max(0.0, real() + away)):
             self.index()
 
     def kill(self) -> None:

@@ -10,7 +10,7 @@ from typing import TypeAlias
 import pytest
 
 from likewise.collection import Collection
-from likewise.collection.belongings import CATALOGUE, LOCK, UPLOADS, VOCABULARY
+from likewise.collection.store.belongings import CATALOGUE, LOCK, UPLOADS, VOCABULARY
 from likewise.errors import CollectionDamaged, StorageError
 from likewise.local import patches
 from tests.fake_words import FakePatches, make_pictures, open_fake, vocabulary

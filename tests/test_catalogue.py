@@ -14,9 +14,9 @@ from threading import Thread
 import numpy as np
 import pytest
 
-from likewise.collection.catalogue import Catalogue, Content, FilePlace, StoredLayer
-from likewise.collection.database import APPLICATION, VERSION, Database
-from likewise.collection.replica import FollowingCatalogue
+from likewise.collection.store.catalogue import Catalogue, Content, FilePlace, StoredLayer
+from likewise.collection.store.database import APPLICATION, VERSION, Database
+from likewise.collection.store.replica import FollowingCatalogue
 from likewise.errors import (
     BadPicture,
     CollectionDamaged,
@@ -69,7 +69,7 @@ class TestPictures:
         given = fill(catalogue, catalogue.add_root("/p"), *"zyxwvut")
         with catalogue.change():
             catalogue.delete(given[2:4])
-        monkeypatch.setattr("likewise.collection.database.TOGETHER", together)
+        monkeypatch.setattr("likewise.collection.store.database.TOGETHER", together)
         for ids in (catalogue.ids(), catalogue.rows.pictures(1)):
             assert ids.tolist() == sorted({*given} - {*given[2:4]})
             assert ids.dtype == np.int64

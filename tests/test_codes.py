@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from likewise.artifacts import Sample
-from likewise.collection.codes import Code
 from likewise.collection.collection import Collection
+from likewise.collection.store.codes import Code
 from likewise.descriptors.quantiser import Quantiser
 from likewise.errors import CollectionDamaged, UnknownName, UsageError
 from likewise.types import FloatArray

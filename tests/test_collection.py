@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from likewise.collection import Collection
-from likewise.collection.database import Database
+from likewise.collection.store.database import Database
 from likewise.descriptors.recipe import VectorRecipe
 from likewise.errors import (
     BadBox,

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from likewise.collection import Collection
-from likewise.collection.belongings import COMMITTED
-from likewise.collection.catalogue import Catalogue
-from likewise.collection.committed import Committed
+from likewise.collection.store.belongings import COMMITTED
+from likewise.collection.store.catalogue import Catalogue
+from likewise.collection.store.committed import Committed
 from likewise.errors import CollectionNotFound
 from likewise.types import Progress
 from tests.fakes import RECIPE, FakeFactory, make_pictures

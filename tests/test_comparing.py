@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from likewise.collection import comparing, reports
-from likewise.collection.comparing import compare
-from likewise.collection.snapshot import Snapshot
+from likewise.collection.layers import comparing
+from likewise.collection.layers.comparing import compare
+from likewise.collection.layers.snapshot import Snapshot
 from likewise.types import FloatArray, Metric
 
 
@@ -56,7 +56,7 @@ def test_random_pairs_stand_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
     some = compare(vectors[0], vectors[1], snapshot(vectors), own=[])
     monkeypatch.setattr(comparing, "PAIRS", 10**6)
     every = compare(vectors[0], vectors[1], snapshot(vectors), own=[])
-    for share in reports.SHARES:
+    for share in comparing.SHARES:
         assert some.quantiles[share] == pytest.approx(every.quantiles[share], abs=0.06)
     assert some.percentile == pytest.approx(every.percentile, abs=2)
     assert every == compare(vectors[0], vectors[1], snapshot(vectors), own=[])

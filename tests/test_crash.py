@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 
 from likewise.collection import Collection
-from likewise.collection.catalogue import Catalogue
 from likewise.collection.pending import Options, plan
+from likewise.collection.store.catalogue import Catalogue
 from likewise.errors import CollectionLocked, CollectionNotFound, StorageError
 from tests.fakes import RECIPE, FakeExtractor, FakeFactory, make_pictures, picture_bytes
 from tests.systems import linux

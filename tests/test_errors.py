@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from likewise.client import ServerError
-from likewise.collection.filters import BadFilter
+from likewise.collection.store.filters import BadFilter
 from likewise.errors import BadPicture, LikewiseError, MissingExtra, UnknownName, UsageError
 
 

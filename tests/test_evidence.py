@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from likewise.collection.evidence import (
+from likewise.collection.layers.evidence import (
     candidates,
     expanded,
     expected_false,

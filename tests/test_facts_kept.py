@@ -17,16 +17,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from likewise.collection import Collection, Query, fact_tables
-from likewise.collection.annotating import AnnotationTable
-from likewise.collection.catalogue import Catalogue
-from likewise.collection.database import bound, checksum_of
-from likewise.collection.evidence import of_fit
-from likewise.collection.filters import BadFilter
-from likewise.collection.layer import LayerHits, LayerIndex, Located, Sources
-from likewise.collection.loose import fulfilling
-from likewise.collection.removal import RemovedPicture
+from likewise.collection import Collection, Query
+from likewise.collection.layers.evidence import of_fit
+from likewise.collection.layers.layer import LayerHits, LayerIndex, Located, Sources
 from likewise.collection.searching import Searcher
+from likewise.collection.store import fact_tables
+from likewise.collection.store.annotating import AnnotationTable
+from likewise.collection.store.catalogue import Catalogue
+from likewise.collection.store.database import bound, checksum_of
+from likewise.collection.store.filters import BadFilter
+from likewise.collection.store.loose import fulfilling
+from likewise.collection.store.removal import RemovedPicture
 from likewise.downstream.clusters import find_clusters
 from likewise.downstream.duplicates import find_duplicates
 from likewise.downstream.layout import find_layout

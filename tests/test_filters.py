@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from likewise.collection.catalogue import Catalogue, Content, FilePlace
-from likewise.collection.database import folded
-from likewise.collection.fact_tables import number
-from likewise.collection.filters import (
+from likewise.collection.store.catalogue import Catalogue, Content, FilePlace
+from likewise.collection.store.database import folded
+from likewise.collection.store.fact_tables import number
+from likewise.collection.store.filters import (
     FIELDS,
     MOST,
     BadFilter,

@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 
 from likewise.collection import Collection
-from likewise.collection.catalogue import Catalogue
-from likewise.collection.database import VERSION
+from likewise.collection.store.catalogue import Catalogue
+from likewise.collection.store.database import VERSION
 from likewise.local import patches
 from tests import fake_words, fakes
 from tests.systems import posix

@@ -25,8 +25,8 @@ from hypothesis import strategies as st
 
 from likewise.arrays import read_arrays
 from likewise.collection import Collection
-from likewise.collection.annotating import AnnotationTable
-from likewise.collection.database import CHECKSUMS, checksum_of
+from likewise.collection.store.annotating import AnnotationTable
+from likewise.collection.store.database import CHECKSUMS, checksum_of
 from likewise.columns import HEADER
 from likewise.downstream.duplicates.acting import apply_plan
 from likewise.downstream.duplicates.journal import Journal

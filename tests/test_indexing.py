@@ -15,8 +15,8 @@ import pytest
 
 from likewise import reading
 from likewise.collection import AddReport, Collection, indexing
-from likewise.collection.database import Database
-from likewise.collection.layer_set import ready
+from likewise.collection.layers.layer_set import ready
+from likewise.collection.store.database import Database
 from likewise.errors import BadPicture, CollectionLocked, StorageError, UsageError, WeightsError
 from likewise.pictures import Loaded
 from likewise.types import FloatArray, Progress

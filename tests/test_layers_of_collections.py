@@ -19,11 +19,11 @@ import pytest
 from PIL import Image
 
 from likewise.collection import Collection, Query
-from likewise.collection.database import CHECKSUMS, checksum_of
-from likewise.collection.evidence import of_fit, of_similarities, of_votes
-from likewise.collection.layer import Located
-from likewise.collection.removal import RemovedPicture
-from likewise.collection.words_layer import WordsIndex
+from likewise.collection.layers.evidence import of_fit, of_similarities, of_votes
+from likewise.collection.layers.layer import Located
+from likewise.collection.layers.words_layer import WordsIndex
+from likewise.collection.store.database import CHECKSUMS, checksum_of
+from likewise.collection.store.removal import RemovedPicture
 from likewise.errors import ManifestMismatch, UsageError
 from likewise.local import patches
 from likewise.ranking.feedback import BETA, GAMMA

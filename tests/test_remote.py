@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from likewise.collection.remote import FILTERED, SPARE, RemoteVectors, measured
-from likewise.collection.rows import MOST
-from likewise.collection.stored_vectors import Shortlist
+from likewise.collection.layers.remote import FILTERED, SPARE, RemoteVectors, measured
+from likewise.collection.layers.stored_vectors import Shortlist
+from likewise.collection.store.rows import MOST
 from likewise.descriptors.transforms import l2
 from likewise.errors import CollectionDamaged
 from likewise.ranking.exact import search
@@ -119,7 +119,7 @@ def test_few_are_named_to_the_engine_and_many_asked_for_until_enough_are_there(
     assert set(few.ids[few.nearest(vectors[0], 5)]) <= set(few.ids)
     assert engine.asked == [(5 + SPARE, 1, True)]
     engine.asked.clear()
-    monkeypatch.setattr("likewise.collection.remote.FILTERED", 50)
+    monkeypatch.setattr("likewise.collection.layers.remote.FILTERED", 50)
     rows = few.nearest(-vectors[0], 5)  # the least like it, most of which are others
     wanted = search(vectors[:100], -vectors[:1], 5).ids[0]
     assert set(wanted) <= set(rows.tolist())

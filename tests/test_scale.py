@@ -21,8 +21,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from likewise.collection import Collection
-from likewise.collection.catalogue import Content
 from likewise.collection.moving import MovedFile
+from likewise.collection.store.catalogue import Content
 from likewise.descriptors.manifest import Manifest
 from likewise.errors import BadPicture, CollectionDamaged, ManifestMismatch, StorageError, UsageError
 from likewise.lock import writing

@@ -17,9 +17,9 @@ import numpy as np
 import pytest
 
 from likewise.collection import Collection, indexing
-from likewise.collection import words_segments as module
-from likewise.collection.catalogue import Catalogue
-from likewise.collection.database import CHECKSUMS, checksum_of
+from likewise.collection.layers import words_segments as module
+from likewise.collection.store.catalogue import Catalogue
+from likewise.collection.store.database import CHECKSUMS, checksum_of
 from likewise.descriptors.recipe import VectorRecipe
 from likewise.errors import (
     BadWeights,

@@ -8,7 +8,7 @@ from unicodedata import normalize
 
 import pytest
 
-from likewise.collection.selecting import Selection
+from likewise.collection.layers.selecting import Selection
 from likewise.errors import UsageError
 
 PATHS = [

@@ -21,11 +21,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from likewise.artifacts import Sample
-from likewise.collection import snapshot, stored_vectors, vector_layer, vector_segments
-from likewise.collection.codes import Code
 from likewise.collection.collection import Collection
-from likewise.collection.stored_vectors import LENGTHS, Shortlist, StoredVectors, measured
-from likewise.collection.vector_segments import BITS, Batch, VectorSegments, directions, signs
+from likewise.collection.layers import snapshot, stored_vectors, vector_layer, vector_segments
+from likewise.collection.layers.stored_vectors import LENGTHS, Shortlist, StoredVectors, measured
+from likewise.collection.layers.vector_segments import BITS, Batch, VectorSegments, directions, signs
+from likewise.collection.store.codes import Code
 from likewise.descriptors.quantiser import Quantiser
 from likewise.descriptors.recipe import VectorRecipe
 from likewise.errors import CollectionDamaged

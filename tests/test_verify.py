@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from likewise.collection import Collection, database
-from likewise.collection.catalogue import Catalogue
-from likewise.collection.database import Database, Rows
+from likewise.collection import Collection
+from likewise.collection.store import database
+from likewise.collection.store.catalogue import Catalogue
+from likewise.collection.store.database import Database, Rows
 from likewise.errors import CollectionDamaged, UsageError
 from likewise.types import Progress
 from tests.fakes import DIMENSIONS, RECIPE, FakeFactory, make_pictures

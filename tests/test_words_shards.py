@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from likewise.collection import Collection
-from likewise.collection.words_shards import ShardPart, Shards, WordsShard
+from likewise.collection.layers.words_shards import ShardPart, Shards, WordsShard
 from likewise.errors import ShardLost, UsageError
 from likewise.local import patches
 from likewise.types import Hits

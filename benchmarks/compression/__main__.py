@@ -28,7 +28,7 @@ from benchmarks.sets import (
 )
 
 from likewise.artifacts import Sample
-from likewise.collection.codes import Code
+from likewise.collection.store.codes import Code
 from likewise.descriptors.estimators import PCAWhitening
 from likewise.descriptors.extractor import Extractor
 from likewise.descriptors.quantiser import Quantiser

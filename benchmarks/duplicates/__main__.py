@@ -25,9 +25,9 @@ import typer
 from benchmarks.sets import RESULTS, markdown
 
 from likewise.collection import Collection
-from likewise.collection.belongings import CATALOGUE
-from likewise.collection.catalogue import Catalogue, Content, FilePlace
-from likewise.collection.codes import Code
+from likewise.collection.store.belongings import CATALOGUE
+from likewise.collection.store.catalogue import Catalogue, Content, FilePlace
+from likewise.collection.store.codes import Code
 from likewise.descriptors.manifest import Manifest
 from likewise.descriptors.recipe import VectorRecipe
 from likewise.downstream.duplicates.judging import NEAREST

@@ -20,7 +20,7 @@ from benchmarks.sets import markdown
 from numpy.typing import NDArray
 
 from likewise.collection import Collection, Query
-from likewise.collection.evidence import candidates, of_fit, of_similarities, of_votes, together
+from likewise.collection.layers.evidence import candidates, of_fit, of_similarities, of_votes, together
 from likewise.evaluation import metrics
 from likewise.ranking.feedback import BETA, GAMMA, combined, refined
 from likewise.types import FloatArray

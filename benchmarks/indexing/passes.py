@@ -19,10 +19,10 @@ import torch
 from benchmarks.sets import RESULTS
 from PIL import Image
 
-from likewise.collection.belongings import CATALOGUE
-from likewise.collection.catalogue import Catalogue, Content, FilePlace
 from likewise.collection.collection import Collection
 from likewise.collection.indexing import BUCKET
+from likewise.collection.store.belongings import CATALOGUE
+from likewise.collection.store.catalogue import Catalogue, Content, FilePlace
 from likewise.descriptors.extractor import Extractor, program_of
 from likewise.descriptors.recipe import VectorRecipe
 from likewise.engines.torch_module import ProgramModule

@@ -21,9 +21,9 @@ from resource import RUSAGE_SELF, getrusage
 import numpy as np
 from benchmarks.sets import DEMO, RESULTS, demo_set, describe, markdown
 
-from likewise.collection.catalogue import Content, FilePlace
-from likewise.collection.codes import Code
 from likewise.collection.collection import Collection
+from likewise.collection.store.catalogue import Content, FilePlace
+from likewise.collection.store.codes import Code
 from likewise.demoset import rendering
 from likewise.descriptors.extractor import Extractor
 from likewise.descriptors.recipe import VectorRecipe

@@ -23,10 +23,10 @@ from playwright.sync_api import CDPSession, Page, sync_playwright
 from tests.browser.site import served
 from tests.browser.watching import CHROMIUM, FLAGS
 
-from likewise.collection.catalogue import Content
-from likewise.collection.codes import Code
 from likewise.collection.collection import Collection
 from likewise.collection.moving import MovedFile
+from likewise.collection.store.catalogue import Content
+from likewise.collection.store.codes import Code
 from likewise.demoset import rendering
 from likewise.descriptors.recipe import VectorRecipe
 

@@ -11,7 +11,7 @@ import numpy as np
 import typer
 from benchmarks.sets import RESULTS, TRAINING, Vectors, describe_all, load, load_sets, markdown, save, score
 
-from likewise.collection.codes import Code
+from likewise.collection.store.codes import Code
 from likewise.descriptors.extractor import Extractor
 from likewise.descriptors.transforms import l2
 

@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from likewise.collection.belongings import CATALOGUE
-from likewise.collection.catalogue import Catalogue
 from likewise.collection.collection import Collection
+from likewise.collection.store.belongings import CATALOGUE
+from likewise.collection.store.catalogue import Catalogue
 from likewise.errors import CollectionError
 
 

@@ -29,8 +29,8 @@ from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 
 from likewise.collection.collection import Collection
-from likewise.collection.evidence import candidates, of_fit, of_similarities, of_votes, together
-from likewise.collection.query import Query
+from likewise.collection.layers.evidence import candidates, of_fit, of_similarities, of_votes, together
+from likewise.collection.layers.query import Query
 from likewise.collection.searching import Searcher
 from likewise.demoset.shots import altered
 

@@ -16,9 +16,9 @@ import numpy as np
 from benchmarks.same_thing.sets import Asked
 from benchmarks.sets import markdown
 
-from likewise.collection.catalogue import Content
 from likewise.collection.collection import Collection
 from likewise.collection.moving import MovedFile
+from likewise.collection.store.catalogue import Content
 from likewise.words.sketch import Sketch
 
 FLIPPED = 0.25

@@ -20,8 +20,8 @@ from benchmarks.sets import markdown
 from PIL import Image, ImageOps
 
 from likewise.collection.collection import Collection
-from likewise.collection.layer import LayerHits, LayerIndex, Located
-from likewise.collection.query import Query
+from likewise.collection.layers.layer import LayerHits, LayerIndex, Located
+from likewise.collection.layers.query import Query
 from likewise.collection.searching import Searcher
 from likewise.words.index import QuerySketch
 

@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 from benchmarks.sets import RESULTS, markdown
 
-from likewise.collection.catalogue import Content
 from likewise.collection.moving import MovedFile
+from likewise.collection.store.catalogue import Content
 from likewise.descriptors.extractor import Extractor
 from likewise.recipes import load_recipe
 from likewise.scale import ingest

@@ -20,9 +20,9 @@ import typer
 from benchmarks.sets import DEMO, RESULTS, markdown
 
 from likewise.client import Client
-from likewise.collection.belongings import CATALOGUE
-from likewise.collection.catalogue import Catalogue, Content, FilePlace
-from likewise.collection.codes import Code
+from likewise.collection.store.belongings import CATALOGUE
+from likewise.collection.store.catalogue import Catalogue, Content, FilePlace
+from likewise.collection.store.codes import Code
 from likewise.demoset import rendering
 from likewise.descriptors.extractor import Extractor
 from likewise.walk import Stamp

@@ -122,7 +122,7 @@ class Hit:
     evidence
         What each layer gives to the score, by name, ``fit``, where the query lies in it, and ``expansion``,
         by way of the surest hit: where evidence was added up, these add up to the score; see
-        `likewise.collection.evidence`.
+        `likewise.collection.layers.evidence`.
     inliers
         Matches that one transform explains, if that was looked for.
     outline

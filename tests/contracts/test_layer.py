@@ -15,10 +15,10 @@ import numpy as np
 import pytest
 
 from likewise.collection import Collection, Query
-from likewise.collection.catalogue import Catalogue
-from likewise.collection.encoders import Encoders
-from likewise.collection.layer import CollectionLayer, LayerIndex, Sources
-from likewise.collection.layer_set import LayerSet
+from likewise.collection.layers.encoders import Encoders
+from likewise.collection.layers.layer import CollectionLayer, LayerIndex, Sources
+from likewise.collection.layers.layer_set import LayerSet
+from likewise.collection.store.catalogue import Catalogue
 from likewise.errors import BadPicture, CollectionDamaged, UnknownPicture, UsageError
 from likewise.local import patches
 from likewise.recipes.recipe import LayerRecipe

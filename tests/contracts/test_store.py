@@ -21,10 +21,10 @@ from PIL import Image
 
 from likewise.collection import Collection
 from likewise.collection.copying import copy, differing
-from likewise.collection.milvus import Address, Texts, server
-from likewise.collection.milvus_store import MilvusStore
-from likewise.collection.replica import ReplicaHead
-from likewise.collection.store import FolderStore, holds_collection, located, store_of
+from likewise.collection.store.milvus import Address, Texts, server
+from likewise.collection.store.milvus_store import MilvusStore
+from likewise.collection.store.replica import ReplicaHead
+from likewise.collection.store.stores import FolderStore, holds_collection, located, store_of
 from likewise.errors import (
     CollectionDamaged,
     CollectionLocked,
@@ -508,8 +508,8 @@ class TestAtAServer:
         assert collection.verify().faults == []
 
     def test_vectors_in_lists(self, collection: Collection, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("likewise.collection.vector_layer.EXACT", 10)
-        monkeypatch.setattr("likewise.collection.vector_layer.SURE", 0.5)
+        monkeypatch.setattr("likewise.collection.layers.vector_layer.EXACT", 10)
+        monkeypatch.setattr("likewise.collection.layers.vector_layer.SURE", 0.5)
         before = seen(collection, 2)
         collection.optimise()
         engine = collection._ready().rows.engine(1)

@@ -18,7 +18,7 @@ from fastapi.testclient import TestClient
 from PIL import Image
 
 from likewise.collection import Collection
-from likewise.collection.database import CHECKSUMS, checksum_of
+from likewise.collection.store.database import CHECKSUMS, checksum_of
 from likewise.lock import writing
 from likewise.pictures import Loaded
 from likewise.types import FloatArray

@@ -16,7 +16,7 @@ from fastapi.testclient import TestClient
 from PIL import Image
 
 from likewise.collection import Collection
-from likewise.collection.snapshot import Snapshot
+from likewise.collection.layers.snapshot import Snapshot
 from likewise.ranking.reranking import STAGES
 from likewise.types import UInt8Array
 from likewise.web.page import HERE

@@ -11,7 +11,7 @@ import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
-from likewise.collection.layer import Sources
+from likewise.collection.layers.layer import Sources
 from likewise.errors import BadPicture
 from likewise.local import patches
 from tests.fake_words import FakePatches, make_pictures, open_fake, picture, vocabulary

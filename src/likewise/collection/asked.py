@@ -8,13 +8,14 @@ from typing import TypeVar
 
 import numpy as np
 
-from likewise.collection.layer import PatchMatches, Sources
-from likewise.collection.layer_set import vector_layer
+from likewise.collection.layers.comparing import Comparison
+from likewise.collection.layers.layer import PatchMatches, Sources
+from likewise.collection.layers.layer_set import vector_layer
+from likewise.collection.layers.query import Corners, Query, QueryPicture, whole
+from likewise.collection.layers.snapshot import Pictures
+from likewise.collection.layers.vector_layer import VectorIndex, pictures
 from likewise.collection.opened import OpenedCollection
-from likewise.collection.query import Corners, Query, QueryPicture, whole
-from likewise.collection.reports import Comparison, Pictures
 from likewise.collection.searching import Searcher, staged
-from likewise.collection.vector_layer import VectorIndex, pictures
 from likewise.errors import ShardLost, UsageError
 from likewise.explaining import Explanation, find_subjects
 from likewise.ranking import Stage
@@ -60,7 +61,7 @@ class AskedCollection(OpenedCollection):
             Search only in a folder, or where the path matches a glob (see `Selection`).
         where
             Search only pictures of which a filter is true, such as ``taken >= 2019-06 and size > 2MP`` (see
-            `likewise.collection.filters`). Their order is the one that they have among all,
+            `likewise.collection.store.filters`). Their order is the one that they have among all,
             but for what the verification of their first hits adds.
         then
             What follows the search, in this order: kinds of `likewise.ranking.Stage`, with options where

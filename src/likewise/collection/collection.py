@@ -9,20 +9,20 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from likewise.collection.annotating import Annotated, AnnotationTable, annotate
 from likewise.collection.asked import AskedCollection
-from likewise.collection.catalogue import Catalogue, Content, FilePlace
-from likewise.collection.encoders import EncoderFactory, Encoders
 from likewise.collection.indexing import Indexing
-from likewise.collection.layer import CollectionLayer
-from likewise.collection.layer_set import LayerSet, fit, ready
+from likewise.collection.layers.encoders import EncoderFactory, Encoders
+from likewise.collection.layers.layer import CollectionLayer
+from likewise.collection.layers.layer_set import LayerSet, fit, ready
+from likewise.collection.layers.selecting import named
+from likewise.collection.layers.words_shards import Shards
 from likewise.collection.moving import MovedFile, contents, rows, take_over
 from likewise.collection.pending import Options, Prune
-from likewise.collection.removal import RemovedPicture, put_back, take_out
 from likewise.collection.reports import AddReport
-from likewise.collection.selecting import named
-from likewise.collection.store import located
-from likewise.collection.words_shards import Shards
+from likewise.collection.store.annotating import Annotated, AnnotationTable, annotate
+from likewise.collection.store.catalogue import Catalogue, Content, FilePlace
+from likewise.collection.store.removal import RemovedPicture, put_back, take_out
+from likewise.collection.store.stores import located
 from likewise.descriptors import Extractor, Manifest
 from likewise.errors import ManifestMismatch, UsageError
 from likewise.recipes import LayerRecipe, Recipe, as_recipe

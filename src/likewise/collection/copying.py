@@ -7,10 +7,10 @@ import os
 from dataclasses import dataclass
 from itertools import islice
 
-from likewise.collection.catalogue import Content
 from likewise.collection.collection import Collection
 from likewise.collection.moving import TOGETHER
 from likewise.collection.reports import AddReport
+from likewise.collection.store.catalogue import Content
 from likewise.errors import CollectionDamaged
 from likewise.types import ProgressCallback
 

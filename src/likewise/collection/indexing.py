@@ -18,8 +18,7 @@ from typing import Any
 
 from likewise.assets import cache_dir
 from likewise.collection.belt import Belt, Cancelled
-from likewise.collection.catalogue import Catalogue, Content, storable
-from likewise.collection.layer import CollectionLayer
+from likewise.collection.layers.layer import CollectionLayer
 from likewise.collection.pending import (
     Lacking,
     Options,
@@ -33,8 +32,9 @@ from likewise.collection.pending import (
     settle,
 )
 from likewise.collection.reach import concerned, note_reach, out_of_reach
-from likewise.collection.remembering import kept_excludes
 from likewise.collection.reports import AddReport
+from likewise.collection.store.catalogue import Catalogue, Content, storable
+from likewise.collection.store.remembering import kept_excludes
 from likewise.descriptors import describe_each
 from likewise.errors import BadPicture
 from likewise.pictures import Facts, Loaded, hasten, opened

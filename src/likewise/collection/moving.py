@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from likewise.collection.catalogue import Catalogue, Content, FilePlace
-from likewise.collection.layer import CollectionLayer
+from likewise.collection.layers.layer import CollectionLayer
 from likewise.collection.pending import Task, TaskOutcome, settle
 from likewise.collection.reports import AddReport
+from likewise.collection.store.catalogue import Catalogue, Content, FilePlace
 from likewise.descriptors import Manifest
 from likewise.errors import BadPicture, CollectionDamaged, ManifestMismatch
 from likewise.reading import relative, within

@@ -12,19 +12,19 @@ from threading import RLock
 from types import TracebackType
 from typing import Any, Self
 
-from likewise.collection import belongings
-from likewise.collection.catalogue import Catalogue, Entry, FailedFile
-from likewise.collection.committed import Committed
-from likewise.collection.encoders import Encoders
-from likewise.collection.filters import Filter
-from likewise.collection.known import FacetCounts, Known, facets
-from likewise.collection.layer import CollectionLayer, Sources
-from likewise.collection.layer_set import LayerSet
-from likewise.collection.query import is_number, whole
+from likewise.collection.layers.encoders import Encoders
+from likewise.collection.layers.layer import CollectionLayer, Sources
+from likewise.collection.layers.layer_set import LayerSet
+from likewise.collection.layers.query import is_number, whole
+from likewise.collection.layers.words_shards import Shards
 from likewise.collection.reports import Info, VerifyReport
-from likewise.collection.store import store_of
+from likewise.collection.store import belongings
+from likewise.collection.store.catalogue import Catalogue, Entry, FailedFile
+from likewise.collection.store.committed import Committed
+from likewise.collection.store.filters import Filter
+from likewise.collection.store.known import FacetCounts, Known, facets
+from likewise.collection.store.stores import store_of
 from likewise.collection.verify import verify
-from likewise.collection.words_shards import Shards
 from likewise.descriptors import Manifest
 from likewise.errors import CollectionDamaged, CollectionNotFound, ManifestMismatch, UsageError
 from likewise.reading import as_indexed

@@ -8,11 +8,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from likewise.collection.catalogue import Catalogue, Content, FilePlace, PictureRow
-from likewise.collection.committed import MOST
-from likewise.collection.fact_tables import FACTS
-from likewise.collection.layer import CollectionLayer
+from likewise.collection.layers.layer import CollectionLayer
 from likewise.collection.reach import lies_in
+from likewise.collection.store.catalogue import Catalogue, Content, FilePlace, PictureRow
+from likewise.collection.store.committed import MOST
+from likewise.collection.store.fact_tables import FACTS
 from likewise.errors import BadPicture
 from likewise.excludes import NOTHING, USUAL, Excludes
 from likewise.reading import relative, within

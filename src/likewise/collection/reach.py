@@ -11,7 +11,7 @@ import json
 import os
 from collections.abc import Collection, Iterable, Mapping
 
-from likewise.collection.catalogue import Catalogue
+from likewise.collection.store.catalogue import Catalogue
 from likewise.reading import within
 from likewise.walk import is_gone
 

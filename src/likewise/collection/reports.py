@@ -5,23 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from likewise.collection.catalogue import Catalogue
+from likewise.collection.layers.flaws import Flaw
+from likewise.collection.layers.layer import CollectionLayer
 from likewise.collection.reach import out_of_reach
-from likewise.collection.remembering import excludes_of
+from likewise.collection.store.catalogue import Catalogue
+from likewise.collection.store.remembering import excludes_of
 from likewise.descriptors import Manifest
-from likewise.types import FloatArray, IntArray, Metric
-
-if TYPE_CHECKING:
-    from likewise.collection.layer import CollectionLayer
-
-
-SHARES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 0.999)
-"""Quantiles that a comparison tells."""
 
 
 @dataclass(frozen=True)
@@ -70,39 +60,6 @@ class AddReport:
     gone: int = 0
     passed_over: dict[str, int] = field(default_factory=dict)
     seconds: float = 0.0
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """How alike two pictures are, and what that means in this collection.
-
-    Attributes
-    ----------
-    similarity
-        Score of the pair, as searching gives it.
-    quantiles
-        Scores of other pairs by their share: ``{0.5: median, ...}``; empty when there is no pair. They are
-        random ones of a collection of one vector, else the query and each picture.
-    percentile
-        Per cent of those pairs that are less alike than this one; None when there is none.
-    rank
-        Place that ``b`` takes, or would take, when ``a`` is searched for; 1 is the best.
-    """
-
-    similarity: float
-    quantiles: dict[float, float]
-    percentile: float | None
-    rank: int
-
-    @classmethod
-    def among(cls, similarity: float, pairs: NDArray[Any], others: NDArray[Any]) -> Comparison:
-        """Where a score stands among those of other pairs, and of all pictures with the query."""
-        return cls(
-            similarity,
-            dict(zip(SHARES, np.quantile(pairs, SHARES).tolist(), strict=True)) if len(pairs) else {},
-            100 * float(np.mean(pairs < similarity)) if len(pairs) else None,
-            1 + int(np.count_nonzero(others > similarity)),
-        )
 
 
 @dataclass(frozen=True)
@@ -172,57 +129,6 @@ class Info:
             generation=catalogue.generation,
             changed=catalogue.changed,
         )
-
-
-@dataclass(frozen=True)
-class Pictures:
-    """Pictures of a collection at one moment, row by row, by id.
-
-    Attributes
-    ----------
-    ids
-        int64, shape ``(n,)``.
-    vectors
-        Finite float32, shape ``(n, d)``, read-only; of length 1, or 0, when the metric is ``dot``.
-    metric
-        How they are compared.
-    paths
-        Where their files lie.
-    names
-        Their paths below the folder that was indexed.
-    pixels, bytes
-        int64, shape ``(n,)``: width times height, and the size of the file.
-    """
-
-    ids: IntArray
-    vectors: FloatArray
-    metric: Metric
-    paths: tuple[Path, ...]
-    names: tuple[str, ...]
-    pixels: IntArray
-    bytes: IntArray
-
-
-@dataclass(frozen=True)
-class Flaw:
-    """Something wrong with a collection.
-
-    Attributes
-    ----------
-    kind
-        ``database``, ``commits-lost``, ``row-damaged``, ``manifest``, ``vector-missing``, ``vector-stray``,
-        ``vector-length``, ``vector-damaged``, ``vector-not-finite``, ``vector-not-normalised``,
-        ``sketch-damaged``, ``segment-damaged``, ``vocabulary``, ``facts-damaged``,
-        ``failure-damaged``, ``path-damaged``, ``file-missing`` or ``folder-away``.
-    subject
-        What it is about: a path, or the catalogue.
-    message
-        A sentence with the remedy.
-    """
-
-    kind: str
-    subject: str
-    message: str
 
 
 @dataclass(frozen=True)

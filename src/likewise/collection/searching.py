@@ -12,7 +12,8 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from likewise.collection.evidence import (
+from likewise.collection.layers.comparing import Comparison
+from likewise.collection.layers.evidence import (
     EXPANDED,
     FILLED,
     SURE,
@@ -26,9 +27,8 @@ from likewise.collection.evidence import (
     together,
     verdict,
 )
-from likewise.collection.layer import LayerHits, LayerIndex, Located, PatchMatches, Sources
-from likewise.collection.query import Query, QueryPicture, is_number, whole
-from likewise.collection.reports import Comparison
+from likewise.collection.layers.layer import LayerHits, LayerIndex, Located, PatchMatches, Sources
+from likewise.collection.layers.query import Query, QueryPicture, is_number, whole
 from likewise.errors import CollectionDamaged, UsageError
 from likewise.explaining import Explanation
 from likewise.ranking import Stage

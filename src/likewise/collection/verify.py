@@ -5,10 +5,11 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Sequence
 
-from likewise.collection.catalogue import Catalogue
-from likewise.collection.layer import CollectionLayer
+from likewise.collection.layers.flaws import Flaw
+from likewise.collection.layers.layer import CollectionLayer
 from likewise.collection.reach import lies_in, out_of_reach
-from likewise.collection.reports import Flaw, VerifyReport
+from likewise.collection.reports import VerifyReport
+from likewise.collection.store.catalogue import Catalogue
 from likewise.errors import CollectionDamaged
 from likewise.progress import Meter
 from likewise.types import ProgressCallback

@@ -116,7 +116,7 @@ def find_clusters(
     under
         Only pictures in a folder, or whose path matches a glob.
     where
-        Only pictures of which a filter is true, see `likewise.collection.filters`.
+        Only pictures of which a filter is true, see `likewise.collection.store.filters`.
     seed
         Of the random start of k-means.
     """

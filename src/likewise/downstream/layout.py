@@ -83,7 +83,7 @@ def find_layout(
     under
         Only pictures in a folder, or whose path matches a glob.
     where
-        Only pictures of which a filter is true, see `likewise.collection.filters`.
+        Only pictures of which a filter is true, see `likewise.collection.store.filters`.
     most
         At most so many pictures, spread evenly over the ids.
     seed

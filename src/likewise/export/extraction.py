@@ -110,7 +110,7 @@ def extract(
     overwrite
         Replace the file if it exists.
     where
-        Only pictures of which a filter is true, see `likewise.collection.filters`.
+        Only pictures of which a filter is true, see `likewise.collection.store.filters`.
 
     Raises
     ------

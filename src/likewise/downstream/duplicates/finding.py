@@ -69,7 +69,7 @@ def find_duplicates(
     under
         Only in a folder, or where the path matches a glob.
     where
-        Only pictures of which a filter is true, see `likewise.collection.filters`.
+        Only pictures of which a filter is true, see `likewise.collection.store.filters`.
     against
         Only what is a copy of a picture of this reference, a folder or glob of the same collection, or
         another collection that was made by the same recipe. Pictures of the reference are kept.

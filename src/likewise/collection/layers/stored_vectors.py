@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from likewise.collection.vector_segments import VectorSegment, VectorSegments, divided, lengths_of
+from likewise.collection.layers.vector_segments import VectorSegment, VectorSegments, divided, lengths_of
 from likewise.ranking import KeptNeighbours, best
 from likewise.system import THREADS
 from likewise.types import FloatArray, IntArray, Metric

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Protocol, TypeAlias
 
-from likewise.collection.database import VERSION_READ, Database, bound, crc32, layer_schema, layer_table
+from likewise.collection.store.database import VERSION_READ, Database, bound, crc32, layer_schema, layer_table
 from likewise.descriptors import Manifest
 from likewise.errors import CollectionDamaged
 from likewise.types import FloatArray, IntArray, Metric

@@ -7,17 +7,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from likewise.collection.belongings import LOCK
-from likewise.collection.catalogue import Catalogue
-from likewise.collection.milvus import SCHEMES, Address, server
-from likewise.collection.replica import Replica
-from likewise.collection.storage import Server, make_folder
+from likewise.collection.store.belongings import LOCK
+from likewise.collection.store.catalogue import Catalogue
+from likewise.collection.store.contract import Server, make_folder
+from likewise.collection.store.milvus import SCHEMES, Address, server
+from likewise.collection.store.replica import Replica
 from likewise.errors import CollectionNotFound
 from likewise.lock import writing
 
 
 class MilvusStore:
-    """See `likewise.collection.storage.Store`."""
+    """See `likewise.collection.store.contract.Store`."""
 
     def __init__(self, folder: Path, address: Address) -> None:
         self._folder, self._address = folder, address

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from likewise.collection import belongings
-from likewise.collection.belongings import CATALOGUE, COMMITTED, LOCK, STORE, UPLOADS
-from likewise.collection.catalogue import Catalogue
+from likewise.collection.store import belongings
+from likewise.collection.store.belongings import CATALOGUE, COMMITTED, LOCK, STORE, UPLOADS
+from likewise.collection.store.catalogue import Catalogue
 from likewise.errors import StorageError, UsageError
 
 _BEFORE = {LOCK, UPLOADS, COMMITTED, STORE, CATALOGUE + "-wal", CATALOGUE + "-shm"}

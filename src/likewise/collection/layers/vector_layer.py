@@ -14,28 +14,20 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from likewise.collection import remote
-from likewise.collection.catalogue import Catalogue
-from likewise.collection.codes import Code
-from likewise.collection.comparing import compare, scores
-from likewise.collection.encoders import Encoders
-from likewise.collection.evidence import of_similarities
-from likewise.collection.layer import (
-    LayerHits,
-    PatchMatches,
-    Sources,
-    paired,
-    row_fault,
-    segment_faults,
-    signed,
-)
-from likewise.collection.query import Query, QueryPicture, is_number, is_vector, whole
-from likewise.collection.remote import RemoteVectors
-from likewise.collection.reports import Comparison, Flaw, Pictures
-from likewise.collection.rows import VectorEngine
-from likewise.collection.snapshot import Snapshot
-from likewise.collection.stored_vectors import ASKED, EXACT, SURE, Shortlist, StoredVectors, measured
-from likewise.collection.vector_segments import BITS, TAIL, VectorSegments
+from likewise.collection.layers import remote
+from likewise.collection.layers.comparing import Comparison, compare, scores
+from likewise.collection.layers.encoders import Encoders
+from likewise.collection.layers.evidence import of_similarities
+from likewise.collection.layers.flaws import Flaw, paired, row_fault, segment_faults, signed
+from likewise.collection.layers.layer import LayerHits, PatchMatches, Sources
+from likewise.collection.layers.query import Query, QueryPicture, is_number, is_vector, whole
+from likewise.collection.layers.remote import RemoteVectors
+from likewise.collection.layers.snapshot import Pictures, Snapshot
+from likewise.collection.layers.stored_vectors import ASKED, EXACT, SURE, Shortlist, StoredVectors, measured
+from likewise.collection.layers.vector_segments import BITS, TAIL, VectorSegments
+from likewise.collection.store.catalogue import Catalogue
+from likewise.collection.store.codes import Code
+from likewise.collection.store.rows import VectorEngine
 from likewise.descriptors import Encoder, Manifest, VectorRecipe
 from likewise.errors import BadPicture, UsageError
 from likewise.explaining import Explanation, check, explain
@@ -52,7 +44,7 @@ TOLERANCE = 0.01
 
 @dataclass(frozen=True)
 class VectorLayer:
-    """See `likewise.collection.layer.CollectionLayer`."""
+    """See `likewise.collection.layers.layer.CollectionLayer`."""
 
     id: int
     recipe: VectorRecipe
@@ -240,7 +232,7 @@ def _numbers(
 
 @dataclass(frozen=True)
 class VectorIndex:
-    """See `likewise.collection.layer.LayerIndex`; a question is a vector, shape ``(d,)``."""
+    """See `likewise.collection.layers.layer.LayerIndex`; a question is a vector, shape ``(d,)``."""
 
     name: str
     layer: VectorLayer

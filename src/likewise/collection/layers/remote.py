@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from likewise.collection.rows import MOST, VectorEngine
-from likewise.collection.stored_vectors import Shortlist
-from likewise.collection.vector_segments import compared, lengths_of
+from likewise.collection.layers.stored_vectors import Shortlist
+from likewise.collection.layers.vector_segments import compared, lengths_of
+from likewise.collection.store.rows import MOST, VectorEngine
 from likewise.types import FloatArray, IntArray
 
 BLOCK = 4096

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from likewise.collection.codes import Code
-from likewise.collection.database import bound, crc32
-from likewise.collection.milvus import TOGETHER, MilvusServer, Texts
-from likewise.collection.rows import MOST, Block
+from likewise.collection.store.codes import Code
+from likewise.collection.store.database import bound, crc32
+from likewise.collection.store.milvus import TOGETHER, MilvusServer, Texts
+from likewise.collection.store.rows import MOST, Block
 from likewise.descriptors import Manifest, VectorRecipe
 from likewise.errors import CollectionDamaged, UsageError
 from likewise.recipes import parse_recipe
@@ -26,7 +26,7 @@ CODES = ("fp32", "fp16")
 
 @dataclass(frozen=True)
 class MilvusLayer:
-    """The vectors of one layer; see `likewise.collection.rows.VectorEngine`.
+    """The vectors of one layer; see `likewise.collection.store.rows.VectorEngine`.
 
     Attributes
     ----------
@@ -182,7 +182,7 @@ class MilvusLayer:
 
 
 class MilvusRows:
-    """See `likewise.collection.rows.LayerRows`; what is put waits until `write`."""
+    """See `likewise.collection.store.rows.LayerRows`; what is put waits until `write`."""
 
     def __init__(self, server: MilvusServer, manifest: Callable[[int], Manifest]) -> None:
         self._server, self._manifest = server, manifest

@@ -21,8 +21,8 @@ from typing import Any, ClassVar, Generic, TypeVar
 import numpy as np
 
 from likewise.assets import made_folder
-from likewise.collection import belongings
-from likewise.collection.catalogue import Catalogue
+from likewise.collection.store import belongings
+from likewise.collection.store.catalogue import Catalogue
 from likewise.errors import CollectionDamaged
 from likewise.types import IntArray, Progress, ProgressCallback
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from likewise.collection.catalogue import Catalogue, Content
+from likewise.collection.store.catalogue import Catalogue, Content
 from likewise.errors import UsageError
 from likewise.pictures import Facts
 from likewise.walk import Stamp

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from fnmatch import translate
 
-from likewise.collection.catalogue import Catalogue, FilePlace
-from likewise.collection.query import whole
+from likewise.collection.layers.query import whole
+from likewise.collection.store.catalogue import Catalogue, FilePlace
 from likewise.errors import UsageError
 from likewise.reading import native, within
 from likewise.types import plain

@@ -10,9 +10,9 @@ from typing import TypeAlias
 import numpy as np
 
 from likewise.assets import temporary
-from likewise.collection.belongings import WORDS
-from likewise.collection.catalogue import Catalogue
-from likewise.collection.segments import Segments
+from likewise.collection.layers.segments import Segments
+from likewise.collection.store.belongings import WORDS
+from likewise.collection.store.catalogue import Catalogue
 from likewise.errors import CollectionDamaged
 from likewise.types import IntArray
 from likewise.words import InvertedIndex, Segment, Sketch, merge
@@ -28,7 +28,7 @@ Sketches: TypeAlias = list[tuple[int, Sketch]]
 
 @dataclass(frozen=True)
 class WordsSegments(Segments[Taps, Sketches]):
-    """See `likewise.collection.segments.Segments`.
+    """See `likewise.collection.layers.segments.Segments`.
 
     Attributes
     ----------

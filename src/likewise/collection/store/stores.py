@@ -13,10 +13,10 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from likewise.assets import cache_dir
-from likewise.collection.belongings import CATALOGUE, LOCK, STORE
-from likewise.collection.catalogue import Catalogue
-from likewise.collection.milvus_store import MILVUS
-from likewise.collection.storage import Place, Server, Store, make_folder, point
+from likewise.collection.store.belongings import CATALOGUE, LOCK, STORE
+from likewise.collection.store.catalogue import Catalogue
+from likewise.collection.store.contract import Place, Server, Store, make_folder, point
+from likewise.collection.store.milvus_store import MILVUS
 from likewise.errors import CollectionDamaged, StorageError, UsageError
 from likewise.lock import writing
 from likewise.registry import Registry

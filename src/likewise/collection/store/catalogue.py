@@ -13,8 +13,8 @@ from typing import Any, Self
 
 import numpy as np
 
-from likewise.collection.committed import MOST, Committed
-from likewise.collection.database import (
+from likewise.collection.store.committed import MOST, Committed
+from likewise.collection.store.database import (
     CHECKSUMS,
     MOST_TABLES,
     PICTURE,
@@ -23,9 +23,9 @@ from likewise.collection.database import (
     checksum_of,
     translated,
 )
-from likewise.collection.fact_tables import FactTables
-from likewise.collection.filters import Filter
-from likewise.collection.rows import LayerRows, SqliteRows
+from likewise.collection.store.fact_tables import FactTables
+from likewise.collection.store.filters import Filter
+from likewise.collection.store.rows import LayerRows, SqliteRows
 from likewise.descriptors import Manifest
 from likewise.errors import BadPicture, CollectionDamaged, LikewiseError
 from likewise.pictures import Facts

@@ -8,8 +8,8 @@ from contextlib import closing
 from pathlib import Path
 
 from likewise.assets import temporary
-from likewise.collection.catalogue import Catalogue, Content, FilePlace
-from likewise.collection.filters import Filter
+from likewise.collection.store.catalogue import Catalogue, Content, FilePlace
+from likewise.collection.store.filters import Filter
 from likewise.errors import BadPicture
 from likewise.pictures import opened
 from likewise.walk import Stamp

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from likewise.collection.database import (
+from likewise.collection.store.database import (
     CHECKSUMS,
     VERSION_READ,
     Database,
@@ -18,7 +18,7 @@ from likewise.collection.database import (
     checksum_of,
     translated,
 )
-from likewise.collection.filters import CONDITION_TABLES, Filter
+from likewise.collection.store.filters import CONDITION_TABLES, Filter
 from likewise.errors import UsageError
 from likewise.pictures import Facts
 from likewise.types import IntArray

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from likewise.collection.catalogue import Catalogue
-from likewise.collection.remote import RemoteVectors
-from likewise.collection.rows import VectorEngine
-from likewise.collection.stored_vectors import Shortlist, StoredVectors
-from likewise.collection.vector_segments import BLOCK, TAIL, VectorSegments
+from likewise.collection.layers.remote import RemoteVectors
+from likewise.collection.layers.stored_vectors import Shortlist, StoredVectors
+from likewise.collection.layers.vector_segments import BLOCK, TAIL, VectorSegments
+from likewise.collection.store.catalogue import Catalogue
+from likewise.collection.store.rows import VectorEngine
 from likewise.descriptors import l2
 from likewise.errors import UnknownPicture, UsageError
 from likewise.ranking import Gallery, Vectors
@@ -128,3 +129,32 @@ class Snapshot:
         if not np.isfinite(fitted).all():
             raise UsageError("a query vector holds numbers that are not finite; describe its picture again")
         return fitted
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Pictures of a collection at one moment, row by row, by id.
+
+    Attributes
+    ----------
+    ids
+        int64, shape ``(n,)``.
+    vectors
+        Finite float32, shape ``(n, d)``, read-only; of length 1, or 0, when the metric is ``dot``.
+    metric
+        How they are compared.
+    paths
+        Where their files lie.
+    names
+        Their paths below the folder that was indexed.
+    pixels, bytes
+        int64, shape ``(n,)``: width times height, and the size of the file.
+    """
+
+    ids: IntArray
+    vectors: FloatArray
+    metric: Metric
+    paths: tuple[Path, ...]
+    names: tuple[str, ...]
+    pixels: IntArray
+    bytes: IntArray

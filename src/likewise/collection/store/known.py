@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from likewise.collection.catalogue import Catalogue
-from likewise.collection.fact_tables import FactTables
+from likewise.collection.store.catalogue import Catalogue
+from likewise.collection.store.fact_tables import FactTables
 from likewise.pictures import Facts
 
 MOST = 20

@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from likewise.collection.belongings import COMMITTED
+from likewise.collection.store.belongings import COMMITTED
 from likewise.reading import within
 from likewise.system import descriptor_of, read_at
 

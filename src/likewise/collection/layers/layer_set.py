@@ -9,11 +9,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
-from likewise.collection.catalogue import Catalogue, StoredLayer
-from likewise.collection.encoders import Encoders
-from likewise.collection.layer import CollectionLayer
-from likewise.collection.vector_layer import VectorLayer
-from likewise.collection.words_layer import WordsLayer
+from likewise.collection.layers.encoders import Encoders
+from likewise.collection.layers.layer import CollectionLayer
+from likewise.collection.layers.vector_layer import VectorLayer
+from likewise.collection.layers.words_layer import WordsLayer
+from likewise.collection.store.catalogue import Catalogue, StoredLayer
 from likewise.descriptors import Manifest
 from likewise.errors import CollectionDamaged, ManifestMismatch, UsageError
 from likewise.recipes import LayerRecipe, Recipe, parse_recipe

@@ -25,13 +25,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from likewise.collection.belongings import CATALOGUE, COMMITTED, LOCK
-from likewise.collection.catalogue import Catalogue
-from likewise.collection.committed import MOST, Committed
-from likewise.collection.database import Database
-from likewise.collection.milvus import MilvusServer, Texts
-from likewise.collection.milvus_rows import MilvusRows
-from likewise.collection.storage import point
+from likewise.collection.store.belongings import CATALOGUE, COMMITTED, LOCK
+from likewise.collection.store.catalogue import Catalogue
+from likewise.collection.store.committed import MOST, Committed
+from likewise.collection.store.contract import point
+from likewise.collection.store.database import Database
+from likewise.collection.store.milvus import MilvusServer, Texts
+from likewise.collection.store.milvus_rows import MilvusRows
 from likewise.descriptors import Manifest
 from likewise.errors import CollectionDamaged, CollectionLocked
 from likewise.lock import writing

@@ -13,25 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from likewise.assets import replacing
-from likewise.collection.belongings import vocabulary_of
-from likewise.collection.catalogue import Catalogue
-from likewise.collection.encoders import Encoders
-from likewise.collection.evidence import of_fit, of_matches, of_votes
-from likewise.collection.layer import (
-    AGAIN,
-    LayerHits,
-    Located,
-    PatchMatches,
-    Sources,
-    paired,
-    row_fault,
-    segment_faults,
-    signed,
-)
-from likewise.collection.query import Query, QueryPicture, as_picture, is_number, is_vector, whole
-from likewise.collection.reports import Comparison, Flaw
-from likewise.collection.words_segments import WordsSegments
-from likewise.collection.words_shards import Shards
+from likewise.collection.layers.comparing import Comparison
+from likewise.collection.layers.encoders import Encoders
+from likewise.collection.layers.evidence import of_fit, of_matches, of_votes
+from likewise.collection.layers.flaws import AGAIN, Flaw, paired, row_fault, segment_faults, signed
+from likewise.collection.layers.layer import LayerHits, Located, PatchMatches, Sources
+from likewise.collection.layers.query import Query, QueryPicture, as_picture, is_number, is_vector, whole
+from likewise.collection.layers.words_segments import WordsSegments
+from likewise.collection.layers.words_shards import Shards
+from likewise.collection.store.belongings import vocabulary_of
+from likewise.collection.store.catalogue import Catalogue
 from likewise.descriptors import Manifest
 from likewise.errors import BadPicture, CollectionDamaged, UnknownPicture, UsageError, WeightsError
 from likewise.explaining import Explanation
@@ -45,7 +36,7 @@ from likewise.words import Layers, QuerySketch, Sketch, Vocabulary, WordIndex, W
 
 @dataclass(frozen=True)
 class WordsLayer:
-    """See `likewise.collection.layer.CollectionLayer`.
+    """See `likewise.collection.layers.layer.CollectionLayer`.
 
     Attributes
     ----------
@@ -166,7 +157,7 @@ class WordsLayer:
 
 @dataclass(frozen=True)
 class WordsIndex:
-    """See `likewise.collection.layer.LayerIndex`; a question is a list of weighted sketches.
+    """See `likewise.collection.layers.layer.LayerIndex`; a question is a list of weighted sketches.
 
     Attributes
     ----------

@@ -1,7 +1,7 @@
 """What a layer of a collection is: it describes pictures, keeps something of each, and is searched.
 
-`likewise.collection.vector_layer` and `likewise.collection.words_layer` are its two kinds, and
-`likewise.collection.layer_set` alone knows that. Whatever a kind cannot do it says itself.
+`likewise.collection.layers.vector_layer` and `likewise.collection.layers.words_layer` are its two kinds, and
+`likewise.collection.layers.layer_set` alone knows that. Whatever a kind cannot do it says itself.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from likewise.collection.catalogue import Catalogue
-from likewise.collection.query import Query, QueryPicture, as_picture, is_number, is_vector, whole
-from likewise.collection.reports import Comparison, Flaw
-from likewise.collection.segments import Segments
-from likewise.collection.selecting import Selection
-from likewise.collection.words_shards import Shards
+from likewise.collection.layers.comparing import Comparison
+from likewise.collection.layers.flaws import Flaw
+from likewise.collection.layers.query import Query, QueryPicture, as_picture, is_number, is_vector, whole
+from likewise.collection.layers.selecting import Selection
+from likewise.collection.layers.words_shards import Shards
+from likewise.collection.store.catalogue import Catalogue
 from likewise.descriptors import Manifest
 from likewise.errors import BadPicture, CollectionDamaged, LikewiseError, UnknownPicture, UsageError
 from likewise.explaining import Explanation
@@ -30,9 +30,6 @@ from likewise.reading import as_indexed, real_path
 from likewise.recipes import LayerRecipe
 from likewise.types import Box, FloatArray, IntArray, ProgressCallback, Scores
 from likewise.words import Fit, Matches
-
-AGAIN = "remove it and index its file again"
-"""The remedy for a row that is damaged."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -204,7 +201,7 @@ class LayerIndex(Protocol):
         """The ``k`` best after all stages."""
 
     def evidence(self, scores: NDArray[Any]) -> Scores:
-        """What its scores of all pictures say beside other layers; see `likewise.collection.evidence`."""
+        """What its scores of all pictures say beside other layers; see `.evidence`."""
 
     def locate(self, question: Any, picture: QueryPicture) -> Located | None:
         """Where the query lies in a picture; None where it does not, or that cannot be told."""
@@ -334,37 +331,3 @@ class Sources:
     def owned(self, *pictures: QueryPicture) -> list[int]:
         """Ids of those of some pictures that the collection holds."""
         return [row for picture in pictures if (row := self.own(picture)) is not None]
-
-
-def row_fault(catalogue: Catalogue, kind: str, picture: int, what: str) -> Flaw:
-    """A fault of what is kept of one picture."""
-    try:
-        path = catalogue.where([picture]).get(picture, f"id {picture}")
-    except CollectionDamaged:  # of which there is a fault of its own
-        path = f"id {picture}"
-    return Flaw(kind, path, f"{path} {what}: {AGAIN}")
-
-
-def paired(catalogue: Catalogue, layer: int) -> Iterator[Flaw]:
-    """Pictures of which a layer keeps nothing, and what it keeps of none."""
-    bare, stray = catalogue.unpaired(layer)
-    for picture in bare:
-        yield row_fault(catalogue, "vector-missing", picture, "has no vector")
-    for picture in stray:
-        yield Flaw("vector-stray", f"id {picture}", f"vector {picture} has no picture")
-
-
-def signed(manifest: Manifest, recipe: LayerRecipe) -> Iterator[Flaw]:
-    """Whether a manifest's recipe is the one that it was signed for."""
-    if recipe.hash != manifest.recipe_hash:
-        message = (
-            f"the recipe is not the one that made the vectors: {recipe.hash}, not {manifest.recipe_hash}"
-        )
-        yield Flaw("manifest", "recipe", message)
-
-
-def segment_faults(segments: Segments[Any, Any], catalogue: Catalogue) -> Iterator[Flaw]:
-    """Files by which a layer is searched that are damaged."""
-    for path, fault in segments.faults(catalogue):
-        message = f"{fault}; `likewise optimise` makes it again from the catalogue"
-        yield Flaw("segment-damaged", str(path), message)

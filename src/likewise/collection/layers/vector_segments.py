@@ -16,10 +16,10 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from likewise.collection.belongings import VECTORS
-from likewise.collection.catalogue import Catalogue
-from likewise.collection.codes import Code
-from likewise.collection.segments import Segments
+from likewise.collection.layers.segments import Segments
+from likewise.collection.store.belongings import VECTORS
+from likewise.collection.store.catalogue import Catalogue
+from likewise.collection.store.codes import Code
 from likewise.columns import ColumnFile, ColumnLayout, writing
 from likewise.errors import CollectionDamaged
 from likewise.types import FloatArray, IntArray, Metric, UInt8Array
@@ -158,7 +158,7 @@ def _layout(count: int, code: Code) -> ColumnLayout:
 
 @dataclass(frozen=True)
 class VectorSegments(Segments[VectorSegment, Batch]):
-    """See `likewise.collection.segments.Segments`.
+    """See `likewise.collection.layers.segments.Segments`.
 
     Attributes
     ----------

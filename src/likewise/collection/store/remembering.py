@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from likewise.collection.catalogue import Catalogue
+from likewise.collection.store.catalogue import Catalogue
 from likewise.excludes import Excludes
 
 _EXCLUDES = "excludes"

@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from likewise.collection.catalogue import Catalogue
-from likewise.collection.database import folded
-from likewise.collection.filters import RESERVED
+from likewise.collection.store.catalogue import Catalogue
+from likewise.collection.store.database import folded
+from likewise.collection.store.filters import RESERVED
 from likewise.errors import UsageError
 from likewise.spreadsheets import delimiter_of, read_text
 from likewise.types import one_line, plain

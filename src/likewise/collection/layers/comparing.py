@@ -2,15 +2,53 @@
 
 from __future__ import annotations
 
-import numpy as np
+from dataclasses import dataclass
+from typing import Any
 
-from likewise.collection.reports import Comparison
-from likewise.collection.snapshot import Snapshot
+import numpy as np
+from numpy.typing import NDArray
+
+from likewise.collection.layers.snapshot import Snapshot
 from likewise.ranking import products_of
 from likewise.types import FloatArray, IntArray, Metric
 
 PAIRS = 10_000
 """Random pairs that stand for the whole collection."""
+SHARES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 0.999)
+"""Quantiles that a comparison tells."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How alike two pictures are, and what that means in this collection.
+
+    Attributes
+    ----------
+    similarity
+        Score of the pair, as searching gives it.
+    quantiles
+        Scores of other pairs by their share: ``{0.5: median, ...}``; empty when there is no pair. They are
+        random ones of a collection of one vector, else the query and each picture.
+    percentile
+        Per cent of those pairs that are less alike than this one; None when there is none.
+    rank
+        Place that ``b`` takes, or would take, when ``a`` is searched for; 1 is the best.
+    """
+
+    similarity: float
+    quantiles: dict[float, float]
+    percentile: float | None
+    rank: int
+
+    @classmethod
+    def among(cls, similarity: float, pairs: NDArray[Any], others: NDArray[Any]) -> Comparison:
+        """Where a score stands among those of other pairs, and of all pictures with the query."""
+        return cls(
+            similarity,
+            dict(zip(SHARES, np.quantile(pairs, SHARES).tolist(), strict=True)) if len(pairs) else {},
+            100 * float(np.mean(pairs < similarity)) if len(pairs) else None,
+            1 + int(np.count_nonzero(others > similarity)),
+        )
 
 
 def compare(a: FloatArray, b: FloatArray, snapshot: Snapshot, *, own: list[int]) -> Comparison:

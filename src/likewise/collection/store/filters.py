@@ -16,7 +16,7 @@ from difflib import get_close_matches
 from functools import cached_property
 from typing import Literal, NamedTuple, TypeAlias
 
-from likewise.collection.database import folded
+from likewise.collection.store.database import folded
 from likewise.errors import UsageError
 
 MOST = 2000
