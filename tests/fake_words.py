@@ -23,11 +23,11 @@ from likewise.pictures import Loaded, Resize, Source, load
 from likewise.types import Box, CropScale, FloatArray
 from likewise.words.codebook import WordArray, learn_codebook
 from likewise.words.hamming import Embedding
-from likewise.words.index import QuerySketch
-from likewise.words.inverted import InvertedIndex
-from likewise.words.postings import Postings
+from likewise.words.index.inverted import InvertedIndex
+from likewise.words.index.layers import QuerySketch
+from likewise.words.index.postings import Postings
+from likewise.words.index.segment import Segment
 from likewise.words.recipe import WordsRecipe
-from likewise.words.segment import Segment
 from likewise.words.sketch import Sketch
 from likewise.words.vocabulary import Vocabulary, VocabularyLayer
 

@@ -12,7 +12,7 @@ import pytest
 from likewise.errors import UnknownName
 from likewise.networks import NETWORKS, find
 from likewise.networks.card import Tap
-from likewise.networks.formats import tensor_shapes
+from likewise.networks.weights.formats import tensor_shapes
 
 
 def place(network: str, tap: str) -> tuple[int, int, int, float]:
@@ -174,7 +174,7 @@ def test_taps_are_in_the_order_of_the_forward_pass() -> None:
 
 def test_cards_import_no_framework() -> None:
     heavy = "{'torch', 'timm', 'h5py'}"
-    code = f"import sys, likewise.networks.weights; sys.exit(not {heavy}.isdisjoint(sys.modules))"
+    code = f"import sys, likewise.networks.weights.files; sys.exit(not {heavy}.isdisjoint(sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

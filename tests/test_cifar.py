@@ -10,9 +10,10 @@ from torch.nn import functional
 
 from likewise.engines.torch_module import LayerChain, build
 from likewise.errors import WeightsMissing
-from likewise.networks import find, weights
+from likewise.networks import find
 from likewise.networks.cifar import CIFAR10
-from likewise.networks.formats import tensor_shapes
+from likewise.networks.weights import files as weights
+from likewise.networks.weights.formats import tensor_shapes
 from likewise.study.cifar_module import CifarModule, _coins, fill
 from likewise.study.cifar_module import tensors_of as state_of
 

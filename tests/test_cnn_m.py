@@ -16,8 +16,10 @@ from likewise.engines.ops import PLAIN
 from likewise.engines.torch_module import build
 from likewise.engines.torch_ops import OPS
 from likewise.errors import BadWeights, FetchFailed
-from likewise.networks import NETWORKS, Chain, Layer, find, formats, weights
+from likewise.networks import NETWORKS, Chain, Layer, find
 from likewise.networks.card import Card
+from likewise.networks.weights import files as weights
+from likewise.networks.weights import formats
 from likewise.types import FloatArray
 
 CARD = find("cnn-m-128")

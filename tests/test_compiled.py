@@ -10,14 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from likewise.words.kernel import Lists, compiled
+from likewise.words.index.kernel import Lists, compiled
 
 pytest.importorskip("numba")
 
 SCAN = """
 import sys, warnings
 warnings.simplefilter("error")
-from likewise.words.kernel import compiled
+from likewise.words.index.kernel import compiled
 compiled()
 print(sorted(name for name in sys.modules if name in ("torch", "numba")))
 """

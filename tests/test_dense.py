@@ -15,7 +15,7 @@ from likewise.errors import UsageError
 from likewise.local.dense import Window, dense_tensors, densified, window
 from likewise.networks import Chain, Layer, find
 from likewise.networks.card import Card, Tap
-from likewise.networks.formats import tensor_shapes
+from likewise.networks.weights.formats import tensor_shapes
 from likewise.types import FloatArray
 
 RANDOM = np.random.default_rng(0)

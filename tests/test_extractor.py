@@ -18,7 +18,7 @@ from likewise.descriptors.recipe import Part, Step, VectorRecipe
 from likewise.descriptors.transforms import Origin, Whitening, l2
 from likewise.errors import BadRecipe, UsageError, WeightsMissing
 from likewise.networks import find
-from likewise.networks.weights import fetch
+from likewise.networks.weights.files import fetch
 from likewise.pictures import Resize
 from likewise.types import Box, UInt8Array
 

@@ -36,15 +36,15 @@ from likewise.evaluation.datasets.buildings import read_truths
 from likewise.evaluation.datasets.revisited import read_truth
 from likewise.evaluation.runs import read_run
 from likewise.labels import read_rows
-from likewise.networks import formats
-from likewise.networks.torch_files import read_torch_file
+from likewise.networks.weights import formats
+from likewise.networks.weights.torch_files import read_torch_file
 from likewise.pictures import Resize, load
 from likewise.recipes.recipe import load_recipe, parse_recipe
 from likewise.unpickling import read_plain_pickle
-from likewise.words.inverted import InvertedIndex
-from likewise.words.merging import merge
-from likewise.words.postings import Postings
-from likewise.words.segment import Segment
+from likewise.words.index.inverted import InvertedIndex
+from likewise.words.index.merging import merge
+from likewise.words.index.postings import Postings
+from likewise.words.index.segment import Segment
 from tests.fakes import RECIPE, FakeFactory, make_pictures
 from tests.test_runs import run
 from tests.zoo import encode, photo

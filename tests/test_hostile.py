@@ -24,7 +24,7 @@ from likewise.columns import HEADER
 from likewise.downstream.duplicates.finding import find_duplicates
 from likewise.errors import CollectionDamaged, CollectionError, UsageError
 from likewise.evaluation.runs import read_run
-from likewise.words.segment import Segment
+from likewise.words.index.segment import Segment
 from tests.fakes import RECIPE, FakeFactory, make_pictures
 from tests.systems import pipe
 from tests.test_runs import run

@@ -24,12 +24,12 @@ ARRAYS = [
     "likewise.drawing.sheets",
     "likewise.evaluation.metrics",
     "likewise.export.extraction",
-    "likewise.networks.weights",
+    "likewise.networks.weights.files",
     "likewise.pictures",
     "likewise.ranking.exact",
     "likewise.types",
     "likewise.words.geometry",
-    "likewise.words.index",
+    "likewise.words.index.layers",
     "likewise.words.vocabulary",
 ]
 

@@ -246,7 +246,8 @@ def vgg(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CardNetwork:
     monkeypatch.setenv("LIKEWISE_CACHE", str(tmp_path))
     with pytest.raises(WeightsMissing, match="likewise networks fetch vgg16"):
         CardNetwork("vgg16")
-    from likewise.networks import formats, weights
+    from likewise.networks.weights import files as weights
+    from likewise.networks.weights import formats
 
     shapes = formats.tensor_shapes(VGG16, ["pool5"])
     tensors = {name: np.zeros(shape, np.float32) for name, shape in shapes.items()}

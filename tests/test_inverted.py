@@ -19,14 +19,14 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from likewise.errors import CollectionDamaged, MissingExtra, UnknownName, UsageError
-from likewise.words import inverted
-from likewise.words import kernel as kernels
 from likewise.words.hamming import Codes
-from likewise.words.inverted import InvertedIndex
-from likewise.words.kernel import Choice
-from likewise.words.postings import Postings
+from likewise.words.index import inverted
+from likewise.words.index import kernel as kernels
+from likewise.words.index.inverted import InvertedIndex
+from likewise.words.index.kernel import Choice
+from likewise.words.index.postings import Postings
+from likewise.words.index.segment import Segment
 from likewise.words.scoring import Burstiness, Normalisation, Scoring
-from likewise.words.segment import Segment
 
 WORDS = 6
 KERNELS: tuple[Choice, ...] = ("numpy", "numba")
@@ -280,7 +280,7 @@ class Broken(ModuleType):
 def test_without_numba(
     tmp_path: Path, fresh: None, monkeypatch: pytest.MonkeyPatch, module: ModuleType | None
 ) -> None:
-    monkeypatch.setitem(sys.modules, "likewise.words.compiled", module)
+    monkeypatch.setitem(sys.modules, "likewise.words.index.compiled", module)
     with pytest.raises(MissingExtra, match=r"likewise\[fast\]"):
         ask(by_hand(tmp_path / "a", "numba"), [0], Scoring())
     monkeypatch.setattr(inverted, "WORTH", 0)

@@ -11,7 +11,8 @@ from PIL import Image
 
 from likewise.descriptors.extractor import Extractor
 from likewise.descriptors.recipe import VectorRecipe
-from likewise.networks import NETWORKS, weights
+from likewise.networks import NETWORKS
+from likewise.networks.weights import files as weights
 from likewise.pictures import Resize, load
 from tests.test_formats import TINY, flat_names, write_keras
 

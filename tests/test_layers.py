@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from likewise.types import Box
-from likewise.words.index import Layers, QuerySketch
+from likewise.words.index.layers import Layers, QuerySketch
 from likewise.words.scoring import Burstiness, Normalisation
 from likewise.words.sketch import Sketch
 from likewise.words.vocabulary import Vocabulary

@@ -12,7 +12,7 @@ from likewise.engines.torch_module import build
 from likewise.errors import BadWeights, UnknownName
 from likewise.networks import Chain, Layer, find
 from likewise.networks.card import Card
-from likewise.networks.formats import tensor_shapes
+from likewise.networks.weights.formats import tensor_shapes
 from likewise.types import FloatArray
 
 RANDOM = np.random.default_rng(0)

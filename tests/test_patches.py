@@ -17,7 +17,7 @@ from likewise.errors import UnknownName, UsageError
 from likewise.local.features import LocalFeatures
 from likewise.local.patches import Patches, PatchExtractor
 from likewise.networks import find
-from likewise.networks.weights import locate
+from likewise.networks.weights.files import locate
 from likewise.pictures import Resize
 from likewise.types import Box, FloatArray, UInt8Array
 

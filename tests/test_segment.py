@@ -18,13 +18,13 @@ from numpy.typing import NDArray
 
 from likewise import columns
 from likewise.errors import CollectionDamaged, StorageError, UsageError
-from likewise.words import merging
-from likewise.words.inverted import InvertedIndex
-from likewise.words.kernel import Choice
-from likewise.words.merging import merge
-from likewise.words.postings import Postings
+from likewise.words.index import merging
+from likewise.words.index.inverted import InvertedIndex
+from likewise.words.index.kernel import Choice
+from likewise.words.index.merging import merge
+from likewise.words.index.postings import Postings
+from likewise.words.index.segment import Segment
 from likewise.words.scoring import Scoring
-from likewise.words.segment import Segment
 
 COLUMNS = ["pictures", "offsets", "frequencies", "rows", "codes"]
 

@@ -31,7 +31,7 @@ from likewise.errors import (
 )
 from likewise.local import patches
 from likewise.types import Progress
-from likewise.words.index import QuerySketch
+from likewise.words.index.layers import QuerySketch
 from likewise.words.sketch import Sketch
 from likewise.words.sketcher import WordsExtractor
 from tests.fake_words import (

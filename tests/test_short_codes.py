@@ -10,12 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from likewise.errors import UsageError
-from likewise.words.inverted import InvertedIndex
-from likewise.words.kernel import Choice
-from likewise.words.merging import merge
-from likewise.words.postings import Postings
+from likewise.words.index.inverted import InvertedIndex
+from likewise.words.index.kernel import Choice
+from likewise.words.index.merging import merge
+from likewise.words.index.postings import Postings
+from likewise.words.index.segment import Segment
 from likewise.words.scoring import Scoring
-from likewise.words.segment import Segment
 
 WORDS, PICTURES = 7, 12
 

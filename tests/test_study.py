@@ -13,7 +13,7 @@ import pytest
 
 from likewise import cli
 from likewise.errors import UsageError
-from likewise.networks.weights import identity_of
+from likewise.networks.weights.files import identity_of
 from likewise.study import cifar10, figures
 from likewise.study.activations import LAST, Activations, Traits
 from likewise.study.cifar10 import Cifar10

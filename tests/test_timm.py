@@ -10,8 +10,10 @@ import pytest
 import torch
 
 from likewise.errors import BadWeights, FetchFailed, MissingExtra, UnknownName, WeightsMissing
-from likewise.networks import find, formats, timm, weights
+from likewise.networks import find, timm
 from likewise.networks.timm import _asking_once
+from likewise.networks.weights import files as weights
+from likewise.networks.weights import formats
 
 MODELS = ["test_resnet", "test_vit", "test_efficientnet", "test_convnext"]
 

@@ -21,8 +21,8 @@ from likewise.descriptors.extractor import Extractor
 from likewise.descriptors.recipe import Part, VectorRecipe
 from likewise.errors import BadWeights, UsageError, WeightsMissing
 from likewise.learning import Gathered, choose_groups
-from likewise.networks import weights
 from likewise.networks.cifar import CIFAR10
+from likewise.networks.weights import files as weights
 from likewise.pictures import Resize
 from likewise.study.cifar_module import CifarModule, tensors_of
 from likewise.training.fitting import fit

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from likewise.words.inverted import InvertedIndex
-from likewise.words.postings import Postings
-from likewise.words.segment import Segment
-from likewise.words.votes import Neighbours, chances, near, reach, votes
+from likewise.words.index.inverted import InvertedIndex
+from likewise.words.index.postings import Postings
+from likewise.words.index.segment import Segment
+from likewise.words.index.votes import Neighbours, chances, near, reach, votes
 
 
 def neighbours(*rows: tuple[int, int, int]) -> Neighbours:
@@ -49,7 +49,7 @@ def test_the_larger_the_lists_the_nearer_a_neighbour_must_be() -> None:
 def test_near_finds_what_comparing_all_finds(
     halves: int, together: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("likewise.words.kernel.PAIRS", together)
+    monkeypatch.setattr("likewise.words.index.kernel.PAIRS", together)
     random = np.random.default_rng(1)
     words = random.integers(0, 5, (30, 2))
     codes = random.integers(0, 1 << 63, (30, 2, halves)).astype(np.uint64)
@@ -82,7 +82,7 @@ def test_compiled_the_same_is_found_in_the_same_order(
     halves: int, threads: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("numba")
-    monkeypatch.setattr("likewise.words.inverted.SHARE", 500)
+    monkeypatch.setattr("likewise.words.index.inverted.SHARE", 500)
     random = np.random.default_rng(3)
     words, codes = random.integers(0, 5, (40, 2)), random.integers(0, 1 << 63, (40, 2, halves), np.uint64)
     held, rows = (random.integers(0, most, 700, np.uint32) for most in (4, 9))  # nothing has the last words

@@ -16,8 +16,10 @@ from safetensors.numpy import load_file, save_file
 
 from likewise import assets
 from likewise.errors import BadWeights, FetchFailed, StorageError, UnknownName, WeightsMissing
-from likewise.networks import NETWORKS, Chain, Layer, find, formats, weights
+from likewise.networks import NETWORKS, Chain, Layer, find
 from likewise.networks.card import Card, Preprocessing, Source, Weights
+from likewise.networks.weights import files as weights
+from likewise.networks.weights import formats
 from likewise.types import FloatArray, Progress, ProgressCallback
 
 Tensors = dict[str, FloatArray]

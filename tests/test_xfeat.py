@@ -14,8 +14,9 @@ from likewise.engines import Program, as_they_are, open_engine
 from likewise.errors import FetchFailed
 from likewise.local.keypoints import Keypoints
 from likewise.local.xfeat import CELL, bicubic, bilinear, described, heat, in_cells, peaks, scored
-from likewise.networks import find, formats
-from likewise.networks.weights import locate
+from likewise.networks import find
+from likewise.networks.weights import formats
+from likewise.networks.weights.files import locate
 from likewise.types import FloatArray, UInt8Array
 
 TAPS = ("features", "keypoints", "reliability")

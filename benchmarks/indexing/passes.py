@@ -27,7 +27,7 @@ from likewise.descriptors.extractor import Extractor, program_of
 from likewise.descriptors.recipe import VectorRecipe
 from likewise.engines.torch_module import ProgramModule
 from likewise.networks import find
-from likewise.networks.weights import locate
+from likewise.networks.weights.files import locate
 from likewise.pictures import Loaded
 from likewise.system import cores
 from likewise.walk import look

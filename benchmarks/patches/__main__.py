@@ -15,8 +15,8 @@ from PIL import Image
 from likewise.local.features import LocalFeatures
 from likewise.local.patches import Patches, PatchExtractor
 from likewise.networks import find
-from likewise.networks.formats import tensor_shapes
-from likewise.networks.weights import import_file
+from likewise.networks.weights.files import import_file
+from likewise.networks.weights.formats import tensor_shapes
 from likewise.types import FloatArray, UInt8Array
 
 TAPS = {

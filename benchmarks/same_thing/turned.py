@@ -23,7 +23,7 @@ from likewise.collection.collection import Collection
 from likewise.collection.layers.layer import LayerHits, LayerIndex, Located
 from likewise.collection.layers.query import Query
 from likewise.collection.searching import Searcher
-from likewise.words.index import QuerySketch
+from likewise.words.index.layers import QuerySketch
 
 SYSTEMS = {
     "xfeat": (("xfeat",), 1),

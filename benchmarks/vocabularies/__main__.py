@@ -19,9 +19,9 @@ from likewise.demoset import rendering
 from likewise.learning import Chosen, Learning, learn_vocabulary
 from likewise.recipes import load_recipe
 from likewise.types import Progress
+from likewise.words.index.votes import chances
 from likewise.words.sketch import Sketch
 from likewise.words.sketcher import WordsExtractor
-from likewise.words.votes import chances
 
 RESULTS = Path(__file__).parents[1] / "results" / "vocabularies"
 SHIPPED = Path(__file__).parents[2] / "src" / "likewise" / "recipes" / "words"

@@ -24,9 +24,9 @@ from benchmarks.words_kernel.plain import load as load_plain
 from benchmarks.words_kernel.votes import pairs, queries
 from numpy.typing import NDArray
 
-from likewise.words.kernel import NUMPY, Asked, Kernel, Lists, compiled
+from likewise.words.index.kernel import NUMPY, Asked, Kernel, Lists, compiled
+from likewise.words.index.segment import Chunk, Segment, create, ranges
 from likewise.words.scoring import Scoring
-from likewise.words.segment import Chunk, Segment, create, ranges
 
 FOLDER = RESULTS / "words_kernel"
 FILE = FOLDER / "measured.json"
@@ -42,7 +42,7 @@ import json, sys, time
 start = time.process_time()
 import numba
 imported = time.process_time()
-from likewise.words.kernel import compiled
+from likewise.words.index.kernel import compiled
 compiled()
 print(json.dumps([imported - start, time.process_time() - imported]))
 """

@@ -1,4 +1,4 @@
-"""The scan of `likewise.words.compiled` with plain loops in place of the instructions that it writes."""
+"""The scan of `likewise.words.index.compiled` with plain loops for the instructions that it writes."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from likewise.words import compiled
-from likewise.words.kernel import Kernel, unpacked
+from likewise.words.index import compiled
+from likewise.words.index.kernel import Kernel, unpacked
 
 PLACE, LANES = 8, compiled.LANES
 _MASKS = tuple(np.uint64(mask) for mask in (0x5555555555555555, 0x3333333333333333, 0x0F0F0F0F0F0F0F0F))

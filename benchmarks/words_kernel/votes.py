@@ -17,8 +17,8 @@ from benchmarks.sets import markdown
 
 from likewise.collection.collection import Collection
 from likewise.words.hamming import Scan
-from likewise.words.inverted import InvertedIndex, _shared
-from likewise.words.kernel import NUMPY, Kernel, compiled
+from likewise.words.index.inverted import InvertedIndex, _shared
+from likewise.words.index.kernel import NUMPY, Kernel, compiled
 
 LISTS, LENGTHS, BELOW, TURNS = 1000, (300, 12_000), 16, 9
 QUERIES = 12

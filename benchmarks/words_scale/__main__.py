@@ -25,12 +25,12 @@ from numpy.typing import NDArray
 
 from likewise.collection import Collection
 from likewise.scale.actors import RayShards
-from likewise.words.inverted import InvertedIndex
-from likewise.words.kernel import Choice
-from likewise.words.merging import merge
-from likewise.words.postings import Postings
+from likewise.words.index.inverted import InvertedIndex
+from likewise.words.index.kernel import Choice
+from likewise.words.index.merging import merge
+from likewise.words.index.postings import Postings
+from likewise.words.index.segment import Segment
 from likewise.words.scoring import Scoring
-from likewise.words.segment import Segment
 
 FOLDER = RESULTS / "words_scale"
 FILE = FOLDER / "measured.json"

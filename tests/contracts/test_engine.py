@@ -16,7 +16,7 @@ from likewise.engines import Array, Engine, Ops, Program, open_engine
 from likewise.errors import UnknownName, UsageError
 from likewise.networks import Chain, Layer, Tensors
 from likewise.networks.card import Card, Preprocessing
-from likewise.networks.formats import tensor_shapes
+from likewise.networks.weights.formats import tensor_shapes
 from likewise.types import FloatArray, UInt8Array
 
 ENGINES = ["torch", "openvino"]

@@ -16,7 +16,7 @@ from likewise.engines.openvino_walk import Walk
 from likewise.engines.torch_module import ProgramModule, build
 from likewise.networks import NETWORKS, Chain, Layer, Tensors
 from likewise.networks.card import Card, Preprocessing
-from likewise.networks.formats import tensor_shapes
+from likewise.networks.weights.formats import tensor_shapes
 from likewise.types import UInt8Array
 
 THIN = 4  # channels: what is tested is the wiring

@@ -12,7 +12,8 @@ from likewise.cli.options import Json
 from likewise.cli.output import hand_down, printable, progress, show, table
 
 if TYPE_CHECKING:
-    from likewise.networks import Card, Tap, Weights, WeightsFile
+    from likewise.networks import Card, Tap, Weights
+    from likewise.networks.weights import WeightsFile
 
 app = App(
     name="networks",
@@ -64,7 +65,7 @@ def list_networks(as_json: Json = False) -> None:
 
 def _location(card: Card, weights: Weights) -> Path | None:
     from likewise.errors import WeightsError
-    from likewise.networks import locate
+    from likewise.networks.weights import locate
 
     try:
         return locate(card, weights.name).path
@@ -135,7 +136,7 @@ def fetch_weights(name: Name, weights: WeightsName = None, as_json: Json = False
 
     Beside `likewise study`, no other command opens a connection, unless it is given an address.
     """
-    from likewise.networks import fetch
+    from likewise.networks.weights import fetch
 
     with progress(f"fetching {name}", unit="MB") as callback:
         found = fetch(name, weights=weights, progress=callback)
@@ -155,7 +156,7 @@ def import_weights(
     as_json: Json = False,
 ) -> None:
     """Take a network's weights from a file on this machine."""
-    from likewise.networks import import_file
+    from likewise.networks.weights import import_file
 
     _show_file(import_file(name, file, weights=weights, layout=layout), as_json)
 

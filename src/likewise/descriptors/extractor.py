@@ -19,7 +19,8 @@ from likewise.descriptors.recipe import Part, Step, VectorRecipe
 from likewise.descriptors.transforms import l2, signed_root
 from likewise.engines import Array, Engine, Head, Ops, Program, as_they_are, open_engine
 from likewise.errors import BadRecipe, UsageError
-from likewise.networks import NETWORKS, Card, WeightsFile, find, locate
+from likewise.networks import NETWORKS, Card, find
+from likewise.networks.weights import WeightsFile, locate
 from likewise.pictures import Loaded, Source, load
 from likewise.types import Cut, FloatArray
 

@@ -40,7 +40,8 @@ from likewise.descriptors.poolings import POOLINGS, Pooling
 from likewise.descriptors.quantiser import Quantiser
 from likewise.descriptors.transforms import Floats, Whitening, l2
 from likewise.errors import BadRecipe
-from likewise.networks import find, identity_of
+from likewise.networks import find
+from likewise.networks.weights import identity_of
 from likewise.pictures import Resize
 from likewise.tables import (
     Option,

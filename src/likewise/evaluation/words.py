@@ -20,16 +20,8 @@ from likewise.pictures import Loaded, size_of
 from likewise.ranking import Ranked, Stage, rank_sketches
 from likewise.system import cores
 from likewise.types import Box, FloatArray, IntArray, Progress, ProgressCallback, Ranking, Scores
-from likewise.words import (
-    InvertedIndex,
-    Layers,
-    QuerySketch,
-    Segment,
-    Sketch,
-    Vocabulary,
-    WordsExtractor,
-    WordsRecipe,
-)
+from likewise.words import Sketch, Vocabulary, WordsExtractor, WordsRecipe
+from likewise.words.index import InvertedIndex, Layers, QuerySketch, Segment
 
 
 @dataclass(frozen=True)

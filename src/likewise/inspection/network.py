@@ -10,7 +10,8 @@ import numpy as np
 from likewise.engines.openvino_walk import Walk
 from likewise.errors import UsageError
 from likewise.inspection.sizes import any_size
-from likewise.networks import Card, Preprocessing, Tap, find, locate, tensor_shapes
+from likewise.networks import Card, Preprocessing, Tap, find
+from likewise.networks.weights import locate, tensor_shapes
 from likewise.pictures import Resize
 from likewise.types import FloatArray, UInt8Array
 

@@ -20,7 +20,8 @@ from likewise.errors import BadPicture, UsageError
 from likewise.learning.samples import Chosen, choose
 from likewise.local import LocalExtractor, LocalFeatures
 from likewise.types import FloatArray, Progress, ProgressCallback, Scores
-from likewise.words import InvertedIndex, Learning, Segment, Vocabulary, WordsRecipe
+from likewise.words import Learning, Vocabulary, WordsRecipe
+from likewise.words.index import InvertedIndex, Segment
 
 PER_WORD = 50
 """Features that a word is learned from, if there are as many."""

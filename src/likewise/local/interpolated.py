@@ -13,7 +13,8 @@ from likewise.engines import EngineChoice, Program, as_they_are, open_engine
 from likewise.local.detector import Finds
 from likewise.local.features import REACH
 from likewise.local.xfeat import bilinear
-from likewise.networks import find, locate
+from likewise.networks import find
+from likewise.networks.weights import locate
 from likewise.types import FloatArray, UInt8Array
 
 _PART_VERSION = 1  # raise when the same choice begins to give other numbers

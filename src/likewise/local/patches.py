@@ -24,7 +24,8 @@ from likewise.engines import Array, EngineChoice, Head, Ops, Program, open_engin
 from likewise.errors import UsageError
 from likewise.local import dense
 from likewise.local.features import LocalFeatures
-from likewise.networks import Tensors, find, locate
+from likewise.networks import Tensors, find
+from likewise.networks.weights import locate
 from likewise.pictures import Loaded, Resize, Source, load
 from likewise.registry import lookup
 from likewise.types import Box, Cut, FloatArray, UInt8Array

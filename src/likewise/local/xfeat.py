@@ -11,7 +11,8 @@ from likewise.descriptors import l2
 from likewise.engines import EngineChoice, Program, as_they_are, open_engine
 from likewise.local.detector import Detector
 from likewise.local.spread import spread
-from likewise.networks import find, locate
+from likewise.networks import find
+from likewise.networks.weights import locate
 from likewise.types import FloatArray, IntArray, UInt8Array
 
 CELL = 8

@@ -87,7 +87,7 @@ class Source:
     member
         The file inside an archive.
     layout
-        How its tensors are laid out and named; a key of `likewise.networks.formats.LAYOUTS`.
+        How its tensors are laid out and named; a key of `likewise.networks.weights.formats.LAYOUTS`.
     """
 
     kind: Literal["package", "url", "sdist", "wheel", "timm", "random", "file", "trained"]

@@ -10,7 +10,7 @@ from likewise.errors import BadWeights
 from likewise.types import FloatArray
 
 Tensors: TypeAlias = dict[str, FloatArray]
-"""Weights by their canonical names; see `likewise.networks.formats`."""
+"""Weights by their canonical names; see `likewise.networks.weights.formats`."""
 
 Shapes: TypeAlias = dict[str, tuple[int, ...]]
 

@@ -9,7 +9,8 @@ import numpy as np
 
 from likewise.ranking.stages import Stage
 from likewise.types import Box, IntArray, Scores
-from likewise.words import Fit, Layers, QuerySketch, Sketch
+from likewise.words import Fit, Sketch
+from likewise.words.index import Layers, QuerySketch
 
 
 @dataclass(frozen=True, eq=False)

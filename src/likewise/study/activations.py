@@ -11,7 +11,8 @@ import torch
 
 from likewise.engines.torch_module import build
 from likewise.inspection import Histogram, entropy
-from likewise.networks import CIFAR10, locate
+from likewise.networks import CIFAR10
+from likewise.networks.weights import locate
 from likewise.study.cifar10 import LabelledPictures
 from likewise.study.measures import likeness
 from likewise.study.running import FROG, StudyNetwork

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from likewise.errors import UsageError
-from likewise.networks import CIFAR10, write_weights
+from likewise.networks import CIFAR10
+from likewise.networks.weights import write_weights
 from likewise.study.cifar10 import Cifar10, LabelledPictures
 from likewise.study.cifar_loop import CifarSettings, Epoch, best_of, fit
 from likewise.types import IntArray, Progress, ProgressCallback, UInt8Array

@@ -12,7 +12,8 @@ from torch.nn import functional
 from likewise.descriptors import VectorRecipe, program_of
 from likewise.engines.torch_module import LayerChain, ProgramModule
 from likewise.errors import UsageError
-from likewise.networks import find, locate, write_weights
+from likewise.networks import find
+from likewise.networks.weights import locate, write_weights
 from likewise.training.own import Split
 from likewise.training.pictures import TrainingPictures
 from likewise.training.retrieval import LearnedWeights, RetrievalSettings, learn

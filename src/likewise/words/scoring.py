@@ -43,8 +43,8 @@ class Scoring:
     power
         A match counts idf to this power: 2 in the paper, 0 counts all words alike.
     votes
-        Rank by `likewise.words.votes` instead, for keypoints: the rest then weighs only the matches that are
-        verified and shown.
+        Rank by `likewise.words.index.votes` instead, for keypoints: the rest weighs only matches that
+        are verified and shown.
     floor
         With votes: nats of a fit (see `likewise.words.verification.verify`) that a hundredth of the pictures
         of other things reach. What lies above is evidence.

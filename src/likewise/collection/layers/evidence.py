@@ -58,7 +58,7 @@ def of_similarities(similarities: Scores) -> Scores:
 
 
 def of_votes(votes: Scores) -> Scores:
-    """Evidence of the votes of keypoints, ``(n,)``; see `likewise.words.votes`."""
+    """Evidence of the votes of keypoints, ``(n,)``; see `likewise.words.index.votes`."""
     return _VOTES * np.log1p(np.maximum(votes, 0.0))
 
 

@@ -67,7 +67,7 @@ class PatchMatches:
     first, second
         float32 ``(n, 4)``: boxes of the patches of either picture, in pixels of the upright original.
     matches, fit
-        See `likewise.words.index.VerifiedHit`.
+        See `likewise.words.index.layers.VerifiedHit`.
     """
 
     score: float

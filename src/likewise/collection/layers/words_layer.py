@@ -31,7 +31,8 @@ from likewise.pictures import Loaded
 from likewise.ranking import Stage, judged_weights, rank_sketches
 from likewise.system import cores
 from likewise.types import Box, CropScale, IntArray, ProgressCallback, Scores
-from likewise.words import Layers, QuerySketch, Sketch, Vocabulary, WordIndex, WordsExtractor, WordsRecipe
+from likewise.words import Sketch, Vocabulary, WordsExtractor, WordsRecipe
+from likewise.words.index import Layers, QuerySketch, WordIndex
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,8 @@ from likewise.collection.store.belongings import WORDS
 from likewise.collection.store.catalogue import Catalogue
 from likewise.errors import CollectionDamaged
 from likewise.types import IntArray
-from likewise.words import InvertedIndex, Segment, Sketch, merge
+from likewise.words import Sketch
+from likewise.words.index import InvertedIndex, Segment, merge
 
 BATCH = 64 << 20
 """Bytes of sketches that become one segment at most; building one takes some six times as much memory."""

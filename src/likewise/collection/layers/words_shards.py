@@ -25,7 +25,7 @@ from likewise.collection.store.stores import store_of
 from likewise.errors import ShardLost, UsageError
 from likewise.system import cores
 from likewise.types import IntArray, Scores
-from likewise.words import InvertedIndex, ShardedIndex, WordStatistics, merge
+from likewise.words.index import InvertedIndex, ShardedIndex, WordStatistics, merge
 
 log = logging.getLogger("likewise.collection")
 

@@ -35,7 +35,8 @@ from likewise.evaluation.reproduce.orderings import orderings
 from likewise.evaluation.words import Sketched, open_sketcher, sketch, words_run
 from likewise.learning import Chosen, Learning, choose, default_vocabulary, learn_vocabulary
 from likewise.local import Patches
-from likewise.networks import find, locate
+from likewise.networks import find
+from likewise.networks.weights import locate
 from likewise.recipes import load_recipe
 from likewise.types import ProgressCallback
 from likewise.words import WordsExtractor, WordsRecipe

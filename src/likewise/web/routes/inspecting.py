@@ -11,7 +11,8 @@ from fastapi import APIRouter, Depends, Query, Response
 from PIL import Image
 
 from likewise.errors import LikewiseError, UsageError
-from likewise.networks import NETWORKS, Card, locate
+from likewise.networks import NETWORKS, Card
+from likewise.networks.weights import locate
 from likewise.web import schemas
 from likewise.web.services import Services, Serving
 

@@ -13,12 +13,12 @@ from likewise.types import Box, IntArray, Scores
 from likewise.words.codebook import WordArray
 from likewise.words.geometry import Fit, fit, to_edge
 from likewise.words.hamming import Codes
-from likewise.words.inverted import WordIndex
+from likewise.words.index.inverted import WordIndex
+from likewise.words.index.votes import Neighbours, votes
 from likewise.words.matching import Matches, match
 from likewise.words.recipe import WordsRecipe
 from likewise.words.sketch import Sketch
 from likewise.words.verification import verify
-from likewise.words.votes import Neighbours, votes
 
 
 @dataclass(frozen=True, eq=False)

@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 from likewise.errors import MissingExtra, UsageError
 from likewise.types import IntArray, Scores
 from likewise.words.hamming import Codes, Pairs, Scan, Words
+from likewise.words.index.postings import Numbers
+from likewise.words.index.segment import ranges
 from likewise.words.parallel import run_starts
-from likewise.words.postings import Numbers
-from likewise.words.segment import ranges
 
 BATCH = 1 << 16
 """Postings compared at once by numpy, unless one list has more: what a cache holds."""
@@ -196,8 +196,7 @@ def pairs(codes: Codes, begins: IntArray, ends: IntArray, asked: Codes, below: i
     Parameters
     ----------
     codes
-        Those of the segment and, behind them, the `likewise.words.segment.PAD` numbers that a compiled scan
-        reads too.
+        Those of the segment and, behind them, the `segment.PAD` numbers that a compiled scan reads too.
     begins, ends
         int64 ``(m,)``: where each list lies among its postings.
     asked
@@ -230,7 +229,7 @@ def compiled() -> Kernel:
     Raises `MissingExtra` when numba is not installed, or not whole.
     """
     try:
-        from likewise.words.compiled import load  # imports numba
+        from likewise.words.index.compiled import load  # imports numba
     except (ImportError, OSError) as error:  # the latter where the library is missing that numba compiles by
         raise MissingExtra("the compiled scan of inverted indexes", "fast") from error
     scan, add, near = load()

@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from likewise.columns import ColumnFile, ColumnLayout, writing
 from likewise.errors import UsageError
 from likewise.words.hamming import Codes
-from likewise.words.postings import Numbers, Postings
+from likewise.words.index.postings import Numbers, Postings
 from likewise.words.sketch import Sketch
 
 FORMAT = "likewise words 1"

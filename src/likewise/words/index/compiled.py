@@ -22,7 +22,7 @@ from likewise.assets import cache_dir
 from likewise.compiling import compiled
 from likewise.types import IntArray, Scores
 from likewise.words.hamming import Codes, Pairs, Scan
-from likewise.words.postings import Numbers
+from likewise.words.index.postings import Numbers
 
 LANES = 8  # 64-bit numbers in a 512-bit register; elsewhere LLVM takes several
 BLOCK = 128  # postings compared with one feature after another, while the next ones are on their way
@@ -175,7 +175,7 @@ def compare(
     last: int,
     scores: Scores,
 ) -> None:
-    """See `likewise.words.kernel.Kernel`."""
+    """See `likewise.words.index.kernel.Kernel`."""
     starts, stops = np.empty_like(begins), np.empty_like(ends)
     for word in range(len(begins)):
         starts[word] = _find(rows, begins[word], ends[word], first) if first > 0 else begins[word]
@@ -222,7 +222,7 @@ def count(
     last: int,
     scores: Scores,
 ) -> None:
-    """See `likewise.words.kernel.Kernel`."""
+    """See `likewise.words.index.kernel.Kernel`."""
     top = np.int64(len(scores) - 1)
     for word in range(len(begins)):
         at, end = _find(rows, begins[word], ends[word], first), ends[word]
@@ -237,7 +237,7 @@ def count(
 
 
 def near(codes: Codes, begins: IntArray, ends: IntArray, asked: Codes, below: int) -> tuple[IntArray, int]:
-    """As `likewise.words.kernel.pairs`, each pair in one number, and how many of the numbers count.
+    """As `likewise.words.index.kernel.pairs`, each pair in one number, and how many of the numbers count.
 
     The only half of a code counts twice.
     """

@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 from likewise.errors import CollectionDamaged, MissingExtra, UsageError
 from likewise.types import IntArray, Scores
 from likewise.words.hamming import Codes, Pairs, Scan, Words
-from likewise.words.kernel import NUMPY, Asked, Choice, Kernel, Lists, compiled
-from likewise.words.merging import check
+from likewise.words.index.kernel import NUMPY, Asked, Choice, Kernel, Lists, compiled
+from likewise.words.index.merging import check
+from likewise.words.index.postings import Numbers
+from likewise.words.index.segment import Segment, ranges
+from likewise.words.index.votes import Neighbours, near, reach
 from likewise.words.parallel import run_starts
-from likewise.words.postings import Numbers
 from likewise.words.scoring import DEFAULT, Scoring
-from likewise.words.segment import Segment, ranges
-from likewise.words.votes import Neighbours, near, reach
 
 WORTH = 50_000_000
 """Postings that numpy scans in the time that it takes to load the compiled kernel."""
@@ -319,7 +319,7 @@ def _lists(segment: Segment, asked: Asked, weights: Scores, rooted: bool) -> Lis
 def _shared(
     scan: Scan, threads: int, codes: Codes, begins: IntArray, ends: IntArray, asked: Codes, below: int
 ) -> Pairs:
-    """A scan by several threads, each with about as much of the work; see `likewise.words.kernel.pairs`."""
+    """A scan by several threads, each with about as much of the work; see `kernel.pairs`."""
     done = np.cumsum(ends - begins)
     parts = min(threads, 1 + int(done[-1]) // SHARE) if len(done) else 1
     bounds = np.searchsorted(done, _shares(int(done[-1]), parts)[1:-1]).tolist() if parts > 1 else []

@@ -18,10 +18,11 @@ from safetensors.numpy import save_file
 
 from likewise import assets
 from likewise.errors import BadWeights, FetchFailed, StorageError, WeightsMissing
-from likewise.networks import formats, timm
+from likewise.networks import timm
 from likewise.networks.card import Card, Source, Weights
 from likewise.networks.cards import find
 from likewise.networks.chain import Tensors
+from likewise.networks.weights import formats
 from likewise.types import FloatArray, ProgressCallback
 
 SUFFIX = ".safetensors"
@@ -38,7 +39,7 @@ class WeightsFile:
         sha256 over the sorted names and digests of the tensors; for a file that a package brings, the sha256
         of that file.
     layout
-        A key of `likewise.networks.formats.LAYOUTS`; ``safetensors`` for the cache.
+        A key of `likewise.networks.weights.formats.LAYOUTS`; ``safetensors`` for the cache.
     origin
         Where the tensors came from.
     digests
@@ -202,7 +203,7 @@ def import_file(
         Which of the network's weights these are, which decides how pixels are prepared. Unless told, those
         that are published in the file's layout: a Keras file gives Caffe's BGR weights.
     layout
-        A key of `likewise.networks.formats.LAYOUTS`; told from the file unless given.
+        A key of `likewise.networks.weights.formats.LAYOUTS`; told from the file unless given.
     """
     card = find(name)
     layout = layout or formats.sniff(path)

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from likewise.errors import CollectionDamaged, UsageError
-from likewise.words.postings import Numbers
-from likewise.words.segment import CHUNK, Chunk, Segment, create, ranges
+from likewise.words.index.postings import Numbers
+from likewise.words.index.segment import CHUNK, Chunk, Segment, create, ranges
 
 
 def merge(

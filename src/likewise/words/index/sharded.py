@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from likewise.types import IntArray, Scores
 from likewise.words.hamming import Codes, Words
-from likewise.words.inverted import WordStatistics
+from likewise.words.index.inverted import WordStatistics
+from likewise.words.index.votes import Neighbours
 from likewise.words.scoring import DEFAULT, Scoring
-from likewise.words.votes import Neighbours
 
 
 class Ask(Protocol):
@@ -24,7 +24,7 @@ class Ask(Protocol):
 
 
 class ShardedIndex:
-    """See `likewise.words.inverted.WordIndex`; scores are those of one index, to the last bit.
+    """See `likewise.words.index.inverted.WordIndex`; scores are those of one index, to the last bit.
 
     A picture's score is summed by the shard that holds it, with words weighed as in all of them. Votes weigh
     a feature's neighbours by how many pictures have nearer ones, so they are counted here.

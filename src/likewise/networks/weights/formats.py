@@ -27,7 +27,7 @@ from likewise.errors import BadWeights, MissingExtra, ReaderFailed
 from likewise.networks import timm
 from likewise.networks.card import Card
 from likewise.networks.chain import Layer, Shapes, Tensors
-from likewise.networks.torch_files import OLD_TORCH, read_torch_file
+from likewise.networks.weights.torch_files import OLD_TORCH, read_torch_file
 from likewise.registry import lookup
 from likewise.types import FloatArray
 from likewise.unpickling import MALFORMED, read_plain_pickle

@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 
 from likewise.types import IntArray
 from likewise.words.hamming import Codes, Scan, Words
-from likewise.words.kernel import pairs
+from likewise.words.index.kernel import pairs
+from likewise.words.index.segment import Segment
 from likewise.words.parallel import ParallelColumns, run_starts
-from likewise.words.segment import Segment
 
 CHANCE = {64: NormalDist(31.0, 5.3), 128: NormalDist(64.0, 10.2)}
 """In how many bits codes of features differ that share a word and nothing else, by how many they have.
@@ -81,7 +81,7 @@ def near(words: Words, codes: Codes, lists: Segment, below: int, scan: Scan = pa
     words, codes
         Integers ``(n, m)`` and uint64 ``(n, m, bits / 64)``.
     scan
-        The ``near`` of a `likewise.words.kernel.Kernel`; all find the same, in the same order.
+        The ``near`` of a `likewise.words.index.kernel.Kernel`; all find the same, in the same order.
     """
     order = np.argsort(words.ravel(), kind="stable")
     asked, feature = words.ravel()[order], order // words.shape[1]
