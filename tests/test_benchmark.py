@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from likewise.errors import UsageError
-from likewise.evaluation.benchmark import Benchmark, BenchmarkQuery, MissingFiles
+from likewise.evaluation.datasets.benchmark import Benchmark, BenchmarkQuery, MissingFiles
 from likewise.pictures.listing import pictures_below
 
 A, B, C = (Path(f"{name}.jpg") for name in "abc")

@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 
 from likewise.errors import BadBox, UnknownName, UsageError
-from likewise.evaluation.benchmark import Benchmark, MissingFiles
 from likewise.evaluation.datasets import DATASETS, load
+from likewise.evaluation.datasets.benchmark import Benchmark, MissingFiles
 from likewise.evaluation.datasets.buildings import CORRUPT_PARIS
 from likewise.evaluation.datasets.holidays import GROUPS
-from likewise.evaluation.score import score
+from likewise.evaluation.reports.score import score
 from likewise.types import Box
 from tests.test_benchmark import touch
 

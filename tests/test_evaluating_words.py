@@ -15,8 +15,8 @@ from PIL import Image
 
 from likewise import cli
 from likewise.errors import BadRecipe, UsageError
-from likewise.evaluation.benchmark import Benchmark
 from likewise.evaluation.datasets import load
+from likewise.evaluation.datasets.benchmark import Benchmark
 from likewise.evaluation.runs import Run, read_run
 from likewise.evaluation.words import evaluate_words, open_sketcher, sketch, words_run
 from likewise.learning import Learning, choose, learn_vocabulary

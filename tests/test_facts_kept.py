@@ -32,7 +32,7 @@ from likewise.downstream.clusters import find_clusters
 from likewise.downstream.duplicates import find_duplicates
 from likewise.downstream.layout import find_layout
 from likewise.errors import UsageError
-from likewise.evaluation.benchmark import Benchmark, BenchmarkQuery
+from likewise.evaluation.datasets.benchmark import Benchmark, BenchmarkQuery
 from likewise.local import patches
 from likewise.pictures.facts import Facts
 from likewise.recipes.recipe import Recipe

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from likewise.errors import BadRecipe, UnknownName
-from likewise.evaluation.grid import Grid
+from likewise.evaluation.sweeps.grid import Grid
 
 
 def test_without_taps_it_takes_the_last_map_of_each_stage() -> None:

@@ -17,12 +17,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from likewise.evaluation.benchmark import Benchmark
 from likewise.evaluation.datasets import load
+from likewise.evaluation.datasets.benchmark import Benchmark
 from likewise.evaluation.datasets.buildings import CORRUPT_PARIS
 from likewise.evaluation.datasets.holidays import GROUPS
 from likewise.evaluation.datasets.revisited import read_truth
-from likewise.evaluation.score import score
+from likewise.evaluation.reports.score import score
 from tests.test_benchmark import touch
 
 KAPPAS = (1, 5, 10)

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from likewise.errors import UsageError
-from likewise.evaluation.benchmark import Benchmark, BenchmarkQuery
+from likewise.evaluation.datasets.benchmark import Benchmark, BenchmarkQuery
 from likewise.evaluation.protocol_card import make_card
-from likewise.evaluation.report import LEVELS, Report, RunComparison
+from likewise.evaluation.reports.report import LEVELS, Report, RunComparison
 from likewise.evaluation.runs import Run
 from tests.fakes import RECIPE, FakeExtractor
 

@@ -14,7 +14,7 @@ from likewise import cli
 from likewise.descriptors.recipe import VectorRecipe
 from likewise.errors import UsageError, WeightsMissing
 from likewise.evaluation.datasets import load
-from likewise.evaluation.report import Report
+from likewise.evaluation.reports.report import Report
 from likewise.evaluation.reproduce.capuano import capuano_2018
 from likewise.evaluation.reproduce.deep_features import (
     PUBLISHED,

@@ -15,10 +15,10 @@ from PIL import Image
 from likewise import cli
 from likewise.errors import UsageError
 from likewise.evaluation.datasets import load
-from likewise.evaluation.report_table import ReportTable, TableCell
 from likewise.evaluation.reproduce.li import li_2016, recipe_at_hand
 from likewise.evaluation.reproduce.li_published import ALL, FIGURE_2, TABLE_1, TABLE_2
 from likewise.evaluation.reproduce.orderings import orderings
+from likewise.evaluation.reproduce.report_table import ReportTable, TableCell
 from likewise.evaluation.runs import read_run
 from likewise.local.patches import Patches
 from likewise.pictures import Resize

@@ -14,14 +14,14 @@ from likewise.descriptors.recipe import Part, Step, VectorRecipe
 from likewise.descriptors.transforms import Origin, Whitening
 from likewise.errors import BadBox, StorageError, UsageError
 from likewise.evaluation import evaluate as evaluation
-from likewise.evaluation.benchmark import Benchmark, BenchmarkQuery
 from likewise.evaluation.crops import CropMode, query_view
+from likewise.evaluation.datasets.benchmark import Benchmark, BenchmarkQuery
 from likewise.evaluation.evaluate import evaluate
 from likewise.evaluation.metrics import leave_one_out_map
 from likewise.evaluation.protocol_card import ASKED_WITH, JUDGED, make_card
-from likewise.evaluation.report import Report
+from likewise.evaluation.reports.report import Report
+from likewise.evaluation.reports.score import score
 from likewise.evaluation.runs import Run, box_array, read_run, write_run
-from likewise.evaluation.score import score
 from likewise.pictures import Resize
 from likewise.ranking.stages import Ranked, Stage
 from likewise.types import Box, Ranking

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from likewise.errors import UsageError
-from likewise.evaluation.benchmark import Benchmark, BenchmarkQuery, Measure
+from likewise.evaluation.datasets.benchmark import Benchmark, BenchmarkQuery, Measure
 from likewise.evaluation.metrics import Rule
-from likewise.evaluation.score import QueryScore, score
+from likewise.evaluation.reports.score import QueryScore, score
 
 
 def asked(

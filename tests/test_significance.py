@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from likewise.errors import UsageError
-from likewise.evaluation import significance
-from likewise.evaluation.significance import bootstrap_interval, sign_flip_test
+from likewise.evaluation.reports import significance
+from likewise.evaluation.reports.significance import bootstrap_interval, sign_flip_test
 
 NUMBERS = st.lists(st.floats(-1, 1, allow_subnormal=False), min_size=1, max_size=8)
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from likewise.errors import UsageError
-from likewise.evaluation.benchmark import Benchmark, BenchmarkQuery
+from likewise.evaluation.datasets.benchmark import Benchmark, BenchmarkQuery
 from likewise.evaluation.simulated import with_examples, with_feedback
 from likewise.ranking.exact import search
 from likewise.ranking.stages import Ranked

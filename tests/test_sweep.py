@@ -17,9 +17,9 @@ from likewise.descriptors.recipe import VectorRecipe
 from likewise.descriptors.transforms import l2
 from likewise.errors import UsageError
 from likewise.evaluation.datasets.folder import folder
-from likewise.evaluation.grid import Grid
 from likewise.evaluation.metrics import leave_one_out_map
-from likewise.evaluation.sweeps import Sweep, SweepCell, sweep
+from likewise.evaluation.sweeps.grid import Grid
+from likewise.evaluation.sweeps.run import Sweep, SweepCell, sweep
 from likewise.networks import find
 from likewise.pictures import Loaded, Resize
 from likewise.types import FloatArray

@@ -11,9 +11,9 @@ from likewise.drawing import canvas
 from likewise.drawing.sheets import draw_sheets
 from likewise.drawing.sheets.answers import COLOURS, answer_sheet
 from likewise.errors import BadPicture, StorageError, UsageError
-from likewise.evaluation.benchmark import Benchmark, BenchmarkQuery
+from likewise.evaluation.datasets.benchmark import Benchmark, BenchmarkQuery
 from likewise.evaluation.evaluate import evaluate
-from likewise.evaluation.report import RankedPicture, Report, Verdict
+from likewise.evaluation.reports.report import RankedPicture, Report, Verdict
 from likewise.types import Box, Hit, Progress
 from tests.drawing.looks import drawn, picture, places
 from tests.fakes import FakeExtractor, make_pictures

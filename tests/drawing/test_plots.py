@@ -18,7 +18,7 @@ from likewise.drawing.plots import (
     sweep_plot,
 )
 from likewise.errors import MissingExtra, StorageError, UsageError
-from likewise.evaluation.sweeps import Sweep, SweepCell
+from likewise.evaluation.sweeps.run import Sweep, SweepCell
 from tests.drawing.looks import picture, places, size
 from tests.drawing.test_answers import small_report
 

@@ -19,7 +19,7 @@ from likewise.collection import Collection
 from likewise.downstream.layout import find_layout
 from likewise.errors import WeightsMissing
 from likewise.evaluation.crops import CropMode
-from likewise.evaluation.report import Report
+from likewise.evaluation.reports.report import Report
 from likewise.evaluation.runs import read_run
 from likewise.networks import NETWORKS
 from likewise.web.foreseeing import Foresight

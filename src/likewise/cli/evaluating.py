@@ -30,7 +30,8 @@ from likewise.cli.scores import comparison_lines, comparison_value, gap_lines, q
 from likewise.errors import UsageError
 
 if TYPE_CHECKING:
-    from likewise.evaluation import Benchmark, Report, RunComparison
+    from likewise.evaluation.datasets import Benchmark
+    from likewise.evaluation.reports import Report, RunComparison
 
 Crop = Literal["box", "full", "widened", "legacy-crow"]
 Rule = Literal["trapezoid", "step"]
@@ -43,7 +44,7 @@ def register(app: typer.Typer) -> None:
 
 
 def _datasets() -> list[str]:
-    from likewise.evaluation import DATASETS
+    from likewise.evaluation.datasets import DATASETS
 
     return list(DATASETS)
 
@@ -110,7 +111,9 @@ def evaluate(
     several layers a collection, are kept in --runs: an evaluation that was interrupted goes on, and another
     crop or scoring takes no indexing.
     """
-    from likewise.evaluation import Report, evaluate_recipe, load
+    from likewise.evaluation import evaluate_recipe
+    from likewise.evaluation.datasets import load
+    from likewise.evaluation.reports import Report
     from likewise.ranking import Stage
     from likewise.recipes import load_recipe
 
@@ -188,7 +191,8 @@ def report(
     Two runs are compared on the same queries: the mean difference with a bootstrap interval, and a sign-flip
     test of whether it could be chance.
     """
-    from likewise.evaluation import Report, RunComparison, read_run
+    from likewise.evaluation import read_run
+    from likewise.evaluation.reports import Report, RunComparison
 
     reports = [Report.of(read_run(path), rule=rule) for path in runs]
     compared = [(other, RunComparison.of(reports[0], other)) for other in reports[1:]]

@@ -15,7 +15,8 @@ from likewise.cli.scores import gap_lines
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from likewise.evaluation import Benchmark, ReportTable, TableCell
+    from likewise.evaluation.datasets import Benchmark
+    from likewise.evaluation.reproduce import ReportTable, TableCell
     from likewise.types import ProgressCallback
 
 app = App(
@@ -85,7 +86,7 @@ def aggregating_deep_features(
     the queries with their boxes, and the first ten answers to each are drawn into the folder of the runs.
     Interrupted, it goes on.
     """
-    from likewise.evaluation import load
+    from likewise.evaluation.datasets import load
     from likewise.evaluation.reproduce import OpenChoices, best_run
     from likewise.evaluation.reproduce import aggregating_deep_features as reproduced
 
@@ -128,7 +129,7 @@ def capuano_2018(
 
     The article gives no numbers, so there are none beside the measured ones.
     """
-    from likewise.evaluation import load
+    from likewise.evaluation.datasets import load
     from likewise.evaluation.reproduce import capuano_2018 as reproduced
 
     benchmark = load(dataset, data, gt=gt, group=group)
@@ -174,8 +175,8 @@ def paula_2020(
     The article gives no numbers, so there are none beside the measured ones.
     """
     from likewise.descriptors import VectorRecipe
-    from likewise.downstream import measure_tasks
     from likewise.downstream.classifying import LabelledVectors
+    from likewise.downstream.tasks import measure_tasks
 
     encoder = running.extractor(VectorRecipe.load(recipe))
     with progress("describing") as callback:
@@ -240,7 +241,7 @@ def li_2016(
     Holidays and UKBench may be there in part, or one of them only; what is missing is said. Interrupted, it
     goes on. At the end it says in how many cells the paper's orderings hold.
     """
-    from likewise.evaluation import load
+    from likewise.evaluation.datasets import load
     from likewise.evaluation.reproduce import li_2016 as reproduced
     from likewise.evaluation.reproduce import recipe_at_hand
 
@@ -274,7 +275,8 @@ def li_2016(
 def _draw(run: Path, folder: Path, progress: ProgressCallback | None) -> Iterator[str]:
     """Draw the queries of a run with their boxes, and the first ten answers to each; say where."""
     from likewise.drawing.sheets import draw_sheets, query_sheet
-    from likewise.evaluation import Report, read_run
+    from likewise.evaluation import read_run
+    from likewise.evaluation.reports import Report
 
     told = Report.of(read_run(run))
     figure = folder / "queries.png"

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from likewise.cli.output import printable, table
 
 if TYPE_CHECKING:  # numpy stands behind them, and help must not wait for that
-    from likewise.evaluation import Benchmark, MissingFiles, QueryScore, Report, RunComparison
+    from likewise.evaluation.datasets import Benchmark, MissingFiles
+    from likewise.evaluation.reports import QueryScore, Report, RunComparison
 
 _LISTED = 40
 

@@ -15,7 +15,7 @@ from likewise.cli.scores import gap_lines
 from likewise.errors import UsageError
 
 if TYPE_CHECKING:  # numpy stands behind them, and help must not wait for that
-    from likewise.evaluation import Sweep, SweepCell
+    from likewise.evaluation.sweeps import Sweep, SweepCell
 
 Crop = Literal["box", "full"]
 Policy = Literal["square", "longest", "shortest", "area", "full"]
@@ -103,8 +103,9 @@ def sweep(
     Each picture goes through the network once for all of it. Vectors are kept in --runs: a sweep that was
     interrupted goes on.
     """
-    from likewise.evaluation import Grid, load
-    from likewise.evaluation import sweep as run_sweep
+    from likewise.evaluation.datasets import load
+    from likewise.evaluation.sweeps import Grid
+    from likewise.evaluation.sweeps import sweep as run_sweep
     from likewise.pictures import Resize
 
     if dim and whiten_on is None:

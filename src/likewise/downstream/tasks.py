@@ -12,7 +12,8 @@ from likewise.descriptors import l2
 from likewise.downstream.classifying import LabelledVectors, cross_validate
 from likewise.downstream.clusters import cluster_rows
 from likewise.errors import UsageError
-from likewise.evaluation import ReportTable, TableCell, mean_average_precision, precision_of_ranks
+from likewise.evaluation import mean_average_precision, precision_of_ranks
+from likewise.evaluation.reproduce import ReportTable, TableCell
 from likewise.ranking import search
 from likewise.types import FloatArray, IntArray, Metric, ProgressCallback
 

@@ -21,7 +21,7 @@ from likewise.errors import MissingExtra
 
 if TYPE_CHECKING:  # scikit-learn stands behind them, which no plot needs
     from likewise.downstream.classifying import LearningPoint, ValidationScore
-    from likewise.evaluation import Sweep
+    from likewise.evaluation.sweeps import Sweep
 
 CLASSIFIERS = {
     "bayes": "Gaussian naive Bayes",

@@ -8,8 +8,8 @@ from typing import Any
 
 from likewise.descriptors import Extractor
 from likewise.errors import UsageError
-from likewise.evaluation.benchmark import Benchmark
 from likewise.evaluation.crops import CropMode
+from likewise.evaluation.datasets.benchmark import Benchmark
 from likewise.evaluation.evaluate import evaluate
 from likewise.evaluation.runs import Run
 from likewise.ranking import Stage

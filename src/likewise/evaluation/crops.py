@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias, get_args
 
 from likewise.descriptors import PictureView
 from likewise.errors import UsageError
-from likewise.evaluation.benchmark import Benchmark, BenchmarkQuery
+from likewise.evaluation.datasets.benchmark import Benchmark, BenchmarkQuery
 from likewise.pictures import size_of
 from likewise.recipes import LayerRecipe
 from likewise.types import Box

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeAlias
 
 from likewise.descriptors import CachedArrays, Encoder, Manifest, PictureView, VectorRecipe, describe
 from likewise.errors import UsageError
-from likewise.evaluation.benchmark import Benchmark
 from likewise.evaluation.crops import CropMode, possible_crop, query_view
+from likewise.evaluation.datasets.benchmark import Benchmark
 from likewise.evaluation.metrics import Rule
 from likewise.evaluation.protocol_card import ASKED_WITH, JUDGED, make_card
 from likewise.evaluation.runs import Readable, Run, written
@@ -17,6 +18,9 @@ from likewise.evaluation.simulated import with_examples, with_feedback
 from likewise.ranking import Gallery, Localiser, Ranked, Stage, rank
 from likewise.recipes import LayerRecipe
 from likewise.types import FloatArray, ProgressCallback
+
+MakeEncoder: TypeAlias = Callable[[VectorRecipe], Encoder]
+"""Makes the encoder of a recipe, such as `likewise.Extractor`."""
 
 KEPT = 1 << 25
 """Places of all rankings together that a run keeps: 256 MiB, all 10 000 of a gallery for 3 000 queries."""

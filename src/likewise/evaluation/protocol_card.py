@@ -8,8 +8,8 @@ from functools import singledispatch
 
 from likewise.artifacts import Sample
 from likewise.descriptors import Manifest, Part, VectorRecipe
-from likewise.evaluation.benchmark import Benchmark
 from likewise.evaluation.crops import CropMode
+from likewise.evaluation.datasets.benchmark import Benchmark
 from likewise.evaluation.metrics import Rule
 from likewise.pictures import Resize
 from likewise.recipes import LayerRecipe

@@ -25,8 +25,8 @@ from numpy.typing import NDArray
 from likewise.arrays import read_arrays
 from likewise.assets import made_folder, replacing
 from likewise.errors import BadPicture, UsageError
-from likewise.evaluation.benchmark import Benchmark, BenchmarkQuery, MissingFiles
 from likewise.evaluation.crops import CropMode
+from likewise.evaluation.datasets.benchmark import Benchmark, BenchmarkQuery, MissingFiles
 from likewise.evaluation.protocol_card import ProtocolCard
 from likewise.ranking import Ranked
 from likewise.reading import as_indexed

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from likewise.errors import UsageError
-from likewise.evaluation.benchmark import Benchmark, BenchmarkQuery
+from likewise.evaluation.datasets.benchmark import Benchmark, BenchmarkQuery
 from likewise.ranking import Ranked, combined, refined
 from likewise.types import FloatArray, IntArray, Ranking
 

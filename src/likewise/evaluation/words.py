@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from likewise.assets import temporary
 from likewise.descriptors import CachedArrays, PictureView, look_up
-from likewise.evaluation.benchmark import Benchmark
 from likewise.evaluation.crops import CropMode
+from likewise.evaluation.datasets.benchmark import Benchmark
 from likewise.evaluation.evaluate import own_places, places_kept, readable_of, views_of
 from likewise.evaluation.protocol_card import make_card
 from likewise.evaluation.runs import Readable, Run, read_run, run_path, written

@@ -17,7 +17,7 @@ from likewise.pictures import Source
 from likewise.types import Box, Progress, ProgressCallback
 
 if TYPE_CHECKING:  # to evaluate takes much that to draw does not
-    from likewise.evaluation import QueryScore, RankedPicture, Report, Verdict
+    from likewise.evaluation.reports import QueryScore, RankedPicture, Report, Verdict
 
 COLOURS: dict[Verdict, str] = {"wrong": "#ee7a0a", "junk": "#9aa1a9"}
 """Of the frames; right answers have none."""

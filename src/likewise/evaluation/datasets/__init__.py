@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from likewise.errors import UsageError
-from likewise.evaluation.benchmark import Benchmark
+from likewise.evaluation.datasets.benchmark import Benchmark, MissingFiles
 from likewise.evaluation.datasets.buildings import oxford5k, paris6k
 from likewise.evaluation.datasets.demo import demo
 from likewise.evaluation.datasets.folder import folder
@@ -18,6 +18,8 @@ from likewise.evaluation.datasets.revisited import revisited
 from likewise.evaluation.datasets.table import table
 from likewise.evaluation.datasets.ukbench import ukbench
 from likewise.registry import Registry, lookup
+
+__all__ = ["DATASETS", "Benchmark", "MissingFiles", "load"]
 
 DATASETS: Registry[Callable[..., Benchmark]] = Registry(
     "data set",

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from likewise.errors import UsageError
-from likewise.evaluation.benchmark import Benchmark
+from likewise.evaluation.datasets.benchmark import Benchmark
 from likewise.evaluation.datasets.files import Questions, by_stem, thinned
 from likewise.spreadsheets import read_text
 from likewise.types import Box

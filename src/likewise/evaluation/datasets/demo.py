@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from likewise.evaluation.benchmark import Benchmark
+from likewise.evaluation.datasets.benchmark import Benchmark
 from likewise.evaluation.datasets.folder import leave_one_out
 
 

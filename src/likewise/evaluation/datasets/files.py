@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from likewise.errors import UsageError
-from likewise.evaluation.benchmark import BenchmarkQuery, MissingFiles
+from likewise.evaluation.datasets.benchmark import BenchmarkQuery, MissingFiles
 from likewise.pictures import pictures_below
 from likewise.types import Box
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from likewise.errors import UsageError
-from likewise.evaluation.benchmark import Benchmark, BenchmarkQuery, MissingFiles
+from likewise.evaluation.datasets.benchmark import Benchmark, BenchmarkQuery, MissingFiles
 from likewise.pictures import pictures_below
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from likewise.evaluation.benchmark import Benchmark
+from likewise.evaluation.datasets.benchmark import Benchmark
 from likewise.evaluation.datasets.files import Questions, by_stem, thinned
 
 # How many pictures each of the 500 groups has, in order, one hexadecimal digit a group.

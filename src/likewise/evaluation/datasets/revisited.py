@@ -17,7 +17,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 
 from likewise.errors import UsageError
-from likewise.evaluation.benchmark import Benchmark
+from likewise.evaluation.datasets.benchmark import Benchmark
 from likewise.evaluation.datasets.files import Questions, by_stem, find_one, thinned
 from likewise.spreadsheets import read_text
 from likewise.types import Box

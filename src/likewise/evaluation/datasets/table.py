@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 from pathlib import Path
 
-from likewise.evaluation.benchmark import Benchmark, QueryRule
+from likewise.evaluation.datasets.benchmark import Benchmark, QueryRule
 from likewise.evaluation.datasets.files import Questions, find_one
 from likewise.labels import LabelRow, Role, read_rows
 from likewise.pictures import pictures_below

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from likewise.evaluation.benchmark import Benchmark, BenchmarkQuery, MissingFiles
+from likewise.evaluation.datasets.benchmark import Benchmark, BenchmarkQuery, MissingFiles
 from likewise.evaluation.datasets.files import by_stem, thinned
 
 GROUPS = 2550

@@ -13,9 +13,9 @@ from pathlib import Path
 
 from likewise.descriptors import VectorRecipe
 from likewise.errors import WeightsMissing
-from likewise.evaluation.benchmark import Benchmark
-from likewise.evaluation.evaluate import gather
-from likewise.evaluation.report_table import MakeEncoder, ReportTable, TableCell, measured, usable
+from likewise.evaluation.datasets.benchmark import Benchmark
+from likewise.evaluation.evaluate import MakeEncoder, gather
+from likewise.evaluation.reproduce.report_table import ReportTable, TableCell, measured, usable
 from likewise.registry import lookup
 from likewise.types import ProgressCallback
 

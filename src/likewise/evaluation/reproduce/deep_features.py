@@ -24,8 +24,8 @@ from likewise.descriptors.estimators import PCAWhitening
 from likewise.errors import StorageError, UsageError
 from likewise.evaluation.crops import CropMode
 from likewise.evaluation.datasets.buildings import CORRUPT_PARIS, PARIS6K, oxford5k
-from likewise.evaluation.evaluate import Material, gather
-from likewise.evaluation.report_table import MakeEncoder, ReportTable, TableCell, measured, usable
+from likewise.evaluation.evaluate import MakeEncoder, Material, gather
+from likewise.evaluation.reproduce.report_table import ReportTable, TableCell, measured, usable
 from likewise.networks import find
 from likewise.pictures import pictures_below
 from likewise.ranking import Stage

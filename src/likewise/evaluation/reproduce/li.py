@@ -18,9 +18,8 @@ from pathlib import Path
 
 from likewise.assets import made_folder, sha256_file
 from likewise.errors import UsageError, WeightsMissing
-from likewise.evaluation.benchmark import Benchmark
-from likewise.evaluation.report import Report
-from likewise.evaluation.report_table import ReportTable, Setting, TableCell, part_of, usable
+from likewise.evaluation.datasets.benchmark import Benchmark
+from likewise.evaluation.reports.report import Report
 from likewise.evaluation.reproduce.li_published import (
     ALL,
     FIGURE_2,
@@ -32,6 +31,7 @@ from likewise.evaluation.reproduce.li_published import (
     TABLE_2,
 )
 from likewise.evaluation.reproduce.orderings import orderings
+from likewise.evaluation.reproduce.report_table import ReportTable, Setting, TableCell, part_of, usable
 from likewise.evaluation.words import Sketched, open_sketcher, sketch, words_run
 from likewise.learning import Chosen, Learning, choose, default_vocabulary, learn_vocabulary
 from likewise.local import Patches

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from likewise.evaluation.report_table import Setting, TableCell
 from likewise.evaluation.reproduce.li_published import ALL, LAYERS, TABLE_1
+from likewise.evaluation.reproduce.report_table import Setting, TableCell
 
 _LAYERS, _POOL, _SCORED, _FUSION = 2, 3, 4, 5  # places in a setting
 

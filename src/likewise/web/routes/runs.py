@@ -12,7 +12,8 @@ from typing import Annotated, TypeVar
 from fastapi import APIRouter, Query, Request, Response
 
 from likewise.errors import LikewiseError
-from likewise.evaluation import Report, Run, RunComparison, read_run
+from likewise.evaluation import Run, read_run
+from likewise.evaluation.reports import Report, RunComparison
 from likewise.pictures import size_of
 from likewise.types import Box
 from likewise.web import schemas

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from likewise.errors import UsageError
-from likewise.evaluation.benchmark import Benchmark, BenchmarkQuery, Measure
+from likewise.evaluation.datasets.benchmark import Benchmark, BenchmarkQuery, Measure
 from likewise.evaluation.metrics import (
     Rule,
     mean_average_precision,

@@ -15,15 +15,14 @@ from numpy.typing import NDArray
 from likewise.assets import replacing
 from likewise.descriptors import CachedArrays, Encoder, PictureView, describe, l2
 from likewise.errors import UsageError
-from likewise.evaluation.benchmark import Benchmark
 from likewise.evaluation.crops import CropMode
-from likewise.evaluation.evaluate import Material, gather, places_kept
-from likewise.evaluation.grid import Grid
+from likewise.evaluation.datasets.benchmark import Benchmark
+from likewise.evaluation.evaluate import MakeEncoder, Material, gather, places_kept
 from likewise.evaluation.metrics import mean_average_precision
 from likewise.evaluation.protocol_card import ProtocolCard, make_card
-from likewise.evaluation.report_table import MakeEncoder
-from likewise.evaluation.score import score
-from likewise.evaluation.significance import bootstrap_interval, sign_flip_test
+from likewise.evaluation.reports.score import score
+from likewise.evaluation.reports.significance import bootstrap_interval, sign_flip_test
+from likewise.evaluation.sweeps.grid import Grid
 from likewise.pictures import Loaded, pictures_below
 from likewise.ranking import search
 from likewise.types import FloatArray, ProgressCallback

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
 
 from likewise.descriptors import Encoder, TransformChain, VectorRecipe
-from likewise.evaluation.benchmark import Benchmark
+from likewise.evaluation.datasets.benchmark import Benchmark
 from likewise.evaluation.evaluate import Material, ranked_run
 from likewise.evaluation.metrics import Rule
-from likewise.evaluation.report import Report
+from likewise.evaluation.reports.report import Report
 from likewise.evaluation.runs import Readable
 from likewise.ranking import Stage
-
-MakeEncoder: TypeAlias = Callable[[VectorRecipe], Encoder]
-"""Makes the encoder of a recipe, such as `likewise.Extractor`."""
 
 Setting: TypeAlias = tuple[str, ...]
 

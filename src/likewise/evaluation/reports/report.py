@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from likewise.errors import UsageError
-from likewise.evaluation.benchmark import BenchmarkQuery
+from likewise.evaluation.datasets.benchmark import BenchmarkQuery
 from likewise.evaluation.metrics import Rule
+from likewise.evaluation.reports.score import Scores, score
+from likewise.evaluation.reports.significance import Interval, SignTest, bootstrap_interval, sign_flip_test
 from likewise.evaluation.runs import Run
-from likewise.evaluation.score import Scores, score
-from likewise.evaluation.significance import Interval, SignTest, bootstrap_interval, sign_flip_test
 from likewise.types import Hit
 
 Verdict: TypeAlias = Literal["right", "wrong", "junk"]
