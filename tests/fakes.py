@@ -15,7 +15,8 @@ from PIL import Image
 from likewise import descriptors
 from likewise.collection import collection as collecting
 from likewise.descriptors.manifest import Manifest
-from likewise.descriptors.recipe import Part, VectorRecipe
+from likewise.descriptors.parts import Part
+from likewise.descriptors.recipe import VectorRecipe
 from likewise.pictures import Loaded, Resize, Source, load
 from likewise.types import Box, CropScale, FloatArray
 

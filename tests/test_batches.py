@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from likewise.descriptors.batches import BATCH, described
+from likewise.descriptors.describing.batches import BATCH, described
 from likewise.errors import BadBox, BadPicture
 from likewise.pictures import Loaded
 from likewise.types import FloatArray

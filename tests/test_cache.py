@@ -10,9 +10,9 @@ import pytest
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
-from likewise.descriptors import cache
-from likewise.descriptors.batches import BATCH
-from likewise.descriptors.cache import PictureView, describe
+from likewise.descriptors.describing import cache
+from likewise.descriptors.describing.batches import BATCH
+from likewise.descriptors.describing.cache import PictureView, describe
 from likewise.errors import BadBox, BadPicture, CollectionDamaged, StorageError
 from likewise.pictures import Loaded
 from likewise.types import Box, FloatArray, Progress

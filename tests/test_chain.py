@@ -8,8 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from likewise.descriptors.extractor import TransformChain
-from likewise.descriptors.recipe import Step
+from likewise.descriptors.parts import Step, TransformChain
 from likewise.descriptors.transforms import Origin, Whitening, l2, signed_root
 from likewise.errors import BadWeights
 

@@ -12,9 +12,9 @@ from PIL import Image
 
 from likewise import cli, descriptors
 from likewise.artifacts import Sample
-from likewise.descriptors.quantiser import Quantiser
 from likewise.descriptors.recipe import VectorRecipe
 from likewise.descriptors.transforms import Whitening
+from likewise.descriptors.transforms.quantiser import Quantiser
 from tests.fakes import FakeExtractor, replace_network
 
 Run = Callable[..., tuple[int, str, str]]

@@ -13,7 +13,7 @@ from hypothesis.extra.numpy import arrays
 from likewise.artifacts import Sample
 from likewise.collection.collection import Collection
 from likewise.collection.store.codes import Code
-from likewise.descriptors.quantiser import Quantiser
+from likewise.descriptors.transforms.quantiser import Quantiser
 from likewise.errors import CollectionDamaged, UnknownName, UsageError
 from likewise.types import FloatArray
 from tests.fakes import RECIPE, FakeFactory, make_pictures

@@ -20,8 +20,8 @@ from docs import generate
 import likewise
 from likewise import errors
 from likewise.cli import commands
+from likewise.descriptors.parts import STEPS
 from likewise.descriptors.poolings import POOLINGS
-from likewise.descriptors.recipe import STEPS
 from likewise.ranking.reranking import STAGES
 from likewise.recipes.recipe import parse_recipe
 

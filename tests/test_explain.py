@@ -11,7 +11,8 @@ import pytest
 from PIL import Image
 
 from likewise.descriptors.extractor import Extractor
-from likewise.descriptors.recipe import Part, Step, VectorRecipe
+from likewise.descriptors.parts import Part, Step
+from likewise.descriptors.recipe import VectorRecipe
 from likewise.descriptors.transforms import Origin, Whitening
 from likewise.drawing.sheets import explanation_sheet
 from likewise.drawing.taps import overlay

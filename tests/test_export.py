@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from PIL import Image
 from safetensors.numpy import load_file, save_file
 
-from likewise.descriptors import cache
-from likewise.descriptors.batches import BATCH
+from likewise.descriptors.describing import cache
+from likewise.descriptors.describing.batches import BATCH
 from likewise.descriptors.manifest import Manifest
 from likewise.errors import (
     BadPicture,

@@ -13,8 +13,9 @@ import pytest
 from PIL import Image
 
 from likewise.descriptors.extractor import Extractor
+from likewise.descriptors.parts import Part, Step
 from likewise.descriptors.poolings.rmac import RMAC
-from likewise.descriptors.recipe import Part, Step, VectorRecipe
+from likewise.descriptors.recipe import VectorRecipe
 from likewise.descriptors.transforms import Origin, Whitening, l2
 from likewise.errors import BadRecipe, UsageError, WeightsMissing
 from likewise.networks import find

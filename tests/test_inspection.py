@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 import likewise as lw
 from likewise.descriptors.extractor import Extractor
-from likewise.descriptors.recipe import Part, VectorRecipe
+from likewise.descriptors.parts import Part
+from likewise.descriptors.recipe import VectorRecipe
 from likewise.engines.torch_module import build
 from likewise.errors import BadPicture, UnknownName, UsageError, WeightsMissing
 from likewise.inspection.alignment import Alignment

@@ -14,7 +14,8 @@ from PIL import Image, ImageDraw
 
 from likewise.collection import Collection
 from likewise.descriptors.extractor import Extractor
-from likewise.descriptors.recipe import Part, VectorRecipe
+from likewise.descriptors.parts import Part
+from likewise.descriptors.recipe import VectorRecipe
 from likewise.errors import BadRecipe, UnknownName, UsageError
 from likewise.local.features import LocalExtractor, squares
 from likewise.local.interpolated import Interpolated, around

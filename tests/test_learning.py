@@ -11,8 +11,9 @@ import pytest
 
 from likewise.assets import sha256_file
 from likewise.descriptors.estimators import PairWhitening, PCAWhitening
+from likewise.descriptors.parts import Part
 from likewise.descriptors.poolings.rmac import RMAC
-from likewise.descriptors.recipe import Part, VectorRecipe
+from likewise.descriptors.recipe import VectorRecipe
 from likewise.errors import UsageError
 from likewise.learning import Gathered, choose, choose_groups, gather, learn_quantiser, learn_whitening
 from likewise.pictures import Loaded

@@ -12,8 +12,9 @@ import pytest
 from PIL import Image
 
 from likewise.descriptors.estimators import PCAWhitening
+from likewise.descriptors.parts import Part, Step
 from likewise.descriptors.poolings import POOLINGS
-from likewise.descriptors.recipe import Part, Step, VectorRecipe
+from likewise.descriptors.recipe import VectorRecipe
 from likewise.descriptors.transforms import l2
 from likewise.errors import BadPicture, UsageError
 from likewise.pictures import Loaded, Resize, Source

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from likewise.artifacts import Sample
-from likewise.descriptors.quantiser import Quantiser
+from likewise.descriptors.transforms.quantiser import Quantiser
 from likewise.learning.quantisers import learn_pieces
 from likewise.types import FloatArray
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from safetensors.numpy import save
 
 from likewise.artifacts import Sample
-from likewise.descriptors.quantiser import Quantiser
+from likewise.descriptors.transforms.quantiser import Quantiser
 from likewise.errors import BadWeights, UsageError, WeightsMissing
 
 ORIGIN = Sample("ab" * 32, 300, "three hundred pictures", ("0" * 16,))

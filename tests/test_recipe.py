@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 
 from likewise.artifacts import Sample
 from likewise.descriptors.manifest import Manifest
+from likewise.descriptors.parts import Part, Step
 from likewise.descriptors.poolings import POOLINGS
-from likewise.descriptors.quantiser import Quantiser
-from likewise.descriptors.recipe import Part, Step, VectorRecipe
+from likewise.descriptors.recipe import VectorRecipe
 from likewise.descriptors.transforms import Origin, Whitening
+from likewise.descriptors.transforms.quantiser import Quantiser
 from likewise.errors import BadRecipe, CollectionDamaged, NewerManifest, UnknownName
 from likewise.pictures import Resize
 from likewise.recipes.recipe import load_recipe, parse_recipe

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from likewise.descriptors.recipe import Part, Step, VectorRecipe
+from likewise.descriptors.parts import Part, Step
+from likewise.descriptors.recipe import VectorRecipe
 from likewise.descriptors.transforms import Origin, Whitening
 from likewise.errors import BadBox, StorageError, UsageError
 from likewise.evaluation import evaluate as evaluation

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from likewise.descriptors.parts import Part
 from likewise.descriptors.poolings import POOLINGS
-from likewise.descriptors.recipe import Part
 from likewise.engines.torch_ops import OPS
 from likewise.types import FloatArray
 

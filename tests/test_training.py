@@ -18,7 +18,8 @@ from torch import Generator
 
 from likewise import cli
 from likewise.descriptors.extractor import Extractor
-from likewise.descriptors.recipe import Part, VectorRecipe
+from likewise.descriptors.parts import Part
+from likewise.descriptors.recipe import VectorRecipe
 from likewise.errors import BadWeights, UsageError, WeightsMissing
 from likewise.learning import Gathered, choose_groups
 from likewise.networks.cifar import CIFAR10

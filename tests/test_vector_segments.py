@@ -26,8 +26,8 @@ from likewise.collection.layers import snapshot, stored_vectors, vector_layer, v
 from likewise.collection.layers.stored_vectors import LENGTHS, Shortlist, StoredVectors, measured
 from likewise.collection.layers.vector_segments import BITS, Batch, VectorSegments, directions, signs
 from likewise.collection.store.codes import Code
-from likewise.descriptors.quantiser import Quantiser
 from likewise.descriptors.recipe import VectorRecipe
+from likewise.descriptors.transforms.quantiser import Quantiser
 from likewise.errors import CollectionDamaged
 from likewise.ranking.exact import search
 from likewise.ranking.gallery import Gallery

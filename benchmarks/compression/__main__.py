@@ -31,8 +31,8 @@ from likewise.artifacts import Sample
 from likewise.collection.store.codes import Code
 from likewise.descriptors.estimators import PCAWhitening
 from likewise.descriptors.extractor import Extractor
-from likewise.descriptors.quantiser import Quantiser
 from likewise.descriptors.transforms import Whitening, l2
+from likewise.descriptors.transforms.quantiser import Quantiser
 from likewise.evaluation import metrics
 from likewise.learning.quantisers import learn_pieces
 from likewise.ranking.exact import search

@@ -17,7 +17,8 @@ import numpy as np
 from benchmarks.sets import Vectors
 
 from likewise.descriptors.extractor import Extractor
-from likewise.descriptors.recipe import Part, Step, VectorRecipe
+from likewise.descriptors.parts import Part, Step
+from likewise.descriptors.recipe import VectorRecipe
 from likewise.descriptors.transforms import l2
 from likewise.networks import find
 from likewise.pictures import Loaded, Resize, Source

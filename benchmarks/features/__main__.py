@@ -19,7 +19,7 @@ from benchmarks.sets import RESULTS, markdown
 from sklearn.metrics import normalized_mutual_info_score
 
 from likewise import Extractor
-from likewise.descriptors.cache import PictureView, describe
+from likewise.descriptors.describing.cache import PictureView, describe
 from likewise.descriptors.manifest import Manifest
 from likewise.descriptors.transforms import l2
 from likewise.downstream.classifying.classifier import KINDS

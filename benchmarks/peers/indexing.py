@@ -30,7 +30,8 @@ from torch.utils.data import DataLoader, Dataset
 
 from likewise.collection.indexing import BUCKET
 from likewise.descriptors.extractor import Extractor
-from likewise.descriptors.recipe import Part, VectorRecipe
+from likewise.descriptors.parts import Part
+from likewise.descriptors.recipe import VectorRecipe
 from likewise.networks.weights.files import fetch
 from likewise.pictures import Resize
 from likewise.system import cores

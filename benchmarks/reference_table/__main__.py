@@ -28,7 +28,8 @@ from benchmarks.sets import (
 
 from likewise.descriptors.estimators import PCAWhitening
 from likewise.descriptors.extractor import Extractor
-from likewise.descriptors.recipe import Part, VectorRecipe
+from likewise.descriptors.parts import Part
+from likewise.descriptors.recipe import VectorRecipe
 from likewise.descriptors.transforms import l2
 from likewise.networks import find
 from likewise.pictures import Resize

@@ -18,7 +18,8 @@ from PIL import Image, ImageDraw
 
 from likewise.collection import Collection
 from likewise.demoset import rendering
-from likewise.descriptors.recipe import Part, VectorRecipe
+from likewise.descriptors.parts import Part
+from likewise.descriptors.recipe import VectorRecipe
 from likewise.recipes.recipe import Recipe, load_recipe
 
 REPOSITORY = Path(__file__).parents[2]

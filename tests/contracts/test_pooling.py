@@ -12,8 +12,8 @@ import pytest
 import torch
 from openvino import opset13
 
+from likewise.descriptors.parts import Part
 from likewise.descriptors.poolings import POOLINGS, Pooling, find
-from likewise.descriptors.recipe import Part
 from likewise.descriptors.transforms import l2
 from likewise.engines import openvino_ops, torch_ops
 from likewise.errors import BadRecipe, UnknownName, UsageError

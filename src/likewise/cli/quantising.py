@@ -12,7 +12,7 @@ from likewise.cli.options import Computing, Json, Most, Output, RecipeName, Whit
 from likewise.cli.output import facts, left_out_lines, printable, progress, show
 
 if TYPE_CHECKING:
-    from likewise.descriptors import Quantiser
+    from likewise.descriptors.transforms import Quantiser
 
 app = App(
     name="quantise",
@@ -66,7 +66,7 @@ def show_quantiser(
     file: Annotated[Path, typer.Argument(help="What `likewise quantise learn` wrote.")], as_json: Json = False
 ) -> None:
     """Show what a quantiser does and what it was learned on."""
-    from likewise.descriptors import Quantiser
+    from likewise.descriptors.transforms import Quantiser
 
     value = _value(Quantiser.load(file))
     show(value, facts(value), as_json=as_json)

@@ -12,8 +12,8 @@ from likewise.cli.options import Computing, Json, Most, Output, RecipeName, new_
 from likewise.cli.output import facts, left_out_lines, printable, progress, show
 
 if TYPE_CHECKING:
-    from likewise.descriptors import Whitening
     from likewise.descriptors.estimators import PairWhitening, PCAWhitening
+    from likewise.descriptors.transforms import Whitening
 
 app = App(name="whiten", help="Learn a whitening from pictures, or show one.", no_args_is_help=True)
 
@@ -103,7 +103,7 @@ def show_whitening(
     file: Annotated[Path, typer.Argument(help="What `likewise whiten learn` wrote.")], as_json: Json = False
 ) -> None:
     """Show what a whitening does and what it was learned on."""
-    from likewise.descriptors import Whitening
+    from likewise.descriptors.transforms import Whitening
 
     found = Whitening.load(file)
     value = _value(found)

@@ -35,7 +35,7 @@ from likewise.collection.reach import concerned, note_reach, out_of_reach
 from likewise.collection.reports import AddReport
 from likewise.collection.store.catalogue import Catalogue, Content, storable
 from likewise.collection.store.remembering import kept_excludes
-from likewise.descriptors import describe_each
+from likewise.descriptors.describing import describe_each
 from likewise.errors import BadPicture
 from likewise.pictures import Facts, Loaded, hasten, opened
 from likewise.progress import Meter

@@ -19,8 +19,8 @@ from sklearn.base import (
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from likewise.artifacts import fingerprint
-from likewise.descriptors.principal import principal_axes, upright
 from likewise.descriptors.transforms import Origin, Whitening, whiten
+from likewise.descriptors.transforms.principal import principal_axes, upright
 
 Array = NDArray[Any]
 _DTYPES = [np.float64, np.float32]

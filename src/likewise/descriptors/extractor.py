@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from functools import cached_property, partial
 from typing import Unpack
@@ -14,9 +14,9 @@ import numpy as np
 
 from likewise._version import __version__
 from likewise.descriptors.manifest import Manifest
+from likewise.descriptors.parts import Part
 from likewise.descriptors.poolings import POOLINGS
-from likewise.descriptors.recipe import Part, Step, VectorRecipe
-from likewise.descriptors.transforms import l2, signed_root
+from likewise.descriptors.recipe import VectorRecipe
 from likewise.engines import Array, Engine, Head, Ops, Program, as_they_are, open_engine
 from likewise.errors import BadRecipe, UsageError
 from likewise.networks import NETWORKS, Card, find
@@ -67,7 +67,7 @@ class Extractor:
         self._engine = self._open(program_of(self.recipe, file))
         self._file = file
         self._resizes = [self.recipe.resize.scaled(scale) for scale in self.recipe.scales]
-        self._chain = TransformChain(self.recipe.transforms)
+        self._chain = self.recipe.chain
 
     def prepare(self, source: Source, **cut: Unpack[Cut]) -> Loaded:
         """Decode a picture and bring it to the recipe's sizes; see `likewise.pictures.load`."""
@@ -191,35 +191,6 @@ def _check(recipe: VectorRecipe, card: Card) -> None:
             f"{taps} of {card.name} needs pictures of {card.input_size} x {card.input_size} only: set "
             f"resize.policy to 'square', its size to {card.input_size}, and one scale"
         )
-
-
-class TransformChain:
-    """The transforms of a recipe, ready to be applied.
-
-    Raises
-    ------
-    WeightsMissing, BadWeights
-        When a whitening cannot be read.
-    """
-
-    def __init__(self, steps: Sequence[Step]) -> None:
-        self._functions = [_function(step) for step in steps]
-
-    def __call__(self, x: FloatArray) -> FloatArray:
-        """Transform ``(n, d)`` or ``(d,)``; gives float32."""
-        for function in self._functions:
-            x = function(x)
-        return x
-
-    def dimensions(self, before: int) -> int:
-        """How long vectors are after the chain when they are ``before`` long ahead of it."""
-        return len(self(np.zeros(before, np.float32)))
-
-
-def _function(step: Step) -> Callable[[FloatArray], FloatArray]:
-    if step.kind == "root":
-        return partial(signed_root, exponent=float(step.options["exponent"]))
-    return step.whitening or l2
 
 
 def program_of(recipe: VectorRecipe, file: WeightsFile) -> Program:

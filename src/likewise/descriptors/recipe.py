@@ -36,9 +36,10 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from likewise.artifacts import Sample, named, resolved
-from likewise.descriptors.poolings import POOLINGS, Pooling
-from likewise.descriptors.quantiser import Quantiser
-from likewise.descriptors.transforms import Floats, Whitening, l2
+from likewise.descriptors.parts import STEPS, Part, Step, TransformChain
+from likewise.descriptors.poolings import POOLINGS
+from likewise.descriptors.transforms import Quantiser, Whitening, l2
+from likewise.descriptors.transforms.functions import Floats
 from likewise.errors import BadRecipe
 from likewise.networks import find
 from likewise.networks.weights import identity_of
@@ -58,13 +59,6 @@ from likewise.tables import (
 
 KIND = "vector"
 
-STEPS: dict[str, dict[str, Option]] = {
-    "l2": {},
-    "root": {"exponent": 0.5},
-    "whiten": {"file": "", "sha256": ""},
-}
-"""Options of each transform with their defaults."""
-
 _SCALARS: dict[str, Option] = {
     "name": "",
     "about": "",
@@ -80,89 +74,6 @@ _FILE: dict[str, Option] = {"file": "", "sha256": ""}
 _NESTED = ("resize", "scales", "transforms", "parts", "quantiser")
 _SPACE = ("network", "weights", "weights_sha256", "parts", "transforms")
 """What of a recipe makes its vectors others rather than the same ones of other pictures or sizes."""
-
-
-@dataclass(frozen=True)
-class Part:
-    """What is read from one tap: pooled, and weighted among several parts.
-
-    Raises
-    ------
-    BadRecipe
-        When the pooling or an option of it is unknown or out of bounds.
-    """
-
-    tap: str
-    pool: str = "gem"
-    weight: float = 1.0
-    options: Mapping[str, Option] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        choose("pool", self.pool, POOLINGS)
-        settled = settle({"weight": self.weight}, {"weight": 1.0}, "[[parts]]")
-        object.__setattr__(self, "weight", settled["weight"])
-        pooling = POOLINGS[self.pool]
-        options = settle(self.options, pooling.options, f"pool {self.pool!r}", pooling.bounds)
-        if bool(options.get("file")) != bool(options.get("sha256")):
-            raise BadRecipe(f"the whitening of pool {self.pool!r} needs a file and its sha256")
-        object.__setattr__(self, "options", options)
-
-    @property
-    def pooling(self) -> Pooling:
-        """The pooling that it names."""
-        return POOLINGS[self.pool]
-
-    @property
-    def whitening(self) -> Whitening | None:
-        """What the pooling whitens its regions by, read from its file.
-
-        Raises
-        ------
-        WeightsMissing, BadWeights
-            When it cannot be read.
-        """
-        return _whitening(self.options)
-
-    def whitened(self, path: Path) -> Part:
-        """Give this part with its regions whitened by a file that was learned on such regions."""
-        return replace(self, options={**self.options, **named(path, "whitening")})
-
-
-@dataclass(frozen=True)
-class Step:
-    """One transform of the whole vector.
-
-    Raises
-    ------
-    BadRecipe
-        When the kind or an option of it is unknown or out of bounds, or a whitening names no file.
-    """
-
-    kind: str
-    options: Mapping[str, Option] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        choose("transform", self.kind, STEPS)
-        options = settle(self.options, STEPS[self.kind], f"transform {self.kind!r}")
-        if self.kind == "whiten" and not (options["file"] and options["sha256"]):
-            raise BadRecipe("transform 'whiten' needs a file and its sha256; Step.whiten(path) fills in both")
-        object.__setattr__(self, "options", options)
-
-    @classmethod
-    def whiten(cls, path: Path) -> Step:
-        """Whitening by a file that `likewise.descriptors.estimators.PCAWhitening.save` wrote.
-
-        Raises
-        ------
-        BadRecipe
-            When the file cannot be read.
-        """
-        return cls("whiten", named(path, "whitening"))
-
-    @property
-    def whitening(self) -> Whitening | None:
-        """What it whitens by, read from its file; errors as for `Part.whitening`."""
-        return _whitening(self.options)
 
 
 @dataclass(frozen=True)
@@ -294,8 +205,8 @@ class VectorRecipe:
             lists["scales"] = tuple(as_list(table["scales"], "scales"))
         if "transforms" in table:
             steps = as_list(table["transforms"], "transforms")
-            lists["transforms"] = tuple(_step(step, folder) for step in steps)
-        parts = tuple(_part(part, folder) for part in as_list(table.get("parts", []), "parts"))
+            lists["transforms"] = tuple(Step.read(step, folder) for step in steps)
+        parts = tuple(Part.read(part, folder) for part in as_list(table.get("parts", []), "parts"))
         if quantiser := as_table(table.get("quantiser", {}), "quantiser"):
             lists["quantiser"] = settle(resolved(quantiser, folder, "quantiser"), _FILE, "quantiser")
         if str(weights := scalars.get("weights", "")).endswith(".safetensors"):
@@ -327,6 +238,11 @@ class VectorRecipe:
         card = find(self.network)
         fields = [card.tap(part.tap).field for part in self.parts]
         return 0 if 0 in fields else max(fields)
+
+    @property
+    def chain(self) -> TransformChain:
+        """The transforms, ready to be applied; errors as for `Step.whitening`."""
+        return TransformChain(self.transforms)
 
     def joined(self, scales: Sequence[Sequence[Floats]]) -> Floats:
         """Put the pooled vectors of all scales and parts together, ahead of the transforms.
@@ -432,33 +348,9 @@ class VectorRecipe:
         return table | ({"quantiser": {"sha256": quantiser["sha256"]}} if quantiser else {})
 
 
-def _whitening(options: Mapping[str, Option]) -> Whitening | None:
-    file, sha256 = (str(options.get(key, "")) for key in ("file", "sha256"))
-    return Whitening.load(Path(file), sha256=sha256) if file else None
-
-
 def _only(table: Mapping[str, Any], keys: Collection[str]) -> dict[str, Any]:
     return {key: table[key] for key in keys}
 
 
 def _beyond(given: Mapping[str, Any], defaults: Mapping[str, Option]) -> dict[str, Any]:
     return {key: value for key, value in given.items() if key not in defaults or value != defaults[key]}
-
-
-def _part(table: Any, folder: Path) -> Part:
-    given = as_table(table, "parts")
-    options = resolved(as_table(given.get("options", {}), "parts.options"), folder, "whitening")
-    scalars = {key: value for key, value in given.items() if key != "options"}
-    known_keys(given, ("tap", "pool", "weight", "options"), "[[parts]]")
-    if "tap" not in given:
-        raise BadRecipe("[[parts]] needs a tap")
-    return Part(options=options, **settle(scalars, {"tap": "", "pool": "gem", "weight": 1.0}, "[[parts]]"))
-
-
-def _step(table: Any, folder: Path) -> Step:
-    given = as_table(table, "transforms")
-    kind = given.get("kind")
-    if not isinstance(kind, str):
-        raise BadRecipe(f"each transform needs a kind, one of {', '.join(STEPS)}")
-    options = {key: value for key, value in given.items() if key != "kind"}
-    return Step(kind, resolved(options, folder, "whitening"))

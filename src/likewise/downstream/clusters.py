@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from likewise.collection import Collection, Pictures
-from likewise.descriptors import principal_axes
+from likewise.descriptors.transforms import principal_axes
 from likewise.downstream.vectors import canonical, checked, distinct, threads_for
 from likewise.errors import UsageError
 from likewise.types import FloatArray, IntArray, Progress, ProgressCallback

@@ -11,7 +11,8 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 
 from likewise.assets import cache_dir
-from likewise.descriptors import Extractor, PictureView, VectorRecipe, describe
+from likewise.descriptors import Extractor, VectorRecipe
+from likewise.descriptors.describing import PictureView, describe
 from likewise.errors import UsageError
 from likewise.types import FloatArray
 

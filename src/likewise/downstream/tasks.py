@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from likewise.descriptors import l2
+from likewise.descriptors.transforms import l2
 from likewise.downstream.classifying import LabelledVectors, cross_validate
 from likewise.downstream.clusters import cluster_rows
 from likewise.errors import UsageError

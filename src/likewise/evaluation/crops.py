@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
-from likewise.descriptors import PictureView
+from likewise.descriptors.describing import PictureView
 from likewise.errors import UsageError
 from likewise.evaluation.datasets.benchmark import Benchmark, BenchmarkQuery
 from likewise.pictures import size_of

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
 
-from likewise.descriptors import CachedArrays, Encoder, Manifest, PictureView, VectorRecipe, describe
+from likewise.descriptors import Encoder, Manifest, VectorRecipe
+from likewise.descriptors.describing import CachedArrays, PictureView, describe
 from likewise.errors import UsageError
 from likewise.evaluation.crops import CropMode, possible_crop, query_view
 from likewise.evaluation.datasets.benchmark import Benchmark

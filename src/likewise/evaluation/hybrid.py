@@ -13,7 +13,7 @@ import numpy as np
 
 from likewise.assets import sha256_file
 from likewise.collection import Collection, Entry, Query, Searcher
-from likewise.descriptors import CachedArrays, PictureView
+from likewise.descriptors.describing import CachedArrays, PictureView
 from likewise.errors import BadBox, BadPicture, UsageError
 from likewise.evaluation.crops import CropMode, possible_crop
 from likewise.evaluation.datasets.benchmark import Benchmark

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from likewise.assets import temporary
-from likewise.descriptors import CachedArrays, PictureView, look_up
+from likewise.descriptors.describing import CachedArrays, PictureView, look_up
 from likewise.evaluation.crops import CropMode
 from likewise.evaluation.datasets.benchmark import Benchmark
 from likewise.evaluation.evaluate import own_places, places_kept, readable_of, views_of

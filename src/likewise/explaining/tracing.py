@@ -13,7 +13,8 @@ from typing import cast
 
 import numpy as np
 
-from likewise.descriptors import Step, VectorRecipe, Whitening, signed_root
+from likewise.descriptors import Step, VectorRecipe
+from likewise.descriptors.transforms import Whitening, signed_root
 from likewise.types import Doubles
 
 Back = Callable[[Doubles], tuple[Doubles, float]]

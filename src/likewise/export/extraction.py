@@ -15,7 +15,8 @@ from pathlib import Path
 
 from likewise.assets import replacing
 from likewise.collection import fulfilling
-from likewise.descriptors import Encoder, Part, VectorRecipe, described
+from likewise.descriptors import Encoder, Part, VectorRecipe
+from likewise.descriptors.describing import described
 from likewise.errors import BadPicture, UsageError
 from likewise.export.parts import Done, ExtractionShards
 from likewise.export.writers import writer

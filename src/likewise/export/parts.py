@@ -19,7 +19,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors import numpy as tensorfile
 
 from likewise.assets import made_folder, replacing
-from likewise.descriptors import Manifest, is_due
+from likewise.descriptors import Manifest
+from likewise.descriptors.describing import is_due
 from likewise.errors import BadPicture, CollectionDamaged, ManifestMismatch
 from likewise.lock import writing
 from likewise.types import FloatArray

@@ -7,7 +7,8 @@ from collections.abc import Callable
 import numpy as np
 
 from likewise.artifacts import Sample, fingerprint
-from likewise.descriptors import Quantiser, VectorRecipe
+from likewise.descriptors import VectorRecipe
+from likewise.descriptors.transforms import Quantiser
 from likewise.errors import UsageError
 from likewise.learning.samples import Gathered
 from likewise.types import FloatArray, Progress, ProgressCallback

@@ -11,7 +11,8 @@ import numpy as np
 
 from likewise.artifacts import known_by
 from likewise.assets import cache_dir, sha256_file
-from likewise.descriptors import Encoder, PictureView, VectorRecipe, describe, described
+from likewise.descriptors import Encoder, VectorRecipe
+from likewise.descriptors.describing import PictureView, describe, described
 from likewise.errors import BadPicture, UsageError
 from likewise.labels import read_rows
 from likewise.pictures import pictures_below

@@ -15,7 +15,7 @@ from PIL import Image
 from likewise.artifacts import Sample, fingerprint, known_by
 from likewise.assets import cache_dir, sha256_file, temporary
 from likewise.demoset import altered, render_scenes
-from likewise.descriptors import described
+from likewise.descriptors.describing import described
 from likewise.errors import BadPicture, UsageError
 from likewise.learning.samples import Chosen, choose
 from likewise.local import LocalExtractor, LocalFeatures

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from likewise.descriptors import VectorRecipe, Whitening
+from likewise.descriptors import VectorRecipe
+from likewise.descriptors.transforms import Whitening
 from likewise.errors import UsageError
 from likewise.learning.samples import Gathered
 

@@ -8,7 +8,7 @@ from typing import Unpack
 
 import numpy as np
 
-from likewise.descriptors import l2
+from likewise.descriptors.transforms import l2
 from likewise.engines import EngineChoice, Program, as_they_are, open_engine
 from likewise.local.detector import Finds
 from likewise.local.features import REACH

@@ -19,7 +19,8 @@ from typing import ClassVar, Literal, TypeAlias, Unpack, get_args
 import numpy as np
 from PIL import Image
 
-from likewise.descriptors import POOLINGS, l2, signed_root
+from likewise.descriptors import POOLINGS
+from likewise.descriptors.transforms import l2, signed_root
 from likewise.engines import Array, EngineChoice, Head, Ops, Program, open_engine
 from likewise.errors import UsageError
 from likewise.local import dense

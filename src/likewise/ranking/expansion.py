@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from likewise.descriptors import l2
+from likewise.descriptors.transforms import l2
 from likewise.ranking.exact import Vectors
 from likewise.ranking.neighbours import NeighbourLists
 from likewise.types import FloatArray, IntArray

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from likewise.descriptors import l2
+from likewise.descriptors.transforms import l2
 from likewise.errors import UsageError
 from likewise.types import FloatArray
 

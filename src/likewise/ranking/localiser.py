@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from likewise.descriptors import Encoder, Part, TransformChain, VectorRecipe, l2
+from likewise.descriptors import Encoder, Part, VectorRecipe
+from likewise.descriptors.transforms import l2
 from likewise.errors import BadPicture, UsageError
 from likewise.pictures import Source
 from likewise.ranking.windows import grid, moved, stretched
@@ -143,7 +144,7 @@ class _WindowVector:
             )
         self._recipe = recipe
         self._regions = [_region(part) for part in recipe.parts]
-        self._chain = TransformChain(recipe.transforms)
+        self._chain = recipe.chain
 
     def of(self, maps: list[FloatArray]) -> Callable[[IntArray], FloatArray]:
         """Make ready the maps of one picture: windows of the first to vectors ``(m, d)``."""

@@ -13,7 +13,7 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional
 
-from likewise.descriptors import described
+from likewise.descriptors.describing import described
 from likewise.errors import BadPicture, UsageError
 from likewise.learning import Chosen
 from likewise.pictures import Resize, load

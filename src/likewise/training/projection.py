@@ -10,7 +10,8 @@ import torch
 from torch import nn
 
 from likewise.artifacts import fingerprint
-from likewise.descriptors import Origin, Step, VectorRecipe, Whitening
+from likewise.descriptors import Step, VectorRecipe
+from likewise.descriptors.transforms import Origin, Whitening
 from likewise.errors import UsageError
 from likewise.learning import Gathered
 from likewise.training.own import Split

@@ -15,7 +15,7 @@ from likewise.collection.layers.stored_vectors import Shortlist, StoredVectors
 from likewise.collection.layers.vector_segments import BLOCK, TAIL, VectorSegments
 from likewise.collection.store.catalogue import Catalogue
 from likewise.collection.store.rows import VectorEngine
-from likewise.descriptors import l2
+from likewise.descriptors.transforms import l2
 from likewise.errors import UnknownPicture, UsageError
 from likewise.ranking import Gallery, Vectors
 from likewise.types import FloatArray, IntArray, Metric

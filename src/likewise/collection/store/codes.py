@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from likewise.descriptors import Quantiser, VectorRecipe
+from likewise.descriptors import VectorRecipe
+from likewise.descriptors.transforms import Quantiser
 from likewise.errors import CollectionDamaged, UsageError
 from likewise.registry import lookup
 from likewise.types import FloatArray, UInt8Array

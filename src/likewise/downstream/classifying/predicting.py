@@ -11,7 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from likewise.descriptors import Encoder, described
+from likewise.descriptors import Encoder
+from likewise.descriptors.describing import described
 from likewise.downstream.classifying.classifier import Classifier
 from likewise.errors import BadPicture, UsageError
 from likewise.types import FloatArray, Progress, ProgressCallback

@@ -19,8 +19,10 @@ import numpy as np
 
 from likewise.artifacts import known_by
 from likewise.assets import made_folder
-from likewise.descriptors import Encoder, Part, PictureView, Step, VectorRecipe, describe, l2
+from likewise.descriptors import Encoder, Part, Step, VectorRecipe
+from likewise.descriptors.describing import PictureView, describe
 from likewise.descriptors.estimators import PCAWhitening
+from likewise.descriptors.transforms import l2
 from likewise.errors import StorageError, UsageError
 from likewise.evaluation.crops import CropMode
 from likewise.evaluation.datasets.buildings import CORRUPT_PARIS, PARIS6K, oxford5k

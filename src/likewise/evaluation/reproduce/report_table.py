@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
 
-from likewise.descriptors import Encoder, TransformChain, VectorRecipe
+from likewise.descriptors import Encoder, VectorRecipe
 from likewise.evaluation.datasets.benchmark import Benchmark
 from likewise.evaluation.evaluate import Material, ranked_run
 from likewise.evaluation.metrics import Rule
@@ -82,7 +82,7 @@ def measured(
     recipe
         The same with its transforms.
     """
-    chain = TransformChain(recipe.transforms)
+    chain = recipe.chain
     changed = replace(material, gallery=chain(material.gallery), queries=chain(material.queries))
     manifest = replace(
         encoder.manifest,

@@ -13,7 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from likewise.assets import replacing
-from likewise.descriptors import CachedArrays, Encoder, PictureView, describe, l2
+from likewise.descriptors import Encoder
+from likewise.descriptors.describing import CachedArrays, PictureView, describe
+from likewise.descriptors.transforms import l2
 from likewise.errors import UsageError
 from likewise.evaluation.crops import CropMode
 from likewise.evaluation.datasets.benchmark import Benchmark

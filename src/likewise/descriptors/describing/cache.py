@@ -19,7 +19,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors import numpy as tensorfile
 
 from likewise.assets import made_folder, replacing, sha256_file
-from likewise.descriptors.batches import described
+from likewise.descriptors.describing.batches import described
 from likewise.descriptors.encoder import Encoder
 from likewise.descriptors.manifest import Manifest
 from likewise.errors import BadBox, BadPicture, CollectionDamaged
