@@ -197,7 +197,7 @@ def _compare_alone(
     from likewise.drawing import check_output
     from likewise.drawing.sheets import explanation_sheet
     from likewise.explaining import check, explain
-    from likewise.ranking import search
+    from likewise.ranking.exact import search
     from likewise.types import Metric
 
     if out is not None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from likewise.downstream.vectors import distinct
 from likewise.errors import UsageError
-from likewise.ranking import search
+from likewise.ranking.exact import search
 from likewise.types import FloatArray, IntArray
 
 ROWS, COLUMNS = 1024, 8192

@@ -14,7 +14,7 @@ from likewise.downstream.clusters import cluster_rows
 from likewise.errors import UsageError
 from likewise.evaluation import mean_average_precision, precision_of_ranks
 from likewise.evaluation.reproduce import ReportTable, TableCell
-from likewise.ranking import search
+from likewise.ranking.exact import search
 from likewise.types import FloatArray, IntArray, Metric, ProgressCallback
 
 PAIRS = 2000

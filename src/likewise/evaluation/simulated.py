@@ -9,7 +9,8 @@ import numpy as np
 
 from likewise.errors import UsageError
 from likewise.evaluation.datasets.benchmark import Benchmark, BenchmarkQuery
-from likewise.ranking import Ranked, combined, refined
+from likewise.ranking import Ranked
+from likewise.ranking.feedback import combined, refined
 from likewise.types import FloatArray, IntArray, Ranking
 
 _GAP = 1e-3

@@ -1,7 +1,8 @@
-"""From vectors and queries to rankings: exact search, and what may follow it."""
+"""From vectors and queries to rankings, and what may follow a search.
 
-from likewise.ranking.exact import Vectors, best, products_of, search
-from likewise.ranking.feedback import combined, judged_weights, refined, shares
+`exact` searches vectors and `feedback` makes queries of several pictures: each a face of its own.
+"""
+
 from likewise.ranking.gallery import Gallery
 from likewise.ranking.localiser import Localiser
 from likewise.ranking.neighbours import KeptNeighbours
@@ -17,14 +18,6 @@ __all__ = [
     "Ranked",
     "Reranking",
     "Stage",
-    "Vectors",
-    "best",
-    "combined",
-    "judged_weights",
-    "products_of",
     "rank",
     "rank_sketches",
-    "refined",
-    "search",
-    "shares",
 ]

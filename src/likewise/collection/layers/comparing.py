@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from likewise.collection.layers.snapshot import Snapshot
-from likewise.ranking import products_of
+from likewise.ranking.exact import products_of
 from likewise.types import FloatArray, IntArray, Metric
 
 PAIRS = 10_000
@@ -100,6 +100,6 @@ def _pairs(count: int) -> tuple[IntArray, IntArray]:
 
 
 def scores(a: FloatArray, b: FloatArray, metric: Metric) -> FloatArray:
-    """Score row by row, as `likewise.ranking.search` does."""
+    """Score row by row, as `likewise.ranking.exact.search` does."""
     scores: FloatArray = -np.linalg.norm(a - b, axis=1) if metric == "l2" else (a * b).sum(axis=1)
     return scores

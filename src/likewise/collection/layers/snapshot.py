@@ -17,7 +17,8 @@ from likewise.collection.store.catalogue import Catalogue
 from likewise.collection.store.rows import VectorEngine
 from likewise.descriptors.transforms import l2
 from likewise.errors import UnknownPicture, UsageError
-from likewise.ranking import Gallery, Vectors
+from likewise.ranking import Gallery
+from likewise.ranking.exact import Vectors
 from likewise.types import FloatArray, IntArray, Metric
 
 

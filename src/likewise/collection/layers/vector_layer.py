@@ -32,7 +32,8 @@ from likewise.descriptors import Encoder, Manifest, VectorRecipe
 from likewise.errors import BadPicture, UsageError
 from likewise.explaining import Explanation, check, explain
 from likewise.pictures import Loaded
-from likewise.ranking import Localiser, Stage, combined, rank, refined, shares
+from likewise.ranking import Localiser, Stage, rank
+from likewise.ranking.feedback import combined, refined, shares
 from likewise.types import Box, CropScale, FloatArray, IntArray, Metric, ProgressCallback, Scores
 
 LISTS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)

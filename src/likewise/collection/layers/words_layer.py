@@ -28,7 +28,8 @@ from likewise.errors import BadPicture, CollectionDamaged, UnknownPicture, Usage
 from likewise.explaining import Explanation
 from likewise.learning import default_vocabulary
 from likewise.pictures import Loaded
-from likewise.ranking import Stage, judged_weights, rank_sketches
+from likewise.ranking import Stage, rank_sketches
+from likewise.ranking.feedback import judged_weights
 from likewise.system import cores
 from likewise.types import Box, CropScale, IntArray, ProgressCallback, Scores
 from likewise.words import Sketch, Vocabulary, WordsExtractor, WordsRecipe

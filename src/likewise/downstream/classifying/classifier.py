@@ -16,7 +16,7 @@ from likewise.descriptors import Extractor, VectorRecipe
 from likewise.downstream.classifying.labelled import LabelledVectors
 from likewise.downstream.vectors import canonical, checked, threads_for
 from likewise.errors import BadWeights, ManifestMismatch, UsageError
-from likewise.ranking import search
+from likewise.ranking.exact import search
 from likewise.registry import lookup
 from likewise.types import FloatArray, IntArray
 

@@ -10,7 +10,7 @@ import numpy as np
 from likewise.downstream.duplicates.kinds import Shots
 from likewise.downstream.duplicates.links import DuplicateFile
 from likewise.downstream.duplicates.pixels import Small, oriented
-from likewise.ranking import search
+from likewise.ranking.exact import search
 from likewise.types import FloatArray, IntArray
 
 GRID = 16

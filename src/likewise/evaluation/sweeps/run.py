@@ -26,7 +26,7 @@ from likewise.evaluation.reports.score import score
 from likewise.evaluation.reports.significance import bootstrap_interval, sign_flip_test
 from likewise.evaluation.sweeps.grid import Grid
 from likewise.pictures import Loaded, pictures_below
-from likewise.ranking import search
+from likewise.ranking.exact import search
 from likewise.types import FloatArray, ProgressCallback
 
 TIMED = 8
