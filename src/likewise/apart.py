@@ -43,6 +43,8 @@ def read_apart(
 ) -> dict[str, NDArray[Any]]:
     """Call a function in a process of its own, and give the arrays that it gives.
 
+    Raises `ReaderFailed` when it crashes, takes too much memory or too long, or gives no arrays.
+
     Parameters
     ----------
     read
@@ -54,11 +56,6 @@ def read_apart(
         2 GiB. Windows has no such limits, and there only the clock counts.
     expected
         Errors of the function that are raised here with what they say.
-
-    Raises
-    ------
-    ReaderFailed
-        When it crashes, takes too much memory or too long, or gives no arrays.
     """
     with temporary() as room:
         place = room / "arrays"

@@ -25,12 +25,8 @@ Check: TypeAlias = Callable[[str, tuple[int, ...], "np.dtype[Any]"], None]
 def read_arrays(path: Path, names: Iterable[str], check: Check) -> dict[str, NDArray[Any]]:
     """Those of some arrays that a file has.
 
-    Raises
-    ------
-    ValueError
-        When the file or one of the arrays is damaged, or is one of Python objects.
-    OSError
-        When the file cannot be read.
+    Raises `ValueError` when the file or one of the arrays is damaged, or is one of Python objects; `OSError`
+    when the file cannot be read.
     """
     found: dict[str, NDArray[Any]] = {}
     try:

@@ -60,12 +60,8 @@ def prepare_metadata_for_build_wheel(metadata_directory, config_settings=None):
 def cache_dir() -> Path:
     """The folder of everything that can be fetched or computed again.
 
-    ``$LIKEWISE_CACHE``, else ``$XDG_CACHE_HOME/likewise``, else ``~/.cache/likewise``.
-
-    Raises
-    ------
-    StorageError
-        When it would lie in the home folder of a user who has none.
+    ``$LIKEWISE_CACHE``, else ``$XDG_CACHE_HOME/likewise``, else ``~/.cache/likewise``. Raises `StorageError`
+    when it would lie in the home folder of a user who has none.
     """
     own = os.environ.get("LIKEWISE_CACHE")
     path = own or os.path.join(os.environ.get("XDG_CACHE_HOME") or "~/.cache", "likewise")
@@ -90,10 +86,7 @@ def sha256_file(path: Path, progress: ProgressCallback | None = None) -> str:
 def replacing(path: Path) -> Iterator[Path]:
     """Give a path to write to; put what was written in the place of ``path`` when the block ends well.
 
-    Raises
-    ------
-    StorageError
-        When the disk is full or the folder cannot be written.
+    Raises `StorageError` when the disk is full or the folder cannot be written.
     """
     part = None
     try:
@@ -207,10 +200,7 @@ def made_folder(folder: Path) -> Path:
 def temporary() -> Iterator[Path]:
     """Give a folder among the system's temporary ones that is gone when the block ends.
 
-    Raises
-    ------
-    StorageError
-        When it cannot be made.
+    Raises `StorageError` when it cannot be made.
     """
     try:
         room = _Temporary(Path(tempfile.gettempdir()), "likewise-")
@@ -224,10 +214,7 @@ def temporary() -> Iterator[Path]:
 def scratch(folder: Path) -> Iterator[Path]:
     """Give a folder below ``folder`` that is gone when the block ends.
 
-    Raises
-    ------
-    StorageError
-        When it cannot be made.
+    Raises `StorageError` when it cannot be made.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -249,6 +236,10 @@ def download(
 ) -> Path:
     """Fetch one file by HTTPS and check it.
 
+    Raises `FetchFailed` when the address is not HTTPS (loopback may be HTTP), the server cannot be reached or
+    refuses, or what arrived is not the file that was published; `StorageError` when it cannot be written.
+    Returns ``target``, whole and checked.
+
     Parameters
     ----------
     sha256
@@ -257,19 +248,6 @@ def download(
         Taken instead where the publisher gives nothing better (Keras).
     size
         Bytes to expect while the server does not say.
-
-    Returns
-    -------
-    Path
-        ``target``, whole and checked.
-
-    Raises
-    ------
-    FetchFailed
-        When the address is not HTTPS (loopback may be HTTP), the server cannot be reached or refuses, or
-        what arrived is not the file that was published.
-    StorageError
-        When it cannot be written.
     """
     digest = hashlib.md5(usedforsecurity=False) if md5 else hashlib.sha256()
     with _open(url) as response, replacing(target) as part:
@@ -302,7 +280,9 @@ def from_registry(
     (``--require-hashes``), and nothing of an archive in the old form, with a ``setup.py`` and without a
     ``pyproject.toml``, runs at all. Left alone, pip would now fetch the newest setuptools, unpinned, and run
     the ``setup.py`` to learn the package's name; instead it asks a stand-in of ours (``--no-build-isolation``
-    and `BACKEND` on the path of that one process), which answers from ``requirement``.
+    and `BACKEND` on the path of that one process), which answers from ``requirement``. Raises `FetchFailed`
+    when there is no pip, it finds no such archive, or the digest differs; `StorageError` when the archive
+    cannot be written.
 
     Parameters
     ----------
@@ -312,13 +292,6 @@ def from_registry(
         Bytes to expect, for the progress.
     built
         Fetch the wheel, of which pip runs nothing, instead of the source archive.
-
-    Raises
-    ------
-    FetchFailed
-        When there is no pip, it finds no such archive, or the digest differs.
-    StorageError
-        When the archive cannot be written.
     """
     with scratch(target.parent) as room, replacing(target) as part:
         report = Meter(progress, size, note=f"fetching {requirement}")
@@ -347,19 +320,15 @@ def from_npm(
 ) -> Path:
     """Fetch an archive of the npm registry with the user's own npm client; nothing of it is installed or run.
 
+    Raises `FetchFailed` when there is no npm client, it finds no such package, or the digest differs;
+    `StorageError` when the archive cannot be written.
+
     Parameters
     ----------
     requirement
         ``name@version``.
     size
         Bytes to expect, for the progress.
-
-    Raises
-    ------
-    FetchFailed
-        When there is no npm client, it finds no such package, or the digest differs.
-    StorageError
-        When the archive cannot be written.
     """
     client = shutil.which("npm")
     if client is None:
@@ -382,12 +351,8 @@ def from_npm(
 def extract(archive: Path, name: str, target: Path) -> Path:
     """Copy one file out of a tar archive or a wheel.
 
-    Raises
-    ------
-    FetchFailed
-        When the archive is damaged or holds no such file.
-    StorageError
-        When it cannot be written.
+    Raises `FetchFailed` when the archive is damaged or holds no such file; `StorageError` when it cannot be
+    written.
     """
     content = member(archive, name)
     with replacing(target) as part:
@@ -398,10 +363,7 @@ def extract(archive: Path, name: str, target: Path) -> Path:
 def member(archive: Path, name: str) -> bytes:
     """What a file in a tar archive or a wheel holds.
 
-    Raises
-    ------
-    FetchFailed
-        When the archive is damaged or holds no such file.
+    Raises `FetchFailed` when the archive is damaged or holds no such file.
     """
     try:
         if zipfile.is_zipfile(archive):

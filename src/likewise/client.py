@@ -87,6 +87,8 @@ class ServedJob:
 class Client:
     """Talks to one server.
 
+    Raises `UsageError` when the address is none.
+
     Parameters
     ----------
     address
@@ -95,11 +97,6 @@ class Client:
         The server's, if it has one; by default ``$LIKEWISE_TOKEN``.
     timeout
         Seconds to wait for an answer.
-
-    Raises
-    ------
-    UsageError
-        When the address is none.
     """
 
     def __init__(self, address: str, *, token: str | None = None, timeout: float = 60.0) -> None:
@@ -140,12 +137,7 @@ class Client:
     ) -> list[ServedHit]:
         """Find the pictures most like one or several; parameters as `Collection.search`.
 
-        ``box`` concerns the first query.
-
-        Raises
-        ------
-        ServerError
-            When the server refuses, or cannot be reached.
+        ``box`` concerns the first query. Raises `ServerError` when the server refuses, or cannot be reached.
         """
         asked: dict[str, Any] = {
             "queries": [self._query(query) for query in queries],
@@ -219,10 +211,7 @@ class Client:
     def call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Ask for a path below ``/api/v1``; give the JSON of the answer.
 
-        Raises
-        ------
-        ServerError
-            When the server refuses, or cannot be reached.
+        Raises `ServerError` when the server refuses, or cannot be reached.
         """
         content = None if body is None else json.dumps(body).encode()
         with self._open(method, path, content, "application/json") as answer:

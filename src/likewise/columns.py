@@ -105,10 +105,7 @@ class ColumnWriter:
 def writing(path: Path, layout: ColumnLayout) -> Iterator[ColumnWriter]:
     """Write a file whose columns the block puts, whole or not at all.
 
-    Raises
-    ------
-    StorageError
-        When it cannot be written.
+    Raises `StorageError` when it cannot be written.
     """
     with replacing(path) as draft, draft.open("wb") as file:
         columns = ColumnWriter(file, layout)
@@ -139,17 +136,13 @@ class ColumnFile:
     ) -> ColumnFile:
         """Map a file into memory; reads its header, and the columns when they are used.
 
+        Raises `CollectionDamaged` when it is gone, cut short, or no such file; `StorageError` when it cannot
+        be read.
+
         Parameters
         ----------
         layout_of
             The layout that facts of a header lead to; may raise what looking into JSON raises.
-
-        Raises
-        ------
-        CollectionDamaged
-            When it is gone, cut short, or no such file.
-        StorageError
-            When it cannot be read.
         """
         with _file(path, what) as file:  # which may lose its name meanwhile
             layout, digests = _header(path, what, file, layout_of)

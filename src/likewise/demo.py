@@ -58,6 +58,10 @@ def run(
 ) -> DemoReport:
     """Index a folder, search it and draw the hits; run again, it does only what changed.
 
+    Raises `MissingExtra` when the demo set is wanted but the packages that carry its photographs are not
+    installed; `UsageError` when there is no picture to index or to search for; `BadPicture` when the query is
+    none.
+
     Parameters
     ----------
     into
@@ -76,15 +80,6 @@ def run(
         Of the demo set.
     recipe, engine
         As for `Collection.open`.
-
-    Raises
-    ------
-    MissingExtra
-        When the demo set is wanted but the packages that carry its photographs are not installed.
-    UsageError
-        When there is no picture to index or to search for.
-    BadPicture
-        When the query is none.
     """
     if query is not None:
         query = find_query(query, photos)
@@ -111,12 +106,7 @@ def run(
 def find_query(query: Path, photos: Path | None) -> Path:
     """The picture to search for, also by its name in ``photos``; looked into before anything is indexed.
 
-    Raises
-    ------
-    UsageError
-        When there is no such file.
-    BadPicture
-        When it is no picture.
+    Raises `UsageError` when there is no such file; `BadPicture` when it is no picture.
     """
     places = [query, *([photos / query] if photos else [])]
     found = next((place for place in places if place.is_file()), None)

@@ -172,10 +172,7 @@ def _installer() -> str:
 def needing(feature: str, *, package: str, extra: str) -> Iterator[None]:
     """Around the import of a package that may not be here.
 
-    Raises
-    ------
-    MissingExtra
-        When it is this package that is missing, with the extra that brings it.
+    Raises `MissingExtra` when it is this package that is missing, with the extra that brings it.
     """
     try:
         yield

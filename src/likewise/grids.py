@@ -9,10 +9,7 @@ from numpy.typing import NDArray
 def spread(count: int, other: int) -> NDArray[np.float64]:
     """The share of each of ``count`` equal cells on a line that falls into each of ``other`` ones.
 
-    Returns
-    -------
-    ndarray
-        float64 ``(other, count)``, whose columns add up to 1.
+    Returns float64 ``(other, count)``, whose columns add up to 1.
     """
     own, edges = np.arange(count + 1) / count, np.arange(other + 1) / other
     begin = np.maximum(edges[:-1, None], own[:-1])

@@ -33,10 +33,8 @@ class LabelRow:
 def read_rows(file: Path, *, group: str = "group") -> list[LabelRow]:
     """Read and check the file.
 
-    Raises
-    ------
-    UsageError
-        When it is no CSV file with the needed columns, a line is malformed, or a picture is listed twice.
+    Raises `UsageError` when it is no CSV file with the needed columns, a line is malformed, or a picture is
+    listed twice.
     """
     seen: dict[str, LabelRow] = {}
     try:

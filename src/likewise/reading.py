@@ -27,16 +27,13 @@ AT_ONCE = 256 << 20
 def regular(path: str, inside: Sequence[str] = ()) -> Iterator[BufferedReader]:
     """Open a regular file.
 
+    Raises `BadPicture` when it cannot be opened, is no regular file, or lies elsewhere.
+
     Parameters
     ----------
     inside
         Real folders in one of which it has to lie really, unless there is none: the file that is open, not
         the one that a name led to a moment ago.
-
-    Raises
-    ------
-    BadPicture
-        When it cannot be opened, is no regular file, or lies elsewhere.
     """
     try:
         descriptor = descriptor_of(Path(path), os.O_RDONLY | NO_WAIT)
@@ -76,10 +73,7 @@ def digested(file: BufferedReader) -> tuple[bytes | None, bytes]:
 def as_indexed(path: str, sha256: bytes, inside: Sequence[str] = ()) -> bytes | str:
     """The content of a picture's file, or its path where that is too large to hold.
 
-    Raises
-    ------
-    BadPicture
-        As `regular`; and with the reason ``changed`` when the file is not what was indexed.
+    Raises `BadPicture` as `regular`; and with the reason ``changed`` when the file is not what was indexed.
     """
     try:
         with regular(path, inside) as file:

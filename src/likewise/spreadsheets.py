@@ -12,10 +12,7 @@ _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 def read_text(file: Path, what: str) -> str:
     """Text of a ground truth file in UTF-8, with or without a byte order mark, or in UTF-16 with one.
 
-    Raises
-    ------
-    UsageError
-        When it is not there, cannot be read or is no text.
+    Raises `UsageError` when it is not there, cannot be read or is no text.
     """
     try:
         data = file.read_bytes()

@@ -53,10 +53,7 @@ def read_at(descriptor: int, length: int) -> bytes:
 def overwrite(descriptor: int, content: bytes) -> None:
     """Put something in the place of all that a file holds.
 
-    Raises
-    ------
-    OSError
-        When it cannot be written.
+    Raises `OSError` when it cannot be written.
     """
     os.ftruncate(descriptor, 0)
     os.lseek(descriptor, 0, os.SEEK_SET)
@@ -93,15 +90,12 @@ else:
     def locked(descriptor: int, *, shared: bool = False) -> bool:
         """Lock an open file unless somebody else has; the system unlocks it when it is closed, however.
 
+        Raises `OSError` when files cannot be locked there.
+
         Parameters
         ----------
         shared
             Only be in the way of one who wants it alone.
-
-        Raises
-        ------
-        OSError
-            When files cannot be locked there.
         """
         try:
             fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)

@@ -53,16 +53,13 @@ class Box:
     def parse(cls, text: str, size: Callable[[], tuple[int, int]] | None = None) -> Box:
         """Read ``x1,y1,x2,y2`` in pixels, or ``x1%,y1%,x2%,y2%`` of a picture.
 
+        Raises `BadBox` when there are not four numbers, they are shares of 1 and no pixels, or some are per
+        cent and some are not.
+
         Parameters
         ----------
         size
             Gives width and height of the upright picture; without it per cent are refused.
-
-        Raises
-        ------
-        BadBox
-            When there are not four numbers, they are shares of 1 and no pixels, or some are per cent and some
-            are not.
         """
         parts = [part.strip() for part in text.split(",")]
         share = bool(size) and all(part.endswith("%") for part in parts)
@@ -84,15 +81,8 @@ class Box:
     def clip(self, width: int, height: int) -> tuple[int, int, int, int]:
         """Round to whole pixels and clip to a picture.
 
-        Returns
-        -------
-        tuple of int
-            ``(x1, y1, x2, y2)`` with ``0 <= x1 < x2 <= width`` and ``0 <= y1 < y2 <= height``.
-
-        Raises
-        ------
-        BadBox
-            When a corner is not finite, the box is empty, or nothing of it lies in the picture.
+        Raises `BadBox` when a corner is not finite, the box is empty, or nothing of it lies in the picture.
+        Returns ``(x1, y1, x2, y2)`` with ``0 <= x1 < x2 <= width`` and ``0 <= y1 < y2 <= height``.
         """
         sides = self.corners
         shown = ",".join(f"{side:g}" for side in sides)

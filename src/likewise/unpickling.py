@@ -39,14 +39,8 @@ def read_plain_pickle(file: Path) -> object:
     """What a pickle of dicts, lists, tuples, sets, strings, numbers and numpy arrays of numbers holds.
 
     Numpy's scalars come back as plain numbers, its arrays as arrays that cannot be written to. No class and
-    no function that the file names is ever looked up.
-
-    Raises
-    ------
-    pickle.UnpicklingError
-        When the file asks for anything else, or is damaged.
-    OSError
-        When it cannot be read.
+    no function that the file names is ever looked up. Raises `pickle.UnpicklingError` when the file asks for
+    anything else, or is damaged; `OSError` when it cannot be read.
     """
     with file.open("rb") as stream:
         try:
@@ -115,10 +109,7 @@ class Unpickler(pickle._Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         """Give a stand-in.
 
-        Raises
-        ------
-        pickle.UnpicklingError
-            For anything that is not on the list.
+        Raises `pickle.UnpicklingError` for anything that is not on the list.
         """
         module = module.replace("numpy._core", "numpy.core").replace("__builtin__", "builtins")
         try:
@@ -258,15 +249,12 @@ def _values(stand_in: object) -> object:
 def plain(value: object, convert: Callable[[Any], object]) -> object:
     """Stand-ins inside containers replaced by what they hold.
 
+    Raises `pickle.UnpicklingError` when something is neither a container nor a plain value nor an array.
+
     Parameters
     ----------
     convert
         Gives the array of a stand-in, and anything else as it is.
-
-    Raises
-    ------
-    pickle.UnpicklingError
-        When something is neither a container nor a plain value nor an array.
     """
     return _plain(value, convert, {})
 

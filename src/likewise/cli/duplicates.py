@@ -197,10 +197,7 @@ def dismiss(
 def one_way(*, move: Path | None, link: bool, trash: bool) -> Way:
     """The one thing that is to be done.
 
-    Raises
-    ------
-    UsageError
-        When it is none, or more than one.
+    Raises `UsageError` when it is none, or more than one.
     """
     ways: dict[Way, bool] = {"move": move is not None, "link": link, "trash": trash}
     wanted = [way for way, asked in ways.items() if asked]

@@ -147,10 +147,7 @@ def inspect(
 def parse_cell(text: str) -> tuple[str, int, int]:
     """Tap, row and column of ``tap:row,column``.
 
-    Raises
-    ------
-    UsageError
-        When it is something else.
+    Raises `UsageError` when it is something else.
     """
     tap, _, place = text.rpartition(":")
     row, _, column = place.partition(",")

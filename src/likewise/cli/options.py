@@ -228,10 +228,7 @@ class Computing(Running):
 def scoring_options(scoring: str | None, layers: str | None) -> dict[str, object]:
     """What --scoring and --layers change of a recipe's scoring.
 
-    Raises
-    ------
-    UsageError
-        When a text is not of the form key=value.
+    Raises `UsageError` when a text is not of the form key=value.
     """
     found: dict[str, object] = {}
     for part in scoring.split(",") if scoring else ():
@@ -258,10 +255,7 @@ def described_by(
 ) -> Recipe | None:
     """The recipe that --recipe names with what the other options add; None where none is given.
 
-    Raises
-    ------
-    UsageError
-        When an option is for recipes of the other kind.
+    Raises `UsageError` when an option is for recipes of the other kind.
     """
     if recipe is None and whiten is None and quantise is None and words is None:
         return None
@@ -280,10 +274,7 @@ def described_by(
 def new_file(path: Path, *, overwrite: bool) -> None:
     """Refuse to write over a file before any work is done.
 
-    Raises
-    ------
-    UsageError
-        When it exists.
+    Raises `UsageError` when it exists.
     """
     if path.exists() and not overwrite:
         raise UsageError(f"{path} exists: give --overwrite, or another name")
@@ -292,12 +283,8 @@ def new_file(path: Path, *, overwrite: bool) -> None:
 def find_collection(given: Path | None, named: Path | None = None) -> Path:
     """The collection a command works on: what --in names, or its argument.
 
-    Raises
-    ------
-    UsageError
-        When both are given.
-    CollectionNotFound
-        When none is named and the current folder holds none, or several.
+    Raises `UsageError` when both are given; `CollectionNotFound` when none is named and the current folder
+    holds none, or several.
     """
     if given and named:
         raise UsageError(f"give one collection, not both {named} and --in {given}")

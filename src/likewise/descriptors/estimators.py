@@ -60,15 +60,12 @@ class _Affine(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     def save(self, path: str | Path, **origin: Any) -> None:
         """Write what was learned as a safetensors file that a recipe's ``whiten`` can name.
 
+        Raises `StorageError` when the file cannot be written.
+
         Parameters
         ----------
         **origin
             As for `learned`.
-
-        Raises
-        ------
-        StorageError
-            When the file cannot be written.
         """
         self.learned(**origin).save(Path(path))
 
@@ -121,10 +118,8 @@ class PCAWhitening(_Affine):
     def fit(self, X: Array, y: object = None) -> Self:
         """Learn from a sample ``(n, d)``, which should be of other pictures than those to be searched.
 
-        Raises
-        ------
-        ValueError
-            When the sample varies in fewer than `dimensions` directions, or a parameter is out of bounds.
+        Raises `ValueError` when the sample varies in fewer than `dimensions` directions, or a parameter is
+        out of bounds.
         """
         X = validate_data(self, X, dtype=_DTYPES, ensure_min_samples=2)
         if not (0 <= self.exponent <= 1 and 0 <= self.shrinkage <= 1):
@@ -189,11 +184,8 @@ class PairWhitening(_Affine):
     def fit(self, X: Array, y: Any) -> Self:
         """Learn from a sample ``(n, d)`` whose rows with equal labels ``y`` show the same thing.
 
-        Raises
-        ------
-        ValueError
-            When no two samples share a label or all do, pictures of one thing differ in too few directions,
-            or a parameter is out of bounds.
+        Raises `ValueError` when no two samples share a label or all do, pictures of one thing differ in too
+        few directions, or a parameter is out of bounds.
         """
         X, y = validate_data(self, X, y, dtype=_DTYPES, ensure_min_samples=2)
         if not 0 <= self.shrinkage <= 1:

@@ -30,7 +30,9 @@ DEVICE_PART_VERSION = 1  # raise when the same recipe and weights begin to give 
 class Extractor:
     """Turns pictures into the vectors of one recipe.
 
-    `prepare` and `describe` may be called from many threads at once.
+    `prepare` and `describe` may be called from many threads at once. Raises `UnknownName` or `BadRecipe` when
+    the recipe, its network or a tap cannot be used; `WeightsMissing` when the network's weights are not on
+    this machine.
 
     Parameters
     ----------
@@ -38,13 +40,6 @@ class Extractor:
         A recipe, the name of a shipped one, or the path of a TOML file.
     engine, device, precision, streams
         As in `likewise.engines.open_engine`.
-
-    Raises
-    ------
-    UnknownName, BadRecipe
-        When the recipe, its network or a tap cannot be used.
-    WeightsMissing
-        When the network's weights are not on this machine.
     """
 
     def __init__(
@@ -83,10 +78,7 @@ class Extractor:
     def describe(self, loaded: Sequence[Loaded]) -> FloatArray:
         """Turn prepared pictures into vectors.
 
-        Returns
-        -------
-        ndarray
-            float32 ``(n, dimensions)``, in the order given.
+        Returns float32 ``(n, dimensions)``, in the order given.
         """
         if not loaded:
             return np.empty((0, self.dimensions), np.float32)
@@ -98,6 +90,8 @@ class Extractor:
     def maps(self, loaded: Sequence[Loaded], scale: int = 0) -> list[list[FloatArray]]:
         """Give the maps that prepared pictures are pooled from, at one scale.
 
+        Raises `UsageError` when a part reads a vector, which has no places.
+
         Parameters
         ----------
         scale
@@ -108,11 +102,6 @@ class Extractor:
         list of list of ndarray
             For each picture and each part of the recipe float32 ``(c, h, w)``; its cells cover the picture
             evenly.
-
-        Raises
-        ------
-        UsageError
-            When a part reads a vector, which has no places.
         """
         for part in self.recipe.parts:
             if self._card.tap(part.tap).stride == 0:

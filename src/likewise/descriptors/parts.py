@@ -29,10 +29,7 @@ STEPS: dict[str, dict[str, Option]] = {
 class Part:
     """What is read from one tap: pooled, and weighted among several parts.
 
-    Raises
-    ------
-    BadRecipe
-        When the pooling or an option of it is unknown or out of bounds.
+    Raises `BadRecipe` when the pooling or an option of it is unknown or out of bounds.
     """
 
     tap: str
@@ -70,10 +67,7 @@ class Part:
     def whitening(self) -> Whitening | None:
         """What the pooling whitens its regions by, read from its file.
 
-        Raises
-        ------
-        WeightsMissing, BadWeights
-            When it cannot be read.
+        Raises `WeightsMissing` or `BadWeights` when it cannot be read.
         """
         return _whitening(self.options)
 
@@ -86,10 +80,8 @@ class Part:
 class Step:
     """One transform of the whole vector.
 
-    Raises
-    ------
-    BadRecipe
-        When the kind or an option of it is unknown or out of bounds, or a whitening names no file.
+    Raises `BadRecipe` when the kind or an option of it is unknown or out of bounds, or a whitening names no
+    file.
     """
 
     kind: str
@@ -116,10 +108,7 @@ class Step:
     def whiten(cls, path: Path) -> Step:
         """Whitening by a file that `likewise.descriptors.estimators.PCAWhitening.save` wrote.
 
-        Raises
-        ------
-        BadRecipe
-            When the file cannot be read.
+        Raises `BadRecipe` when the file cannot be read.
         """
         return cls("whiten", named(path, "whitening"))
 
@@ -132,10 +121,7 @@ class Step:
 class TransformChain:
     """The transforms of a recipe, ready to be applied.
 
-    Raises
-    ------
-    WeightsMissing, BadWeights
-        When a whitening cannot be read.
+    Raises `WeightsMissing` or `BadWeights` when a whitening cannot be read.
     """
 
     def __init__(self, steps: Sequence[Step]) -> None:

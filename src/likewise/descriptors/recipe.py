@@ -80,6 +80,9 @@ _SPACE = ("network", "weights", "weights_sha256", "parts", "transforms")
 class VectorRecipe:
     """How a picture becomes a vector.
 
+    Raises `BadRecipe` when parts cannot go together, or a value is out of bounds; `WeightsMissing` or
+    `BadWeights` when a weights file is not there, or is none.
+
     Attributes
     ----------
     weights
@@ -93,13 +96,6 @@ class VectorRecipe:
         How vectors are stored.
     quantiser
         The file and sha256 of what code ``pq`` writes by; empty for other codes.
-
-    Raises
-    ------
-    BadRecipe
-        When parts cannot go together, or a value is out of bounds.
-    WeightsMissing, BadWeights
-        When a weights file is not there, or is none.
     """
 
     kind: ClassVar[str] = KIND
@@ -147,18 +143,15 @@ class VectorRecipe:
     def parse(cls, text: str, *, origin: str = "recipe", folder: Path | None = None) -> VectorRecipe:
         """Read a recipe of one vector from TOML text; of a recipe of several layers, the first that is one.
 
+        Raises `BadRecipe` when it is not TOML, a key is unknown (the nearest known one is named), a value
+        cannot be used, or no layer makes a vector.
+
         Parameters
         ----------
         origin
             What error messages call it, such as its path.
         folder
             Where relative paths of whitening files begin; the working folder for None.
-
-        Raises
-        ------
-        BadRecipe
-            When it is not TOML, a key is unknown (the nearest known one is named), a value cannot be used, or
-            no layer makes a vector.
         """
         return RecipeText(text, origin, folder).read(cls._first)
 
@@ -166,14 +159,9 @@ class VectorRecipe:
     def load(cls, name_or_path: str | Path) -> VectorRecipe:
         """The same by the name of a shipped recipe, or by the path of a ``.toml`` file.
 
-        Of a recipe of several layers it is the first that makes a vector, by the name of the recipe.
-
-        Raises
-        ------
-        UnknownName
-            When no shipped recipe is called that.
-        BadRecipe
-            When the file cannot be read or understood, or no layer makes a vector.
+        Of a recipe of several layers it is the first that makes a vector, by the name of the recipe. Raises
+        `UnknownName` when no shipped recipe is called that; `BadRecipe` when the file cannot be read or
+        understood, or no layer makes a vector.
         """
         return RecipeText.find(name_or_path).read(cls._first)
 
@@ -192,10 +180,7 @@ class VectorRecipe:
     def read(cls, given: Mapping[str, Any], folder: Path) -> VectorRecipe:
         """Read the table of a layer of kind ``vector``, whose relative paths begin in a folder.
 
-        Raises
-        ------
-        UsageError
-            When a key is unknown or a value cannot be used.
+        Raises `UsageError` when a key is unknown or a value cannot be used.
         """
         table = {key: value for key, value in given.items() if key != "kind"}
         known_keys(table, [*_SCALARS, *_NESTED], "the recipe")
@@ -284,10 +269,7 @@ class VectorRecipe:
     def tuned(self, path: Path) -> VectorRecipe:
         """Give this recipe with the network's weights from a file.
 
-        Raises
-        ------
-        WeightsMissing, BadWeights
-            When it is not there, or is none.
+        Raises `WeightsMissing` or `BadWeights` when it is not there, or is none.
         """
         return replace(self, name=f"{self.name}-tuned", weights=str(path), weights_sha256="")
 
@@ -295,15 +277,9 @@ class VectorRecipe:
         """Give this recipe with the whitening that a file holds, and L2 normalisation after it.
 
         A whitening of finished vectors comes after the recipe's own transforms; one that was learned on the
-        regions of R-MAC goes into that pooling.
-
-        Raises
-        ------
-        BadRecipe
-            When it was learned on vectors of another network, tap, pooling or transform. Other sizes of
-            pictures are no hindrance.
-        WeightsMissing, BadWeights
-            When the file cannot be read.
+        regions of R-MAC goes into that pooling. Raises `BadRecipe` when it was learned on vectors of another
+        network, tap, pooling or transform; `WeightsMissing` or `BadWeights` when the file cannot be read.
+        Other sizes of pictures are no hindrance.
         """
         origin = Whitening.load(path).origin
         self._expect(origin, f"whitening {path}")
@@ -316,12 +292,8 @@ class VectorRecipe:
     def quantised(self, path: Path) -> VectorRecipe:
         """Give this recipe with vectors stored as code ``pq``, by the quantiser that a file holds.
 
-        Raises
-        ------
-        BadRecipe
-            When it was learned on vectors of another network, tap, pooling or transform.
-        WeightsMissing, BadWeights
-            When the file cannot be read.
+        Raises `BadRecipe` when it was learned on vectors of another network, tap, pooling or transform;
+        `WeightsMissing` or `BadWeights` when the file cannot be read.
         """
         self._expect(Quantiser.load(path).origin, f"quantiser {path}")
         return replace(self, name=f"{self.name}-pq", code="pq", quantiser=named(path, "quantiser"))

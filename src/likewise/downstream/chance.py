@@ -59,17 +59,13 @@ def chance_of(distances: NDArray[np.floating], *, beyond: float = 0.0) -> Chance
     The dimension follows from the median of ``log(radius / r)``, which has an exponential distribution: the
     mean would be the estimate of largest likelihood (Levina and Bickel, 2004), and a few true duplicates,
     whose r is nearly 0, would spoil it. Where no pair can be closer than ``beyond``, the distribution is cut
-    off at ``log(radius / beyond)``, and the median is that of what is left of it.
+    off at ``log(radius / beyond)``, and the median is that of what is left of it. Returns None where there
+    are too few pairs, or those that are closest are all equally close.
 
     Parameters
     ----------
     beyond
         Distance up to which pairs were taken out, because they may be copies.
-
-    Returns
-    -------
-    Chance or None
-        None where there are too few pairs, or those that are closest are all equally close.
     """
     count = max(LEAST, math.ceil(SHARE * len(distances)))
     if 2 * count > len(distances):

@@ -98,11 +98,7 @@ def measure_copies(
     """Alter some pictures of a collection, describe the copies, and see how far they are from the originals.
 
     The distances are kept in the cache: the next call finds them there, until the sample is another one.
-
-    Returns
-    -------
-    Copies or None
-        None when too few of the sample can be read.
+    Returns None when too few of the sample can be read.
     """
     order = canonical(pictures.vectors)
     rows = order[np.arange(min(TAKEN, len(order))) * len(order) // max(1, min(TAKEN, len(order)))]

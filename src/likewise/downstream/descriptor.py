@@ -55,10 +55,7 @@ class Descriptor(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
     def fit(self, X: Sequence[str | os.PathLike[str]], y: object = None) -> Self:
         """Do nothing but check that ``X`` are paths.
 
-        Raises
-        ------
-        UsageError
-            When they are something else.
+        Raises `UsageError` when they are something else.
         """
         _paths(X)
         return self
@@ -66,22 +63,13 @@ class Descriptor(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
     def transform(self, X: Sequence[str | os.PathLike[str]]) -> FloatArray:
         """Describe pictures.
 
+        Raises `BadPicture` when one of them cannot be read: a row cannot be left out between a picture and
+        its label; `UsageError` when they are no paths. Returns float32, shape ``(n, d)``, in the order given.
+
         Parameters
         ----------
         X
             ``n`` paths, as a list or an array.
-
-        Returns
-        -------
-        ndarray
-            float32, shape ``(n, d)``, in the order given.
-
-        Raises
-        ------
-        BadPicture
-            When one of them cannot be read: a row cannot be left out between a picture and its label.
-        UsageError
-            When they are no paths.
         """
         described = describe(
             self._extractor, [PictureView(path) for path in _paths(X)], cache_dir() / "samples"
@@ -126,10 +114,7 @@ class Descriptor(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
 def _paths(pictures: Any) -> list[Path]:
     """Check that pictures are given by their paths.
 
-    Raises
-    ------
-    UsageError
-        When they are something else.
+    Raises `UsageError` when they are something else.
     """
     if isinstance(pictures, str | os.PathLike) or np.ndim(np.asarray(pictures, dtype=object)) != 1:
         raise UsageError("give a list of paths, one a picture")

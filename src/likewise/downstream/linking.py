@@ -85,17 +85,13 @@ def nearest_pairs(
     """Pairs of which one row is among the nearest of the other, and their distances ``(p,)``.
 
     The nearest are looked for along `AXES` principal axes, in which copies lie close as they do in all: what
-    is nearest there need not be so by all numbers, which is why more are asked for than are wanted.
+    is nearest there need not be so by all numbers, which is why more are asked for than are wanted. Returns
+    places int64 ``(p, 2)``, the lower one first, each pair once; Euclidean distances float32.
 
     Parameters
     ----------
     nearest
         How many are asked for.
-
-    Returns
-    -------
-    pairs, distances
-        Places int64 ``(p, 2)``, the lower one first, each pair once; Euclidean distances float32.
     """
     short, found = _shortened(vectors, np.arange(len(vectors))), [np.empty((0, 2), np.int64)]
     for start in range(0, len(short), ROWS):

@@ -71,15 +71,13 @@ class Engine(Protocol):
     def run(self, batch: UInt8Array) -> list[FloatArray]:
         """Run a batch of equally large pictures; safe to call from many threads at once.
 
+        Returns one float32 array for each output of the program: vectors ``(n, d)``, or maps ``(n, c, h,
+        w)``.
+
         Parameters
         ----------
         batch
             uint8 RGB, shape ``(n, h, w, 3)``.
-
-        Returns
-        -------
-        list of ndarray
-            One float32 array for each output of the program: vectors ``(n, d)``, or maps ``(n, c, h, w)``.
         """
 
 

@@ -23,7 +23,8 @@ def average_precision(
 ) -> float:
     """Average precision of one ranking.
 
-    Raises `UsageError` when an id is ranked twice, or is both positive and junk.
+    Raises `UsageError` when an id is ranked twice, or is both positive and junk. Returns a number in 0..1;
+    NaN for a query without positives.
 
     Parameters
     ----------
@@ -36,11 +37,6 @@ def average_precision(
         Ids taken out of the ranking before anything is counted.
     rule
         How the area under the precision-recall curve is summed.
-
-    Returns
-    -------
-    float
-        In 0..1; NaN for a query without positives.
     """
     ranked, positives, junk = (np.asarray(ids, dtype=np.int64).ravel() for ids in (ranked, positives, junk))
     positives = np.unique(positives)
@@ -146,7 +142,9 @@ def leave_one_out(
 ) -> NDArray[np.float64]:
     """Average precision of each row as a query among all other rows, by dot product.
 
-    Raises `UsageError` when the lengths differ or a vector is not finite.
+    Raises `UsageError` when the lengths differ or a vector is not finite. Returns float64, shape ``(n,)``;
+    NaN for distractors and for rows without another row of their label. Equal similarities keep the order of
+    the rows.
 
     Parameters
     ----------
@@ -154,12 +152,6 @@ def leave_one_out(
         float32, shape ``(n, d)``; of unit length for cosine similarity.
     labels
         What each row shows; None marks a distractor, which is ranked but never asked for.
-
-    Returns
-    -------
-    ndarray
-        float64, shape ``(n,)``; NaN for distractors and for rows without another row of their label.
-        Equal similarities keep the order of the rows.
     """
     vectors = np.asarray(vectors, dtype=np.float32)
     if vectors.ndim != 2 or len(vectors) != len(labels):

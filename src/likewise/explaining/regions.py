@@ -27,7 +27,8 @@ CLEAREST = 0.15
 def find_subjects(extractor: Encoder, source: Source, *, max_pixels: int | None = None) -> list[Box]:
     """Propose parts of a picture to search with, the clearest first.
 
-    Raises `BadPicture` when it cannot be read; `UsageError` when the recipe pools no map.
+    Raises `BadPicture` when it cannot be read; `UsageError` when the recipe pools no map. Returns at most
+    `MOST`, in pixels of the upright picture; none where nothing stands out.
 
     Parameters
     ----------
@@ -35,11 +36,6 @@ def find_subjects(extractor: Encoder, source: Source, *, max_pixels: int | None 
         A `likewise.descriptors.extractor.Extractor`.
     source
         Anything that `likewise.pictures.load` takes.
-
-    Returns
-    -------
-    list of Box
-        At most `MOST`, in pixels of the upright picture; none where nothing stands out.
     """
     loaded = extractor.prepare(source, max_pixels=max_pixels)
     cells = np.linalg.norm(extractor.maps([loaded])[0][0].astype(np.float64), axis=0)  # of all channels

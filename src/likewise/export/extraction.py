@@ -56,6 +56,8 @@ def activations(
 ) -> VectorRecipe:
     """A recipe for the bare activations of one tap: pooled as asked, not normalised, in full precision.
 
+    Raises `UnknownName` when there is no such network or tap; `BadRecipe` when there is no such pooling.
+
     Parameters
     ----------
     pool
@@ -64,13 +66,6 @@ def activations(
         it is under every pooling.
     resize
         By default the square of the side that the network was trained at.
-
-    Raises
-    ------
-    UnknownName
-        When there is no such network or tap.
-    BadRecipe
-        When there is no such pooling.
     """
     card = find(network)
     place = card.tap(tap)
@@ -99,6 +94,12 @@ def extract(
 ) -> Extraction:
     """Write the vector of every picture in a folder to one file.
 
+    Raises `BadFilter` when the filter cannot be understood; `UsageError` when the suffix is another one, the
+    file exists, there is no such folder, or it holds no picture that can be read; `MissingExtra` when parquet
+    is asked for and pyarrow is not there; `ManifestMismatch` when the interrupted run was of another folder
+    or made in another way; `CollectionLocked` when another process is writing the same file; `StorageError`
+    when the disk is full or the folder cannot be written.
+
     Parameters
     ----------
     to
@@ -112,22 +113,6 @@ def extract(
         Replace the file if it exists.
     where
         Only pictures of which a filter is true, see `likewise.collection.store.filters`.
-
-    Raises
-    ------
-    BadFilter
-        When the filter cannot be understood.
-    UsageError
-        When the suffix is another one, the file exists, there is no such folder, or it holds no picture that
-        can be read.
-    MissingExtra
-        When parquet is asked for and pyarrow is not there.
-    ManifestMismatch
-        When the interrupted run was of another folder or made in another way.
-    CollectionLocked
-        When another process is writing the same file.
-    StorageError
-        When the disk is full or the folder cannot be written.
     """
     if not os.path.isdir(folder):
         raise UsageError(f"{os.fspath(folder)!r} is no folder; give one with pictures in it")

@@ -76,10 +76,7 @@ class Inspection:
     def view(self, tap: str) -> View:
         """The view of a tap.
 
-        Raises
-        ------
-        UnknownName
-            When it was not looked at.
+        Raises `UnknownName` when it was not looked at.
         """
         for one in self.views:
             if tap == one.tap.name or tap in one.tap.aliases:
@@ -90,12 +87,8 @@ class Inspection:
     def cell(self, network: Network, tap: str, row: int, column: int) -> tuple[Tap, tuple[int, int]]:
         """A cell of a map, with its tap's receptive field, measured in the network where it is not known.
 
-        Raises
-        ------
-        UnknownName
-            When its tap was not looked at.
-        UsageError
-            When the map has no such cell, its tap is a vector, or each cell sees the whole picture.
+        Raises `UnknownName` when its tap was not looked at; `UsageError` when the map has no such cell, its
+        tap is a vector, or each cell sees the whole picture.
         """
         view = self.view(tap)
         if len(view.shape) == 1:
@@ -157,6 +150,9 @@ def inspect(
 
     All taps are read in one pass, and of each only what a sheet shows is kept, so that memory stays near what
     the pass itself takes (of a torch module and of timm's models the maps of all taps are held at once).
+    Raises `UnknownName` when the network or a tap is not known; `WeightsMissing` or `BadWeights` when the
+    weights are not on this machine, or damaged; `BadPicture` when the picture cannot be read; `UsageError`
+    when a tap needs pictures of another size, or gives no map and no vector.
 
     Parameters
     ----------
@@ -181,17 +177,6 @@ def inspect(
         Names of the classes, where they are not known, or a text file of them, one a line.
     progress
         Called after each tap.
-
-    Raises
-    ------
-    UnknownName
-        When the network or a tap is not known.
-    WeightsMissing, BadWeights
-        When the weights are not on this machine, or damaged.
-    BadPicture
-        When the picture cannot be read.
-    UsageError
-        When a tap needs pictures of another size, or gives no map and no vector.
     """
     said = read_names(classes) if isinstance(classes, Path) else classes
     opened = open_network(network, weights=weights, preprocessing=preprocessing, side=side)
@@ -221,6 +206,9 @@ def inspect_pair(
 ) -> Pair:
     """Look into two networks, or one with two sets of weights, while they see one picture.
 
+    Raises `UsageError` when the taps of the two come in different orders, or nothing says which belong
+    together. Otherwise as `inspect`.
+
     Parameters
     ----------
     taps
@@ -228,12 +216,6 @@ def inspect_pair(
         their names differ the last map of each stride that both have.
     weights
         Which weights of each.
-
-    Raises
-    ------
-    UsageError
-        When the taps of the two come in different orders, or nothing says which belong together. Otherwise as
-        `inspect`.
     """
     said = read_names(classes) if isinstance(classes, Path) else classes
     opened = [open_network(one, weights=which) for one, which in zip((first, second), weights, strict=True)]

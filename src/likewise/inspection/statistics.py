@@ -145,16 +145,13 @@ def jensen_shannon(p: ArrayLike, q: ArrayLike) -> float:
 def effective_rank(rows: FloatArray) -> float:
     """Exponential of the entropy of the singular values (Roy and Vetterli, EUSIPCO 2007, definition 1).
 
+    Returns a number between 1 and ``min(n - 1, c)``, which it reaches when all directions carry as much; 0
+    when the rows do not differ.
+
     Parameters
     ----------
     rows
         ``(n, c)``; their mean is taken away first.
-
-    Returns
-    -------
-    float
-        Between 1 and ``min(n - 1, c)``, which it reaches when all directions carry as much; 0 when the rows
-        do not differ.
     """
     squares = np.linalg.eigvalsh(_gram(rows))
     # below this a square is rounding of the largest, in float32

@@ -39,6 +39,9 @@ class Sift:
 def sift(pixels: UInt8Array, number: int, *, upright: bool = False) -> tuple[FloatArray, FloatArray]:
     """RootSIFT at the keypoints of a picture.
 
+    Returns points float32 ``(n, 4)`` as in `LocalFeatures`, in pixels of this picture, and float32 ``(n,
+    128)`` of length 1, the strongest first.
+
     Parameters
     ----------
     pixels
@@ -47,12 +50,6 @@ def sift(pixels: UInt8Array, number: int, *, upright: bool = False) -> tuple[Flo
         How many at most.
     upright
         As in `Keypoints`.
-
-    Returns
-    -------
-    tuple
-        Points float32 ``(n, 4)`` as in `LocalFeatures`, in pixels of this picture, and float32 ``(n, 128)``
-        of length 1, the strongest first.
     """
     cv2 = _cv2()
     grey = cv2.cvtColor(np.ascontiguousarray(pixels), cv2.COLOR_RGB2GRAY)

@@ -51,11 +51,8 @@ class XFeat:
     def find(self, pixels: UInt8Array, number: int) -> tuple[FloatArray, FloatArray]:
         """Keypoints of a picture whose sides are multiples of `grid`.
 
-        Returns
-        -------
-        tuple
-            Points float32 ``(n, 4)`` as in `likewise.local.features.LocalFeatures`, in pixels of this
-            picture, and float32 ``(n, 64)`` of length 1, the most reliable first.
+        Returns points float32 ``(n, 4)`` as in `likewise.local.features.LocalFeatures`, in pixels of this
+        picture, and float32 ``(n, 64)`` of length 1, the most reliable first.
         """
         features, logits, reliability = (maps[0] for maps in self._engine.run(pixels[None]))
         likely = heat(logits)

@@ -58,10 +58,7 @@ _ROOM = _Room()
 def room_for(name: str, count: int) -> Iterator[None]:
     """Wait until a picture may be decoded, and keep the room for it.
 
-    Raises
-    ------
-    BadPicture
-        When it needs more than all pictures together may take.
+    Raises `BadPicture` when it needs more than all pictures together may take.
     """
     most = positive("LIKEWISE_MAX_MEMORY", os.environ.get("LIKEWISE_MAX_MEMORY") or str(DEFAULT_MAX_MEMORY))
     if count > most:
@@ -77,10 +74,7 @@ def room_for(name: str, count: int) -> Iterator[None]:
 def positive(name: str, given: str) -> int:
     """A limit that somebody set.
 
-    Raises
-    ------
-    UsageError
-        When it is no whole number above 0.
+    Raises `UsageError` when it is no whole number above 0.
     """
     with suppress(ValueError):
         if (limit := int(given)) > 0:
@@ -91,10 +85,7 @@ def positive(name: str, given: str) -> int:
 def check_scans(name: str, pixels: int, scans: int) -> None:
     """See that a JPEG does not go over its pixels too many times.
 
-    Raises
-    ------
-    BadPicture
-        When it does.
+    Raises `BadPicture` when it does.
     """
     if scans > MOST_SCANS or (scans > _FEW and pixels * scans > MOST_SCANNED):
         raise BadPicture(

@@ -38,10 +38,7 @@ class JpegPicture(PillowPicture):
     def cost(self, factor: Factor) -> int:
         """Bytes that decoding takes; several scans are held as coefficients of 2 bytes until the last.
 
-        Raises
-        ------
-        BadPicture
-            When it has so many scans that it takes too long.
+        Raises `BadPicture` when it has so many scans that it takes too long.
         """
         width, height = self.size
         check_scans(self.name, width * height, self._scans)
@@ -132,10 +129,7 @@ _MOST_SEGMENTS = 100_000
 def check_frame(stream: Stream) -> None:
     """See that a JPEG file is of a kind that is read.
 
-    Raises
-    ------
-    Unsupported
-        When it is not: 12 bits a sample, or lossless.
+    Raises `Unsupported` when it is not: 12 bits a sample, or lossless.
     """
     for marker, at in _segments(stream):
         if marker in _FRAMES:

@@ -13,10 +13,7 @@ from likewise.pictures.signatures import SUFFIXES
 def pictures_below(folder: Path) -> list[Path]:
     """The pictures at any depth below a folder by suffix, sorted; hidden files and folders are passed over.
 
-    Raises
-    ------
-    UsageError
-        When there is no such folder, or no picture in it.
+    Raises `UsageError` when there is no such folder, or no picture in it.
     """
     if not folder.is_dir():
         raise UsageError(f"{folder} is not a folder: give the folder that holds the pictures")

@@ -56,6 +56,9 @@ def load(
 ) -> Loaded:
     """Decode a picture, turn it upright, crop and resize it.
 
+    Raises `BadPicture` with a ``reason``, when there is no picture to be had; `BadBox` when the box is empty
+    or lies outside.
+
     Parameters
     ----------
     source
@@ -76,13 +79,6 @@ def load(
         Filter of those sizes that name none, widened when shrinking so that nothing aliases.
     max_pixels
         Largest ``width * height`` accepted, of the original and of the result.
-
-    Raises
-    ------
-    BadPicture
-        With a ``reason``, when there is no picture to be had.
-    BadBox
-        When the box is empty or lies outside.
     """
     limit = _limit(max_pixels)
     lookup("crop scale", crop, dict.fromkeys(get_args(CropScale)))
@@ -106,10 +102,7 @@ def load(
 def size_of(source: Source) -> tuple[int, int]:
     """Width and height of the upright picture, read from its header.
 
-    Raises
-    ------
-    BadPicture
-        When it is no picture, or its header is damaged.
+    Raises `BadPicture` when it is no picture, or its header is damaged.
     """
     with opened(source) as picture:
         return picture.size

@@ -166,10 +166,7 @@ def is_netpbm(head: bytes) -> bool:
 def netpbm(read: Read) -> NetpbmPicture:
     """Read the header.
 
-    Raises
-    ------
-    ValueError, EOFError
-        When it is damaged, or cut.
+    Raises `ValueError` or `EOFError` when it is damaged, or cut.
     """
     head = read(0, _HEAD)
     kind, at = head[1:2].decode("ascii"), 2

@@ -53,10 +53,7 @@ class PsdPicture(PillowPicture):
 def psd(stream: Stream) -> PsdPicture:
     """Read the header.
 
-    Raises
-    ------
-    Unsupported
-        When it is of a kind that is not read.
+    Raises `Unsupported` when it is of a kind that is not read.
     """
     head = stream.at(0, 26)
     version, bits, mode = (int.from_bytes(head[at : at + 2], "big") for at in (4, 22, 24))

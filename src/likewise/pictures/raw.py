@@ -97,12 +97,8 @@ def holds_sensor(read: Read) -> bool:
 def raw(stream: Stream, name: str, identify: Callable[[Stream, str], Stored]) -> RawPicture:
     """Find the preview, and have its header read.
 
-    Raises
-    ------
-    BadPicture
-        When the optional package is missing, or the file is larger than any of a camera.
-    Unsupported
-        When there is no preview, or LibRaw does not know the camera.
+    Raises `BadPicture` when the optional package is missing, or the file is larger than any of a camera;
+    `Unsupported` when there is no preview, or LibRaw does not know the camera.
     """
     try:
         import rawpy  # the extra "raw"

@@ -50,16 +50,13 @@ def resampled(
 ) -> list[Image.Image | UInt8Array]:
     """Make sizes of a part of a picture of mode L or RGB.
 
+    Returns what Pillow gives, or its pixels.
+
     Parameters
     ----------
     gap
         How many times larger than wanted a picture is at least after a box filter, which comes first where it
         can; None for no such filter.
-
-    Returns
-    -------
-    list
-        What Pillow gives, or its pixels.
     """
     blended = {}
     if _compiled and (some := [target for target in targets if _can(image, part, target, gap)]):

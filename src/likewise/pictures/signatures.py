@@ -58,10 +58,7 @@ _DECODERS: dict[str, type[ImageFile.ImageFile]] = {
 def identify(stream: Stream, name: str) -> Stored:
     """Find the decoder for a file by its first bytes, and let it read the header.
 
-    Raises
-    ------
-    BadPicture
-        When the file is of no known format; decoders raise what they like.
+    Raises `BadPicture` when the file is of no known format; decoders raise what they like.
     """
     head = stream.at(0, 64)
     if not head:

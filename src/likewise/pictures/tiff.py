@@ -125,12 +125,7 @@ class PageLayout:
 def layout(page: Directory) -> PageLayout:
     """Read and check what a page says of itself.
 
-    Raises
-    ------
-    Unsupported
-        When it is of a kind that is not read.
-    ValueError
-        When it contradicts itself.
+    Raises `Unsupported` when it is of a kind that is not read; `ValueError` when it contradicts itself.
     """
     width, height = page.number(WIDTH, 0), page.number(HEIGHT, 0)
     compression, photometric = page.number(COMPRESSION, NONE), page.number(PHOTOMETRIC, WHITE_IS_ZERO)
@@ -459,10 +454,7 @@ _REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 def tiff(read: Read, length: int) -> TiffPicture:
     """The page that is the picture: the first that is no reduced copy and no mask of another one.
 
-    Raises
-    ------
-    Unsupported, ValueError
-        When there is none that can be read.
+    Raises `Unsupported` or `ValueError` when there is none that can be read.
     """
     top: Directory | None = None
     for page in pages(read):

@@ -70,7 +70,8 @@ def search(
 
     Plain matrix products, for one query and for many: they take about as long as a faiss flat scan on the
     same cores (``benchmarks/ranking``), and need no import. Raises `UsageError` when shapes disagree, ``k``
-    is not positive, or a query is not finite.
+    is not positive, or a query is not finite. Returns ids and scores of shape ``(q, min(k, n))``. Equal
+    scores keep the order of their ids, also at the edge of the ``k``.
 
     Parameters
     ----------
@@ -85,12 +86,6 @@ def search(
     metric
         ``dot`` scores by inner product (the cosine, for unit vectors); ``l2`` by minus the Euclidean
         distance. Higher is better in both.
-
-    Returns
-    -------
-    Ranking
-        Ids and scores of shape ``(q, min(k, n))``. Equal scores keep the order of their ids, also at the
-        edge of the ``k``.
     """
     check(vectors, queries, k)
     names = np.arange(len(vectors), dtype=np.int64) if ids is None else ids

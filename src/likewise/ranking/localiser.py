@@ -78,18 +78,15 @@ class Localiser:
     def __call__(self, query: int, ids: IntArray) -> tuple[FloatArray, list[Box | None]]:
         """Find the best window of each candidate.
 
+        Returns scores, float32 ``(m,)``, and boxes in pixels of the upright originals. A candidate whose file
+        can no longer be read has no box, and the score minus infinity.
+
         Parameters
         ----------
         query
             Row of the queries.
         ids
             The candidates, int64 ``(m,)``.
-
-        Returns
-        -------
-        tuple
-            Scores, float32 ``(m,)``, and boxes in pixels of the upright originals. A candidate whose file can
-            no longer be read has no box, and the score minus infinity.
         """
         if self._progress:
             self._progress(Progress(query, len(self._queries), note="localising"))

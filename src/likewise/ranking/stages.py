@@ -123,8 +123,8 @@ def rank(
     A stage that orders only the first hits leaves the others behind these, in the order they had. Their
     scores are shifted down where they would not lie below, and then mean no more than that order. Each query
     is ranked as if it were asked alone. Queries are taken in blocks of `BLOCK` places. Raises `UsageError` as
-    `likewise.ranking.exact.search`, when an augment stage is not the first, a localise stage has no localiser, or a
-    stage needs cosines and the vectors have other lengths than 1.
+    `likewise.ranking.exact.search`, when an augment stage is not the first, a localise stage has no
+    localiser, or a stage needs cosines and the vectors have other lengths than 1.
 
     Parameters
     ----------

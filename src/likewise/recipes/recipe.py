@@ -48,15 +48,12 @@ _READERS: dict[str, Callable[[Mapping[str, Any], Path], LayerRecipe]] = {
 class Recipe:
     """What is kept of a picture.
 
+    Raises `BadRecipe` when there is no layer, or two have one name or keep the same.
+
     Attributes
     ----------
     layers
         In the order in which searches ask them.
-
-    Raises
-    ------
-    BadRecipe
-        When there is no layer, or two have one name or keep the same.
     """
 
     name: str
@@ -107,10 +104,7 @@ class Recipe:
     def vector(self) -> VectorRecipe:
         """Its first layer that makes a vector.
 
-        Raises
-        ------
-        UsageError
-            When it has none.
+        Raises `UsageError` when it has none.
         """
         if not self.vectors:
             raise UsageError(
@@ -149,10 +143,7 @@ class Recipe:
     def with_vocabulary(self, path: Path) -> Recipe:
         """Give this recipe with the codebooks in a file for its visual words.
 
-        Raises
-        ------
-        UsageError
-            When it has no layer of words, or several.
+        Raises `UsageError` when it has no layer of words, or several.
         """
         if len(self.words) != 1:
             raise UsageError(f"a vocabulary is for one layer of visual words: {self._kinds}")
@@ -161,10 +152,7 @@ class Recipe:
     def scored(self, given: Mapping[str, Any]) -> Recipe:
         """Give this recipe with options of scoring changed in its layers of visual words.
 
-        Raises
-        ------
-        UsageError
-            When it has none, there is no such option, or a value cannot be used.
+        Raises `UsageError` when it has none, there is no such option, or a value cannot be used.
         """
         if not given:
             return self
@@ -199,17 +187,15 @@ class Recipe:
 def parse_recipe(text: str, *, origin: str = "recipe", folder: Path | None = None) -> Recipe:
     """Read a recipe from TOML text.
 
+    Raises `BadRecipe` when it is not TOML, a key is unknown (the nearest known one is named), or a value
+    cannot be used.
+
     Parameters
     ----------
     origin
         What error messages call it, such as its path.
     folder
         Where relative paths in it begin; the working folder for None.
-
-    Raises
-    ------
-    BadRecipe
-        When it is not TOML, a key is unknown (the nearest known one is named), or a value cannot be used.
     """
     return RecipeText(text, origin, folder).read(_made)
 
@@ -217,12 +203,8 @@ def parse_recipe(text: str, *, origin: str = "recipe", folder: Path | None = Non
 def load_recipe(name_or_path: str | Path) -> Recipe:
     """Find a recipe by the name of a shipped one, or by the path of a ``.toml`` file.
 
-    Raises
-    ------
-    UnknownName
-        When no shipped recipe is called that.
-    BadRecipe
-        When the file cannot be read or understood.
+    Raises `UnknownName` when no shipped recipe is called that; `BadRecipe` when the file cannot be read or
+    understood.
     """
     return RecipeText.find(name_or_path).read(_made)
 

@@ -25,6 +25,9 @@ def ingest(
 
     What it has already stays as it is; run again, or after it was killed, it takes what is new. Pictures keep
     the paths under which they were described. Shards are read as they are: take them from whom you trust.
+    Raises `UsageError` when there are none; `ManifestMismatch` when they, or the collection, were made in
+    different ways; `CollectionDamaged` when a shard cannot be read; those before it stay in the collection;
+    `CollectionLocked` or `StorageError` as for `likewise.collection.collection.Collection.add`.
 
     Parameters
     ----------
@@ -32,17 +35,6 @@ def ingest(
         Folders of shards, or single files.
     store
         The server that is to keep the collection.
-
-    Raises
-    ------
-    UsageError
-        When there are none.
-    ManifestMismatch
-        When they, or the collection, were made in different ways.
-    CollectionDamaged
-        When a shard cannot be read; those before it stay in the collection.
-    CollectionLocked, StorageError
-        As for `likewise.collection.collection.Collection.add`.
     """
     files = [file for one in shards for file in _files(Path(one))]
     heads = {file: read_head(file) for file in files}

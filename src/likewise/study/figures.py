@@ -28,12 +28,8 @@ def draw_all(much: Activations, little: Activations, picture: UInt8Array, folder
     """Draw the picture and figures 2 to 8 of the first picture that both networks saw, and two more.
 
     Raises `MissingExtra` when matplotlib is not installed; `StorageError` when the folder cannot be written.
-
-    Returns
-    -------
-    dict
-        The files by what they show: ``frog``, ``figure-2`` to ``figure-8``, ``figure-2-shared`` to
-        ``figure-5-shared``, ``training``, ``zeros``.
+    Returns the files by what they show: ``frog``, ``figure-2`` to ``figure-8``, ``figure-2-shared`` to
+    ``figure-5-shared``, ``training``, ``zeros``.
     """
     folder.mkdir(parents=True, exist_ok=True)
     sheets = {"frog": Image.fromarray(picture)} | _sheets(much, little)

@@ -26,7 +26,8 @@ PATIENCE = 10
 def serve(settings: Settings, *, workers: int = 1, announce: Callable[[str], None] | None = None) -> None:
     """Serve until a signal to stop comes.
 
-    Requests that are being answered are answered; jobs stop after what they are about to commit.
+    Requests that are being answered are answered; jobs stop after what they are about to commit. Raises
+    `UsageError` when the address cannot be listened on; `CollectionError` when a collection cannot be read.
 
     Parameters
     ----------
@@ -35,13 +36,6 @@ def serve(settings: Settings, *, workers: int = 1, announce: Callable[[str], Non
         replaced.
     announce
         Told the address once it is listened on.
-
-    Raises
-    ------
-    UsageError
-        When the address cannot be listened on.
-    CollectionError
-        When a collection cannot be read.
     """
     descriptors(DESCRIPTORS)
     with _listening(settings) as listener:

@@ -67,6 +67,10 @@ def apply_plan(
 ) -> list[FileOutcome]:
     """Do what a plan says about each file that goes.
 
+    Raises `UsageError` when ``folder`` is missing or not wanted, or lies where files of the plan do; when
+    there is no trash, on Windows; `StorageError` when the journal cannot be written: then nothing more is
+    done. Returns the outcome of each row that says ``go``, in the order of the plan.
+
     Parameters
     ----------
     journal
@@ -75,19 +79,6 @@ def apply_plan(
         Where files are moved to: below it they keep their path below the folder that was indexed.
     dry
         Look at everything, and change nothing.
-
-    Returns
-    -------
-    list
-        Of each row that says ``go``, in the order of the plan.
-
-    Raises
-    ------
-    UsageError
-        When ``folder`` is missing or not wanted, or lies where files of the plan do; when there is no trash,
-        on Windows.
-    StorageError
-        When the journal cannot be written: then nothing more is done.
     """
     if (folder is None) == (way == "move"):
         raise UsageError("a folder belongs to moving, and to nothing else")

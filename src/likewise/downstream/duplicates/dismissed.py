@@ -59,7 +59,7 @@ class Dismissed:
         """Remember that pictures with these contents are no duplicates of each other.
 
         Raises `CollectionLocked` or `StorageError` when somebody else writes it just now, or it cannot be
-        written.
+        written. Returns how many pairs were added, or taken back.
 
         Parameters
         ----------
@@ -69,11 +69,6 @@ class Dismissed:
             Their SHA-256; all pairs of them are meant.
         forget
             Take it back.
-
-        Returns
-        -------
-        int
-            How many pairs were added, or taken back.
         """
         meant = frozenset(_pair(*pair) for pair in combinations(sorted(set(contents)), 2))
         with writing(folder / LOCK):

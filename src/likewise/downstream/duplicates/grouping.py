@@ -11,6 +11,8 @@ def complete_groups(
 ) -> list[list[int]]:
     """Join along pairs as long as each member of a group goes with each other one (complete linkage).
 
+    Returns groups of at least two, each rising.
+
     Parameters
     ----------
     count
@@ -19,11 +21,6 @@ def complete_groups(
         Pairs that go together, the closest first: of a chain, the closest links hold.
     same
         Whether two go together; asked for the pairs across two groups that are to be joined.
-
-    Returns
-    -------
-    list
-        Groups of at least two, each rising.
     """
     groups = {number: [number] for number in range(count)}
     owner = list(range(count))
@@ -46,7 +43,8 @@ def with_parts(
 
     A part need not go with all of a group: it is none of its mirrored copy, and of two parts none need hold
     the other. So it is added where at least half of those that show the whole hold it, and where it overlaps
-    each other part. What goes together already is added together.
+    each other part. What goes together already is added together. Returns groups of at least two, each
+    rising.
 
     Parameters
     ----------
@@ -56,11 +54,6 @@ def with_parts(
         Of each pair the first may hold the second; what holds most comes first.
     judge
         Knows what holds what.
-
-    Returns
-    -------
-    list
-        Groups of at least two, each rising.
     """
     owner = {row: one for group in groups for one in [(list(group), list[int]())] for row in group}
     for whole, part in parts:

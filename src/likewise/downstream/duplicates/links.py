@@ -87,15 +87,12 @@ def present(
 ) -> tuple[list[int], list[DuplicateFile], LeftOut]:
     """The files of pictures, one for each inode.
 
+    Returns places of the pictures in ``entries``, their files, and what was left out.
+
     Parameters
     ----------
     in_reference
         Which of the pictures belong to what others are compared against.
-
-    Returns
-    -------
-    rows, files, left_out
-        Places of the pictures in ``entries``, their files, and what was left out.
     """
     out: dict[str, list[Path]] = {"gone": [], "changed": [], "unreadable": []}
     found: dict[tuple[int, int], tuple[int, DuplicateFile]] = {}

@@ -16,12 +16,7 @@ NO_TRASH = "the recycle bin of Windows is no folder that files can be moved to: 
 def trash_of(path: Path) -> Path:
     """The folder of files that were thrown away, on the disk that a file lies on, so that nothing is copied.
 
-    Raises
-    ------
-    StorageError
-        When there is none and none can be made.
-    UsageError
-        On Windows.
+    Raises `StorageError` when there is none and none can be made; `UsageError` on Windows.
     """
     if sys.platform == "win32":
         raise UsageError(NO_TRASH)

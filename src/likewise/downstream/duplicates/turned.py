@@ -29,11 +29,7 @@ def turned_pairs(files: Sequence[DuplicateFile], shots: Shots) -> IntArray:
     """Pairs of files that look alike when one is turned or mirrored, in any of the seven ways.
 
     A network sees a picture that lies on its side as another one; its small grey version only changes places.
-
-    Returns
-    -------
-    ndarray
-        Places int64 ``(p, 2)``, the lower one first.
+    Returns places int64 ``(p, 2)``, the lower one first.
     """
     made = [(row, _grid(shot.small)) for row, file in enumerate(files) if (shot := shots.get(file))]
     if not made:

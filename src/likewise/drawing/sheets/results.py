@@ -37,6 +37,10 @@ def result_sheet(
 ) -> None:
     """Draw a query and its hits, best first, each with its rank, score and name.
 
+    Raises `BadPicture` when the query cannot be read; `BadBox` when the box lies outside the query;
+    `UsageError` when the ending of ``out`` is no format that can be written, or ``out`` is the query or a
+    hit; `StorageError` when the sheet cannot be written.
+
     Parameters
     ----------
     query
@@ -56,17 +60,6 @@ def result_sheet(
         Largest picture accepted, the query or a hit.
     read
         Gives what is drawn of a hit's file; `likewise.Collection.read` gives only what was indexed.
-
-    Raises
-    ------
-    BadPicture
-        When the query cannot be read.
-    BadBox
-        When the box lies outside the query.
-    UsageError
-        When the ending of ``out`` is no format that can be written, or ``out`` is the query or a hit.
-    StorageError
-        When the sheet cannot be written.
     """
     hits = hits[:k]
     canvas.check_output("sheet", out, query, *(hit.path for hit in hits))

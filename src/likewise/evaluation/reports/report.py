@@ -59,12 +59,7 @@ class Report:
 
         The precision at a recall is interpolated: the highest at that recall or beyond it, 0 beyond the last
         right answer that was found (Manning, Raghavan and Schütze, Introduction to Information Retrieval,
-        8.4).
-
-        Returns
-        -------
-        tuple of ndarray
-            Recall and precision, float64, shape ``(LEVELS,)`` each.
+        8.4). Returns recall and precision, float64, shape ``(LEVELS,)`` each.
         """
         levels = np.linspace(0, 1, LEVELS)
         lines = []

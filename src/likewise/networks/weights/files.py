@@ -152,18 +152,10 @@ def fetch(name: str, *, weights: str | None = None, progress: ProgressCallback |
     """Bring a network's weights to this machine, trying their sources in order.
 
     What is here already is kept if it is whole. Convolutions alone are replaced when a source before theirs
-    now gives all.
-
-    Raises
-    ------
-    FetchFailed
-        When no source gave them; says what was tried, why each failed, and what to do.
-    WeightsMissing
-        When they are published nowhere, but trained on this machine by a command that was not run yet.
-    UnknownName
-        When there is no such network or it has no such weights.
-    StorageError
-        When the cache cannot be written.
+    now gives all. Raises `FetchFailed` when no source gave them (it says what was tried, why each failed, and
+    what to do); `WeightsMissing` when they are published nowhere, but trained on this machine by a command
+    that was not run yet; `UnknownName` when there is no such network or it has no such weights;
+    `StorageError` when the cache cannot be written.
     """
     card = find(name)
     wanted = card.weights_named(weights)

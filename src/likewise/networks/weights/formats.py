@@ -48,17 +48,10 @@ def tensor_shapes(card: Card, taps: Iterable[str] | None = None) -> Shapes:
 def read(path: Path, layout: str, card: Card) -> Tensors:
     """Read and check a file.
 
-    Returns all tensors of the network, or only those before its fully connected layers.
-
-    Raises
-    ------
-    BadWeights
-        When the file is damaged, or is not one of this network; names the first tensor that is missing or
-        of another shape.
-    MissingExtra
-        When the layout is ``keras`` and h5py is not installed.
-    UnknownName
-        When no layout is called so.
+    Returns all tensors of the network, or only those before its fully connected layers. Raises `BadWeights`
+    when the file is damaged, or is not one of this network; names the first tensor that is missing or of
+    another shape; `MissingExtra` when the layout is ``keras`` and h5py is not installed; `UnknownName` when
+    no layout is called so.
     """
     reader = lookup("layout", layout, LAYOUTS)
     if not path.is_file():

@@ -99,10 +99,7 @@ def _looked(
 def usual_duplicates(overviews: Overviews, served: Served, progress: ProgressCallback) -> None:
     """Find those that the page asks for first.
 
-    Raises
-    ------
-    UsageError
-        When the collection keeps no vectors.
+    Raises `UsageError` when the collection keeps no vectors.
     """
     _looked(overviews, served, None, progress)
 

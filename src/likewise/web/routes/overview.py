@@ -76,10 +76,7 @@ async def clusters(
 def look_ahead(overviews: Overviews, served: Served, progress: ProgressCallback) -> None:
     """Find what the page asks for first, unless what is told of the progress ends it.
 
-    Raises
-    ------
-    UsageError
-        When the collection keeps no vectors.
+    Raises `UsageError` when the collection keeps no vectors.
     """
     _map(overviews, served, "pca", progress)
     if len(served.collection) <= NEIGHBOURS:

@@ -59,10 +59,7 @@ class Services:
 def make_services(settings: Settings, factory: EncoderFactory | None) -> Services:
     """Open what a server needs.
 
-    Raises
-    ------
-    StorageError, CollectionError
-        When the state or a collection cannot be opened.
+    Raises `StorageError` or `CollectionError` when the state or a collection cannot be opened.
     """
     limits = settings.limits
     settings.state.mkdir(parents=True, exist_ok=True, mode=0o700)

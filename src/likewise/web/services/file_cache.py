@@ -45,10 +45,7 @@ class FileCache:
     def put(self, name: str, content: bytes) -> Path:
         """Write a file.
 
-        Raises
-        ------
-        StorageError
-            When the disk is full or cannot be written.
+        Raises `StorageError` when the disk is full or cannot be written.
         """
         path = self.path(name)
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)

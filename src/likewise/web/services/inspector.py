@@ -42,10 +42,7 @@ class Inspector:
     def look(self, source: Path | bytes, digest: str, network: str, tap: str) -> Looked:
         """What a network makes of a picture at a tap.
 
-        Raises
-        ------
-        UnknownName, WeightsMissing, BadPicture
-            When it cannot be told.
+        Raises `UnknownName`, `WeightsMissing` or `BadPicture` when it cannot be told.
         """
         lookup("network", network, NETWORKS)
         with self._lock:
@@ -132,10 +129,7 @@ def field(looked: Looked, x: float, y: float) -> schemas.Seen:
 def _mapped(view: View) -> View:
     """A view that has maps.
 
-    Raises
-    ------
-    UsageError
-        When it is one of a vector.
+    Raises `UsageError` when it is one of a vector.
     """
     if view.maps is None:
         raise UsageError(f"{view.tap.name} is a vector of the whole picture and has no maps")

@@ -53,11 +53,8 @@ class Served:
     def source(self, entry: Entry) -> bytes | Path:
         """What the file of a picture holds, or its path where that is very large.
 
-        Raises
-        ------
-        BadPicture
-            When it is not what was indexed, cannot be read, or lies neither below an indexed folder nor
-            below a root of the server.
+        Raises `BadPicture` when it is not what was indexed, cannot be read, or lies neither below an indexed
+        folder nor below a root of the server.
         """
         indexed = (os.path.realpath(root) for root in self.collection.roots())
         inside = (*indexed, *self.roots, str(self.collection.uploads))

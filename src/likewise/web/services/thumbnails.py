@@ -38,6 +38,8 @@ class Thumbnails:
     def get(self, source: Callable[[], Path | bytes], digest: str, size: int, form: Form) -> bytes:
         """Give an encoded thumbnail, from the disk if it is there.
 
+        Raises `BadPicture` when the picture cannot be read.
+
         Parameters
         ----------
         source
@@ -46,11 +48,6 @@ class Thumbnails:
             Of the picture's content.
         size
             One of `SIZES`.
-
-        Raises
-        ------
-        BadPicture
-            When the picture cannot be read.
         """
         name = f"{digest[:40]}-{size}.{form.suffix}"
         held = self._store.get(name)
@@ -63,10 +60,7 @@ class Thumbnails:
 def encode(source: Path | bytes, size: int, form: Form, part: Box | None = None) -> bytes:
     """Decode a picture, or a part of it, no larger than ``size``, and encode it.
 
-    Raises
-    ------
-    BadPicture, BadBox
-        When it cannot be read, or the part lies outside.
+    Raises `BadPicture` or `BadBox` when it cannot be read, or the part lies outside.
     """
     image = Image.fromarray(load(source, [Resize("longest", size)], box=part, crop="own").pixels[0])
     file = io.BytesIO()

@@ -24,12 +24,7 @@ class Uploads:
     def keep(self, content: bytes, name: str | None) -> Upload:
         """Check a picture and keep it.
 
-        Raises
-        ------
-        BadPicture
-            When it is none, or has too many pixels.
-        StorageError
-            When it cannot be written.
+        Raises `BadPicture` when it is none, or has too many pixels; `StorageError` when it cannot be written.
         """
         upload = self._upload(content, _id_of(content), name)
         self._store.put(upload.id, content)

@@ -221,18 +221,15 @@ class InvertedIndex:
     def neighbours(self, words: Words, codes: Codes, *, threads: int = 1) -> tuple[Neighbours, IntArray]:
         """Features of live pictures that are near to those of a query, and with how many each was compared.
 
+        Returns neighbours, whose rows are places in `pictures`, and int64 ``(m,)``. Those with no vote are
+        left out.
+
         Parameters
         ----------
         words, codes
             Integers ``(m, k)`` and uint64 ``(m, k, bits / 64)``: words of each feature, its code in each.
         threads
             How many share the work, where it is compiled.
-
-        Returns
-        -------
-        tuple
-            Neighbours, whose rows are places in `pictures`, and int64 ``(m,)``. Those with no vote are left
-            out.
         """
         compared, below = self.whole.reach(words, 64 * codes.shape[2])
         return self.near(words, codes, below, threads=threads), compared
