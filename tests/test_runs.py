@@ -14,7 +14,7 @@ from likewise.descriptors.parts import Part, Step
 from likewise.descriptors.recipe import VectorRecipe
 from likewise.descriptors.transforms import Origin, Whitening
 from likewise.errors import BadBox, StorageError, UsageError
-from likewise.evaluation import evaluate as evaluation
+from likewise.evaluation import runs
 from likewise.evaluation.crops import CropMode, query_view
 from likewise.evaluation.datasets.benchmark import Benchmark, BenchmarkQuery
 from likewise.evaluation.evaluate import evaluate
@@ -267,8 +267,8 @@ def test_a_group_that_is_not_whole_does_not_count_for_ns(tmp_path: Path) -> None
 
 
 def test_large_rankings_are_cut_and_the_card_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(evaluation, "KEPT", 6)
-    monkeypatch.setattr(evaluation, "_ALWAYS_KEPT", 1)
+    monkeypatch.setattr(runs, "KEPT", 6)
+    monkeypatch.setattr(runs, "_ALWAYS_KEPT", 1)
     whole = run(tmp_path / "whole", "full")
     assert whole.ranked.shape == (2, 3)
     assert whole.card.facts()["ranked"] == "the first 3 for each query"

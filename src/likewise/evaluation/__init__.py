@@ -4,7 +4,7 @@
 what draws the demo set.
 """
 
-from likewise.evaluation.by_recipe import evaluate_recipe
+from likewise.evaluation.evaluate import evaluate_recipe
 from likewise.evaluation.metrics import leave_one_out_map, mean_average_precision, precision_of_ranks
 from likewise.evaluation.runs import Run, plain_name, read_run
 

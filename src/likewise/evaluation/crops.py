@@ -33,6 +33,12 @@ def possible_crop(crop: CropMode, benchmark: Benchmark) -> CropMode:
     raise UsageError(f"crop {crop!r} needs query boxes, and {benchmark.name} has none: use --crop full")
 
 
+def views_of(benchmark: Benchmark, crop: CropMode, recipe: LayerRecipe) -> list[PictureView]:
+    """What has to be described: queries first, then the gallery; errors as for `evaluate`."""
+    queries = [query_view(query, crop, recipe) for query in benchmark.queries]
+    return [*queries, *(PictureView(file) for file in benchmark.gallery.values())]
+
+
 def query_view(query: BenchmarkQuery, crop: CropMode, recipe: LayerRecipe) -> PictureView:
     """What of a query picture is described."""
     box = query.box

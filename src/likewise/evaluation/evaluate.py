@@ -5,28 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
-from likewise.descriptors import Encoder, Manifest, VectorRecipe
-from likewise.descriptors.describing import CachedArrays, PictureView, describe
+from likewise.descriptors import Encoder, Extractor, Manifest, VectorRecipe
+from likewise.descriptors.describing import describe
 from likewise.errors import UsageError
-from likewise.evaluation.crops import CropMode, possible_crop, query_view
+from likewise.evaluation.crops import CropMode, possible_crop, views_of
 from likewise.evaluation.datasets.benchmark import Benchmark
 from likewise.evaluation.metrics import Rule
 from likewise.evaluation.protocol_card import ASKED_WITH, JUDGED, make_card
-from likewise.evaluation.runs import Readable, Run, written
+from likewise.evaluation.runs import Readable, Run, places_kept, readable_of, written
 from likewise.evaluation.simulated import with_examples, with_feedback
 from likewise.ranking import Gallery, Localiser, Ranked, Stage, rank
-from likewise.recipes import LayerRecipe
+from likewise.recipes import Recipe
 from likewise.types import FloatArray, ProgressCallback
 
 MakeEncoder: TypeAlias = Callable[[VectorRecipe], Encoder]
 """Makes the encoder of a recipe, such as `likewise.Extractor`."""
-
-KEPT = 1 << 25
-"""Places of all rankings together that a run keeps: 256 MiB, all 10 000 of a gallery for 3 000 queries."""
-
-_ALWAYS_KEPT = 1000
 
 
 @dataclass(frozen=True)
@@ -43,6 +38,50 @@ class Material(Readable):
 
     gallery: FloatArray
     queries: FloatArray
+
+
+def evaluate_recipe(
+    benchmark: Benchmark,
+    recipe: Recipe,
+    *,
+    crop: CropMode = "box",
+    out: Path,
+    stages: Sequence[Stage] = (),
+    examples: int = 1,
+    feedback: int = 0,
+    progress: ProgressCallback | None = None,
+    **how: Any,
+) -> Run:
+    """Rank the gallery for every query by a vector, visual words or several layers, and write the run.
+
+    Raises `UsageError` when examples or feedback are asked of visual words, and as `evaluate` does.
+
+    Parameters
+    ----------
+    examples, feedback
+        For one vector, see `evaluate`; other parameters as there.
+    how
+        Engine, device and precision.
+    """
+    if recipe.words and (examples > 1 or feedback):
+        raise UsageError(
+            f"--examples and --feedback are for one vector, and {recipe.name!r} has words: take quick"
+        )
+    common: dict[str, Any] = {"crop": crop, "out": out, "stages": stages, "progress": progress}
+    if len(recipe.layers) > 1:
+        from likewise.evaluation.hybrid import evaluate_layers  # loads collections
+
+        return evaluate_layers(benchmark, recipe, **common, **how)
+    if not recipe.words:
+        extractor = Extractor(recipe.vector, **how)
+        return evaluate(benchmark, extractor, examples=examples, feedback=feedback, **common)
+    from likewise.evaluation.words import evaluate_words, open_sketcher  # loads inverted indexes
+    from likewise.learning import default_vocabulary  # as these
+
+    words = recipe.words[0]
+    if not words.vocabulary:
+        words = words.with_vocabulary(default_vocabulary(words, progress=progress))
+    return evaluate_words(benchmark, words, open_sketcher(words, **how), **common)
 
 
 def evaluate(
@@ -104,36 +143,12 @@ def gather(
     progress: ProgressCallback | None = None,
 ) -> Material:
     """Describe what a benchmark needs; parameters and errors as for `evaluate`."""
+    crop = possible_crop(crop, benchmark)
     views = views_of(benchmark, crop, encoder.recipe)
     described = describe(encoder, views, out / "vectors", progress=progress, note="describing pictures")
     readable, asked, found = readable_of(benchmark, crop, views, described)
     vectors = described.vectors
     return Material(**vars(readable), gallery=vectors[found], queries=vectors[asked])
-
-
-def views_of(benchmark: Benchmark, crop: CropMode, recipe: LayerRecipe) -> list[PictureView]:
-    """What has to be described: queries first, then the gallery; errors as for `evaluate`."""
-    crop = possible_crop(crop, benchmark)
-    queries = [query_view(query, crop, recipe) for query in benchmark.queries]
-    return [*queries, *(PictureView(file) for file in benchmark.gallery.values())]
-
-
-def readable_of(
-    benchmark: Benchmark, crop: CropMode, views: Sequence[PictureView], described: CachedArrays
-) -> tuple[Readable, list[int], list[int]]:
-    """What is left when views could not be described, with the numbers of its queries and of its gallery.
-
-    Raises `UsageError` when nothing is left.
-    """
-    left = benchmark.without(described.failures) if described.failures else benchmark
-    still = {query.name for query in left.queries}
-    asked = [n for n, query in enumerate(benchmark.queries) if query.name in still]
-    found = [n for n in range(len(benchmark.queries), len(views)) if n not in described.failures]
-    if not found:
-        raise UsageError("no picture of the gallery can be read")
-    boxes = tuple(views[n].box for n in asked)
-    digests = tuple(described.digests[n] for n in (*asked, *found))
-    return Readable(left, possible_crop(crop, benchmark), boxes, digests), asked, found
 
 
 def ranked_run(
@@ -167,7 +182,7 @@ def ranked_run(
     if examples != 1:
         benchmark, queries = with_examples(benchmark, material.gallery, queries, examples, unit=gallery.unit)
     kept = places_kept(benchmark)
-    own = own_places(benchmark) if stages and benchmark.query_in_gallery == "ignored" else None
+    own = benchmark.own_places if stages and benchmark.query_in_gallery == "ignored" else None
 
     def ask(vectors: FloatArray) -> Ranked:
         localiser = localise(vectors) if localise else None
@@ -189,17 +204,6 @@ def ranked_run(
         warnings=(*[ASKED_WITH] * (examples > 1), *[JUDGED] * (feedback > 0)),
     )
     return written(replace(material, benchmark=benchmark), card, found, out)
-
-
-def places_kept(benchmark: Benchmark) -> int:
-    """How many places of each ranking a run keeps."""
-    return min(len(benchmark.gallery), max(_ALWAYS_KEPT, KEPT // len(benchmark.queries)))
-
-
-def own_places(benchmark: Benchmark) -> list[int | None]:
-    """For each query the place of its own picture in the gallery, if it is there."""
-    places = {file: place for place, file in enumerate(benchmark.gallery.values())}
-    return [places.get(query.picture) for query in benchmark.queries]
 
 
 def _after(stages: Sequence[Stage], examples: int, feedback: int) -> tuple[str, ...]:

@@ -15,11 +15,10 @@ from likewise.assets import sha256_file
 from likewise.collection import Collection, Entry, Query, Searcher
 from likewise.descriptors.describing import CachedArrays, PictureView
 from likewise.errors import BadBox, BadPicture, UsageError
-from likewise.evaluation.crops import CropMode, possible_crop
+from likewise.evaluation.crops import CropMode, possible_crop, views_of
 from likewise.evaluation.datasets.benchmark import Benchmark
-from likewise.evaluation.evaluate import places_kept, readable_of, views_of
 from likewise.evaluation.protocol_card import ProtocolCard, make_card
-from likewise.evaluation.runs import Run, written
+from likewise.evaluation.runs import Run, places_kept, readable_of, written
 from likewise.pictures import size_of
 from likewise.ranking import Ranked, Stage
 from likewise.recipes import Recipe

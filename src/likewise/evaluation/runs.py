@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, astuple, dataclass, field
 from functools import partial
 from pathlib import Path
@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from likewise.arrays import read_arrays
 from likewise.assets import made_folder, replacing
+from likewise.descriptors.describing import CachedArrays, PictureView
 from likewise.errors import BadPicture, UsageError
 from likewise.evaluation.crops import CropMode
 from likewise.evaluation.datasets.benchmark import Benchmark, BenchmarkQuery, MissingFiles
@@ -33,6 +34,10 @@ from likewise.reading import as_indexed
 from likewise.types import Box, FloatArray
 
 FORMAT = 1
+KEPT = 1 << 25
+"""Places of all rankings together that a run keeps: 256 MiB, all 10 000 of a gallery for 3 000 queries."""
+
+_ALWAYS_KEPT = 1000
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
@@ -105,6 +110,29 @@ class Readable:
     crop: CropMode
     boxes: tuple[Box | None, ...]
     digests: tuple[str, ...]
+
+
+def places_kept(benchmark: Benchmark) -> int:
+    """How many places of each ranking a run keeps."""
+    return min(len(benchmark.gallery), max(_ALWAYS_KEPT, KEPT // len(benchmark.queries)))
+
+
+def readable_of(
+    benchmark: Benchmark, crop: CropMode, views: Sequence[PictureView], described: CachedArrays
+) -> tuple[Readable, list[int], list[int]]:
+    """What is left when views could not be described, with the numbers of its queries and of its gallery.
+
+    Raises `UsageError` when nothing is left.
+    """
+    left = benchmark.without(described.failures) if described.failures else benchmark
+    still = {query.name for query in left.queries}
+    asked = [n for n, query in enumerate(benchmark.queries) if query.name in still]
+    found = [n for n in range(len(benchmark.queries), len(views)) if n not in described.failures]
+    if not found:
+        raise UsageError("no picture of the gallery can be read")
+    boxes = tuple(views[n].box for n in asked)
+    digests = tuple(described.digests[n] for n in (*asked, *found))
+    return Readable(left, crop, boxes, digests), asked, found
 
 
 def run_path(readable: Readable, card: ProtocolCard, out: Path) -> Path:

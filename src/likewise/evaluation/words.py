@@ -11,11 +11,10 @@ from numpy.typing import NDArray
 
 from likewise.assets import temporary
 from likewise.descriptors.describing import CachedArrays, PictureView, look_up
-from likewise.evaluation.crops import CropMode
+from likewise.evaluation.crops import CropMode, possible_crop, views_of
 from likewise.evaluation.datasets.benchmark import Benchmark
-from likewise.evaluation.evaluate import own_places, places_kept, readable_of, views_of
 from likewise.evaluation.protocol_card import make_card
-from likewise.evaluation.runs import Readable, Run, read_run, run_path, written
+from likewise.evaluation.runs import Readable, Run, places_kept, read_run, readable_of, run_path, written
 from likewise.pictures import Loaded, size_of
 from likewise.ranking import Ranked, Stage, rank_sketches
 from likewise.system import cores
@@ -89,8 +88,8 @@ def sketch(
     progress: ProgressCallback | None = None,
 ) -> Sketched:
     """Describe what a benchmark needs; parameters and errors as for `evaluate_words`."""
+    crop = possible_crop(crop, benchmark)
     views = views_of(benchmark, crop, sketcher.recipe)
-
     count = len(benchmark.queries)
     parts = [
         _looked_up(one, some, out, progress)
@@ -170,7 +169,7 @@ def _ranked(
     stored = [one.narrowed(recipe.stored) for one in sketched.gallery]
     asked = [one.narrowed(recipe.asked) for one in sketched.queries]
     files = list(benchmark.gallery.values())
-    own = own_places(benchmark) if benchmark.query_in_gallery == "ignored" else [None] * len(asked)
+    own = benchmark.own_places if benchmark.query_in_gallery == "ignored" else [None] * len(asked)
     with temporary() as folder:
         segments = _segments(stored, recipe.fusion.chosen(tuple(vocabulary.sizes)), vocabulary, folder)
         every = np.arange(len(benchmark.gallery))

@@ -114,6 +114,12 @@ class Benchmark:
         """Files of the queries and of the gallery, in this order; nothing that is written may replace one."""
         return [*(query.picture for query in self.queries), *self.gallery.values()]
 
+    @property
+    def own_places(self) -> list[int | None]:
+        """For each query the place of its own picture in the gallery, if it is there."""
+        places = {file: place for place, file in enumerate(self.gallery.values())}
+        return [places.get(query.picture) for query in self.queries]
+
     def __post_init__(self) -> None:
         if not self.queries:
             raise UsageError(f"{self.name}: no query can be asked{self._because()}")

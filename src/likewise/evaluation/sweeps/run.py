@@ -19,11 +19,12 @@ from likewise.descriptors.transforms import l2
 from likewise.errors import UsageError
 from likewise.evaluation.crops import CropMode
 from likewise.evaluation.datasets.benchmark import Benchmark
-from likewise.evaluation.evaluate import MakeEncoder, Material, gather, places_kept
+from likewise.evaluation.evaluate import MakeEncoder, Material, gather
 from likewise.evaluation.metrics import mean_average_precision
 from likewise.evaluation.protocol_card import ProtocolCard, make_card
 from likewise.evaluation.reports.score import score
 from likewise.evaluation.reports.significance import bootstrap_interval, sign_flip_test
+from likewise.evaluation.runs import places_kept
 from likewise.evaluation.sweeps.grid import Grid
 from likewise.pictures import Loaded, pictures_below
 from likewise.ranking.exact import search
