@@ -54,13 +54,10 @@ class Extractor:
         self.recipe = recipe if isinstance(recipe, VectorRecipe) else VectorRecipe.load(recipe)
         self._card = find(self.recipe.network)
         _check(self.recipe, self._card)
-        taps = _taps(self.recipe, self._card)
-        file = locate(self._card, self.recipe.weights)
-        self._interpolation = file.weights.preprocessing.interpolation
-        self._weights_hash = file.fingerprint(taps)
+        self._file = locate(self._card, self.recipe.weights)
         self._open = partial(open_engine, engine=engine, device=device, precision=precision, streams=streams)
-        self._engine = self._open(program_of(self.recipe, file))
-        self._file = file
+        self._program = program_of(self.recipe, self._file)
+        self._engine = self._open(self._program)
         self._resizes = [self.recipe.resize.scaled(scale) for scale in self.recipe.scales]
         self._chain = self.recipe.chain
 
@@ -71,7 +68,7 @@ class Extractor:
             self._resizes,
             grid=self._card.grid,
             minimum=self._card.minimum,
-            interpolation=self._interpolation,
+            interpolation=self._program.preprocessing.interpolation,
             **cut,
         )
 
@@ -109,8 +106,7 @@ class Extractor:
                     f"{part.tap} of {self._card.name} is a vector of the whole picture, not a map: "
                     "use a recipe that pools a map, such as default, gem or rmac"
                 )
-        names = _taps(self.recipe, self._card)
-        places = [list(dict.fromkeys(names)).index(name) for name in names]
+        places = [self._program.taps.index(name) for name in _taps(self.recipe, self._card)]
         found = [self._mapper.run(np.stack(picture.pixels[scale : scale + 1])) for picture in loaded]
         return [[maps[place][0] for place in places] for maps in found]
 
@@ -121,14 +117,14 @@ class Extractor:
             return len(self.describe([self.prepare(np.zeros((64, 64, 3), np.uint8))])[0])
         return self._chain.dimensions(sum(_width(part, self._card) for part in self.recipe.parts))
 
-    @property
+    @cached_property
     def manifest(self) -> Manifest:
         """What a collection keeps, so that a query made any other way is refused."""
         return Manifest(
             recipe=self.recipe.to_toml(),
             recipe_hash=self.recipe.hash,
             network=self.recipe.network,
-            weights_hash=self._weights_hash,
+            weights_hash=self._file.fingerprint(self._program.taps),
             engine=self._engine.name,
             precision=self._engine.precision,
             version=__version__,
@@ -154,9 +150,8 @@ class Extractor:
     @cached_property
     def _mapper(self) -> Engine:
         """The same network with the maps of its taps as outputs."""
-        program = program_of(self.recipe, self._file)
-        key = _key(self.recipe, self._card, self._file, "maps")
-        return self._open(replace(program, key=key, head=as_they_are))
+        key = _key(self.recipe, self._file, "maps")
+        return self._open(replace(self._program, key=key, head=as_they_are))
 
 
 def _width(part: Part, card: Card) -> int:
@@ -184,10 +179,10 @@ def _check(recipe: VectorRecipe, card: Card) -> None:
 
 def program_of(recipe: VectorRecipe, file: WeightsFile) -> Program:
     """The program of a recipe with one output ``(n, d)`` a part."""
-    card = find(recipe.network)
+    card = file.card
     taps = tuple(dict.fromkeys(_taps(recipe, card)))
     return Program(
-        _key(recipe, card, file),
+        _key(recipe, file),
         card,
         taps,
         file.weights.preprocessing,
@@ -226,8 +221,9 @@ def _pool(ops: Ops, x: Array, part: Part) -> Array:
     return part.pooling(ops, x, **part.options, **more)
 
 
-def _key(recipe: VectorRecipe, card: Card, file: WeightsFile, *more: str) -> str:
+def _key(recipe: VectorRecipe, file: WeightsFile, *more: str) -> str:
     """Identity of what the engine runs: transforms, sizes and names do not change it."""
+    card = file.card
     parts = [
         (card.tap(part.tap).name, part.pool, {k: v for k, v in part.options.items() if k != "file"})
         for part in recipe.parts

@@ -25,7 +25,7 @@ from likewise.engines import Array, EngineChoice, Head, Ops, Program, open_engin
 from likewise.errors import UsageError
 from likewise.local import dense
 from likewise.local.features import LocalFeatures
-from likewise.networks import Tensors, find
+from likewise.networks import Card, Tensors, find
 from likewise.networks.weights import locate
 from likewise.pictures import Loaded, Resize, Source, load
 from likewise.registry import lookup
@@ -128,14 +128,22 @@ class PatchExtractor:
         self._card = find(patches.network)
         self.taps = tuple(dict.fromkeys(self._card.tap(tap).name for tap in patches.taps))
         self._check()
-        self._file = locate(self._card, patches.weights)
-        preprocessing = self._file.weights.preprocessing
+        card, head = self._run_on()
+        file = locate(self._card, patches.weights)
+        preprocessing = file.weights.preprocessing
         self._interpolation = preprocessing.interpolation
-        self.weights_hash = self._file.fingerprint(self.taps)
+        self.weights_hash = file.fingerprint(self.taps)
         facts = [PATCH_PART_VERSION, self._card.name, self.weights_hash, asdict(preprocessing)]
         facts += [self.taps, patches.pool, patches.size, patches.stride, patches.mode]
         key = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
-        self._engine = open_engine(self._program(key), **how)
+        exact = patches.mode == "exact"
+
+        def tensors() -> Tensors:
+            return file.tensors() if exact else dense.dense_tensors(card, file.tensors())
+
+        side = patches.size if exact else None
+        program = Program(key, card, self.taps, preprocessing, tensors, head, side)
+        self._engine = open_engine(program, **how)
 
     def sized(self, features: Patches) -> PatchExtractor:
         """The same patches of pictures brought to other sizes; it shares the network."""
@@ -191,19 +199,14 @@ class PatchExtractor:
         maps = self._engine.run(covered[None])
         return [np.ascontiguousarray(one[0].reshape(one.shape[1], -1).T) for one in maps]
 
-    def _program(self, key: str) -> Program:
-        patches, file = self.patches, self._file
-        preprocessing = file.weights.preprocessing
+    def _run_on(self) -> tuple[Card, Head]:
+        """The network as the mode runs it, and what becomes of its maps; refuses what cannot be shared."""
+        patches = self.patches
         if patches.mode == "exact":
-            head, card = _of_crops(patches.pool), self._card
-            return Program(key, card, self.taps, preprocessing, file.tensors, head, side=patches.size)
-        windows = [dense.window(self._card, tap, patches.size, patches.stride) for tap in self.taps]
+            return self._card, _of_crops(patches.pool)
         card = dense.densified(self._card, self.taps, patches.size, patches.stride)
-
-        def tensors() -> Tensors:
-            return dense.dense_tensors(card, file.tensors())
-
-        return Program(key, card, self.taps, preprocessing, tensors, _of_windows(windows, patches.pool))
+        windows = [dense.window(self._card, tap, patches.size, patches.stride) for tap in self.taps]
+        return card, _of_windows(windows, patches.pool)
 
     def _check(self) -> None:
         """Refuse sizes that the network cannot take."""
@@ -214,11 +217,8 @@ class PatchExtractor:
                 f"{card.name} takes patches of at least {card.minimum} pixels and multiples of {card.grid}"
                 f"{', as is their stride' if grid != size else ''}, not {size} every {stride}"
             )
-        if self.patches.mode == "shared":
-            dense.densified(card, self.taps, size, stride)
-            for tap in self.taps:
-                dense.window(card, tap, size, stride)
-        elif card.input_size not in (0, size) and any(not card.tap(tap).stride for tap in self.taps):
+        exact = self.patches.mode == "exact"
+        if exact and card.input_size not in (0, size) and any(not card.tap(tap).stride for tap in self.taps):
             raise UsageError(
                 f"{', '.join(self.taps)} of {card.name} need patches of {card.input_size} pixels"
             )
