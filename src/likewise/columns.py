@@ -117,10 +117,7 @@ def writing(path: Path, layout: ColumnLayout) -> Iterator[ColumnWriter]:
 class ColumnFile:
     """An open file; its arrays are read-only views of it.
 
-    Attributes
-    ----------
-    what
-        What it should be, for errors.
+    ``what``: what it should be, for errors.
     """
 
     path: Path
@@ -136,13 +133,9 @@ class ColumnFile:
     ) -> ColumnFile:
         """Map a file into memory; reads its header, and the columns when they are used.
 
+        ``layout_of``: the layout that facts of a header lead to; may raise what looking into JSON raises.
         Raises `CollectionDamaged` when it is gone, cut short, or no such file; `StorageError` when it cannot
         be read.
-
-        Parameters
-        ----------
-        layout_of
-            The layout that facts of a header lead to; may raise what looking into JSON raises.
         """
         with _file(path, what) as file:  # which may lose its name meanwhile
             layout, digests = _header(path, what, file, layout_of)
@@ -169,10 +162,8 @@ class ColumnFile:
     def read_soon(self, name: str, begins: NDArray[Any], ends: NDArray[Any]) -> None:
         """Have the system read parts of a column from the disk at once, and nothing around them.
 
-        Parameters
-        ----------
-        begins, ends
-            Integers ``(n,)``, rising: of each part the first number and the one behind the last.
+        ``begins``, ``ends``: integers ``(n,)``, rising: of each part the first number and the one behind the
+        last.
         """
         if sys.platform == "win32":  # has no such advice
             return

@@ -27,13 +27,9 @@ AT_ONCE = 256 << 20
 def regular(path: str, inside: Sequence[str] = ()) -> Iterator[BufferedReader]:
     """Open a regular file.
 
-    Raises `BadPicture` when it cannot be opened, is no regular file, or lies elsewhere.
-
-    Parameters
-    ----------
-    inside
-        Real folders in one of which it has to lie really, unless there is none: the file that is open, not
-        the one that a name led to a moment ago.
+    ``inside``: real folders in one of which it has to lie really, unless there is none: the file that is
+    open, not the one that a name led to a moment ago. Raises `BadPicture` when it cannot be opened, is no
+    regular file, or lies elsewhere.
     """
     try:
         descriptor = descriptor_of(Path(path), os.O_RDONLY | NO_WAIT)

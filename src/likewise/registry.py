@@ -38,10 +38,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
 def lookup(kind: str, name: str, known: Mapping[str, T]) -> T:
     """Give ``known[name]``, or raise `UnknownName` with the nearest names.
 
-    Parameters
-    ----------
-    kind
-        What is looked for, in a word ("network"), for the message.
+    ``kind``: what is looked for, in a word ("network"), for the message.
     """
     try:
         return known[name]

@@ -32,10 +32,7 @@ def cores() -> int:
 def descriptor_of(path: str | os.PathLike[str], flags: int, mode: int = 0o666, *, follow: bool = True) -> int:
     """A descriptor that no child inherits, of bytes as they are.
 
-    Parameters
-    ----------
-    follow
-        Whether a link is gone through; otherwise it is refused.
+    ``follow``: whether a link is gone through; otherwise it is refused.
     """
     if follow:
         return os.open(path, flags | _ALWAYS, mode)
@@ -90,12 +87,8 @@ else:
     def locked(descriptor: int, *, shared: bool = False) -> bool:
         """Lock an open file unless somebody else has; the system unlocks it when it is closed, however.
 
-        Raises `OSError` when files cannot be locked there.
-
-        Parameters
-        ----------
-        shared
-            Only be in the way of one who wants it alone.
+        ``shared``: only in the way of one who wants it alone. Raises `OSError` when files cannot be locked
+        there.
         """
         try:
             fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)

@@ -78,13 +78,9 @@ class Unpickler(pickle._Unpickler):
     the bytes of an array are kept with its type and shape, and turned into numbers here.
 
     It is the unpickler that is written in Python: the one in C keeps what it remembers by number in a table
-    as long as the largest number, which nine bytes make 5 GiB. What a step may cost is bounded here: how
-    many steps there are, and what is hashed, for tuples of the same tuples take for ever to hash.
-
-    Parameters
-    ----------
-    stand_ins
-        By module and name, as Python 3 and numpy 1 had them.
+    as long as the largest number, which nine bytes make 5 GiB. What a step may cost is bounded here: how many
+    steps there are, and what is hashed, for tuples of the same tuples take for ever to hash. ``stand_ins``:
+    by module and name, as Python 3 and numpy 1 had them.
     """
 
     def __init__(self, stream: IO[bytes], stand_ins: Mapping[tuple[str, str], Any]) -> None:
@@ -249,12 +245,8 @@ def _values(stand_in: object) -> object:
 def plain(value: object, convert: Callable[[Any], object]) -> object:
     """Stand-ins inside containers replaced by what they hold.
 
-    Raises `pickle.UnpicklingError` when something is neither a container nor a plain value nor an array.
-
-    Parameters
-    ----------
-    convert
-        Gives the array of a stand-in, and anything else as it is.
+    ``convert``: gives the array of a stand-in, and anything else as it is. Raises `pickle.UnpicklingError`
+    when something is neither a container nor a plain value nor an array.
     """
     return _plain(value, convert, {})
 

@@ -233,12 +233,8 @@ class VectorRecipe:
         """Put the pooled vectors of all scales and parts together, ahead of the transforms.
 
         Each is L2 normalised, added over scales, normalised again, weighted and set beside the others; a
-        recipe of one part and one scale leaves it to its transforms.
-
-        Parameters
-        ----------
-        scales
-            For each scale and each part of the recipe ``(n, c)`` or ``(c,)``; the type is kept.
+        recipe of one part and one scale leaves it to its transforms. ``scales``: for each scale and each part
+        of the recipe ``(n, c)`` or ``(c,)``; the type is kept.
         """
         if len(self.parts) == len(self.scales) == 1:
             return scales[0][0]

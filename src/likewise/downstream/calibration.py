@@ -185,12 +185,8 @@ def calibrate(
     """Find out what similarities mean in a collection.
 
     Some pictures are altered and described again, which takes seconds the first time; random pairs show how
-    similar different pictures are. Raises `UsageError` when there is no picture.
-
-    Parameters
-    ----------
-    pictures
-        Only these of the collection.
+    similar different pictures are. ``pictures``: only these of the collection. Raises `UsageError` when there
+    is no picture.
     """
     some = collection.pictures() if pictures is None else pictures
     vectors = checked(some.vectors, 1, "a calibration")

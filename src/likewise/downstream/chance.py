@@ -60,12 +60,8 @@ def chance_of(distances: NDArray[np.floating], *, beyond: float = 0.0) -> Chance
     mean would be the estimate of largest likelihood (Levina and Bickel, 2004), and a few true duplicates,
     whose r is nearly 0, would spoil it. Where no pair can be closer than ``beyond``, the distribution is cut
     off at ``log(radius / beyond)``, and the median is that of what is left of it. Returns None where there
-    are too few pairs, or those that are closest are all equally close.
-
-    Parameters
-    ----------
-    beyond
-        Distance up to which pairs were taken out, because they may be copies.
+    are too few pairs, or those that are closest are all equally close. ``beyond``: distance up to which pairs
+    were taken out, because they may be copies.
     """
     count = max(LEAST, math.ceil(SHARE * len(distances)))
     if 2 * count > len(distances):

@@ -86,12 +86,8 @@ def nearest_pairs(
 
     The nearest are looked for along `AXES` principal axes, in which copies lie close as they do in all: what
     is nearest there need not be so by all numbers, which is why more are asked for than are wanted. Returns
-    places int64 ``(p, 2)``, the lower one first, each pair once; Euclidean distances float32.
-
-    Parameters
-    ----------
-    nearest
-        How many are asked for.
+    places int64 ``(p, 2)``, the lower one first, each pair once; Euclidean distances float32. ``nearest``:
+    how many are asked for.
     """
     short, found = _shortened(vectors, np.arange(len(vectors))), [np.empty((0, 2), np.int64)]
     for start in range(0, len(short), ROWS):

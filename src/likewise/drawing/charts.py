@@ -25,12 +25,7 @@ _LEAST = 1e-6  # the lowest share that is drawn
 def distribution(curves: Mapping[str, Histogram], *, title: str = "") -> str:
     """Draw how values are spread, on a logarithmic scale: one line a histogram.
 
-    Returns an ``<svg>`` element.
-
-    Parameters
-    ----------
-    curves
-        By their names; they share a range.
+    Returns an ``<svg>`` element. ``curves``: by their names; they share a range.
     """
     first = next(iter(curves.values()))
     low, high = first.low, first.high if first.high > first.low else first.low + 1

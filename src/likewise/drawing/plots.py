@@ -82,10 +82,7 @@ def precision_recall_plot(
 ) -> None:
     """Draw precision over recall, one line a run.
 
-    Parameters
-    ----------
-    curves
-        By the text of the legend, recall and precision, shape ``(n,)`` each.
+    ``curves``: by the text of the legend, recall and precision, shape ``(n,)`` each.
     """
     check_plot(out)
     figure = new_figure(6.4, 5.2 + 0.26 * len(curves))

@@ -130,12 +130,8 @@ def overlay(picture: UInt8Array, cells: NDArray[np.floating], top: float) -> UIn
 def heat_layer(cells: NDArray[np.floating]) -> Image.Image:
     """Cells as a picture to lie on another: the stronger a place, the less is seen through.
 
-    Returns RGBA, `PIXELS` a cell.
-
-    Parameters
-    ----------
-    cells
-        ``(r, c)``; the strongest has the full colour, also where all are weak, as in a small box.
+    Returns RGBA, `PIXELS` a cell. ``cells``: ``(r, c)``; the strongest has the full colour, also where all
+    are weak, as in a small box.
     """
     rows, columns = cells.shape
     size = (columns * PIXELS, rows * PIXELS)

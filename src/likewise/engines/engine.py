@@ -58,10 +58,7 @@ class Program:
 class Engine(Protocol):
     """Runs one program.
 
-    Attributes
-    ----------
-    batch_pixels
-        How many pixels a batch should hold in all for the best speed.
+    ``batch_pixels``: how many pixels a batch should hold in all for the best speed.
     """
 
     name: str
@@ -72,12 +69,7 @@ class Engine(Protocol):
         """Run a batch of equally large pictures; safe to call from many threads at once.
 
         Returns one float32 array for each output of the program: vectors ``(n, d)``, or maps ``(n, c, h,
-        w)``.
-
-        Parameters
-        ----------
-        batch
-            uint8 RGB, shape ``(n, h, w, 3)``.
+        w)``. ``batch``: uint8 RGB, shape ``(n, h, w, 3)``.
         """
 
 

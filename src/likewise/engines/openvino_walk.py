@@ -39,12 +39,8 @@ class _Piece:
 class Walk:
     """A chain with its weights, read at some taps.
 
-    Raises `BadWeights` when a tensor that the taps need is missing or of another shape.
-
-    Parameters
-    ----------
-    tensors
-        Canonical weights by name.
+    ``tensors``: canonical weights by name. Raises `BadWeights` when a tensor that the taps need is missing or
+    of another shape.
     """
 
     def __init__(self, chain: Chain, tensors: Mapping[str, FloatArray], taps: Sequence[str]) -> None:

@@ -67,13 +67,9 @@ class LayerChain(nn.Module):
 def build(card: Card, tensors: Mapping[str, np.ndarray], taps: Sequence[str]) -> nn.Module:
     """A frozen module in evaluation mode that gives ``taps`` of a network.
 
-    Raises `BadWeights` when a tensor that the taps need is missing or of another shape; `UnknownName` when
-    the network has no such tap.
-
-    Parameters
-    ----------
-    tensors
-        Canonical weights by name; those that the taps do not need may be missing.
+    ``tensors``: canonical weights by name; those that the taps do not need may be missing. Raises
+    `BadWeights` when a tensor that the taps need is missing or of another shape; `UnknownName` when the
+    network has no such tap.
     """
     names = [card.tap(tap).name for tap in taps]
     if not card.chain:

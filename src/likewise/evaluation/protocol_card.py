@@ -140,13 +140,8 @@ def make_card(
 ) -> ProtocolCard:
     """Write down how a run is made.
 
-    Raises `WeightsMissing` or `BadWeights` when a whitening or a vocabulary that the recipe names cannot be
-    read.
-
-    Parameters
-    ----------
-    pictures
-        Sha256 of the files, to tell whether a whitening or a vocabulary was learned on them.
+    ``pictures``: sha256 of the files, to tell whether a whitening or a vocabulary was learned on them. Raises
+    `WeightsMissing` or `BadWeights` when a whitening or a vocabulary that the recipe names cannot be read.
     """
     of_recipe = _facts(recipe)
     legacy = (LEGACY,) if crop == "legacy-crow" else ()

@@ -71,13 +71,8 @@ def with_feedback(
 
     What was judged stays where it was, junk among it as well, so that a gain is one of answers that nobody
     had looked at yet (the frozen ranking of relevance feedback: Chang, Cirillo and Razon, 1971). The scores
-    of the others are shifted to lie below, and mean no more than their order. Raises `UsageError` when the
-    count is negative.
-
-    Parameters
-    ----------
-    ask
-        Ranks the gallery for vectors ``(q, d)``.
+    of the others are shifted to lie below, and mean no more than their order. ``ask``: ranks the gallery for
+    vectors ``(q, d)``. Raises `UsageError` when the count is negative.
     """
     if count < 0:
         raise UsageError(f"a person judges at least 0 answers, not {count}")

@@ -27,10 +27,7 @@ from likewise.words.index import InvertedIndex, Layers, QuerySketch, Segment
 class Sketched(Readable):
     """A benchmark with the sketches of its pictures, each in as many words as either side may need.
 
-    Attributes
-    ----------
-    gallery
-        In the order of the benchmark's gallery.
+    ``gallery``: in the order of the benchmark's gallery.
     """
 
     gallery: tuple[Sketch, ...]
@@ -134,10 +131,7 @@ def words_run(
 ) -> Run:
     """Rank sketches that are there, and write the run; parameters and errors as for `evaluate_words`.
 
-    Parameters
-    ----------
-    again
-        False: take the run that is there, if one was made of the same pictures in the same way.
+    ``again``: when False, a run that is there is taken, if it was made of the same pictures in the same way.
     """
     benchmark = sketched.benchmark
     card = make_card(

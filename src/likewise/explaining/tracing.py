@@ -25,10 +25,7 @@ Back = Callable[[Doubles], tuple[Doubles, float]]
 class Trace:
     """A finished vector that remembers how it was made.
 
-    Attributes
-    ----------
-    vector
-        float64 ``(d,)``.
+    ``vector``: float64 ``(d,)``.
     """
 
     vector: Doubles
@@ -65,10 +62,7 @@ class Trace:
 def trace(recipe: VectorRecipe, pooled: Sequence[Sequence[Doubles]]) -> Trace:
     """Finish pooled vectors as `likewise.descriptors.extractor.Extractor.describe` does.
 
-    Parameters
-    ----------
-    pooled
-        For each scale and each part of the recipe ``(c,)``.
+    ``pooled``: for each scale and each part of the recipe ``(c,)``.
     """
     vector, backs = recipe.joined(pooled), []
     for step in recipe.transforms:

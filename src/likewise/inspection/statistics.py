@@ -101,10 +101,7 @@ class Statistics:
     def of(cls, cells: FloatArray, bounds: tuple[float, float] | None = None) -> Statistics:
         """Look at a map ``(h, w, c)`` or a vector ``(c,)``.
 
-        Parameters
-        ----------
-        bounds
-            The range of the histogram, wider than the values; their own range for None.
+        ``bounds``: the range of the histogram, wider than the values; their own range for None.
         """
         own = extent(cells)
         mean = float(cells.mean(dtype=np.float64))
@@ -146,12 +143,7 @@ def effective_rank(rows: FloatArray) -> float:
     """Exponential of the entropy of the singular values (Roy and Vetterli, EUSIPCO 2007, definition 1).
 
     Returns a number between 1 and ``min(n - 1, c)``, which it reaches when all directions carry as much; 0
-    when the rows do not differ.
-
-    Parameters
-    ----------
-    rows
-        ``(n, c)``; their mean is taken away first.
+    when the rows do not differ. ``rows``: ``(n, c)``; their mean is taken away first.
     """
     squares = np.linalg.eigvalsh(_gram(rows))
     # below this a square is rounding of the largest, in float32

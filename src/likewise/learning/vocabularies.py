@@ -68,13 +68,9 @@ def learn_vocabulary(
     """Learn codebooks, embeddings and the weights of layers from pictures.
 
     Each layer's features are sampled evenly over the pictures, `PER_WORD` for each word. The weights are
-    those with which pictures of the sample are best found again from altered views of themselves. Raises
-    `UsageError` when no picture can be read, or they have too few features for so many words.
-
-    Parameters
-    ----------
-    extractor
-        Finds local features as the recipe says.
+    those with which pictures of the sample are best found again from altered views of themselves.
+    ``extractor``: finds local features as the recipe says. Raises `UsageError` when no picture can be read,
+    or they have too few features for so many words.
     """
     report = progress or (lambda _: None)
     most = max(1, -(-how.words * PER_WORD // len(chosen.files)))

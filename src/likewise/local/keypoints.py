@@ -138,10 +138,7 @@ class KeypointExtractor:
     def describe(self, loaded: Loaded, *, box: Box | None = None) -> LocalFeatures:
         """Find and describe the keypoints of a prepared picture; there may be none.
 
-        Parameters
-        ----------
-        box
-            The box it was prepared with, so that positions are those of the whole original.
+        ``box``: the box it was prepared with, so that positions are those of the whole original.
         """
         pixels = loaded.pixels[0]
         points, vectors = self._detector.find(pixels, self.keypoints.number)

@@ -113,14 +113,10 @@ class Patches:
 class PatchExtractor:
     """Turns pictures into the local features of one choice of patches.
 
-    `prepare` and `describe` may be called from many threads at once. Raises `UnknownName` when the network, a
-    tap or an option is not known; `UsageError` when the network cannot describe patches of that size, or not
-    in that mode; `WeightsMissing` when the network's weights are not on this machine.
-
-    Parameters
-    ----------
-    how
-        As in `likewise.engines.open_engine`.
+    `prepare` and `describe` may be called from many threads at once. ``how``: as in
+    `likewise.engines.open_engine`. Raises `UnknownName` when the network, a tap or an option is not known;
+    `UsageError` when the network cannot describe patches of that size, or not in that mode; `WeightsMissing`
+    when the network's weights are not on this machine.
     """
 
     def __init__(self, patches: Patches, **how: Unpack[EngineChoice]) -> None:
@@ -165,12 +161,8 @@ class PatchExtractor:
         """Describe every patch of a prepared picture: pooled, signed root, L2 normalised.
 
         A picture smaller than a patch is enlarged until its shorter side is as long, though four times at
-        most; what is then missing repeats the border's pixels.
-
-        Parameters
-        ----------
-        box
-            The box it was prepared with, so that positions are those of the whole original.
+        most; what is then missing repeats the border's pixels. ``box``: the box it was prepared with, so that
+        positions are those of the whole original.
         """
         found = [self._of_scale(pixels, loaded, box) for pixels in loaded.pixels]
         boxes = np.concatenate([part.boxes for part in found])

@@ -32,12 +32,8 @@ _SHARPNESS = -0.75  # of bicubic interpolation
 class XFeat:
     """Finds and describes keypoints with the network; `find` may be called from many threads at once.
 
-    Raises `WeightsMissing` when its weights are not on this machine.
-
-    Parameters
-    ----------
-    how
-        As in `likewise.engines.open_engine`.
+    ``how``: as in `likewise.engines.open_engine`. Raises `WeightsMissing` when its weights are not on this
+    machine.
     """
 
     def __init__(self, **how: Unpack[EngineChoice]) -> None:
@@ -89,12 +85,8 @@ def described(features: FloatArray, places: IntArray) -> FloatArray:
 def heat(logits: FloatArray) -> FloatArray:
     """How likely each pixel is a keypoint.
 
-    Returns float32 ``(8 h, 8 w)``.
-
-    Parameters
-    ----------
-    logits
-        float32 ``(65, h, w)``: for each cell its pixels row by row, then that it has none.
+    Returns float32 ``(8 h, 8 w)``. ``logits``: float32 ``(65, h, w)``: for each cell its pixels row by row,
+    then that it has none.
     """
     shares = np.exp(logits - logits.max(axis=0))
     shares = shares[:-1] / shares.sum(axis=0)

@@ -25,10 +25,7 @@ _MOST_PROFILE = 16 << 20
 def to_eight_bits(image: Image.Image, *, inverted: bool = False) -> Image.Image:
     """Bring any mode to L, RGB or CMYK of 8 bits.
 
-    Parameters
-    ----------
-    inverted
-        CMYK is stored as what is left of the paper, not as ink.
+    ``inverted``: CMYK is stored as what is left of the paper, not as ink.
     """
     image.load()
     if image.mode.startswith("I") or image.mode == "F":

@@ -126,12 +126,8 @@ Source: TypeAlias = str | os.PathLike[str] | bytes | Image.Image | NDArray[np.ui
 def opened(source: Source, name: str = "the picture given") -> Iterator[Opened]:
     """Read the header of a picture, and close its file in the end.
 
-    Raises `BadPicture` when there is no picture; `Opened.decode` raises it too.
-
-    Parameters
-    ----------
-    name
-        What errors call it, if it is no file.
+    ``name``: what errors call it, if it is no file. Raises `BadPicture` when there is no picture;
+    `Opened.decode` raises it too.
     """
     if isinstance(source, Opened):  # whoever opened it closes it
         yield source

@@ -20,10 +20,7 @@ _SCALES = {"L;2": 85, "L;4": 17}
 class PngPicture(PillowPicture):
     """A PNG file; see `likewise.pictures.stored.Stored`.
 
-    Attributes
-    ----------
-    hidden
-        The transparent shade of one in grey of 16 bits.
+    ``hidden``: the transparent shade of one in grey of 16 bits.
     """
 
     hidden: int | None = None

@@ -27,12 +27,8 @@ _compiled: Blend | None = None
 def hasten(folder: Path) -> None:
     """Resample by compiled loops from now on in this process, where numba is; loading takes half a second.
 
-    They are left alone where they do not give what Pillow gives.
-
-    Parameters
-    ----------
-    folder
-        Where they are kept, once compiled.
+    They are left alone where they do not give what Pillow gives. ``folder``: where they are kept, once
+    compiled.
     """
     global _compiled
     if _compiled is None:
@@ -50,13 +46,8 @@ def resampled(
 ) -> list[Image.Image | UInt8Array]:
     """Make sizes of a part of a picture of mode L or RGB.
 
-    Returns what Pillow gives, or its pixels.
-
-    Parameters
-    ----------
-    gap
-        How many times larger than wanted a picture is at least after a box filter, which comes first where it
-        can; None for no such filter.
+    Returns what Pillow gives, or its pixels. ``gap``: how many times larger than wanted a picture is at least
+    after a box filter, which comes first where it can; None for no such filter.
     """
     blended = {}
     if _compiled and (some := [target for target in targets if _can(image, part, target, gap)]):

@@ -154,12 +154,8 @@ def over_shortlists(
 ) -> FloatArray:
     """`diffuse` on the graph of each shortlist, in blocks of `EDGES` entries of neighbour lists.
 
-    Returns float32, shape ``(q, t)``.
-
-    Parameters
-    ----------
-    places, sources
-        int64 and float32, shape ``(q, t)``: the rows of each shortlist, and their ``y``.
+    Returns float32, shape ``(q, t)``. ``places``, ``sources``: int64 and float32, shape ``(q, t)``: the rows
+    of each shortlist, and their ``y``.
     """
     flows = np.empty_like(sources)
     step = max(1, EDGES // max(1, places.shape[1] * k))

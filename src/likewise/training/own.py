@@ -21,10 +21,7 @@ LEAST = 2
 class Split:
     """Labelled pictures in two parts.
 
-    Attributes
-    ----------
-    train, held
-        Places of the pictures that are trained on, and of those that are only measured with.
+    ``train``, ``held``: places of the pictures that are trained on, and of those that are only measured with.
     """
 
     train: tuple[int, ...]

@@ -33,15 +33,11 @@ def fit_network(
     """Train the network of a recipe on pictures, from its own weights, through the recipe's pooling.
 
     Pictures are trained on at one size, each time another part of them; the recipe's own sizes, scales and
-    transforms other than unit length are what the tuned recipe is used with, and are left alone. Raises
-    `UsageError` when the network is not written out as a chain, the recipe reads a vector that takes one size
-    only, or the folder holds another training; `WeightsMissing` when the network's weights are not here;
-    `MissingExtra` or `StorageError` as `likewise.training.projection.fit_projection`.
-
-    Parameters
-    ----------
-    since
-        Train only the layers behind this tap; all for "".
+    transforms other than unit length are what the tuned recipe is used with, and are left alone. ``since``:
+    train only the layers behind this tap; all for "". Raises `UsageError` when the network is not written out
+    as a chain, the recipe reads a vector that takes one size only, or the folder holds another training;
+    `WeightsMissing` when the network's weights are not here; `MissingExtra` or `StorageError` as
+    `likewise.training.projection.fit_projection`.
     """
     card = find(recipe.network)
     if not card.chain:

@@ -51,13 +51,8 @@ ROUTERS = (
 def create_app(settings: Settings, factory: EncoderFactory | None = None) -> FastAPI:
     """Make the application that serves some collections.
 
-    Raises `CollectionError` or `StorageError` when a collection cannot be read, or the state cannot be
-    written.
-
-    Parameters
-    ----------
-    factory
-        Another way to make what describes pictures.
+    ``factory``: another way to make what describes pictures. Raises `CollectionError` or `StorageError` when
+    a collection cannot be read, or the state cannot be written.
     """
     services = make_services(settings, factory)
     foresight = Foresight(services)

@@ -40,10 +40,7 @@ App: TypeAlias = Any
 class Connection(H11Protocol):
     """A connection that is ended when its client keeps it waiting.
 
-    Parameters
-    ----------
-    limits
-        How long it may wait, and how many connections there may be.
+    ``limits``: how long it may wait, and how many connections there may be.
     """
 
     def __init__(self, *args: Any, limits: Limits, **options: Any) -> None:
@@ -191,10 +188,7 @@ LOGGING: dict[str, Any] = {
 def configured(app: App, limits: Limits, *, patience: int = 10, **options: Any) -> uvicorn.Config:
     """How uvicorn serves an application.
 
-    Parameters
-    ----------
-    patience
-        Seconds that a server that stops waits for open answers.
+    ``patience``: seconds that a server that stops waits for open answers.
     """
     return uvicorn.Config(
         app,

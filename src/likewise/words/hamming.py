@@ -119,10 +119,7 @@ class Embedding:
 def distance(left: Codes, right: Codes) -> NDArray[np.int64]:
     """Bits in which codes differ (Li et al., Exploiting hierarchical activations, MM 2016, equation 7).
 
-    Parameters
-    ----------
-    left, right
-        uint64 ``(..., bits / 64)``, of shapes that broadcast.
+    ``left``, ``right``: uint64 ``(..., bits / 64)``, of shapes that broadcast.
     """
     return np.asarray(np.bitwise_count(left ^ right).sum(axis=-1, dtype=np.int64))
 

@@ -90,13 +90,8 @@ class Sketch:
     def from_bytes(cls, written: bytes, sizes: Mapping[str, int]) -> Sketch:
         """Read what `to_bytes` wrote.
 
-        Raises `CollectionDamaged` when it is no sketch with those layers, or names a word that is not in a
-        codebook.
-
-        Parameters
-        ----------
-        sizes
-            For each layer, in the order of the recipe, the words in its codebook.
+        ``sizes``: for each layer, in the order of the recipe, the words in its codebook. Raises
+        `CollectionDamaged` when it is no sketch with those layers, or names a word that is not in a codebook.
         """
         if fault := cls.fault_of(written, sizes):
             raise CollectionDamaged(fault)

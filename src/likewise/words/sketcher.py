@@ -21,15 +21,10 @@ from likewise.words.vocabulary import Vocabulary
 class WordsExtractor:
     """Turns pictures into sketches.
 
-    `prepare`, `describe`, `sketch` and `ask` may be called from many threads at once. Raises `UnknownName`,
-    `BadRecipe` or `UsageError` when the recipe, its network, a tap or its vocabulary cannot be used;
-    `WeightsMissing` or `BadWeights` when the network's weights or the vocabulary are not on this machine, or
-    are others.
-
-    Parameters
-    ----------
-    engine, device, precision, streams
-        As in `likewise.engines.open_engine`.
+    `prepare`, `describe`, `sketch` and `ask` may be called from many threads at once. ``engine``, ``device``,
+    ``precision``, ``streams``: as in `likewise.engines.open_engine`. Raises `UnknownName`, `BadRecipe` or
+    `UsageError` when the recipe, its network, a tap or its vocabulary cannot be used; `WeightsMissing` or
+    `BadWeights` when the network's weights or the vocabulary are not on this machine, or are others.
     """
 
     def __init__(
@@ -82,10 +77,7 @@ class WordsExtractor:
     def sketch(self, loaded: Loaded, *, box: Box | None = None) -> Sketch:
         """A prepared picture in as many words as either side gets.
 
-        Parameters
-        ----------
-        box
-            The box it was prepared with, so that positions are those of the whole original.
+        ``box``: the box it was prepared with, so that positions are those of the whole original.
         """
         nearest = max(self.recipe.asked, self.recipe.stored)
         return self.vocabulary.sketch(self._features.describe(loaded, box=box), nearest)

@@ -25,10 +25,7 @@ from likewise.words.sketch import Sketch
 class VocabularyLayer:
     """What was learned for one tap.
 
-    Attributes
-    ----------
-    scale
-        What the layer's scores are multiplied by when layers are fused.
+    ``scale``: what the layer's scores are multiplied by when layers are fused.
     """
 
     codebook: Codebook

@@ -110,13 +110,8 @@ class Whitening:
     def load(cls, path: Path, *, sha256: str | None = None) -> Whitening:
         """Read what `save` wrote.
 
-        Raises `WeightsMissing` when there is no such file; `BadWeights` when the file has another digest or
-        is no whitening.
-
-        Parameters
-        ----------
-        sha256
-            Digest that the file must have.
+        ``sha256``: digest that the file must have. Raises `WeightsMissing` when there is no such file;
+        `BadWeights` when the file has another digest or is no whitening.
         """
         tensors, origin = read(path, "whitening", sha256=sha256)
         try:

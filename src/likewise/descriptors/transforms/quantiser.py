@@ -25,10 +25,7 @@ _ROWS = 4096  # vectors encoded at once: their distances to 256 pieces take 4 Mi
 class Quantiser:
     """The pieces of one product quantiser, and what they were learned on.
 
-    Attributes
-    ----------
-    pieces
-        float32 ``(m, 256, d / m)``.
+    ``pieces``: float32 ``(m, 256, d / m)``.
     """
 
     PIECES: ClassVar[int] = 256

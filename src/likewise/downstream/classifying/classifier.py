@@ -121,12 +121,8 @@ class Classifier:
     def train(cls, labelled: LabelledVectors, kind: Kind, *, accuracy: float | None = None) -> Classifier:
         """Train a classifier on all labelled vectors.
 
-        Raises `UsageError` when there are fewer than two labels, or no such kind.
-
-        Parameters
-        ----------
-        accuracy
-            What cross-validation found, for the file to remember.
+        ``accuracy``: what cross-validation found, for the file to remember. Raises `UsageError` when there
+        are fewer than two labels, or no such kind.
         """
         classes, numbers = labelled.numbered
         arrays = fitted(kind, labelled.vectors, numbers, classes)

@@ -54,10 +54,7 @@ def predict(
 ) -> tuple[list[Prediction], dict[Path, BadPicture]]:
     """Classify pictures; those that cannot be read are given apart, with the reason.
 
-    Parameters
-    ----------
-    top
-        How many labels of each picture are given.
+    ``top``: how many labels of each picture are given.
     """
     found: list[Prediction] = []
     failures: dict[Path, BadPicture] = {}

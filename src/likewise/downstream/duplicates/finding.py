@@ -240,10 +240,7 @@ def _spans(group: Group) -> bool:
 class _Told:
     """Turns groups of contents into groups of pictures, the one to keep first.
 
-    Attributes
-    ----------
-    contents
-        The files that hold each content, the one to keep first.
+    ``contents``: the files that hold each content, the one to keep first.
     """
 
     judge: Judge

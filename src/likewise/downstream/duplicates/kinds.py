@@ -143,11 +143,8 @@ def parse_kinds(text: str) -> frozenset[Kind]:
 def link(a: DuplicateFile, b: DuplicateFile, shots: Shots, *, near: bool = True) -> Link | None:
     """What the second picture is to the first; None where they are two pictures.
 
-    Parameters
-    ----------
-    near
-        Whether their vectors are so close that one may be a crop of the other, or both of one burst; else
-        only another size of the whole is looked for.
+    ``near``: whether their vectors are so close that one may be a crop of the other, or both of one burst;
+    else only another size of the whole is looked for.
     """
     if a.sha256 == b.sha256:
         return Link("same bytes", "the same bytes")

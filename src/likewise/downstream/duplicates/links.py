@@ -87,12 +87,8 @@ def present(
 ) -> tuple[list[int], list[DuplicateFile], LeftOut]:
     """The files of pictures, one for each inode.
 
-    Returns places of the pictures in ``entries``, their files, and what was left out.
-
-    Parameters
-    ----------
-    in_reference
-        Which of the pictures belong to what others are compared against.
+    Returns places of the pictures in ``entries``, their files, and what was left out. ``in_reference``: which
+    of the pictures belong to what others are compared against.
     """
     out: dict[str, list[Path]] = {"gone": [], "changed": [], "unreadable": []}
     found: dict[tuple[int, int], tuple[int, DuplicateFile]] = {}

@@ -30,10 +30,7 @@ def explanation_sheet(
 ) -> None:
     """Draw two pictures with what each place gives to their similarity, on one scale.
 
-    Parameters
-    ----------
-    a, b
-        The pictures that were explained.
+    ``a``, ``b``: the pictures that were explained.
     """
     canvas.check_output("sheet", out, a, b)
     sides = (found.first, found.second)

@@ -189,10 +189,7 @@ class Benchmark:
     def without(self, failures: Mapping[int, BadPicture]) -> Benchmark:
         """The same without the pictures that could not be read, which are listed as missing.
 
-        Parameters
-        ----------
-        failures
-            Why, by number: queries first, then the gallery.
+        ``failures``: why, by number: queries first, then the gallery.
         """
         count = len(self.queries)
         names = list(self.gallery)

@@ -43,10 +43,7 @@ def by_stem(folder: Path, *, known: Callable[[str], bool]) -> tuple[dict[str, Pa
 class Questions:
     """The queries of a data set as far as their files are there, and what its ground truth lacks.
 
-    Attributes
-    ----------
-    pictures
-        Where the pictures of queries may be, by name.
+    ``pictures``: where the pictures of queries may be, by name.
     """
 
     pictures: Mapping[str, Path]
@@ -67,10 +64,7 @@ class Questions:
     ) -> None:
         """Add a query unless it has to be left out, and what is missing of its ground truth.
 
-        Parameters
-        ----------
-        own
-            Its own picture, where that counts as junk if it is in the gallery.
+        ``own``: its own picture, where that counts as junk if it is in the gallery.
         """
         gap = self._shortfall(name, picture, positives, junk)
         if gap:

@@ -21,12 +21,8 @@ def ukbench(data: Path) -> Benchmark:
     """UKBench, whole or in part.
 
     The pictures of a group that is not whole stay in the gallery, but do not ask: they could not reach 4.
-    Raises `UsageError` when two pictures share a name or no group is whole.
-
-    Parameters
-    ----------
-    data
-        Folder with pictures named ``ukbench00000`` to ``ukbench10199``, at any depth.
+    ``data``: folder with pictures named ``ukbench00000`` to ``ukbench10199``, at any depth. Raises
+    `UsageError` when two pictures share a name or no group is whole.
     """
     gallery, surplus = by_stem(data, known=_knows)
     groups = [tuple(f"ukbench{4 * group + place:05d}" for place in range(4)) for group in range(GROUPS)]

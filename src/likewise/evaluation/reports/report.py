@@ -30,10 +30,7 @@ LEVELS = 101
 class Report:
     """A run and its scores.
 
-    Attributes
-    ----------
-    interval
-        95 % bootstrap interval of ``scores.value``.
+    ``interval``: 95 % bootstrap interval of ``scores.value``.
     """
 
     run: Run
@@ -44,12 +41,8 @@ class Report:
     def of(cls, run: Run, *, rule: Rule | None = None) -> Report:
         """Score a run.
 
-        Raises `UsageError` when no query has a right answer.
-
-        Parameters
-        ----------
-        rule
-            How average precision is summed; by default as the run's card says.
+        ``rule``: how average precision is summed; by default as the run's card says. Raises `UsageError` when
+        no query has a right answer.
         """
         scores = score(run.benchmark, run.ranked, similarities=run.scores, rule=rule or run.card.rule)
         return cls(run, scores, bootstrap_interval(scores.values))

@@ -48,12 +48,8 @@ def bootstrap_interval(
     """Percentile bootstrap interval of a mean (Efron, 1979).
 
     It says how far the mean would move with other queries of the same kind; with a handful of queries it is
-    too narrow. Raises `UsageError` when no number is left.
-
-    Parameters
-    ----------
-    values
-        One number a query, shape ``(n,)``; NaN for queries that do not count.
+    too narrow. ``values``: one number a query, shape ``(n,)``; NaN for queries that do not count. Raises
+    `UsageError` when no number is left.
     """
     known = _known(values)
     chance = np.random.default_rng(seed)
@@ -73,12 +69,8 @@ def sign_flip_test(differences: ArrayLike, *, seed: int = 0) -> SignTest:
     If the two runs were equally good, each difference could as well have had the other sign. The p-value is
     the share of sign patterns whose mean lies at least as far from zero as the one observed. Up to `EXACT`
     differences that are not zero all patterns are tried; above that 9 999 are drawn, and the observed one is
-    counted with them. Raises `UsageError` when no number is left.
-
-    Parameters
-    ----------
-    differences
-        One number a query, shape ``(n,)``; NaN for queries that do not count.
+    counted with them. ``differences``: one number a query, shape ``(n,)``; NaN for queries that do not count.
+    Raises `UsageError` when no number is left.
     """
     known = _known(differences)
     moving = known[known != 0]

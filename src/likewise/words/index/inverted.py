@@ -86,12 +86,7 @@ class WordStatistics:
     def reach(self, words: Words, bits: int) -> tuple[IntArray, int]:
         """With how many features those of a query are compared, and below how many bits one has a vote.
 
-        Returns int64 ``(m,)``, and bits.
-
-        Parameters
-        ----------
-        words
-            Integers ``(m, k)``: words of each feature.
+        Returns int64 ``(m,)``, and bits. ``words``: integers ``(m, k)``: words of each feature.
         """
         compared = self.sizes[words].sum(axis=1)
         return compared, reach(float(compared.mean()), bits) if len(compared) else 0

@@ -133,10 +133,7 @@ class Segment:
     def of(cls, path: Path, layer: str, sketches: Iterable[tuple[int, Sketch]], words: int) -> Segment:
         """Write one of the features of some pictures in one layer; see `write`.
 
-        Parameters
-        ----------
-        sketches
-            With the id of each picture.
+        ``sketches``: with the id of each picture.
         """
         parts = [Postings.of(picture, one.words[layer], one.codes[layer]) for picture, one in sketches]
         return cls.write(path, Postings.join(parts), words)
