@@ -8,6 +8,7 @@ import pytest
 from likewise.collection.layers import comparing
 from likewise.collection.layers.comparing import compare
 from likewise.collection.layers.snapshot import Snapshot
+from likewise.ranking.exact import pairs
 from likewise.types import FloatArray, Metric
 
 
@@ -63,7 +64,7 @@ def test_random_pairs_stand_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_pairs_are_of_different_rows() -> None:
-    left, right = comparing._pairs(150)
+    left, right = pairs(150, comparing.PAIRS)
     assert len(left) == comparing.PAIRS
     assert (left != right).all()
     assert {int(left.min()), int(left.max())} == {0, 149}

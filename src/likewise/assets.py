@@ -71,15 +71,10 @@ def cache_dir() -> Path:
         raise StorageError(f"there is no home folder for {path}: set LIKEWISE_CACHE to a folder") from error
 
 
-def sha256_file(path: Path, progress: ProgressCallback | None = None) -> str:
+def sha256_file(path: Path) -> str:
     """Digest of a file's bytes, 64 hexadecimal digits."""
-    digest = hashlib.sha256()
-    report = Meter(progress, path.stat().st_size, note=f"checking {path.name}")
     with path.open("rb") as file:
-        while chunk := file.read(CHUNK):
-            digest.update(chunk)
-            report(file.tell())
-    return digest.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @contextmanager

@@ -50,27 +50,44 @@ app = App(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-indexing.register(app)
-facts.register(app)
-searching.register(app)
-similar.register(app)
-clustering.register(app)
-extract.register(app)
-evaluating.register(app)
-sweeping.register(app)
-training.register(app)
-inspecting.register(app)
-demo.register(app)
-serving.register(app)
-app.add_typer(duplicates.app)
-app.add_typer(classifying.app)
-app.add_typer(networks.app)
-app.add_typer(recipes.app)
-app.add_typer(reproducing.app)
-app.add_typer(whitening.app)
-app.add_typer(quantising.app)
-app.add_typer(vocabularies.app)
-app.add_typer(studying.app)
+for command in (
+    indexing.index,
+    indexing.info,
+    indexing.failures,
+    indexing.verify,
+    indexing.optimise,
+    indexing.remove,
+    indexing.copy,
+    facts.annotate,
+    facts.facts_,
+    searching.search,
+    searching.compare,
+    similar.similar,
+    clustering.cluster,
+    clustering.map_,
+    extract.extract,
+    extract.ingest,
+    evaluating.evaluate,
+    evaluating.report,
+    sweeping.sweep,
+    training.train,
+    inspecting.inspect,
+    demo.demo,
+    serving.serve,
+):
+    app.command(command.__name__.rstrip("_"))(command)
+for group in (
+    duplicates,
+    classifying,
+    networks,
+    recipes,
+    reproducing,
+    whitening,
+    quantising,
+    vocabularies,
+    studying,
+):
+    app.add_typer(group.app)
 
 
 def _version(wanted: bool) -> None:

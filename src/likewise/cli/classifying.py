@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from likewise.cli.command import App
-from likewise.cli.options import Computing, In, Json, MaxPixels, Output, RecipeName, find_collection, new_file
+from likewise.cli.options import (
+    Computing,
+    In,
+    Json,
+    MaxPixels,
+    Output,
+    Overwrite,
+    RecipeName,
+    find_collection,
+    new_file,
+)
 from likewise.cli.output import facts, left_out_lines, printable, progress, show, table
 from likewise.errors import UsageError
 
@@ -64,7 +74,7 @@ def learn(
     running: Computing,
     seed: Annotated[int, typer.Option("--seed", help="Of how pictures are dealt to the folds.")] = 0,
     collection: In = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it exists.")] = False,
+    overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
     """Train classifiers on labelled pictures, see how well they do on others, and keep one as a file.

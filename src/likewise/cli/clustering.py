@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from likewise.cli.options import In, Json, Named, Under, Where, find_collection, new_file
+from likewise.cli.options import In, Json, Named, Overwrite, Under, Where, find_collection, new_file
 from likewise.cli.output import printable, progress, show, table
 from likewise.errors import UsageError
 
@@ -23,12 +23,6 @@ Colour = Literal["folder", "cluster", "none"]
 
 SHOWN = 60
 """Pictures on a contact sheet."""
-
-
-def register(app: typer.Typer) -> None:
-    """Add the commands of this module."""
-    app.command()(cluster)
-    app.command("map")(map_)
 
 
 def cluster(
@@ -141,7 +135,7 @@ def map_(
         int | None, typer.Option("--clusters", min=1, metavar="N", help="How many --colour cluster makes.")
     ] = None,
     seed: Annotated[int, typer.Option("--seed", help="Of what begins with chance.")] = 0,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it exists.")] = False,
+    overwrite: Overwrite = False,
     collection: In = None,
     as_json: Json = False,
 ) -> None:

@@ -16,11 +16,6 @@ if TYPE_CHECKING:
     from likewise.demo import DemoReport
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command of this module."""
-    app.command()(demo)
-
-
 def demo(
     photos: Annotated[
         Path | None,

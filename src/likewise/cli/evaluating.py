@@ -37,12 +37,6 @@ Crop = Literal["box", "full", "widened", "legacy-crow"]
 Rule = Literal["trapezoid", "step"]
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands of this module."""
-    for command in (evaluate, report):
-        app.command()(command)
-
-
 def _datasets() -> list[str]:
     from likewise.evaluation.datasets import DATASETS
 

@@ -14,6 +14,8 @@ from likewise.cli.options import (
     Into,
     Json,
     MaxPixels,
+    NetworkWeights,
+    Overwrite,
     RecipeName,
     StoreAddress,
     Where,
@@ -36,12 +38,6 @@ def _poolings() -> list[str]:
     from likewise.descriptors import POOLINGS
 
     return list(POOLINGS)
-
-
-def register(app: typer.Typer) -> None:
-    """Add the commands of this module."""
-    app.command()(extract)
-    app.command()(ingest)
 
 
 def extract(
@@ -77,10 +73,7 @@ def extract(
             help="How a map becomes one vector, as in recipes: mean, max, gem, ...; none keeps all cells.",
         ),
     ] = "none",
-    weights: Annotated[
-        str,
-        typer.Option("--weights", metavar="NAME", help="Which weights of the network.", show_default=False),
-    ] = "",
+    weights: NetworkWeights = "",
     resize: Annotated[Policy, typer.Option("--resize", help="How pictures get to --size.")] = "square",
     size: Annotated[
         int,
@@ -95,7 +88,7 @@ def extract(
     words: Words = None,
     *,
     running: Computing,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it exists.")] = False,
+    overwrite: Overwrite = False,
     where: Where = None,
     runner: Annotated[
         Literal["processes", "ray"], typer.Option("--runner", help="What describes shards.")

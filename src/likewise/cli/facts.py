@@ -19,12 +19,6 @@ _SHOWN = 5
 """Files that are not in the collection, by name."""
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands of this module."""
-    app.command()(annotate)
-    app.command("facts")(facts_)
-
-
 def annotate(
     table: Annotated[
         Path,

@@ -37,12 +37,6 @@ if TYPE_CHECKING:
 FAULTS_FOUND = 1
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands of this module."""
-    for command in (index, info, failures, verify, optimise, remove, copy):
-        app.command()(command)
-
-
 def index(
     folders: Annotated[
         list[Path], typer.Argument(metavar="FOLDER", help="Folders of pictures, or single pictures.")

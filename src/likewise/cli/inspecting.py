@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from likewise.cli.inspected import inspected_lines, inspected_value
-from likewise.cli.options import Json, MaxPixels
+from likewise.cli.options import Json, MaxPixels, NetworkWeights
 from likewise.cli.output import progress, show
 from likewise.errors import UsageError
 
@@ -25,20 +25,12 @@ def _names() -> list[str]:
     return list(NETWORKS)
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command of this module."""
-    app.command()(inspect)
-
-
 def inspect(
     picture: Annotated[Path, typer.Argument(help="A picture file.")],
     network: Annotated[
         str, typer.Option("--network", help="A name of `likewise networks`.", autocompletion=_names)
     ] = "efficientnet-lite0",
-    weights: Annotated[
-        str,
-        typer.Option("--weights", metavar="NAME", help="Which weights of the network.", show_default=False),
-    ] = "",
+    weights: NetworkWeights = "",
     against: Annotated[
         str | None,
         typer.Option(

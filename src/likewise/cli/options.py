@@ -31,7 +31,8 @@ def _stages() -> list[tuple[str, str]]:
     return [(name, stage.about) for name, stage in STAGES.items()]
 
 
-def _recipes() -> list[str]:
+def recipe_choices() -> list[str]:
+    """Names of the shipped recipes, for the shell to complete."""
     from likewise.tables import recipe_names
 
     return recipe_names()
@@ -105,7 +106,7 @@ RecipeName = Annotated[
         "--recipe",
         metavar="NAME|FILE",
         help="How pictures are described: a name of `likewise recipes`, or a TOML file.",
-        autocompletion=_recipes,
+        autocompletion=recipe_choices,
     ),
 ]
 Whiten = Annotated[
@@ -136,6 +137,14 @@ GroundTruth = Annotated[
 Group = Annotated[
     str | None, typer.Option("--group", metavar="COLUMN", help="csv only: the column that names the group.")
 ]
+GroupColumn = Annotated[
+    str, typer.Option("--group", metavar="COLUMN", help="The column of --groups that names the group.")
+]
+NetworkWeights = Annotated[
+    str,
+    typer.Option("--weights", metavar="NAME", help="Which weights of the network.", show_default=False),
+]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the file if it exists.")]
 Runs = Annotated[Path, typer.Option("--runs", metavar="DIR", help="Where runs and vectors are kept.")]
 MaxPixels = Annotated[
     int | None,

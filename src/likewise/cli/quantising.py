@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from likewise.cli.command import App
-from likewise.cli.options import Computing, Json, Most, Output, RecipeName, Whiten, new_file
+from likewise.cli.options import Computing, Json, Most, Output, Overwrite, RecipeName, Whiten, new_file
 from likewise.cli.output import facts, left_out_lines, printable, progress, show
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def learn(
     most: Most = 10_000,
     *,
     running: Computing,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it exists.")] = False,
+    overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
     """Learn a product quantiser of a recipe's vectors from a folder of pictures.

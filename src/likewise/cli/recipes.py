@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from likewise.cli.command import App
-from likewise.cli.options import Json
+from likewise.cli.options import Json, recipe_choices
 from likewise.cli.output import hand_down, show, table
 
 app = App(
@@ -15,12 +15,6 @@ app = App(
     help="List the recipes, or show one: how pictures are described.",
     invoke_without_command=True,
 )
-
-
-def _names() -> list[str]:
-    from likewise.tables import recipe_names
-
-    return recipe_names()
 
 
 @app.callback()
@@ -35,7 +29,7 @@ def list_recipes(as_json: Json = False) -> None:
     """List the recipes that come with likewise."""
     from likewise.recipes import load_recipe
 
-    recipes = [load_recipe(name) for name in _names()]
+    recipes = [load_recipe(name) for name in recipe_choices()]
     value = [{"name": r.name, "network": r.network, "about": r.about, "hash": r.hash} for r in recipes]
     rows = [(r.name, r.network, r.about) for r in recipes]
     show(value, table(rows, ("recipe", "network", "about")), as_json=as_json)
@@ -44,7 +38,8 @@ def list_recipes(as_json: Json = False) -> None:
 @app.command("show")
 def show_recipe(
     name: Annotated[
-        str, typer.Argument(metavar="NAME|FILE", help="A recipe's name or file.", autocompletion=_names)
+        str,
+        typer.Argument(metavar="NAME|FILE", help="A recipe's name or file.", autocompletion=recipe_choices),
     ],
     as_json: Json = False,
 ) -> None:

@@ -62,12 +62,6 @@ No = Annotated[
 ]
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands of this module."""
-    for command in (search, compare):
-        app.command()(command)
-
-
 def search(
     query: Annotated[Path, typer.Argument(help="A picture file; it need not be in the collection.")],
     k: Annotated[int, typer.Option("-k", min=1, help="How many pictures to find.")] = 20,

@@ -16,11 +16,6 @@ from likewise.errors import CollectionNotFound, MissingExtra
 TOKEN = "LIKEWISE_TOKEN"
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands of this module."""
-    app.command()(serve)
-
-
 def serve(
     collections: Annotated[
         list[Path] | None,

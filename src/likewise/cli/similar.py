@@ -8,16 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from likewise.cli.options import In, Json, MaxPixels, Running
+from likewise.cli.options import GroupColumn, In, Json, MaxPixels, Running
 from likewise.cli.output import progress, show
 
 if TYPE_CHECKING:  # numpy stands behind them, and help must not wait for that
     from likewise.downstream import Similarity
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command of this module."""
-    app.command()(similar)
 
 
 def similar(
@@ -32,9 +27,7 @@ def similar(
             "columns file (below the folder that was indexed) and group.",
         ),
     ] = None,
-    group: Annotated[
-        str, typer.Option("--group", metavar="COLUMN", help="The column of --groups that names the group.")
-    ] = "group",
+    group: GroupColumn = "group",
     *,
     running: Running,
     max_pixels: MaxPixels = None,

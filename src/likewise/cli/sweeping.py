@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from likewise.cli.evaluating import _datasets
-from likewise.cli.options import Computing, GroundTruth, Group, Json, Runs
+from likewise.cli.options import Computing, GroundTruth, Group, Json, NetworkWeights, Runs
 from likewise.cli.output import printable, progress, show, table
 from likewise.cli.scores import gap_lines
 from likewise.errors import UsageError
@@ -24,11 +24,6 @@ Policy = Literal["square", "longest", "shortest", "area", "full"]
 _SHARED = frozenset(
     ("data set", "gallery", "queries", "missing", "own picture", "crop", "AP rule", "network", "resize")
 ) | {"whitening", "engine", "version", "notes", "warning"}
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command of this module."""
-    app.command()(sweep)
 
 
 def sweep(
@@ -79,10 +74,7 @@ def sweep(
     size: Annotated[
         int, typer.Option("--size", min=1, help="Pixels of a side (of the whole picture for area).")
     ] = 512,
-    weights: Annotated[
-        str,
-        typer.Option("--weights", metavar="NAME", help="Which weights of the network.", show_default=False),
-    ] = "",
+    weights: NetworkWeights = "",
     crop: Annotated[
         Crop, typer.Option("--crop", help="What of a query is looked for: its box, or the full picture.")
     ] = "box",

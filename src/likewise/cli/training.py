@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from likewise.cli.options import Json, RecipeName
+from likewise.cli.options import GroupColumn, Json, RecipeName
 from likewise.cli.output import left_out_lines, printable, progress, show
 from likewise.errors import UsageError
 
@@ -16,11 +16,6 @@ if TYPE_CHECKING:  # torch stands behind it, and help must not wait for that
     from likewise.training import FittedDescriptors
 
 What = Literal["projection", "network"]
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command of this module."""
-    app.command()(train)
 
 
 def _losses() -> list[str]:
@@ -47,9 +42,7 @@ def train(
         Path | None,
         typer.Option("--groups", metavar="FILE.csv", help="Columns file and group, instead of sub-folders."),
     ] = None,
-    group: Annotated[
-        str, typer.Option("--group", metavar="COLUMN", help="The column of --groups that names the group.")
-    ] = "group",
+    group: GroupColumn = "group",
     hold_out: Annotated[
         float,
         typer.Option(

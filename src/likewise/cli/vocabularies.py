@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from likewise.cli.command import App
-from likewise.cli.options import Computing, Json, Output, RecipeName, new_file
+from likewise.cli.options import Computing, Json, Output, Overwrite, RecipeName, new_file
 from likewise.cli.output import left_out_lines, printable, progress, show
 from likewise.errors import UsageError
 
@@ -44,7 +44,7 @@ def learn(
     seed: Annotated[int, typer.Option("--seed", help="Of all chance.")] = 0,
     *,
     running: Computing,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it exists.")] = False,
+    overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
     """Learn codebooks, Hamming embedding and the weights of the layers for a recipe of visual words.

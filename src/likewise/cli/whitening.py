@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from likewise.cli.command import App
-from likewise.cli.options import Computing, Json, Most, Output, RecipeName, new_file
+from likewise.cli.options import Computing, GroupColumn, Json, Most, Output, Overwrite, RecipeName, new_file
 from likewise.cli.output import facts, left_out_lines, printable, progress, show
 
 if TYPE_CHECKING:
@@ -57,16 +57,14 @@ def learn(
             "--groups", metavar="FILE.csv", help="Learn from what belongs together: columns file and group."
         ),
     ] = None,
-    group: Annotated[
-        str, typer.Option("--group", metavar="COLUMN", help="The column of --groups that names the group.")
-    ] = "group",
+    group: GroupColumn = "group",
     regions: Annotated[
         bool, typer.Option("--regions", help="Learn to whiten the regions of R-MAC one by one.")
     ] = False,
     most: Most = 10_000,
     *,
     running: Computing,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it exists.")] = False,
+    overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
     """Learn a whitening of a recipe's vectors from a folder of pictures.

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from likewise.downstream.vectors import canonical
-from likewise.types import FloatArray, IntArray
+from likewise.ranking.exact import pairs
+from likewise.types import FloatArray
 
 PAIRS = 200_000
 """Random pairs that stand for all."""
@@ -97,19 +98,10 @@ def pair_distances(vectors: FloatArray) -> FloatArray:
     Returns float32, shape ``(p,)``; the order of the rows does not matter.
     """
     order = canonical(vectors)
-    left, right = _pairs(len(vectors))
+    left, right = pairs(len(vectors), PAIRS)
     left, right = order[left], order[right]
     found = np.empty(len(left), np.float32)
     for start in range(0, len(left), STEP):
         some = slice(start, start + STEP)
         found[some] = np.linalg.norm(vectors[left[some]] - vectors[right[some]], axis=1)
     return found
-
-
-def _pairs(count: int) -> tuple[IntArray, IntArray]:
-    if count * (count - 1) // 2 <= PAIRS:
-        left, right = np.triu_indices(count, 1)
-        return left.astype(np.int64), right.astype(np.int64)
-    random = np.random.default_rng(0)
-    left = random.integers(count, size=PAIRS)
-    return left, (left + random.integers(1, count, size=PAIRS)) % count

@@ -177,6 +177,16 @@ def _edge(scores: FloatArray, k: int) -> np.float32:
     return highest
 
 
+def pairs(count: int, most: int) -> tuple[IntArray, IntArray]:
+    """Two different rows each: all pairs of so many rows, or ``most`` random ones where there are more."""
+    if count * (count - 1) // 2 <= most:
+        left, right = np.triu_indices(count, 1)
+        return left.astype(np.int64), right.astype(np.int64)
+    chance = np.random.default_rng(0)
+    left = chance.integers(count, size=most)
+    return left, (left + chance.integers(1, count, size=most)) % count
+
+
 def _nearness(vectors: FloatArray, query: FloatArray) -> FloatArray:
     """Minus the Euclidean distance, taken from the differences.
 

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from likewise.collection.layers.snapshot import Snapshot
-from likewise.ranking.exact import products_of
-from likewise.types import FloatArray, IntArray, Metric
+from likewise.ranking.exact import pairs, products_of
+from likewise.types import FloatArray, Metric
 
 PAIRS = 10_000
 """Random pairs that stand for the whole collection."""
@@ -81,22 +81,13 @@ def _against_all(snapshot: Snapshot, vector: FloatArray) -> FloatArray:
 
 def _sample(snapshot: Snapshot) -> FloatArray:
     """Scores of pairs of different rows: all of them when they are few, else always the same random ones."""
-    left, right = _pairs(len(snapshot.ids))
+    left, right = pairs(len(snapshot.ids), PAIRS)
     vectors, step = snapshot.vectors, 1000
     blocks = [
         scores(vectors[left[at : at + step]], vectors[right[at : at + step]], snapshot.metric)
         for at in range(0, len(left), step)
     ]
     return np.concatenate(blocks) if blocks else np.empty(0, np.float32)
-
-
-def _pairs(count: int) -> tuple[IntArray, IntArray]:
-    if count * (count - 1) // 2 <= PAIRS:
-        left, right = np.triu_indices(count, 1)
-        return left.astype(np.int64), right.astype(np.int64)
-    chance = np.random.default_rng(0)
-    left = chance.integers(count, size=PAIRS)
-    return left, (left + chance.integers(1, count, size=PAIRS)) % count
 
 
 def scores(a: FloatArray, b: FloatArray, metric: Metric) -> FloatArray:

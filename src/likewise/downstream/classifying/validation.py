@@ -51,10 +51,10 @@ class ValidationScore:
     seconds: float
     confusion: IntArray
 
-    def mistaken(self, classes: Sequence[str], most: int = 5) -> list[tuple[str, str, int]]:
-        """The classes mistaken most often: what it was, what it was taken for, and how often."""
+    def mistaken(self, classes: Sequence[str]) -> list[tuple[str, str, int]]:
+        """The five worst mistakes: what it was, what it was taken for, and how often."""
         wrong = self.confusion - np.diag(self.confusion.diagonal())
-        places = np.argsort(-wrong, axis=None, kind="stable")[:most].tolist()
+        places = np.argsort(-wrong, axis=None, kind="stable")[:5].tolist()
         pairs = [divmod(place, len(classes)) for place in places]
         return [(classes[a], classes[b], int(wrong[a, b])) for a, b in pairs if wrong[a, b]]
 
