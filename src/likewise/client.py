@@ -228,7 +228,6 @@ class Client:
     def _send(
         self, path: str, field: str, pictures: Sequence[str | os.PathLike[str] | bytes]
     ) -> dict[str, Any]:
-        """Send files as a form."""
         boundary = secrets.token_hex(16)
         parts = [_part(field, picture, boundary) for picture in pictures]
         content = b"".join([*parts, f"--{boundary}--\r\n".encode()])

@@ -44,7 +44,6 @@ def score_lines(one: Report) -> list[str]:
 
 
 def _numbers(one: Report) -> Iterator[str]:
-    """The scores of a run."""
     scores = one.scores
     counted = len(scores.queries) - len(scores.excluded)
     interval = f"95 % interval {one.interval.low:.4f} to {one.interval.high:.4f}, bootstrap"

@@ -119,7 +119,6 @@ def _odds_of_groups(pictures: Pictures, groups: Sequence[tuple[str, str]]) -> tu
 
 
 def _apart(vectors: FloatArray, left: IntArray, right: IntArray) -> FloatArray:
-    """Distances of pairs of rows."""
     squares = np.einsum("nd,nd->n", vectors, vectors)
     products = vectors @ vectors.T
     nearness = squares[left] + squares[right] - 2 * products[left, right]

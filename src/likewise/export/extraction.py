@@ -157,7 +157,6 @@ def _files(root: str, where: str | None) -> dict[str, WalkedFile]:
 def _described(
     todo: Sequence[tuple[str, WalkedFile]], extractor: Encoder, max_pixels: int | None
 ) -> Iterator[list[Done]]:
-    """Describe in batches."""
 
     def prepare(one: tuple[str, WalkedFile]) -> Loaded:
         _, found = one

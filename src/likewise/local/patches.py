@@ -150,12 +150,7 @@ class PatchExtractor:
     def prepare(self, source: Source, **cut: Unpack[Cut]) -> Loaded:
         """Decode a picture and bring it to every scale; see `likewise.pictures.load`."""
         resizes = [self.patches.resize.scaled(scale) for scale in self.patches.scales]
-        return load(
-            source,
-            resizes,
-            interpolation=self._interpolation,
-            **cut,
-        )
+        return load(source, resizes, interpolation=self._interpolation, **cut)
 
     def describe(self, loaded: Loaded, *, box: Box | None = None) -> LocalFeatures:
         """Describe every patch of a prepared picture: pooled, signed root, L2 normalised.

@@ -170,7 +170,6 @@ class Chain(tuple[Layer, ...]):
 
 
 def _incoming(layer: Layer, given: Sequence[Reach]) -> int:
-    """Channels that come into a layer."""
     return sum(one.channels for one in given) if layer.kind == "concat" else given[0].channels
 
 

@@ -13,19 +13,13 @@ class RayShards(Shards):
     """Actors spread over the machines of the cluster that ``RAY_ADDRESS`` names, or over this machine.
 
     Every machine has to find the collection under the same path. One that fails costs the pictures of its
-    shards until they have been read somewhere else.
+    shards until they have been read somewhere else. Raises `MissingExtra` without Ray; `UsageError` when the
+    count is no number of shards.
 
     Parameters
     ----------
     count
         How many each layer of words has.
-
-    Raises
-    ------
-    MissingExtra
-        Without Ray.
-    UsageError
-        When the count is no number of shards.
     """
 
     LOST = ConnectionError

@@ -54,12 +54,8 @@ def address_of(path: str) -> str:
 def below(address: str) -> tuple[str, list[WalkedFile]]:
     """The path of a folder at an address, and all picture files in it; or of a single file.
 
-    Raises
-    ------
-    UsageError
-        When it cannot be listed, or names files of this machine.
-    MissingExtra
-        Without fsspec.
+    Raises `UsageError` when it cannot be listed, or names files of this machine; `MissingExtra` without
+    fsspec.
     """
     try:
         store, root = _store(address)
@@ -85,12 +81,7 @@ def named(addresses: Iterable[str]) -> list[WalkedFile]:
 def fetch(path: str, to: str) -> BadPicture | None:
     """Fetch a picture that is known as a path into a file; give the problem where that fails.
 
-    Raises
-    ------
-    StorageError
-        When the disk is full.
-    MissingExtra
-        Without fsspec.
+    Raises `StorageError` when the disk is full; `MissingExtra` without fsspec.
     """
     address = address_of(path)
     problem: BadPicture | None = None

@@ -66,8 +66,10 @@ def extract_shards(
     """Describe the pictures of a folder, or of a list, shard by shard; what is done is not done again.
 
     Any number of runs may work on one folder of shards at the same time, from several machines that see the
-    same files under the same paths: none does what another is at. Shards of files that have changed since
-    are removed.
+    same files under the same paths: none does what another is at. Shards of files that have changed since are
+    removed. Raises `UsageError` when there is nothing to extract, the part is none, or the recipe would have
+    to learn something first; `MissingExtra` without pyarrow, or ray or fsspec where they are asked for;
+    `StorageError` when shards could not be described after `ATTEMPTS` attempts; those that were stay.
 
     Parameters
     ----------
@@ -82,15 +84,6 @@ def extract_shards(
         Number and count of parts, such as ``(1, 4)``: only the shards of that one.
     files
         In a shard, on average.
-
-    Raises
-    ------
-    UsageError
-        When there is nothing to extract, the part is none, or the recipe would have to learn something first.
-    MissingExtra
-        Without pyarrow, or ray or fsspec where they are asked for.
-    StorageError
-        When shards could not be described after `ATTEMPTS` attempts; those that were stay.
     """
     begin = time.monotonic()
     run, how = find_runner(runner), _complete(as_recipe(recipe))

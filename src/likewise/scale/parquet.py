@@ -98,12 +98,8 @@ _STAMP = ("size", "mtime_ns", "ctime_ns")
 def write(path: Path, head: ShardHead, rows: Iterable[MovedFile]) -> None:
     """Write a shard, whole or not at all.
 
-    Raises
-    ------
-    MissingExtra
-        Without pyarrow.
-    StorageError
-        When the disk is full or the folder cannot be written.
+    Raises `MissingExtra` without pyarrow; `StorageError` when the disk is full or the folder cannot be
+    written.
     """
     pa, schema = _arrow(), head.schema
     parquet = _parquet()
@@ -147,12 +143,7 @@ def _array(pa: Any, values: Sequence[Any], kind: Any) -> Any:
 def paths_in(path: str) -> list[str]:
     """What the column ``path`` or ``url`` of a Parquet file names, whatever else there is.
 
-    Raises
-    ------
-    UsageError
-        When it has neither, or is no such file.
-    MissingExtra
-        Without pyarrow.
+    Raises `UsageError` when it has neither, or is no such file; `MissingExtra` without pyarrow.
     """
     pa, parquet = _arrow(), _parquet()
     try:

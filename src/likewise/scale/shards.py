@@ -48,14 +48,8 @@ def listed(source: str | os.PathLike[str]) -> Listing:
 
     A list is a text file of one path a line, absolute or from where the list lies, or a Parquet file with a
     column ``path`` or ``url``. A folder, or all that a list names, may be addresses, which come as the paths
-    that `likewise.scale.addresses.path_of` gives.
-
-    Raises
-    ------
-    UsageError
-        When there is no such folder or list, it names nothing, or addresses and paths.
-    MissingExtra
-        Without pyarrow or fsspec, where they are needed.
+    that `likewise.scale.addresses.path_of` gives. Raises `UsageError` when there is no such folder or list,
+    it names nothing, or addresses and paths; `MissingExtra` without pyarrow or fsspec, where they are needed.
     """
     if is_address(source):
         return Listing(*below(os.fspath(source)), remote=True)
@@ -76,7 +70,6 @@ def listed(source: str | os.PathLike[str]) -> Listing:
 
 
 def _names(path: str, source: str) -> list[str]:
-    """What a list names."""
     try:
         if path.endswith(".parquet"):
             return paths_in(path)

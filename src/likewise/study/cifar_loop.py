@@ -150,7 +150,6 @@ def best_of(history: Sequence[Epoch]) -> Epoch:
 
 
 def _epoch(row: Row) -> Epoch:
-    """An epoch as a checkpoint has it."""
     numbers = dict(row)
     return Epoch(int(numbers.pop("number")), **numbers)
 

@@ -70,10 +70,7 @@ class Gate:
     async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Call a function in a thread when it is its turn; who goes away before that gives up the place.
 
-        Raises
-        ------
-        Problem
-            429, when too many are waiting.
+        Raises `Problem` 429, when too many are waiting.
         """
         if self.inside >= self._places:
             raise Problem(429, "busy", "the server is busy: try again in a moment", retry_after=1)

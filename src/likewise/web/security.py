@@ -80,10 +80,7 @@ class Attempts:
     def judge(self, scope: Scope, given: str, right: str) -> bool:
         """Tell whether a secret is the right one.
 
-        Raises
-        ------
-        Problem
-            429, after some wrong ones from the same address.
+        Raises `Problem` 429, after some wrong ones from the same address.
         """
         if same(given, right):
             return True

@@ -147,7 +147,6 @@ def _legend(sheet: Image.Image, right: int, top: int) -> None:
 
 
 def _tile(answer: RankedPicture, read: Reader) -> Image.Image:
-    """One picture with its frame and caption."""
     hit, colour = answer.hit, COLOURS.get(answer.verdict)
     shown = canvas.panel(hit.path, read, box=hit.box)
     wide, high = max(shown.width, _NARROWEST) + _FRAME, shown.height + _FRAME

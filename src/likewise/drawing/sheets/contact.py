@@ -92,6 +92,5 @@ def _sheet(blocks: Sequence[Image.Image], title: str, subtitle: str) -> Image.Im
 
 
 def _tile(path: Path, caption: str, read: Reader, *, keep: bool = False) -> Image.Image:
-    """A picture, its caption and its name."""
     first, second = (caption, 15, GREEN if keep else INK), (canvas.name_of(path), 13, FAINT)
     return canvas.tile(canvas.panel(path, read), first, second, (4, 26, 64), frame=GREEN if keep else "")

@@ -103,7 +103,6 @@ def _heading(hits: Sequence[Hit], correct: Collection[Path] | None) -> str:
 
 
 def _tile(hit: Hit, correct: Collection[Path] | None, limit: int | None, read: Reader) -> Image.Image:
-    """One hit with its caption."""
     score = f"{hit.score:.2g}" if 1e-9 < abs(hit.score) < 0.01 else f"{hit.score:.3f}"
     frame = "" if correct is None else canvas.GREEN if hit.path in correct else canvas.ORANGE
     shown = canvas.panel(hit.path, read, limit=limit, box=hit.box)

@@ -222,12 +222,7 @@ def _ordered(trials: Sequence[tuple[SweepCell, NDArray[np.float64]]]) -> tuple[S
     possible.sort(key=lambda trial: (-trial[1], trial[0].dimensions, trial[0].milliseconds))
     best = possible[0][2]
     scored = [
-        replace(
-            cell,
-            score=value,
-            interval=bootstrap_interval(values),
-            p=sign_flip_test(values - best).p,
-        )
+        replace(cell, score=value, interval=bootstrap_interval(values), p=sign_flip_test(values - best).p)
         for cell, value, values in possible
     ]
     return (*scored, *(cell for cell, _ in trials if cell.reason))

@@ -71,6 +71,11 @@ def _never(**_: Option) -> bool:
     return False
 
 
+def by_alpha(*, alpha: float, **_: Option) -> bool:
+    """Whether weights are powers of cosines, as they are but for alpha 0, where all are 1."""
+    return alpha > 0
+
+
 @dataclass(frozen=True)
 class Reranking:
     """One step that may follow a search: a name, options, and what it does to a block.

@@ -6,7 +6,7 @@ With ``own=false`` it is a mean of the hits alone.
 from __future__ import annotations
 
 from likewise.ranking.expansion import mixed
-from likewise.ranking.reranking.block import Block, Reranking
+from likewise.ranking.reranking.block import Block, Reranking, by_alpha
 
 
 def run(block: Block, n: int, alpha: float, own: bool) -> None:
@@ -17,12 +17,6 @@ def run(block: Block, n: int, alpha: float, own: bool) -> None:
     block.search()
 
 
-def cosines(n: int, alpha: float, own: bool) -> bool:
-    """Weights are powers of cosines, but for alpha 0, where all are 1."""
-    del n, own
-    return alpha > 0
-
-
 EXPAND = Reranking(
     "expand",
     "The mean of the query and the first hits is searched for.",
@@ -30,5 +24,5 @@ EXPAND = Reranking(
     bounds={"n": (1, 10_000), "alpha": (0, 100), "own": (False, True)},
     run=run,
     depth=("n",),
-    cosines=cosines,
+    cosines=by_alpha,
 )

@@ -153,10 +153,7 @@ def undo(name: str, asked: schemas.Undo, services: Serving) -> schemas.Restored:
 def allowed(top: str, path: str) -> str:
     """The real folder below a root that a client names.
 
-    Raises
-    ------
-    Problem
-        404, when it is not there; 403, when it lies elsewhere, or links lead elsewhere.
+    Raises `Problem` 404, when it is not there; 403, when it lies elsewhere, or links lead elsewhere.
     """
     if "\0" in path or path.startswith("/"):
         raise Problem(403, "forbidden", "only folders below the given roots can be named")

@@ -55,12 +55,7 @@ async def facets(
 def see_filter(request: Request, services: Services, served: Served, where: str | None) -> None:
     """Refuse a filter that asks where pictures were taken, of who may not see that.
 
-    Raises
-    ------
-    Problem
-        403.
-    BadFilter
-        When it cannot be understood.
+    Raises `Problem` 403; `BadFilter` when it cannot be understood.
     """
     if where is None or not served.exists or not served.collection.filter(where).is_private:
         return

@@ -15,10 +15,7 @@ Cursor = Annotated[str | None, Query(max_length=100, description="`next` of the 
 def page(k: int, cursor: str | None, total: int, most: int) -> tuple[int, int, str | None]:
     """Where a page begins and ends, and the cursor of the next one.
 
-    Raises
-    ------
-    Problem
-        400, when the cursor is none.
+    Raises `Problem` 400, when the cursor is none.
     """
     start = place(cursor)
     stop = start + min(k, most)

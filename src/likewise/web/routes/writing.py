@@ -11,10 +11,7 @@ from likewise.web.services import Serving
 def may_write(request: Request, services: Serving) -> None:
     """Refuse a change where nothing, or not by this client, may be changed.
 
-    Raises
-    ------
-    Problem
-        403.
+    Raises `Problem` 403.
     """
     if services.settings.read_only:
         raise Problem(403, "read-only", "this server only reads")

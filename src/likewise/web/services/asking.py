@@ -65,12 +65,7 @@ class Asking:
     def source(self, served: Served, query: schemas.Query) -> bytes | Path:
         """The picture of a query: what was sent, or what the file of a picture here holds.
 
-        Raises
-        ------
-        Problem
-            404, when it is unknown.
-        BadPicture
-            As `Served.source`.
+        Raises `Problem` 404, when it is unknown; `BadPicture` as `Served.source`.
         """
         if query.upload is not None:
             return self._uploads.read(query.upload)

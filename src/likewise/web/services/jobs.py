@@ -125,10 +125,7 @@ class JobService:
     def get(self, id: str) -> tuple[Served, JobRecord]:
         """A job and its collection.
 
-        Raises
-        ------
-        Problem
-            404.
+        Raises `Problem` 404.
         """
         if id.isalnum() and id.isascii():
             for served in self._library:
@@ -163,10 +160,7 @@ class JobService:
     ) -> JobRecord:
         """Begin a job; the options are those of `likewise.collection.collection.Collection.add`.
 
-        Raises
-        ------
-        Problem
-            429, when the collection has too many that have not ended.
+        Raises `Problem` 429, when the collection has too many that have not ended.
         """
         began = time.time()
         id = f"{int(began * 1000):012x}{secrets.token_hex(4)}"
@@ -177,10 +171,7 @@ class JobService:
     def resume(self, id: str) -> JobRecord:
         """Go on with a job that was paused or interrupted.
 
-        Raises
-        ------
-        Problem
-            409, when it is in another state; 429, as `start`.
+        Raises `Problem` 409, when it is in another state; 429, as `start`.
         """
         served, job = self.get(id)
         if job.state not in ("paused", "interrupted"):
@@ -192,10 +183,7 @@ class JobService:
     def stop(self, id: str, wish: Literal["pause", "cancel"]) -> JobRecord:
         """Ask a job to pause or to end; it does after what it is about to commit.
 
-        Raises
-        ------
-        Problem
-            409, when it has ended.
+        Raises `Problem` 409, when it has ended.
         """
         served, job = self.get(id)
         if job.state in ENDED or (wish == "pause" and job.state == "paused"):

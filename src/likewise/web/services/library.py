@@ -117,10 +117,7 @@ class Served:
     def folder(self, shown: str) -> Path:
         """The folder with pictures that clients see as ``shown``; nothing is opened to find it.
 
-        Raises
-        ------
-        Problem
-            404, when no picture lies there.
+        Raises `Problem` 404, when no picture lies there.
         """
         known = self.folders()
         if shown not in known:
@@ -175,10 +172,7 @@ class Served:
     def entry(self, picture: int) -> Entry:
         """What is known of a picture.
 
-        Raises
-        ------
-        Problem
-            404.
+        Raises `Problem` 404.
         """
         found = self.collection.entries([picture]) if self.exists else []
         if not found:
@@ -243,10 +237,7 @@ class Library:
     def __getitem__(self, name: str) -> Served:
         """A collection by its name.
 
-        Raises
-        ------
-        Problem
-            404.
+        Raises `Problem` 404.
         """
         if name not in self._served:
             raise not_found("collection of that name")

@@ -33,10 +33,7 @@ class Uploads:
     def read(self, upload: str) -> bytes:
         """Give what was sent.
 
-        Raises
-        ------
-        Problem
-            404, when it is unknown, or was too long ago.
+        Raises `Problem` 404, when it is unknown, or was too long ago.
         """
         content = self._store.get(upload) if _ID.fullmatch(upload) else None
         if content is None:
