@@ -154,13 +154,8 @@ def _numbers(text: bytes) -> NDArray[np.int64]:
     return np.minimum(values, 65535)
 
 
-_MARK = re.compile(rb"P([1-6fF])[\s#]")
+MARK = re.compile(rb"P([1-6fF])[\s#]")
 _WORD = re.compile(rb"(?:\s|#[^\r\n]*[\r\n])*([^\s#]+)")
-
-
-def is_netpbm(head: bytes) -> bool:
-    """Whether a file begins like one."""
-    return _MARK.match(head) is not None
 
 
 def netpbm(read: Read) -> NetpbmPicture:

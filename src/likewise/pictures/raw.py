@@ -27,11 +27,11 @@ SUFFIXES = frozenset(
 SENSOR = frozenset({32803, 34892})
 """Photometric interpretations of pages that hold what a sensor saw: colour filter array and linear RAW."""
 
-_MARKS = (
+MARKS = (
     (0, b"IIRO"), (0, b"IIRS"), (0, b"MMOR"), (0, b"IIU\0"), (0, b"FUJIFILMCCD-RAW"), (0, b"FOVb"),
     (0, b"\0MRM"), (4, b"ftypcrx "), (6, b"HEAPCCDR"), (8, b"CR\x02"),
 )  # fmt: skip
-"""First bytes of RAW files that are no TIFF, or are one in which a preview stands for the picture."""
+"""First bytes of RAW files that are no TIFF, or one in which a preview stands for the picture, and where."""
 
 _LONGEST = 1 << 29
 """Bytes of a RAW file that is read; the largest of cameras have a quarter of that."""
@@ -82,11 +82,6 @@ class RawPicture:
     def decode(self, factor: Factor) -> tuple[Image.Image, int]:
         """The preview."""
         return self.preview.decode(factor)
-
-
-def is_raw(head: bytes) -> bool:
-    """Whether the first bytes are those of a RAW file; many others begin as any TIFF."""
-    return any(head[at : at + len(mark)] == mark for at, mark in _MARKS)
 
 
 def holds_sensor(read: Read) -> bool:

@@ -20,7 +20,7 @@ from likewise.errors import BadPicture
 from likewise.pictures import jxl as jpeg_xl
 from likewise.pictures import raw as raws
 from likewise.pictures.jpeg import JpegFile, JpegPicture, check_frame
-from likewise.pictures.netpbm import is_netpbm, netpbm
+from likewise.pictures.netpbm import MARK, netpbm
 from likewise.pictures.photoshop import psd
 from likewise.pictures.png import png
 from likewise.pictures.stored import PillowPicture, Stored
@@ -78,7 +78,7 @@ def identify(stream: Stream, name: str) -> Stored:
 
 def _own(head: bytes, stream: Stream, name: str) -> Stored | None:
     """One of the formats of which more than Pillow's decoder is needed."""
-    if raws.is_raw(head):
+    if any(head[at : at + len(mark)] == mark for at, mark in raws.MARKS):
         return raws.raw(stream, name, identify)
     if head.startswith(_TIFF_MARKS):
         return _tiff(stream, name)
@@ -86,7 +86,7 @@ def _own(head: bytes, stream: Stream, name: str) -> Stored | None:
         return jpeg_xl.jxl(stream, name)
     if head.startswith(b"8BPS"):
         return psd(stream)
-    if is_netpbm(head):
+    if MARK.match(head):
         return netpbm(stream.at)
     if head[4:8] == b"ftyp" and head[8:12] in _HEIF_BRANDS and b"avif" not in head:
         return PillowPicture(_heif(stream, name), "HEIF")
