@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from likewise.descriptors.describing.batches import BATCH, described
+from likewise.descriptors.describing.batches import BATCH, describe_batches
 from likewise.errors import BadBox, BadPicture
 from likewise.pictures import Loaded
 from likewise.types import FloatArray
@@ -25,7 +25,7 @@ def test_each_thing_comes_with_its_vector_or_its_reason(tmp_path: Path) -> None:
         sizes.append(len(loaded))
         return extractor.describe(loaded)
 
-    batches = list(described(files, extractor.prepare, describe))
+    batches = list(describe_batches(files, extractor.prepare, describe))
     assert [len(batch) for batch in batches] == [BATCH, BATCH, 3]
     assert sizes == [BATCH - 1, BATCH - 1, 3]
     outcomes = [outcome for batch in batches for outcome in batch]
@@ -46,7 +46,7 @@ def test_a_picture_that_the_network_refuses_fails_alone(tmp_path: Path) -> None:
             raise BadPicture("too small", "too-small")
         return extractor.describe(loaded)
 
-    ((*_, third, fourth),) = described(files, prepared.__getitem__, describe)
+    ((*_, third, fourth),) = describe_batches(files, prepared.__getitem__, describe)
     assert isinstance(third[1], BadPicture)
     assert not isinstance(fourth[1], BadPicture)
 
@@ -56,4 +56,4 @@ def test_other_errors_end_it() -> None:
         raise BadBox("outside")
 
     with pytest.raises(BadBox, match="outside"):
-        list(described([1], prepare, FakeExtractor().describe))
+        list(describe_batches([1], prepare, FakeExtractor().describe))

@@ -12,7 +12,7 @@ from safetensors.numpy import save_file
 
 from likewise.descriptors.describing import cache
 from likewise.descriptors.describing.batches import BATCH
-from likewise.descriptors.describing.cache import PictureView, describe
+from likewise.descriptors.describing.cache import PictureView, cached_vectors
 from likewise.errors import BadBox, BadPicture, CollectionDamaged, StorageError
 from likewise.pictures import Loaded
 from likewise.types import Box, FloatArray, Progress
@@ -26,7 +26,7 @@ def views(folder: Path, count: int) -> list[PictureView]:
 def test_vectors_come_in_the_order_of_the_views(tmp_path: Path) -> None:
     asked = views(tmp_path / "in", 40)
     asked.append(PictureView(asked[3].picture, Box(0, 0, 8, 8)))
-    found = describe(FakeExtractor(), asked, tmp_path / "kept")
+    found = cached_vectors(FakeExtractor(), asked, tmp_path / "kept")
     one_by_one = [FakeExtractor().describe([FakeExtractor().prepare(v.picture, box=v.box)])[0] for v in asked]
     assert np.array_equal(found.vectors, np.stack(one_by_one))
     assert not found.failures
@@ -39,9 +39,9 @@ def test_nothing_is_described_twice(tmp_path: Path) -> None:
     copy.write_bytes(asked[0].picture.read_bytes())
     asked = [*asked, PictureView(copy), asked[1]]
     extractor = FakeExtractor()
-    first = describe(extractor, asked, tmp_path / "kept")
+    first = cached_vectors(extractor, asked, tmp_path / "kept")
     assert extractor.described == 5
-    again = describe(extractor, asked, tmp_path / "kept")
+    again = cached_vectors(extractor, asked, tmp_path / "kept")
     assert extractor.described == 5
     assert np.array_equal(first.vectors, again.vectors)
     assert np.array_equal(first.vectors[0], first.vectors[5])
@@ -50,14 +50,14 @@ def test_nothing_is_described_twice(tmp_path: Path) -> None:
 def test_another_box_content_or_manifest_is_another_vector(tmp_path: Path) -> None:
     (view,) = views(tmp_path / "in", 1)
     extractor = FakeExtractor()
-    describe(extractor, [view], tmp_path / "kept")
-    describe(extractor, [PictureView(view.picture, Box(0, 0, 9, 9))], tmp_path / "kept")
+    cached_vectors(extractor, [view], tmp_path / "kept")
+    cached_vectors(extractor, [PictureView(view.picture, Box(0, 0, 9, 9))], tmp_path / "kept")
     assert extractor.described == 2
     other = FakeExtractor(weights="1" * 64)
-    describe(other, [view], tmp_path / "kept")
+    cached_vectors(other, [view], tmp_path / "kept")
     assert other.described == 1
     make_pictures(tmp_path / "new", 1, first=7)[0].rename(view.picture)
-    describe(extractor, [view], tmp_path / "kept")
+    cached_vectors(extractor, [view], tmp_path / "kept")
     assert extractor.described == 3
 
 
@@ -70,15 +70,15 @@ def test_an_interrupted_run_goes_on(tmp_path: Path) -> None:
 
     asked = views(tmp_path / "in", 40)
     with pytest.raises(KeyboardInterrupt):
-        describe(Interrupted(), asked, tmp_path / "kept")
+        cached_vectors(Interrupted(), asked, tmp_path / "kept")
     extractor = FakeExtractor()
-    describe(extractor, asked, tmp_path / "kept")
+    cached_vectors(extractor, asked, tmp_path / "kept")
     assert extractor.described == 40 - BATCH
 
 
 def test_files_are_written_as_work_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cache, "PICTURES", 10)
-    describe(FakeExtractor(), views(tmp_path / "in", 25), tmp_path / "kept")
+    cached_vectors(FakeExtractor(), views(tmp_path / "in", 25), tmp_path / "kept")
     assert len(list((tmp_path / "kept").rglob("*.safetensors"))) == 3
 
 
@@ -97,7 +97,7 @@ def test_a_bad_picture_fails_alone(tmp_path: Path) -> None:
         PictureView(tmp_path),
         asked[0],
     ]
-    found = describe(Picky(), asked, tmp_path / "kept")
+    found = cached_vectors(Picky(), asked, tmp_path / "kept")
     assert {number: why.reason for number, why in found.failures.items()} == {
         1: "broken",
         3: "not-a-picture",
@@ -112,44 +112,44 @@ def test_a_bad_picture_fails_alone(tmp_path: Path) -> None:
 def test_a_box_outside_its_picture_is_an_error(tmp_path: Path) -> None:
     (view,) = views(tmp_path / "in", 1)
     with pytest.raises(BadBox):
-        describe(FakeExtractor(), [PictureView(view.picture, Box(500, 0, 600, 9))], tmp_path / "kept")
+        cached_vectors(FakeExtractor(), [PictureView(view.picture, Box(500, 0, 600, 9))], tmp_path / "kept")
 
 
 def test_progress_counts_what_was_there_already(tmp_path: Path) -> None:
     asked = views(tmp_path / "in", 6)
-    describe(FakeExtractor(), asked[:4], tmp_path / "kept")
+    cached_vectors(FakeExtractor(), asked[:4], tmp_path / "kept")
     seen: list[Progress] = []
-    describe(FakeExtractor(), asked, tmp_path / "kept", progress=seen.append, note="working")
+    cached_vectors(FakeExtractor(), asked, tmp_path / "kept", progress=seen.append, note="working")
     assert [(now.done, now.total, now.note) for now in seen] == [(5, 6, "working"), (6, 6, "working")]
     assert seen[-1].remaining == 0
 
 
 def test_a_damaged_file_is_named(tmp_path: Path) -> None:
     asked = views(tmp_path / "in", 2)
-    describe(FakeExtractor(), asked, tmp_path / "kept")
+    cached_vectors(FakeExtractor(), asked, tmp_path / "kept")
     (file,) = (tmp_path / "kept").rglob("*.safetensors")
     file.write_bytes(file.read_bytes()[:50])
     with pytest.raises(CollectionDamaged, match=file.name):
-        describe(FakeExtractor(), asked, tmp_path / "kept")
+        cached_vectors(FakeExtractor(), asked, tmp_path / "kept")
 
 
 def test_a_folder_that_cannot_be_made_is_a_storage_error(tmp_path: Path) -> None:
     (tmp_path / "kept").write_text("a file")
     with pytest.raises(StorageError):
-        describe(FakeExtractor(), views(tmp_path / "in", 1), tmp_path / "kept")
+        cached_vectors(FakeExtractor(), views(tmp_path / "in", 1), tmp_path / "kept")
 
 
 def test_no_views_give_no_vectors(tmp_path: Path) -> None:
-    assert describe(FakeExtractor(), [], tmp_path / "kept").vectors.shape == (0, DIMENSIONS)
+    assert cached_vectors(FakeExtractor(), [], tmp_path / "kept").vectors.shape == (0, DIMENSIONS)
 
 
 def test_files_of_the_first_versions_are_still_found(tmp_path: Path) -> None:
     asked, extractor = views(tmp_path / "in", 3), FakeExtractor()
-    first = describe(extractor, asked, tmp_path / "kept")
+    first = cached_vectors(extractor, asked, tmp_path / "kept")
     (file,) = (tmp_path / "kept").glob("*/*.safetensors")
     with safe_open(file, "numpy") as opened:
         rows, keys = opened.get_tensor("vectors"), opened.metadata()["keys"]
     save_file({"vectors": rows.reshape(3, DIMENSIONS)}, file, {"keys": keys})  # a matrix, and no lengths
-    again = describe(extractor, asked, tmp_path / "kept")
+    again = cached_vectors(extractor, asked, tmp_path / "kept")
     assert extractor.described == 3
     assert np.array_equal(first.vectors, again.vectors)

@@ -19,7 +19,7 @@ from benchmarks.sets import RESULTS, markdown
 from sklearn.metrics import normalized_mutual_info_score
 
 from likewise import Extractor
-from likewise.descriptors.describing.cache import PictureView, describe
+from likewise.descriptors.describing.cache import PictureView, cached_vectors
 from likewise.descriptors.manifest import Manifest
 from likewise.descriptors.transforms import l2
 from likewise.downstream.classifying.classifier import KINDS
@@ -63,7 +63,7 @@ def run(recipe: Annotated[list[str], typer.Option(help="Recipes to measure.")] =
     labels = tuple(re.sub(r"_image_\d+$", "", file.stem) for file in files)
     rows = []
     for name in recipe:
-        described = describe(Extractor(name), [PictureView(file) for file in files], FOLDER / "vectors")
+        described = cached_vectors(Extractor(name), [PictureView(file) for file in files], FOLDER / "vectors")
         if described.failures:
             raise typer.BadParameter(f"cannot be read: {described.failures}")
         rows.append(_measured(name, described.vectors, labels))

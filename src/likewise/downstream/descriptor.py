@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 
 from likewise.assets import cache_dir
 from likewise.descriptors import Extractor, VectorRecipe
-from likewise.descriptors.describing import PictureView, describe
+from likewise.descriptors.describing import PictureView, cached_vectors
 from likewise.errors import UsageError
 from likewise.types import FloatArray
 
@@ -71,7 +71,7 @@ class Descriptor(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         X
             ``n`` paths, as a list or an array.
         """
-        described = describe(
+        described = cached_vectors(
             self._extractor, [PictureView(path) for path in _paths(X)], cache_dir() / "samples"
         )
         for problem in described.failures.values():

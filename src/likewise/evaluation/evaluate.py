@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from likewise.descriptors import Encoder, Extractor, Manifest, VectorRecipe
-from likewise.descriptors.describing import describe
+from likewise.descriptors.describing import cached_vectors
 from likewise.errors import UsageError
 from likewise.evaluation.crops import CropMode, possible_crop, views_of
 from likewise.evaluation.datasets.benchmark import Benchmark
@@ -145,7 +145,7 @@ def gather(
     """Describe what a benchmark needs; parameters and errors as for `evaluate`."""
     crop = possible_crop(crop, benchmark)
     views = views_of(benchmark, crop, encoder.recipe)
-    described = describe(encoder, views, out / "vectors", progress=progress, note="describing pictures")
+    described = cached_vectors(encoder, views, out / "vectors", progress=progress, note="describing pictures")
     readable, asked, found = readable_of(benchmark, crop, views, described)
     vectors = described.vectors
     return Material(**vars(readable), gallery=vectors[found], queries=vectors[asked])

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from likewise.assets import temporary
-from likewise.descriptors.describing import CachedArrays, PictureView, look_up
+from likewise.descriptors.describing import CachedArrays, PictureView, cached_arrays
 from likewise.evaluation.crops import CropMode, possible_crop, views_of
 from likewise.evaluation.datasets.benchmark import Benchmark
 from likewise.evaluation.protocol_card import make_card
@@ -114,7 +114,7 @@ def _looked_up(
         return [np.frombuffer(one.to_bytes(), np.uint8) for one in made]
 
     folder = out / "sketches"
-    return look_up(
+    return cached_arrays(
         sketcher.manifest, views, prepare, make, folder, progress=progress, note="describing local features"
     )
 

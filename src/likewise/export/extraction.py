@@ -16,7 +16,7 @@ from pathlib import Path
 from likewise.assets import replacing
 from likewise.collection import fulfilling
 from likewise.descriptors import Encoder, Part, VectorRecipe
-from likewise.descriptors.describing import described
+from likewise.descriptors.describing import describe_batches
 from likewise.errors import BadPicture, UsageError
 from likewise.export.parts import Done, ExtractionShards
 from likewise.export.writers import writer
@@ -164,7 +164,7 @@ def _described(
             raise found.problem
         return extractor.prepare(found.path, max_pixels=max_pixels)
 
-    for batch in described(todo, prepare, extractor.describe):
+    for batch in describe_batches(todo, prepare, extractor.describe):
         yield [
             Done(name, found.stamp, problem=outcome)
             if isinstance(outcome, BadPicture)

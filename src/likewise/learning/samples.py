@@ -12,7 +12,7 @@ import numpy as np
 from likewise.artifacts import known_by
 from likewise.assets import cache_dir, sha256_file
 from likewise.descriptors import Encoder, VectorRecipe
-from likewise.descriptors.describing import PictureView, describe, described
+from likewise.descriptors.describing import PictureView, cached_vectors, describe_batches
 from likewise.errors import BadPicture, UsageError
 from likewise.labels import read_rows
 from likewise.pictures import pictures_below
@@ -109,7 +109,7 @@ def gather(
     if regions:
         return _gather_regions(encoder, chosen, progress)
     views = [PictureView(file) for file in chosen.files]
-    described = describe(encoder, views, cache_dir() / "samples", progress=progress)
+    described = cached_vectors(encoder, views, cache_dir() / "samples", progress=progress)
     sound = [number for number in range(len(chosen.files)) if number not in described.failures]
     failures = {chosen.files[number]: why for number, why in described.failures.items()}
     _refuse_nothing(sound, failures)
@@ -127,7 +127,7 @@ def _gather_regions(encoder: Encoder, chosen: Chosen, progress: ProgressCallback
     part = encoder.recipe.parts[place]
     found: list[FloatArray] = []
     pictures, failures = set[str](), dict[Path, BadPicture]()
-    batches = described(chosen.files, encoder.prepare, encoder.maps)
+    batches = describe_batches(chosen.files, encoder.prepare, encoder.maps)
     for number, (file, maps) in enumerate(chain.from_iterable(batches), 1):
         if isinstance(maps, BadPicture):
             failures[file] = maps

@@ -15,7 +15,7 @@ from PIL import Image
 from likewise.artifacts import Sample, fingerprint, known_by
 from likewise.assets import cache_dir, sha256_file, temporary
 from likewise.demoset import altered, render_scenes
-from likewise.descriptors.describing import described
+from likewise.descriptors.describing import describe_batches
 from likewise.errors import BadPicture, UsageError
 from likewise.learning.samples import Chosen, choose
 from likewise.local import LocalExtractor, LocalFeatures
@@ -77,7 +77,7 @@ def learn_vocabulary(
     random = np.random.default_rng(how.seed)
     kept: dict[str, list[FloatArray]] = {tap: [] for tap in extractor.taps}
     digests, failures = set[str](), dict[Path, BadPicture]()
-    batches = described(
+    batches = describe_batches(
         chosen.files, extractor.prepare, lambda batch: [extractor.describe(one) for one in batch]
     )
     for number, (file, features) in enumerate(chain.from_iterable(batches), 1):

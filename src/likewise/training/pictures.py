@@ -13,7 +13,7 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional
 
-from likewise.descriptors.describing import described
+from likewise.descriptors.describing import describe_batches
 from likewise.errors import BadPicture, UsageError
 from likewise.learning import Chosen
 from likewise.pictures import Resize, load
@@ -63,7 +63,7 @@ def load_pictures(chosen: Chosen, size: int, *, progress: ProgressCallback | Non
     """
     found: list[UInt8Array] = []
     groups, files, failures = list[str](), list[Path](), dict[Path, BadPicture]()
-    batches = described(
+    batches = describe_batches(
         list(zip(chosen.files, chosen.groups or (), strict=True)),
         lambda one: load(one[0], [Resize("square", size)]).pixels[0],
         iter,

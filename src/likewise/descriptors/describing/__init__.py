@@ -1,6 +1,20 @@
 """Many pictures described: in batches, decoded ahead of the network, and kept in files."""
 
-from likewise.descriptors.describing.batches import describe_each, described
-from likewise.descriptors.describing.cache import CachedArrays, PictureView, describe, is_due, look_up
+from likewise.descriptors.describing.batches import describe_batches, describe_each
+from likewise.descriptors.describing.cache import (
+    CachedArrays,
+    PictureView,
+    cached_arrays,
+    cached_vectors,
+    is_due,
+)
 
-__all__ = ["CachedArrays", "PictureView", "describe", "describe_each", "described", "is_due", "look_up"]
+__all__ = [
+    "CachedArrays",
+    "PictureView",
+    "cached_arrays",
+    "cached_vectors",
+    "describe_batches",
+    "describe_each",
+    "is_due",
+]

@@ -18,7 +18,7 @@ BATCH = 16
 """Pictures that the network gets at once, and that are decoded ahead of it."""
 
 
-def described(
+def describe_batches(
     things: Sequence[T],
     prepare: Callable[[T], P],
     describe: Callable[[Sequence[P]], Iterable[V]],

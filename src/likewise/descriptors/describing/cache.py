@@ -7,7 +7,7 @@ import json
 import time
 from collections.abc import Callable, Iterable, Sequence, Sized
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -19,7 +19,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors import numpy as tensorfile
 
 from likewise.assets import made_folder, replacing, sha256_file
-from likewise.descriptors.describing.batches import described
+from likewise.descriptors.describing.batches import describe_batches
 from likewise.descriptors.encoder import Encoder
 from likewise.descriptors.manifest import Manifest
 from likewise.errors import BadBox, BadPicture, CollectionDamaged
@@ -89,7 +89,7 @@ class CachedArrays:
         )
 
 
-def describe(
+def cached_vectors(
     encoder: Encoder,
     views: Sequence[PictureView],
     folder: Path,
@@ -103,25 +103,26 @@ def describe(
     matter. Raises `BadBox` when a box lies outside its picture; `CollectionDamaged` when a kept file cannot
     be read; `StorageError` when the folder cannot be written.
     """
-    found = look_up(
+    return cached_arrays(
         encoder.manifest,
         views,
         lambda view: encoder.prepare(view.picture, box=view.box),
         encoder.describe,
         folder,
+        width=encoder.manifest.dimensions,
         progress=progress,
         note=note,
     )
-    return replace(found, width=encoder.manifest.dimensions)
 
 
-def look_up(
+def cached_arrays(
     manifest: Manifest,
     views: Sequence[PictureView],
     prepare: Callable[[PictureView], P],
     make: Callable[[Sequence[P]], Iterable[NDArray[Any]]],
     folder: Path,
     *,
+    width: int = 0,
     progress: ProgressCallback | None = None,
     note: str = "",
 ) -> CachedArrays:
@@ -135,6 +136,8 @@ def look_up(
         The first step, called from many threads at once; raises `BadPicture` or `BadBox`.
     make
         The second step; raises `BadPicture`.
+    width
+        As in `CachedArrays`.
     """
 
     def prepared(one: tuple[str, PictureView]) -> P:
@@ -151,7 +154,7 @@ def look_up(
         todo = {k: v for k, v in zip(keys, views, strict=True) if isinstance(k, str) and k not in kept}
         found_before = len(views) - len(todo)
         tell = Meter(progress, len(views), done=found_before, note=note)
-        batches = described(list(todo.items()), prepared, make)
+        batches = describe_batches(list(todo.items()), prepared, make)
         made = ((key, outcome) for batch in batches for (key, _), outcome in batch)
         for done, (key, outcome) in enumerate(made, found_before + 1):
             outcomes[key] = outcome
@@ -163,6 +166,7 @@ def look_up(
         tuple("" if isinstance(key, BadPicture) else key.split()[0] for key in keys),
         {number: one for number, one in enumerate(found) if isinstance(one, BadPicture)},
         tuple(None if isinstance(one, BadPicture) else one for one in found),
+        width,
     )
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from likewise.descriptors import Encoder
-from likewise.descriptors.describing import described
+from likewise.descriptors.describing import describe_batches
 from likewise.downstream.classifying.classifier import Classifier
 from likewise.errors import BadPicture, UsageError
 from likewise.types import FloatArray, Progress, ProgressCallback
@@ -58,7 +58,7 @@ def predict(
     """
     found: list[Prediction] = []
     failures: dict[Path, BadPicture] = {}
-    batches = described(files, partial(encoder.prepare, max_pixels=max_pixels), encoder.describe)
+    batches = describe_batches(files, partial(encoder.prepare, max_pixels=max_pixels), encoder.describe)
     for done, (path, vector) in enumerate(chain.from_iterable(batches), 1):
         if isinstance(vector, BadPicture):
             failures[path] = vector

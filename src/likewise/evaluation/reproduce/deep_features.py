@@ -20,7 +20,7 @@ import numpy as np
 from likewise.artifacts import known_by
 from likewise.assets import made_folder
 from likewise.descriptors import Encoder, Part, Step, VectorRecipe
-from likewise.descriptors.describing import PictureView, describe
+from likewise.descriptors.describing import PictureView, cached_vectors
 from likewise.descriptors.estimators import PCAWhitening
 from likewise.descriptors.transforms import l2
 from likewise.errors import StorageError, UsageError
@@ -274,7 +274,7 @@ def _elsewhere(
     """Vectors of Paris, or of what stands in for it."""
     about = f"{stand_in.resolve().name}, instead of Paris6k" if stand_in else "Paris6k"
     views = [PictureView(picture) for picture in pictures]
-    found = describe(encoder, views, out / "vectors", progress=progress, note="learning whitening")
+    found = cached_vectors(encoder, views, out / "vectors", progress=progress, note="learning whitening")
     there = [n for n in range(len(views)) if n not in found.failures]
     if not stand_in and len(there) < PARIS6K.pictures:
         about += f" in part ({len(there)} of {PARIS6K.pictures} pictures)"

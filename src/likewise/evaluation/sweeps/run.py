@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from likewise.assets import replacing
 from likewise.descriptors import Encoder
-from likewise.descriptors.describing import CachedArrays, PictureView, describe
+from likewise.descriptors.describing import CachedArrays, PictureView, cached_vectors
 from likewise.descriptors.transforms import l2
 from likewise.errors import UsageError
 from likewise.evaluation.crops import CropMode
@@ -142,7 +142,7 @@ def sweep(
     views = [PictureView(file) for file in pictures_below(whiten_on)] if whiten_on else []
     encoder = make(grid.recipe)
     material = gather(benchmark, encoder, crop=crop, out=out, progress=progress)
-    sample = describe(encoder, views, out / "vectors", progress=progress, note="learning whitening")
+    sample = cached_vectors(encoder, views, out / "vectors", progress=progress, note="learning whitening")
     known = np.delete(sample.vectors, list(sample.failures), axis=0)
     times = _milliseconds(grid, make, _some(material))
     trials = list(_trials(grid, material, known, times))
