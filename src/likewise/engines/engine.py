@@ -68,8 +68,8 @@ class Engine(Protocol):
     def run(self, batch: UInt8Array) -> list[FloatArray]:
         """Run a batch of equally large pictures; safe to call from many threads at once.
 
-        Returns one float32 array for each output of the program: vectors ``(n, d)``, or maps ``(n, c, h,
-        w)``. ``batch``: uint8 RGB, shape ``(n, h, w, 3)``.
+        Returns one float32 array for each output of the program: vectors ``(n, d)``, or maps
+        ``(n, c, h, w)``. ``batch``: uint8 RGB, shape ``(n, h, w, 3)``.
         """
 
 

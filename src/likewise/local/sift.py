@@ -39,8 +39,8 @@ class Sift:
 def sift(pixels: UInt8Array, number: int, *, upright: bool = False) -> tuple[FloatArray, FloatArray]:
     """RootSIFT at the keypoints of a picture.
 
-    Returns points float32 ``(n, 4)`` as in `LocalFeatures`, in pixels of this picture, and float32 ``(n,
-    128)`` of length 1, the strongest first.
+    Returns points float32 ``(n, 4)`` as in `LocalFeatures`, in pixels of this picture, and float32
+    ``(n, 128)`` of length 1, the strongest first.
 
     Parameters
     ----------

@@ -26,8 +26,8 @@ def reciprocal(query: FloatArray, hits: FloatArray, *, k1: int, k2: int, weight:
     With the whole gallery as hits this is the paper; with its first hundreds it needs nothing but their
     vectors, and what other queries are asked beside it changes nothing. As in the authors' programme,
     distances are squared Euclidean ones divided by the largest of their row, and a picture is the first of
-    its own neighbours. Memory: six arrays of ``(m + 1)^2`` numbers. Returns float32, shape ``(m,)``: ``1 -
-    d*``, from 0 to 1, where ``d* = (1 - weight) d_Jaccard + weight d`` is the paper's final distance.
+    its own neighbours. Memory: six arrays of ``(m + 1)^2`` numbers. Returns float32, shape ``(m,)``:
+    ``1 - d*``, from 0 to 1, where ``d* = (1 - weight) d_Jaccard + weight d`` is the paper's final distance.
 
     Parameters
     ----------

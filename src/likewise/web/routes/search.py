@@ -116,11 +116,8 @@ def kept(services: Services, files: Sequence[UploadFile]) -> Iterator[list[schem
 
     What was sent before stays.
     """
-    limit, uploads, fresh = (
-        services.settings.limits.upload_bytes,
-        list[schemas.Upload](),
-        list[schemas.Upload](),
-    )
+    limit = services.settings.limits.upload_bytes
+    uploads, fresh = list[schemas.Upload](), list[schemas.Upload]()
     try:
         for file in files:
             content = file.file.read(limit + 1)
