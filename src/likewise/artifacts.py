@@ -15,7 +15,7 @@ from safetensors import numpy as tensorfile
 
 from likewise.assets import replacing
 from likewise.errors import BadRecipe, BadWeights, WeightsMissing
-from likewise.tables import Option
+from likewise.tables import Option, RecipeText
 
 DIGITS = 16
 """Hexadecimal digits of a picture's sha256 by which a sample remembers it."""
@@ -47,6 +47,13 @@ class Sample:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "pictures", tuple(self.pictures))  # JSON has lists only
+
+    @property
+    def recipe_name(self) -> str:
+        """What that recipe is called; ``not known`` where there is none. Raises `BadRecipe`."""
+        if not self.recipe:
+            return "not known"
+        return RecipeText(self.recipe).read(lambda head, layers, _: str((head or layers[0]).get("name", "")))
 
     def seen(self, digests: Iterable[str]) -> int:
         """How many pictures of it are among some, by the sha256 of their files."""

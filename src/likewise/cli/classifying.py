@@ -230,14 +230,12 @@ def show_classifier(
 
 
 def _value(classifier: Classifier) -> dict[str, object]:
-    from likewise.descriptors import VectorRecipe
-
     told = classifier.training
     return {
         "kind": told.kind,
         "classes": classifier.classes,
         "accuracy": told.accuracy,
-        "recipe": VectorRecipe.parse(told.recipe).name if told.recipe else "not known",
+        "recipe": told.recipe_name,
         "trained_on": told.about,
         "vectors": told.samples,
     }

@@ -26,7 +26,7 @@ from likewise.cli.options import (
     scoring_options,
 )
 from likewise.cli.output import printable, progress, show
-from likewise.cli.scores import comparison_lines, comparison_value, gap_lines, query_table, score_lines, value
+from likewise.cli.scores import comparison_lines, comparison_value, query_table, score_lines, tell_gaps, value
 from likewise.errors import UsageError
 
 if TYPE_CHECKING:
@@ -125,8 +125,7 @@ def evaluate(
         benchmark = benchmark.with_distractors(*distractors)
     if where is not None:
         benchmark = _narrowed(benchmark, data, where)
-    for line in gap_lines(benchmark):
-        typer.echo(line, err=True)
+    tell_gaps(benchmark)
     with progress(f"{benchmark.name}") as callback:
         run = evaluate_recipe(
             benchmark,
@@ -139,8 +138,7 @@ def evaluate(
             progress=callback,
             **vars(running),
         )
-    for line in gap_lines(run.benchmark, known=len(benchmark.missing)):
-        typer.echo(line, err=True)
+    tell_gaps(run.benchmark, known=len(benchmark.missing))
     done = Report.of(run)
     show(value(done) if as_json else None, () if as_json else score_lines(done), as_json=as_json)
 

@@ -73,13 +73,11 @@ def show_quantiser(
 
 
 def _value(learned: Quantiser) -> dict[str, object]:
-    from likewise.descriptors import VectorRecipe
-
     origin = learned.origin
     return {
         "takes": learned.dimensions,
         "bytes": learned.bytes,
-        "recipe": VectorRecipe.parse(origin.recipe).name if origin.recipe else "not known",
+        "recipe": origin.recipe_name,
         "learned_on": origin.about,
         "vectors": origin.samples,
         "pictures": len(origin.pictures),

@@ -10,7 +10,7 @@ import typer
 from likewise.cli.command import App
 from likewise.cli.options import Group, Json, Running, Runs
 from likewise.cli.output import printable, progress, show, table
-from likewise.cli.scores import gap_lines
+from likewise.cli.scores import tell_gaps
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -91,8 +91,7 @@ def aggregating_deep_features(
     from likewise.evaluation.reproduce import aggregating_deep_features as reproduced
 
     settings = OpenChoices(tap, weights, tuple(dict.fromkeys(dim or ())), tuple(dict.fromkeys(expand)))
-    for line in gap_lines(load("oxford5k", oxford, gt=gt)):
-        typer.echo(line, err=True)
+    tell_gaps(load("oxford5k", oxford, gt=gt))
     with progress("aggregating deep features") as callback:
         found = reproduced(
             oxford,
@@ -133,8 +132,7 @@ def capuano_2018(
     from likewise.evaluation.reproduce import capuano_2018 as reproduced
 
     benchmark = load(dataset, data, gt=gt, group=group)
-    for line in gap_lines(benchmark):
-        typer.echo(line, err=True)
+    tell_gaps(benchmark)
     with progress("Capuano 2018") as callback:
         found = reproduced(
             benchmark,
@@ -256,8 +254,8 @@ def li_2016(
         own = load(dataset, data, gt=gt, group=group)
         benchmarks[own.name] = own
     for benchmark in benchmarks.values():
-        for line in gap_lines(benchmark) if benchmark else ():
-            typer.echo(line, err=True)
+        if benchmark:
+            tell_gaps(benchmark)
     with progress("Li et al. 2016") as callback:
         measured = reproduced(
             benchmarks,

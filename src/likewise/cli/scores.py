@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+import typer
+
 from likewise.cli.output import printable, table
 
 if TYPE_CHECKING:  # numpy stands behind them, and help must not wait for that
@@ -16,8 +18,13 @@ if TYPE_CHECKING:  # numpy stands behind them, and help must not wait for that
 _LISTED = 40
 
 
-def gap_lines(benchmark: Benchmark, *, known: int | None = None) -> Iterator[str]:
-    """What is missing and what is too much, with the effect on the score; only what came after ``known``."""
+def tell_gaps(benchmark: Benchmark, *, known: int | None = None) -> None:
+    """Say what is missing or too much, and what it does to the score; only what came after ``known``."""
+    for line in _gaps(benchmark, known):
+        typer.echo(line, err=True)
+
+
+def _gaps(benchmark: Benchmark, known: int | None) -> Iterator[str]:
     groups: dict[str, list[MissingFiles]] = {}
     for one in benchmark.missing[known or 0 :]:
         groups.setdefault(one.effect, []).append(one)

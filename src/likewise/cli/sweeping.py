@@ -11,7 +11,7 @@ import typer
 from likewise.cli.evaluating import _datasets
 from likewise.cli.options import Computing, GroundTruth, Group, Json, NetworkWeights, Runs
 from likewise.cli.output import printable, progress, show, table
-from likewise.cli.scores import gap_lines
+from likewise.cli.scores import tell_gaps
 from likewise.errors import UsageError
 
 if TYPE_CHECKING:  # numpy stands behind them, and help must not wait for that
@@ -112,8 +112,7 @@ def sweep(
     )
     benchmark = load(dataset, data, gt=gt, group=group)
     _check_outputs(to, plot, benchmark.pictures)
-    for line in gap_lines(benchmark):
-        typer.echo(line, err=True)
+    tell_gaps(benchmark)
     with progress(f"{benchmark.name}") as callback:
         done = run_sweep(
             benchmark, grid, running.extractor, whiten_on=whiten_on, crop=crop, out=out, progress=callback

@@ -83,7 +83,7 @@ def show_words(
     file: Annotated[Path, typer.Argument(help="What `likewise words learn` wrote.")], as_json: Json = False
 ) -> None:
     """Show the layers of a vocabulary, and what it was learned on."""
-    from likewise.words import Vocabulary, WordsRecipe
+    from likewise.words import Vocabulary
 
     found = Vocabulary.load(file)
     origin = found.origin
@@ -92,7 +92,7 @@ def show_words(
         "features": origin.samples,
         "learned_on": origin.about,
         "pictures": len(origin.pictures),
-        "recipe": WordsRecipe.parse(origin.recipe).name if origin.recipe else "not known",
+        "recipe": origin.recipe_name,
     }
     lines = [
         *_layer_lines(found),

@@ -125,8 +125,6 @@ def _shape(learned: Whitening) -> str:
 
 
 def _value(learned: Whitening) -> dict[str, object]:
-    from likewise.descriptors import VectorRecipe
-
     origin = learned.origin
     return {
         "takes": len(learned.mean),
@@ -135,7 +133,7 @@ def _value(learned: Whitening) -> dict[str, object]:
         "regions": origin.regions,
         "exponent": origin.exponent,
         "shrinkage": origin.shrinkage,
-        "recipe": VectorRecipe.parse(origin.recipe).name if origin.recipe else "not known",
+        "recipe": origin.recipe_name,
         "learned_on": origin.about,
         "vectors": origin.samples,
         "pictures": len(origin.pictures),
