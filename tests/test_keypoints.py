@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,7 @@ def noise(seed: int, size: tuple[int, int] = (240, 320)) -> UInt8Array:
 
 
 def test_a_disc_is_found_where_it_lies_and_as_large_as_it_is() -> None:
-    points, vectors = sift(blobs(), 50)
+    points, vectors = sift(blobs(), 50, 66)
     assert vectors.shape == (len(points), 128)
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
     for x, y, radius in ((60, 60, 6), (160, 120, 12), (250, 170, 20)):
@@ -61,8 +62,8 @@ def test_a_disc_is_found_where_it_lies_and_as_large_as_it_is() -> None:
 
 def test_angles_turn_with_the_picture() -> None:
     pixels = noise(3)
-    points, vectors = sift(pixels, 200)
-    turned, again = sift(np.ascontiguousarray(np.rot90(pixels, -1)), 200)  # clockwise
+    points, vectors = sift(pixels, 200, 266)
+    turned, again = sift(np.ascontiguousarray(np.rot90(pixels, -1)), 200, 266)  # clockwise
     height = pixels.shape[0]
     moved = np.stack([height - 1 - points[:, 1], points[:, 0]], axis=1)
     away = np.linalg.norm(moved[:, None] - turned[None, :, :2], axis=2)
@@ -74,8 +75,22 @@ def test_angles_turn_with_the_picture() -> None:
     assert np.median(np.abs(turn - math.pi / 2)) < 0.05
 
 
+def test_the_more_there_are_to_choose_among_the_more_lie_on_a_small_faint_thing() -> None:
+    blocks = np.random.default_rng(0).integers(0, 256, (40, 54, 1)).repeat(3, axis=2)
+    pixels = blocks.repeat(12, axis=0).repeat(12, axis=1)[:480, :640].astype(np.uint8)
+    thing = pixels[180:300, 240:320]  # two of the cells over which keypoints are spread
+    thing[:] = 128 + (thing.astype(int) - 128) * 3 // 5
+    on_it = []
+    for spare in (1 / 3, 5):
+        extractor = Keypoints(number=300, spare=spare, resize=Resize("longest", 640)).open()
+        points = extractor.describe(extractor.prepare(pixels)).points
+        assert points is not None and len(points) == 300
+        on_it.append(((points[:, :2] >= [240, 180]) & (points[:, :2] < [320, 300])).all(axis=1).sum())
+    assert on_it[0] == 0 and on_it[1] >= 4
+
+
 def test_upright_keypoints_have_one_angle_and_one_place() -> None:
-    points, vectors = sift(noise(4), 300, upright=True)
+    points, vectors = sift(noise(4), 300, 400, upright=True)
     assert len(points) == len(vectors) > 50
     assert (points[:, 3] == 0).all()
     assert len(np.unique(points[:, :3], axis=0)) == len(points)
@@ -83,7 +98,7 @@ def test_upright_keypoints_have_one_angle_and_one_place() -> None:
 
 @pytest.mark.parametrize("size", [(1, 1), (2, 50), (40, 40)])
 def test_a_picture_of_nothing_has_none(size: tuple[int, int]) -> None:
-    points, vectors = sift(np.full((*size, 3), 90, np.uint8), 10)
+    points, vectors = sift(np.full((*size, 3), 90, np.uint8), 10, 13)
     assert points.shape == (0, 4) and vectors.shape == (0, 128)
 
 
@@ -202,7 +217,7 @@ class OneSpot:
     def __init__(self, x: float, y: float) -> None:
         self.spot = np.array([(x, y, 1e-6, 0)], np.float32)
 
-    def find(self, pixels: UInt8Array, number: int) -> tuple[FloatArray, FloatArray]:
+    def find(self, pixels: UInt8Array, number: int, among: int) -> tuple[FloatArray, FloatArray]:
         return self.spot, np.empty((1, 0), np.float32)
 
 
@@ -217,7 +232,7 @@ def test_activations_are_those_of_the_map_there() -> None:
         (3.5 + 8 * 2, 3.5 + 8 * 3, maps[:, 3, 2]),
         (23.5, 27.5, maps[:, 3, 2:4].mean(axis=1)),
     ):
-        found = Interpolated(OneSpot(x, y), "efficientnet-lite0", "block4", **how).find(pixels, 1)[1]
+        found = Interpolated(OneSpot(x, y), "efficientnet-lite0", "block4", **how).find(pixels, 1, 1)[1]
         assert found.shape == (1, 160)
         np.testing.assert_allclose(found[0], np.tile(wanted / np.linalg.norm(wanted), 4) / 2, atol=1e-5)
 
@@ -238,15 +253,17 @@ def test_hashes_of_keypoints_are_those_of_before_a_network_could_describe_them()
 
 
 def test_a_query_has_more_keypoints_of_a_larger_picture_and_the_collection_keeps_fewer() -> None:
-    recipe = parse_recipe(TEXT + "[query]\nsize = 640\nnumber = 200\n")
+    recipe = parse_recipe(TEXT + "[query]\nsize = 640\nnumber = 200\nspare = 2\n")
     (layer,) = recipe.words
     assert isinstance(layer.asked_features, Keypoints)
-    assert (layer.asked_features.number, layer.asked_features.resize) == (200, Resize("longest", 640))
+    kept = layer.features
+    assert isinstance(kept, Keypoints)
+    assert layer.asked_features == replace(kept, number=200, spare=2, resize=Resize("longest", 640))
     assert recipe.hash == parse_recipe(TEXT).hash
     assert parse_recipe(recipe.to_toml()) == recipe
     extractor: LocalExtractor = layer.features.open()
     pixels = noise(9, (480, 640))
-    kept = extractor.describe(extractor.prepare(pixels))
+    stored = extractor.describe(extractor.prepare(pixels))
     asked = extractor.sized(layer.asked_features)
     found = asked.describe(asked.prepare(pixels))
-    assert len(kept) == 50 and 150 < len(found) <= 200
+    assert len(stored) == 50 and 150 < len(found) <= 200

@@ -24,8 +24,11 @@ class Finds(Protocol):
     minimum: int
     identity: str
 
-    def find(self, pixels: UInt8Array, number: int) -> tuple[FloatArray, FloatArray]:
-        """At most so many points ``(n, 4)`` of a picture ``(h, w, 3)``, and their descriptors ``(n, d)``."""
+    def find(self, pixels: UInt8Array, number: int, among: int) -> tuple[FloatArray, FloatArray]:
+        """Points ``(n, 4)`` of a picture ``(h, w, 3)``, and their descriptors ``(n, d)``.
+
+        At most ``number`` of them, spread over the picture, chosen among the ``among`` strongest at least.
+        """
 
 
 @dataclass(frozen=True)

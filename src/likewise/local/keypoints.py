@@ -40,6 +40,8 @@ class Keypoints:
         A key of `DETECTORS`.
     number
         At most so many a picture; see `spread`.
+    spare
+        How many more than ``number``, as a share of it, the strongest, there are to choose among.
     upright
         Describe them as they stand: for things that are never turned. Each place then has one keypoint, of
         angle 0, as those of ``xfeat`` always have.
@@ -57,6 +59,7 @@ class Keypoints:
 
     detector: str = "sift"
     number: int = 900
+    spare: float = 1 / 3
     upright: bool = False
     resize: Resize = SIZE
     describer: str = ""
@@ -140,8 +143,8 @@ class KeypointExtractor:
 
         ``box``: the box it was prepared with, so that positions are those of the whole original.
         """
-        pixels = loaded.pixels[0]
-        points, vectors = self._detector.find(pixels, self.keypoints.number)
+        pixels, number = loaded.pixels[0], self.keypoints.number
+        points, vectors = self._detector.find(pixels, number, number + int(number * self.keypoints.spare))
         left, top, right, bottom = (
             box.clip(loaded.width, loaded.height) if box else (0, 0, loaded.width, loaded.height)
         )

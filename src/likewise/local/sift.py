@@ -19,24 +19,25 @@ from likewise.local.spread import spread
 from likewise.types import FloatArray, UInt8Array
 
 _PART_VERSION = 1  # raise when the same choice begins to give other numbers
-_SPARE = 3  # of so many keypoints wanted one more is found and described, to choose among
 
 
 class Sift:
     """Finds and describes keypoints with scales and angles; `find` may be called from many threads."""
 
     grid, minimum = 1, 1
-    identity = hashlib.sha256(f"sift {_PART_VERSION} {_SPARE}".encode()).hexdigest()
+    identity = hashlib.sha256(f"sift {_PART_VERSION} 3".encode()).hexdigest()  # 3: `spare`, once no option
 
     def __init__(self, *, upright: bool = False) -> None:
         self.upright = upright
 
-    def find(self, pixels: UInt8Array, number: int) -> tuple[FloatArray, FloatArray]:
+    def find(self, pixels: UInt8Array, number: int, among: int) -> tuple[FloatArray, FloatArray]:
         """See `sift`."""
-        return sift(pixels, number, upright=self.upright)
+        return sift(pixels, number, among, upright=self.upright)
 
 
-def sift(pixels: UInt8Array, number: int, *, upright: bool = False) -> tuple[FloatArray, FloatArray]:
+def sift(
+    pixels: UInt8Array, number: int, among: int, *, upright: bool = False
+) -> tuple[FloatArray, FloatArray]:
     """RootSIFT at the keypoints of a picture.
 
     Returns points float32 ``(n, 4)`` as in `LocalFeatures`, in pixels of this picture, and float32
@@ -48,13 +49,15 @@ def sift(pixels: UInt8Array, number: int, *, upright: bool = False) -> tuple[Flo
         uint8 RGB ``(h, w, 3)``.
     number
         How many at most.
+    among
+        Of how many, the strongest, these are chosen; see `spread`.
     upright
         As in `Keypoints`.
     """
     cv2 = _cv2()
     grey = cv2.cvtColor(np.ascontiguousarray(pixels), cv2.COLOR_RGB2GRAY)
     # OpenCV describes while it has the pyramid of scales: to choose first would build that a second time
-    found, described = cv2.SIFT_create(number + number // _SPARE).detectAndCompute(grey, None)
+    found, described = cv2.SIFT_create(among).detectAndCompute(grey, None)
     if upright:
         found, described = _stood(cv2, grey, found)
     if not found:

@@ -44,8 +44,8 @@ class XFeat:
         program = Program(self.identity, card, _TAPS, file.weights.preprocessing, file.tensors, as_they_are)
         self._engine = open_engine(program, **how)
 
-    def find(self, pixels: UInt8Array, number: int) -> tuple[FloatArray, FloatArray]:
-        """Keypoints of a picture whose sides are multiples of `grid`.
+    def find(self, pixels: UInt8Array, number: int, among: int) -> tuple[FloatArray, FloatArray]:
+        """Keypoints of a picture whose sides are multiples of `grid`, chosen among all there are.
 
         Returns points float32 ``(n, 4)`` as in `likewise.local.features.LocalFeatures`, in pixels of this
         picture, and float32 ``(n, 64)`` of length 1, the most reliable first.

@@ -84,16 +84,18 @@ _PATCHES: dict[str, Option] = {
     "mode": "shared",
 }
 _KEYPOINTS = defaults_of(Keypoints, "resize")
+_LATER = ("describer", "tap", "spare")
 _RESIZE = defaults_of(Resize, "scale", "filter", "exact")
 _SCORING, _FUSION = defaults_of(Scoring), defaults_of(Fusion, "layers")
 _FILE: dict[str, Option] = {"file": "", "sha256": ""}
-_QUERY: dict[str, Option] = {"size": 1024, "number": 0}
+_QUERY: dict[str, Option] = {"size": 1024, "number": 0, "spare": 3.0}
 _NESTED = ("taps", "scales", "keypoints", "resize", "query", "scoring", "vocabulary")
 _BOUNDS = {key: value for key, value in BOUNDS.items() if key != "exponent"} | {
     "nearest": (1, 100),
     "size": (1, 10_000),
     "stride": (1, 10_000),
     "number": (1, 100_000),
+    "spare": (0, 100),
 }
 
 Features: TypeAlias = Patches | Keypoints
@@ -111,11 +113,14 @@ class QuerySize:
         At which scales patches of them are taken.
     number
         How many keypoints at most; 0 for as many as are stored.
+    spare
+        As of `Keypoints`, but more: the more there are to choose among, the more lie on small things.
     """
 
     size: int
     scales: tuple[float, ...] = (1.0,)
     number: int = 0
+    spare: float = 3.0
 
 
 @dataclass(frozen=True)
@@ -194,7 +199,8 @@ class WordsRecipe:
             return self.features
         resize = replace(self.features.resize, size=self.query.size)
         if isinstance(self.features, Keypoints):
-            return replace(self.features, resize=resize, number=self.query.number or self.features.number)
+            number = self.query.number or self.features.number
+            return replace(self.features, resize=resize, number=number, spare=self.query.spare)
         resize = replace(resize, enlarge=True)
         return replace(self.features, resize=resize, scales=self.query.scales)
 
@@ -234,9 +240,9 @@ class WordsRecipe:
 
     def to_toml(self) -> str:
         """Write the recipe such that `parse` gives an equal one."""
-        features = asdict(self.features)
+        features = _told(self.features)
         head = {key: getattr(self, key) for key in _HEAD if key != "kind"} | {"kind": KIND}
-        keypoints = {key: features[key] for key in _KEYPOINTS if features.get(key, "") != ""}
+        keypoints = {key: features[key] for key in _KEYPOINTS if key in features}
         if isinstance(self.features, Patches):
             head |= {key: features[key] for key in (*_PATCHES, "taps", "scales")}
         scoring = asdict(self.scoring) | asdict(self.fusion)
@@ -274,13 +280,15 @@ class WordsRecipe:
 
     def _canonical(self) -> dict[str, Any]:
         what = "patches" if isinstance(self.features, Patches) else "keypoints"
-        features = asdict(self.features)
+        features = _told(self.features)
         del features["resize"]["exact"]  # never set here, and hashes outlive later options
-        if not features.get("tap"):
-            features.pop("tap", None)
-            features.pop("describer", None)
         sha256 = str(self.vocabulary.get("sha256", ""))
         return {"kind": KIND, what: features, "stored": self.stored, "vocabulary": sha256}
+
+
+def _told(features: Features) -> dict[str, Any]:
+    """All options, but for those that hashes are older than, where they are as ever."""
+    return {key: it for key, it in asdict(features).items() if key not in _LATER or it != _KEYPOINTS[key]}
 
 
 def _patches(table: dict[str, Any]) -> Patches:
