@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import copy
+import os
+import pickle
 import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -238,6 +241,13 @@ class TestSearching:
             (1, {"k": "3"}, UsageError, "whole number"),
             (1, {"k": None}, UsageError, "whole number"),
             (1, {"k": True}, UsageError, "whole number"),
+            (1, {"k": -1}, UsageError, "at least 1"),
+            (1, {"also": "0002.png"}, UsageError, r"give also=\[picture\]"),
+            (1, {"yes": 2}, UsageError, r"give yes=\[picture\]"),
+            (1, {"no": photos / "0002.png"}, UsageError, r"give no=\[picture\]"),
+            (1, {"then": 3}, UsageError, "stages are a list"),
+            (1, {"then": [3]}, UsageError, "such as 'expand:n=5', not 3"),
+            (1, {"where": 3}, UsageError, "such as 'size > 2MP', not 3"),
             (None, {}, UsageError, "give a picture"),
             (True, {}, UsageError, "give a picture"),
             (10**30, {}, UsageError, "id 1000"),
@@ -252,6 +262,32 @@ class TestSearching:
         for query, options, error, message in refused:
             with pytest.raises(error, match=message):
                 collection.search(query, **options)  # type: ignore[arg-type]
+
+    def test_it_is_named_where_it_is_shown(self, collection: Collection) -> None:
+        assert repr(collection) == f"<likewise.Collection {str(collection.path)!r}>"
+
+    @pytest.mark.parametrize("carry", [pickle.dumps, copy.copy, copy.deepcopy])
+    def test_it_is_not_carried_elsewhere(
+        self, collection: Collection, carry: Callable[[object], object]
+    ) -> None:
+        with pytest.raises(TypeError, match="open its path there"):
+            carry(collection)
+
+    @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+    def test_a_fork_of_the_process_is_refused_instead_of_hanging(self, collection: Collection) -> None:
+        script = (
+            "import os, sys, likewise as lw\n"
+            "collection = lw.Collection.open(sys.argv[1])\n"
+            "if os.fork():\n"
+            "    sys.exit(os.waitstatus_to_exitcode(os.wait()[1]))\n"
+            "try:\n"
+            "    len(collection)\n"
+            "except lw.LikewiseError as error:\n"
+            "    print(error, flush=True)\n"
+            "    os._exit(7)\n"
+        )
+        ran = subprocess.run([sys.executable, "-c", script, collection.path], capture_output=True, text=True)
+        assert (ran.returncode, "get_context('spawn')" in ran.stdout) == (7, True), ran
 
     @pytest.mark.parametrize("length", [1e-40, 1e-25, 1e30])
     def test_the_length_of_a_query_does_not_matter(self, collection: Collection, length: float) -> None:

@@ -167,6 +167,12 @@ def test_scores_are_fused_and_hits_say_what_each_layer_gave(collection: Collecti
             assert alone == pytest.approx({hit.id: (hit.scores or {})[layer.name] for hit in hits}, rel=1e-6)
 
 
+@pytest.mark.parametrize("k", [0, -1])
+def test_no_hits_cannot_be_asked_for(collection: Collection, k: int) -> None:
+    with pytest.raises(UsageError, match=f"k must be at least 1, not {k}"):
+        collection.search(1, k=k)
+
+
 def test_every_kind_of_question(collection: Collection, photos: Path) -> None:
     file = photos / "0002.png"
     assert collection.search(file, box=(0, 0, 24, 16), k=1)[0].path == file

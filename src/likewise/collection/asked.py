@@ -88,6 +88,8 @@ class AskedCollection(OpenedCollection):
         """
         asked = Query.of(query, box=box, crop=crop, also=also, yes=yes, no=no)
         count, stages = whole(k, "k"), staged(then)
+        if count < 1:
+            raise UsageError(f"k must be at least 1, not {count}")
 
         def search(asker: Searcher) -> Hits:
             among = asker.sources.chosen(under, where)

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from threading import RLock
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NoReturn, Self
 
 from likewise.collection.layers.encoders import Encoders
 from likewise.collection.layers.layer import CollectionLayer, Sources
@@ -70,7 +70,7 @@ class OpenedCollection:
         self._catalogue: Catalogue | None = None
         self._loaded: dict[int, tuple[int, Any]] = {}
         self._openings = 0
-        self._lock = RLock()
+        self._lock, self._process = RLock(), os.getpid()
         told = Committed.read(path)  # before the catalogue: a writer may go on meanwhile
         self._attach()
         if lost := self._catalogue.lost if self._catalogue else told:
@@ -94,6 +94,12 @@ class OpenedCollection:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def __repr__(self) -> str:
+        return f"<likewise.Collection {str(self.path)!r}>"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(f"{self!r} cannot be copied or sent to another process: open its path there")
 
     def __len__(self) -> int:
         catalogue = self._current()
@@ -315,6 +321,7 @@ class OpenedCollection:
 
     def _current(self) -> Catalogue | None:
         """The catalogue, if there is one now; another thread may close it."""
+        self._stay()
         with self._lock:
             self._attach()
             return self._catalogue
@@ -336,7 +343,16 @@ class OpenedCollection:
             self.close()
             raise
 
+    def _stay(self) -> None:
+        """Refuse a fork of the process: threads of libraries do not live on there, and it would hang."""
+        if os.getpid() != self._process:
+            raise UsageError(
+                f"{self.path} was opened before this process was forked: start processes with "
+                "multiprocessing.get_context('spawn'), and open it in each"
+            )
+
     def _ready(self) -> Catalogue:
+        self._stay()
         with self._lock:
             catalogue = self._current()  # it may have been made since
             if catalogue is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -352,8 +352,10 @@ def _found(false: float, located: Located | None) -> dict[str, Any]:
 def staged(then: Sequence[Stage | str]) -> list[Stage]:
     """Stages, those in words read.
 
-    Raises `UsageError` when one cannot be understood, or a text is given where a list of them belongs.
+    Raises `UsageError` when one cannot be understood, or something is given where a list of them belongs.
     """
-    if isinstance(then, str | Stage):
+    if isinstance(then, str) or not isinstance(then, Iterable):
         raise UsageError(f"stages are a list: [{str(then)!r}]")
+    if odd := [stage for stage in then if not isinstance(stage, str | Stage)]:
+        raise UsageError(f"a stage is a text such as 'expand:n=5', not {odd[0]!r}")
     return [stage if isinstance(stage, Stage) else Stage.parse(stage) for stage in then]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -25,7 +25,7 @@ Corners: TypeAlias = Box | tuple[float, float, float, float]
 class Query:
     """What is searched for.
 
-    Raises `BadBox` when the box is not four numbers.
+    Raises `BadBox` when the box is not four numbers, `UsageError` when one picture stands for several.
 
     Attributes
     ----------
@@ -50,6 +50,11 @@ class Query:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "box", corners(self.box))
+        for name in ("also", "yes", "no"):
+            value = getattr(self, name)
+            if isinstance(value, str | bytes) or not isinstance(value, Iterable):
+                kind = type(value).__name__
+                raise UsageError(f"{name} is a list of pictures, not one ({kind}): give {name}=[picture]")
 
     @classmethod
     def of(cls, picture: Query | QueryPicture, **parts: Any) -> Query:

@@ -159,13 +159,16 @@ class Filter:
     def parse(cls, text: str, own: Collection[str] = ()) -> Filter:
         """Read a filter.
 
-        Raises `BadFilter` when it cannot be understood: the message says where, and what is possible there.
+        Raises `BadFilter` when it cannot be understood: the message says where, and what is possible there;
+        `UsageError` when it is no text.
 
         Parameters
         ----------
         own
             Names of columns of one's own that there are.
         """
+        if not isinstance(text, str):
+            raise UsageError(f"a filter is a text such as 'size > 2MP', not {text!r}")
         return cls(text, _Reader(text, {folded(name) or "" for name in own}).read())
 
     @cached_property
