@@ -320,6 +320,10 @@ ERRORS = [
     (["search"], 2, "likewise search --help"),
     (["search", "photos/one.png", "--nonsense"], 2, "--nonsense"),
     (["search", "photos/one.png", "-k", "0"], 2, "-k"),
+    (["search", "photos/one.png", "-k", "2.5"], 2, "should be a valid integer, not '2.5'; see"),
+    (["search", "-k.jpg"], 2, "should be a valid integer, not '.jpg'; see"),
+    (["search", "photos/one.png", "--crop", "all"], 2, "'--crop': 'all' is not one of 'whole', 'own'; see"),
+    (["search", "photos/one.png", "-k"], 2, "an argument; see `likewise search --help`"),
     (["search", "photos/one.png", "--box", "1,2,3"], 2, "x1,y1,x2,y2"),
     (["search", "photos/one.png", "--box", "500,500,600,600"], 2, "outside"),
     (["search", "photos/bad.jpg"], 2, "bad.jpg"),
@@ -388,6 +392,16 @@ def test_debug_shows_the_traceback(here: Path, by_option: bool, monkeypatch: pyt
     monkeypatch.setenv("LIKEWISE_DEBUG", "" if by_option else "1")
     with pytest.raises(CollectionNotFound):
         cli.main([*(["--debug"] if by_option else []), "info", "--in", "nowhere.likewise"])
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no full device")
+@pytest.mark.parametrize("words", [["networks"], ["networks", "show", "vgg19", "--json"]])
+def test_a_full_disk_behind_the_standard_output_is_named(words: list[str]) -> None:
+    code = "from likewise.cli import main; main()"
+    with open("/dev/full", "w") as full:
+        ran = subprocess.run([sys.executable, "-c", code, *words], stdout=full, stderr=subprocess.PIPE)
+    assert ran.returncode == 5
+    assert ran.stderr.startswith(b"likewise: error: standard output cannot be written (No space left")
 
 
 def test_a_reader_that_leaves_is_no_error(here: Path) -> None:

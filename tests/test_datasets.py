@@ -412,7 +412,7 @@ def test_folders_are_groups(tmp_path: Path) -> None:
     assert first.junk == {"cat/1.jpg"}
     assert first.group == "cat"
     assert "loose.jpg" in benchmark.gallery
-    assert benchmark.notes == ("1 pictures outside any group, ranked as wrong answers",)
+    assert benchmark.notes == ("1 picture outside any group, ranked as a wrong answer",)
     assert benchmark.missing == (
         MissingFiles("", (), "group empty is empty: no effect"),
         MissingFiles("cow/1.jpg", (), "alone in group cow: left out", left_out=True),
@@ -499,6 +499,13 @@ def test_tables_as_spreadsheets_write_them(tmp_path: Path, text: str, encoding: 
         "x/b.jpg",
     ]
     assert (len(benchmark.queries), benchmark.missing, benchmark.surplus) == (2, (), ())
+
+
+def test_a_table_in_an_encoding_of_before_is_told_what_to_be_saved_as(tmp_path: Path) -> None:
+    touch(tmp_path, "a.jpg")
+    (tmp_path / "groups.csv").write_bytes("file,group\na.jpg,Café\n".encode("latin-1"))
+    with pytest.raises(UsageError, match=r"groups.csv cannot be read: byte 20 is no UTF-8; save it anew"):
+        load("csv", tmp_path)
 
 
 @pytest.mark.parametrize(("on_disk", "in_table"), [("NFD", "NFC"), ("NFC", "NFD")])

@@ -19,7 +19,11 @@ def read_text(file: Path, what: str) -> str:
         return data.decode("utf-16" if data[:2] in _UTF_16 else "utf-8-sig")
     except FileNotFoundError:
         raise UsageError(f"{what} {file} is not there") from None
-    except (OSError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise UsageError(
+            f"{what} {file} cannot be read: byte {error.start} is no UTF-8; save it anew as text in UTF-8"
+        ) from error
+    except OSError as error:
         raise UsageError(f"{what} {file} cannot be read: {error}") from error
 
 

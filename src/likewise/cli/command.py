@@ -101,6 +101,8 @@ class Command(TyperCommand):
             _name_value(error, spelled)
             raise
         except typer.TyperException as error:
+            if getattr(error, "ctx", ctx) is None:
+                error.ctx = ctx  # type: ignore[attr-defined]
             found = [word for word in spelled if word.rstrip(os.sep).endswith(SUFFIX)]
             if "--in" in known and found and "unexpected extra" in str(error):
                 raise UsageError(f"a collection is named by --in: --in {found[-1]}") from error
@@ -191,7 +193,8 @@ def _spelled(args: Sequence[str], known: set[str], *, aloud: bool) -> Iterator[s
 
 
 def _name_value(error: typer.BadParameter, words: Sequence[str]) -> None:
-    """Let an error tell the value that it is about."""
+    """Let an error tell the value that it is about, in words that are for people."""
+    error.message = error.message.removeprefix("Value error, ").partition(", unable to parse")[0]
     given = _given(words, error.param)
     if given is not None and given not in error.message:
         error.message = f"{error.message.rstrip('.')}, not {given!r}"
@@ -201,8 +204,11 @@ def _given(words: Sequence[str], parameter: Any) -> str | None:
     """What the command line gives an option; None for arguments."""
     for word, following in pairwise([*words, ""]):
         name, equals, value = word.partition("=")
-        if name in getattr(parameter, "opts", ()):
+        options = getattr(parameter, "opts", ())
+        if name in options:
             return value if equals else following
+        if word[:2] in options and word[1] != "-":  # -k5
+            return word[2:]
     return None
 
 

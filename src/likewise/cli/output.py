@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from likewise.errors import StorageError
+
 if TYPE_CHECKING:  # numpy stands behind it, and help must not wait for that
     from pathlib import Path
 
@@ -30,10 +32,19 @@ STEP = 15.0
 def show(value: object, lines: Iterable[str], *, as_json: bool) -> None:
     """Print ``value`` as JSON, or the ``lines`` that say the same to a person."""
     if as_json:
-        typer.echo(json.dumps(value, default=_plain, indent=2))
+        _print(json.dumps(value, default=_plain, indent=2))
         return
     for line in lines:
-        typer.echo(line)
+        _print(line)
+
+
+def _print(text: str) -> None:
+    try:
+        typer.echo(text)
+    except BrokenPipeError:  # the reader left, which is no fault
+        raise
+    except OSError as error:
+        raise StorageError(f"standard output cannot be written ({error.strerror})") from error
 
 
 def hand_down(context: typer.Context, as_json: bool) -> None:

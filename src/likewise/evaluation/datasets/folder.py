@@ -27,7 +27,10 @@ def folder(data: Path) -> Benchmark:
         loose += not nested
         if nested:
             groups[group].append(name)
-    notes = (f"{loose} pictures outside any group, ranked as wrong answers",) if loose else ()
+    what = "picture outside any group, ranked as a wrong answer"
+    if loose > 1:
+        what = "pictures outside any group, ranked as wrong answers"
+    notes = (f"{loose} {what}",) if loose else ()
     return leave_one_out(data.resolve().name or "folder", gallery, groups, notes=notes)
 
 
