@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from PIL import Image, ImageFile, ImageOps
 
 from likewise.errors import BadBox, BadPicture, UnknownName, UsageError
-from likewise.pictures import SUFFIXES, Loaded, Resize, load, size_of
+from likewise.pictures import Loaded, Resize, load, size_of
 from likewise.pictures.decode import Opened, opened
 from likewise.pictures.resize import reduction
+from likewise.pictures.signatures import SUFFIXES
 from likewise.types import Box, UInt8Array
 from tests.zoo import bomb_png, encode, exif_of, photo
 

@@ -9,7 +9,8 @@ from PIL import Image, ImageOps
 
 from likewise.demoset import rendering
 from likewise.errors import BadPicture
-from likewise.pictures import SUFFIXES, Resize, load
+from likewise.pictures import Resize, load
+from likewise.pictures.signatures import SUFFIXES
 
 QUALITY = 90
 TURNS = (None, Image.Transpose.FLIP_LEFT_RIGHT, Image.Transpose.FLIP_TOP_BOTTOM, Image.Transpose.ROTATE_180)

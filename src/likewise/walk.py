@@ -12,7 +12,7 @@ from typing import Literal
 
 from likewise.errors import BadPicture, UsageError
 from likewise.excludes import USUAL, Excludes
-from likewise.pictures import SUFFIXES
+from likewise.pictures.signatures import SUFFIXES
 from likewise.reading import real_path, unreadable, within
 from likewise.types import plain
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from likewise.collection import PatchMatches
+from likewise.collection.layers import PatchMatches
 from likewise.drawing import canvas
 from likewise.drawing.sheets import match_sheet
 from likewise.drawing.sheets.matches import GAP, LAYERS, TOP, strongest

@@ -145,7 +145,7 @@ def evaluate(
 
 def _narrowed(benchmark: Benchmark, data: Path, where: str) -> Benchmark:
     """A benchmark with those of its pictures of which a filter is true."""
-    from likewise.collection import fulfilling
+    from likewise.collection.store import fulfilling
 
     files = {*benchmark.pictures}
     named = {os.path.relpath(file, data): file for file in files}

@@ -13,7 +13,7 @@ from likewise.cli.output import printable, show
 from likewise.errors import UsageError
 
 if TYPE_CHECKING:
-    from likewise.collection import Known
+    from likewise.collection.store import Known
 
 _SHOWN = 5
 """Files that are not in the collection, by name."""

@@ -87,7 +87,8 @@ def index(
     Only new and changed files are worked on. A run that was interrupted, even killed, is carried on by the
     next one.
     """
-    from likewise.collection import Collection, holds_collection
+    from likewise.collection import Collection
+    from likewise.collection.store import holds_collection
     from likewise.walk import holds_pictures, nothing_in
 
     for folder in folders:
@@ -126,7 +127,7 @@ def index(
 
 def index_lines(report: AddReport, path: Path, total: int) -> list[str]:
     """What adding did, in words."""
-    from likewise.pictures import OPTIONAL
+    from likewise.pictures.signatures import OPTIONAL
 
     apart = ("seconds", "gone", "passed_over")
     counts = {name: number for name, number in vars(report).items() if name not in apart and number}

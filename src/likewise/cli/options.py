@@ -42,7 +42,7 @@ def collection_folder(text: str) -> Path:
     """The folder of a collection, or the one that follows an address: a path would lose its slashes."""
     if "://" not in text:
         return Path(text)
-    from likewise.collection import located
+    from likewise.collection.store import located
 
     return located(text)
 

@@ -27,7 +27,8 @@ from likewise.cli.output import about, found, hit_table, show, wrote
 from likewise.errors import UsageError
 
 if TYPE_CHECKING:
-    from likewise.collection import Collection, Comparison
+    from likewise.collection import Collection
+    from likewise.collection.layers import Comparison
     from likewise.descriptors import Extractor
     from likewise.types import CropScale
 else:  # typer reads the annotation, and numpy stands behind likewise.types

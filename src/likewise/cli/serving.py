@@ -98,7 +98,7 @@ def serve(
             raise
         raise MissingExtra("likewise serve", "web") from error
     from likewise.assets import cache_dir
-    from likewise.collection import holds_collection
+    from likewise.collection.store import holds_collection
 
     chosen = tuple([*(collections or ()), *(inside or ())] or [find_collection(None)])
     for path in chosen:

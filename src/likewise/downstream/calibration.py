@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from likewise.collection import Collection, Pictures
+from likewise.collection import Collection
+from likewise.collection.layers import Pictures
 from likewise.downstream.chance import Chance, chance_of, pair_distances
 from likewise.downstream.copies import ALTERATIONS, HALVED, Copies, measure_copies
 from likewise.downstream.linking import linked

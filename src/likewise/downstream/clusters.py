@@ -11,7 +11,8 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from likewise.collection import Collection, Pictures
+from likewise.collection import Collection
+from likewise.collection.layers import Pictures
 from likewise.descriptors.transforms import principal_axes
 from likewise.downstream.vectors import canonical, checked, distinct, threads_for
 from likewise.errors import UsageError

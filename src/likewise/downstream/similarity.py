@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from likewise.collection import Collection, Pictures, QueryPicture
+from likewise.collection import Collection, QueryPicture
+from likewise.collection.layers import Pictures
 from likewise.downstream.calibration import Calibration, Odds, calibrate, odds_of, score_of
 from likewise.errors import UsageError
 from likewise.types import FloatArray, IntArray, ProgressCallback

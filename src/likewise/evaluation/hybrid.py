@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from likewise.assets import sha256_file
-from likewise.collection import Collection, Entry, Query, Searcher
+from likewise.collection import Collection, Query, Searcher
+from likewise.collection.store import Entry
 from likewise.descriptors.describing import CachedArrays, PictureView
 from likewise.errors import BadBox, BadPicture, UsageError
 from likewise.evaluation.crops import CropMode, possible_crop, views_of

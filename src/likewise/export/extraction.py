@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from likewise.assets import replacing
-from likewise.collection import fulfilling
+from likewise.collection.store import fulfilling
 from likewise.descriptors import Encoder, Part, VectorRecipe
 from likewise.descriptors.describing import describe_batches
 from likewise.errors import BadPicture, UsageError

@@ -1,7 +1,6 @@
 """What a network sees in a picture: its maps, their statistics, and what its cells see."""
 
 from likewise.inspection.alignment import Alignment
-from likewise.inspection.fields import measured
 from likewise.inspection.inspection import Inspection, Pair, inspect, inspect_pair
 from likewise.inspection.maps import View
 from likewise.inspection.network import Network, open_network
@@ -17,6 +16,5 @@ __all__ = [
     "entropy",
     "inspect",
     "inspect_pair",
-    "measured",
     "open_network",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import Future
 from typing import Any
 
-from likewise.collection import ShardPart, Shards, WordsShard
+from likewise.collection.layers import ShardPart, Shards, WordsShard
 from likewise.scale.runners import ray_cluster
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from likewise.errors import BadPicture, LikewiseError, StorageError, UsageError, needing
-from likewise.pictures import SUFFIXES
+from likewise.pictures.signatures import SUFFIXES
 from likewise.walk import NO_STAMP, Stamp, WalkedFile
 
 ATTEMPTS = 3

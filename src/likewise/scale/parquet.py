@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from likewise.assets import replacing
-from likewise.collection import Content, MovedFile
+from likewise.collection import MovedFile
+from likewise.collection.store import Content
 from likewise.descriptors import Manifest
 from likewise.errors import BadPicture, CollectionDamaged, UsageError, needing
 from likewise.pictures import Facts

@@ -18,7 +18,7 @@ from pathlib import Path
 from likewise.assets import scratch
 from likewise.collection import Collection, MovedFile
 from likewise.errors import BadPicture, CollectionLocked, LikewiseError, StorageError
-from likewise.pictures import SUFFIXES
+from likewise.pictures.signatures import SUFFIXES
 from likewise.recipes import Recipe
 from likewise.scale.addresses import address_of, fetch
 from likewise.scale.parquet import ShardHead, write

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from likewise._version import __version__
-from likewise.collection import EncoderFactory
+from likewise.collection.layers import EncoderFactory
 from likewise.web import page, problems
 from likewise.web.foreseeing import Foresight
 from likewise.web.limits import API, LimitsMiddleware

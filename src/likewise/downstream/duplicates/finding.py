@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from likewise.collection import Collection, Entry, holds_collection, located
+from likewise.collection import Collection
+from likewise.collection.store import Entry, holds_collection, located
 from likewise.downstream.calibration import FOUND, Calibration, calibrate, distance_of, score_of
 from likewise.downstream.copies import ALTERATIONS, HALVED
 from likewise.downstream.duplicates.dismissed import Dismissed

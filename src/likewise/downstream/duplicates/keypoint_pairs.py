@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from likewise.collection import Collection, LayerIndex
+from likewise.collection import Collection
+from likewise.collection.layers import LayerIndex
 from likewise.downstream.duplicates.links import DuplicateFile
 from likewise.errors import CollectionDamaged, UsageError
 from likewise.types import IntArray

@@ -15,7 +15,8 @@ from likewise.downstream.duplicates import pixels
 from likewise.downstream.duplicates.links import DuplicateFile
 from likewise.downstream.duplicates.pixels import Overlay, PictureKeypoints, Small, overlay
 from likewise.errors import BadPicture
-from likewise.pictures import OPTIONAL, Source, opened
+from likewise.pictures import Source, opened
+from likewise.pictures.signatures import OPTIONAL
 from likewise.registry import lookup
 from likewise.types import UInt8Array
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from likewise.collection import Entry
+from likewise.collection.store import Entry
 from likewise.reading import as_indexed
 
 

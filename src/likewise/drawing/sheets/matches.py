@@ -18,7 +18,7 @@ from likewise.pictures import Source
 from likewise.types import Box, FloatArray, IntArray
 
 if TYPE_CHECKING:  # to match takes words, which to draw does not
-    from likewise.collection import PatchMatches
+    from likewise.collection.layers import PatchMatches
     from likewise.words import Fit, Matches
 
 LAYERS = (*(PALETTE[number] for number in (0, 4, 2, 3, 5)), "#f0e442")

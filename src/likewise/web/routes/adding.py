@@ -14,11 +14,12 @@ from typing import Annotated
 from fastapi import APIRouter, File, Query, UploadFile
 
 from likewise.assets import replacing
-from likewise.collection import RemovedPicture
+from likewise.collection.store import RemovedPicture
 from likewise.downstream.duplicates import Journal
 from likewise.downstream.duplicates import undo as take_back
 from likewise.errors import BadPicture, LikewiseError
-from likewise.pictures import SUFFIXES, opened
+from likewise.pictures import opened
+from likewise.pictures.signatures import SUFFIXES
 from likewise.reading import within
 from likewise.web import schemas
 from likewise.web.problems import Problem, not_found

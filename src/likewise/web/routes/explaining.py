@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from fastapi import APIRouter
 
-from likewise.collection import PatchMatches
+from likewise.collection.layers import PatchMatches
 from likewise.drawing import heat_layer
 from likewise.drawing.pages import data_address
 from likewise.errors import LikewiseError, UsageError

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 
-from likewise.collection import FIELDS
+from likewise.collection.store import FIELDS
 from likewise.web import schemas
 from likewise.web.problems import Problem
 from likewise.web.services import Services, Serving

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from likewise.collection import EncoderFactory
+from likewise.collection.layers import EncoderFactory
 from likewise.web.limits import Gate
 from likewise.web.prometheus import Metrics
 from likewise.web.security import Attempts

@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
 
-from likewise.collection import Collection, EncoderFactory, Entry, FailedFile, Shards
+from likewise.collection import Collection
+from likewise.collection.layers import EncoderFactory, Shards
+from likewise.collection.store import Entry, FailedFile
 from likewise.errors import CollectionNotFound
 from likewise.reading import as_indexed, within
 from likewise.web import schemas
