@@ -13,7 +13,7 @@ import os
 import secrets
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
@@ -137,8 +137,11 @@ class Client:
     ) -> list[ServedHit]:
         """Find the pictures most like one or several; parameters as `Collection.search`.
 
-        ``box`` concerns the first query. Raises `ServerError` when the server refuses, or cannot be reached.
+        ``box`` concerns the first query. Raises `ServerError` when the server refuses, or cannot be reached,
+        `UsageError` for no query.
         """
+        if k < 1:
+            raise UsageError(f"k must be at least 1, not {k}")
         asked: dict[str, Any] = {
             "queries": [self._query(query) for query in queries],
             "yes": [self._query(query) for query in yes],
@@ -223,6 +226,8 @@ class Client:
             return {"picture": query}
         if isinstance(query, str | os.PathLike | bytes):
             return {"upload": self.upload(query)}
+        if not isinstance(query, Iterable):
+            raise UsageError(f"a query cannot be {query!r}: give a file, bytes, an id or a vector")
         return {"vector": [float(number) for number in query]}
 
     def _send(

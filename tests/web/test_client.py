@@ -115,6 +115,16 @@ def test_errors_are_the_servers(client: Client) -> None:
         Client("127.0.0.1:8080")
 
 
+def test_what_cannot_be_asked_for_is_named(client: Client) -> None:
+    for k in (0, -1):
+        with pytest.raises(UsageError, match=f"k must be at least 1, not {k}"):
+            client.search("photos", 1, k=k)
+    with pytest.raises(UsageError, match="a query cannot be None"):
+        client.search("photos", None)  # type: ignore[arg-type]
+    with pytest.raises(ServerError, match=r"body\.queries\.0\.box: List should have at least 4"):
+        client.search("photos", 1, box=(1, 2))
+
+
 def test_the_token_is_needed(made: Path, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     address = client._base.removesuffix("/api/v1")
     monkeypatch.delenv("LIKEWISE_TOKEN", raising=False)

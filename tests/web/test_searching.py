@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from urllib.parse import urljoin
 
 import numpy as np
@@ -153,6 +154,24 @@ class TestSearch:
         self, client: TestClient, query: dict[str, object], status: int, code: str
     ) -> None:
         assert fault(client.post(f"{BASE}/search", json={"queries": [query]}), status) == code
+
+    @pytest.mark.parametrize(
+        ("sent", "message"),
+        [
+            ({"json": {"queries": [{"picture": 1}], "kk": 1}}, "body.kk: Extra inputs are not permitted"),
+            ({"json": {"queries": [{"picture": 1, "box": [1, 2]}]}}, "body.queries.0.box: List should have"),
+            ({"content": '{"queries": [{"picture": 1}]}'}, "send it with content-type: application/json"),
+            (
+                {"data": {"queries": "1"}},  # as `curl -d` says that it sends
+                "send it with content-type: application/json",
+            ),
+        ],
+    )
+    def test_what_is_not_of_the_form_is_said_in_the_sentence(
+        self, client: TestClient, sent: dict[str, Any], message: str
+    ) -> None:
+        told = data(client.post(f"{BASE}/search", **sent), 422)["error"]
+        assert message in told["message"]
 
     @pytest.mark.parametrize("stage", ["sort", "expand:n=0", "expand:n=x", "expand:m=2"])
     def test_unknown_stages(self, client: TestClient, stage: str) -> None:

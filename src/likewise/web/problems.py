@@ -120,9 +120,12 @@ def register(app: FastAPI) -> None:
         return problem_of(error).response()
 
     @app.exception_handler(RequestValidationError)
-    async def of_schema(_: Request, error: RequestValidationError) -> JSONResponse:
+    async def of_schema(request: Request, error: RequestValidationError) -> JSONResponse:
         fields = _fields(error.errors())
-        return Problem(422, "invalid", "the request is not of the documented form", fields=fields).response()
+        message = f"the request is not of the documented form: {fields[0]['where']}: {fields[0]['message']}"
+        if fields[0]["where"] == "body" and "json" not in request.headers.get("content-type", ""):
+            message = "the request is not said to be JSON: send it with content-type: application/json"
+        return Problem(422, "invalid", message, fields=fields).response()
 
     @app.exception_handler(HTTPException)
     async def of_http(_: Request, error: HTTPException) -> JSONResponse:

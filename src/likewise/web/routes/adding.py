@@ -178,7 +178,7 @@ def _kept(services: Services, served: Served, file: UploadFile) -> str:
     limits = services.settings.limits
     content = file.file.read(limits.upload_bytes + 1)
     if len(content) > limits.upload_bytes:
-        raise Problem(413, "too-large", f"a picture may have {limits.upload_bytes} bytes")
+        raise Problem(413, "too-large", f"a picture may have {limits.upload_bytes} bytes at most")
     stem = re.sub(r"[^\w.-]+", "_", Path(plain(file.filename) or "picture").stem).strip("._")[:80]
     digest = hashlib.sha256(content).hexdigest()[:12]
     path = served.collection.make_uploads() / f"{stem or 'picture'}-{digest}{_suffix(content)}"

@@ -54,9 +54,7 @@ class Uploads:
 
     def _upload(self, content: bytes, id: str, name: str | None) -> Upload:
         if len(content) > self._limits.upload_bytes:
-            raise Problem(
-                413, "too-large", f"a picture may have {self._limits.upload_bytes} bytes, not {len(content)}"
-            )
+            raise Problem(413, "too-large", f"a picture may have {self._limits.upload_bytes} bytes at most")
         width, height = size_of(content)
         if width * height > self._limits.upload_pixels:
             raise BadPicture(
