@@ -146,6 +146,14 @@ def test_indexing_again_finds_nothing_new(run: Run) -> None:
     assert "likewise failures" in out
 
 
+def test_a_layer_that_a_recipe_drops_is_named(run: Run, here: Path, tmp_path: Path) -> None:
+    into = tmp_path / "c.likewise"
+    assert "dropped" not in run("index", here / "photos", "--into", into, "--recipe", "default")[1]
+    code, out, _ = run("index", here / "photos", "--into", into, "--recipe", "quick")
+    assert (code, "\ndropped: what the layer sift kept" in out) == (0, True), out
+    assert "dropped" not in run("index", here / "photos", "--into", into)[1]
+
+
 def test_search_finds_the_picture_itself_first(run: Run, here: Path) -> None:
     code, out, _ = run("search", "photos/two.png", "-k", 2)
     lines = out.splitlines()

@@ -78,7 +78,7 @@ class TestRows:
         ("rows", "how", "message"),
         [
             (np.zeros((0, 3)), {}, "at least 1 picture"),
-            (np.zeros((1, 3)), {}, r"k cannot be chosen by 1 .*: give it \(-k\)"),
+            (np.zeros((1, 3)), {}, "k cannot be chosen by 1 .*: say how many, such as k=1"),
             (np.ones((9, 3)), {}, "k cannot be chosen by 1"),
             (np.eye(3), {"k": 4}, "4 clusters cannot be made of 3 different"),
             (np.ones((9, 3)), {"k": 2}, "2 clusters cannot be made of 1 different"),

@@ -33,6 +33,7 @@ from likewise.errors import UsageError
 
 if TYPE_CHECKING:
     from likewise.collection import AddReport, Info
+    from likewise.collection.layers.layer import CollectionLayer
 
 FAULTS_FOUND = 1
 
@@ -106,6 +107,10 @@ def index(
             )
     path = into or Path(os.path.basename(os.path.realpath(folders[0])) + SUFFIX)
     how = described_by(recipe, whiten, quantise, words)
+    before: tuple[CollectionLayer, ...] = ()
+    if how is not None:
+        with Collection.open(path, store=store) as found:
+            before = found.layers if found.exists else ()
     opened = Collection.open(path, recipe=how, precision=precision, store=store, **vars(running))
     with opened as collection:
         if not collection.exists and not holds_pictures(folders):
@@ -122,7 +127,10 @@ def index(
                 include=include or (),
             )
         total, away = len(collection), collection.info().away if report.away else []
-    show(report, [*index_lines(report, path, total), *map(_away_line, away)], as_json=as_json)
+        kept = {layer.recipe.hash for layer in collection.layers}
+    dropped = [layer.recipe.name for layer in before if layer.recipe.hash not in kept]
+    lines = [*index_lines(report, path, total), *map(_away_line, away), *map(_dropped_line, dropped)]
+    show(report, lines, as_json=as_json)
 
 
 def index_lines(report: AddReport, path: Path, total: int) -> list[str]:
@@ -155,6 +163,10 @@ def _away_line(folder: Path) -> str:
         f"{printable(folder)} holds none of its pictures, as if its disk were not mounted: they stay; "
         "if they are gone for good, say --prune-all"
     )
+
+
+def _dropped_line(layer: str) -> str:
+    return f"dropped: what the layer {printable(layer)} kept, which the recipe that was given does not have"
 
 
 def info(named: Named = None, collection: In = None, as_json: Json = False) -> None:

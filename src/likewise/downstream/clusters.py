@@ -202,7 +202,7 @@ def silhouettes(
     from sklearn.metrics import silhouette_score
 
     if different < 3:
-        raise UsageError(f"k cannot be chosen by {different} different pictures: give it (-k)")
+        raise UsageError(f"k cannot be chosen by {different} different pictures: say how many, such as k=1")
     sample = rows[:: -(-len(rows) // SAMPLE)]
     counts = _counts(len(distinct(sample)[0]))
     found: dict[int, float] = {}
