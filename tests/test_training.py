@@ -25,7 +25,7 @@ from likewise.learning import Gathered, choose_groups
 from likewise.networks.cifar import CIFAR10
 from likewise.networks.weights import files as weights
 from likewise.pictures import Resize
-from likewise.study.cifar_module import CifarModule, tensors_of
+from likewise.study.cifar_module import CifarModule
 from likewise.training.fitting import fit
 from likewise.training.own import split
 from likewise.training.pictures import _cropped, load_pictures
@@ -143,7 +143,8 @@ def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def recipe(tmp_path: Path) -> VectorRecipe:
     """A small network with random weights from a file."""
-    tensors = tensors_of(CifarModule(Generator().manual_seed(0)))
+    state = CifarModule(Generator().manual_seed(0)).state_dict()
+    tensors = {name: value.numpy() for name, value in state.items()}
     path = tmp_path / "random.safetensors"
     weights.write_weights(path, CIFAR10, CIFAR10.weights[0], tensors, origin="random")
     return replace(RECIPE, weights=str(path))

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from itertools import count
 from pathlib import Path
 from typing import Literal
 
@@ -19,12 +18,11 @@ from likewise.errors import UsageError
 from likewise.networks import Tensors
 from likewise.progress import Meter
 from likewise.study.cifar10 import LabelledPictures
-from likewise.study.cifar_module import CifarModule, fill, tensors_of
-from likewise.training import Checkpoint, Row, restore, save
+from likewise.study.cifar_module import CifarModule
+from likewise.training import Loop, Row
 from likewise.types import ProgressCallback
 
 EPSILON = 1e-7  # of Adam; Keras' default, where torch has 1e-8
-MOMENTS = ("exp_avg", "exp_avg_sq", "step")
 VALIDATED_AT_ONCE = 500  # pictures; more leave the processor's cache
 
 
@@ -117,31 +115,20 @@ def fit(
     """
     if not len(train) or not len(validation):
         raise UsageError(f"{len(train)} pictures to train on and {len(validation)} to validate with: no set")
-    identity = _identity(train, validation, settings)
-    folder.mkdir(parents=True, exist_ok=True)
     module = CifarModule(_dice(settings, 0)).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimiser = torch.optim.Adam(module.parameters(), settings.rate, eps=EPSILON, fused=True)
-    history: list[Epoch] = []
-    best: Tensors = {}
-    if found := restore(folder, identity):
-        history, best = [_epoch(row) for row in found.history], dict(found.tensors["best"])
-        fill(module, found.tensors["weights"])
-        _refill(optimiser, module, found.tensors)
-    for number in count(len(history) + 1):
-        if _over(history, settings):
-            return TrainedNetwork(best, tuple(history))
+    loop = Loop(dict(module.named_parameters()), optimiser, settings.most, settings.patience, best_of, _epoch)
+
+    def epoch(history: Sequence[Epoch]) -> Epoch:
+        number = len(history) + 1
         module.dice = _dice(settings, number)
         start = time.perf_counter()
-        loss, accuracy = _one_epoch(
-            module, optimiser, train, settings, Meter(progress, len(train), note=_note(history))
-        )
+        tell = Meter(progress, len(train), note=_note(history))
+        loss, accuracy = _one_epoch(module, optimiser, train, settings, tell)
         seconds = time.perf_counter() - start
-        history.append(Epoch(number, loss, accuracy, *evaluate(module, validation), seconds))
-        if best_of(history) is history[-1]:
-            best = tensors_of(module)
-        groups = {"weights": tensors_of(module), "best": best, **_moments(optimiser, module)}
-        save(Checkpoint(identity, tuple(asdict(epoch) for epoch in history), groups), folder)
-    raise AssertionError("count never ends")
+        return Epoch(number, loss, accuracy, *evaluate(module, validation), seconds)
+
+    return TrainedNetwork(*loop.run(epoch, folder, _identity(train, validation, settings)))
 
 
 def best_of(history: Sequence[Epoch]) -> Epoch:
@@ -205,13 +192,6 @@ def _batch(pictures: LabelledPictures, places: slice | np.ndarray) -> tuple[Tens
     return pixels.float().div_(255), torch.from_numpy(pictures.labels[places])
 
 
-def _over(history: list[Epoch], settings: CifarSettings) -> bool:
-    if not history:
-        return False
-    done = history[-1].number
-    return done >= settings.most or done - best_of(history).number >= settings.patience
-
-
 def _dice(settings: CifarSettings, epoch: int) -> Generator:
     """Random numbers of one epoch, which do not depend on the epochs before: 0 draws the first weights."""
     return Generator().manual_seed((settings.seed << 20) + epoch)
@@ -231,29 +211,7 @@ def _digest(pictures: LabelledPictures) -> str:
     return f"{len(pictures)}, sha256 {digest.hexdigest()}"
 
 
-def _moments(optimiser: torch.optim.Optimizer, module: CifarModule) -> dict[str, Tensors]:
-    """Adam's state as arrays, by moment and by the name of the parameter."""
-    return {
-        moment: {
-            name: np.array(optimiser.state[parameter][moment].contiguous().numpy(), np.float32)
-            for name, parameter in module.named_parameters()
-        }
-        for moment in MOMENTS
-    }
-
-
-def _refill(optimiser: torch.optim.Optimizer, module: CifarModule, groups: Mapping[str, Tensors]) -> None:
-    for name, parameter in module.named_parameters():
-        optimiser.state[parameter] = {
-            moment: torch.from_numpy(np.array(groups[moment][name])) for moment in MOMENTS
-        }
-        for moment in MOMENTS[:2]:  # as they lay before: another order of sums rounds otherwise
-            optimiser.state[parameter][moment] = torch.empty_like(parameter).copy_(
-                optimiser.state[parameter][moment]
-            )
-
-
-def _note(history: list[Epoch]) -> str:
+def _note(history: Sequence[Epoch]) -> str:
     """Which epoch runs, and the best so far."""
     note = f"epoch {len(history) + 1}"
     if history:

@@ -9,14 +9,12 @@ its input, and dropout with p = 0.5 takes single random bits instead of a random
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 
-import numpy as np
 import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional
 
-from likewise.networks import CIFAR10, Tensors
+from likewise.networks import CIFAR10
 
 _BITS = torch.arange(8, dtype=torch.uint8)
 
@@ -52,19 +50,6 @@ class CifarModule(nn.Module):
             x = x * _coins(x.shape, self.dice).to(x.dtype).mul_(2)
         logits: Tensor = self.dense2(x)
         return logits
-
-
-def tensors_of(module: nn.Module) -> Tensors:
-    """A copy of a module's state as arrays, float32 by name."""
-    return {
-        name: np.array(value.detach().cpu().contiguous().numpy(), np.float32)
-        for name, value in module.state_dict().items()
-    }
-
-
-def fill(module: nn.Module, tensors: Mapping[str, np.ndarray]) -> None:
-    """Write arrays into a module's state."""
-    module.load_state_dict({name: torch.from_numpy(np.array(value)) for name, value in tensors.items()})
 
 
 def _glorot(shape: torch.Size, dice: Generator) -> Tensor:

@@ -6,7 +6,6 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ from likewise.evaluation import leave_one_out_map
 from likewise.networks import Tensors
 from likewise.progress import Meter
 from likewise.registry import lookup
-from likewise.training.checkpoint import Checkpoint, restore, save
+from likewise.training.loop import Loop
 from likewise.training.own import LEAST, Split
 from likewise.types import FloatArray, ProgressCallback
 
@@ -32,7 +31,6 @@ LOSSES: Mapping[str, tuple[str, dict[str, float]]] = {
 }
 """Losses of pytorch-metric-learning by our names, with their settings; all see unit vectors."""
 
-MOMENTS = ("exp_avg", "exp_avg_sq", "step")
 MEASURED_AT_ONCE = 16
 
 Inputs = Callable[[Sequence[int], Generator | None], Tensor]
@@ -140,18 +138,10 @@ def learn(
     trained = {name: value for name, value in module.named_parameters() if value.requires_grad}
     optimiser = torch.optim.Adam(trained.values(), settings.rate)
     own = {key: str(value) for key, value in asdict(settings).items() if key not in ("most", "patience")}
-    identity = {**identity, **own}
-    folder.mkdir(parents=True, exist_ok=True)
-    if found := restore(folder, identity):
-        history = [_epoch(row) for row in found.history]
-        best: Tensors = dict(found.tensors["best"])
-        _refill(trained, optimiser, found.tensors)
-    else:
-        history = [RetrievalEpoch(0, math.nan, _score(module, inputs, labels, split), 0.0)]
-        best = _arrays(trained)
-    for number in count(len(history)):
-        if _over(history, settings):
-            return LearnedWeights(best, tuple(history))
+    loop = Loop(trained, optimiser, settings.most, settings.patience, _best, _epoch)
+
+    def epoch(history: Sequence[RetrievalEpoch]) -> RetrievalEpoch:
+        number = len(history)
         dice = Generator().manual_seed((settings.seed << 20) + number)
         start, losses = time.perf_counter(), list[float]()
         batches = list(_batches(labels, split, settings, number))
@@ -165,12 +155,12 @@ def learn(
             losses.append(float(loss.detach()))
             tell(done)
         score = _score(module, inputs, labels, split)
-        history.append(RetrievalEpoch(number, float(np.mean(losses)), score, time.perf_counter() - start))
-        if _best(history) is history[-1]:
-            best = _arrays(trained)
-        groups = {"weights": _arrays(trained), "best": best, **_moments(trained, optimiser)}
-        save(Checkpoint(identity, tuple(asdict(epoch) for epoch in history), groups), folder)
-    raise AssertionError("count never ends")
+        return RetrievalEpoch(number, float(np.mean(losses)), score, time.perf_counter() - start)
+
+    def before() -> RetrievalEpoch:
+        return RetrievalEpoch(0, math.nan, _score(module, inputs, labels, split), 0.0)
+
+    return LearnedWeights(*loop.run(epoch, folder, {**identity, **own}, before=before))
 
 
 def embed(module: nn.Module, inputs: Inputs, places: Sequence[int]) -> FloatArray:
@@ -229,39 +219,8 @@ def _best(history: Sequence[RetrievalEpoch]) -> RetrievalEpoch:
     return max(history, key=lambda epoch: epoch.score)
 
 
-def _over(history: Sequence[RetrievalEpoch], settings: RetrievalSettings) -> bool:
-    done = history[-1].number
-    return done >= settings.most or done - _best(history).number >= settings.patience
-
-
 def _epoch(row: Mapping[str, float]) -> RetrievalEpoch:
     return RetrievalEpoch(int(row["number"]), row["loss"], row["score"], row["seconds"])
-
-
-def _arrays(trained: Mapping[str, nn.Parameter]) -> Tensors:
-    return {name: np.array(value.detach().contiguous().numpy()) for name, value in trained.items()}
-
-
-def _moments(trained: Mapping[str, nn.Parameter], optimiser: torch.optim.Optimizer) -> dict[str, Tensors]:
-    return {
-        moment: {
-            name: np.array(optimiser.state[value][moment].contiguous().numpy())
-            for name, value in trained.items()
-            if moment in optimiser.state[value]
-        }
-        for moment in MOMENTS
-    }
-
-
-def _refill(
-    trained: Mapping[str, nn.Parameter], optimiser: torch.optim.Optimizer, groups: Mapping[str, Tensors]
-) -> None:
-    for name, value in trained.items():
-        value.data.copy_(torch.from_numpy(np.array(groups["weights"][name])))
-        if name in groups["step"]:
-            optimiser.state[value] = {
-                moment: torch.from_numpy(np.array(groups[moment][name])) for moment in MOMENTS
-            }
 
 
 def _note(history: Sequence[RetrievalEpoch]) -> str:
