@@ -694,6 +694,14 @@ def test_nothing_to_index_makes_no_collection(run: Run, here: Path, tmp_path: Pa
         assert " .jpg " in err
 
 
+def test_pictures_that_are_left_out_by_now_are_not_called_gone(run: Run, here: Path, tmp_path: Path) -> None:
+    into = tmp_path / "c"
+    run("index", here / "photos", "--into", into)
+    told = "gone or left out; --prune forgets them"
+    assert told in run("index", here / "photos", "--into", into, "--exclude", "one.png")[1]
+    assert told in run("index", here / "photos", "--into", into)[1]
+
+
 def test_pictures_that_are_gone_are_told(run: Run, here: Path, tmp_path: Path) -> None:
     photos = tmp_path / "photos"
     photos.mkdir()

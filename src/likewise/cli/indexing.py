@@ -90,6 +90,7 @@ def index(
     """
     from likewise.collection import Collection
     from likewise.collection.store import holds_collection
+    from likewise.excludes import DEFAULT
     from likewise.walk import holds_pictures, nothing_in
 
     for folder in folders:
@@ -126,15 +127,17 @@ def index(
                 exclude=exclude or (),
                 include=include or (),
             )
-        total, away = len(collection), collection.info().away if report.away else []
+        total, told = len(collection), collection.info() if report.away or report.gone else None
         kept = {layer.recipe.hash for layer in collection.layers}
     dropped = [layer.recipe.name for layer in before if layer.recipe.hash not in kept]
-    lines = [*index_lines(report, path, total), *map(_away_line, away), *map(_dropped_line, dropped)]
+    away = told.away if told and report.away else []
+    gone = "gone or left out" if told and not {*told.excludes} <= {*DEFAULT} else "gone"
+    lines = [*index_lines(report, path, total, gone), *map(_away_line, away), *map(_dropped_line, dropped)]
     show(report, lines, as_json=as_json)
 
 
-def index_lines(report: AddReport, path: Path, total: int) -> list[str]:
-    """What adding did, in words."""
+def index_lines(report: AddReport, path: Path, total: int, gone: str = "gone") -> list[str]:
+    """What adding did, in words; ``gone`` says what pictures are that are kept for want of ``--prune``."""
     from likewise.pictures.signatures import OPTIONAL
 
     apart = ("seconds", "gone", "passed_over")
@@ -142,7 +145,7 @@ def index_lines(report: AddReport, path: Path, total: int) -> list[str]:
     did = ", ".join(f"{number} {name}" for name, number in counts.items()) or "no pictures found"
     lines = [f"{did} in {report.seconds:.1f} s", f"{printable(path)}: {total} pictures"]
     if report.gone:
-        lines.append(f"{report.gone} gone; --prune forgets them")
+        lines.append(f"{report.gone} {gone}; --prune forgets them")
     if report.failed:
         lines.append("what failed and why: likewise failures")
     if report.passed_over:

@@ -41,7 +41,7 @@ class AddReport:
         Pictures that stay though their files cannot be found, for their folder holds none of its pictures: a
         disk may not be mounted.
     gone
-        Pictures whose files are gone and which are kept, for want of ``prune``.
+        Pictures whose files are gone, or left out by now, and which are kept for want of ``prune``.
     passed_over
         Files that are no pictures by their name, by suffix in lower case, the most frequent first.
     seconds
