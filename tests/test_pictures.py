@@ -427,3 +427,9 @@ def test_the_limit_is_above_0(limit: int, monkeypatch: pytest.MonkeyPatch) -> No
 def test_a_picture_over_the_limit_says_what_to_do() -> None:
     with pytest.raises(BadPicture, match=r"--max-pixels .*--retry"):
         load(photo(1), FULL, max_pixels=1)
+
+
+@pytest.mark.parametrize("address", ["https://example.org/a.jpg", "https:/example.org/a.jpg", "s3://b/a.jpg"])
+def test_an_address_is_said_to_be_one(address: str) -> None:
+    with pytest.raises(BadPicture, match="it is an address, and only files are read"):
+        load(address, [Resize("longest", 64)])

@@ -108,7 +108,9 @@ def test_bad_whitening_files(tmp_path: Path) -> None:
             Whitening.load(path)
 
 
-def test_a_whitening_that_cannot_be_written(tmp_path: Path) -> None:
+def test_a_whitening_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(StorageError, match="cannot write"):
-        whitening().save(tmp_path / "file" / "w.safetensors")
+    for cache, remedy in (("elsewhere", "name another folder$"), (".", "set LIKEWISE_CACHE to another one$")):
+        monkeypatch.setenv("LIKEWISE_CACHE", str(tmp_path / cache))
+        with pytest.raises(StorageError, match=f"cannot write .*{remedy}"):
+            whitening().save(tmp_path / "file" / "w.safetensors")

@@ -482,10 +482,11 @@ def _npm_complaint(log: str, code: int) -> str:
 
 
 def _storage(path: Path, error: OSError) -> StorageError:
-    why = error.strerror or error
-    return StorageError(
-        f"cannot write {path}: {why}; make room there, or name another folder (LIKEWISE_CACHE for weights)"
-    )
+    other = "name another folder"
+    with suppress(StorageError):  # without a home folder there is no cache
+        if path.is_relative_to(cache_dir()):
+            other = "set LIKEWISE_CACHE to another one"
+    return StorageError(f"cannot write {path}: {error.strerror or error}; make room there, or {other}")
 
 
 def _beside(path: Path) -> Path:

@@ -151,7 +151,8 @@ def _open_file(path: str | os.PathLike[str], name: str) -> IO[bytes]:
     try:
         handle = descriptor_of(path, os.O_RDONLY | NO_WAIT)
     except (FileNotFoundError, NotADirectoryError):
-        raise BadPicture(f"{name} is not there", "vanished") from None
+        remedy = ": it is an address, and only files are read" if _ADDRESS.match(os.fspath(path)) else ""
+        raise BadPicture(f"{name} is not there{remedy}", "vanished") from None
     except (OSError, ValueError) as error:
         raise BadPicture(f"{name} cannot be opened: {_text(error)}", "unreadable") from error
     if not stat.S_ISREG(os.fstat(handle).st_mode):
@@ -200,6 +201,7 @@ def reported(name: str, stream: Stream | None) -> Iterator[None]:
         raise BadPicture(f"{name} is damaged: {_text(error)}", "broken") from error
 
 
+_ADDRESS = re.compile("[a-z][a-z0-9+.-]+:/")
 _LACKING = re.compile("[Uu]nsupported|cannot handle|unknown (pixel )?mode")
 """What Pillow says of intact files that it does not read."""
 
