@@ -173,8 +173,9 @@ def test_windows_replaces_no_file_that_is_open(tmp_path: Path, monkeypatch: pyte
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
+def test_a_place_in_the_cache_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").touch()
+    monkeypatch.setenv("LIKEWISE_CACHE", str(tmp_path))
     with pytest.raises(StorageError, match="LIKEWISE_CACHE"), assets.replacing(tmp_path / "file" / "below"):
         pass
     with pytest.raises(StorageError, match="LIKEWISE_CACHE"), assets.scratch(tmp_path / "file" / "below"):
