@@ -95,22 +95,22 @@ def learn(
     else:
         known = _of_folder(folder, labels, label, running.extractor(recipe or "default"))
     with progress("cross-validating") as callback:
-        found = cross_validate(known, folds=folds, seed=seed, progress=callback)
+        validation = cross_validate(known, folds=folds, seed=seed, progress=callback)
         points = learning_curve(known, folds=folds, seed=seed, progress=callback) if curve else []
-    best = next((score for score in found.scores if score.kind == kind), found.suggested)
+    best = next((score for score in validation.scores if score.kind == kind), validation.suggested)
     Classifier.train(known, best.kind, accuracy=best.accuracy).save(output)
     if confusion or curve:
         from likewise.drawing.plots import confusion_plot, learning_plot
 
         if confusion:
-            confusion_plot(best, found.classes, confusion)
+            confusion_plot(best, validation.classes, confusion)
         if curve:
-            learning_plot(points, curve, title=f"{known.about}, {len(found.classes)} classes")
-    mistaken = best.mistaken(found.classes)
+            learning_plot(points, curve, title=f"{known.about}, {len(validation.classes)} classes")
+    mistaken = best.mistaken(validation.classes)
     failures = {str(path): str(why) for path, why in known.failures.items()}
-    value = {"path": output, "kind": best.kind, "failures": failures, **vars(found)}
+    value = {"path": output, "kind": best.kind, "failures": failures, **vars(validation)}
     value |= {"mistaken": mistaken, "curve": points}
-    lines = [*left_out_lines(known.failures), *_learn_lines(known, found, mistaken)]
+    lines = [*left_out_lines(known.failures), *_learn_lines(known, validation, mistaken)]
     lines += [
         f"{name}: {printable(path)}" for name, path in (("confusion", confusion), ("curve", curve)) if path
     ]
@@ -141,24 +141,24 @@ def _of_folder(folder: Path, labels: Path | None, label: str, extractor: Extract
 
 
 def _learn_lines(
-    known: LabelledVectors, found: Validation, mistaken: Sequence[tuple[str, str, int]]
+    known: LabelledVectors, validation: Validation, mistaken: Sequence[tuple[str, str, int]]
 ) -> Iterator[str]:
     yield (
-        f"{len(known.labels)} pictures of {printable(known.about)} with {len(found.classes)} labels; "
-        f"{found.tested} tested in {found.folds} folds"
+        f"{len(known.labels)} pictures of {printable(known.about)} with {len(validation.classes)} labels; "
+        f"{validation.tested} tested in {validation.folds} folds"
     )
-    if found.alone:
-        yield f"never tested, for there is one picture only: {printable(', '.join(found.alone))}"
+    if validation.alone:
+        yield f"never tested, for there is one picture only: {printable(', '.join(validation.alone))}"
     rows = [
         (
-            one.kind,
-            f"{one.accuracy:.3f}",
-            f"{one.spread:.3f}",
-            f"{one.balanced:.3f}",
-            f"{one.log_loss:.2f}",
-            f"{one.seconds:.1f}",
+            score.kind,
+            f"{score.accuracy:.3f}",
+            f"{score.spread:.3f}",
+            f"{score.balanced:.3f}",
+            f"{score.log_loss:.2f}",
+            f"{score.seconds:.1f}",
         )
-        for one in found.scores
+        for score in validation.scores
     ]
     head = ("classifier", "accuracy", "+-", "balanced", "log-loss", "seconds")
     yield from table(rows, head, right="accuracy +- balanced log-loss seconds")
@@ -189,28 +189,32 @@ def predict(
     files = find_pictures(pictures)
     extractor = classifier.extractor(model, **vars(running))
     with progress("classifying") as callback:
-        found, failures = predict_all(
+        predictions, failures = predict_all(
             classifier, extractor, files, top=top, max_pixels=max_pixels, progress=callback
         )
-    told = {str(path): str(why) for path, why in failures.items()}
-    show({"predictions": found, "failures": told}, _predict_lines(found, told), as_json=as_json)
+    reasons = {str(path): str(why) for path, why in failures.items()}
+    show(
+        {"predictions": predictions, "failures": reasons},
+        _predict_lines(predictions, reasons),
+        as_json=as_json,
+    )
     if failures:
         raise typer.Exit(2)
 
 
-def _predict_lines(found: Sequence[Prediction], failures: dict[str, str]) -> Iterator[str]:
-    if found:
+def _predict_lines(predictions: Sequence[Prediction], failures: dict[str, str]) -> Iterator[str]:
+    if predictions:
         rows = [
             (
-                one.labels[0],
-                f"{one.probabilities[0]:.3f}",
+                prediction.labels[0],
+                f"{prediction.probabilities[0]:.3f}",
                 ", ".join(
                     f"{label} {share:.3f}"
-                    for label, share in zip(one.labels[1:], one.probabilities[1:], strict=True)
+                    for label, share in zip(prediction.labels[1:], prediction.probabilities[1:], strict=True)
                 ),
-                one.path,
+                prediction.path,
             )
-            for one in found
+            for prediction in predictions
         ]
         yield from table(rows, ("label", "probability", "next", "picture"), right="probability")
     for path, why in failures.items():
@@ -230,14 +234,14 @@ def show_classifier(
 
 
 def _value(classifier: Classifier) -> dict[str, object]:
-    told = classifier.training
+    training = classifier.training
     return {
-        "kind": told.kind,
+        "kind": training.kind,
         "classes": classifier.classes,
-        "accuracy": told.accuracy,
-        "recipe": told.recipe_name,
-        "trained_on": told.about,
-        "vectors": told.samples,
+        "accuracy": training.accuracy,
+        "recipe": training.recipe_name,
+        "trained_on": training.about,
+        "vectors": training.samples,
     }
 
 

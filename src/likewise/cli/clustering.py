@@ -69,18 +69,18 @@ def cluster(
     if sort:
         check_target(sort)
     with Collection.open(find_collection(collection, named)) as opened, progress("clustering") as callback:
-        found = find_clusters(
+        clusters = find_clusters(
             opened, method=method, k=k, least=least, under=under, where=where, seed=seed, progress=callback
         )
-        alone = [opened.path_of(row) for row in found.alone]
-        groups = {name: one.paths for name, one in found.named.items()}
+        alone = [opened.path_of(row) for row in clusters.alone]
+        groups = {name: group.paths for name, group in clusters.named.items()}
         if alone:
             groups["alone"] = tuple(alone)
         failures = sort_into(sort, groups, by=by, progress=callback, read=opened.read) if sort else {}
         if sheets:
             _draw(groups, sheets, opened.read)
-    value = {**vars(found), "sheets": sheets, "sorted": sort, "failures": failures}
-    lines = [*_cluster_lines(found), *(f"sheets: {printable(sheets)}" for _ in [0] if sheets)]
+    value = {**vars(clusters), "sheets": sheets, "sorted": sort, "failures": failures}
+    lines = [*_cluster_lines(clusters), *(f"sheets: {printable(sheets)}" for _ in [0] if sheets)]
     if sort:
         lines.append(f"sorted by {by} into {printable(sort)}")
         lines += [f"left out: {printable(path)}: {why}" for path, why in failures.items()]
@@ -100,15 +100,18 @@ def _draw(groups: dict[str, tuple[Path, ...]], folder: Path, read: Callable[[Pat
         contact_sheet(shown, captions, out, title=f"{name}: {count}", subtitle=subtitle, read=read)
 
 
-def _cluster_lines(found: Clusters) -> Iterator[str]:
-    rows = [(name, len(one.ids), f"{one.spread:.3f}", one.paths[0]) for name, one in found.named.items()]
+def _cluster_lines(clusters: Clusters) -> Iterator[str]:
+    rows = [
+        (name, len(group.ids), f"{group.spread:.3f}", group.paths[0])
+        for name, group in clusters.named.items()
+    ]
     yield from table(rows, ("cluster", "pictures", "spread", "most central"), right="pictures spread")
-    if found.alone:
-        yield f"{len(found.alone)} pictures belong to none"
-    if found.tried:
-        shown = ", ".join(f"{count}: {one:.3f}" for count, one in found.tried.items())
+    if clusters.alone:
+        yield f"{len(clusters.alone)} pictures belong to none"
+    if clusters.tried:
+        shown = ", ".join(f"{count}: {silhouette:.3f}" for count, silhouette in clusters.tried.items())
         yield f"silhouette by number of clusters: {shown}"
-        yield f"suggested: {len(found.clusters)}; give another with --clusters"
+        yield f"suggested: {len(clusters.clusters)}; give another with --clusters"
 
 
 def map_(
@@ -150,23 +153,23 @@ def map_(
     check_output("map", output)
     new_file(output, overwrite=overwrite)
     with Collection.open(find_collection(collection, named)) as opened, progress("mapping") as callback:
-        found = find_layout(
+        layout = find_layout(
             opened, method=method, under=under, where=where, most=most, seed=seed, progress=callback
         )
-        groups = _groups(opened, found, colour, k=k, under=under, where=where, seed=seed)
+        groups = _groups(opened, layout, colour, k=k, under=under, where=where, seed=seed)
         total = len(opened)
         failures = map_page(
-            found, output, groups=groups, title=opened.path.stem, progress=callback, read=opened.read
+            layout, output, groups=groups, title=opened.path.stem, progress=callback, read=opened.read
         )
-    value = {"path": output, "method": found.method, "pictures": len(found.ids), "failures": failures}
-    lines = [f"{printable(output)}: {len(found.ids)} of {total} pictures, laid out by {found.method}"]
+    value = {"path": output, "method": layout.method, "pictures": len(layout.ids), "failures": failures}
+    lines = [f"{printable(output)}: {len(layout.ids)} of {total} pictures, laid out by {layout.method}"]
     lines += [f"shown without a thumbnail: {printable(path)}: {why}" for path, why in failures.items()]
     show(value, lines, as_json=as_json)
 
 
 def _groups(
     opened: Collection,
-    found: MapLayout,
+    layout: MapLayout,
     colour: Colour,
     *,
     k: int | None,
@@ -174,12 +177,12 @@ def _groups(
     where: str | None,
     seed: int,
 ) -> list[str] | None:
-    """What each picture of a map belongs to."""
+    """The group of each picture of a map."""
     from likewise.downstream import find_clusters
 
     if colour == "folder":
-        return [Path(name).parts[0] if len(Path(name).parts) > 1 else "" for name in found.names]
+        return [Path(name).parts[0] if len(Path(name).parts) > 1 else "" for name in layout.names]
     if colour == "cluster":
         labels = find_clusters(opened, k=k, under=under, where=where, seed=seed).labels
-        return [f"cluster {labels[row] + 1}" for row in found.ids.tolist()]
+        return [f"cluster {labels[row] + 1}" for row in layout.ids.tolist()]
     return None

@@ -65,7 +65,9 @@ def spread(function: Callable[..., Any]) -> Callable[..., Any]:
     """A command that takes its options one by one, where it wants a dataclass of several as one value."""
     signature = inspect.signature(function, eval_str=True)
     wanted = signature.parameters.values()
-    groups: dict[str, Any] = {one.name: one.annotation for one in wanted if is_dataclass(one.annotation)}
+    groups: dict[str, Any] = {
+        parameter.name: parameter.annotation for parameter in wanted if is_dataclass(parameter.annotation)
+    }
     if not groups:
         return function
 
@@ -77,11 +79,11 @@ def spread(function: Callable[..., Any]) -> Callable[..., Any]:
 
     options = [
         option.replace(kind=inspect.Parameter.KEYWORD_ONLY)
-        for one in wanted
+        for parameter in wanted
         for option in (
-            inspect.signature(one.annotation, eval_str=True).parameters.values()
-            if one.name in groups
-            else [one]
+            inspect.signature(parameter.annotation, eval_str=True).parameters.values()
+            if parameter.name in groups
+            else [parameter]
         )
     ]
     command.__signature__ = signature.replace(parameters=options)  # type: ignore[attr-defined]
@@ -103,15 +105,17 @@ class Command(TyperCommand):
         except typer.TyperException as error:
             if getattr(error, "ctx", ctx) is None:
                 error.ctx = ctx  # type: ignore[attr-defined]
-            found = [word for word in spelled if word.rstrip(os.sep).endswith(SUFFIX)]
-            if "--in" in known and found and "unexpected extra" in str(error):
-                raise UsageError(f"a collection is named by --in: --in {found[-1]}") from error
+            collections = [word for word in spelled if word.rstrip(os.sep).endswith(SUFFIX)]
+            if "--in" in known and collections and "unexpected extra" in str(error):
+                raise UsageError(f"a collection is named by --in: --in {collections[-1]}") from error
             raise
         return rest
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         """Arguments by their names, those that may be left out in brackets."""
-        arguments = (one for one in self.get_params(ctx) if one.param_type_name == "argument")
+        arguments = (
+            parameter for parameter in self.get_params(ctx) if parameter.param_type_name == "argument"
+        )
         return ["[OPTIONS]", *map(_usage, arguments)]
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
@@ -201,7 +205,7 @@ def _name_value(error: typer.BadParameter, words: Sequence[str]) -> None:
 
 
 def _given(words: Sequence[str], parameter: Any) -> str | None:
-    """What the command line gives an option; None for arguments."""
+    """The value that an option is given; None for arguments."""
     for word, following in pairwise([*words, ""]):
         name, equals, value = word.partition("=")
         options = getattr(parameter, "opts", ())
@@ -213,7 +217,7 @@ def _given(words: Sequence[str], parameter: Any) -> str | None:
 
 
 def _new_name(name: str, known: set[str]) -> str | None:
-    """What a spelling stands for; None where the command has it, or has nothing instead."""
+    """The name behind a spelling; None where the command has it, or has nothing instead."""
     if name in known:
         return None
     return next((new for new in (ALSO.get(name), *OLD.get(name, ())) if new in known), None)
@@ -230,16 +234,16 @@ def _usage(argument: Any) -> str:
 
 def _write_parameters(command: Any, ctx: Any, formatter: Any) -> None:
     rows: dict[str, list[tuple[str, str]]] = {"Arguments": [], "Options": []}
-    for one in command.get_params(ctx):
-        if record := one.get_help_record(ctx):
-            if one.param_type_name == "argument":
-                rows["Arguments"].append((_usage(one).strip("[]"), one.help))
+    for parameter in command.get_params(ctx):
+        if record := parameter.get_help_record(ctx):
+            if parameter.param_type_name == "argument":
+                rows["Arguments"].append((_usage(parameter).strip("[]"), parameter.help))
             else:
                 rows["Options"].append((_plain(record[0]), record[1]))
-    for title, found in rows.items():
-        if found:
+    for title, definitions in rows.items():
+        if definitions:
             with formatter.section(title):
-                formatter.write_dl(found)
+                formatter.write_dl(definitions)
 
 
 _KINDS = ((r"<(list\[)?(int|float)\b.*>", "N"), (r"<(list\[)?str\]?>", "NAME"), (r"<(.*\|.*)>", r"\1"))

@@ -56,8 +56,8 @@ def demo(
 def _indexed(report: AddReport) -> str:
     known = report.unchanged
     new = sum((report.added, report.copied, report.changed, report.moved))
-    told = f"{new} pictures indexed" if new or not known else f"{known} pictures, all indexed before,"
-    return f"{told} and {known} indexed before" if new and known else told
+    text = f"{new} pictures indexed" if new or not known else f"{known} pictures, all indexed before,"
+    return f"{text} and {known} indexed before" if new and known else text
 
 
 def _lines(done: DemoReport) -> list[str]:

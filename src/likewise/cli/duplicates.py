@@ -98,7 +98,7 @@ def duplicates(
             from likewise.drawing import check_output
 
             check_output("sheet", sheet, *opened.pictures(under, where).paths)
-        found = find_duplicates(
+        result = find_duplicates(
             opened,
             threshold=threshold,
             under=under,
@@ -109,14 +109,14 @@ def duplicates(
             kinds=kinds,
             progress=callback,
         )
-        if sheet is not None and found.groups:
+        if sheet is not None and result.groups:
             from likewise.drawing.sheets import duplicate_sheet
 
-            files = {member.file.path: member.file for group in found.groups for member in group.members}
-            duplicate_sheet(found, sheet, read=lambda path: files[path].read())
+            files = {member.file.path: member.file for group in result.groups for member in group.members}
+            duplicate_sheet(result, sheet, read=lambda path: files[path].read())
     if plan is not None:
-        Plan.of(found).write(plan)
-    show(found.as_json(), _lines(found, sheet, plan), as_json=as_json)
+        Plan.of(result).write(plan)
+    show(result.as_json(), _lines(result, sheet, plan), as_json=as_json)
 
 
 @app.command("apply")
@@ -210,13 +210,13 @@ _SAID = {"move": "to", "trash": "to", "link": "now the same file as"}
 
 
 def _outcome_lines(outcomes: Sequence[FileOutcome], joint: str, journal: Path | None) -> Iterator[str]:
-    for one in outcomes:
-        if one.done:
-            yield f"{printable(one.file)}\n  {joint} {printable(one.to)}"
+    for outcome in outcomes:
+        if outcome.done:
+            yield f"{printable(outcome.file)}\n  {joint} {printable(outcome.to)}"
         else:
-            yield f"left alone: {printable(one.file)}\n  {printable(one.why)}"
-    done = [one for one in outcomes if one.done]
-    room = sum(one.bytes for one in done) / 1e6
+            yield f"left alone: {printable(outcome.file)}\n  {printable(outcome.why)}"
+    done = [outcome for outcome in outcomes if outcome.done]
+    room = sum(outcome.bytes for outcome in done) / 1e6
     if journal is None:
         yield f"{len(done)} of {len(outcomes)} files would go ({room:.1f} MB): nothing was changed; add --yes"
     else:
@@ -225,25 +225,25 @@ def _outcome_lines(outcomes: Sequence[FileOutcome], joint: str, journal: Path | 
 
 
 def _undone_lines(outcomes: Sequence[FileOutcome]) -> Iterator[str]:
-    for one in outcomes:
-        if not one.done:
-            yield f"left alone: {printable(one.file)}\n  {printable(one.why)}"
-    yield f"{sum(one.done for one in outcomes)} of {len(outcomes)} files are back"
+    for outcome in outcomes:
+        if not outcome.done:
+            yield f"left alone: {printable(outcome.file)}\n  {printable(outcome.why)}"
+    yield f"{sum(outcome.done for outcome in outcomes)} of {len(outcomes)} files are back"
 
 
-def _lines(found: Duplicates, sheet: Path | None, plan: Path | None) -> Iterator[str]:
-    for number, group in enumerate(found.groups, 1):
+def _lines(result: Duplicates, sheet: Path | None, plan: Path | None) -> Iterator[str]:
+    for number, group in enumerate(result.groups, 1):
         yield f"group {number}"
         yield from _group_lines(group)
-    for number, group in enumerate(found.bursts, 1):
+    for number, group in enumerate(result.bursts, 1):
         yield f"burst {number}"
         yield from _group_lines(group)
-    yield f"{len(found.groups)} groups among {found.pictures} pictures; {found.surplus} could go"
-    if found.kinds:
-        kinds = ", ".join(f"{count} {kind}" for kind, count in found.kinds.items())
-        yield f"of them {kinds}; what could go takes {found.bytes / 1e6:.1f} MB"
-    yield from _explained(found)
-    if sheet is not None and found.groups:
+    yield f"{len(result.groups)} groups among {result.pictures} pictures; {result.surplus} could go"
+    if result.kinds:
+        kinds = ", ".join(f"{count} {kind}" for kind, count in result.kinds.items())
+        yield f"of them {kinds}; what could go takes {result.bytes / 1e6:.1f} MB"
+    yield from _explained(result)
+    if sheet is not None and result.groups:
         yield f"sheet: {printable(sheet)}"
     if plan is not None:
         yield f"plan: {printable(plan)}"
@@ -251,25 +251,25 @@ def _lines(found: Duplicates, sheet: Path | None, plan: Path | None) -> Iterator
 
 def _group_lines(group: Group) -> Iterator[str]:
     for member in group.members:
-        told = f"  {member.kind}" if member.kind else ""
+        note = f"  {member.kind}" if member.kind else ""
         if member.kind and member.why != f"the {member.kind}":
-            told += f": {member.why}"
+            note += f": {member.why}"
         if member.of not in (None, group.paths[0]):  # a copy of another one that stays
-            told += f" (of {printable(member.of)})"
-        yield f"  {member.similarity:.4f}  {printable(member.file.path)}{told}"
+            note += f" (of {printable(member.of)})"
+        yield f"  {member.similarity:.4f}  {printable(member.file.path)}{note}"
         yield from (f"          = {printable(path)}" for path in member.file.others)
 
 
-def _explained(found: Duplicates) -> Iterator[str]:
+def _explained(result: Duplicates) -> Iterator[str]:
     """Where the threshold lies and what it means, and what was not compared."""
-    yield f"threshold {found.threshold:.4f}: {found.reason}"
-    for name, share in found.found.items():
+    yield f"threshold {result.threshold:.4f}: {result.reason}"
+    for name, share in result.found.items():
         yield f"  it finds {100 * share:3.0f} % of copies: {name}"
-    if found.by_chance is not None:
-        yield f"  pairs of different pictures expected above it: {found.by_chance:.2g}"
-    yield f"  pairs whose pixels were compared: {found.looked_at}"
-    if found.dismissed:
-        yield f"  pairs that are no duplicates, as you said: {found.dismissed}"
-    for what, paths in vars(found.left_out).items():
+    if result.by_chance is not None:
+        yield f"  pairs of different pictures expected above it: {result.by_chance:.2g}"
+    yield f"  pairs whose pixels were compared: {result.looked_at}"
+    if result.dismissed:
+        yield f"  pairs that are no duplicates, as you said: {result.dismissed}"
+    for what, paths in vars(result.left_out).items():
         if paths:
             yield f"left out, {len(paths)} {what}: {printable(paths[0])}{' ...' if len(paths) > 1 else ''}"

@@ -112,14 +112,14 @@ def evaluate(
     from likewise.recipes import load_recipe
 
     stages = [Stage.parse(text) for text in then or ()]
-    found = described_by(recipe, whiten, words=words) or load_recipe("default")
+    loaded = described_by(recipe, whiten, words=words) or load_recipe("default")
     changes = scoring_options(scoring, layers)
     if changes:
-        if not found.words:
+        if not loaded.words:
             raise UsageError(
-                f"--scoring and --layers are for visual words, and {found.name!r} makes a vector"
+                f"--scoring and --layers are for visual words, and {loaded.name!r} makes a vector"
             )
-        found = found.scored(changes)
+        loaded = loaded.scored(changes)
     benchmark = load(dataset, data, gt=gt, group=group)
     if distractors:
         benchmark = benchmark.with_distractors(*distractors)
@@ -129,7 +129,7 @@ def evaluate(
     with progress(f"{benchmark.name}") as callback:
         run = evaluate_recipe(
             benchmark,
-            found,
+            loaded,
             crop=crop,
             out=out,
             stages=stages,
@@ -191,14 +191,16 @@ def report(
     if plot:
         from likewise.drawing.plots import check_plot, precision_recall_plot
 
-        check_plot(plot, *(picture for one in reports for picture in one.run.benchmark.pictures))
+        check_plot(plot, *(picture for scored in reports for picture in scored.run.benchmark.pictures))
     drawn = _draw_sheets(reports, sheets, k, worst) if sheets else []
     if plot:
-        lines = {f"{one.run.path.stem}: mAP {one.scores.mean_ap:.3f}": one.curve() for one in reports}
+        lines = {
+            f"{scored.run.path.stem}: mAP {scored.scores.mean_ap:.3f}": scored.curve() for scored in reports
+        }
         precision_recall_plot(lines, plot, title=reports[0].run.card.benchmark)
-    told = {
-        "runs": [value(one) for one in reports],
-        "comparisons": [comparison_value(reports[0], other, found) for other, found in compared],
+    document = {
+        "runs": [value(scored) for scored in reports],
+        "comparisons": [comparison_value(reports[0], other, comparison) for other, comparison in compared],
         "sheets": drawn,
         "plot": plot,
     }
@@ -207,7 +209,7 @@ def report(
         lines_.append(f"sheets       {len(drawn)} in {printable(sheets)}")
     if plot:
         lines_.append(f"plot         {printable(plot)}")
-    show(told, lines_, as_json=as_json)
+    show(document, lines_, as_json=as_json)
 
 
 def _lines(
@@ -215,12 +217,12 @@ def _lines(
 ) -> list[str]:
     """Every run with its card; then the queries of the only one, or what the others change."""
     lines: list[str] = []
-    for one in reports:
-        lines += [*score_lines(one), ""]
+    for scored in reports:
+        lines += [*score_lines(scored), ""]
     if not compared:
         lines += [*query_table(reports[0], worst), ""]
-    for other, found in compared:
-        lines += [*comparison_lines(reports[0], other, found, worst), ""]
+    for other, comparison in compared:
+        lines += [*comparison_lines(reports[0], other, comparison, worst), ""]
     return lines
 
 
@@ -230,7 +232,7 @@ def _draw_sheets(reports: Sequence[Report], folder: Path, k: int, worst: int | N
 
     drawn: list[Path] = []
     with progress("sheets") as callback:
-        for one in reports:
-            into = folder if len(reports) == 1 else folder / one.run.path.stem
-            drawn += draw_sheets(one, into, k=k, worst=worst, progress=callback)
+        for scored in reports:
+            into = folder if len(reports) == 1 else folder / scored.run.path.stem
+            drawn += draw_sheets(scored, into, k=k, worst=worst, progress=callback)
     return drawn

@@ -35,13 +35,13 @@ def annotate(
     from likewise.collection import Collection
 
     with Collection.open(find_collection(collection)) as opened:
-        found = opened.annotate(table)
-    lines = [f"{found.pictures} pictures have {printable(', '.join(found.columns))}"]
-    if found.unknown:
-        names = ", ".join(printable(name) for name in found.unknown[:_SHOWN])
-        more = " ..." if len(found.unknown) > _SHOWN else ""
-        lines.append(f"not in the collection, {len(found.unknown)}: {names}{more}")
-    show(found, lines, as_json=as_json)
+        report = opened.annotate(table)
+    lines = [f"{report.pictures} pictures have {printable(', '.join(report.columns))}"]
+    if report.unknown:
+        names = ", ".join(printable(name) for name in report.unknown[:_SHOWN])
+        more = " ..." if len(report.unknown) > _SHOWN else ""
+        lines.append(f"not in the collection, {len(report.unknown)}: {names}{more}")
+    show(report, lines, as_json=as_json)
 
 
 def facts_(
@@ -61,10 +61,10 @@ def facts_(
             raise UsageError(f"nothing in {opened.path} is called {picture}")
         [entry] = entries
         known = opened.known(entry.id)
-    told = {"id": entry.id, "path": entry.path, **vars(known)}
+    document = {"id": entry.id, "path": entry.path, **vars(known)}
     size = f"{entry.width} x {entry.height}, {entry.bytes} bytes"
     lines = [f"{printable(entry.path)} (id {entry.id})", f"size         {size}", *_lines(known)]
-    show(told, lines, as_json=as_json)
+    show(document, lines, as_json=as_json)
 
 
 def _lines(known: Known) -> Iterator[str]:
@@ -73,8 +73,8 @@ def _lines(known: Known) -> Iterator[str]:
         yield "what its file says was not read yet: index its folder again"
         return
     position = None if facts.latitude is None else f"{facts.latitude}, {facts.longitude}"
-    told = vars(facts) | {"keywords": ", ".join(facts.keywords) or None, "gps": position}
-    told |= {"latitude": None, "longitude": None, "added": known.added, **known.annotations}
-    for name, value in told.items():
+    values = vars(facts) | {"keywords": ", ".join(facts.keywords) or None, "gps": position}
+    values |= {"latitude": None, "longitude": None, "added": known.added, **known.annotations}
+    for name, value in values.items():
         if value is not None:
             yield f"{printable(name):<12} {printable(value)}"

@@ -127,17 +127,17 @@ def index(
                 exclude=exclude or (),
                 include=include or (),
             )
-        total, told = len(collection), collection.info() if report.away or report.gone else None
+        total, summary = len(collection), collection.info() if report.away or report.gone else None
         kept = {layer.recipe.hash for layer in collection.layers}
     dropped = [layer.recipe.name for layer in before if layer.recipe.hash not in kept]
-    away = told.away if told and report.away else []
-    gone = "gone or left out" if told and not {*told.excludes} <= {*DEFAULT} else "gone"
+    away = summary.away if summary and report.away else []
+    gone = "gone or left out" if summary and not {*summary.excludes} <= {*DEFAULT} else "gone"
     lines = [*index_lines(report, path, total, gone), *map(_away_line, away), *map(_dropped_line, dropped)]
     show(report, lines, as_json=as_json)
 
 
 def index_lines(report: AddReport, path: Path, total: int, gone: str = "gone") -> list[str]:
-    """What adding did, in words; ``gone`` says what pictures are that are kept for want of ``--prune``."""
+    """Report of adding; ``gone`` says what pictures are that are kept for want of ``--prune``."""
     from likewise.pictures.signatures import OPTIONAL
 
     apart = ("seconds", "gone", "passed_over")
@@ -153,8 +153,8 @@ def index_lines(report: AddReport, path: Path, total: int, gone: str = "gone") -
         more = [f"{len(kinds) - _KINDS} kinds more"] if len(kinds) > _KINDS else []
         lines.append(f"not read: {', '.join(printable(kind) for kind in kinds[:_KINDS] + more)}")
         for extra, (_, suffixes) in OPTIONAL.items():
-            if found := sorted(suffixes & report.passed_over.keys()):
-                lines.append(f"to read {' '.join(found)}: pip install 'likewise[{extra}]'")
+            if unread := sorted(suffixes & report.passed_over.keys()):
+                lines.append(f"to read {' '.join(unread)}: pip install 'likewise[{extra}]'")
     return lines
 
 
@@ -177,33 +177,33 @@ def info(named: Named = None, collection: In = None, as_json: Json = False) -> N
     from likewise.collection import Collection
 
     with Collection.open(find_collection(collection, named)) as opened:
-        found = opened.info()
-    show(found, _info_lines(found), as_json=as_json)
+        summary = opened.info()
+    show(summary, _info_lines(summary), as_json=as_json)
 
 
-def _info_lines(found: Info) -> list[str]:
-    changed = datetime.fromtimestamp(found.changed).astimezone()
+def _info_lines(summary: Info) -> list[str]:
+    changed = datetime.fromtimestamp(summary.changed).astimezone()
     return [
-        f"collection  {printable(found.path)}",
-        *([f"store       {found.store}"] if found.store else []),
-        f"pictures    {found.pictures}, {found.failures} failed",
-        *(f"folder      {printable(root)}" for root in found.roots),
-        *(f"away        {printable(folder)}: none of its pictures can be found" for folder in found.away),
-        f"left out    {printable(', '.join(found.excludes))}",
-        *(f"column      {printable(name)}, of {count} pictures" for name, count in found.columns.items()),
-        *_made(found),
-        f"on disk     {found.bytes / 1e6:.1f} MB",
-        f"changed     {changed:%Y-%m-%d %H:%M:%S %z} (generation {found.generation})",
+        f"collection  {printable(summary.path)}",
+        *([f"store       {summary.store}"] if summary.store else []),
+        f"pictures    {summary.pictures}, {summary.failures} failed",
+        *(f"folder      {printable(root)}" for root in summary.roots),
+        *(f"away        {printable(folder)}: none of its pictures can be found" for folder in summary.away),
+        f"left out    {printable(', '.join(summary.excludes))}",
+        *(f"column      {printable(name)}, of {count} pictures" for name, count in summary.columns.items()),
+        *_made(summary),
+        f"on disk     {summary.bytes / 1e6:.1f} MB",
+        f"changed     {changed:%Y-%m-%d %H:%M:%S %z} (generation {summary.generation})",
     ]
 
 
-def _made(found: Info) -> Iterator[str]:
+def _made(summary: Info) -> Iterator[str]:
     """The recipe, and how each layer was made."""
-    several = len(found.layers) > 1
-    digest = "" if several else f" ({found.manifest.recipe_hash[:12]})"
-    yield f"recipe      {found.recipe}{digest}"
-    for name, manifest in found.layers.items():
-        code = found.codes[name]
+    several = len(summary.layers) > 1
+    digest = "" if several else f" ({summary.manifest.recipe_hash[:12]})"
+    yield f"recipe      {summary.recipe}{digest}"
+    for name, manifest in summary.layers.items():
+        code = summary.codes[name]
         if several:
             yield f"layer       {name} ({manifest.recipe_hash[:12]})"
         yield f"network     {manifest.network}, weights {manifest.weights_hash[:12]}"
@@ -213,7 +213,7 @@ def _made(found: Info) -> Iterator[str]:
             else f"vectors     {manifest.dimensions} x {code}"
         )
         yield f"{what}, by {manifest.engine} in {manifest.precision}"
-        yield f"search      {found.searched[name]}"
+        yield f"search      {summary.searched[name]}"
 
 
 def failures(named: Named = None, collection: In = None, as_json: Json = False) -> None:
@@ -221,10 +221,10 @@ def failures(named: Named = None, collection: In = None, as_json: Json = False) 
     from likewise.collection import Collection
 
     with Collection.open(find_collection(collection, named)) as opened:
-        found = opened.failures()
-    rows = [(failure.reason, failure.path, failure.message) for failure in found]
+        failed = opened.failures()
+    rows = [(failure.reason, failure.path, failure.message) for failure in failed]
     lines = table(rows, ("reason", "file", "what happened")) if rows else ["no failures"]
-    show(found, lines, as_json=as_json)
+    show(failed, lines, as_json=as_json)
 
 
 def verify(named: Named = None, collection: In = None, as_json: Json = False) -> None:
@@ -252,9 +252,9 @@ def optimise(named: Named = None, collection: In = None, as_json: Json = False) 
 
     with Collection.open(find_collection(collection, named)) as opened, progress("merging") as callback:
         opened.optimise(callback)
-        found = opened.info()
-    lines = [f"{printable(found.path)}: {found.pictures} pictures, {found.bytes / 1e6:.1f} MB"]
-    show({"pictures": found.pictures, "bytes": found.bytes}, lines, as_json=as_json)
+        summary = opened.info()
+    lines = [f"{printable(summary.path)}: {summary.pictures} pictures, {summary.bytes / 1e6:.1f} MB"]
+    show({"pictures": summary.pictures, "bytes": summary.bytes}, lines, as_json=as_json)
 
 
 def remove(

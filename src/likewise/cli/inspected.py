@@ -1,4 +1,4 @@
-"""What ``likewise inspect`` tells: tables for people, one value for programs."""
+"""Output of ``likewise inspect``: tables for people, one value for programs."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ if TYPE_CHECKING:  # numpy stands behind them, and help must not wait for that
 
 
 def inspected_value(
-    found: Inspection | Pair, alignment: Alignment | None, drawn: Sequence[Path], report: Path | None
+    inspection: Inspection | Pair, alignment: Alignment | None, drawn: Sequence[Path], report: Path | None
 ) -> dict[str, object]:
-    """What --json prints."""
-    sides = found.sides
+    """The value for --json."""
+    sides = inspection.sides
     value: dict[str, object] = {"networks": [_side_value(side) for side in sides]}
-    if divergences := found.divergences:
+    if divergences := inspection.divergences:
         value["divergence"] = divergences
     if alignment:
         failures = {str(path): str(why) for path, why in alignment.failures.items()}
@@ -69,18 +69,18 @@ def _tap_value(side: Inspection, view: View) -> dict[str, object]:
 
 
 def inspected_lines(
-    found: Inspection | Pair,
+    inspection: Inspection | Pair,
     alignment: Alignment | None,
     sheets: Path | None,
     drawn: Sequence[Path],
     report: Path | None,
 ) -> Iterator[str]:
-    """What a person reads."""
-    for side in found.sides:
+    """Lines for people."""
+    for side in inspection.sides:
         yield from _side_lines(side)
         yield ""
-    if divergences := found.divergences:
-        yield from _divergence_lines(found.sides, divergences)
+    if divergences := inspection.divergences:
+        yield from _divergence_lines(inspection.sides, divergences)
         yield ""
     if alignment:
         yield from _alignment_lines(alignment)

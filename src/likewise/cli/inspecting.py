@@ -117,21 +117,21 @@ def inspect(
     if second:
         opened.append(open_network(second, weights=against_weights or ""))
     names = [name.strip() for name in taps.split(",") if name.strip()] or None
-    found = _look(opened, picture, names, size=size, top=top, classes=classes, max_pixels=max_pixels)
-    places = [found.sides[0].cell(opened[0], *one) for one in wanted]
-    alignment = _align(opened, found, on, most, size, max_pixels) if on else None
+    inspection = _look(opened, picture, names, size=size, top=top, classes=classes, max_pixels=max_pixels)
+    places = [inspection.sides[0].cell(opened[0], *parsed) for parsed in wanted]
+    alignment = _align(opened, inspection, on, most, size, max_pixels) if on else None
     drawn = []
     if sheets:
         from likewise.drawing.sheets import draw_inspection
 
-        drawn = draw_inspection(found, sheets, scale=scale, cells=places)
+        drawn = draw_inspection(inspection, sheets, scale=scale, cells=places)
     if report:
         from likewise.drawing.pages import inspection_page
 
-        inspection_page(found, report, name=picture.name, scale=scale, cells=places, alignment=alignment)
+        inspection_page(inspection, report, name=picture.name, scale=scale, cells=places, alignment=alignment)
     show(
-        inspected_value(found, alignment, drawn, report),
-        inspected_lines(found, alignment, sheets, drawn, report),
+        inspected_value(inspection, alignment, drawn, report),
+        inspected_lines(inspection, alignment, sheets, drawn, report),
         as_json=as_json,
     )
 
@@ -188,7 +188,7 @@ def _look(
 
 def _align(
     opened: Sequence[Network],
-    found: Inspection | Pair,
+    inspection: Inspection | Pair,
     folder: Path,
     most: int,
     size: int,
@@ -198,7 +198,7 @@ def _align(
     from likewise.inspection import Alignment
     from likewise.learning import choose
 
-    taps = [[view.tap.name for view in side.views] for side in found.sides]
+    taps = [[view.tap.name for view in side.views] for side in inspection.sides]
     with progress("comparing layers") as callback:
         return Alignment.of(
             opened[0],

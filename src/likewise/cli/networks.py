@@ -48,7 +48,7 @@ def list_networks(as_json: Json = False) -> None:
     """List the networks and whether their weights are on this machine."""
     from likewise.networks import NETWORKS
 
-    found = [
+    entries = [
         {
             "network": card.name,
             "weights": weights.name,
@@ -59,8 +59,8 @@ def list_networks(as_json: Json = False) -> None:
         for card in NETWORKS.sound().values()
         for weights in card.weights
     ]
-    rows = [[*(row | {"here": "yes" if row["here"] else "no"}).values()] for row in found]
-    show(found, table(rows, list(found[0]), right="taps"), as_json=as_json)
+    rows = [[*(row | {"here": "yes" if row["here"] else "no"}).values()] for row in entries]
+    show(entries, table(rows, list(entries[0]), right="taps"), as_json=as_json)
 
 
 def _location(card: Card, weights: Weights) -> Path | None:
@@ -139,8 +139,8 @@ def fetch_weights(name: Name, weights: WeightsName = None, as_json: Json = False
     from likewise.networks.weights import fetch
 
     with progress(f"fetching {name}", unit="MB") as callback:
-        found = fetch(name, weights=weights, progress=callback)
-    _show_file(found, as_json)
+        file = fetch(name, weights=weights, progress=callback)
+    _show_file(file, as_json)
 
 
 @app.command("import")
@@ -161,14 +161,14 @@ def import_weights(
     _show_file(import_file(name, file, weights=weights, layout=layout), as_json)
 
 
-def _show_file(found: WeightsFile, as_json: bool) -> None:
-    value = {"weights": found.weights.name, "path": found.path, "identity": found.identity}
-    lines = [f"weights {found.weights.name}: {printable(found.path)}"]
-    if not found.is_published:
+def _show_file(file: WeightsFile, as_json: bool) -> None:
+    value = {"weights": file.weights.name, "path": file.path, "identity": file.identity}
+    lines = [f"weights {file.weights.name}: {printable(file.path)}"]
+    if not file.is_published:
         lines.append(
-            f"taken from {printable(found.origin)}, which no published digest was compared with; to have the "
+            f"taken from {printable(file.origin)}, which no published digest was compared with; to have the "
             "published ones instead, remove that file and fetch again"
         )
-    if not found.is_whole:
+    if not file.is_whole:
         lines.append("the convolutions only, enough for every tap before the fully connected layers")
-    show(value | {"origin": found.origin, "published": found.is_published}, lines, as_json=as_json)
+    show(value | {"origin": file.origin, "published": file.is_published}, lines, as_json=as_json)

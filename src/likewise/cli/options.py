@@ -219,7 +219,7 @@ class Running:
         return Collection.open(find_collection(collection), **vars(self))
 
     def extractor(self, recipe: VectorRecipe | str) -> Extractor:
-        """What describes pictures by a recipe."""
+        """The extractor of a recipe."""
         from likewise.descriptors import Extractor
 
         return Extractor(recipe, **vars(self))
@@ -235,19 +235,19 @@ class Computing(Running):
 
 
 def scoring_options(scoring: str | None, layers: str | None) -> dict[str, object]:
-    """What --scoring and --layers change of a recipe's scoring.
+    """Changes of a recipe's scoring by --scoring and --layers.
 
     Raises `UsageError` when a text is not of the form key=value.
     """
-    found: dict[str, object] = {}
+    changes: dict[str, object] = {}
     for part in scoring.split(",") if scoring else ():
         key, equals, value = (piece.strip() for piece in part.partition("="))
-        if not equals or key in found:
+        if not equals or key in changes:
             raise UsageError(f"{part!r} in --scoring is not of the form key=value, each key once")
-        found[{"normalization": "normalisation"}.get(key, key)] = _value(value)
+        changes[{"normalization": "normalisation"}.get(key, key)] = _value(value)
     if layers is not None:
-        found["layers"] = tuple(layer.strip() for layer in layers.split(","))
-    return found
+        changes["layers"] = tuple(layer.strip() for layer in layers.split(","))
+    return changes
 
 
 def _value(text: str) -> object:
@@ -270,14 +270,14 @@ def described_by(
         return None
     from likewise.recipes import load_recipe
 
-    found = load_recipe(recipe or ("default" if words is None else "mof-lite0"))
-    if (whiten or quantise) and not found.vectors:
-        raise UsageError(f"--whiten and --quantise are for vectors, and {found.name!r} makes words")
-    if words and not found.words:
-        raise UsageError(f"--words is for recipes of visual words, and {found.name!r} makes a vector")
-    found = found.with_vocabulary(words) if words else found
-    found = found.whitened(whiten) if whiten else found
-    return found.quantised(quantise) if quantise else found
+    loaded = load_recipe(recipe or ("default" if words is None else "mof-lite0"))
+    if (whiten or quantise) and not loaded.vectors:
+        raise UsageError(f"--whiten and --quantise are for vectors, and {loaded.name!r} makes words")
+    if words and not loaded.words:
+        raise UsageError(f"--words is for recipes of visual words, and {loaded.name!r} makes a vector")
+    loaded = loaded.with_vocabulary(words) if words else loaded
+    loaded = loaded.whitened(whiten) if whiten else loaded
+    return loaded.quantised(quantise) if quantise else loaded
 
 
 def new_file(path: Path, *, overwrite: bool) -> None:
@@ -300,13 +300,13 @@ def find_collection(given: Path | None, named: Path | None = None) -> Path:
     wanted = given or named or (collection_folder(os.environ[VARIABLE]) if os.environ.get(VARIABLE) else None)
     if wanted is not None:
         return wanted
-    found = sorted(Path().glob(f"*{SUFFIX}"))
-    if len(found) == 1:
-        return found[0]
-    if not found:
+    collections = sorted(Path().glob(f"*{SUFFIX}"))
+    if len(collections) == 1:
+        return collections[0]
+    if not collections:
         raise CollectionNotFound(
             f"no *{SUFFIX} in the current folder; make one with `likewise index FOLDER`, "
             f"or name one with --in DIR or ${VARIABLE}"
         )
-    names = ", ".join(path.name for path in found)
+    names = ", ".join(path.name for path in collections)
     raise CollectionNotFound(f"which collection? here are {names}; choose with --in DIR or ${VARIABLE}")

@@ -1,4 +1,4 @@
-"""What commands write: text for people or one JSON value for programs, and progress on a terminal."""
+"""Output of commands: text for people or one JSON value for programs, and progress on a terminal."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def hand_down(context: typer.Context, as_json: bool) -> None:
 
 
 def _plain(value: object) -> object:
-    """What JSON does not know: dataclasses, paths, and numpy's numbers and arrays."""
+    """JSON forms of dataclasses, paths, and numpy's numbers and arrays."""
     if dataclasses.is_dataclass(value):
         return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
     if isinstance(value, os.PathLike):
@@ -116,7 +116,7 @@ def shown(score: float) -> str:
 
 
 def hit_table(hits: Iterable[Hit]) -> Iterator[str]:
-    """What was found, best first; with the boxes, as --box takes them, where they were looked for."""
+    """The hits, best first; with the boxes, as --box takes them, where they were looked for."""
     hits = list(hits)
     columns: dict[str, list[object]] = {
         "rank": [hit.rank for hit in hits],
@@ -125,8 +125,8 @@ def hit_table(hits: Iterable[Hit]) -> Iterator[str]:
         "box": [_corners(hit.box) for hit in hits],
         "picture": [hit.path for hit in hits],
     }
-    told = {"verdict": any(hit.verdict for hit in hits), "box": any(hit.box for hit in hits)}
-    head = [name for name in columns if told.get(name, True)]
+    optional = {"verdict": any(hit.verdict for hit in hits), "box": any(hit.box for hit in hits)}
+    head = [name for name in columns if optional.get(name, True)]
     rows = list(zip(*(columns[name] for name in head), strict=True))
     return table(rows, head, right="rank score")
 

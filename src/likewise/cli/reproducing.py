@@ -93,7 +93,7 @@ def aggregating_deep_features(
     settings = OpenChoices(tap, weights, tuple(dict.fromkeys(dim or ())), tuple(dict.fromkeys(expand)))
     tell_gaps(load("oxford5k", oxford, gt=gt))
     with progress("aggregating deep features") as callback:
-        found = reproduced(
+        results = reproduced(
             oxford,
             running.extractor,
             gt=gt,
@@ -103,9 +103,9 @@ def aggregating_deep_features(
             out=out,
             progress=callback,
         )
-        run = best_run(found)
+        run = best_run(results)
         drawn = _draw(run, out / "aggregating-deep-features", callback) if sheets and run else []
-    show(found, [*lines(found), *drawn], as_json=as_json)
+    show(results, [*lines(results), *drawn], as_json=as_json)
 
 
 @app.command("capuano-2018")
@@ -134,7 +134,7 @@ def capuano_2018(
     benchmark = load(dataset, data, gt=gt, group=group)
     tell_gaps(benchmark)
     with progress("Capuano 2018") as callback:
-        found = reproduced(
+        results = reproduced(
             benchmark,
             running.extractor,
             layers=tap or ("fc2", "pool5"),
@@ -142,7 +142,7 @@ def capuano_2018(
             out=out,
             progress=callback,
         )
-    show(found, lines(found), as_json=as_json)
+    show(results, lines(results), as_json=as_json)
 
 
 @app.command("paula-2020")
@@ -179,8 +179,8 @@ def paula_2020(
     encoder = running.extractor(VectorRecipe.load(recipe))
     with progress("describing") as callback:
         labelled = LabelledVectors.of_folder(data, encoder, table=labels, column=label, progress=callback)
-        found = measure_tasks(labelled, seed=seed, progress=callback)
-    show(found, lines(found), as_json=as_json)
+        results = measure_tasks(labelled, seed=seed, progress=callback)
+    show(results, lines(results), as_json=as_json)
 
 
 @app.command("li-2016")
@@ -243,7 +243,7 @@ def li_2016(
     from likewise.evaluation.reproduce import li_2016 as reproduced
     from likewise.evaluation.reproduce import recipe_at_hand
 
-    found, note = recipe_at_hand(recipe)
+    loaded, note = recipe_at_hand(recipe)
     official = {"Holidays": ("holidays", holidays), "UKBench": ("ukbench", ukbench)}
     benchmarks: dict[str, Benchmark | None] = {}
     if holidays or ukbench or not data:
@@ -259,7 +259,7 @@ def li_2016(
     with progress("Li et al. 2016") as callback:
         measured = reproduced(
             benchmarks,
-            found,
+            loaded,
             words_on=words_on,
             words=words,
             **vars(running),
@@ -276,35 +276,35 @@ def _draw(run: Path, folder: Path, progress: ProgressCallback | None) -> Iterato
     from likewise.evaluation import read_run
     from likewise.evaluation.reports import Report
 
-    told = Report.of(read_run(run))
+    report = Report.of(read_run(run))
     figure = folder / "queries.png"
-    query_sheet(told, figure)
-    sheets = draw_sheets(told, folder / "answers", k=10, progress=progress)
+    query_sheet(report, figure)
+    sheets = draw_sheets(report, folder / "answers", k=10, progress=progress)
     yield f"queries with their boxes: {printable(figure)}"
     yield f"answers to each, {len(sheets)} sheets: {printable(folder / 'answers')}"
 
 
-def lines(found: ReportTable) -> Iterator[str]:
+def lines(results: ReportTable) -> Iterator[str]:
     """The table for people: a reason that several cells share stands once below it."""
-    yield found.title
+    yield results.title
     yield ""
-    head = (*found.columns, "published", "measured", "difference")
-    rows = [_row(cell) for cell in found.cells]
-    if any(cell.part for cell in found.cells):
+    head = (*results.columns, "published", "measured", "difference")
+    rows = [_row(cell) for cell in results.cells]
+    if any(cell.part for cell in results.cells):
         head = (*head, "on a part only")
-        rows = [(*row, cell.part) for row, cell in zip(rows, found.cells, strict=True)]
+        rows = [(*row, cell.part) for row, cell in zip(rows, results.cells, strict=True)]
     yield from table(rows, head, right="published measured difference")
     yield ""
-    yield from (printable(f"note  {note}") for note in found.notes)
-    reasons = dict.fromkeys(cell.reason for cell in found.cells if cell.reason)
-    yield from (printable(f"gap   {reason}") for reason in reasons if reason not in "\n".join(found.notes))
+    yield from (printable(f"note  {note}") for note in results.notes)
+    reasons = dict.fromkeys(cell.reason for cell in results.cells if cell.reason)
+    yield from (printable(f"gap   {reason}") for reason in reasons if reason not in "\n".join(results.notes))
 
 
 def _row(cell: TableCell) -> tuple[str, ...]:
-    published, found = cell.published, cell.measured
+    published, measured = cell.published, cell.measured
     return (
         *cell.setting,
         "-" if published is None else f"{published:g}",
-        "-" if found is None else f"{found:.4f}",
-        "" if published is None or found is None else f"{found - published:+.3f}",
+        "-" if measured is None else f"{measured:.4f}",
+        "" if published is None or measured is None else f"{measured - published:+.3f}",
     )

@@ -181,8 +181,8 @@ def compare(
         if explain is not None:
             _check_sheet(explain, [first, second], opened)
             _explain(opened, first, second, explain, max_pixels)
-        found = opened.compare(first, second, max_pixels=max_pixels)
-    show(found, [*_comparison_lines(found), *wrote(explanation=explain)], as_json=as_json)
+        comparison = opened.compare(first, second, max_pixels=max_pixels)
+    show(comparison, [*_comparison_lines(comparison), *wrote(explanation=explain)], as_json=as_json)
 
 
 def _compare_alone(
@@ -213,20 +213,20 @@ def _explain(opened: Collection, first: Path, second: Path, out: Path, max_pixel
     from likewise.drawing.sheets import explanation_sheet, match_sheet
 
     if opened.recipe.words:
-        found = opened.matches(first, second, max_pixels=max_pixels)
-        match_sheet(first, second, found, out, max_pixels=max_pixels)
+        matches = opened.matches(first, second, max_pixels=max_pixels)
+        match_sheet(first, second, matches, out, max_pixels=max_pixels)
         return
     why = opened.explain(first, second, max_pixels=max_pixels)
     explanation_sheet(first, second, why, out, max_pixels=max_pixels)
 
 
-def _comparison_lines(found: Comparison) -> list[str]:
+def _comparison_lines(comparison: Comparison) -> list[str]:
     lines = [
-        f"similarity  {found.similarity:.4f}",
-        f"percentile  {_number(found.percentile)} (per cent of other pairs are less alike)",
-        f"rank        {found.rank} (place of the second picture when the first is searched for)",
+        f"similarity  {comparison.similarity:.4f}",
+        f"percentile  {_number(comparison.percentile)} (per cent of other pairs are less alike)",
+        f"rank        {comparison.rank} (place of the second picture when the first is searched for)",
     ]
-    for share, score in found.quantiles.items():
+    for share, score in comparison.quantiles.items():
         lines.append(f"quantile    {score:.4f} ({100 * share:g} per cent of other pairs are no more alike)")
     return lines
 

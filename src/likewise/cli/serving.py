@@ -135,7 +135,7 @@ def serve(
 
 
 def _hint(collections: Sequence[Path], roots: Sequence[Path]) -> str:
-    """What to start it with for the page to look again at the folders that were indexed."""
+    """Options that let the page look again at the folders that were indexed."""
     from likewise.collection import Collection
     from likewise.reading import within
 
@@ -143,7 +143,11 @@ def _hint(collections: Sequence[Path], roots: Sequence[Path]) -> str:
     for path in collections:
         with Collection.open(path) as collection:
             indexed.update(str(root) for root in collection.roots() if root != collection.uploads)
-    left = [one for one in sorted(indexed) if not any(within(one, os.path.realpath(root)) for root in roots)]
+    left = [
+        folder
+        for folder in sorted(indexed)
+        if not any(within(folder, os.path.realpath(root)) for root in roots)
+    ]
     if not left:
         return ""
     return f"the page can look again at its folders with {shlex.join(f'--root={root}' for root in left)}"

@@ -45,21 +45,21 @@ def similar(
     known = None if groups is None else [(row.file, row.group) for row in read_rows(groups, group=group)]
     with running.open(collection) as opened, progress("calibrating") as callback:
         vectors = [opened.describe(picture, max_pixels=max_pixels) for picture in (first, second)]
-        found = judge(opened, *vectors, groups=known, progress=callback)
-    show(found, _similar_lines(found), as_json=as_json)
+        verdict = judge(opened, *vectors, groups=known, progress=callback)
+    show(verdict, _similar_lines(verdict), as_json=as_json)
 
 
-def _similar_lines(found: Similarity) -> Iterator[str]:
-    yield f"{'yes' if found.same else 'no'}: {'' if found.same else 'not '}{found.meaning}"
-    yield f"similarity   {found.similarity:.4f}"
-    yield f"probability  {_share(found.probability)} per cent, were it as likely as not beforehand"
-    yield f"judged by    {found.learned_on}"
-    if found.further is not None:
-        yield f"copies       {_share(found.further)} per cent of the altered copies are less similar"
-    if found.by_chance is not None:
-        yield f"chance       {_rare(found.by_chance)} of the collection"
-    if found.threshold is not None:
-        yield f"threshold    {found.threshold:.4f} when all pairs are compared by nothing but this"
+def _similar_lines(verdict: Similarity) -> Iterator[str]:
+    yield f"{'yes' if verdict.same else 'no'}: {'' if verdict.same else 'not '}{verdict.meaning}"
+    yield f"similarity   {verdict.similarity:.4f}"
+    yield f"probability  {_share(verdict.probability)} per cent, were it as likely as not beforehand"
+    yield f"judged by    {verdict.learned_on}"
+    if verdict.further is not None:
+        yield f"copies       {_share(verdict.further)} per cent of the altered copies are less similar"
+    if verdict.by_chance is not None:
+        yield f"chance       {_rare(verdict.by_chance)} of the collection"
+    if verdict.threshold is not None:
+        yield f"threshold    {verdict.threshold:.4f} when all pairs are compared by nothing but this"
 
 
 def _share(share: float) -> str:

@@ -88,11 +88,11 @@ def cifar10(
 
     settings = CifarSettings(batch=batch, most=epochs, patience=patience, seed=seed, precision=precision)
     with progress("CIFAR-10", unit="MB") as callback:
-        found = load_cifar10(data, progress=callback)
+        pictures = load_cifar10(data, progress=callback)
     sizes = train or (50_000, 10_000)
     with progress("training") as callback:
         done = repeat(
-            found,
+            pictures,
             out,
             seeds=seeds,
             sizes=sizes,
@@ -108,29 +108,31 @@ def cifar10(
         show(done.value(), _spread_lines(done), as_json=as_json)
 
 
-def _spread_lines(found: Repeated) -> Iterator[str]:
-    count = len(found.studies)
-    sizes = [seen.network.size for seen in (found.studies[0].much, found.studies[0].little)]
-    for size, (mean, spread) in zip(sizes, found.accuracy, strict=True):
+def _spread_lines(repeated: Repeated) -> Iterator[str]:
+    count = len(repeated.studies)
+    sizes = [seen.network.size for seen in (repeated.studies[0].much, repeated.studies[0].little)]
+    for size, (mean, spread) in zip(sizes, repeated.accuracy, strict=True):
         yield f"test accuracy on {size} pictures: {mean:.4f} +- {spread:.4f}"
     yield ""
     rows = [
         (
             number,
-            one.what,
-            *(f"{mean:.3f} +- {spread:.3f}" for mean, spread in (one.much, one.little)),
-            one.held,
+            measure.what,
+            *(f"{mean:.3f} +- {spread:.3f}" for mean, spread in (measure.much, measure.little)),
+            measure.held,
         )
-        for number, measures in enumerate(found.claims, 1)
-        for one in measures
+        for number, measures in enumerate(repeated.claims, 1)
+        for measure in measures
     ]
     head = ("claim", "measured", *map(str, sizes), f"held, of {count}")
     yield from table(rows, head, right=f"{sizes[0]} {sizes[1]}")
     yield ""
-    for number, verdicts in enumerate(found.verdicts, 1):
-        told = ", ".join(f"{verdicts.count(one)} {one}" for one in dict.fromkeys(sorted(verdicts)))
-        yield f"claim {number}: of {count} seeds {told}"
-    yield from (f"report: {printable(one.report)}" for one in found.studies)
+    for number, verdicts in enumerate(repeated.verdicts, 1):
+        counts = ", ".join(
+            f"{verdicts.count(verdict)} {verdict}" for verdict in dict.fromkeys(sorted(verdicts))
+        )
+        yield f"claim {number}: of {count} seeds {counts}"
+    yield from (f"report: {printable(study.report)}" for study in repeated.studies)
 
 
 def _lines(done: Study) -> Iterator[str]:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:  # numpy stands behind them, and help must not wait for that
 Crop = Literal["box", "full"]
 Policy = Literal["square", "longest", "shortest", "area", "full"]
 
-# What of the protocol card is true of all cells.
+# Facts of the protocol card that all cells share.
 _SHARED = frozenset(
     ("data set", "gallery", "queries", "missing", "own picture", "crop", "AP rule", "network", "resize")
 ) | {"whitening", "engine", "version", "notes", "warning"}
@@ -123,8 +123,8 @@ def sweep(
         from likewise.drawing.plots import sweep_plot
 
         sweep_plot(done, plot, title=f"{network} on {done.card.benchmark}, {done.card.resize}")
-    told = {"card": done.card, "taps": done.taps, "cells": done.cells, "table": to, "plot": plot}
-    show(told, _lines(done, to, plot), as_json=as_json)
+    document = {"card": done.card, "taps": done.taps, "cells": done.cells, "table": to, "plot": plot}
+    show(document, _lines(done, to, plot), as_json=as_json)
 
 
 def _names(text: str) -> tuple[str, ...]:
@@ -152,7 +152,7 @@ def _check_outputs(to: Path | None, plot: Path | None, pictures: list[Path]) -> 
 
 
 def _lines(done: Sweep, to: Path | None, plot: Path | None) -> Iterator[str]:
-    """What all cells share, the table, and why some cells are not in it."""
+    """The shared facts, the table, and why some cells are not in it."""
     facts = done.card.facts()
     yield from (printable(f"{name:<12} {facts[name]}") for name in facts if name in _SHARED)
     yield ""

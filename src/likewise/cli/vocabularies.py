@@ -54,12 +54,12 @@ def learn(
     from likewise.learning import Learning, choose, learn_vocabulary
 
     new_file(output, overwrite=overwrite)
-    found = _words_recipe(recipe or RECIPE)
+    words_recipe = _words_recipe(recipe or RECIPE)
     chosen = choose(folder, most=most)
-    extractor = found.features.open(**vars(running))
-    how = Learning(words, bits=found.features.bits, seeding=seeding, projection=projection, seed=seed)
+    extractor = words_recipe.features.open(**vars(running))
+    how = Learning(words, bits=words_recipe.features.bits, seeding=seeding, projection=projection, seed=seed)
     with progress("learning words") as callback:
-        learned = learn_vocabulary(extractor, chosen, found, how, progress=callback)
+        learned = learn_vocabulary(extractor, chosen, words_recipe, how, progress=callback)
     learned.vocabulary.save(output)
     recalls = ", ".join(f"{tap} {recall:.4f}" for tap, recall in learned.recalls.items())
     lines = [
@@ -85,33 +85,33 @@ def show_words(
     """Show the layers of a vocabulary, and what it was learned on."""
     from likewise.words import Vocabulary
 
-    found = Vocabulary.load(file)
-    origin = found.origin
-    told = {
-        "layers": _layers(found),
+    vocabulary = Vocabulary.load(file)
+    origin = vocabulary.origin
+    document = {
+        "layers": _layers(vocabulary),
         "features": origin.samples,
         "learned_on": origin.about,
         "pictures": len(origin.pictures),
         "recipe": origin.recipe_name,
     }
     lines = [
-        *_layer_lines(found),
+        *_layer_lines(vocabulary),
         f"learned on  {origin.samples} features of {len(origin.pictures)} pictures, "
         f"{printable(origin.about)}",
-        f"recipe      {told['recipe']}",
+        f"recipe      {document['recipe']}",
     ]
-    show(told, lines, as_json=as_json)
+    show(document, lines, as_json=as_json)
 
 
 def _words_recipe(name: str) -> WordsRecipe:
     from likewise.recipes import load_recipe, words_recipe_names
 
-    found = load_recipe(name)
-    if not found.words:
+    recipe = load_recipe(name)
+    if not recipe.words:
         raise UsageError(
-            f"recipe {found.name!r} makes a vector, not words: take one of {', '.join(words_recipe_names())}"
+            f"recipe {recipe.name!r} makes a vector, not words: take one of {', '.join(words_recipe_names())}"
         )
-    return found.words[0]
+    return recipe.words[0]
 
 
 def _layers(vocabulary: Vocabulary) -> dict[str, dict[str, float]]:
@@ -128,7 +128,7 @@ def _layers(vocabulary: Vocabulary) -> dict[str, dict[str, float]]:
 
 def _layer_lines(vocabulary: Vocabulary) -> list[str]:
     return [
-        f"{tap:<11} {told['words']:g} words of {told['dimensions']:g} numbers, {told['bits']:g} bits, "
-        f"scale {told['scale']:.4g}"
-        for tap, told in _layers(vocabulary).items()
+        f"{tap:<11} {layer['words']:g} words of {layer['dimensions']:g} numbers, {layer['bits']:g} bits, "
+        f"scale {layer['scale']:.4g}"
+        for tap, layer in _layers(vocabulary).items()
     ]

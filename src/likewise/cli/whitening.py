@@ -103,8 +103,8 @@ def show_whitening(
     """Show what a whitening does and what it was learned on."""
     from likewise.descriptors.transforms import Whitening
 
-    found = Whitening.load(file)
-    value = _value(found)
+    whitening = Whitening.load(file)
+    value = _value(whitening)
     show(value, facts(value), as_json=as_json)
 
 
