@@ -28,7 +28,7 @@ T = TypeVar("T")
 
 
 class ServerError(LikewiseError):
-    """What a server answers when it does not do what it was asked.
+    """The answer of a server that does not do what it was asked.
 
     Attributes
     ----------
@@ -110,18 +110,18 @@ class Client:
 
     def collections(self) -> list[dict[str, Any]]:
         """The collections that the server serves, with their facts."""
-        told: list[dict[str, Any]] = self.call("GET", "/collections")["collections"]
-        return told
+        collections: list[dict[str, Any]] = self.call("GET", "/collections")["collections"]
+        return collections
 
     def pictures(self, collection: str, *, folder: str | None = None) -> Iterator[ServedPicture]:
         """All pictures of a collection, or of a folder in it, by path."""
-        asked: dict[str, Any] = {"k": 200} | ({"folder": folder} if folder else {})
+        parameters: dict[str, Any] = {"k": 200} | ({"folder": folder} if folder else {})
         while True:
-            told = self.call("GET", f"{_of(collection)}/pictures?{urlencode(asked)}")
-            yield from (_made(ServedPicture, one) for one in told["pictures"])
-            if told["next"] is None:
+            answer = self.call("GET", f"{_of(collection)}/pictures?{urlencode(parameters)}")
+            yield from (_made(ServedPicture, picture) for picture in answer["pictures"])
+            if answer["next"] is None:
                 return
-            asked["cursor"] = told["next"]
+            parameters["cursor"] = answer["next"]
 
     def search(
         self,
@@ -142,7 +142,7 @@ class Client:
         """
         if k < 1:
             raise UsageError(f"k must be at least 1, not {k}")
-        asked: dict[str, Any] = {
+        body: dict[str, Any] = {
             "queries": [self._query(query) for query in queries],
             "yes": [self._query(query) for query in yes],
             "no": [self._query(query) for query in no],
@@ -150,15 +150,15 @@ class Client:
             "folder": folder,
             "where": where,
         }
-        if box is not None and asked["queries"]:
-            asked["queries"][0]["box"] = list(box)
+        if box is not None and body["queries"]:
+            body["queries"][0]["box"] = list(box)
         hits: list[ServedHit] = []
         while len(hits) < k:
-            told = self.call("POST", f"{_of(collection)}/search", asked | {"k": k - len(hits)})
-            hits += [_made(ServedHit, one) for one in told["hits"]]
-            if told["next"] is None:
+            answer = self.call("POST", f"{_of(collection)}/search", body | {"k": k - len(hits)})
+            hits += [_made(ServedHit, hit) for hit in answer["hits"]]
+            if answer["next"] is None:
                 break
-            asked["cursor"] = told["next"]
+            body["cursor"] = answer["next"]
         return hits
 
     def upload(self, picture: str | os.PathLike[str] | bytes) -> str:
@@ -218,8 +218,8 @@ class Client:
         """
         content = None if body is None else json.dumps(body).encode()
         with self._open(method, path, content, "application/json") as answer:
-            told: dict[str, Any] = json.load(answer)
-        return told
+            document: dict[str, Any] = json.load(answer)
+        return document
 
     def _query(self, query: Picture) -> dict[str, Any]:
         if isinstance(query, int):
@@ -237,8 +237,8 @@ class Client:
         parts = [_part(field, picture, boundary) for picture in pictures]
         content = b"".join([*parts, f"--{boundary}--\r\n".encode()])
         with self._open("POST", path, content, f"multipart/form-data; boundary={boundary}") as answer:
-            told: dict[str, Any] = json.load(answer)
-        return told
+            document: dict[str, Any] = json.load(answer)
+        return document
 
     def _open(self, method: str, path: str, content: bytes | None = None, kind: str = "") -> Any:
         headers = {"content-type": kind} if content is not None else {}
@@ -266,9 +266,9 @@ def _part(field: str, picture: str | os.PathLike[str] | bytes, boundary: str) ->
     return head.encode() + content + b"\r\n"
 
 
-def _made(kind: type[T], told: Mapping[str, Any]) -> T:
-    """What the server told, without what this client does not know."""
-    known: dict[str, Any] = {field.name: told.get(field.name) for field in fields(kind)}  # type: ignore[arg-type]
+def _made(kind: type[T], members: Mapping[str, Any]) -> T:
+    """A value of an answer, without members that are unknown here."""
+    known: dict[str, Any] = {field.name: members.get(field.name) for field in fields(kind)}  # type: ignore[arg-type]
     if known.get("box"):
         known["box"] = tuple(known["box"])
     return kind(**known)
@@ -276,7 +276,7 @@ def _made(kind: type[T], told: Mapping[str, Any]) -> T:
 
 def _error(status: int, body: bytes) -> ServerError:
     try:
-        told = json.loads(body)["error"]
-        return ServerError(status, str(told["code"]), str(told["message"]))
+        error = json.loads(body)["error"]
+        return ServerError(status, str(error["code"]), str(error["message"]))
     except (ValueError, KeyError, TypeError):
         return ServerError(status, "unknown", f"the server answered with status {status}")

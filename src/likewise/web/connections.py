@@ -120,15 +120,23 @@ class Connection(H11Protocol):
 
     def _make_room(self) -> None:
         """End the connection that is least worth where this one is one too many; else this one."""
-        others = [one for one in self.connections if isinstance(one, Connection) and one is not self]
-        mine = [one for one in others if one._address == self._address]
+        others = [
+            connection
+            for connection in self.connections
+            if isinstance(connection, Connection) and connection is not self
+        ]
+        mine = [connection for connection in others if connection._address == self._address]
         if len(mine) >= self._limits.connections_each and not is_local(self._address):
             self._displace(mine)
         elif len(others) >= most_connections(self._limits):
             self._displace(others)
 
     def _displace(self, others: list[Connection]) -> None:
-        idle = [(one.waits, one._since, number) for number, one in enumerate(others) if one.waits is not None]
+        idle = [
+            (connection.waits, connection._since, number)
+            for number, connection in enumerate(others)
+            if connection.waits is not None
+        ]
         if idle:
             others[min(idle)[2]].drop()
             return

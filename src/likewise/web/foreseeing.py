@@ -1,4 +1,4 @@
-"""What is asked for first is ready before somebody asks for it.
+"""Prepares what is asked for first, before anybody asks for it.
 
 The first collection is loaded as soon as the server runs. Overviews are found in the background of adding to
 a collection, and of one that was indexed elsewhere while nobody asks anything.
@@ -60,9 +60,9 @@ class Foresight:
         for thread in self._threads:
             thread.join(_PATIENCE)
 
-    def _begin(self, work: Callable[[], None]) -> None:
-        thread = Thread(target=work, name="likewise overviews", daemon=True)
-        self._threads = [one for one in self._threads if one.is_alive()] + [thread]
+    def _begin(self, task: Callable[[], None]) -> None:
+        thread = Thread(target=task, name="likewise overviews", daemon=True)
+        self._threads = [running for running in self._threads if running.is_alive()] + [thread]
         thread.start()
 
     def _wants(self, served: Served) -> bool:

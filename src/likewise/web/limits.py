@@ -81,15 +81,15 @@ class Gate:
             self.inside -= 1
             raise
         call = partial(function, *args, **kwargs)
-        work = asyncio.ensure_future(to_thread.run_sync(call, limiter=self._threads))
-        work.add_done_callback(self._leave)
-        return await asyncio.shield(work)  # a thread cannot be stopped: until it is done its place is taken
+        future = asyncio.ensure_future(to_thread.run_sync(call, limiter=self._threads))
+        future.add_done_callback(self._leave)
+        return await asyncio.shield(future)  # a thread cannot be stopped: its place is taken until it is done
 
-    def _leave(self, work: asyncio.Future[Any]) -> None:
+    def _leave(self, future: asyncio.Future[Any]) -> None:
         self._semaphore.release()
         self.inside -= 1
-        if not work.cancelled():
-            work.exception()  # nobody may be left to be told
+        if not future.cancelled():
+            future.exception()  # nobody may be left to be told
 
 
 class LimitsMiddleware:
@@ -165,8 +165,8 @@ async def _unless_gone(answering: Awaitable[None], body: _Body) -> None:
         elif not task.done():
             await asyncio.wait({task})
     finally:
-        for one in (task, gone):
-            one.cancel()
+        for future in (task, gone):
+            future.cancel()
         await asyncio.wait({task, gone})
     if not task.cancelled():
         task.result()

@@ -97,10 +97,10 @@ class Files:
         while waiting:
             name = waiting.pop(0)
             for address in _IMPORTED.findall(self._files[name].plain.decode()):
-                found = normpath(join(dirname(name), address))
-                if found not in met:
-                    met[found] = None
-                    waiting.append(found)
+                path = normpath(join(dirname(name), address))
+                if path not in met:
+                    met[path] = None
+                    waiting.append(path)
         return list(met)
 
 
@@ -117,8 +117,8 @@ def mount(app: FastAPI) -> None:
         app.add_api_route("/", lambda: RedirectResponse("/api"), include_in_schema=False)
         return
 
-    told = {"files": f"/static/{files.digest}", "modules": files.modules(*FIRST)}
-    index = File.of(templates.get_template("index.html").render(told).encode(), "text/html")
+    context = {"files": f"/static/{files.digest}", "modules": files.modules(*FIRST)}
+    index = File.of(templates.get_template("index.html").render(context).encode(), "text/html")
 
     async def view(request: Request) -> Response:
         return index.answer(request, _EACH_TIME)
@@ -140,12 +140,12 @@ def mount(app: FastAPI) -> None:
 
 @cache
 def _read() -> tuple[Jinja2Templates, Files]:
-    """What the page is made of, once a process: to compress it takes longer than to make an application."""
+    """The page's files, once a process: to compress them takes longer than to make an application."""
     return Jinja2Templates(HERE / "templates"), Files(HERE / "static")
 
 
 def _reference(app: FastAPI) -> dict[str, Any]:
-    """What the page about the interface shows: its operations by their tags."""
+    """Context of the page about the interface: its operations by their tags."""
     document = app.openapi()
     groups: dict[str, list[dict[str, Any]]] = {}
     for path, methods in document["paths"].items():

@@ -30,7 +30,7 @@ log = logging.getLogger("likewise.web")
 
 
 class Problem(Exception):
-    """What keeps a request from being answered.
+    """The reason why a request is not answered.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ def not_found(what: str) -> Problem:
 
 
 def problem_of(error: LikewiseError) -> Problem:
-    """What a client may know of an error; the log keeps the rest."""
+    """The public part of an error; the log keeps the rest."""
     match error:
         case BadPicture():
             return Problem(400, "bad-picture", _plain(error, _UNREADABLE), reason=error.reason)

@@ -14,7 +14,7 @@ SHARED = "PROMETHEUS_MULTIPROC_DIR"
 
 
 class Metrics:
-    """What is counted."""
+    """The server's metrics."""
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()

@@ -1,4 +1,4 @@
-"""What clients send and get, as the OpenAPI document shows it."""
+"""Requests and answers, as the OpenAPI document shows them."""
 
 from __future__ import annotations
 

@@ -158,7 +158,7 @@ def same(given: str, right: str) -> bool:
 
 
 def cookie_of(token: str) -> str:
-    """What the cookie of a signed-in browser holds: it proves the token without being it."""
+    """Value of a signed-in browser's cookie: it proves the token without being it."""
     return hmac.new(token.encode(), b"likewise session 1", hashlib.sha256).hexdigest()
 
 

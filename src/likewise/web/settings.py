@@ -1,4 +1,4 @@
-"""What a server serves, to whom, and how much of it."""
+"""Settings and limits of a server."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SHORTEST_TOKEN = 16
 
 @dataclass(frozen=True)
 class Limits:
-    """What one server takes on.
+    """The limits of one server.
 
     Attributes
     ----------
@@ -164,13 +164,13 @@ def is_local(host: str) -> bool:
 
 def named(paths: Iterable[Path], *, suffix: str = "") -> dict[str, Path]:
     """Paths by the names of their folders, without the suffix; a second of a name is called ``name-2``."""
-    found: dict[str, Path] = {}
+    by_name: dict[str, Path] = {}
     for path in paths:
         base = os.path.basename(os.path.realpath(path)).removesuffix(suffix) or "root"
         base = base.encode("utf-8", "backslashreplace").decode().replace("/", "-")
         name, number = base, 1
-        while name in found:
+        while name in by_name:
             number += 1
             name = f"{base}-{number}"
-        found[name] = path
-    return found
+        by_name[name] = path
+    return by_name

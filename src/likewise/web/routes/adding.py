@@ -75,11 +75,11 @@ async def add_files(
             413, "too-large", f"at most {services.settings.limits.upload_files} files in one request"
         )
 
-    def work() -> schemas.Job:
+    def begin() -> schemas.Job:
         sources = tuple(dict.fromkeys(_kept(services, served, file) for file in pictures))
         return services.jobs.start(served, "files", _files(len(sources)), sources).told()
 
-    return await services.thumbnail_gate.run(work)
+    return await services.thumbnail_gate.run(begin)
 
 
 @router.post("/collections/{name}/failures/retry", status_code=202, dependencies=WRITES)
@@ -127,7 +127,7 @@ def remove(name: str, asked: schemas.Remove, services: Serving) -> schemas.Remov
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         with replacing(path) as part:
-            part.write_text(json.dumps([one.as_json() for one in removed]), encoding="utf-8")
+            part.write_text(json.dumps([picture.as_json() for picture in removed]), encoding="utf-8")
     except LikewiseError:
         served.collection.put_back(removed)  # what could not be undone is not done
         raise
@@ -142,7 +142,7 @@ def undo(name: str, asked: schemas.Undo, services: Serving) -> schemas.Restored:
     path = removals(served) / f"{asked.undo}.json"
     if not re.fullmatch(r"[0-9a-f]{32}", asked.undo) or not path.is_file():
         raise not_found("removal that could be undone")
-    removed = [RemovedPicture.from_json(told) for told in json.loads(path.read_text("utf-8"))]
+    removed = [RemovedPicture.from_json(row) for row in json.loads(path.read_text("utf-8"))]
     journal = Journal.beside(path)
     if journal.read():  # their files were thrown away with them
         take_back(journal)
@@ -167,10 +167,10 @@ def allowed(top: str, path: str) -> str:
 
 
 def _root(services: Services, name: str) -> str:
-    found = named(services.settings.roots)
-    if name not in found:
+    paths = named(services.settings.roots)
+    if name not in paths:
         raise not_found("root of that name")
-    return os.path.realpath(found[name])
+    return os.path.realpath(paths[name])
 
 
 def _kept(services: Services, served: Served, file: UploadFile) -> str:

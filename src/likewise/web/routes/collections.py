@@ -30,9 +30,9 @@ def collection(name: str, services: Serving) -> schemas.Collection:
 @router.get("/{name}/folders")
 def folders(name: str, services: Serving) -> schemas.Folders:
     """The folders with pictures."""
-    found = services.library[name].folders()
-    told = [schemas.Folder(path=path, pictures=count) for path, (_, count) in found.items()]
-    return schemas.Folders(folders=told)
+    counts = services.library[name].folders()
+    rows = [schemas.Folder(path=path, pictures=count) for path, (_, count) in counts.items()]
+    return schemas.Folders(folders=rows)
 
 
 @router.get("/{name}/failures")
@@ -41,10 +41,10 @@ def failures(name: str, services: Serving, k: Size = 100, cursor: Cursor = None)
     served = services.library[name]
     if not served.exists:
         return schemas.Failures(failures=[], total=0, next=None)
-    found, labels = served.collection.failures(), served.labels()
-    start, stop, following = page(k, cursor, len(found), services.settings.limits.page)
-    shown = [served.failure(failure, labels) for failure in found[start:stop]]
-    return schemas.Failures(failures=shown, total=len(found), next=following)
+    failed, labels = served.collection.failures(), served.labels()
+    start, stop, following = page(k, cursor, len(failed), services.settings.limits.page)
+    shown = [served.failure(failure, labels) for failure in failed[start:stop]]
+    return schemas.Failures(failures=shown, total=len(failed), next=following)
 
 
 def _told(services: Services, served: Served) -> schemas.Collection:

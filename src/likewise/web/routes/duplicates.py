@@ -46,13 +46,13 @@ async def duplicates(
 ) -> schemas.Duplicates:
     """Groups of pictures that are one picture, the one to keep first, and bursts."""
     served = services.library[name]
-    found = await _found(services, served, threshold)
+    result = await _found(services, served, threshold)
     return schemas.Duplicates(
-        groups=[_group(served, group) for group in sorted(found.groups, key=lambda group: group.sureness)],
-        bursts=[_group(served, group) for group in found.bursts],
-        threshold=found.threshold,
-        reason=found.reason,
-        surplus=found.surplus,
+        groups=[_group(served, group) for group in sorted(result.groups, key=lambda group: group.sureness)],
+        bursts=[_group(served, group) for group in result.bursts],
+        threshold=result.threshold,
+        reason=result.reason,
+        surplus=result.surplus,
         generation=served.generation,
     )
 
@@ -65,8 +65,8 @@ async def throw_away(name: str, asked: schemas.Throw, services: Serving) -> sche
     a removal can.
     """
     served = services.library[name]
-    found = await _found(services, served, asked.threshold)
-    return await services.gate.run(lambda: _thrown(services, served, found, set(asked.pictures)))
+    result = await _found(services, served, asked.threshold)
+    return await services.gate.run(lambda: _thrown(services, served, result, set(asked.pictures)))
 
 
 @router.post("/{name}/duplicates/dismiss", dependencies=WRITES)
@@ -118,11 +118,11 @@ def _group(served: Served, group: Group) -> schemas.Duplicate:
     )
 
 
-def _thrown(services: Services, served: Served, found: Duplicates, wanted: set[int]) -> schemas.Thrown:
+def _thrown(services: Services, served: Served, result: Duplicates, wanted: set[int]) -> schemas.Thrown:
     """Forget the pictures, throw their files away, and bring back those whose files had to stay."""
-    ids = {str(m.file.path): m.file.id for group in found.groups for m in group.members}
+    ids = {str(m.file.path): m.file.id for group in result.groups for m in group.members}
     rows = [
-        replace(row, action="go" if ids.get(row.file) in wanted else "keep") for row in Plan.of(found).rows
+        replace(row, action="go" if ids.get(row.file) in wanted else "keep") for row in Plan.of(result).rows
     ]
     token, limits = secrets.token_hex(16), services.settings.limits
     path = removals(served) / f"{token}.json"
@@ -134,11 +134,11 @@ def _thrown(services: Services, served: Served, found: Duplicates, wanted: set[i
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         outcomes = apply_plan(Plan(tuple(rows)), journal, "trash", dry=False)
-        left = {str(one.file) for one in outcomes if not one.done}
-        served.collection.put_back([one for one in removed if one.path in left])
-        gone = [one for one in removed if one.path not in left]
+        left = {str(outcome.file) for outcome in outcomes if not outcome.done}
+        served.collection.put_back([picture for picture in removed if picture.path in left])
+        gone = [picture for picture in removed if picture.path not in left]
         with replacing(path) as part:
-            part.write_text(json.dumps([one.as_json() for one in gone]), encoding="utf-8")
+            part.write_text(json.dumps([picture.as_json() for picture in gone]), encoding="utf-8")
     except LikewiseError:
         if journal.read():
             undo(journal)  # what could not be undone is not done
@@ -146,7 +146,7 @@ def _thrown(services: Services, served: Served, found: Duplicates, wanted: set[i
         raise
     return schemas.Thrown(
         removed=len(gone),
-        left=[one.id for one in removed if one.path in left],
+        left=[picture.id for picture in removed if picture.path in left],
         undo=token,
         until=time.time() + limits.undo_seconds,
     )

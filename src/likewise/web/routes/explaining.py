@@ -37,12 +37,12 @@ async def explain(name: str, asked: schemas.Explain, services: Serving) -> schem
 def _explained(services: Services, served: Served, asked: schemas.Explain) -> schemas.Explanation:
     query = services.asking.source(served, asked.query)
     hit = served.source(served.entry(asked.picture))
-    told = _matched(served, query, hit, asked.query)
-    if told is None:
-        told = _shared(services, served, query, hit, asked)
+    explanation = _matched(served, query, hit, asked.query)
+    if explanation is None:
+        explanation = _shared(services, served, query, hit, asked)
     if asked.search is not None:
-        told.found, told.shares = services.asking.account(served, asked.search, asked.picture)
-    return told
+        explanation.found, explanation.shares = services.asking.account(served, asked.search, asked.picture)
+    return explanation
 
 
 def _shared(
@@ -50,16 +50,16 @@ def _shared(
 ) -> schemas.Explanation:
     """Why one vector is like another: what each place gives to that."""
     box = box_of(asked.query)
-    found = served.collection.explain(query, hit, box=box, crop=asked.query.crop)
-    top = max(float(np.abs(side.cells).max()) for side in (found.first, found.second))
+    explanation = served.collection.explain(query, hit, box=box, crop=asked.query.crop)
+    top = max(float(np.abs(side.cells).max()) for side in (explanation.first, explanation.second))
     located = _located(services, served, asked) if box and not served.collection.recipe.words else None
     return schemas.Explanation(
         layer=served.collection.recipe.vector.name,
-        score=found.similarity,
-        constant=found.second.constant,
+        score=explanation.similarity,
+        constant=explanation.second.constant,
         exact=True,
-        query=_side(query, found.first, box, top),
-        hit=_side(hit, found.second, located, top),
+        query=_side(query, explanation.first, box, top),
+        hit=_side(hit, explanation.second, located, top),
     )
 
 
@@ -73,20 +73,20 @@ def _matched(
     recipe, box = served.collection.recipe, box_of(asked)
     best: tuple[float, str, PatchMatches] | None = None
     for layer in recipe.words:
-        found = served.collection.matches(query, hit, box=box, crop=asked.crop, layer=layer.name)
-        above = _above(found, layer)
+        matched = served.collection.matches(query, hit, box=box, crop=asked.crop, layer=layer.name)
+        above = _above(matched, layer)
         if best is None or above > best[0]:
-            best = above, layer.name, found
+            best = above, layer.name, matched
     if best is None or (best[0] <= 0 and _shares_out(recipe)):
         return None
     return _told(query, hit, best[1], best[2], box, fits=best[0] > 0)
 
 
-def _above(found: PatchMatches, layer: WordsRecipe) -> float:
+def _above(matched: PatchMatches, layer: WordsRecipe) -> float:
     """By how much matches fit better than those of other things do; at most 0 where they do not."""
-    if found.fit is None:
+    if matched.fit is None:
         return 0.0
-    return found.fit.score - (layer.scoring.floor if layer.scoring.votes else 0.0)
+    return matched.fit.score - (layer.scoring.floor if layer.scoring.votes else 0.0)
 
 
 def _shares_out(recipe: Recipe) -> bool:
@@ -98,15 +98,15 @@ def _shares_out(recipe: Recipe) -> bool:
 
 
 def _told(
-    query: bytes | Path, hit: bytes | Path, layer: str, found: PatchMatches, box: Box | None, *, fits: bool
+    query: bytes | Path, hit: bytes | Path, layer: str, matched: PatchMatches, box: Box | None, *, fits: bool
 ) -> schemas.Explanation:
     """The places that match, and how much lies where; as pairs only those that fit together."""
-    matches, fit = found.matches, found.fit if fits else None
+    matches, fit = matched.matches, matched.fit if fits else None
     sides = [
         patch_shares(boxes, places, matches.weight, size_of(source))
         for source, boxes, places in (
-            (query, found.first, matches.query),
-            (hit, found.second, matches.picture),
+            (query, matched.first, matches.query),
+            (hit, matched.second, matches.picture),
         )
     ]
     top = max(float(side.cells.max(initial=0)) for side in sides)
@@ -114,7 +114,7 @@ def _told(
     strongest = np.flatnonzero(kept)[np.argsort(-matches.weight[kept], kind="stable")[:_LINES]]
     return schemas.Explanation(
         layer=layer,
-        score=found.score,
+        score=matched.score,
         constant=0.0,
         exact=True,
         query=_side(query, sides[0], box, top),
@@ -123,8 +123,8 @@ def _told(
         inliers=fit.count if fit else None,
         matches=[
             schemas.Match(
-                query=found.first[matches.query[row]].tolist(),
-                hit=found.second[matches.picture[row]].tolist(),
+                query=matched.first[matches.query[row]].tolist(),
+                hit=matched.second[matches.picture[row]].tolist(),
                 weight=float(matches.weight[row]),
             )
             for row in strongest.tolist()

@@ -41,7 +41,7 @@ class TapRequest:
         self._collection, self._picture, self._upload = collection, picture, upload
 
     def found(self) -> Any:
-        """What the network makes of the picture."""
+        """The inspection of the picture."""
         source, digest = self._source(self._services)
         return _inspector().INSPECTOR.look(source, digest, self._network, self._tap)
 

@@ -41,13 +41,13 @@ async def facets(
     if not served.exists:
         return schemas.Facets(facets=[], fields=fields, columns=[])
     see_filter(request, services, served, where)
-    found = await services.gate.run(served.collection.facets, where)
+    counted = await services.gate.run(served.collection.facets, where)
     facets = [
         schemas.Facet(
-            name=one.name,
-            values=[schemas.Counted(value=value, pictures=count) for value, count in one.counts],
+            name=facet.name,
+            values=[schemas.Counted(value=value, pictures=count) for value, count in facet.counts],
         )
-        for one in found
+        for facet in counted
     ]
     return schemas.Facets(facets=facets, fields=fields, columns=list(served.collection.columns()))
 

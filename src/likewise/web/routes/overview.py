@@ -65,12 +65,12 @@ async def clusters(
     """Groups of pictures that are alike, the largest first, the most central picture of each first."""
     served = services.library[name]
     look = partial(_clusters, services.overviews, served, count, method)
-    found = await services.overviews.ask(services.overview_gate, (name, "clusters", count, method), look)
-    told = [
+    groups = await services.overviews.ask(services.overview_gate, (name, "clusters", count, method), look)
+    rows = [
         schemas.Cluster(size=len(ids), pictures=told_pictures(served, ids[:shown]), ids=ids)
-        for ids in found.clusters
+        for ids in groups.clusters
     ]
-    return schemas.Clusters(clusters=told, alone=found.alone, generation=served.generation)
+    return schemas.Clusters(clusters=rows, alone=groups.alone, generation=served.generation)
 
 
 def look_ahead(overviews: Overviews, served: Served, progress: ProgressCallback) -> None:
@@ -97,16 +97,16 @@ def _drawn(
     collection: Collection,
 ) -> schemas.Map:
     generation = served.generation
-    found = find_layout(collection, method=method, progress=progress)
+    map_layout = find_layout(collection, method=method, progress=progress)
     groups: dict[int, int] = {}
     with suppress(UsageError):  # there are fewer pictures than groups
         coloured = _clusters(overviews, served, COLOURS, "kmeans", progress).clusters
         groups = {id: number for number, ids in enumerate(coloured) for id in ids}
     points = [
         schemas.Point(id=id, x=x, y=y, group=groups.get(id, 0))
-        for id, (x, y) in zip(found.ids.tolist(), found.positions.tolist(), strict=True)
+        for id, (x, y) in zip(map_layout.ids.tolist(), map_layout.positions.tolist(), strict=True)
     ]
-    return schemas.Map(points=points, method=found.method, generation=generation)
+    return schemas.Map(points=points, method=map_layout.method, generation=generation)
 
 
 def _clusters(
@@ -117,8 +117,10 @@ def _clusters(
     progress: ProgressCallback,
 ) -> Groups:
     def find(collection: Collection) -> Groups:
-        found = find_clusters(collection, method=method, k=count, progress=progress)
-        return Groups(clusters=[list(one.ids) for one in found.clusters], alone=list(found.alone))
+        clustering = find_clusters(collection, method=method, k=count, progress=progress)
+        return Groups(
+            clusters=[list(cluster.ids) for cluster in clustering.clusters], alone=list(clustering.alone)
+        )
 
     return overviews.kept(served, ("clusters", method, count), Groups, find, progress)
 

@@ -81,8 +81,8 @@ def pictures(
         return schemas.Pictures(pictures=[], total=0, next=None, generation=0)
     if path is not None or id is not None:
         named = served.collection.entries(id or []) if path is None else served.at(path)
-        found = served.pictures(named)
-        return schemas.Pictures(pictures=found, total=len(found), next=None, generation=served.generation)
+        rows = served.pictures(named)
+        return schemas.Pictures(pictures=rows, total=len(rows), next=None, generation=served.generation)
     see_filter(request, services, served, where)
     below = served.folder(folder) if folder else None
     most, start = services.settings.limits.page, place(cursor)
@@ -171,7 +171,7 @@ def _given_out(services: Services) -> None:
 
 
 def _saved_as(path: Path) -> dict[str, str]:
-    """What has browsers save a file under its name."""
+    """The header that names a file to be saved."""
     named = path.name.encode("utf-8", "backslashreplace").decode()
     return {"content-disposition": f"attachment; filename*=utf-8''{quote(named)}"}
 
@@ -186,12 +186,12 @@ async def send_picture(
     What cannot be decoded is refused here, and not when it is searched with.
     """
 
-    def work() -> schemas.Upload:
+    def receive() -> schemas.Upload:
         with kept(services, [picture]) as [upload]:
             services.thumbnails.get(lambda: services.uploads.read(upload.id), upload.id, FIRST, WEBP)
             return upload
 
-    return await services.thumbnail_gate.run(work)
+    return await services.thumbnail_gate.run(receive)
 
 
 @router.get("/uploads/{upload}")

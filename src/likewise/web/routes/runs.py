@@ -31,16 +31,16 @@ T = TypeVar("T")
 @router.get("")
 def runs(services: Serving) -> schemas.Runs:
     """The runs in the server's folder of runs."""
-    found = [_summary(id, one) for id, path in _files(services).items() if (one := _scored(path))]
-    return schemas.Runs(runs=sorted(found, key=lambda run: (run.benchmark, -run.value)))
+    summaries = [_summary(id, report) for id, path in _files(services).items() if (report := _scored(path))]
+    return schemas.Runs(runs=sorted(summaries, key=lambda run: (run.benchmark, -run.value)))
 
 
 @router.get("/{id}")
 def run(id: str, services: Serving) -> schemas.Run:
     """A run: its card, its score, and what each query scored."""
-    one = _report(services, id)
-    recall, precision = one.curve()
-    asked = zip(one.run.boxes, one.scores.queries, one.scores.values.tolist(), strict=True)
+    report = _report(services, id)
+    recall, precision = report.curve()
+    asked = zip(report.run.boxes, report.scores.queries, report.scores.values.tolist(), strict=True)
     table = [
         schemas.RunRow(
             number=number,
@@ -51,9 +51,9 @@ def run(id: str, services: Serving) -> schemas.Run:
         )
         for number, (box, query, value) in enumerate(asked)
     ]
-    card = {key: str(fact) for key, fact in one.run.card.facts(one.scores.rule).items()}
+    card = {key: str(fact) for key, fact in report.run.card.facts(report.scores.rule).items()}
     lines = schemas.Curve(recall=recall.tolist(), precision=precision.tolist())
-    return schemas.Run(**dict(_summary(id, one)), card=_plain(card), table=table, curve=lines)
+    return schemas.Run(**dict(_summary(id, report)), card=_plain(card), table=table, curve=lines)
 
 
 @router.get("/{id}/queries/{number}")
@@ -61,10 +61,10 @@ def query(
     id: str, number: Number, services: Serving, k: Annotated[int, Query(ge=1, le=200)] = 20
 ) -> schemas.RunQuery:
     """A query of a run, and the first pictures that it found."""
-    one = _report(services, id)
-    asked = _at(one.run.benchmark.queries, number, "query")
-    places = list(one.run.benchmark.gallery)
-    found = [
+    report = _report(services, id)
+    asked = _at(report.run.benchmark.queries, number, "query")
+    places = list(report.run.benchmark.gallery)
+    answers = [
         schemas.RunAnswer(
             rank=answer.hit.rank,
             score=answer.hit.score,
@@ -73,17 +73,17 @@ def query(
             box=_corners(answer.hit.box),
             thumbnail=f"{API}/runs/{id}/gallery/{answer.hit.id}/thumbnail",
         )
-        for answer in one.answers(number, k)
+        for answer in report.answers(number, k)
     ]
-    width, height = _size(one.run, asked.picture)
+    width, height = _size(report.run, asked.picture)
     return schemas.RunQuery(
         number=number,
         name=asked.name,
-        value=_known(float(one.scores.values[number])),
-        box=_corners(one.run.boxes[number]),
+        value=_known(float(report.scores.values[number])),
+        box=_corners(report.run.boxes[number]),
         width=width,
         height=height,
-        answers=found,
+        answers=answers,
         thumbnail=f"{API}/runs/{id}/queries/{number}/thumbnail",
     )
 
@@ -92,15 +92,15 @@ def query(
 def compared(id: str, other: str, services: Serving) -> schemas.RunComparison:
     """Two runs query by query, with the interval and the test of their difference."""
     first, second = _report(services, id), _report(services, other)
-    found = RunComparison.of(first, second)
+    comparison = RunComparison.of(first, second)
     numbers = {query.name: number for number, query in enumerate(first.run.benchmark.queries)}
-    rows = zip(found.queries, found.first.tolist(), found.second.tolist(), strict=True)
+    rows = zip(comparison.queries, comparison.first.tolist(), comparison.second.tolist(), strict=True)
     return schemas.RunComparison(
         first=_summary(id, first),
         second=_summary(other, second),
-        difference=found.difference,
-        interval=list(found.interval),
-        p=found.test.p,
+        difference=comparison.difference,
+        interval=list(comparison.interval),
+        p=comparison.test.p,
         table=[
             schemas.RunDifference(number=numbers[name], name=name, first=a, second=b, difference=b - a)
             for name, a, b in rows
@@ -113,9 +113,9 @@ async def gallery_thumbnail(
     id: str, number: Number, request: Request, services: Serving, size: Pixels = 320
 ) -> Response:
     """A picture that was searched in, made small."""
-    one = await services.gate.run(_report, services, id)
-    file = _at(list(one.run.benchmark.gallery.values()), number, "picture")
-    return await _small(services, request, one.run, file, size)
+    report = await services.gate.run(_report, services, id)
+    file = _at(list(report.run.benchmark.gallery.values()), number, "picture")
+    return await _small(services, request, report.run, file, size)
 
 
 @router.get("/{id}/queries/{number}/thumbnail", responses=IMAGE, response_class=Response)
@@ -123,9 +123,9 @@ async def query_thumbnail(
     id: str, number: Number, request: Request, services: Serving, size: Pixels = 320
 ) -> Response:
     """A query's picture, made small."""
-    one = await services.gate.run(_report, services, id)
-    file = _at(one.run.benchmark.queries, number, "query").picture
-    return await _small(services, request, one.run, file, size)
+    report = await services.gate.run(_report, services, id)
+    file = _at(report.run.benchmark.queries, number, "query").picture
+    return await _small(services, request, report.run, file, size)
 
 
 async def _small(services: Services, request: Request, run: Run, file: Path, size: int) -> Response:
@@ -135,8 +135,8 @@ async def _small(services: Services, request: Request, run: Run, file: Path, siz
         raise not_found("digest of this picture in the run: run it again")
 
     def source() -> bytes | Path:
-        found = run.content(file)
-        return Path(found) if isinstance(found, str) else found
+        content = run.content(file)
+        return Path(content) if isinstance(content, str) else content
 
     return await small(services, request, source, digest, size)
 
@@ -148,10 +148,10 @@ def _files(services: Services) -> dict[str, Path]:
 
 def _report(services: Services, id: str) -> Report:
     path = _files(services).get(id)
-    found = _scored(path) if path else None
-    if found is None:
+    report = _scored(path) if path else None
+    if report is None:
         raise not_found("run of that id")
-    return found
+    return report
 
 
 def _scored(path: Path) -> Report | None:
@@ -170,8 +170,8 @@ def _read(path: Path, _changed: int) -> Report:
     return Report.of(read_run(path))
 
 
-def _summary(id: str, one: Report) -> schemas.RunSummary:
-    card, scores = one.run.card, one.scores
+def _summary(id: str, report: Report) -> schemas.RunSummary:
+    card, scores = report.run.card, report.scores
     return schemas.RunSummary(
         id=id,
         benchmark=card.benchmark,
@@ -179,9 +179,9 @@ def _summary(id: str, one: Report) -> schemas.RunSummary:
         crop=card.crop,
         measure=scores.measure,
         value=scores.value,
-        interval=list(one.interval),
+        interval=list(report.interval),
         queries=len(scores.queries),
-        made=one.run.path.stat().st_mtime,
+        made=report.run.path.stat().st_mtime,
     )
 
 

@@ -50,7 +50,7 @@ async def search_upload(
     corners = Box.parse(box) if box else None
     see_filter(request, services, served, where)
 
-    def work() -> schemas.Hits:
+    def answer() -> schemas.Hits:
         with kept(services, picture) as uploads:
             queries = [schemas.Query(upload=upload.id, crop=crop) for upload in uploads]
             if corners:
@@ -58,7 +58,7 @@ async def search_upload(
             asked = schemas.Search(queries=queries, then=then, folder=folder, where=where, k=k)
             return services.asking.search(served, asked).model_copy(update={"uploads": uploads})
 
-    return await services.describing_gate.run(work)
+    return await services.describing_gate.run(answer)
 
 
 @router.get("/collections/{name}/subjects")
@@ -83,31 +83,31 @@ async def compare(name: str, asked: schemas.Compare, services: Serving) -> schem
     """Score two pictures, and judge the score by those of other pairs of the collection."""
     served = services.library[name]
 
-    def work() -> schemas.Comparison:
+    def judge() -> schemas.Comparison:
         a, b = (_operand(services, served, query) for query in (asked.a, asked.b))
-        found = served.collection.compare(a, b)
+        comparison = served.collection.compare(a, b)
         return schemas.Comparison(
-            similarity=found.similarity,
-            percentile=found.percentile,
-            rank=found.rank,
-            quantiles={f"{share:g}": score for share, score in found.quantiles.items()},
+            similarity=comparison.similarity,
+            percentile=comparison.percentile,
+            rank=comparison.rank,
+            quantiles={f"{share:g}": score for share, score in comparison.quantiles.items()},
         )
 
-    return await services.gate.run(work)
+    return await services.gate.run(judge)
 
 
 @router.get("/stages")
 def stages() -> schemas.Stages:
     """What may follow a search, in a sensible order."""
-    found: list[schemas.Stage] = []
+    rows: list[schemas.Stage] = []
     for kind, what in STAGES.sound().items():
         options = [
             schemas.Option(name=key, default=float(default), least=least, most=most)
             for key, default in what.options.items()
             for least, most in [what.bounds[key]]
         ]
-        found.append(schemas.Stage(name=kind, about=what.about, options=options))
-    return schemas.Stages(stages=found)
+        rows.append(schemas.Stage(name=kind, about=what.about, options=options))
+    return schemas.Stages(stages=rows)
 
 
 @contextmanager

@@ -34,8 +34,8 @@ EVENTS: dict[int | str, dict[str, Any]] = {
 def jobs(services: Serving, collection: Annotated[str | None, Query(max_length=200)] = None) -> schemas.Jobs:
     """All jobs, or those of a collection, the newest first."""
     served = [services.library[collection]] if collection is not None else list(services.library)
-    found = [job for one in served for job in services.jobs.all(one)]
-    return schemas.Jobs(jobs=[job.told() for job in sorted(found, key=lambda job: job.id, reverse=True)])
+    records = [job for owner in served for job in services.jobs.all(owner)]
+    return schemas.Jobs(jobs=[job.told() for job in sorted(records, key=lambda job: job.id, reverse=True)])
 
 
 @router.get("/{id}")
@@ -74,7 +74,7 @@ async def events(id: str, services: Serving) -> StreamingResponse:
 
 
 async def _events(services: Services, id: str) -> AsyncIterator[str]:
-    """What happens to a job, until it ends or the server does."""
+    """The events of a job, until it ends or the server does."""
     services.streams.append(id)
     try:
         async for event in _told(services, id):
@@ -87,12 +87,12 @@ async def _told(services: Services, id: str) -> AsyncIterator[str]:
     before, spoke = None, time.monotonic()
     yield "retry: 2000\n\n"
     while not services.stopping.is_set():
-        _, found = await asyncio.to_thread(services.jobs.get, id)
-        if found != before:
-            kind = "end" if found.state in ENDED else "progress"
-            told = {name: getattr(found, name) for name in schemas.Job.model_fields}
-            yield f"event: {kind}\ndata: {json.dumps(told)}\n\n"
-            before, spoke = found, time.monotonic()
+        _, record = await asyncio.to_thread(services.jobs.get, id)
+        if record != before:
+            kind = "end" if record.state in ENDED else "progress"
+            document = {name: getattr(record, name) for name in schemas.Job.model_fields}
+            yield f"event: {kind}\ndata: {json.dumps(document)}\n\n"
+            before, spoke = record, time.monotonic()
             if kind == "end":
                 return
         elif time.monotonic() - spoke > _QUIET:

@@ -1,4 +1,4 @@
-"""What the requests of one server share."""
+"""State shared by the requests of one server."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from likewise.web.settings import Settings
 
 @dataclass
 class Services:
-    """What the requests of one server share.
+    """State shared by the requests of one server.
 
     Attributes
     ----------

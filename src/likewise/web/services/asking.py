@@ -102,8 +102,8 @@ class Asking:
         boxes = self._subjects.get(key)
         if boxes is None:
             limit = self._limits.upload_pixels if query.upload is not None else None
-            found = served.collection.subjects(self.source(served, query), max_pixels=limit)
-            boxes = self._subjects.put(key, [list(box.corners) for box in found])
+            regions = served.collection.subjects(self.source(served, query), max_pixels=limit)
+            boxes = self._subjects.put(key, [list(box.corners) for box in regions])
         return schemas.Subjects(boxes=boxes)
 
     def search(self, served: Served, asked: schemas.Search) -> schemas.Hits:
@@ -130,14 +130,14 @@ class Asking:
     def account(
         self, served: Served, asked: schemas.Search, picture: int
     ) -> tuple[schemas.Hit | None, list[float] | None]:
-        """What a search's list says of a picture, and what each picture of the query gives to that."""
+        """A picture's hit in the list of a search, and what each picture of the query gives to it."""
         hits, _ = self._found(served, asked, AT_LEAST)
-        found = _shown(served, [hit for hit in hits if hit.id == picture])
+        shown = _shown(served, [hit for hit in hits if hit.id == picture])
         sums = None
         if not served.collection.recipe.words:
             shares = served.collection.shares(self._query(served, asked), picture)
             sums = list(shares) if shares is not None else None
-        return found[0] if found else None, sums
+        return shown[0] if shown else None, sums
 
     def _found(self, served: Served, asked: schemas.Search, k: int) -> tuple[Hits, int]:
         """The first ``k`` hits or more, and how many pictures are searched among."""
@@ -184,7 +184,7 @@ class Asking:
         return self._rankings.put(key, hits)
 
     def _query(self, served: Served, asked: schemas.Search) -> Query:
-        """What is asked for, as one value.
+        """The query, as one value.
 
         Where all layers make vectors, those that were described a moment ago are taken. Visual words have
         none: the pictures themselves are asked, and a box is for the first of them.
@@ -202,8 +202,8 @@ class Asking:
         own = first.picture if first.box is None or box is not None else None
         # a picture that is asked for by its id comes before copies of it
         picture = ask(served, first) if own is None else served.entry(own).id
-        also = [ask(served, one) for one in others]
-        yes, no = ([ask(served, one) for one in some] for some in (asked.yes, asked.no))
+        also = [ask(served, query) for query in others]
+        yes, no = ([ask(served, query) for query in queries] for queries in (asked.yes, asked.no))
         return Query(picture, box, crop, also, yes, no)
 
 
@@ -224,11 +224,11 @@ def _verdicts(hits: Sequence[Hit], total: int) -> schemas.Verdicts | None:
 
 
 def _shown(served: Served, hits: Sequence[Hit]) -> list[schemas.Hit]:
-    found = {entry.id: entry for entry in served.collection.entries([hit.id for hit in hits])}
+    entries = {entry.id: entry for entry in served.collection.entries([hit.id for hit in hits])}
     labels = served.labels()
     return [
         schemas.Hit(
-            **dict(served.picture(found[hit.id], labels)),
+            **dict(served.picture(entries[hit.id], labels)),
             rank=hit.rank,
             score=hit.score,
             box=list(hit.box.corners) if hit.box else None,
@@ -239,7 +239,7 @@ def _shown(served: Served, hits: Sequence[Hit]) -> list[schemas.Hit]:
             verdict=hit.verdict,
         )
         for hit in hits
-        if hit.id in found  # unless it was removed a moment ago
+        if hit.id in entries  # unless it was removed a moment ago
     ]
 
 

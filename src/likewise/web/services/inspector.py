@@ -40,7 +40,7 @@ class Inspector:
         self._lock = Lock()  # a network runs for one picture and its taps at a time
 
     def look(self, source: Path | bytes, digest: str, network: str, tap: str) -> Looked:
-        """What a network makes of a picture at a tap.
+        """A network's view of a picture at a tap.
 
         Raises `UnknownName`, `WeightsMissing` or `BadPicture` when it cannot be told.
         """
@@ -48,8 +48,8 @@ class Inspector:
         with self._lock:
             opened = self._networks.get(network) or self._networks.put(network, open_network(network))
             key = (digest, network, tap)
-            found = self._found.get(key) or self._found.put(key, inspect(opened, source, [tap]))
-        return Looked(opened, found)
+            inspection = self._found.get(key) or self._found.put(key, inspect(opened, source, [tap]))
+        return Looked(opened, inspection)
 
 
 INSPECTOR = Inspector()
@@ -76,12 +76,12 @@ def heat(looked: Looked, size: int) -> Image.Image:
 
 def statistics(looked: Looked) -> schemas.Statistics:
     """Numbers about the activations of a tap."""
-    found, view = looked.found, looked.view
+    inspection, view = looked.found, looked.view
     numbers = view.statistics
     channels, *sides = view.shape
     edges = np.linspace(numbers.histogram.low, numbers.histogram.high, len(numbers.histogram.counts) + 1)
     return schemas.Statistics(
-        network=found.network,
+        network=inspection.network,
         tap=view.tap.name,
         channels=channels,
         height=sides[0] if sides else None,
@@ -95,7 +95,7 @@ def statistics(looked: Looked) -> schemas.Statistics:
         maximum=numbers.most,
         rank=numbers.rank,
         entropy=numbers.histogram.entropy,
-        gain=found.gain(view),
+        gain=inspection.gain(view),
         histogram=schemas.Histogram(edges=edges.tolist(), counts=numbers.histogram.counts.tolist()),
         strongest=_channels(_strongest(view, 16)),
     )
@@ -105,23 +105,25 @@ def _channels(view: View) -> list[schemas.Channel]:
     if view.maps is None:
         return []
     return [
-        schemas.Channel(channel=channel, mean=float(one.mean()), maximum=float(one.max()))
-        for channel, one in zip(view.channels.tolist(), view.maps, strict=True)
+        schemas.Channel(channel=channel, mean=float(activations.mean()), maximum=float(activations.max()))
+        for channel, activations in zip(view.channels.tolist(), view.maps, strict=True)
     ]
 
 
 def field(looked: Looked, x: float, y: float) -> schemas.Seen:
     """Which cell lies under a point, and what it sees."""
-    network, found, view = looked.network, looked.found, looked.view
+    network, inspection, view = looked.network, looked.found, looked.view
     _, rows, columns = _mapped(view).shape
-    across, down = x / found.width, y / found.height
+    across, down = x / inspection.width, y / inspection.height
     if across > 1 or down > 1:
-        raise UsageError(f"{x:g},{y:g} lies outside the picture, which is {found.width} x {found.height}")
+        raise UsageError(
+            f"{x:g},{y:g} lies outside the picture, which is {inspection.width} x {inspection.height}"
+        )
     place = min(rows - 1, int(down * rows)), min(columns - 1, int(across * columns))
-    tap, _ = found.cell(network, view.tap.name, *place)
-    height, width = found.pixels.shape[:2]
+    tap, _ = inspection.cell(network, view.tap.name, *place)
+    height, width = inspection.pixels.shape[:2]
     x1, y1, x2, y2 = tap.box(*place).clip(width, height)
-    scale = found.width / width, found.height / height
+    scale = inspection.width / width, inspection.height / height
     box = [x1 * scale[0], y1 * scale[1], x2 * scale[0], y2 * scale[1]]
     return schemas.Seen(cell=list(place), box=box, size=tap.field)
 

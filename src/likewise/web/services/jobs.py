@@ -203,15 +203,15 @@ class JobService:
     def _begin(self, served: Served, job: JobRecord) -> None:
         _room(served).mkdir(parents=True, exist_ok=True)
         with self._beginning:
-            jobs = [one for one in self.all(served) if one.id != job.id]
-            if sum(one.state not in ENDED for one in jobs) >= self._most:
+            jobs = [other for other in self.all(served) if other.id != job.id]
+            if sum(other.state not in ENDED for other in jobs) >= self._most:
                 raise Problem(429, "busy", "too many jobs have not ended: wait for some", retry_after=30)
             _forget(served, jobs)
             _wish(served, job.id).write_text("run", "utf-8")
             _write(served, job)
             ready = Event()
             thread = Thread(target=self._work, args=(served, job, ready), name=f"likewise job {job.id}")
-            self._threads = [one for one in self._threads if one.is_alive()] + [thread]
+            self._threads = [running for running in self._threads if running.is_alive()] + [thread]
             thread.start()
             ready.wait(10)  # until it holds its lock: nobody shall take it for interrupted
 
@@ -228,8 +228,8 @@ class JobService:
                 working.end(stopped.state)
             except LikewiseError as error:
                 log.warning("job %s: %s: %s", job.id, type(error).__name__, error)
-                told = problem_of(error).value()
-                working.end("failed", error={"code": told["code"], "message": told["message"]})
+                problem = problem_of(error).value()
+                working.end("failed", error={"code": problem["code"], "message": problem["message"]})
             except Exception as error:
                 log.error("fault in job %s", job.id, exc_info=error)
                 working.end("failed", error={"code": "internal", "message": "the server made a mistake"})
@@ -343,9 +343,9 @@ def _together(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
 def _told(path: Path) -> JobRecord | None:
     """A job as its file tells of it, if it can be read."""
     try:
-        told = json.loads(path.read_text("utf-8"))
-        known = {key: value for key, value in told.items() if key in _FIELDS}
-        return JobRecord(**{**known, "sources": tuple(told["sources"])})
+        document = json.loads(path.read_text("utf-8"))
+        known = {key: value for key, value in document.items() if key in _FIELDS}
+        return JobRecord(**{**known, "sources": tuple(document["sources"])})
     except (OSError, ValueError, TypeError, KeyError):
         return None
 

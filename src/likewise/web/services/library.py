@@ -53,15 +53,15 @@ class Served:
     _folders: tuple[tuple[int, int], dict[str, tuple[Path, int]]] = ((-1, -1), {})
 
     def source(self, entry: Entry) -> bytes | Path:
-        """What the file of a picture holds, or its path where that is very large.
+        """Content of a picture's file, or its path where that is very large.
 
         Raises `BadPicture` when it is not what was indexed, cannot be read, or lies neither below an indexed
         folder nor below a root of the server.
         """
         indexed = (os.path.realpath(root) for root in self.collection.roots())
         inside = (*indexed, *self.roots, str(self.collection.uploads))
-        found = as_indexed(str(entry.path), bytes.fromhex(entry.sha256), inside)
-        return Path(found) if isinstance(found, str) else found
+        content = as_indexed(str(entry.path), bytes.fromhex(entry.sha256), inside)
+        return Path(content) if isinstance(content, str) else content
 
     def may_index(self, path: str) -> bool:
         """Whether a file lies where the server may index: below one of its roots, or among what was sent."""
@@ -69,7 +69,7 @@ class Served:
         return any(within(real, folder) for folder in (*self.roots, str(self.collection.uploads)))
 
     def indexed(self) -> tuple[str, ...]:
-        """What of the indexed folders may be indexed: those below a root, and roots that lie in one."""
+        """The folders that may be indexed: indexed ones below a root, and roots that lie in one."""
         known = {os.path.realpath(root) for root in self.collection.roots()}
         allowed = (*self.roots, str(self.collection.uploads))
         below = {root for root in known if any(within(root, folder) for folder in allowed)}
@@ -97,7 +97,7 @@ class Served:
 
     @property
     def moment(self) -> tuple[int, int]:
-        """What was found at one is not so at another; see `OpenedCollection.moment`."""
+        """Identity of the collection's state; see `OpenedCollection.moment`."""
         try:
             return self.collection.moment
         except CollectionNotFound:
@@ -172,14 +172,14 @@ class Served:
         return [self.picture(entry, labels) for entry in entries]
 
     def entry(self, picture: int) -> Entry:
-        """What is known of a picture.
+        """The entry of a picture.
 
         Raises `Problem` 404.
         """
-        found = self.collection.entries([picture]) if self.exists else []
-        if not found:
+        entries = self.collection.entries([picture]) if self.exists else []
+        if not entries:
             raise not_found(f"picture {picture} in {self.name}")
-        return found[0]
+        return entries[0]
 
     def failure(self, failure: FailedFile, labels: dict[str, Path]) -> schemas.Failure:
         """A failure as clients see it; its message names the file as they know it."""

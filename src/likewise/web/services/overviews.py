@@ -1,4 +1,4 @@
-"""What is found of a collection as a whole: looked for once in each of its states, and kept."""
+"""Overviews of a collection as a whole: computed once in each of its states, and kept."""
 
 from __future__ import annotations
 
@@ -109,9 +109,9 @@ class Overviews:
             if written is not None:
                 with suppress(ValidationError):  # another version wrote it
                     return kind.model_validate_json(written)
-            found = find(collection)
-            self._store.put(name, found.model_dump_json().encode())
-            return found
+            model = find(collection)
+            self._store.put(name, model.model_dump_json().encode())
+            return model
 
         return self.get(served, what, read_or_find, heed)
 

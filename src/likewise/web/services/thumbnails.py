@@ -82,7 +82,7 @@ def form_of(request: Request) -> Form:
 
 
 def headers_of(digest: str, size: int, form: Form, part: str = "") -> dict[str, str]:
-    """What tells a browser that it has the thumbnail already."""
+    """The headers by which browsers cache a thumbnail."""
     return {
         "etag": f'"{digest[:24]}-{size}{part and f"-{part}"}-{form.suffix}"',
         "cache-control": "private, no-cache",  # the address outlives the content: it is asked for each time
