@@ -216,10 +216,10 @@ def in_rows(sizes: Sequence[tuple[int, int]], width: int) -> tuple[list[tuple[in
 
 def set_in_rows(tiles: Sequence[Image.Image], width: int) -> Image.Image:
     """The tiles on one picture, set as `in_rows` says."""
-    corners, size = in_rows([one.size for one in tiles], width)
+    corners, size = in_rows([image.size for image in tiles], width)
     drawn = Image.new("RGB", size, PAPER)
-    for one, corner in zip(tiles, corners, strict=True):
-        drawn.paste(one, corner)
+    for image, corner in zip(tiles, corners, strict=True):
+        drawn.paste(image, corner)
     return drawn
 
 

@@ -184,7 +184,9 @@ def learning_plot(points: Sequence[LearningPoint], out: str | os.PathLike[str], 
     for kind, style in zip(kinds, _styles(len(kinds)), strict=True):
         own = sorted((point for point in points if point.kind == kind), key=lambda point: point.per_class)
         sizes = np.array([point.per_class for point in own])
-        means, spreads = (np.array([getattr(one, what) for one in own]) for what in ("accuracy", "spread"))
+        means, spreads = (
+            np.array([getattr(point, what) for point in own]) for what in ("accuracy", "spread")
+        )
         axes.plot(sizes, means, marker="o", markersize=5, linewidth=2, label=CLASSIFIERS[kind], **style)
         axes.fill_between(
             sizes, means - spreads, means + spreads, color=style["color"], alpha=0.12, linewidth=0

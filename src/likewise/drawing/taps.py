@@ -1,4 +1,4 @@
-"""What a tap of a network gave, as pictures and in words: maps, heat, the field of a cell, bars."""
+"""A tap's activations as pictures and in words: maps, heat, the field of a cell, bars."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def shared_top(*views: View) -> float:
 
 
 def described(view: View) -> str:
-    """What a tap is, in words."""
+    """A tap in words."""
     if view.maps is None:
         return f"a vector of {view.shape[0]} numbers, of the whole picture"
     channels, height, width = view.shape
@@ -82,14 +82,14 @@ def tiles(view: View, *, scale: Scale, top: float, captions: bool = True) -> Ima
     step = high + _GAP + (16 if named else 0)
     rows = -(-len(maps) // columns)
     sheet = Image.new("RGB", (left + columns * (wide + _GAP) - _GAP, rows * step), PAPER)
-    for place, (channel, one) in enumerate(zip(view.channels, maps, strict=True)):
+    for place, (channel, values) in enumerate(zip(view.channels, maps, strict=True)):
         row, column = divmod(place, columns)
-        own = top if scale == "shared" else float(np.abs(one).max()) or 1.0
-        tile = Image.fromarray(shaded(one, own)).resize((wide, high), Image.Resampling.NEAREST)
+        own = top if scale == "shared" else float(np.abs(values).max()) or 1.0
+        tile = Image.fromarray(shaded(values, own)).resize((wide, high), Image.Resampling.NEAREST)
         corner = (left + column * (wide + _GAP), row * step)
         sheet.paste(tile, corner)
         if named:
-            text = str(channel) if scale == "shared" else f"{channel}: {np.abs(one).max():.3g}"
+            text = str(channel) if scale == "shared" else f"{channel}: {np.abs(values).max():.3g}"
             canvas.write(sheet, (corner[0], corner[1] + high + 1), text, 11, wide, FAINT)
         elif left and column == 0:
             canvas.write(sheet, (0, corner[1] + high // 2 - 7), str(channel), 11, left - 6, FAINT)
@@ -151,10 +151,10 @@ def heat_picture(found: Inspection, view: View, side: int = SIDE) -> Image.Image
     return Image.fromarray(overlay(fitted(found.pixels, side), share**2, 1.0))
 
 
-def field_picture(found: Inspection, tap: Tap, cell: tuple[int, int], side: int = 560) -> Image.Image:
+def field_picture(inspection: Inspection, tap: Tap, cell: tuple[int, int], side: int = 560) -> Image.Image:
     """The picture with a cell in red and its receptive field framed, as far as it lies inside."""
-    height, width, _ = found.pixels.shape
-    picture = Image.fromarray(fitted(found.pixels, side))
+    height, width, _ = inspection.pixels.shape
+    picture = Image.fromarray(fitted(inspection.pixels, side))
     across, down = picture.width / width, picture.height / height
     own = replace(tap, field=tap.stride).box(*cell)
     draw = ImageDraw.Draw(picture)
@@ -163,23 +163,23 @@ def field_picture(found: Inspection, tap: Tap, cell: tuple[int, int], side: int 
     return picture
 
 
-def field_text(found: Inspection, tap: Tap, cell: tuple[int, int]) -> str:
-    """What a cell sees, in words."""
-    height, width, _ = found.pixels.shape
+def field_text(inspection: Inspection, tap: Tap, cell: tuple[int, int]) -> str:
+    """A cell's field in words."""
+    height, width, _ = inspection.pixels.shape
     box = tap.box(*cell)
     x1, y1, x2, y2 = box.clip(width, height)
     inside = "" if (x2 - x1, y2 - y1) == (tap.field, tap.field) else f", {x2 - x1} x {y2 - y1} of them inside"
     return f"sees {tap.field} x {tap.field} of {width} x {height} pixels{inside}"
 
 
-def bars(found: Inspection, view: View) -> Image.Image:
+def bars(inspection: Inspection, view: View) -> Image.Image:
     """The largest numbers of a vector as bars, with the names of classes where they are known."""
-    rows = largest(found, view, 20)
+    rows = largest(inspection, view, 20)
     sheet = Image.new("RGB", (760, 30 * len(rows) + 40), PAPER)
     draw = ImageDraw.Draw(sheet)
     top = max(abs(value) for _, value in rows) or 1.0
-    told = f"the {len(rows)} largest of {view.shape[0]}"
-    canvas.write(sheet, (0, 0), told, 14, 700, FAINT)
+    title = f"the {len(rows)} largest of {view.shape[0]}"
+    canvas.write(sheet, (0, 0), title, 14, 700, FAINT)
     for place, (name, value) in enumerate(rows):
         y = 34 + 30 * place
         canvas.write(sheet, (0, y), name, 14, 240)
@@ -189,22 +189,22 @@ def bars(found: Inspection, view: View) -> Image.Image:
     return sheet
 
 
-def largest(found: Inspection, view: View, count: int) -> list[tuple[str, float]]:
+def largest(inspection: Inspection, view: View, count: int) -> list[tuple[str, float]]:
     """The largest numbers of a vector, each with its class or its channel."""
     if view.vector is None:
         raise ValueError(f"{view.tap.name} is a map, not a vector")
     names: Sequence[str] = [f"channel {number}" for number in view.channels]
     if (
-        found.answer
-        and len(found.answer.names) == len(names)
+        inspection.answer
+        and len(inspection.answer.names) == len(names)
         and view.tap.name in ("logits", "probabilities")
     ):
-        names = found.answer.names
+        names = inspection.answer.names
     order = np.argsort(-view.vector, kind="stable")[:count]
     return [(names[place], float(view.vector[place])) for place in order]
 
 
-def facts(found: Inspection, view: View) -> list[tuple[str, str]]:
+def facts(inspection: Inspection, view: View) -> list[tuple[str, str]]:
     """The statistics of a view, for people."""
     own = view.statistics
     lines = [
@@ -212,12 +212,12 @@ def facts(found: Inspection, view: View) -> list[tuple[str, str]]:
         ("mean, spread", f"{own.mean:.3g}, {own.spread:.3g}"),
         ("range", f"{own.least:.3g} to {own.most:.3g}"),
         ("entropy", f"{own.histogram.entropy:.2f} bits (bins of {own.histogram.bin_width:.2g})"),
-        ("gain", f"{found.gain(view):+.2f} bits against the pixels"),
+        ("gain", f"{inspection.gain(view):+.2f} bits against the pixels"),
     ]
-    if found.answer and view.vector is not None and len(found.answer.names) == view.shape[0]:
+    if inspection.answer and view.vector is not None and len(inspection.answer.names) == view.shape[0]:
         classes = f"{np.log2(view.shape[0]):.2f}"
-        lines.append(("entropy of the answer", f"{found.answer.entropy:.2f} of {classes} bits"))
-        lines.append(("margin", f"{found.answer.margin:.3f}"))
+        lines.append(("entropy of the answer", f"{inspection.answer.entropy:.2f} of {classes} bits"))
+        lines.append(("margin", f"{inspection.answer.margin:.3f}"))
     if own.rank is not None:
         lines.append(("effective rank", f"{own.rank:.1f} of {view.shape[0]}"))
     return lines

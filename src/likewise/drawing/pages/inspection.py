@@ -1,4 +1,4 @@
-"""What a network saw, as one HTML file."""
+"""An inspection as one HTML file."""
 
 from __future__ import annotations
 
@@ -104,9 +104,11 @@ def _head(sides: Sequence[Inspection], name: str) -> Iterator[str]:
     networks = " and ".join(side.network for side in sides)
     yield f"<h1>What {escape(networks)} {verb}</h1>"
     first = sides[0]
-    sizes = dict.fromkeys(f"{one.pixels.shape[1]} x {one.pixels.shape[0]}" for one in sides)
-    told = f"{name or 'The picture'}, {first.width} x {first.height} pixels, seen at {' and '.join(sizes)}."
-    yield f'<p class="faint">{escape(told)}</p>'
+    sizes = dict.fromkeys(f"{side.pixels.shape[1]} x {side.pixels.shape[0]}" for side in sides)
+    caption = (
+        f"{name or 'The picture'}, {first.width} x {first.height} pixels, seen at {' and '.join(sizes)}."
+    )
+    yield f'<p class="faint">{escape(caption)}</p>'
     picture = _figure(Image.fromarray(first.pixels), "the picture", photo=True)
     chart = distribution({"pixels": first.colours}, title="values of the pixels, 0 to 1")
     note = f"entropy of the pixels: {first.colours.entropy:.2f} bits"
@@ -119,12 +121,12 @@ def _head(sides: Sequence[Inspection], name: str) -> Iterator[str]:
         yield f"<p>{keys}</p>"
 
 
-def _table(found: Inspection | Pair, sides: Sequence[Inspection]) -> Iterator[str]:
+def _table(inspection: Inspection | Pair, sides: Sequence[Inspection]) -> Iterator[str]:
     yield "<h2>The taps in numbers</h2>"
     numbers = ["zeros", "mean", "spread", "entropy", "gain", "rank"]
     head = ["tap", "shape", *numbers * len(sides)]
     groups, kind = "", ""
-    if found.divergences:
+    if inspection.divergences:
         head.append("divergence")
         kind = ' class="pair"'
         spans = (f'<th class="group" colspan="6">{escape(side.network)}</th>' for side in sides)
@@ -136,8 +138,8 @@ def _table(found: Inspection | Pair, sides: Sequence[Inspection]) -> Iterator[st
         row = [f'<a href="#tap{place}">{escape(_paired_name(sides, place))}</a>', shape]
         for side in sides:
             row += _numbers(side, side.views[place])
-        if found.divergences:
-            row.append(f"{found.divergences[place]:.3f}")
+        if inspection.divergences:
+            row.append(f"{inspection.divergences[place]:.3f}")
         rows.append("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>")
     heading = "<tr>" + "".join(f"<th>{escape(cell)}</th>" for cell in head) + "</tr>"
     yield f'<div class="wide"><table{kind}>{groups}{heading}{"".join(rows)}</table></div>'
@@ -164,8 +166,8 @@ def _answers(sides: Sequence[Inspection]) -> Iterator[str]:
     for side, colour in zip(sides, COLOURS, strict=False):
         if side.answer:
             bars = "".join(_bar(*pair, colour, 1.0) for pair in side.answer.top(10))
-            told = f"entropy {side.answer.entropy:.2f} bits, margin {side.answer.margin:.3f}"
-            yield f'<div class="side"><p class="faint">{escape(side.network)}: {told}</p>{bars}</div>'
+            caption = f"entropy {side.answer.entropy:.2f} bits, margin {side.answer.margin:.3f}"
+            yield f'<div class="side"><p class="faint">{escape(side.network)}: {caption}</p>{bars}</div>'
     yield "</div>"
 
 
@@ -187,15 +189,17 @@ def _cells(side: Inspection, cells: Sequence[tuple[Tap, tuple[int, int]]]) -> It
     yield "</div>"
 
 
-def _tap(found: Inspection | Pair, sides: Sequence[Inspection], place: int, scale: Scale) -> Iterator[str]:
+def _tap(
+    inspection: Inspection | Pair, sides: Sequence[Inspection], place: int, scale: Scale
+) -> Iterator[str]:
     views = [side.views[place] for side in sides]
     yield f'<h2 id="tap{place}">{escape(_paired_name(sides, place))}</h2>'
     yield f'<p class="faint">{escape("; ".join(dict.fromkeys(map(taps.described, views))))}</p>'
     histograms = {side.network: view.statistics.histogram for side, view in zip(sides, views, strict=True)}
     chart = distribution(histograms, title="share of the values")
     note = f"bins of {views[0].statistics.histogram.bin_width:.3g}"
-    if found.divergences:
-        note += f"; divergence {found.divergences[place]:.3f} bits"
+    if inspection.divergences:
+        note += f"; divergence {inspection.divergences[place]:.3f} bits"
     heats = "".join(
         _figure(taps.heat_picture(side, view, 300), f"{side.network}: mean magnitude of the maps", photo=True)
         for side, view in zip(sides, views, strict=True)
@@ -213,18 +217,18 @@ def _body(side: Inspection, view: View, colour: str, scale: Scale, top: float, *
     if view.maps is None:
         rows = taps.largest(side, view, 10)
         most = max(abs(value) for _, value in rows) or 1.0
-        told = f"{side.network}: the largest {len(rows)} of {view.shape[0]}"
-        return f'<p class="faint">{escape(told)}</p>' + "".join(_bar(*row, colour, most) for row in rows)
+        text = f"{side.network}: the largest {len(rows)} of {view.shape[0]}"
+        return f'<p class="faint">{escape(text)}</p>' + "".join(_bar(*row, colour, most) for row in rows)
     caption = taps.scale_text(view, scale, top) + ("" if alone else f"; {side.network}")
-    told = "; ".join(f"{name} {value}" for name, value in taps.facts(side, view))
-    return _figure(taps.tiles(view, scale=scale, top=top, captions=alone), f"{caption}. {told}")
+    text = "; ".join(f"{name} {value}" for name, value in taps.facts(side, view))
+    return _figure(taps.tiles(view, scale=scale, top=top, captions=alone), f"{caption}. {text}")
 
 
 def _aligned(alignment: Alignment) -> Iterator[str]:
     yield "<h2>Which layers are alike</h2>"
-    told = f"CKA on {alignment.pictures} pictures: {alignment.first} down, {alignment.second} across"
-    yield f'<p class="faint">{escape(told)}</p>'
-    yield f'<div class="wide">{matrix(alignment.values, alignment.rows, alignment.columns, about=told)}</div>'
+    text = f"CKA on {alignment.pictures} pictures: {alignment.first} down, {alignment.second} across"
+    yield f'<p class="faint">{escape(text)}</p>'
+    yield f'<div class="wide">{matrix(alignment.values, alignment.rows, alignment.columns, about=text)}</div>'
 
 
 def _explained() -> Iterator[str]:

@@ -113,16 +113,16 @@ def _thumbnails(
         except BadPicture as error:
             return error
 
-    found, failures = [], {}
+    tiles, failures = [], {}
     with ThreadPoolExecutor(cores()) as pool:
-        for done, (path, one) in enumerate(zip(paths, pool.map(make, paths), strict=True), 1):
-            if isinstance(one, BadPicture):
-                failures[path] = str(one)
-                one = Image.new("RGB", (side, side), "#c9ced4")
-            found.append(one)
+        for done, (path, tile) in enumerate(zip(paths, pool.map(make, paths), strict=True), 1):
+            if isinstance(tile, BadPicture):
+                failures[path] = str(tile)
+                tile = Image.new("RGB", (side, side), "#c9ced4")
+            tiles.append(tile)
             if progress and (done % 32 == 0 or done == len(paths)):
                 progress(Progress(done, len(paths), len(failures), note="thumbnails"))
-    return found, failures
+    return tiles, failures
 
 
 def _sheet(thumbnails: Sequence[Image.Image], side: int) -> str:
@@ -138,7 +138,7 @@ def _sheet(thumbnails: Sequence[Image.Image], side: int) -> str:
 def _legend(groups: Sequence[str]) -> tuple[list[dict[str, Any]], list[int]]:
     """The groups, the largest first and the first few in colour, and each picture's number, -1 for none."""
     counts = Counter(group for group in groups if group)
-    names = [name for name, _ in sorted(counts.items(), key=lambda one: (-one[1], one[0]))][:_LISTED]
+    names = [name for name, _ in sorted(counts.items(), key=lambda item: (-item[1], item[0]))][:_LISTED]
     legend = [
         {"name": name, "count": counts[name], "colour": _COLOURS[place] if place < len(_COLOURS) else None}
         for place, name in enumerate(names)

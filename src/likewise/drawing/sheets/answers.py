@@ -80,14 +80,14 @@ def draw_sheets(
     outs = {number: folder / _sheet_name(number, report) for number in numbers}
     _spare_pictures(outs.values(), report)
     for done, (number, out) in enumerate(outs.items(), 1):
-        query, found = report.run.benchmark.queries[number], report.answers(number, k)
+        query, answers = report.run.benchmark.queries[number], report.answers(number, k)
         answer_sheet(
             report.run.content(query.picture),
             report.run.boxes[number],
-            found,
+            answers,
             out,
             title=query.name,
-            subtitle=_verdict(report.scores.queries[number], found, report),
+            subtitle=_verdict(report.scores.queries[number], answers, report),
             read=report.run.content,
         )
         if progress:
@@ -126,18 +126,18 @@ def _spare_pictures(outs: Iterable[Path], report: Report) -> None:
         canvas.spare(out, *named.get(out.name.casefold(), ()))
 
 
-def _verdict(score: QueryScore, found: Sequence[RankedPicture], report: Report) -> str:
+def _verdict(score: QueryScore, answers: Sequence[RankedPicture], report: Report) -> str:
     """How well a query did, in words."""
     if not score.positives:
         return "no right answer: not counted"
-    right = sum(answer.verdict == "right" for answer in found)
+    right = sum(answer.verdict == "right" for answer in answers)
     first = f"the first at rank {score.first}" if score.first else "none found"
     number = f"N-S {score.top_four}" if report.scores.measure == "N-S" else f"AP {score.ap:.3f}"
     return f"{number}; {right} of the {score.positives} right answers shown, {first}"
 
 
 def _legend(sheet: Image.Image, right: int, top: int) -> None:
-    """What the frames mean, ending at ``right``."""
+    """Key to the frames, ending at ``right``."""
     draw = ImageDraw.Draw(sheet)
     for text, colour in (("junk, not counted", COLOURS["junk"]), ("wrong", COLOURS["wrong"])):
         right -= canvas.length(text, 15)

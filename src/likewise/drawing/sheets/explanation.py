@@ -40,8 +40,8 @@ def explanation_sheet(
     sheet = Image.new("RGB", (2 * _PANEL + _GAP + 2 * MARGIN, height), PAPER)
     canvas.write(sheet, (MARGIN, MARGIN - 4), f"similarity {found.similarity:.4f}", 22, _PANEL)
     constant = " and its constant" if found.first.constant else ""
-    told = f"the cells of either picture{constant} add up to it"
-    canvas.write(sheet, (MARGIN, MARGIN + 26), told, 14, _PANEL, FAINT)
+    note = f"the cells of either picture{constant} add up to it"
+    canvas.write(sheet, (MARGIN, MARGIN + 26), note, 14, _PANEL, FAINT)
     _legend(sheet, top, found)
     for place, panel in enumerate(panels):
         sheet.paste(panel, (MARGIN + place * (_PANEL + _GAP), _TOP))
@@ -53,16 +53,16 @@ def _panel(source: Source, side: Contributions, top: float, limit: int | None) -
     resize, limit = Resize("longest", _PANEL, enlarge=True), limit and max(limit, _PANEL**2)
     pixels = load(source, [resize], box=side.area, crop="own", max_pixels=limit).pixels[0]
     rows, columns = side.cells.shape
-    told = f"{columns} x {rows} cells; the strongest gives {side.cells.max():.4f}"
+    note = f"{columns} x {rows} cells; the strongest gives {side.cells.max():.4f}"
     if side.constant:
-        told += f"; constant {side.constant:.4f}"
+        note += f"; constant {side.constant:.4f}"
     picture = Image.fromarray(overlay(pixels, side.cells, top))
-    return canvas.captioned(picture, _PANEL, (canvas.name_of(source), 15, INK), (told, 13, FAINT))
+    return canvas.captioned(picture, _PANEL, (canvas.name_of(source), 15, INK), (note, 13, FAINT))
 
 
-def _legend(sheet: Image.Image, top: float, found: Explanation) -> None:
+def _legend(sheet: Image.Image, top: float, explanation: Explanation) -> None:
     """The colours and what they stand for, at the right edge."""
-    below = min(side.cells.min() for side in (found.first, found.second)) < 0
+    below = min(side.cells.min() for side in (explanation.first, explanation.second)) < 0
     values = np.linspace(-top if below else 0, top, _BAR[0])
     grey = np.full((_BAR[1], _BAR[0], 3), 160, np.uint8)
     right = sheet.width - MARGIN

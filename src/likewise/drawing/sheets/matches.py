@@ -193,20 +193,20 @@ def _rgb(layer: int) -> tuple[int, int, int]:
     return red, green, blue
 
 
-def _counted(count: int, one: str, many: str) -> str:
-    return f"{count} {one if count == 1 else many}"
+def _counted(count: int, singular: str, plural: str) -> str:
+    return f"{count} {singular if count == 1 else plural}"
 
 
 def _percent(part: float, whole: float) -> str:
     return f"{100 * part / whole:.0f} %" if whole else "nothing"
 
 
-def _check(found: PatchMatches) -> None:
-    matches, fit = found.matches, found.fit
+def _check(matched: PatchMatches) -> None:
+    matches, fit = matched.matches, matched.fit
     for numbers, count, what in (
-        (matches.query, len(found.first), "patches of the query"),
-        (matches.picture, len(found.second), "patches of the hit"),
-        (matches.layer, len(found.layers), "layers"),
+        (matches.query, len(matched.first), "patches of the query"),
+        (matches.picture, len(matched.second), "patches of the hit"),
+        (matches.layer, len(matched.layers), "layers"),
     ):
         if len(numbers) and not 0 <= numbers.min() <= numbers.max() < count:
             raise UsageError(f"matches of {what} {numbers.min()} to {numbers.max()}, but there are {count}")

@@ -93,7 +93,7 @@ def beside(query: Image.Image, body: Image.Image, top: int, room: int) -> Image.
 
 
 def _heading(hits: Sequence[Hit], correct: Collection[Path] | None) -> str:
-    """What stands above the hits."""
+    """The heading above the hits."""
     if not hits:
         return "Nothing was found"
     heading = f"The {len(hits)} most alike" if len(hits) > 1 else "The most alike"

@@ -1,4 +1,4 @@
-"""What a network made of a picture: the maps of a tap beside it, and what one cell of them sees."""
+"""Sheets of an inspection: the maps of a tap beside the picture, and the field of one cell."""
 
 from __future__ import annotations
 
@@ -104,12 +104,14 @@ def _distributions(sides: Sequence[Inspection]) -> str:
     return stacked(charts)
 
 
-def _beside(found: Inspection, view: View) -> Image.Image:
+def _beside(inspection: Inspection, view: View) -> Image.Image:
     """The picture, where in it the tap is strong, and the statistics."""
-    pictures = [(Image.fromarray(taps.fitted(found.pixels, taps.SIDE)), "the picture as the network got it")]
+    pictures = [
+        (Image.fromarray(taps.fitted(inspection.pixels, taps.SIDE)), "the picture as the network got it")
+    ]
     if view.heat is not None:
-        pictures.append((taps.heat_picture(found, view), "mean magnitude of the maps"))
-    lines = taps.facts(found, view)
+        pictures.append((taps.heat_picture(inspection, view), "mean magnitude of the maps"))
+    lines = taps.facts(inspection, view)
     height = sum(picture.height + 34 for picture, _ in pictures) + 42 * len(lines)
     panel = Image.new("RGB", (taps.SIDE, height), PAPER)
     y = 0
