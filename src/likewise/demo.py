@@ -20,7 +20,7 @@ _QUERY = ("coffee", "clutter")
 
 @dataclass(frozen=True)
 class DemoReport:
-    """What the demo did, and where it lies.
+    """The demo's results and their paths.
 
     Attributes
     ----------
@@ -109,12 +109,12 @@ def find_query(query: Path, photos: Path | None) -> Path:
     Raises `UsageError` when there is no such file; `BadPicture` when it is no picture.
     """
     places = [query, *([photos / query] if photos else [])]
-    found = next((place for place in places if place.is_file()), None)
-    if found is None:
+    path = next((place for place in places if place.is_file()), None)
+    if path is None:
         inside = f", nor in {photos}" if photos else ""
         raise UsageError(f"the query {query} is not there{inside}: name a picture file")
-    size_of(found)
-    return found
+    size_of(path)
+    return path
 
 
 def _labelled(photos: Path) -> tuple[Path, Box | None]:

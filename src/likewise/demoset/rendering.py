@@ -36,7 +36,7 @@ _TURNED_ONE_IN = 12
 
 @dataclass(frozen=True)
 class ShotLabel:
-    """What one picture of the demo set shows.
+    """The label of a picture of the demo set.
 
     Attributes
     ----------
@@ -101,7 +101,7 @@ def render_scenes(folder: Path, count: int, *, progress: ProgressCallback | None
 
 
 def read_truth(folder: Path) -> list[ShotLabel]:
-    """What the pictures of a rendered demo set show, in the order of its ``truth.json``.
+    """Labels of a rendered demo set's pictures, in the order of its ``truth.json``.
 
     Raises `UsageError` when the folder holds no demo set, or one that cannot be read.
     """
@@ -136,9 +136,9 @@ def _present(folder: Path, seed: int) -> bool:
     """Whether the demo set of this seed lies there whole."""
     if not (folder / TRUTH).exists():
         return False
-    found = _described(folder)["seed"]
-    if found != seed:
-        raise UsageError(f"{folder} holds the demo set of seed {found}, not {seed}; name another folder")
+    existing = _described(folder)["seed"]
+    if existing != seed:
+        raise UsageError(f"{folder} holds the demo set of seed {existing}, not {seed}; name another folder")
     return all((folder / shot.file).is_file() for shot in read_truth(folder))
 
 

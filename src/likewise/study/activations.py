@@ -1,4 +1,4 @@
-"""What the two networks make of pictures: their maps, their answers, and both in a few numbers."""
+"""Activations of the two networks: their maps, their answers, and both in a few numbers."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def grouped(number: int) -> str:
 
 @dataclass(frozen=True)
 class Activations:
-    """What one network made of some pictures.
+    """The activations of one network.
 
     ``taps``: float32 by the name of the tap, ``(n, c, h, w)``, or ``(n, 10)`` for ``probabilities``.
     """
@@ -42,12 +42,12 @@ class Activations:
     taps: Mapping[str, FloatArray]
 
     def of(self, number: int) -> dict[str, FloatArray]:
-        """What it made of one of them."""
+        """The taps of one picture."""
         return {name: values[number] for name, values in self.taps.items()}
 
     @cached_property
     def name(self) -> str:
-        """What reports call the network."""
+        """The network's name in reports."""
         return f"trained on {grouped(self.network.size)}"
 
 
@@ -90,9 +90,9 @@ def look(network: StudyNetwork, pictures: UInt8Array) -> Activations:
     module = build(CIFAR10, locate(CIFAR10, str(network.weights)).tensors(), TAPS)
     x = torch.from_numpy(pictures.copy()).permute(0, 3, 1, 2).float() / 255
     with torch.inference_mode():
-        found = module(x)
+        outputs = module(x)
     return Activations(
-        network, {tap: value.contiguous().numpy() for tap, value in zip(TAPS, found, strict=True)}
+        network, {tap: value.contiguous().numpy() for tap, value in zip(TAPS, outputs, strict=True)}
     )
 
 
@@ -102,16 +102,16 @@ def accuracy(network: StudyNetwork, pictures: LabelledPictures) -> float:
     right = 0
     with torch.inference_mode():
         for start in range(0, len(pictures), _AT_ONCE):
-            some = slice(start, start + _AT_ONCE)
-            x = torch.from_numpy(pictures.pictures[some].copy()).permute(0, 3, 1, 2).float() / 255
-            right += int(np.sum(module(x)[0].numpy().argmax(axis=1) == pictures.labels[some]))
+            batch = slice(start, start + _AT_ONCE)
+            x = torch.from_numpy(pictures.pictures[batch].copy()).permute(0, 3, 1, 2).float() / 255
+            right += int(np.sum(module(x)[0].numpy().argmax(axis=1) == pictures.labels[batch]))
     return right / len(pictures)
 
 
 def traits(much: Activations, little: Activations, number: int, picture: UInt8Array) -> tuple[Traits, Traits]:
     """The traits of both networks on one picture of a frog ``(32, 32, 3)``, in the order given."""
     pair = (much.of(number), little.of(number))
-    most = max(float(one[LAST].max()) for one in pair)
+    most = max(float(taps[LAST].max()) for taps in pair)
     return _traits(pair[0], most, picture), _traits(pair[1], most, picture)
 
 

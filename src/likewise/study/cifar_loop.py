@@ -59,7 +59,7 @@ class CifarSettings:
 
 @dataclass(frozen=True)
 class Epoch:
-    """What one epoch came to.
+    """Results of one epoch.
 
     Attributes
     ----------

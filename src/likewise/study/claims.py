@@ -59,7 +59,7 @@ class Claim:
 
 @dataclass(frozen=True)
 class _Question:
-    """What is asked of the traits of two networks, the one trained on more first, and the picture's bits."""
+    """Question about the traits of two networks, the one trained on more first, and the picture's bits."""
 
     what: str
     value: Callable[[Traits], float]
@@ -69,58 +69,58 @@ class _Question:
 _FIRST = (
     _Question(
         "likeness to the picture, lower with more training pictures",
-        lambda one: one.likeness,
+        lambda traits: traits.likeness,
         lambda much, little, _: much.likeness < little.likeness,
     ),
     _Question(
         "likeness of the maps to each other, lower with more",
-        lambda one: one.redundancy,
+        lambda traits: traits.redundancy,
         lambda much, little, _: much.redundancy < little.redundancy,
     ),
 )
 _LAST = (
     _Question(
         "share of zeros, above one half with more training pictures",
-        lambda one: one.zeros,
+        lambda traits: traits.zeros,
         lambda much, _, __: much.zeros > 0.5,
     ),
     _Question(
         "share of zeros, higher with more",
-        lambda one: one.zeros,
+        lambda traits: traits.zeros,
         lambda much, little, _: much.zeros > little.zeros,
     ),
 )
 _SPREAD = (
     _Question(
         "entropy of the values in bits, lower with more training pictures",
-        lambda one: one.entropy,
+        lambda traits: traits.entropy,
         lambda much, little, _: much.entropy < little.entropy,
     ),
     _Question(
         "value that 1 % lie above, lower with more",
-        lambda one: one.tail,
+        lambda traits: traits.tail,
         lambda much, little, _: much.tail < little.tail,
     ),
     _Question(
         "entropy of the values, for both below that of the picture's pixels",
-        lambda one: one.entropy,
+        lambda traits: traits.entropy,
         lambda much, little, bits: max(much.entropy, little.entropy) < bits,
     ),
 )
 _ANSWER = (
     _Question(
         "probability of frog, the highest of the ten with more training pictures",
-        lambda one: one.frog,
+        lambda traits: traits.frog,
         lambda much, _, __: much.right,
     ),
     _Question(
         "probability of frog, not the highest with fewer",
-        lambda one: one.frog,
+        lambda traits: traits.frog,
         lambda _, little, __: not little.right,
     ),
     _Question(
         "entropy of the ten probabilities in bits, lower with more",
-        lambda one: one.doubt,
+        lambda traits: traits.doubt,
         lambda much, little, _: much.doubt < little.doubt,
     ),
 )

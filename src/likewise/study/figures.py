@@ -65,12 +65,12 @@ def _sheets(much: Activations, little: Activations) -> dict[str, Image.Image]:
 def _last_values(much: Activations, little: Activations) -> Any:
     """Figure 6: how the values of the last convolution are distributed."""
     values = [seen.of(0)[LAST] for seen in (much, little)]
-    most = max(float(one.max()) for one in values)
+    most = max(float(maps.max()) for maps in values)
     figure = plots.new_figure(8.4, 3.8)
     for axes, scale in zip(figure.subplots(1, 2), ("linear", "log"), strict=True):
-        for seen, one, colour in zip((much, little), values, (BLUE, RED), strict=True):
-            bits = Histogram.of(one, 0.0, most).entropy
-            _steps(axes, one, most, colour, f"{seen.name}: {np.mean(one == 0):.0%} zeros, {bits:.2f} bits")
+        for seen, maps, colour in zip((much, little), values, (BLUE, RED), strict=True):
+            bits = Histogram.of(maps, 0.0, most).entropy
+            _steps(axes, maps, most, colour, f"{seen.name}: {np.mean(maps == 0):.0%} zeros, {bits:.2f} bits")
         axes.set(xlabel="activation", ylabel=f"share of the values, {scale}", yscale=scale)
         plots.plain(axes)
     figure.suptitle("Values of the last convolution", fontsize="large")
@@ -173,7 +173,7 @@ def _finish(figure: Any, axes: Any) -> None:
 
 
 def captions() -> dict[str, str]:
-    """What stands below each figure."""
+    """The caption of each figure."""
     of = {"much": "the network trained on more pictures", "little": "the network trained on fewer"}
     return {
         **{

@@ -66,7 +66,7 @@ class Repeated:
             "seeds": [done.settings.seed for done in self.studies],
             "accuracy": self.accuracy,
             "claims": [
-                {"verdicts": verdicts, "measures": [asdict(one) for one in measures]}
+                {"verdicts": verdicts, "measures": [asdict(measure) for measure in measures]}
                 for verdicts, measures in zip(self.verdicts, self.claims, strict=True)
             ],
             "reports": [str(done.report) for done in self.studies],
@@ -105,20 +105,20 @@ def repeat(
         )
         for number in numbers
     ]
-    found = Repeated(
+    repeated = Repeated(
         tuple(done),
-        (_spread([one.accuracy[0] for one in done]), _spread([one.accuracy[1] for one in done])),
+        (_spread([run.accuracy[0] for run in done]), _spread([run.accuracy[1] for run in done])),
         tuple(_measures(done, number) for number in range(len(done[0].claims))),
-        tuple(tuple(one.claims[number].verdict for one in done) for number in range(len(done[0].claims))),
+        tuple(tuple(run.claims[number].verdict for run in done) for number in range(len(done[0].claims))),
     )
     if seeds > 1:
         with replacing(out / RESULTS) as part:
-            part.write_text(json.dumps(found.value(), indent=1) + "\n")
-    return found
+            part.write_text(json.dumps(repeated.value(), indent=1) + "\n")
+    return repeated
 
 
 def _measures(done: Sequence[Study], claim: int) -> tuple[Spread, ...]:
-    columns = zip(*(one.claims[claim].measures for one in done), strict=True)
+    columns = zip(*(run.claims[claim].measures for run in done), strict=True)
     return tuple(
         Spread(
             column[0].what,

@@ -20,7 +20,7 @@ FROG = CIFAR10.classes.index("frog")
 
 @dataclass(frozen=True)
 class Sets:
-    """What the study uses.
+    """Data of the study.
 
     Attributes
     ----------
@@ -138,7 +138,7 @@ def train(
     folder holds a study with other settings; `StorageError` when it cannot be written.
     """
     chosen = {size: stratified(sets.train.labels, size, settings.seed) for size in sizes}
-    found = []
+    networks = []
     for size, places in chosen.items():
         folder = out / str(size)
         fitted = fit(
@@ -155,8 +155,8 @@ def train(
             fitted.tensors,
             origin=f"likewise study cifar10, epoch {fitted.best.number}, seed {settings.seed}",
         )
-        found.append(StudyNetwork(size, file.path, fitted.history))
-    return found
+        networks.append(StudyNetwork(size, file.path, fitted.history))
+    return networks
 
 
 def _named(progress: ProgressCallback | None, size: int) -> ProgressCallback | None:

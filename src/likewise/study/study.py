@@ -69,9 +69,9 @@ class Study:
                     "epochs": len(seen.network.history),
                     "best": asdict(seen.network.best),
                     "test_accuracy": accuracy,
-                    "frog": asdict(one),
+                    "frog": asdict(frog),
                 }
-                for seen, one, accuracy in pairs
+                for seen, frog, accuracy in pairs
             ],
             "picture_entropy": self.bits,
             "other_frogs": self.others,

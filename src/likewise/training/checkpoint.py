@@ -1,4 +1,4 @@
-"""What a training keeps after every epoch: all that it needs to go on as if it had never been stopped."""
+"""Checkpoints of a training, one an epoch: all that it needs to go on as if it had never been stopped."""
 
 from __future__ import annotations
 
@@ -51,8 +51,11 @@ def save(checkpoint: Checkpoint, folder: Path) -> None:
         for name, tensor in tensors.items()
     }
     with replacing(folder / CHECKPOINT) as part:
-        told = {"identity": json.dumps(dict(checkpoint.identity)), "history": json.dumps(checkpoint.history)}
-        part.write_bytes(tensorfile.save(flat, told))
+        metadata = {
+            "identity": json.dumps(dict(checkpoint.identity)),
+            "history": json.dumps(checkpoint.history),
+        }
+        part.write_bytes(tensorfile.save(flat, metadata))
     with replacing(folder / HISTORY) as part:
         part.write_text(history_csv(checkpoint.history))
 

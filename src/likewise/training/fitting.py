@@ -92,14 +92,14 @@ def fit(
         failures: Mapping[Path, BadPicture] = gathered.failures
         groups = gathered.groups or ()
         parts = split(groups, hold_out, whole=whole, seed=settings.seed)
-        found, learned = fit_projection(gathered, parts, recipe, settings, out, dim=dim, progress=progress)
+        fitted, learned = fit_projection(gathered, parts, recipe, settings, out, dim=dim, progress=progress)
     else:
         pictures = load_pictures(chosen, size, progress=progress)
         failures, groups = pictures.failures, pictures.groups
         parts = split(groups, hold_out, whole=whole, seed=settings.seed)
-        found, learned = fit_network(pictures, parts, recipe, settings, out, since=since, progress=progress)
+        fitted, learned = fit_network(pictures, parts, recipe, settings, out, since=since, progress=progress)
     with replacing(out / RECIPE) as part:
-        part.write_text(found.to_toml(), "utf-8")
+        part.write_text(fitted.to_toml(), "utf-8")
     files = [file for file in chosen.files if file not in failures]
     return FittedDescriptors(
         out / RECIPE,

@@ -61,26 +61,26 @@ def load_pictures(chosen: Chosen, size: int, *, progress: ProgressCallback | Non
 
     Raises `UsageError` when none can be read.
     """
-    found: list[UInt8Array] = []
+    decoded: list[UInt8Array] = []
     groups, files, failures = list[str](), list[Path](), dict[Path, BadPicture]()
     batches = describe_batches(
         list(zip(chosen.files, chosen.groups or (), strict=True)),
-        lambda one: load(one[0], [Resize("square", size)]).pixels[0],
+        lambda labelled: load(labelled[0], [Resize("square", size)]).pixels[0],
         iter,
     )
     for number, ((file, group), pixels) in enumerate(chain.from_iterable(batches), 1):
         if isinstance(pixels, BadPicture):
             failures[file] = pixels
         else:
-            found.append(pixels)
+            decoded.append(pixels)
             groups.append(group)
             files.append(file)
         if progress:
             progress(Progress(number, len(chosen.files), len(failures), note="decoding"))
-    if not found:
+    if not decoded:
         first = next(iter(failures.values()))
         raise UsageError(f"none of {len(failures)} pictures can be read, the first: {first}")
-    return TrainingPictures(chosen.about, tuple(files), np.stack(found), tuple(groups), failures)
+    return TrainingPictures(chosen.about, tuple(files), np.stack(decoded), tuple(groups), failures)
 
 
 def _cropped(pixels: Tensor, dice: Generator) -> Tensor:

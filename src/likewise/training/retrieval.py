@@ -71,7 +71,7 @@ class RetrievalSettings:
 
 @dataclass(frozen=True)
 class RetrievalEpoch:
-    """What one epoch came to: ``number`` 0 is before any training.
+    """Results of one epoch; ``number`` 0 is before any training.
 
     Attributes
     ----------
@@ -90,7 +90,7 @@ class RetrievalEpoch:
 
 @dataclass(frozen=True)
 class LearnedWeights:
-    """What training came to: the trained parameters of the best epoch by name, and all epochs."""
+    """Results of training: the trained parameters of the best epoch by name, and all epochs."""
 
     tensors: Tensors
     history: tuple[RetrievalEpoch, ...]
@@ -165,12 +165,12 @@ def learn(
 
 def embed(module: nn.Module, inputs: Inputs, places: Sequence[int]) -> FloatArray:
     """Unit vectors of some pictures, float32 ``(n, d)``."""
-    found = []
+    batches = []
     with torch.inference_mode():
         for start in range(0, len(places), MEASURED_AT_ONCE):
             vectors = module(inputs(places[start : start + MEASURED_AT_ONCE], None))
-            found.append(functional.normalize(vectors, dim=1).numpy())
-    return np.concatenate(found)
+            batches.append(functional.normalize(vectors, dim=1).numpy())
+    return np.concatenate(batches)
 
 
 def _score(module: nn.Module, inputs: Inputs, labels: Sequence[str], split: Split) -> float:
