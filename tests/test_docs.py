@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -173,3 +174,17 @@ def test_what_is_installed_is_pinned() -> None:
     ]
     names = {re.split(r"[\[<>=]", want)[0].lower().replace("_", "-") for want in wanted} - {"likewise"}
     assert names <= pins
+
+
+def test_features_at_work_are_where_the_reference_says() -> None:
+    text = (ROOT / "docs" / "reference" / "python.md").read_text("utf-8")
+    _, _, section = text.partition("## Features at work")
+    room, names = "", 0
+    for line in section.partition("## ")[0].splitlines():
+        first, functions = ([*line.split("|"), "", "", ""])[1:3]
+        room = (re.findall(r"`(likewise[\w.]*)`", first) or [room])[0]
+        for name, member in re.findall(r"`(\w+)(?:\.(\w+))?[^`]*`", functions if room else ""):
+            thing = getattr(import_module(room), name)
+            assert not member or hasattr(thing, member)
+            names += 1
+    assert names > 9
