@@ -574,7 +574,9 @@ def _meaning(path: Path, error: sqlite3.Error) -> LikewiseError:
                 "or copy the collection to where it can"
             )
         case sqlite3.SQLITE_IOERR:
-            return StorageError(f"the disk that holds {folder} failed ({error}); check it, then run verify")
+            return StorageError(
+                f"the disk that holds {folder} failed ({error}); check it, index again and `likewise verify`"
+            )
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
             return CollectionLocked(f"{folder} is in use by another process ({error}); try again")
         case sqlite3.SQLITE_INTERRUPT:
