@@ -200,7 +200,7 @@ def one_way(*, move: Path | None, link: bool, trash: bool) -> Way:
     Raises `UsageError` when it is none, or more than one.
     """
     ways: dict[Way, bool] = {"move": move is not None, "link": link, "trash": trash}
-    wanted = [way for way, asked in ways.items() if asked]
+    wanted = [way for way, chosen in ways.items() if chosen]
     if len(wanted) != 1:
         raise UsageError("say what becomes of the copies: one of --move FOLDER, --hard-link and --trash")
     return wanted[0]

@@ -110,8 +110,8 @@ def index(
     how = described_by(recipe, whiten, quantise, words)
     before: tuple[CollectionLayer, ...] = ()
     if how is not None:
-        with Collection.open(path, store=store) as found:
-            before = found.layers if found.exists else ()
+        with Collection.open(path, store=store) as previous:
+            before = previous.layers if previous.exists else ()
     opened = Collection.open(path, recipe=how, precision=precision, store=store, **vars(running))
     with opened as collection:
         if not collection.exists and not holds_pictures(folders):

@@ -28,7 +28,7 @@ CLASSIFIERS = {
     "logistic": "logistic regression",
     "neighbours": "nearest neighbours",
 }
-"""What the kinds of classifiers are called in full."""
+"""The full names of the kinds of classifiers."""
 
 _NUMBERED = 15  # classes up to which each cell of a confusion matrix has its number written in it
 _LONGEST = 24  # letters of a class

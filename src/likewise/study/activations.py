@@ -21,7 +21,7 @@ from likewise.types import FloatArray, UInt8Array
 TAPS = ("relu1", "relu2", "pool1", "relu3", "relu4", "pool2", "relu5", "relu6", "dense1", "probabilities")
 FIRST, LAST = "relu1", "relu6"
 TAIL = 0.99
-"""What is called the tail of a distribution begins above this share of its values."""
+"""The tail of a distribution begins above this share of its values."""
 
 _AT_ONCE = 500
 

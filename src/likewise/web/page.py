@@ -127,11 +127,11 @@ def mount(app: FastAPI) -> None:
 
     async def elsewhere(scope: Scope, receive: Receive, send: Send) -> None:
         """An address that there is not: people get the page, which says so."""
-        asked = Request(scope) if scope["type"] == "http" else None
-        foreign = asked is None or asked.url.path.startswith((f"{API}/", "/static/"))
-        if asked is None or foreign or "text/html" not in asked.headers.get("accept", ""):
+        request = Request(scope) if scope["type"] == "http" else None
+        foreign = request is None or request.url.path.startswith((f"{API}/", "/static/"))
+        if request is None or foreign or "text/html" not in request.headers.get("accept", ""):
             return await nothing(scope, receive, send)
-        await index.answer(asked, _EACH_TIME, 404)(scope, receive, send)
+        await index.answer(request, _EACH_TIME, 404)(scope, receive, send)
 
     app.router.default = elsewhere
     for name in VIEWS:

@@ -192,7 +192,7 @@ ANSWERS: dict[int | str, dict[str, Any]] = {
         503: "The server cannot do this now.",
     }.items()
 }
-"""What may become of any request."""
+"""Errors that any request may get."""
 
 _PLAIN = {
     404: ("not-found", "there is nothing at this address"),

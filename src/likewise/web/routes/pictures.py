@@ -49,7 +49,7 @@ FIRST = 480
 """The size at which the page shows what was sent."""
 
 FILE = "application/octet-stream"
-"""What a file is sent as: nothing that a browser would open by itself."""
+"""Type of a sent file: none that a browser would open by itself."""
 
 AT_ONCE = 1 << 20
 """Bytes of a file that are read at once."""

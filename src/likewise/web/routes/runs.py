@@ -40,7 +40,7 @@ def run(id: str, services: Serving) -> schemas.Run:
     """A run: its card, its score, and what each query scored."""
     report = _report(services, id)
     recall, precision = report.curve()
-    asked = zip(report.run.boxes, report.scores.queries, report.scores.values.tolist(), strict=True)
+    scored = zip(report.run.boxes, report.scores.queries, report.scores.values.tolist(), strict=True)
     table = [
         schemas.RunRow(
             number=number,
@@ -49,7 +49,7 @@ def run(id: str, services: Serving) -> schemas.Run:
             positives=query.positives,
             box=_corners(box),
         )
-        for number, (box, query, value) in enumerate(asked)
+        for number, (box, query, value) in enumerate(scored)
     ]
     card = {key: str(fact) for key, fact in report.run.card.facts(report.scores.rule).items()}
     lines = schemas.Curve(recall=recall.tolist(), precision=precision.tolist())
