@@ -118,6 +118,24 @@ def test_a_finished_set_is_left_alone_and_a_gap_is_filled(tmp_path: Path) -> Non
     assert first[0].read_bytes() == kept
 
 
+def test_a_folder_of_other_pictures_is_refused_and_one_that_was_begun_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = tmp_path / "photos" / "IMG_2041.JPG"
+    own.parent.mkdir()
+    own.write_bytes(b"somebody's")
+    with pytest.raises(UsageError, match="holds other files"):
+        render(own.parent)
+    assert list(own.parent.iterdir()) == [own] and own.read_bytes() == b"somebody's"
+    monkeypatch.setattr(rendering, "_tasks", lambda seed: [("a.jpg", None, "distractor")])
+    begun = tmp_path / "begun"
+    begun.mkdir()
+    (begun / "truth.json.part").touch()
+    (begun / "a.jpg").write_bytes(b"half a")
+    assert render(begun) == [begun / "a.jpg"]
+    assert Image.open(begun / "a.jpg").size and not (begun / "truth.json.part").exists()
+
+
 def test_a_folder_of_another_seed_or_version_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="holds no demo set"):
         read_truth(tmp_path)

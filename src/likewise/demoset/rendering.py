@@ -61,8 +61,8 @@ def render(folder: Path, *, seed: int = 0, progress: ProgressCallback | None = N
     """Write the demo set, unless it is there already.
 
     Returns the pictures, in the order of `read_truth`. Raises `MissingExtra` when the packages that carry the
-    photographs are not installed; `UsageError` when the folder holds the demo set of another seed or version;
-    `StorageError` when the folder cannot be written.
+    photographs are not installed; `UsageError` when the folder holds the demo set of another seed or version, or
+    other files; `StorageError` when the folder cannot be written.
 
     Parameters
     ----------
@@ -143,8 +143,14 @@ def _present(folder: Path, seed: int) -> bool:
 
 
 def _write(folder: Path, seed: int, progress: ProgressCallback | None) -> None:
-    """Render every picture, and the truth last: a folder without it is not finished."""
+    """Render every picture, and the truth last: a folder with a draft of it is not finished."""
     folder.mkdir(parents=True, exist_ok=True)
+    draft = folder / f"{TRUTH}.part"
+    if not draft.exists() and not (folder / TRUTH).exists() and any(folder.iterdir()):
+        raise UsageError(
+            f"{folder} holds other files, some of which may have the same names: name a new folder"
+        )
+    draft.touch()
     album, truth, tasks = Album(), [], _tasks(seed)
     for number, (name, subject, kind) in enumerate(tasks):
         chance = np.random.default_rng([VERSION, seed, number])
@@ -153,7 +159,8 @@ def _write(folder: Path, seed: int, progress: ProgressCallback | None) -> None:
         if progress:
             progress(Progress(number + 1, len(tasks), note="rendering the demo set"))
     described = {"version": VERSION, "seed": seed, "pictures": [asdict(shot) for shot in truth]}
-    (folder / TRUTH).write_text(json.dumps(described, indent=1), encoding="utf-8")
+    draft.write_text(json.dumps(described, indent=1), encoding="utf-8")
+    draft.replace(folder / TRUTH)
 
 
 def _tasks(seed: int) -> list[tuple[str, Subject | None, str]]:
