@@ -1,4 +1,4 @@
-"""What the vectors of pictures are good for besides searching: duplicates, clusters, classes, maps.
+"""Uses of the vectors of pictures besides search: duplicates, clusters, classes, maps.
 
 `duplicates` and `classifying` have faces of their own; `descriptor`, which loads scikit-learn, and `tasks`,
 which loads what reproduces papers, stand beside.

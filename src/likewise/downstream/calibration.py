@@ -1,4 +1,4 @@
-"""What a similarity means in one collection: when two pictures are the same, and how sure that is."""
+"""Calibration of similarity in one collection: when two pictures are the same, and how sure that is."""
 
 from __future__ import annotations
 
@@ -77,7 +77,10 @@ def odds_of(same: ArrayLike, different: ArrayLike) -> Odds:
     """
     from sklearn.linear_model import LogisticRegression
 
-    kinds = [np.log(np.maximum(np.asarray(one, np.float64), _LEAST_DISTANCE)) for one in (same, different)]
+    kinds = [
+        np.log(np.maximum(np.asarray(distances, np.float64), _LEAST_DISTANCE))
+        for distances in (same, different)
+    ]
     if not all(len(kind) for kind in kinds):
         raise UsageError(
             "a similarity is judged by pairs that are the same and pairs that are not: both kinds"
@@ -94,7 +97,7 @@ def odds_of(same: ArrayLike, different: ArrayLike) -> Odds:
 
 @dataclass(frozen=True)
 class Calibration:
-    """What similarities mean in a collection.
+    """Calibrated similarities of a collection.
 
     Attributes
     ----------
@@ -149,7 +152,7 @@ class Calibration:
     def found(self, distance: float) -> dict[str, float]:
         """By alteration the share of the copies that lie within a distance; empty without copies."""
         copies = self.copies.distances if self.copies else {}
-        return {name: float(np.mean(np.asarray(one) <= distance)) for name, one in copies.items()}
+        return {name: float(np.mean(np.asarray(distances) <= distance)) for name, distances in copies.items()}
 
     def expected(self, distance: float) -> float | None:
         """How many pairs of the collection lie within a distance by chance."""
@@ -189,13 +192,13 @@ def calibrate(
     similar different pictures are. ``pictures``: only these of the collection. Raises `UsageError` when there
     is no picture.
     """
-    some = collection.pictures() if pictures is None else pictures
-    vectors = checked(some.vectors, 1, "a calibration")
-    copies = measure_copies(collection, some, progress=progress)
+    queries = collection.pictures() if pictures is None else pictures
+    vectors = checked(queries.vectors, 1, "a calibration")
+    copies = measure_copies(collection, queries, progress=progress)
     others, beyond = _strangers(vectors, copies)
     apart = pair_distances(others)
     odds = odds_of(copies.counted, apart) if copies and len(apart) else None
-    return Calibration(len(vectors), some.metric, copies, chance_of(apart, beyond=beyond), odds)
+    return Calibration(len(vectors), queries.metric, copies, chance_of(apart, beyond=beyond), odds)
 
 
 def _strangers(vectors: FloatArray, copies: Copies | None) -> tuple[FloatArray, float]:

@@ -100,8 +100,8 @@ def pair_distances(vectors: FloatArray) -> FloatArray:
     order = canonical(vectors)
     left, right = pairs(len(vectors), PAIRS)
     left, right = order[left], order[right]
-    found = np.empty(len(left), np.float32)
+    distances = np.empty(len(left), np.float32)
     for start in range(0, len(left), STEP):
-        some = slice(start, start + STEP)
-        found[some] = np.linalg.norm(vectors[left[some]] - vectors[right[some]], axis=1)
-    return found
+        block = slice(start, start + STEP)
+        distances[block] = np.linalg.norm(vectors[left[block]] - vectors[right[block]], axis=1)
+    return distances

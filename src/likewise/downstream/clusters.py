@@ -79,14 +79,14 @@ class Clusters:
     @property
     def labels(self) -> dict[int, int]:
         """By id the number of its cluster, from 0; -1 for none."""
-        found = {row: number for number, cluster in enumerate(self.clusters) for row in cluster.ids}
-        return found | dict.fromkeys(self.alone, -1)
+        numbers = {row: number for number, cluster in enumerate(self.clusters) for row in cluster.ids}
+        return numbers | dict.fromkeys(self.alone, -1)
 
     @property
     def named(self) -> dict[str, Cluster]:
         """The clusters by what they are called, ``cluster-01`` and so on."""
         width = max(2, len(str(len(self.clusters))))
-        return {f"cluster-{number:0{width}}": one for number, one in enumerate(self.clusters, 1)}
+        return {f"cluster-{number:0{width}}": cluster for number, cluster in enumerate(self.clusters, 1)}
 
 
 def find_clusters(
@@ -205,15 +205,15 @@ def silhouettes(
         raise UsageError(f"k cannot be chosen by {different} different pictures: say how many, such as k=1")
     sample = rows[:: -(-len(rows) // SAMPLE)]
     counts = _counts(len(distinct(sample)[0]))
-    found: dict[int, float] = {}
+    scores: dict[int, float] = {}
     for done, count in enumerate(counts, 1):
         labels = _kmeans(sample, count, seed, starts=1)
-        found[count] = float(silhouette_score(sample, labels)) if labels.max() > 0 else -1.0
+        scores[count] = float(silhouette_score(sample, labels)) if labels.max() > 0 else -1.0
         if progress:
             progress(Progress(done, len(counts), note="choosing the number of clusters"))
-        if len(found) - list(found).index(max(found, key=lambda one: found[one])) > PATIENCE:
+        if len(scores) - list(scores).index(max(scores, key=lambda number: scores[number])) > PATIENCE:
             break
-    return found
+    return scores
 
 
 def _counts(different: int) -> list[int]:
@@ -237,9 +237,9 @@ def _kmeans(
     random, least, labels = np.random.RandomState(seed), math.inf, np.empty(0, np.int32)
     with threads_for(len(rows)):
         for done in range(1, starts + 1):
-            found = KMeans(k, n_init=1, random_state=random).fit(rows)
-            if found.inertia_ < least:
-                least, labels = found.inertia_, found.labels_
+            fitted = KMeans(k, n_init=1, random_state=random).fit(rows)
+            if fitted.inertia_ < least:
+                least, labels = fitted.inertia_, fitted.labels_
             if progress:
                 progress(Progress(done, starts, note="putting pictures into clusters"))
     return labels.astype(np.int64)
@@ -252,5 +252,5 @@ def _dense(rows: FloatArray, least: int) -> IntArray:
         raise UsageError(
             f"a cluster of at least {least} pictures cannot be found among {len(rows)}: give from 2 to that"
         )
-    found: NDArray[np.int64] = HDBSCAN(min_cluster_size=least, copy=True).fit_predict(rows)
-    return found.astype(np.int64)
+    labels: NDArray[np.int64] = HDBSCAN(min_cluster_size=least, copy=True).fit_predict(rows)
+    return labels.astype(np.int64)

@@ -61,7 +61,7 @@ ALTERATIONS: Mapping[str, Callable[[Image.Image], Image.Image]] = {
     "half the colour": lambda picture: ImageEnhance.Color(picture).enhance(0.5),
     "a white bar below": _captioned,
 }
-"""What makes a copy that a person would call the same picture."""
+"""Alterations whose result a person would call the same picture."""
 
 HALVED = "half the size"
 
@@ -90,7 +90,7 @@ class Copies:
     @property
     def counted(self) -> tuple[float, ...]:
         """All distances of `ALTERATIONS`."""
-        return tuple(one for name in ALTERATIONS for one in self.distances[name])
+        return tuple(distance for name in ALTERATIONS for distance in self.distances[name])
 
 
 def measure_copies(
@@ -104,22 +104,24 @@ def measure_copies(
     order = canonical(pictures.vectors)
     rows = order[np.arange(min(TAKEN, len(order))) * len(order) // max(1, min(TAKEN, len(order)))]
     kept = cache_dir() / "copies" / f"{_key(collection, pictures, rows)}.json"
-    found = _kept(kept)
-    if found is None:
-        found = _measured(collection, pictures, rows.tolist(), progress)
+    distances = _kept(kept)
+    if distances is None:
+        distances = _measured(collection, pictures, rows.tolist(), progress)
         with suppress(OSError, StorageError):  # a cache that cannot be written is done without
             kept.parent.mkdir(parents=True, exist_ok=True)
             with replacing(kept) as part:
-                part.write_text(json.dumps(found), "utf-8")
-    count = len(next(iter(found.values())))
-    return Copies(count, {name: tuple(one) for name, one in found.items()}) if count >= LEAST else None
+                part.write_text(json.dumps(distances), "utf-8")
+    count = len(next(iter(distances.values())))
+    return (
+        Copies(count, {name: tuple(values) for name, values in distances.items()}) if count >= LEAST else None
+    )
 
 
 def _measured(
     collection: Collection, pictures: Pictures, rows: list[int], progress: ProgressCallback | None
 ) -> dict[str, list[float]]:
     alterations = {**ALTERATIONS, **FURTHER}
-    found: dict[str, list[float]] = {name: [] for name in alterations}
+    lists: dict[str, list[float]] = {name: [] for name in alterations}
     for done, row in enumerate(rows, 1):
         try:
             pixels = load(collection.read(int(pictures.ids[row])), [Resize("longest", SIDE)]).pixels[0]
@@ -127,11 +129,11 @@ def _measured(
             vectors = [collection.describe(copy) for copy in copies]
         except (BadPicture, UsageError):  # it has gone or changed since, or is too small to be cut
             continue
-        for distances, vector in zip(found.values(), vectors, strict=True):
+        for distances, vector in zip(lists.values(), vectors, strict=True):
             distances.append(float(np.linalg.norm(vector - pictures.vectors[row])))
         if progress:
             progress(Progress(done, len(rows), note="altering copies to compare with"))
-    return found
+    return lists
 
 
 def _key(collection: Collection, pictures: Pictures, rows: np.ndarray[tuple[int], np.dtype[np.int64]]) -> str:
@@ -143,10 +145,10 @@ def _key(collection: Collection, pictures: Pictures, rows: np.ndarray[tuple[int]
 
 
 def _kept(path: Path) -> dict[str, list[float]] | None:
-    """What an earlier call wrote; None when it is not there or not as it should be."""
+    """The file of an earlier call; None when it is not there or not as it should be."""
     try:
-        found = json.loads(path.read_text("utf-8"))
-        lists = {name: [float(one) for one in found[name]] for name in (*ALTERATIONS, *FURTHER)}
+        document = json.loads(path.read_text("utf-8"))
+        lists = {name: [float(distance) for distance in document[name]] for name in (*ALTERATIONS, *FURTHER)}
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return lists if len({len(one) for one in lists.values()}) == 1 else None
+    return lists if len({len(distances) for distances in lists.values()}) == 1 else None

@@ -95,7 +95,7 @@ class Descriptor(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         return self._extractor.dimensions
 
     def __getstate__(self) -> Any:
-        """What another process gets: it opens the network itself."""
+        """State for another process: it opens the network itself."""
         state = super().__getstate__()
         return {key: value for key, value in state.items() if key != "_opened"}
 
@@ -118,7 +118,7 @@ def _paths(pictures: Any) -> list[Path]:
     """
     if isinstance(pictures, str | os.PathLike) or np.ndim(np.asarray(pictures, dtype=object)) != 1:
         raise UsageError("give a list of paths, one a picture")
-    for one in pictures:
-        if not isinstance(one, str | os.PathLike):
-            raise UsageError(f"a picture is given by its path, not as {type(one).__name__}")
-    return [Path(one) for one in pictures]
+    for picture in pictures:
+        if not isinstance(picture, str | os.PathLike):
+            raise UsageError(f"a picture is given by its path, not as {type(picture).__name__}")
+    return [Path(path) for path in pictures]

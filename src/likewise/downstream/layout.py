@@ -133,8 +133,8 @@ def _tsne(rows: FloatArray, seed: int, progress: ProgressCallback | None) -> NDA
     wide = np.pad(rows, ((0, 0), (0, 1)))  # it starts from two principal components: a line has one
     with threads_for(len(rows)), _steps_told(progress):
         reducer = TSNE(perplexity=perplexity, init="pca", random_state=seed, max_iter=STEPS)
-        found: NDArray[np.floating] = reducer.fit_transform(wide)
-    return found
+        places: NDArray[np.floating] = reducer.fit_transform(wide)
+    return places
 
 
 @contextmanager
@@ -172,8 +172,8 @@ def _umap(rows: FloatArray, seed: int) -> NDArray[np.floating]:
     neighbours = min(15, len(rows) - 1)
     # one job, which a fixed seed means; the spectral start cannot be had of a handful of rows
     reducer = UMAP(n_neighbors=neighbours, init="pca", random_state=seed, n_jobs=1)
-    found: NDArray[np.floating] = reducer.fit_transform(rows)
-    return found
+    places: NDArray[np.floating] = reducer.fit_transform(rows)
+    return places
 
 
 def _fitted(flat: NDArray[np.floating]) -> FloatArray:

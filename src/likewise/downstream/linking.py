@@ -67,15 +67,15 @@ def close_pairs(
 
     Found as `linked` finds them; raises as it does.
     """
-    found, left = [np.empty((0, 2), np.int64)], MOST * len(vectors)
+    parts, left = [np.empty((0, 2), np.int64)], MOST * len(vectors)
     for done, pairs in _candidates(_shortened(vectors, np.arange(len(vectors))), radius):
         left -= len(pairs)
         if left < 0:
             raise _too_many(radius)
-        found.append(pairs[apart(vectors, pairs) <= radius])
+        parts.append(pairs[apart(vectors, pairs) <= radius])
         if report:
             report(done, len(vectors))
-    pairs = np.concatenate(found)
+    pairs = np.concatenate(parts)
     return pairs, apart(vectors, pairs)
 
 
@@ -89,26 +89,26 @@ def nearest_pairs(
     places int64 ``(p, 2)``, the lower one first, each pair once; Euclidean distances float32. ``nearest``:
     how many are asked for.
     """
-    short, found = _shortened(vectors, np.arange(len(vectors))), [np.empty((0, 2), np.int64)]
+    short, parts = _shortened(vectors, np.arange(len(vectors))), [np.empty((0, 2), np.int64)]
     for start in range(0, len(short), ROWS):
         upper = short[start : start + ROWS]
         ids = search(short, upper, nearest + 1, metric="l2").ids
         rows = np.repeat(np.arange(start, start + len(upper)), ids.shape[1])
         pairs = np.sort(np.stack([rows, ids.ravel()], axis=1), axis=1)
-        found.append(pairs[pairs[:, 0] < pairs[:, 1]])
+        parts.append(pairs[pairs[:, 0] < pairs[:, 1]])
         if report:
             report(min(start + ROWS, len(short)), len(short))
-    pairs = np.unique(np.concatenate(found), axis=0)
+    pairs = np.unique(np.concatenate(parts), axis=0)
     return pairs, apart(vectors, pairs)
 
 
 def apart(vectors: FloatArray, pairs: IntArray) -> FloatArray:
     """Euclidean distances ``(p,)`` of pairs of rows ``(p, 2)``."""
-    found = np.empty(len(pairs), np.float32)
+    distances = np.empty(len(pairs), np.float32)
     for start in range(0, len(pairs), CHUNK):
-        some = pairs[start : start + CHUNK]
-        found[start : start + CHUNK] = np.linalg.norm(vectors[some[:, 0]] - vectors[some[:, 1]], axis=1)
-    return found
+        chunk = pairs[start : start + CHUNK]
+        distances[start : start + CHUNK] = np.linalg.norm(vectors[chunk[:, 0]] - vectors[chunk[:, 1]], axis=1)
+    return distances
 
 
 def _too_many(radius: float) -> UsageError:
@@ -130,8 +130,8 @@ def _shortened(vectors: FloatArray, places: IntArray) -> FloatArray:
         kept = eigh(scatter, subset_by_index=(width - AXES, width - 1))[1].astype(np.float32)
     short = np.empty((len(places), kept.shape[1]), np.float32)
     for start in range(0, len(places), CHUNK):
-        some = slice(start, start + CHUNK)
-        short[some] = (vectors[places[some]] - mean) @ kept
+        chunk = slice(start, start + CHUNK)
+        short[chunk] = (vectors[places[chunk]] - mean) @ kept
     return short
 
 

@@ -64,8 +64,8 @@ def pair_auc(vectors: FloatArray, numbers: IntArray) -> float:
     """Area under the ROC curve of the cosines of all pairs of (at most `PAIRS`) rows ``(n, d)``."""
     from sklearn.metrics import roc_auc_score
 
-    some = slice(None, None, -(-len(vectors) // PAIRS))
-    units, numbers = l2(vectors[some]), numbers[some]
+    sample = slice(None, None, -(-len(vectors) // PAIRS))
+    units, numbers = l2(vectors[sample]), numbers[sample]
     first, second = np.triu_indices(len(units), 1)
     same = numbers[first] == numbers[second]
     if same.all() or not same.any():

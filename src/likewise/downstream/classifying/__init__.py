@@ -1,4 +1,4 @@
-"""What pictures show, learned from labelled ones: trained, cross-validated, kept as a file, asked."""
+"""Classifiers of pictures: trained on labelled ones, cross-validated, kept as a file, asked."""
 
 from likewise.downstream.classifying.classifier import Classifier
 from likewise.downstream.classifying.labelled import LabelledVectors

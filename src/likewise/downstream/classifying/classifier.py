@@ -37,7 +37,7 @@ BLOCK = 1024
 
 @dataclass(frozen=True, kw_only=True)
 class Training(Sample):
-    """What a classifier was trained on.
+    """The training data of a classifier.
 
     Attributes
     ----------
@@ -77,7 +77,7 @@ class Classifier:
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """What it tells apart."""
+        """Labels it tells apart."""
         return self.training.classes
 
     def probabilities(self, vectors: FloatArray) -> NDArray[np.float64]:
@@ -90,8 +90,8 @@ class Classifier:
             raise UsageError(f"vectors of {vectors.shape[1]} numbers do not fit a classifier of {wanted}")
         score = {"bayes": _bayes, "logistic": _logistic, "neighbours": _neighbours}[self.training.kind]
         blocks = [vectors[start : start + BLOCK] for start in range(0, len(vectors), BLOCK)]
-        found = [score(self.arrays, block, len(self.classes)) for block in blocks]
-        return np.concatenate(found) if found else np.empty((0, len(self.classes)))
+        scores = [score(self.arrays, block, len(self.classes)) for block in blocks]
+        return np.concatenate(scores) if scores else np.empty((0, len(self.classes)))
 
     def extractor(
         self,
@@ -101,17 +101,17 @@ class Classifier:
         device: str = "cpu",
         precision: str = "f32",
     ) -> Extractor:
-        """What describes pictures as those were that it was trained on, which ``origin`` holds.
+        """The encoder of the pictures that it was trained on, which ``origin`` holds.
 
         Raises `UsageError` when it was trained on vectors of an unknown recipe; `ManifestMismatch` when the
         weights on this machine are others.
         """
-        told = self.training
-        if not told.recipe:
+        training = self.training
+        if not training.recipe:
             raise UsageError(f"{origin} does not say how its vectors were made")
-        recipe = VectorRecipe.parse(told.recipe, origin=str(origin))
+        recipe = VectorRecipe.parse(training.recipe, origin=str(origin))
         extractor = Extractor(recipe, engine=engine, device=device, precision=precision)
-        if told.weights_hash and extractor.manifest.weights_hash != told.weights_hash:
+        if training.weights_hash and extractor.manifest.weights_hash != training.weights_hash:
             raise ManifestMismatch(
                 f"{origin} was trained with other weights of {recipe.network}: train it again with those here"
             )
@@ -126,9 +126,9 @@ class Classifier:
         """
         classes, numbers = labelled.numbered
         arrays = fitted(kind, labelled.vectors, numbers, classes)
-        told = (fingerprint(labelled.vectors), len(labelled.vectors), labelled.about, labelled.pictures)
+        source = (fingerprint(labelled.vectors), len(labelled.vectors), labelled.about, labelled.pictures)
         training = Training(
-            *told,
+            *source,
             labelled.manifest.recipe,
             kind=kind,
             classes=classes,
@@ -150,9 +150,9 @@ class Classifier:
 
         Raises `WeightsMissing` when there is no such file; `BadWeights` when it holds no classifier.
         """
-        arrays, told = read(path, "classifier")
+        arrays, fields = read(path, "classifier")
         try:
-            training = Training(**told)
+            training = Training(**fields)
             needed, count = _ARRAYS[training.kind], len(training.classes)
         except (KeyError, TypeError) as error:
             raise BadWeights(f"{path} holds no classifier: {error}") from error
@@ -233,12 +233,12 @@ def _neighbours(
     arrays: Mapping[str, np.ndarray[Any, Any]], rows: FloatArray, count: int
 ) -> NDArray[np.float64]:
     """Votes of the nearest, each by the inverse of its distance; those at no distance outvote all others."""
-    found = search(arrays["vectors"], rows, NEIGHBOURS, metric="l2")
-    apart = -found.scores.astype(np.float64)
+    nearest = search(arrays["vectors"], rows, NEIGHBOURS, metric="l2")
+    apart = -nearest.scores.astype(np.float64)
     same = apart < 1e-6
     votes = np.where(same.any(axis=1, keepdims=True), same, 1 / np.maximum(apart, 1e-6))
     sums = np.zeros((len(rows), count))
-    np.add.at(sums, (np.arange(len(rows))[:, np.newaxis], arrays["labels"][found.ids]), votes)
+    np.add.at(sums, (np.arange(len(rows))[:, np.newaxis], arrays["labels"][nearest.ids]), votes)
     shares: NDArray[np.float64] = sums / sums.sum(axis=1, keepdims=True)
     return shares
 

@@ -73,9 +73,11 @@ class LabelledVectors:
         """
         chosen = choose_groups(folder, table, column)
         named = Chosen(f"{folder.resolve().name}", chosen.files, chosen.groups)
-        found = gather(encoder, named, progress=progress)
-        labels = found.groups or ()
-        return cls(found.vectors, labels, found.about, encoder.manifest, found.pictures, found.failures)
+        gathered = gather(encoder, named, progress=progress)
+        labels = gathered.groups or ()
+        return cls(
+            gathered.vectors, labels, gathered.about, encoder.manifest, gathered.pictures, gathered.failures
+        )
 
     @classmethod
     def of_collection(
@@ -88,7 +90,7 @@ class LabelledVectors:
         pictures = collection.pictures()
         if table is None:
             parts = [Path(name).parts for name in pictures.names]
-            labels = [one[0] if len(one) > 1 else "" for one in parts]
+            labels = [folders[0] if len(folders) > 1 else "" for folders in parts]
         else:
             listed = {row.file: row.group for row in read_rows(table, group=column)}
             labels = [listed.get(name, "") for name in pictures.names]
@@ -98,7 +100,9 @@ class LabelledVectors:
                 f"no picture of {collection.path} has a label: index a folder whose sub-folders say what is "
                 "in them, or give a table"
             )
-        failures = {one.path: BadPicture(one.message, one.reason) for one in collection.failures()}
+        failures = {
+            failure.path: BadPicture(failure.message, failure.reason) for failure in collection.failures()
+        }
         return cls(
             pictures.vectors[rows],
             tuple(labels[row] for row in rows),

@@ -21,7 +21,7 @@ from likewise.walk import walk
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a picture shows: labels by falling probability, among those of the classifier."""
+    """Labels of a picture by falling probability, among those of the classifier."""
 
     path: Path
     labels: tuple[str, ...]
@@ -33,14 +33,14 @@ def find_pictures(sources: Sequence[Path]) -> list[Path]:
 
     Raises `UsageError` when one is not there, or there is no picture.
     """
-    found: list[Path] = []
+    paths: list[Path] = []
     for source in sources:
         if not os.path.lexists(source):
             raise UsageError(f"{source} does not exist")
-        found += [Path(one.path) for one in walk(str(source))] if source.is_dir() else [source]
-    if not found:
+        paths += [Path(file.path) for file in walk(str(source))] if source.is_dir() else [source]
+    if not paths:
         raise UsageError(f"no picture lies in {', '.join(map(str, sources)) or 'what was given'}")
-    return found
+    return paths
 
 
 def predict(
@@ -56,17 +56,17 @@ def predict(
 
     ``top``: how many labels of each picture are given.
     """
-    found: list[Prediction] = []
+    predictions: list[Prediction] = []
     failures: dict[Path, BadPicture] = {}
     batches = describe_batches(files, partial(encoder.prepare, max_pixels=max_pixels), encoder.describe)
     for done, (path, vector) in enumerate(chain.from_iterable(batches), 1):
         if isinstance(vector, BadPicture):
             failures[path] = vector
         else:
-            found.append(_prediction(classifier, path, vector, top))
+            predictions.append(_prediction(classifier, path, vector, top))
         if progress:
             progress(Progress(done, len(files), len(failures)))
-    return found, failures
+    return predictions, failures
 
 
 def _prediction(classifier: Classifier, path: Path, vector: FloatArray, top: int) -> Prediction:

@@ -61,7 +61,7 @@ class ValidationScore:
 
 @dataclass(frozen=True)
 class Validation:
-    """What cross-validation found.
+    """Results of cross-validation.
 
     Attributes
     ----------
@@ -158,14 +158,14 @@ def learning_curve(
     dealt = deal(labelled.vectors, numbers, folds, seed)
     most = int(np.bincount(numbers).max())
     sizes = [size for size in PER_CLASS if size < most]
-    work = [(size, kind) for size in (*sizes, most) for kind in kinds]
+    trials = [(size, kind) for size in (*sizes, most) for kind in kinds]
     points = []
-    for done, (size, kind) in enumerate(work, 1):
+    for done, (size, kind) in enumerate(trials, 1):
         tested = list(_folds(kind, labelled.vectors, numbers, dealt, classes, size))
-        accuracies = [float(np.mean(found.argmax(axis=1) == numbers[rows])) for rows, found in tested]
+        accuracies = [float(np.mean(scores.argmax(axis=1) == numbers[rows])) for rows, scores in tested]
         points.append(LearningPoint(kind, size, float(np.mean(accuracies)), float(np.std(accuracies))))
         if progress:
-            progress(Progress(done, len(work), note=f"{kind}, {size} pictures a class"))
+            progress(Progress(done, len(trials), note=f"{kind}, {size} pictures a class"))
     return points
 
 
@@ -175,11 +175,11 @@ def _score(
     start = time.perf_counter()
     confusion = np.zeros((len(classes), len(classes)), np.int64)
     accuracies, losses = [], []
-    for rows, found in _folds(kind, vectors, numbers, dealt, classes):
-        right, taken = numbers[rows], found.argmax(axis=1)
+    for rows, scores in _folds(kind, vectors, numbers, dealt, classes):
+        right, taken = numbers[rows], scores.argmax(axis=1)
         np.add.at(confusion, (right, taken), 1)
         accuracies.append(float(np.mean(right == taken)))
-        losses.append(-np.log(np.maximum(found[np.arange(len(rows)), right], _LEAST)))
+        losses.append(-np.log(np.maximum(scores[np.arange(len(rows)), right], _LEAST)))
     seconds = time.perf_counter() - start
     seen = confusion.sum(axis=1)
     recalls = confusion.diagonal()[seen > 0] / seen[seen > 0]
@@ -206,9 +206,9 @@ def _folds(
         arrays = fitted(kind, vectors[others], inner.astype(np.int64), names)
         classifier = Classifier(arrays, Training("", 0, kind=kind, classes=tuple(names)))
         rows = np.flatnonzero(dealt == fold)
-        found = np.zeros((len(rows), len(classes)))
-        found[:, kept] = classifier.probabilities(vectors[rows])
-        yield rows, found
+        scores = np.zeros((len(rows), len(classes)))
+        scores[:, kept] = classifier.probabilities(vectors[rows])
+        yield rows, scores
 
 
 def _place_in_class(vectors: FloatArray, numbers: IntArray) -> IntArray:

@@ -27,7 +27,7 @@ from likewise.types import Progress, ProgressCallback
 
 @dataclass(frozen=True)
 class FileOutcome:
-    """What became of one file.
+    """The outcome for one file.
 
     Attributes
     ----------
@@ -213,11 +213,11 @@ def _place(row: PlanRow, folder: Path | None, *, dry: bool) -> Path:
 
 def _free(path: Path) -> Path:
     """The path, or the same with a number where something is there already."""
-    found, number = path, 1
-    while os.path.lexists(found) or os.path.lexists(info_of(found)):
+    free, number = path, 1
+    while os.path.lexists(free) or os.path.lexists(info_of(free)):
         number += 1
-        found = path.with_name(f"{path.stem} ({number}){path.suffix}")
-    return found
+        free = path.with_name(f"{path.stem} ({number}){path.suffix}")
+    return free
 
 
 def _take(step: JournalStep, status: os.stat_result) -> None:

@@ -1,4 +1,4 @@
-"""What a person said are no duplicates, remembered by what the files hold, wherever they lie.
+"""Pairs that a person said are no duplicates, remembered by digests, wherever the files lie.
 
 A digit that flips in the file would make a pair a duplicate again without a word: a checksum finds it.
 """
@@ -36,14 +36,14 @@ class Dismissed:
         """
         path = folder / NAME
         try:
-            told = json.loads(path.read_text("utf-8"))
-            pairs = frozenset(_pair(first, second) for first, second in told["pairs"])
+            document = json.loads(path.read_text("utf-8"))
+            pairs = frozenset(_pair(first, second) for first, second in document["pairs"])
             checksum = _checksum(pairs)
         except FileNotFoundError:
             return cls(frozenset())
         except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise CollectionDamaged(f"{path} cannot be read ({error}): mend or remove it") from error
-        if told.get("checksum", checksum) != checksum:  # older files have none
+        if document.get("checksum", checksum) != checksum:  # older files have none
             raise CollectionDamaged(
                 f"{path} is not what was written: restore it from a copy, or remove it; to keep what it says "
                 f"now, write {checksum} as its checksum"
@@ -76,8 +76,8 @@ class Dismissed:
             wanted = known - meant if forget else known | meant
             if wanted != known:
                 with replacing(folder / NAME) as part:
-                    told = {"checksum": _checksum(wanted), "pairs": sorted(wanted)}
-                    part.write_text(json.dumps(told, indent=0), encoding="utf-8")
+                    document = {"checksum": _checksum(wanted), "pairs": sorted(wanted)}
+                    part.write_text(json.dumps(document, indent=0), encoding="utf-8")
         return len(wanted ^ known)
 
 

@@ -98,10 +98,12 @@ def find_duplicates(
         matching=_matching(collection, firsts, against, progress),
     )
     groups, bursts = _joined(judge, turned=turned, progress=progress)
-    told = _Told(judge, [[files[row] for row in rows] for rows in contents], keeping, kinds, pictures.metric)
+    grouping = _Grouping(
+        judge, [[files[row] for row in rows] for rows in contents], keeping, kinds, pictures.metric
+    )
     return Duplicates(
-        groups=told.copies(groups) if against is None else tuple(filter(_spans, told.copies(groups))),
-        bursts=told.bursts(bursts) if against is None else (),
+        groups=grouping.copies(groups) if against is None else tuple(filter(_spans, grouping.copies(groups))),
+        bursts=grouping.bursts(bursts) if against is None else (),
         pictures=len(pictures.vectors),
         threshold=score_of(judge.reach.near, pictures.metric),
         reason=_reason(calibration, judge.reach),
@@ -238,7 +240,7 @@ def _spans(group: Group) -> bool:
 
 
 @dataclass(frozen=True)
-class _Told:
+class _Grouping:
     """Turns groups of contents into groups of pictures, the one to keep first.
 
     ``contents``: the files that hold each content, the one to keep first.
@@ -261,8 +263,8 @@ class _Told:
         return self._ordered(groups, shots=True)
 
     def _ordered(self, groups: Iterable[Sequence[int]], *, shots: bool = False) -> tuple[Group, ...]:
-        found = [self._group(rows, shots=shots) for rows in groups]
-        return tuple(sorted(found, key=lambda group: (-len(group.ids), min(group.ids))))
+        ordered = [self._group(rows, shots=shots) for rows in groups]
+        return tuple(sorted(ordered, key=lambda group: (-len(group.ids), min(group.ids))))
 
     def _group(self, rows: Sequence[int], *, shots: bool) -> Group:
         best = min(rows, key=lambda row: self.keeping.order(self.contents[row][0]))
@@ -275,7 +277,7 @@ class _Told:
             if file is not kept
         ]
         members, staying = [], [kept]
-        for file, similarity in sorted(others, key=lambda one: self.keeping.order(one[0])):
+        for file, similarity in sorted(others, key=lambda pair: self.keeping.order(pair[0])):
             members.append(self._member(staying, file, similarity, shots=shots))
             if not members[-1].surplus:
                 staying.append(file)
@@ -289,22 +291,25 @@ class _Told:
 
         The kept one may be an edit: then others are copies of what was edited, which stays as well.
         """
-        told = self._against(staying[0], file, similarity, shots=shots)
-        if told.surplus or shots or _is_held(file):
-            return told
-        more = (self._against(one, file, similarity) for one in staying[1:STAYING] if not one.is_link)
-        found = [told, *more]
-        return next((one for one in found if one.surplus), min(found, key=lambda one: one.kind == "alike"))
+        first = self._against(staying[0], file, similarity, shots=shots)
+        if first.surplus or shots or _is_held(file):
+            return first
+        more = (self._against(kept, file, similarity) for kept in staying[1:STAYING] if not kept.is_link)
+        members = [first, *more]
+        return next(
+            (member for member in members if member.surplus),
+            min(members, key=lambda member: member.kind == "alike"),
+        )
 
     def _against(
         self, kept: DuplicateFile, file: DuplicateFile, similarity: float, *, shots: bool = False
     ) -> Member:
-        found = self.judge.told(kept, file)
-        if shots and found.kind != "burst":  # its ends may be far apart
-            found = Link("burst", "of the same burst")
-        why = f"{found.why}; a file by {len(file.others) + 1} names" if file.others else found.why
-        surplus = found.kind in self.kinds and not _is_held(file) and not kept.is_link
-        return Member(file, similarity, found.kind, why, surplus, kept.path)
+        link = self.judge.told(kept, file)
+        if shots and link.kind != "burst":  # its ends may be far apart
+            link = Link("burst", "of the same burst")
+        why = f"{link.why}; a file by {len(file.others) + 1} names" if file.others else link.why
+        surplus = link.kind in self.kinds and not _is_held(file) and not kept.is_link
+        return Member(file, similarity, link.kind, why, surplus, kept.path)
 
 
 def _is_held(file: DuplicateFile) -> bool:

@@ -55,20 +55,20 @@ def with_parts(
     judge
         Knows what holds what.
     """
-    owner = {row: one for group in groups for one in [(list(group), list[int]())] for row in group}
+    owner = {row: entry for group in groups for entry in [(list(group), list[int]())] for row in group}
     for whole, part in parts:
         wholes, held = owner.setdefault(whole, ([whole], []))
         others = owner.setdefault(part, ([part], []))
-        some = [*others[0], *others[1]]
-        if whole in wholes and part not in wholes and part not in held and _fit(wholes, held, some, judge):
-            held += some
-            owner |= dict.fromkeys(some, (wholes, held))
-    found = {id(wholes): sorted(wholes + held) for wholes, held in owner.values()}
-    return [group for group in found.values() if len(group) > 1]
+        joining = [*others[0], *others[1]]
+        if whole in wholes and part not in wholes and part not in held and _fit(wholes, held, joining, judge):
+            held += joining
+            owner |= dict.fromkeys(joining, (wholes, held))
+    merged = {id(wholes): sorted(wholes + held) for wholes, held in owner.values()}
+    return [group for group in merged.values() if len(group) > 1]
 
 
 class OfParts(Protocol):
-    """What is asked of two before one of them is added as a part."""
+    """The tests of two before one of them is added as a part."""
 
     def holds(self, whole: int, part: int) -> bool:
         """Whether the first holds the second as a part of it."""
@@ -80,13 +80,13 @@ class OfParts(Protocol):
         """Whether they must not be in one group."""
 
 
-def _fit(wholes: Sequence[int], held: Sequence[int], some: Sequence[int], judge: OfParts) -> bool:
+def _fit(wholes: Sequence[int], held: Sequence[int], joining: Sequence[int], judge: OfParts) -> bool:
     """Whether some can be added to a group as parts of it."""
-    if any(judge.keeps_apart(one, row) for one in (*wholes, *held) for row in some):
+    if any(judge.keeps_apart(member, row) for member in (*wholes, *held) for row in joining):
         return False
-    if any(2 * sum(judge.holds(one, row) for one in wholes) < len(wholes) for row in some):
+    if any(2 * sum(judge.holds(whole, row) for whole in wholes) < len(wholes) for row in joining):
         return False
-    return all(judge.overlap(one, row) for one in held for row in some)
+    return all(judge.overlap(part, row) for part in held for row in joining)
 
 
 def chained_groups(count: int, pairs: Iterable[tuple[int, int]]) -> list[list[int]]:

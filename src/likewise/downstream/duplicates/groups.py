@@ -1,4 +1,4 @@
-"""What was found: groups of pictures that are one, what each of them is to the kept one, and why."""
+"""Groups of pictures that are one, what each of them is to the kept one, and why."""
 
 from __future__ import annotations
 

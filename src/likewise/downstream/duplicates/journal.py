@@ -1,4 +1,4 @@
-"""What was done to files, one step a line, written down before it was done."""
+"""A write-ahead journal of what is done to files, one step a line."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Way: TypeAlias = Literal["move", "trash", "link"]
 
 @dataclass(frozen=True)
 class JournalStep:
-    """What is done to a file.
+    """One action on a file.
 
     Attributes
     ----------
@@ -103,8 +103,8 @@ class Journal:
             limits = ((step.bytes, 1 << 63), (step.mode, 1 << 16), (abs(step.mtime_ns), 1 << 63))
             sound = (
                 isinstance(step.sha256, str)
-                and all(isinstance(one, str) and is_absolute(one) for one in (step.file, step.to))
-                and all(isinstance(one, int) and 0 <= one < most for one, most in limits)
+                and all(isinstance(path, str) and is_absolute(path) for path in (step.file, step.to))
+                and all(isinstance(value, int) and 0 <= value < most for value, most in limits)
             )
         except (ValueError, TypeError, RecursionError):
             sound = False

@@ -97,29 +97,29 @@ class Judge:
             pairs, distances = close_pairs(vectors, self.reach.near, report=report)
         else:
             pairs, distances = nearest_pairs(vectors, NEAREST, report=report)
-        found = {
+        candidates = {
             pair
             for pair in _named(among[pairs], distances)
             if pair.distance <= self.reach.near or self._another_size(pair)
         }
-        some = self.matching[np.isin(self.matching, among).all(axis=1)]
-        found |= set(_named(some, apart(self.vectors, some)))
+        matching = self.matching[np.isin(self.matching, among).all(axis=1)]
+        candidates |= set(_named(matching, apart(self.vectors, matching)))
         if turned:
             places = among[turned_pairs([self.files[row] for row in among.tolist()], self.shots)]
-            found |= set(_named(places, apart(self.vectors, places)))
-        return sorted(found, key=self.order)
+            candidates |= set(_named(places, apart(self.vectors, places)))
+        return sorted(candidates, key=self.order)
 
     def look(
         self, pairs: Sequence[ContentPair], progress: ProgressCallback | None = None
     ) -> dict[ContentPair, Link]:
         """The pairs that are linked, with what the second is to the first."""
-        report, found = Meter(progress, len(pairs), note="looking at pixels"), dict[ContentPair, Link]()
+        report, links = Meter(progress, len(pairs), note="looking at pixels"), dict[ContentPair, Link]()
         for done, pair in enumerate(self._by_neighbourhood(pairs), 1):
             if link := self._link(pair):
-                found[pair] = link
+                links[pair] = link
             if done % 50 == 0 or done == len(pairs):
                 report(done)
-        return found
+        return links
 
     def joins(self, link: Link) -> bool:
         """Whether a link makes two contents one picture: as a copy, or by the similarity that was given."""
@@ -128,10 +128,10 @@ class Judge:
     def copies(self, first: int, second: int) -> bool:
         """Whether two contents go together, also where they are not among each other's nearest."""
         low, high = sorted((first, second))
-        found = self._link(
+        linked = self._link(
             ContentPair(low, high, float(np.linalg.norm(self.vectors[low] - self.vectors[high])))
         )
-        return found is not None and self.joins(found)
+        return linked is not None and self.joins(linked)
 
     def holds(self, whole: int, part: int) -> bool:
         """Whether the pixels of a content hold those of another one, wherever their vectors lie."""
@@ -139,8 +139,8 @@ class Judge:
             return True
         key = min(whole, part), max(whole, part)
         if key not in self._closer:
-            found = link(self.files[key[0]], self.files[key[1]], self.shots)
-            self._closer[key] = found is not None and found.copies
+            linked = link(self.files[key[0]], self.files[key[1]], self.shots)
+            self._closer[key] = linked is not None and linked.copies
         return self._closer[key]
 
     def overlap(self, first: int, second: int) -> bool:
@@ -158,9 +158,9 @@ class Judge:
         return (self.files[first].sha256, self.files[second].sha256) in self.dismissed
 
     def told(self, kept: DuplicateFile, other: DuplicateFile) -> Link:
-        """What a file is to the one that is kept of its group."""
-        found = link(kept, other, self.shots) or link(other, kept, self.shots)
-        return found or (ALIKE if self.reach.given else OF_GROUP)
+        """The link of a file to the one kept of its group."""
+        linked = link(kept, other, self.shots) or link(other, kept, self.shots)
+        return linked or (ALIKE if self.reach.given else OF_GROUP)
 
     def _link(self, pair: ContentPair) -> Link | None:
         key = pair.first, pair.second
@@ -172,15 +172,15 @@ class Judge:
         a, b = self.files[pair.first], self.files[pair.second]
         near = pair.distance <= self.reach.near
         cut = near or pair[:2] in self._matching or not self._another_size(pair)
-        found = link(a, b, self.shots, near=cut)
-        if self.reach.given and not near and found is not None and not found.copies:
+        linked = link(a, b, self.shots, near=cut)
+        if self.reach.given and not near and linked is not None and not linked.copies:
             return None  # two shots that are less alike than was asked for
-        if found is None and self.reach.given and near:
-            found = ALIKE
-        if found is not None and (a.sha256, b.sha256) in self.dismissed:
+        if linked is None and self.reach.given and near:
+            linked = ALIKE
+        if linked is not None and (a.sha256, b.sha256) in self.dismissed:
             self.refused.add((pair.first, pair.second))
             return None
-        return found
+        return linked
 
     @cached_property
     def _matching(self) -> set[tuple[int, int]]:

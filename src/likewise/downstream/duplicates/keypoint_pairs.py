@@ -23,7 +23,7 @@ photographs 80 pairs of other things (benchmarks/duplicates), whose pixels are c
 
 @dataclass(frozen=True)
 class FileKeypoints:
-    """What a collection keeps of the keypoints of some files.
+    """The keypoints that a collection keeps of some files.
 
     Attributes
     ----------
@@ -57,7 +57,7 @@ def matching_pairs(
     Both sides may be the same; each picture of the first is asked for among those of the second. Returns
     int64 ``(p, 2)``, in each row the lower place first.
     """
-    found: set[tuple[int, int]] = set()
+    pairs: set[tuple[int, int]] = set()
     if asking.index is None or asked.index is None or not asked.places:
         return np.empty((0, 2), np.int64)
     for done, (picture, place) in enumerate(asking.places.items(), 1):
@@ -70,7 +70,7 @@ def matching_pairs(
         for other in answer.ids[evidence >= EVIDENCE].tolist():
             low, high = sorted((place, asked.places[other]))
             if low != high:
-                found.add((low, high))
+                pairs.add((low, high))
         if report and (done % 50 == 0 or done == len(asking.places)):
             report(done, len(asking.places))
-    return np.array(sorted(found), np.int64).reshape(-1, 2)
+    return np.array(sorted(pairs), np.int64).reshape(-1, 2)

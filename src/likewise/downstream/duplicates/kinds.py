@@ -1,4 +1,4 @@
-"""What one picture is to another: the same bytes, a smaller size, a crop, the next shot; and why."""
+"""Kinds of copies: the same bytes, a smaller size, a crop, the next shot; and why."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ _MASTERS = _RAW | {".raw", ".heic", ".heif", ".hif", ".tif", ".tiff", ".psd", ".
 
 @dataclass(frozen=True)
 class Link:
-    """What one picture is to another, and why, in a few words; ``larger`` where it shows that and more."""
+    """The kind of copy that a picture is, and why, in a few words; ``larger`` where it shows more."""
 
     kind: Kind
     why: str
@@ -118,11 +118,11 @@ class Shots:
 
     def fine(self, file: DuplicateFile) -> UInt8Array:
         """A file in which single places are compared; raises `BadPicture`, for more of it is decoded here."""
-        found = self._fine.pop(file.path, None)
-        self._fine[file.path] = found = pixels.fine(file.read()) if found is None else found
-        while len(self._fine) > 1 and sum(one.nbytes for one in self._fine.values()) > FINE_BYTES:
+        fine = self._fine.pop(file.path, None)
+        self._fine[file.path] = fine = pixels.fine(file.read()) if fine is None else fine
+        while len(self._fine) > 1 and sum(array.nbytes for array in self._fine.values()) > FINE_BYTES:
             self._fine.popitem(last=False)
-        return found
+        return fine
 
     def _put_away(self, path: Path, shot: DecodedFile) -> None:
         """Keep of a picture what was dear to find."""
@@ -142,7 +142,7 @@ def parse_kinds(text: str) -> frozenset[Kind]:
 
 
 def link(a: DuplicateFile, b: DuplicateFile, shots: Shots, *, near: bool = True) -> Link | None:
-    """What the second picture is to the first; None where they are two pictures.
+    """The second picture's link to the first; None where they are two pictures.
 
     ``near``: whether their vectors are so close that one may be a crop of the other, or both of one burst;
     else only another size of the whole is looked for.
@@ -152,32 +152,32 @@ def link(a: DuplicateFile, b: DuplicateFile, shots: Shots, *, near: bool = True)
     first, second = shots.get(a), shots.get(b)
     if first is None or second is None:
         return None
-    found = overlay(first.small, second.small, cut=near)
-    is_whole = found is not None and found.whole and not found.orientation
-    if is_whole and (raw := [one.path for one in (b, a) if one.path.suffix.lower() in _RAW]):
+    overlaid = overlay(first.small, second.small, cut=near)
+    is_whole = overlaid is not None and overlaid.whole and not overlaid.orientation
+    if is_whole and (raw := [file.path for file in (b, a) if file.path.suffix.lower() in _RAW]):
         return Link("companion", _beside(a.path, b.path) or f"{raw[0].name} is RAW: its preview is the same")
     if np.array_equal(first.small.pixels, second.small.pixels) and _same(a, b):
         return Link("same pixels", "the same pixels in other bytes")
-    if found is None or _two_shots(first, second):
+    if overlaid is None or _two_shots(first, second):
         return _burst(_apart(first, second)) if near else None
     if is_whole and (beside := _beside(a.path, b.path)):
         return Link("companion", beside)
-    return _copy(found, a, b, shots)
+    return _copy(overlaid, a, b, shots)
 
 
-def _copy(found: Overlay, a: DuplicateFile, b: DuplicateFile, shots: Shots) -> Link:
+def _copy(overlaid: Overlay, a: DuplicateFile, b: DuplicateFile, shots: Shots) -> Link:
     """The kind of a copy, from how it lies over the first."""
-    if found.orientation or abs(found.turned) > 45:
-        turned = pixels.ORIENTATIONS[found.orientation] or f"turned by {abs(found.turned):.0f} degrees"
+    if overlaid.orientation or abs(overlaid.turned) > 45:
+        turned = pixels.ORIENTATIONS[overlaid.orientation] or f"turned by {abs(overlaid.turned):.0f} degrees"
         return Link("turned", turned)
-    if not found.whole:
-        shares = found.covered
+    if not overlaid.whole:
+        shares = overlaid.covered
         if shares[0] <= shares[1]:
-            return Link("cropped", f"shows {100 * shares[0]:.0f} % of it{_retouched(found)}")
-        why = f"shows it and more: it is {100 * shares[1]:.0f} % of this{_retouched(found)}"
+            return Link("cropped", f"shows {100 * shares[0]:.0f} % of it{_retouched(overlaid)}")
+        why = f"shows it and more: it is {100 * shares[1]:.0f} % of this{_retouched(overlaid)}"
         return Link("cropped", why, larger=True)
-    if found.turned or found.stretched or not found.same_tones or found.agreed < 1:
-        return Link("edited", _edit(found))
+    if overlaid.turned or overlaid.stretched or not overlaid.same_tones or overlaid.agreed < 1:
+        return Link("edited", _edit(overlaid))
     return _stored(a, b, shots)
 
 
@@ -211,20 +211,20 @@ def _same(a: DuplicateFile, b: DuplicateFile) -> bool:
         return False
 
 
-def _edit(found: Overlay) -> str:
-    if found.stretched:
+def _edit(overlaid: Overlay) -> str:
+    if overlaid.stretched:
         return "of another shape: stretched"
-    if found.agreed < 0.98:
-        return f"{100 * (1 - found.agreed):.0f} % of it differs"
-    if abs(found.colour) > pixels.TONE:
-        return "with less colour" if found.colour > 0 else "with more colour"
-    if found.tone > pixels.TONE:
+    if overlaid.agreed < 0.98:
+        return f"{100 * (1 - overlaid.agreed):.0f} % of it differs"
+    if abs(overlaid.colour) > pixels.TONE:
+        return "with less colour" if overlaid.colour > 0 else "with more colour"
+    if overlaid.tone > pixels.TONE:
         return "lighter or darker"
-    return f"turned by {abs(found.turned):.1f} degrees" if abs(found.turned) >= 0.1 else "retouched"
+    return f"turned by {abs(overlaid.turned):.1f} degrees" if abs(overlaid.turned) >= 0.1 else "retouched"
 
 
-def _retouched(found: Overlay) -> str:
-    return "" if found.same_tones else ", with other tones"
+def _retouched(overlaid: Overlay) -> str:
+    return "" if overlaid.same_tones else ", with other tones"
 
 
 def _burst(apart: float | None) -> Link | None:
@@ -256,7 +256,7 @@ def _numbered(a: Path, b: Path) -> bool:
 
 
 def _beside(a: Path, b: Path) -> str:
-    """What a JPEG and the master of the same name in the same folder are to each other; empty for others."""
+    """The relation of a JPEG to the master of the same name in its folder, in words; empty for others."""
     ends = {path.suffix.lower() for path in (a, b)}
     if a.parent == b.parent and a.stem == b.stem and ends & _JPEG and ends & _MASTERS:
         return f"a {b.suffix[1:].upper()} beside {a.name}"

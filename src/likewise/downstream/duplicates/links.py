@@ -51,7 +51,7 @@ class DuplicateFile:
     in_reference: bool = False
 
     def read(self) -> builtins.bytes | str:
-        """What the file holds, or its path where that is very large; raises `BadPicture` where it changed."""
+        """The bytes of the file, or its path where it is very large; raises `BadPicture` where it changed."""
         return as_indexed(str(self.path), bytes.fromhex(self.sha256))
 
     @property
@@ -91,7 +91,7 @@ def present(
     of the pictures belong to what others are compared against.
     """
     out: dict[str, list[Path]] = {"gone": [], "changed": [], "unreadable": []}
-    found: dict[tuple[int, int], tuple[int, DuplicateFile]] = {}
+    by_inode: dict[tuple[int, int], tuple[int, DuplicateFile]] = {}
     for row, entry in enumerate(entries):
         try:
             status = os.stat(entry.path)
@@ -105,8 +105,8 @@ def present(
         else:
             inode = status.st_dev, status.st_ino
             file = _file(entry, in_reference[row])
-            found[inode] = _one(found[inode], (row, file)) if inode in found else (row, file)
-    rows, files = [row for row, _ in found.values()], [file for _, file in found.values()]
+            by_inode[inode] = _one(by_inode[inode], (row, file)) if inode in by_inode else (row, file)
+    rows, files = [row for row, _ in by_inode.values()], [file for _, file in by_inode.values()]
     return rows, files, LeftOut(**{name: tuple(dict.fromkeys(paths)) for name, paths in out.items()})
 
 
@@ -136,7 +136,7 @@ def _file(entry: Entry, in_reference: bool) -> DuplicateFile:
 
 def _one(first: tuple[int, DuplicateFile], second: tuple[int, DuplicateFile]) -> tuple[int, DuplicateFile]:
     """One file by two names: the name that is no link goes before, then the one of the lower id."""
-    (row, kept), (_, other) = sorted((first, second), key=lambda one: (one[1].is_link, one[1].id))
+    (row, kept), (_, other) = sorted((first, second), key=lambda pair: (pair[1].is_link, pair[1].id))
     others = dict.fromkeys((*kept.others, other.path, *other.others))
     others.pop(kept.path, None)  # a picture of the reference that is also in what is compared against it
     in_reference = kept.in_reference or other.in_reference

@@ -60,7 +60,7 @@ VIEWS = 16
 """Sizes and ways to turn a picture in which it is kept for comparing."""
 
 ORIENTATIONS = ("", "mirrored", "turned by 180 degrees", "upside down", *("turned by 90 degrees",) * 4)
-"""What `oriented` makes of a picture, by its number."""
+"""Orientations of `oriented`, by their number."""
 
 
 @dataclass(frozen=True)
@@ -81,16 +81,16 @@ class PictureKeypoints:
     @classmethod
     def of(cls, grey: UInt8Array) -> PictureKeypoints:
         """The keypoints of lightness ``(h, w)``."""
-        points, found = cv2.SIFT.create(nfeatures=400).detectAndCompute(grey, None)
+        points, descriptors = cv2.SIFT.create(nfeatures=400).detectAndCompute(grey, None)
         if not points:
             return cls(np.empty((0, 2), np.float32), np.empty((0, 128), np.uint8))
-        return cls(np.array([point.pt for point in points], np.float32), found.astype(np.uint8))
+        return cls(np.array([point.pt for point in points], np.float32), descriptors.astype(np.uint8))
 
     @property
     def descriptors(self) -> FloatArray:
         """Root-normalised, float32 ``(n, 128)``."""
-        found = self.found.astype(np.float32)
-        rooted: FloatArray = np.sqrt(found / np.maximum(found.sum(axis=1, keepdims=True), 1e-6))
+        descriptors = self.found.astype(np.float32)
+        rooted: FloatArray = np.sqrt(descriptors / np.maximum(descriptors.sum(axis=1, keepdims=True), 1e-6))
         return rooted
 
 
@@ -116,8 +116,8 @@ class Small:
     @classmethod
     def read(cls, source: Source) -> Small:
         """Decode a picture; raises `BadPicture` when it is none."""
-        found = load(source, [Resize("longest", SIDE)])
-        return cls(found.width, found.height, found.pixels[0])
+        loaded = load(source, [Resize("longest", SIDE)])
+        return cls(loaded.width, loaded.height, loaded.pixels[0])
 
     @cached_property
     def grey(self) -> UInt8Array:
@@ -263,10 +263,10 @@ def overlay(a: Small, b: Small, *, cut: bool = True, covered: tuple[float, float
     covered
         Then, how much of the one that is covered more, and of the other, the two have to share.
     """
-    found = _as_they_are(a, b)
-    if found is None and cut:
-        found = _by_keypoints(a, b, covered)
-    return found
+    overlaid = _as_they_are(a, b)
+    if overlaid is None and cut:
+        overlaid = _by_keypoints(a, b, covered)
+    return overlaid
 
 
 def oriented(pixels: UInt8Array, orientation: int) -> UInt8Array:
@@ -331,8 +331,8 @@ def _common(a: tuple[int, int], b: tuple[int, int]) -> tuple[int, int]:
 
 
 def _scaled(pixels: UInt8Array, width: int, height: int) -> FloatArray:
-    found = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA)
-    return np.asarray(found, np.float32)
+    resized = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA)
+    return np.asarray(resized, np.float32)
 
 
 def _lightness(pixels: FloatArray) -> FloatArray:
@@ -341,19 +341,24 @@ def _lightness(pixels: FloatArray) -> FloatArray:
 
 def _by_keypoints(a: Small, b: Small, least: tuple[float, float]) -> Overlay | None:
     """Where matching keypoints put the second picture in the first, if blocks agree there too."""
-    found = _transform(a, b)
-    if found is None:
+    fitted = _transform(a, b)
+    if fitted is None:
         return None
-    transform, scale = found
+    transform, scale = fitted
     if scale > 1:  # the finer one is brought to the grid of the coarser
         other = _laid_over(b, a, np.asarray(cv2.invertAffineTransform(transform)), least)
         return None if other is None else _swapped(other)
     return _laid_over(a, b, transform, least)
 
 
-def _swapped(found: Overlay) -> Overlay:
+def _swapped(overlaid: Overlay) -> Overlay:
     return Overlay(
-        found.agreed, found.covered[::-1], found.orientation, -found.turned, found.tone, -found.colour
+        overlaid.agreed,
+        overlaid.covered[::-1],
+        overlaid.orientation,
+        -overlaid.turned,
+        overlaid.tone,
+        -overlaid.colour,
     )
 
 
@@ -371,13 +376,13 @@ def _transform(a: Small, b: Small) -> tuple[NDArray[np.float64], float] | None:
     if np.count_nonzero(clear) < INLIERS:
         return None
     cv2.setRNGSeed(0)
-    found, inliers = cv2.estimateAffinePartial2D(
+    affine, inliers = cv2.estimateAffinePartial2D(
         at[clear], to[best[clear]], method=cv2.RANSAC, ransacReprojThreshold=2.0
     )
-    if found is None or np.count_nonzero(inliers) < INLIERS:
+    if affine is None or np.count_nonzero(inliers) < INLIERS:
         return None
-    scale = math.hypot(found[0, 0], found[1, 0])
-    return (np.asarray(found, np.float64), scale) if 1 / 8 < scale < 8 else None
+    scale = math.hypot(affine[0, 0], affine[1, 0])
+    return (np.asarray(affine, np.float64), scale) if 1 / 8 < scale < 8 else None
 
 
 def _laid_over(
@@ -399,7 +404,7 @@ def _laid_over(
     if max(covered) < least[0] or min(covered) < least[1]:
         return None
     x = a.pixels.astype(np.float32)
-    agreed = _agreement(*(Blocks.of(_lightness(one), there) for one in (x, y)))
+    agreed = _agreement(*(Blocks.of(_lightness(picture), there) for picture in (x, y)))
     if agreed < AGREED:
         return None
     turned = math.degrees(math.atan2(transform[1, 0], transform[0, 0]))
@@ -425,8 +430,8 @@ def _levelled(blocks: FloatArray, side: int) -> FloatArray:
     ramp = np.arange(side, dtype=np.float32) - (side - 1) / 2
     axes = np.stack([np.ones(side * side, np.float32), np.tile(ramp, side), np.repeat(ramp, side)])
     axes /= np.linalg.norm(axes, axis=1, keepdims=True)
-    found: FloatArray = blocks - (blocks @ axes.T) @ axes
-    return found
+    levelled: FloatArray = blocks - (blocks @ axes.T) @ axes
+    return levelled
 
 
 def _flat_agreement(x: FloatArray, y: FloatArray) -> float:
@@ -435,8 +440,8 @@ def _flat_agreement(x: FloatArray, y: FloatArray) -> float:
     They correlate as soon as both grow lighter towards the top, so colours have to be the same besides. Where
     there is nothing at all, as on empty pages, nothing is known.
     """
-    first, second = (one - one.mean(axis=(0, 1)) for one in (x, y))
-    spreads = [_spread(one) for one in (x, y)]
+    first, second = (picture - picture.mean(axis=(0, 1)) for picture in (x, y))
+    spreads = [_spread(picture) for picture in (x, y)]
     if min(spreads) < TEXTURE or float(np.abs(x - y).mean()) > FLAT * min(spreads):
         return 0.0
     return float(float((first * second).mean()) >= LIKE_FLAT * spreads[0] * spreads[1])
@@ -450,14 +455,14 @@ def _spread(pixels: FloatArray) -> float:
 
 def _blocks(pixels: FloatArray, rows: int, columns: int, side: int) -> FloatArray:
     """Shape ``(rows * columns, side * side)``."""
-    found = pixels.reshape(rows, side, columns, side).swapaxes(1, 2)
-    return np.ascontiguousarray(found).reshape(rows * columns, side * side)
+    blocks = pixels.reshape(rows, side, columns, side).swapaxes(1, 2)
+    return np.ascontiguousarray(blocks).reshape(rows * columns, side * side)
 
 
 def _tones(x: FloatArray, y: FloatArray) -> tuple[float, float]:
     """Mean difference of the lightness, and how much more colour the first has, both in levels."""
     light = float(np.abs(_lightness(x) - _lightness(y)).mean())
-    colour = [float((one.max(axis=-1) - one.min(axis=-1)).mean()) for one in (x, y)]
+    colour = [float((picture.max(axis=-1) - picture.min(axis=-1)).mean()) for picture in (x, y)]
     return light, colour[0] - colour[1]
 
 
@@ -468,7 +473,7 @@ def largest_difference(a: UInt8Array, b: UInt8Array) -> float:
     date or a word written into a picture lies above it.
     """
     height, width = min(a.shape[:2], b.shape[:2])
-    x, y = (_lightness(_scaled(one, width, height)) for one in (a, b))
+    x, y = (_lightness(_scaled(picture, width, height)) for picture in (a, b))
     return float(np.abs(cv2.GaussianBlur(x - y, (0, 0), 1.5)).max())
 
 

@@ -21,7 +21,7 @@ Action: TypeAlias = Literal["keep", "go"]
 
 @dataclass(frozen=True)
 class PlanRow:
-    """What is done about one file.
+    """The action on one file.
 
     Attributes
     ----------
@@ -63,7 +63,7 @@ class PlanRow:
 
 @dataclass(frozen=True)
 class Plan:
-    """What is done about each file of each group."""
+    """The action on each file of each group."""
 
     rows: tuple[PlanRow, ...]
 
@@ -99,10 +99,10 @@ class Plan:
     @property
     def groups(self) -> Mapping[int, list[PlanRow]]:
         """The rows by group, in their order."""
-        found: dict[int, list[PlanRow]] = {}
+        groups: dict[int, list[PlanRow]] = {}
         for row in self.rows:
-            found.setdefault(row.group, []).append(row)
-        return found
+            groups.setdefault(row.group, []).append(row)
+        return groups
 
     def write(self, path: str | os.PathLike[str]) -> None:
         """Write it as CSV or JSON, by the ending of the name.
@@ -133,8 +133,8 @@ class Plan:
             text = Path(path).read_bytes()
         except OSError as error:
             raise StorageError(f"{path} cannot be read ({error.strerror})") from error
-        told = _from_json(path, text) if ending == ".json" else _from_csv(path, text)
-        rows = tuple(_row(cells, f"{path}, {place}") for place, cells in told)
+        table = _from_json(path, text) if ending == ".json" else _from_csv(path, text)
+        rows = tuple(_row(cells, f"{path}, {place}") for place, cells in table)
         _check(rows, path)
         return cls(rows)
 

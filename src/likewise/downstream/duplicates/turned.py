@@ -35,15 +35,15 @@ def turned_pairs(files: Sequence[DuplicateFile], shots: Shots) -> IntArray:
     if not made:
         return np.empty((0, 2), np.int64)
     rows, grids = np.array([row for row, _ in made], np.int64), np.stack([grid for _, grid in made])
-    found, plain = [np.empty((0, 2), np.int64)], _units(grids)
+    parts, plain = [np.empty((0, 2), np.int64)], _units(grids)
     for orientation in range(1, 8):
         for start in range(0, len(rows), STEP):
-            some = grids[start : start + STEP]
-            asked = _units(np.stack([oriented(one, orientation) for one in some]))
+            chunk = grids[start : start + STEP]
+            asked = _units(np.stack([oriented(grid, orientation) for grid in chunk]))
             ranking = search(plain, asked, NEAREST)
             at, place = np.nonzero(ranking.scores >= ALIKE)
-            found.append(np.stack([start + at, ranking.ids[at, place]], axis=1))
-    pairs = np.sort(rows[np.concatenate(found)], axis=1)
+            parts.append(np.stack([start + at, ranking.ids[at, place]], axis=1))
+    pairs = np.sort(rows[np.concatenate(parts)], axis=1)
     return np.unique(pairs[pairs[:, 0] < pairs[:, 1]], axis=0)
 
 
@@ -56,5 +56,5 @@ def _units(grids: FloatArray) -> FloatArray:
     flat = grids.reshape(len(grids), -1)
     flat = flat - flat.mean(axis=1, keepdims=True)
     lengths = np.linalg.norm(flat, axis=1, keepdims=True)
-    found: FloatArray = flat / np.where(lengths > 1e-3, lengths, np.inf)
-    return found
+    units: FloatArray = flat / np.where(lengths > 1e-3, lengths, np.inf)
+    return units
