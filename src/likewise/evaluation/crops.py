@@ -1,4 +1,4 @@
-"""What of a query picture is looked for: its official box, as published protocols cut it, or all of it."""
+"""The searched part of a query picture: its official box, as published protocols cut it, or all."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from likewise.recipes import LayerRecipe
 from likewise.types import Box
 
 CropMode: TypeAlias = Literal["box", "full", "widened", "legacy-crow"]
-"""What of a query picture is looked for.
+"""The searched part of a query picture.
 
 ``box``: the official box, scaled by the factor of its whole picture. ``full``: the whole picture.
 ``widened``: the box and half a receptive field around it, as systems see it that keep the features whose
@@ -34,13 +34,13 @@ def possible_crop(crop: CropMode, benchmark: Benchmark) -> CropMode:
 
 
 def views_of(benchmark: Benchmark, crop: CropMode, recipe: LayerRecipe) -> list[PictureView]:
-    """What has to be described: queries first, then the gallery; errors as for `evaluate`."""
+    """Views to describe: queries first, then the gallery; errors as for `evaluate`."""
     queries = [query_view(query, crop, recipe) for query in benchmark.queries]
     return [*queries, *(PictureView(file) for file in benchmark.gallery.values())]
 
 
 def query_view(query: BenchmarkQuery, crop: CropMode, recipe: LayerRecipe) -> PictureView:
-    """What of a query picture is described."""
+    """The described part of a query picture."""
     box = query.box
     if box is None or crop == "full":
         return PictureView(query.picture)

@@ -146,9 +146,9 @@ def gather(
     crop = possible_crop(crop, benchmark)
     views = views_of(benchmark, crop, encoder.recipe)
     described = cached_vectors(encoder, views, out / "vectors", progress=progress, note="describing pictures")
-    readable, asked, found = readable_of(benchmark, crop, views, described)
+    readable, asked, gallery = readable_of(benchmark, crop, views, described)
     vectors = described.vectors
-    return Material(**vars(readable), gallery=vectors[found], queries=vectors[asked])
+    return Material(**vars(readable), gallery=vectors[gallery], queries=vectors[asked])
 
 
 def ranked_run(
@@ -189,24 +189,24 @@ def ranked_run(
         return rank(gallery, vectors, kept, stages, own=own, localiser=localiser)
 
     if feedback:
-        found = with_feedback(benchmark, material.gallery, queries, feedback, ask, unit=gallery.unit)
+        ranked = with_feedback(benchmark, material.gallery, queries, feedback, ask, unit=gallery.unit)
     else:
-        found = ask(queries)
+        ranked = ask(queries)
     card = make_card(
         benchmark,
         recipe,
         manifest,
         crop=material.crop,
-        ranked=found.ranking.ids.shape[1],
+        ranked=ranked.ranking.ids.shape[1],
         rule=rule,
         pictures=material.digests,
         after=_after(stages, examples, feedback),
         warnings=(*[ASKED_WITH] * (examples > 1), *[JUDGED] * (feedback > 0)),
     )
-    return written(replace(material, benchmark=benchmark), card, found, out)
+    return written(replace(material, benchmark=benchmark), card, ranked, out)
 
 
 def _after(stages: Sequence[Stage], examples: int, feedback: int) -> tuple[str, ...]:
-    """What follows the search, in words."""
+    """Steps after the search, in words."""
     before = [f"examples(n={examples})"] if examples > 1 else []
     return (*before, *map(str, stages), *([f"feedback(n={feedback})"] if feedback else []))

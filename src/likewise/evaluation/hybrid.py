@@ -64,21 +64,21 @@ def evaluate_layers(
     with Collection.open(_folder(out, recipe, files), recipe=recipe, **how) as collection:
         collection.add(*dict.fromkeys(files), progress=progress)
         failures = _unread(collection, files, len(asked))
-        asker, found = collection.asker(), list[Hits]()
+        asker, answers = collection.asker(), list[Hits]()
         left_out = bool(stages) and benchmark.query_in_gallery == "ignored"
         for number, view in enumerate(asked):
             if progress:
                 progress(Progress(number, len(asked), note="searching"))
             own = collection.at(view.picture.resolve()) if left_out else []
             try:
-                found.append(_asked(asker, view, max(1, len(files)), stages, own))
+                answers.append(_asked(asker, view, max(1, len(files)), stages, own))
             except BadPicture as problem:
                 failures[number] = problem
-                found.append(Hits([], 0))
+                answers.append(Hits([], 0))
         digests = ("" if n in failures else sha256_file(view.picture) for n, view in enumerate(views))
         described = CachedArrays(tuple(digests), failures, ())
         readable, kept, _ = readable_of(benchmark, crop, views, described)
-        ranked = _ranked(readable.benchmark, [found[number] for number in kept])
+        ranked = _ranked(readable.benchmark, [answers[number] for number in kept])
         cards = [
             make_card(
                 readable.benchmark,
@@ -132,14 +132,14 @@ def _unread(collection: Collection, files: Sequence[Path], before: int) -> dict[
     }
 
 
-def _ranked(benchmark: Benchmark, found: Sequence[Hits]) -> Ranked:
+def _ranked(benchmark: Benchmark, answers: Sequence[Hits]) -> Ranked:
     """Rankings of places in the gallery; of one file under two names each has its place."""
     places: dict[Path, list[int]] = {}
     for place, file in enumerate(benchmark.gallery.values()):
         places.setdefault(file.resolve(), []).append(place)
     kept = places_kept(benchmark)
     ids, scores, boxes = [], [], []
-    for hits in found:
+    for hits in answers:
         at = [(place, hit) for hit in hits for place in places.get(hit.path.resolve(), ())][:kept]
         ids.append([place for place, _ in at])
         scores.append([hit.score for _, hit in at])

@@ -182,7 +182,7 @@ def make_card(
 
 @dataclass(frozen=True)
 class _Facts:
-    """What a recipe says, in the words of the card.
+    """Facts of a recipe, in the words of the card.
 
     Attributes
     ----------
@@ -211,7 +211,7 @@ def _facts(recipe: LayerRecipe) -> _Facts:
 @_facts.register
 def _(recipe: VectorRecipe) -> _Facts:
     learned = [step.whitening for step in recipe.transforms] + [part.whitening for part in recipe.parts]
-    origins = tuple(one.origin for one in learned if one)
+    origins = tuple(whitening.origin for whitening in learned if whitening)
     return _Facts(
         parts=tuple(_part(part) for part in recipe.parts),
         resize=recipe.resize,
@@ -270,8 +270,8 @@ def _part(part: Part) -> str:
 
 def _with_options(name: str, options: Mapping[str, Option]) -> str:
     """``gem(p=3.0)``; where a file lies does not matter, and a digest is known by its first digits."""
-    told = [f"{key}={str(value)[:12]}" for key, value in options.items() if key != "file" and value != ""]
-    return f"{name}({', '.join(told)})" if told else name
+    given = [f"{key}={str(value)[:12]}" for key, value in options.items() if key != "file" and value != ""]
+    return f"{name}({', '.join(given)})" if given else name
 
 
 def _resize(resize: Resize) -> str:

@@ -72,7 +72,7 @@ class Run:
     digests: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def content(self, picture: Path) -> bytes | str:
-        """What the file of a picture holds, or its path where that is very large.
+        """The bytes of a picture's file, or its path where that is very large.
 
         Raises `BadPicture` when it cannot be read, or is not what was ranked: a run may come from somebody
         else, and must not name files of yours to be shown.
@@ -120,25 +120,25 @@ def places_kept(benchmark: Benchmark) -> int:
 def readable_of(
     benchmark: Benchmark, crop: CropMode, views: Sequence[PictureView], described: CachedArrays
 ) -> tuple[Readable, list[int], list[int]]:
-    """What is left when views could not be described, with the numbers of its queries and of its gallery.
+    """The rest when views could not be described, with the numbers of its queries and of its gallery.
 
     Raises `UsageError` when nothing is left.
     """
     left = benchmark.without(described.failures) if described.failures else benchmark
     still = {query.name for query in left.queries}
     asked = [n for n, query in enumerate(benchmark.queries) if query.name in still]
-    found = [n for n in range(len(benchmark.queries), len(views)) if n not in described.failures]
-    if not found:
+    gallery = [n for n in range(len(benchmark.queries), len(views)) if n not in described.failures]
+    if not gallery:
         raise UsageError("no picture of the gallery can be read")
     boxes = tuple(views[n].box for n in asked)
-    digests = tuple(described.digests[n] for n in (*asked, *found))
-    return Readable(left, crop, boxes, digests), asked, found
+    digests = tuple(described.digests[n] for n in (*asked, *gallery))
+    return Readable(left, crop, boxes, digests), asked, gallery
 
 
 def run_path(readable: Readable, card: ProtocolCard, out: Path) -> Path:
     """The file of a run, named after everything that could change it."""
-    told = (card.recipe or "recipe", readable.crop, _identity(card, readable)[:8])
-    name = "-".join(map(plain_name, told))
+    parts = (card.recipe or "recipe", readable.crop, _identity(card, readable)[:8])
+    name = "-".join(map(plain_name, parts))
     return out / plain_name(readable.benchmark.name) / f"{name}.json"
 
 
@@ -166,16 +166,16 @@ def written(readable: Readable, card: ProtocolCard, found: Ranked, out: Path) ->
 
 def _identity(card: ProtocolCard, readable: Readable) -> str:
     """Digest of everything that could change a ranking or what is right in it; where files lie cannot."""
-    told = _as_json(readable.benchmark)
-    told["gallery"] = list(readable.benchmark.gallery)
-    for query in told["queries"]:
+    document = _as_json(readable.benchmark)
+    document["gallery"] = list(readable.benchmark.gallery)
+    for query in document["queries"]:
         del query["picture"]
     cut = [box and asdict(box) for box in readable.boxes]
     told_by_card = {**asdict(card), "recipe": ""}
     for added in ("after", "words"):  # runs were named before anything could follow a search or had words
         if not told_by_card[added]:
             del told_by_card[added]
-    facts = {"card": told_by_card, "benchmark": told, "pictures": readable.digests, "boxes": cut}
+    facts = {"card": told_by_card, "benchmark": document, "pictures": readable.digests, "boxes": cut}
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
@@ -189,10 +189,10 @@ def box_array(ranked: Ranked) -> FloatArray | None:
     ]
     if not places:
         return None
-    found = np.full((len(ranked.boxes), 1 + max(rank for _, rank, _ in places), 4), np.nan, np.float32)
+    boxes = np.full((len(ranked.boxes), 1 + max(rank for _, rank, _ in places), 4), np.nan, np.float32)
     for query, rank, box in places:
-        found[query, rank] = box
-    return found
+        boxes[query, rank] = box
+    return boxes
 
 
 def write_run(run: Run) -> None:
@@ -200,7 +200,7 @@ def write_run(run: Run) -> None:
 
     Raises `StorageError` when the folder cannot be written.
     """
-    told = {
+    document = {
         "format": FORMAT,
         "card": asdict(run.card),
         "boxes": [box and astuple(box) for box in run.boxes],
@@ -215,7 +215,7 @@ def write_run(run: Run) -> None:
         there = {name: array for name, array in arrays.items() if array is not None}
         np.savez(file, gallery=gallery, queries=queries, **there)
     with replacing(run.path) as part:
-        part.write_text(json.dumps(told, indent=1), encoding="utf-8")
+        part.write_text(json.dumps(document, indent=1), encoding="utf-8")
 
 
 def read_run(path: Path) -> Run:
@@ -224,13 +224,15 @@ def read_run(path: Path) -> Run:
     Raises `UsageError` when it is not there, is no run, or was written by another version.
     """
     try:
-        told = json.loads(path.read_text("utf-8"))
-        if told["format"] != FORMAT:
-            raise UsageError(f"{path} was written by another version (format {told['format']}): run it again")
-        card = ProtocolCard(**{key: _frozen(value) for key, value in told["card"].items()})
-        benchmark = _benchmark(told["benchmark"])
-        boxes = tuple(box and Box(*box) for box in told["boxes"])
-        digests = {str(path): str(digest) for path, digest in told.get("digests", {}).items()}
+        document = json.loads(path.read_text("utf-8"))
+        if document["format"] != FORMAT:
+            raise UsageError(
+                f"{path} was written by another version (format {document['format']}): run it again"
+            )
+        card = ProtocolCard(**{key: _frozen(value) for key, value in document["card"].items()})
+        benchmark = _benchmark(document["benchmark"])
+        boxes = tuple(box and Box(*box) for box in document["boxes"])
+        digests = {str(path): str(digest) for path, digest in document.get("digests", {}).items()}
         check = partial(_check, path, len(benchmark.queries), len(benchmark.gallery))
         arrays = read_arrays(path.with_suffix(".npz"), ("ranked", "scores", "found"), check)
         ranked, scores, found = arrays["ranked"], arrays["scores"], arrays.get("found")
@@ -261,10 +263,10 @@ def _check(
 
 def _as_json(benchmark: Benchmark) -> dict[str, Any]:
     """A benchmark as what JSON knows; files by their absolute paths, sets as sorted lists."""
-    told = asdict(benchmark)
-    told["gallery"] = {name: str(file.absolute()) for name, file in benchmark.gallery.items()}
-    told["queries"] = [_query_json(query) for query in benchmark.queries]
-    return told
+    document = asdict(benchmark)
+    document["gallery"] = {name: str(file.absolute()) for name, file in benchmark.gallery.items()}
+    document["queries"] = [_query_json(query) for query in benchmark.queries]
+    return document
 
 
 def _query_json(query: BenchmarkQuery) -> dict[str, Any]:
@@ -278,25 +280,26 @@ def _query_json(query: BenchmarkQuery) -> dict[str, Any]:
     }
 
 
-def _benchmark(told: Mapping[str, Any]) -> Benchmark:
-    """What `_as_json` wrote."""
-    plain = {key: _frozen(value) for key, value in told.items()}
-    plain["gallery"] = {name: Path(file) for name, file in told["gallery"].items()}
-    plain["queries"] = tuple(_query(query) for query in told["queries"])
+def _benchmark(document: Mapping[str, Any]) -> Benchmark:
+    """The inverse of `_as_json`."""
+    plain = {key: _frozen(value) for key, value in document.items()}
+    plain["gallery"] = {name: Path(file) for name, file in document["gallery"].items()}
+    plain["queries"] = tuple(_query(query) for query in document["queries"])
     plain["missing"] = tuple(
-        MissingFiles(**{key: _frozen(value) for key, value in missing.items()}) for missing in told["missing"]
+        MissingFiles(**{key: _frozen(value) for key, value in missing.items()})
+        for missing in document["missing"]
     )
     return Benchmark(**plain)
 
 
-def _query(told: Mapping[str, Any]) -> BenchmarkQuery:
+def _query(document: Mapping[str, Any]) -> BenchmarkQuery:
     return BenchmarkQuery(
-        name=told["name"],
-        picture=Path(told["picture"]),
-        box=told["box"] and Box(*told["box"]),
-        positives=frozenset(told["positives"]),
-        junk=frozenset(told["junk"]),
-        group=told["group"],
+        name=document["name"],
+        picture=Path(document["picture"]),
+        box=document["box"] and Box(*document["box"]),
+        positives=frozenset(document["positives"]),
+        junk=frozenset(document["junk"]),
+        group=document["group"],
     )
 
 

@@ -1,4 +1,4 @@
-"""What a person adds to a question, played from the ground truth: more examples, and verdicts on answers."""
+"""Simulated users, played from the ground truth: more examples in a query, and verdicts on answers."""
 
 from __future__ import annotations
 

@@ -89,17 +89,19 @@ def sketch(
     views = views_of(benchmark, crop, sketcher.recipe)
     count = len(benchmark.queries)
     parts = [
-        _looked_up(one, some, out, progress)
-        for one, some in ((sketcher.asking, views[:count]), (sketcher, views[count:]))
+        _looked_up(extractor, part, out, progress)
+        for extractor, part in ((sketcher.asking, views[:count]), (sketcher, views[count:]))
     ]
     described = CachedArrays.joined(parts)
-    readable, asked, found = readable_of(benchmark, crop, views, described)
+    readable, asked, gallery = readable_of(benchmark, crop, views, described)
     sizes = sketcher.vocabulary.sizes
-    sketches = [None if one is None else Sketch.from_bytes(one.tobytes(), sizes) for one in described.arrays]
+    sketches = [
+        None if array is None else Sketch.from_bytes(array.tobytes(), sizes) for array in described.arrays
+    ]
     return Sketched(
         **vars(readable),
-        gallery=tuple(one for one in (sketches[n] for n in found) if one is not None),
-        queries=tuple(one for one in (sketches[n] for n in asked) if one is not None),
+        gallery=tuple(entry for entry in (sketches[n] for n in gallery) if entry is not None),
+        queries=tuple(entry for entry in (sketches[n] for n in asked) if entry is not None),
     )
 
 
@@ -111,7 +113,7 @@ def _looked_up(
 
     def make(prepared: Sequence[tuple[Loaded, Box | None]]) -> list[NDArray[np.uint8]]:
         made = (sketcher.sketch(loaded, box=box) for loaded, box in prepared)
-        return [np.frombuffer(one.to_bytes(), np.uint8) for one in made]
+        return [np.frombuffer(entry.to_bytes(), np.uint8) for entry in made]
 
     folder = out / "sketches"
     return cached_arrays(
@@ -146,8 +148,8 @@ def words_run(
     path = run_path(sketched, card, out)
     if not again and path.is_file():
         return read_run(path)
-    found = _ranked(sketched, recipe, sketcher.vocabulary, stages, progress)
-    return written(sketched, card, found, out)
+    ranked = _ranked(sketched, recipe, sketcher.vocabulary, stages, progress)
+    return written(sketched, card, ranked, out)
 
 
 def _ranked(
@@ -160,8 +162,8 @@ def _ranked(
     """Rank every query; one whose own picture is ignored is asked as if that were not in the gallery."""
     benchmark = sketched.benchmark
     kept = places_kept(benchmark)
-    stored = [one.narrowed(recipe.stored) for one in sketched.gallery]
-    asked = [one.narrowed(recipe.asked) for one in sketched.queries]
+    stored = [picture.narrowed(recipe.stored) for picture in sketched.gallery]
+    asked = [picture.narrowed(recipe.asked) for picture in sketched.queries]
     files = list(benchmark.gallery.values())
     own = benchmark.own_places if benchmark.query_in_gallery == "ignored" else [None] * len(asked)
     with temporary() as folder:
@@ -170,8 +172,8 @@ def _ranked(
 
         def layers_of(live: IntArray) -> Layers:
             indexes = {
-                tap: InvertedIndex(vocabulary.sizes[tap], [one], live, kernel="fastest")
-                for tap, one in segments.items()
+                tap: InvertedIndex(vocabulary.sizes[tap], [segment], live, kernel="fastest")
+                for tap, segment in segments.items()
             }
             return Layers(recipe, indexes, vocabulary.scales)
 
@@ -179,10 +181,10 @@ def _ranked(
         for number, (query, box, place) in enumerate(zip(asked, sketched.boxes, own, strict=True)):
             question = [QuerySketch(query, box=box)]
             layers = whole if place is None else layers_of(np.delete(every, place))
-            found = rank_sketches(
+            ranking = rank_sketches(
                 layers, question, stages, stored.__getitem__, lambda n: size_of(files[n]), threads=cores()
             )
-            rows.append((*_row(found.ids, found.scores, place, kept), found.boxes))
+            rows.append((*_row(ranking.ids, ranking.scores, place, kept), ranking.boxes))
             if progress and stages:
                 progress(Progress(number + 1, len(asked), note="ranking"))
     ids, scores, boxes = zip(*rows, strict=True)

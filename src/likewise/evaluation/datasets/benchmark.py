@@ -12,7 +12,7 @@ from likewise.pictures import pictures_below
 from likewise.types import Box
 
 QueryRule: TypeAlias = Literal["counts", "ignored", "absent"]
-"""What happens to the query's own picture: it is ranked and ``counts`` as a positive (Oxford5k, Paris6k,
+"""The rule for the query's own picture: it is ranked and ``counts`` as a positive (Oxford5k, Paris6k,
 UKBench), it is ``ignored`` wherever it is ranked (Holidays, folders), or it is ``absent`` from the gallery
 (ROxford, RParis)."""
 
@@ -50,7 +50,7 @@ class BenchmarkQuery:
 
 @dataclass(frozen=True)
 class MissingFiles:
-    """What the ground truth names and the folder does not have.
+    """Files that the ground truth names and the folder lacks.
 
     Attributes
     ----------
@@ -215,7 +215,7 @@ class Benchmark:
     def _gap(
         self, query: BenchmarkQuery, unasked: BadPicture | None, lost: Collection[str]
     ) -> MissingFiles | None:
-        """What unreadable pictures do to one query, if anything."""
+        """The effect of unreadable pictures on one query, if any."""
         if unasked is not None:
             own = next((n for n, file in self.gallery.items() if file == query.picture), query.picture.name)
             why = f"the query picture cannot be read ({unasked.reason}): left out"

@@ -39,7 +39,7 @@ truth names any of them."""
 
 @dataclass(frozen=True)
 class _Official:
-    """What is known of a whole data set: how pictures are named and how many there are."""
+    """The facts of a whole data set: how pictures are named and how many there are."""
 
     pattern: re.Pattern[str]
     pictures: int
@@ -92,9 +92,9 @@ def _load(name: str, official: _Official, data: Path, gt: Path | None) -> Benchm
     gallery, surplus = by_stem(data, known=official.knows)
     corrupt = [gallery.pop(stem) for stem in sorted(official.corrupt & gallery.keys())]
     questions = Questions(gallery, gallery, [*thinned(len(gallery), official.pictures)])
-    for one in truths:
-        group = one.name.rpartition("_")[0]
-        questions.ask(one.name, one.picture, one.box, one.positives, one.junk, group=group)
+    for truth in truths:
+        group = truth.name.rpartition("_")[0]
+        questions.ask(truth.name, truth.picture, truth.box, truth.positives, truth.junk, group=group)
     return Benchmark(
         name=name,
         gallery=gallery,

@@ -1,4 +1,4 @@
-"""What every data set does with its files: name them, sort out strangers, and say what is missing."""
+"""Files of data sets: named, strangers sorted out, and what is missing said."""
 
 from __future__ import annotations
 
@@ -70,15 +70,17 @@ class Questions:
         if gap:
             self.missing.append(gap)
         if not gap or not gap.left_out:
-            found, out = (self.gallery.keys() & names for names in (positives, {*junk, *own}))
-            query = BenchmarkQuery(name, self.pictures[picture], box, frozenset(found), frozenset(out), group)
+            present, out = (self.gallery.keys() & names for names in (positives, {*junk, *own}))
+            query = BenchmarkQuery(
+                name, self.pictures[picture], box, frozenset(present), frozenset(out), group
+            )
             self.asked.append(query)
 
     def _shortfall(
         self, query: str, picture: str, positives: Collection[str], junk: Collection[str]
     ) -> MissingFiles | None:
-        """What of one query's ground truth is not there and what that does; None when all of it is."""
-        found = [name for name in positives if name in self.gallery]
+        """The missing part of one query's ground truth and its effect; None when all of it is there."""
+        present = [name for name in positives if name in self.gallery]
         absent = {name for name in (*positives, *junk) if name not in self.gallery}
         effects = []
         if picture not in self.pictures:
@@ -86,13 +88,15 @@ class Questions:
             effects.append("its picture is not there: left out")
         elif not positives:
             effects.append("no positive in the ground truth: left out")
-        elif not found:
+        elif not present:
             effects.append(f"none of {len(positives)} positives present: left out")
-        elif len(found) < len(positives):
-            effects.append(f"{len(found)} of {len(positives)} positives present: AP is over the {len(found)}")
+        elif len(present) < len(positives):
+            effects.append(
+                f"{len(present)} of {len(positives)} positives present: AP is over the {len(present)}"
+            )
         if not effects and not absent:
             return None
-        left_out = picture not in self.pictures or not found
+        left_out = picture not in self.pictures or not present
         if not left_out and any(name in absent for name in junk):
             kept = sum(name in self.gallery for name in junk)
             effects.append(f"{kept} of {len(junk)} junk pictures present: no effect, junk does not count")
@@ -100,7 +104,7 @@ class Questions:
 
 
 def thinned(present: int, official: int, absent: Iterable[str] = ()) -> tuple[MissingFiles, ...]:
-    """What a gallery of the wrong size does to every score; nothing when it has the official size."""
+    """Effect of a gallery of the wrong size on every score; nothing when it has the official size."""
     if present == official:
         return ()
     if present > official:
@@ -119,9 +123,11 @@ def find_one(folder: Path, *patterns: str, what: str) -> Path:
     Raises `UsageError` when there is none, or more than one.
     """
     for pattern in patterns:
-        found = sorted(file for file in folder.rglob(pattern) if file.is_file())
-        if len(found) > 1:
-            raise UsageError(f"more than one {what} lies below {folder}: {found[0]} and {found[1]}; name one")
-        if found:
-            return found[0]
+        matches = sorted(file for file in folder.rglob(pattern) if file.is_file())
+        if len(matches) > 1:
+            raise UsageError(
+                f"more than one {what} lies below {folder}: {matches[0]} and {matches[1]}; name one"
+            )
+        if matches:
+            return matches[0]
     raise UsageError(f"no {what} ({' or '.join(patterns)}) lies below {folder}: say where it is")

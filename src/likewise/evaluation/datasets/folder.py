@@ -50,12 +50,14 @@ def leave_one_out(
     ]
     queries = []
     for group, names in groups.items():
-        for one in names:
-            others = frozenset(names) - {one}
+        for picture in names:
+            others = frozenset(names) - {picture}
             if others:
-                queries.append(BenchmarkQuery(one, gallery[one], None, others, frozenset({one}), group))
+                queries.append(
+                    BenchmarkQuery(picture, gallery[picture], None, others, frozenset({picture}), group)
+                )
             else:
-                missing.append(MissingFiles(one, (), f"alone in group {group}: left out", left_out=True))
+                missing.append(MissingFiles(picture, (), f"alone in group {group}: left out", left_out=True))
     if not queries:
         raise UsageError(f"{name}: no group has two pictures, so there is nothing to ask for")
     return Benchmark(

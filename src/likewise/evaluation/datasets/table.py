@@ -58,14 +58,14 @@ def _there(data: Path, rows: list[LabelRow]) -> dict[str, Path]:
     A name that is not found just so is looked for as it may have been written elsewhere: with backslashes
     between folders, or with accents as one character where the disk has two.
     """
-    found = {row.file: data / row.file for row in rows if (data / row.file).is_file()}
-    if len(found) < len(rows) and data.is_dir():
+    paths = {row.file: data / row.file for row in rows if (data / row.file).is_file()}
+    if len(paths) < len(rows) and data.is_dir():
         spelt = {plain(file.relative_to(data).as_posix()): file for file in pictures_below(data)}
         for row in rows:
             file = spelt.get(plain(posixpath.normpath(row.file.replace("\\", "/"))))
-            if row.file not in found and file is not None:
-                found[row.file] = file
-    return found
+            if row.file not in paths and file is not None:
+                paths[row.file] = file
+    return paths
 
 
 def _members(rows: list[LabelRow], roles: tuple[Role, ...]) -> dict[str, frozenset[str]]:

@@ -32,9 +32,9 @@ def ukbench(data: Path) -> Benchmark:
     for number, names in enumerate(groups):
         there = [name for name in names if name in gallery]
         if len(there) == 4:
-            found = frozenset(names)
+            positives = frozenset(names)
             queries += [
-                BenchmarkQuery(name, gallery[name], None, found, group=f"{number:04d}") for name in names
+                BenchmarkQuery(name, gallery[name], None, positives, group=f"{number:04d}") for name in names
             ]
         else:
             missing += [_incomplete(name, names, there) for name in there]

@@ -58,11 +58,11 @@ class Report:
         lines = []
         for query in self.scores.queries:
             if query.positives:
-                found = np.arange(1, len(query.ranks) + 1)
-                precision = np.append(found / (np.array(query.ranks, dtype=np.float64) + 1), 0)
+                hits = np.arange(1, len(query.ranks) + 1)
+                precision = np.append(hits / (np.array(query.ranks, dtype=np.float64) + 1), 0)
                 highest = np.maximum.accumulate(precision[::-1])[::-1]
                 # the first answer that brings recall to the level; 1e-9 for levels such as 0.7
-                lines.append(highest[np.searchsorted(found / query.positives, levels - 1e-9)])
+                lines.append(highest[np.searchsorted(hits / query.positives, levels - 1e-9)])
         return levels, np.asarray(np.mean(lines, axis=0), np.float64)
 
     def chosen(self, worst: int | None) -> list[int]:
@@ -115,14 +115,14 @@ class RunComparison:
         differently.
         """
         asked, also = (
-            {query.name: (query.positives, query.junk) for query in one.run.benchmark.queries}
-            for one in (first, second)
+            {query.name: (query.positives, query.junk) for query in report.run.benchmark.queries}
+            for report in (first, second)
         )
         if asked != also:
             raise UsageError(f"{_both(first, second)} cannot be compared: {_unlike(asked, also)}")
         if (first.scores.measure, first.scores.rule) != (second.scores.measure, second.scores.rule):
             raise UsageError(f"{_both(first, second)} cannot be compared: they are scored by different rules")
-        before, after = (_by_name(one.scores) for one in (first, second))
+        before, after = (_by_name(report.scores) for report in (first, second))
         names = tuple(before)
         old, new = (np.array([values[name] for name in names]) for values in (before, after))
         change = new - old

@@ -27,7 +27,7 @@ of shape ``(q, k)``."""
 
 @dataclass(frozen=True)
 class QueryScore:
-    """What one query scored, junk taken out of its ranking first.
+    """Scores of one query, junk taken out of its ranking first.
 
     Attributes
     ----------
@@ -76,7 +76,7 @@ class QueryScore:
 
 @dataclass(frozen=True)
 class Scores:
-    """What a benchmark's queries scored. Every mean is over the queries that have a positive.
+    """Scores of a benchmark's queries. Every mean is over the queries that have a positive.
 
     Attributes
     ----------
@@ -112,7 +112,7 @@ class Scores:
 
     @property
     def values(self) -> NDArray[np.float64]:
-        """What `value` is the mean of: float64, one number a query, NaN for those excluded."""
+        """The values whose mean is `value`: float64, one a query, NaN for those excluded."""
         return self._each(lambda query: query.top_four if self.measure == "N-S" else query.ap)
 
     @property

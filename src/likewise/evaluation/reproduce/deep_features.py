@@ -47,7 +47,7 @@ PUBLISHED: dict[tuple[str, str, str], tuple[float, float]] = {
 
 RAW = "Euclidean, last L2 left out"
 TAPS = ("relu5_3", "pool5")
-"""What the report's Conv5 may be."""
+"""Candidates for the report's Conv5."""
 
 POOLS = {"sum": "spoc", "gem": "gem", "rmac": "rmac"}
 """The report's pooling and two others, by their names in recipes."""
@@ -67,7 +67,7 @@ _EACH = 4  # vectors to learn an axis from
 
 @dataclass(frozen=True)
 class OpenChoices:
-    """What the report leaves open.
+    """Choices the report leaves open.
 
     Attributes
     ----------
@@ -137,7 +137,7 @@ def aggregating_deep_features(
     settings = settings or OpenChoices()
     benchmark = oxford5k(oxford, gt=gt)
     below = whiten_on or paris  # a folder that is not there is refused before hours of work
-    others = [one for one in pictures_below(below) if one.stem not in CORRUPT_PARIS] if below else []
+    others = [file for file in pictures_below(below) if file.stem not in CORRUPT_PARIS] if below else []
     encoder = make(settings.recipe)
     materials = {crop: gather(benchmark, encoder, crop=crop, out=out, progress=progress) for crop in _CROPS}
     full = materials["full"]
@@ -161,14 +161,14 @@ def aggregating_deep_features(
 def best_run(table: ReportTable) -> Path | None:
     """The run of the setting that published best, expanded, or of the nearest to it that was measured."""
     pool, where, crop, distance = BEST
-    found = [
+    runs = [
         cell.run
         for place in (where, "Oxford")
         for cell in table.cells
         if cell.setting[:2] == (pool, place) and cell.setting[3:5] == (crop, distance)
         if cell.setting[5] != "no" and cell.run
     ]
-    return found[0] if found else None
+    return runs[0] if runs else None
 
 
 @dataclass(frozen=True)
@@ -201,15 +201,15 @@ class _Trial:
         width = self.materials["full"].gallery.shape[1] // len(POOLS)
         columns = slice(width * list(POOLS).index(pool), width * (1 + list(POOLS).index(pool)))
         learned = {place: self._learned(place, pool, wanted, columns) for place in ("Oxford", "Paris")}
-        self.notes += [f"{place}: {one.note}" for place, one in learned.items()]
+        self.notes += [f"{place}: {whitening.note}" for place, whitening in learned.items()]
         distances = ("Euclidean", "cosine", RAW) if pool == "sum" else ("cosine",)
         for distance, place, crop in product(distances, learned, _CROPS):
             for n in (None, *self.settings.expansions):
-                one = learned[place]
-                setting = (pool, place, str(one.kept or wanted or "-"), crop, distance, str(n or "no"))
+                whitening = learned[place]
+                setting = (pool, place, str(whitening.kept or wanted or "-"), crop, distance, str(n or "no"))
                 published = PUBLISHED.get((place, crop, distance)) if pool == "sum" else None
                 cell = TableCell(setting, published[n is not None] if published else None)
-                yield self._measured(cell, one, columns, n)
+                yield self._measured(cell, whitening, columns, n)
 
     def _measured(self, cell: TableCell, learned: _Learned, columns: slice, n: int | None) -> TableCell:
         if learned.file is None:
@@ -274,11 +274,11 @@ def _elsewhere(
     """Vectors of Paris, or of what stands in for it."""
     about = f"{stand_in.resolve().name}, instead of Paris6k" if stand_in else "Paris6k"
     views = [PictureView(picture) for picture in pictures]
-    found = cached_vectors(encoder, views, out / "vectors", progress=progress, note="learning whitening")
-    there = [n for n in range(len(views)) if n not in found.failures]
+    cached = cached_vectors(encoder, views, out / "vectors", progress=progress, note="learning whitening")
+    there = [n for n in range(len(views)) if n not in cached.failures]
     if not stand_in and len(there) < PARIS6K.pictures:
         about += f" in part ({len(there)} of {PARIS6K.pictures} pictures)"
-    return _Sample(found.vectors[there], [found.digests[n] for n in there], about)
+    return _Sample(cached.vectors[there], [cached.digests[n] for n in there], about)
 
 
 def _affordable(sample: FloatArray) -> int:
@@ -289,12 +289,12 @@ def _affordable(sample: FloatArray) -> int:
 
 def _gaps(cells: Sequence[TableCell]) -> Iterator[str]:
     """Euclidean minus cosine of the sums, as published, as measured, and without the last normalisation."""
-    found = {cell.setting: cell.measured for cell in cells}
-    for pool, place, kept, crop, distance, expanded in found:
+    measured = {cell.setting: cell.measured for cell in cells}
+    for pool, place, kept, crop, distance, expanded in measured:
         if (pool, distance) != ("sum", "cosine"):
             continue
         near, angle, raw = (
-            found[pool, place, kept, crop, kind, expanded] for kind in ("Euclidean", "cosine", RAW)
+            measured[pool, place, kept, crop, kind, expanded] for kind in ("Euclidean", "cosine", RAW)
         )
         if near is None or angle is None or raw is None:
             continue

@@ -58,17 +58,17 @@ def recipe_at_hand(name: str | None) -> tuple[WordsRecipe, str]:
     words, or has not three layers.
     """
     recipe, note = load_recipe(name or "mof"), ""
-    found = recipe.words[0] if recipe.words else None
-    if found and name is None:
-        card = find(found.network)
+    layer = recipe.words[0] if recipe.words else None
+    if layer and name is None:
+        card = find(layer.network)
         try:
-            locate(card, _patches(found).weights)
+            locate(card, _patches(layer).weights)
         except WeightsMissing as error:
-            found = load_recipe(FILLED_IN).words[0]
+            layer = load_recipe(FILLED_IN).words[0]
             note = f"{error}; measured with {FILLED_IN} instead, --recipe takes another"
-    if found is None or len(found.features.taps) != len(LAYERS):
+    if layer is None or len(layer.features.taps) != len(LAYERS):
         raise UsageError(f"recipe {recipe.name!r} has not three layers of visual words, as this table needs")
-    return found, note
+    return layer, note
 
 
 def li_2016(
@@ -106,26 +106,26 @@ def li_2016(
         raise UsageError("nothing to measure on: give --holidays, --ukbench or --data")
     chosen = choose(words_on) if words_on else None
     folder = made_folder(out / "li-2016")
-    found: dict[Setting, TableCell] = {}
+    measured: dict[Setting, TableCell] = {}
     notes = [note] if note else []
     for pool in POOLS:
-        one = _pooled(recipe, pool)
+        pooled = _pooled(recipe, pool)
         if chosen:
-            file = _learned(one, chosen, words, folder, engine, device, progress)
+            file = _learned(pooled, chosen, words, folder, engine, device, progress)
         else:
-            file = default_vocabulary(one, progress=progress)
-        one = one.with_vocabulary(file)
-        sketcher = open_sketcher(one, engine=engine, device=device)
+            file = default_vocabulary(pooled, progress=progress)
+        pooled = pooled.with_vocabulary(file)
+        sketcher = open_sketcher(pooled, engine=engine, device=device)
         notes.append(_about(pool, sketcher))
         for name, benchmark in there.items():
             sketched = sketch(benchmark, sketcher, crop="full", out=out, progress=progress)
             if pool == POOLS[0]:
                 notes.append(f"{name}: {usable(benchmark, sketched)}")
-            measuring = _Measuring(sketched, one, sketcher, out)
+            measuring = _Measuring(sketched, pooled, sketcher, out)
             for setting in _settings((name,)):
                 if setting[3] == pool:
-                    found[setting] = measuring(setting)
-    table = [_cell(setting, found) for setting in _settings(benchmarks)]
+                    measured[setting] = measuring(setting)
+    table = [_cell(setting, measured) for setting in _settings(benchmarks)]
     title = f"Li et al. 2016, figure 2 and tables 1 and 2, by {recipe.name}: mAP, on UKBench N-S"
     return ReportTable(title, _COLUMNS, tuple(table), (*notes, *_stand_ins(recipe), *orderings(table)))
 
@@ -156,11 +156,11 @@ def _published(setting: Setting) -> float | None:
             return TABLE_2["MOF" if layers == ALL else layers][place]
 
 
-def _cell(setting: Setting, found: Mapping[Setting, TableCell]) -> TableCell:
+def _cell(setting: Setting, measured: Mapping[Setting, TableCell]) -> TableCell:
     """A cell with what was measured, or why nothing was."""
     cell = TableCell(setting, _published(setting))
-    if setting in found:
-        return replace(found[setting], published=cell.published)
+    if setting in measured:
+        return replace(measured[setting], published=cell.published)
     if setting[2] in TABLE_2:
         return replace(cell, reason=_OTHERS)
     return replace(cell, reason=f"not measured: no --{setting[1].lower()}")
@@ -216,8 +216,8 @@ def _learned(
     path = folder / f"{recipe.name}-{words}-{key}.safetensors"
     if not path.is_file():
         extractor = recipe.features.open(engine=engine, device=device)
-        found = learn_vocabulary(extractor, chosen, recipe, Learning(words), progress=progress)
-        found.vocabulary.save(path)
+        learned = learn_vocabulary(extractor, chosen, recipe, Learning(words), progress=progress)
+        learned.vocabulary.save(path)
     return path
 
 

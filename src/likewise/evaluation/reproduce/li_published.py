@@ -1,4 +1,4 @@
-"""What Li et al. (2016) published: its layers, and the numbers of figure 2 and tables 1 and 2."""
+"""Li et al. (2016) as published: its layers, and the numbers of figure 2 and tables 1 and 2."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ FIGURE_2: dict[tuple[str, str, str, str], float] = {
     ("Holidays", "fc7", "max", "BoW+HE"): 0.8112,
     ("UKBench", "conv5", "max", "BoW+HE"): 3.41,
 }
-"""What the text says of the figure, which has bars and no numbers; fc7 has one cell, so no pooling."""
+"""The text on the figure, which has bars and no numbers; fc7 has one cell, so no pooling."""
 
 TABLE_1: dict[tuple[str, str], tuple[float, float, float, float]] = {
     ("BoW", "conv3+conv5"): (0.6723, 0.6980, 2.67, 2.68),

@@ -13,13 +13,13 @@ _LAYERS, _POOL, _SCORED, _FUSION = 2, 3, 4, 5  # places in a setting
 def orderings(cells: Sequence[TableCell]) -> Iterator[str]:
     """In how many pairs of measured cells of each set an ordering of the paper holds; a tie does not hold."""
     for name in dict.fromkeys(cell.setting[1] for cell in cells):
-        found = {one.setting: one.measured for one in cells if one.measured is not None}
-        of_set = {setting: value for setting, value in found.items() if setting[1] == name}
+        measured = {cell.setting: cell.measured for cell in cells if cell.measured is not None}
+        of_set = {setting: value for setting, value in measured.items() if setting[1] == name}
         yield from (f"{name}: {line}" for line in _of_set(of_set))
 
 
-def _of_set(found: Mapping[Setting, float]) -> Iterator[str]:
-    paper = {setting: value for setting, value in found.items() if setting[0] in ("figure 2", "table 1")}
+def _of_set(measured: Mapping[Setting, float]) -> Iterator[str]:
+    paper = {setting: value for setting, value in measured.items() if setting[0] in ("figure 2", "table 1")}
     if not paper:
         return
     yield _holds("Hamming embedding beats words alone", _beats(paper, _SCORED, "BoW+HE", "BoW"))
@@ -29,7 +29,8 @@ def _of_set(found: Mapping[Setting, float]) -> Iterator[str]:
     yield _holds("max beats sum", _beats(pooled, _POOL, "max", "sum"))
     yield _holds("fc7 is the best single layer", _best(paper, "fc7", LAYERS[:2]))
     yield _holds(
-        "all three layers beat every pair", _best(paper, ALL, [one for _, one in TABLE_1 if one != ALL])
+        "all three layers beat every pair",
+        _best(paper, ALL, [layers for _, layers in TABLE_1 if layers != ALL]),
     )
     yield _holds("all three layers beat every single one", list(_above_singles(paper)))
     mixed = [
@@ -39,34 +40,36 @@ def _of_set(found: Mapping[Setting, float]) -> Iterator[str]:
     yield _holds("a convolution and fc7 beat two convolutions", mixed)
     scaled = [
         value > paper["table 1", *setting[1:_FUSION], "plain"]
-        for setting, value in found.items()
+        for setting, value in measured.items()
         if setting[0] == "beyond"
     ]
     yield _holds("the scaled sum of layers beats the plain one (not in the paper)", scaled)
 
 
-def _beats(found: Mapping[Setting, float], column: int, better: str, worse: str) -> list[bool]:
+def _beats(measured: Mapping[Setting, float], column: int, better: str, worse: str) -> list[bool]:
     """Whether cells with one entry are above those that have another there and are else the same."""
     pairs = (
-        (value, found[_changed(one, column, worse)]) for one, value in found.items() if one[column] == better
+        (value, measured[_changed(setting, column, worse)])
+        for setting, value in measured.items()
+        if setting[column] == better
     )
     return [value > other for value, other in pairs]
 
 
-def _best(found: Mapping[Setting, float], layers: str, others: Sequence[str]) -> list[bool]:
+def _best(measured: Mapping[Setting, float], layers: str, others: Sequence[str]) -> list[bool]:
     """Whether cells of some layers are above all those of others."""
     return [
-        all(value > found[_changed(setting, _LAYERS, other)] for other in others)
-        for setting, value in found.items()
+        all(value > measured[_changed(setting, _LAYERS, other)] for other in others)
+        for setting, value in measured.items()
         if setting[_LAYERS] == layers
     ]
 
 
-def _above_singles(found: Mapping[Setting, float]) -> Iterator[bool]:
-    for setting, value in found.items():
+def _above_singles(measured: Mapping[Setting, float]) -> Iterator[bool]:
+    for setting, value in measured.items():
         if setting[_LAYERS] == ALL:
             name, pool, scored = setting[1], setting[_POOL], setting[_SCORED]
-            yield all(value > found["figure 2", name, layer, pool, scored, "-"] for layer in LAYERS)
+            yield all(value > measured["figure 2", name, layer, pool, scored, "-"] for layer in LAYERS)
 
 
 def _changed(setting: Setting, column: int, entry: str) -> Setting:

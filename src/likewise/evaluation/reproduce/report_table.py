@@ -95,13 +95,13 @@ def measured(
 
 
 def part_of(material: Readable) -> str:
-    """What of a data set could be used, ``3 of 55 queries, 100 pictures``; empty where that is all of it."""
-    found = material.benchmark
-    if not found.missing:
+    """The usable part of a data set, ``3 of 55 queries, 100 pictures``; empty where that is all of it."""
+    benchmark = material.benchmark
+    if not benchmark.missing:
         return ""
-    left_out = {gap.query for gap in found.missing if gap.left_out}
-    asked = len(found.queries)
-    return f"{asked} of {asked + len(left_out)} queries, {len(found.gallery)} pictures"
+    left_out = {gap.query for gap in benchmark.missing if gap.left_out}
+    asked = len(benchmark.queries)
+    return f"{asked} of {asked + len(left_out)} queries, {len(benchmark.gallery)} pictures"
 
 
 def usable(benchmark: Benchmark, material: Readable) -> str:

@@ -15,7 +15,7 @@ RESIZE = Resize("longest", 512)
 
 @dataclass(frozen=True)
 class Grid:
-    """What is tried.
+    """Settings to try.
 
     Raises `UnknownName` or `BadRecipe` when the network, a tap or a pooling is unknown, or a pooling keeps
     every cell of the map.

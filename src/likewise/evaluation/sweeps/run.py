@@ -75,7 +75,7 @@ class SweepCell:
 
 @dataclass(frozen=True)
 class Sweep:
-    """What a sweep found.
+    """Results of a sweep.
 
     Attributes
     ----------
@@ -105,8 +105,8 @@ class Sweep:
             writer = csv.DictWriter(file, [field.name for field in fields(SweepCell)])
             writer.writeheader()
             for cell in self.cells:
-                told = " ".join(f"{bound:.6f}" for bound in cell.interval or ())
-                writer.writerow(asdict(cell) | {"interval": told})
+                interval = " ".join(f"{bound:.6f}" for bound in cell.interval or ())
+                writer.writerow(asdict(cell) | {"interval": interval})
 
 
 def sweep(
@@ -168,10 +168,10 @@ def _milliseconds(grid: Grid, make: MakeEncoder, files: Sequence[Path]) -> dict[
     """By tap, how long a picture takes from its pixels to its vector."""
     times = {}
     for tap in grid.taps:
-        pool = next(pool for one, pool in grid.columns if one == tap)
+        pool = next(pool for name, pool in grid.columns if name == tap)
         encoder = make(grid.only((tap, pool)))
         loaded = [encoder.prepare(file) for file in files]
-        times[tap] = 1000 * median(_seconds(encoder, one) for one in loaded)
+        times[tap] = 1000 * median(_seconds(encoder, picture) for picture in loaded)
     return times
 
 
@@ -202,7 +202,7 @@ def _trials(
 
 
 def _whitening(sample: FloatArray, wanted: int | None) -> Callable[[FloatArray], FloatArray]:
-    """What is done to vectors: L2, and whitening with L2 again where it is wanted.
+    """The transforms of vectors: L2, and whitening with L2 again where wanted.
 
     Raises `ValueError` when the sample does not vary in so many directions.
     """
