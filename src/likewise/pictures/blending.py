@@ -128,4 +128,4 @@ def _resized(
             into[top : top + STRIP] = cv2.transpose(columns).reshape(len(strip), -1)
     made = [blended(rows, weights) for rows, weights in zip(narrow, down, strict=True)]
     shape = (bands,) if bands > 1 else ()
-    return [one.reshape(size[1], size[0], *shape) for one, (size, _) in zip(made, targets, strict=True)]
+    return [array.reshape(size[1], size[0], *shape) for array, (size, _) in zip(made, targets, strict=True)]

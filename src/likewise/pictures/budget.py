@@ -1,4 +1,4 @@
-"""What decoding may take: bytes for all pictures that are decoded at once, and steps for one."""
+"""The limits of decoding: bytes for all pictures that are decoded at once, and steps for one."""
 
 from __future__ import annotations
 

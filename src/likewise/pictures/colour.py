@@ -57,7 +57,7 @@ def to_srgb(image: Image.Image, profile: bytes) -> Image.Image:
 
 @lru_cache(64)
 def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
-    """What brings colours of a profile to sRGB: by relative colorimetry, with black to black (ICC.1:2022)."""
+    """The transform from a profile to sRGB: by relative colorimetry, with black to black (ICC.1:2022)."""
     try:
         transform = ImageCms.buildTransform(
             ImageCms.ImageCmsProfile(io.BytesIO(profile)),

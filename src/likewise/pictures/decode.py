@@ -68,7 +68,7 @@ class Opened:
 
     @property
     def facts(self) -> Facts:
-        """What the file says about the picture: nothing, where that is damaged."""
+        """Facts of the picture from the file; none, where those are damaged."""
         with suppress(Exception):  # a picture is worth more than what is said about it
             return facts_of(self.stored.metadata, self.orientation)
         return Facts(orientation=self.orientation)
@@ -99,7 +99,7 @@ class Opened:
             gets the same: what would be decoded alike is decoded once.
         """
         if factor not in self._decoded:
-            never = next((found for wanted, found in self._decoded.items() if wanted > found[1] == 1), None)
+            never = next((entry for wanted, entry in self._decoded.items() if wanted > entry[1] == 1), None)
             self._decoded[factor] = never or self._decode(factor)
         return self._decoded[factor]
 
@@ -203,9 +203,9 @@ def reported(name: str, stream: Stream | None) -> Iterator[None]:
 
 _ADDRESS = re.compile("[a-z][a-z0-9+.-]+:/")
 _LACKING = re.compile("[Uu]nsupported|cannot handle|unknown (pixel )?mode")
-"""What Pillow says of intact files that it does not read."""
+"""Messages of Pillow on intact files that it does not read."""
 
 
 def _text(error: BaseException) -> str:
-    """What an error says, without the file name that `OSError` repeats."""
+    """The text of an error, without the file name that `OSError` repeats."""
     return getattr(error, "strerror", None) or str(error) or type(error).__name__

@@ -1,4 +1,4 @@
-"""What a file says about its picture: when, with what and where it was taken, and what people noted in it.
+"""Facts that a file tells of its picture: when, with what and where it was taken, and what people noted.
 
 Read from EXIF 2.32, XMP and IPTC-IIM 4, the first of them that says something. Nothing here fails: what is
 damaged, or makes no sense, is missing.
@@ -27,7 +27,7 @@ _MOST_XMP = 1 << 20
 
 @dataclass(frozen=True)
 class Facts:
-    """What is known of a picture besides its pixels; None where nothing is said.
+    """Facts of a picture besides its pixels; None where nothing is said.
 
     Attributes
     ----------
@@ -107,9 +107,9 @@ def _camera(make: str | None, model: str | None) -> str | None:
     return model or make
 
 
-def _rating(told: Iterable[str], page: Directory | None) -> int | None:
+def _rating(texts: Iterable[str], page: Directory | None) -> int | None:
     number = page.number(RATING, -2) if page else -2
-    for text in told:
+    for text in texts:
         if re.fullmatch(r"-?\d(\.0*)?", text):
             number = int(float(text))
             break
@@ -164,18 +164,18 @@ def _properties(packet: bytes) -> Mapping[str, list[str]]:
     text = packet[:_MOST_XMP].decode("utf-8", "replace").strip("\0\ufeff \r\n\t")
     if not text or "<!DOCTYPE" in text or "<!ENTITY" in text:
         return {}
-    found: dict[str, list[str]] = {}
+    properties: dict[str, list[str]] = {}
     try:
         for element in ET.fromstring(text).iter():
             for key, value in element.attrib.items():
                 if key in _KNOWN:
-                    found.setdefault(_KNOWN[key], []).append(value)
+                    properties.setdefault(_KNOWN[key], []).append(value)
             if element.tag in _KNOWN:
                 items = [item.text or "" for item in element.iter(f"{_RDF}li")]
-                found.setdefault(_KNOWN[element.tag], []).extend(items or [element.text or ""])
+                properties.setdefault(_KNOWN[element.tag], []).extend(items or [element.text or ""])
     except (ET.ParseError, ValueError, RecursionError):
         return {}
-    return found
+    return properties
 
 
 _ANGLE = re.compile(r"(\d{1,3}),(\d{1,2}(?:\.\d{0,12})?)(?:,(\d{1,2}))?([NSEW])")
@@ -183,12 +183,12 @@ _ANGLE = re.compile(r"(\d{1,3}),(\d{1,2}(?:\.\d{0,12})?)(?:,(\d{1,2}))?([NSEW])"
 
 def _told_position(xmp: Mapping[str, list[str]]) -> tuple[float, float] | None:
     """A position as XMP writes it: ``48,51.5N`` or ``48,51,30N``."""
-    found = []
+    degrees = []
     for name, ways in (("GPSLatitude", "NS"), ("GPSLongitude", "EW")):
         match = _ANGLE.fullmatch(_first(*xmp.get(name, ())) or "")
         parts = tuple(float(part or 0) for part in match.groups()[:3]) if match else ()
-        found.append(_degrees(parts, match[4] if match else "", ways))
-    return _on_earth(found[0], found[1])
+        degrees.append(_degrees(parts, match[4] if match else "", ways))
+    return _on_earth(degrees[0], degrees[1])
 
 
 # --- IPTC ---
@@ -196,20 +196,20 @@ def _told_position(xmp: Mapping[str, list[str]]) -> tuple[float, float] | None:
 
 def _data_sets(block: bytes) -> list[tuple[int, bytes]]:
     """Numbers of the data sets of record 2, and what they hold; those of record 1 have 256 added."""
-    found, at = [], 0
+    data_sets, at = [], 0
     while block[at : at + 1] == b"\x1c" and at + 5 <= len(block):
         record, number, size = block[at + 1], block[at + 2], int.from_bytes(block[at + 3 : at + 5], "big")
         if size & 0x8000:  # of more than 32 kB, of which there are none here
             break
         if record in (1, 2):
-            found.append((number + 256 * (record == 1), block[at + 5 : at + 5 + size]))
+            data_sets.append((number + 256 * (record == 1), block[at + 5 : at + 5 + size]))
         at += 5 + size
-    return found
+    return data_sets
 
 
 def _iptc_texts(sets: Iterable[tuple[int, bytes]], number: int) -> Iterator[str]:
-    for one, data in sets:
-        if one == number:
+    for key, data in sets:
+        if key == number:
             try:
                 yield data.decode("utf-8")
             except UnicodeDecodeError:

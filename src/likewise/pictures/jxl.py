@@ -67,16 +67,16 @@ class JxlPicture:
         from pillow_jxl import Decoder  # the extra "jxl"
 
         whole = self.stream.at(0, self.stream.length)
-        is_jpeg, told, data, profile, _ = Decoder(num_threads=0)(whole)
+        is_jpeg, info, data, profile, _ = Decoder(num_threads=0)(whole)
         if is_jpeg:  # one that was packed without a loss, and lies as its pixels did
             with Image.open(io.BytesIO(data), formats=("JPEG",)) as jpeg:
                 image = to_eight_bits(jpeg)
                 profile = jpeg.info.get("icc_profile", profile)
             image = image.transpose(TURNS[self.turned]) if self.turned in TURNS else image
-        elif told.mode in _MODES:
-            image = to_eight_bits(Image.frombytes(told.mode, (told.width, told.height), data))
+        elif info.mode in _MODES:
+            image = to_eight_bits(Image.frombytes(info.mode, (info.width, info.height), data))
         else:
-            raise Unsupported(f"JPEG XL of mode {told.mode}")
+            raise Unsupported(f"JPEG XL of mode {info.mode}")
         self._profiles.append(profile or b"")
         return image, 1
 

@@ -17,10 +17,10 @@ def pictures_below(folder: Path) -> list[Path]:
     """
     if not folder.is_dir():
         raise UsageError(f"{folder} is not a folder: give the folder that holds the pictures")
-    found = sorted(_walk(folder))
-    if not found:
+    files = sorted(_walk(folder))
+    if not files:
         raise UsageError(f"no picture lies below {folder}")
-    return found
+    return files
 
 
 def _walk(folder: Path) -> Iterator[Path]:

@@ -164,7 +164,7 @@ def _resized(
     turn = TURNS.get(picture.orientation)
     turned = [size if picture.orientation < 5 else size[::-1] for size in sizes]
     made = resampled(image, box, list(zip(turned, filters, strict=True)), gap)
-    return tuple(_upright(one, turn) for one in made)
+    return tuple(_upright(array, turn) for array in made)
 
 
 def _upright(made: Image.Image | UInt8Array, turn: Image.Transpose | None) -> UInt8Array:

@@ -12,7 +12,7 @@ IPTC = 0x0404
 
 @dataclass(frozen=True)
 class Metadata:
-    """What there is of them.
+    """Blocks that there are.
 
     Attributes
     ----------

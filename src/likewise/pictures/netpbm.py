@@ -167,11 +167,11 @@ def netpbm(read: Read) -> NetpbmPicture:
     kind, at = head[1:2].decode("ascii"), 2
     words: list[bytes] = []
     while len(words) < (2 if kind in "14" else 3):
-        found = _WORD.match(head, at)
-        if found is None or (found.end() == len(head) < _HEAD):
+        match = _WORD.match(head, at)
+        if match is None or (match.end() == len(head) < _HEAD):
             raise EOFError("its header is cut")
-        words.append(found[1])
-        at = found.end()
+        words.append(match[1])
+        at = match.end()
     if any(len(word) > _MOST_DIGITS for word in words[:2]):
         raise ValueError("its sizes are no numbers")
     top = 1.0 if kind in "14" else float(words[2])

@@ -26,7 +26,7 @@ class Range:
 
     @classmethod
     def of(cls, parts: Iterable[NDArray[Any]], *, whole: bool = False) -> Range:
-        """What a picture's numbers are taken for where no depth says it.
+        """The range of a picture's numbers where no depth says it.
 
         The first of 0..1 (not of whole numbers), 0..255, 0..65535 that holds them all is taken, for unsigned
         whole numbers (``whole``) also 0..2^32-1; when none does, they are stretched from their least to

@@ -63,8 +63,8 @@ def psd(stream: Stream) -> PsdPicture:
         raise Unsupported(f"a PSD of colour mode {mode} and {bits} bits a channel")
     stream.seek(0)
     image = PsdImagePlugin.PsdImageFile(cast(IO[bytes], stream))
-    told = _resource(image, VERSION)
-    if len(told) >= 5 and not told[4]:
+    resource = _resource(image, VERSION)
+    if len(resource) >= 5 and not resource[4]:
         raise Unsupported("a PSD that was saved without the picture of all layers together")
     return PsdPicture(image, "PSD")
 

@@ -13,7 +13,7 @@ from PIL import Image, PngImagePlugin
 from likewise.pictures.stored import Factor, PillowPicture
 
 _SCALES = {"L;2": 85, "L;4": 17}
-"""What samples of fewer bits are multiplied by."""
+"""Factors of samples of fewer bits."""
 
 
 @dataclass(frozen=True)

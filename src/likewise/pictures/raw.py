@@ -37,7 +37,7 @@ _LONGEST = 1 << 29
 """Bytes of a RAW file that is read; the largest of cameras have a quarter of that."""
 
 _FLIPS = {3: 3, 5: 8, 6: 6}
-"""What LibRaw calls orientations."""
+"""Orientations by LibRaw's number."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class RawPicture:
 
     @property
     def metadata(self) -> Metadata:
-        """What the file says, or else the preview."""
+        """Metadata of the file, or else the preview."""
         return self.told if self.told.exif else self.preview.metadata
 
     def cost(self, factor: Factor) -> int:
@@ -104,15 +104,15 @@ def raw(stream: Stream, name: str, identify: Callable[[Stream, str], Stored]) ->
         raise BadPicture(f"{name} has {stream.length} bytes, more than a RAW file of any camera", "too-large")
     try:
         with rawpy.imread(io.BytesIO(stream.at(0, stream.length))) as file:
-            found, flip = file.extract_thumb(), file.sizes.flip
+            thumb, flip = file.extract_thumb(), file.sizes.flip
     except (
         rawpy.LibRawNoThumbnailError,
         rawpy.LibRawUnsupportedThumbnailError,
         rawpy.LibRawFileUnsupportedError,
     ) as error:
         raise Unsupported(f"RAW without a preview that LibRaw can read ({error})") from error
-    if isinstance(found.data, bytes):
-        preview = identify(Stream(io.BytesIO(found.data)), f"the preview of {name}")
+    if isinstance(thumb.data, bytes):
+        preview = identify(Stream(io.BytesIO(thumb.data)), f"the preview of {name}")
     else:
-        preview = PillowPicture(Image.fromarray(found.data))
+        preview = PillowPicture(Image.fromarray(thumb.data))
     return RawPicture(preview, _FLIPS.get(flip, 1), Metadata(first(stream.at)))

@@ -50,8 +50,8 @@ def resampled(
     after a box filter, which comes first where it can; None for no such filter.
     """
     blended = {}
-    if _compiled and (some := [target for target in targets if _can(image, part, target, gap)]):
-        blended = dict(zip(some, _compiled(image, part[2:], some), strict=True))
+    if _compiled and (able := [target for target in targets if _can(image, part, target, gap)]):
+        blended = dict(zip(able, _compiled(image, part[2:], able), strict=True))
     return [
         blended[target] if target in blended else _by_pillow(image, part, target, gap) for target in targets
     ]
@@ -93,6 +93,6 @@ def _agrees(blend: Blend) -> bool:
     ]
     made = blend(image, box, targets)
     return all(
-        np.array_equal(one, np.asarray(image.resize(size, resample, (0, 0, *box))))
-        for one, (size, resample) in zip(made, targets, strict=True)
+        np.array_equal(resized, np.asarray(image.resize(size, resample, (0, 0, *box))))
+        for resized, (size, resample) in zip(made, targets, strict=True)
     )

@@ -1,4 +1,4 @@
-"""What every format gives: a picture as it is stored, its header read."""
+"""Interface of a format: a picture as it is stored, its header read."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Stored(Protocol):
 
     @property
     def format(self) -> str:
-        """What the format is called."""
+        """The format's name."""
 
     @property
     def size(self) -> tuple[int, int]:
@@ -36,7 +36,7 @@ class Stored(Protocol):
 
     @property
     def metadata(self) -> Metadata:
-        """What it says of the picture besides."""
+        """Its metadata of the picture."""
 
     def cost(self, factor: Factor) -> int:
         """Bytes of memory that `decode` takes at most."""

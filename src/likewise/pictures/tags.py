@@ -75,7 +75,9 @@ class Directory:
     def whole(self, tag: int) -> tuple[int, ...]:
         """The values of a tag whose values are whole numbers."""
         values = self.numbers(tag)
-        return tuple(int(value) for value in values) if all(isinstance(one, int) for one in values) else ()
+        return (
+            tuple(int(value) for value in values) if all(isinstance(value, int) for value in values) else ()
+        )
 
     def number(self, tag: int, default: int) -> int:
         """The first value of a tag whose values are whole numbers."""
@@ -139,20 +141,20 @@ _SUB_DIRECTORIES = 0x014A
 
 def pages(read: Read) -> Iterator[Directory]:
     """Every page of a TIFF file, each followed by those that it holds, at most 64."""
-    one = first(read)
+    page = first(read)
     seen: set[int] = set()
-    while one is not None and len(seen) < _MOST_DIRECTORIES:
-        yield one
-        for at in one.whole(_SUB_DIRECTORIES)[:_MOST_DIRECTORIES]:
-            inner = None if at in seen else directory(read, one.order, at, wide=one.wide)
+    while page is not None and len(seen) < _MOST_DIRECTORIES:
+        yield page
+        for at in page.whole(_SUB_DIRECTORIES)[:_MOST_DIRECTORIES]:
+            inner = None if at in seen else directory(read, page.order, at, wide=page.wide)
             seen.add(at)
             if inner is not None:
                 yield inner
-        at = one.next
+        at = page.next
         if not at or at in seen:
             return
         seen.add(at)
-        one = directory(read, one.order, at, wide=one.wide)
+        page = directory(read, page.order, at, wide=page.wide)
 
 
 ORIENTATION, EXIF, GPS = 0x0112, 0x8769, 0x8825

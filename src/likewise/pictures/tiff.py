@@ -148,7 +148,7 @@ def layout(page: Directory) -> PageLayout:
     alpha, premultiplied = _alpha(page, photometric, samples)
     across, down = (*page.whole(SUBSAMPLING), 2, 2)[:2] if photometric == YCBCR else (1, 1)
     offsets, counts = _places(page, tiled)
-    found = PageLayout(
+    page_layout = PageLayout(
         width=width,
         height=height,
         chunk=chunk,
@@ -166,8 +166,8 @@ def layout(page: Directory) -> PageLayout:
         premultiplied=premultiplied,
         subsampling=(across, down),
     )
-    _check_numbers(found, page)
-    return found
+    _check_numbers(page_layout, page)
+    return page_layout
 
 
 def _check_kind(page: Directory, compression: int, photometric: int, samples: int) -> None:
@@ -185,33 +185,33 @@ _DEPTHS = {1: {*range(1, 17), 32}, 2: {8, 16, 32}, 3: {16, 32, 64}}
 """Bits that are read of unsigned, signed and floating samples."""
 
 
-def _check_numbers(found: PageLayout, page: Directory) -> None:
-    if found.bits not in _DEPTHS.get(found.kind, ()):
-        raise Unsupported(f"sample format {found.kind} of {found.bits} bits")
-    if found.compression in (JPEG, OLD_JPEG, WEBP) and (found.bits, found.kind) != (8, 1):
-        raise Unsupported(f"{found.bits} bits a sample in JPEG or WebP")
-    if found.compression in FAX and (found.bits, found.samples) != (1, 1):
+def _check_numbers(layout: PageLayout, page: Directory) -> None:
+    if layout.bits not in _DEPTHS.get(layout.kind, ()):
+        raise Unsupported(f"sample format {layout.kind} of {layout.bits} bits")
+    if layout.compression in (JPEG, OLD_JPEG, WEBP) and (layout.bits, layout.kind) != (8, 1):
+        raise Unsupported(f"{layout.bits} bits a sample in JPEG or WebP")
+    if layout.compression in FAX and (layout.bits, layout.samples) != (1, 1):
         raise Unsupported("fax compression of more than black and white")
-    if found.photometric in (LAB, ICC_LAB) and (found.bits, found.kind) != (8, 1):
-        if (found.bits, found.kind) != (8, 2):
-            raise Unsupported(f"CIE L*a*b* of {found.bits} bits")
-    if found.photometric == PALETTE and (found.bits > 16 or found.kind != 1):
-        raise Unsupported(f"a palette of {found.bits} bits")
-    if found.photometric == YCBCR and found.compression not in (JPEG, OLD_JPEG):
-        _check_ycbcr(found, page)
-    if found.predictor not in (1, 2, 3) or (found.predictor == 2 and found.bits not in (8, 16, 32, 64)):
-        raise Unsupported(f"predictor {found.predictor} of {found.bits} bits")
-    if found.predictor == 3 and found.kind != 3:
+    if layout.photometric in (LAB, ICC_LAB) and (layout.bits, layout.kind) != (8, 1):
+        if (layout.bits, layout.kind) != (8, 2):
+            raise Unsupported(f"CIE L*a*b* of {layout.bits} bits")
+    if layout.photometric == PALETTE and (layout.bits > 16 or layout.kind != 1):
+        raise Unsupported(f"a palette of {layout.bits} bits")
+    if layout.photometric == YCBCR and layout.compression not in (JPEG, OLD_JPEG):
+        _check_ycbcr(layout, page)
+    if layout.predictor not in (1, 2, 3) or (layout.predictor == 2 and layout.bits not in (8, 16, 32, 64)):
+        raise Unsupported(f"predictor {layout.predictor} of {layout.bits} bits")
+    if layout.predictor == 3 and layout.kind != 3:
         raise Unsupported("the floating point predictor of whole numbers")
 
 
-def _check_ycbcr(found: PageLayout, page: Directory) -> None:
+def _check_ycbcr(layout: PageLayout, page: Directory) -> None:
     black_white = page.numbers(BLACK_WHITE) or (0, 255, 128, 255, 128, 255)
-    plain = (found.bits, found.kind, found.samples, found.planar, found.predictor) == (8, 1, 3, False, 1)
-    if not plain or tuple(black_white) != (0, 255, 128, 255, 128, 255) or found.compression == WEBP:
+    plain = (layout.bits, layout.kind, layout.samples, layout.planar, layout.predictor) == (8, 1, 3, False, 1)
+    if not plain or tuple(black_white) != (0, 255, 128, 255, 128, 255) or layout.compression == WEBP:
         raise Unsupported("Y'CbCr of this depth, order or range")
-    if not {*found.subsampling} <= {1, 2, 4}:
-        raise ValueError(f"subsampling by {found.subsampling}")
+    if not {*layout.subsampling} <= {1, 2, 4}:
+        raise ValueError(f"subsampling by {layout.subsampling}")
 
 
 def _alpha(page: Directory, photometric: int, samples: int) -> tuple[int, bool]:
@@ -255,7 +255,7 @@ class TiffPicture:
 
     @property
     def metadata(self) -> Metadata:
-        """What the page says, or where it says nothing the first one."""
+        """Metadata of the page, or where it has none of the first one."""
         first = next(pages(self.read), self.page)
         page = self.page if any(tag in self.page for tag in (EXIF, XMP, IPTC, RESOURCES)) else first
         return Metadata(page, page.blob(XMP), page.blob(IPTC) or iptc_of_resources(page.blob(RESOURCES)))
@@ -267,8 +267,8 @@ class TiffPicture:
         rows = min(this.chunk[1], _ROWS) if this.compression == NONE else this.chunk[1]
         across = -(-this.width // this.chunk[0])
         chunks = across * this.planes * this.row_bytes() * rows
-        some = across * this.chunk[0] * min(this.chunk[1], _ROWS) * this.samples * _PER_SAMPLE
-        return this.width * this.height * (1 if this.colours == 1 else 4) + 3 * chunks + some
+        samples = across * this.chunk[0] * min(this.chunk[1], _ROWS) * this.samples * _PER_SAMPLE
+        return this.width * this.height * (1 if this.colours == 1 else 4) + 3 * chunks + samples
 
     def decode(self, factor: Factor) -> tuple[Image.Image, int]:
         """The picture in mode L, RGB or CMYK."""
@@ -288,7 +288,7 @@ class TiffPicture:
 
     @cached_property
     def _range(self) -> Range:
-        """What counts as black and white where the depth does not say it: the whole picture is looked at."""
+        """Black and white where the depth does not say it: the whole picture is looked at."""
         this = self.layout
         if this.kind == 1 and this.bits <= 16:
             return Range(0, (1 << this.bits) - 1)
@@ -354,7 +354,9 @@ class TiffPicture:
                 ]
                 for begin in range(0, min(rows, kept - start), _ROWS):
                     cut = slice(begin, min(begin + _ROWS, kept - start))
-                    planes = [np.concatenate([self._samples(one[cut]) for one in line], 1) for line in parts]
+                    planes = [
+                        np.concatenate([self._samples(chunk[cut]) for chunk in line], 1) for line in parts
+                    ]
                     yield row * height + start + begin, np.concatenate(planes, 2)[:, : this.width]
 
     def _portions(self, tall: int) -> Iterator[tuple[int, int]]:
@@ -516,7 +518,7 @@ def _value(value: int | tuple[int, ...] | bytes) -> tuple[int, int, bytes]:
 
 
 def _numbers(lines: UInt8Array, this: PageLayout, order: str) -> Samples:
-    """What rows of bytes hold: the samples of each pixel, predictor undone."""
+    """The samples of each pixel in rows of bytes, predictor undone."""
     rows, count = len(lines), this.chunk[0] * this.together
     if this.predictor == 3:
         values = _from_float_predictor(lines, this, count)
