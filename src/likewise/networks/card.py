@@ -1,4 +1,4 @@
-"""What a network is: its chain of layers, its taps, and the weights that fit it.
+"""Cards of networks: chain of layers, taps, and the weights that fit it.
 
 `likewise.engines` makes of a card a graph of OpenVINO or a module of torch.
 """
@@ -44,7 +44,7 @@ class Tap:
     aliases: tuple[str, ...] = ()
 
     def box(self, row: int, column: int) -> Box:
-        """What a cell sees, in pixels of the picture as the network got it; it may reach beyond."""
+        """The receptive field of a cell in pixels of the network's input; may reach beyond."""
         left, top = (self.offset + place * self.stride - (self.field - 1) / 2 for place in (column, row))
         return Box(left, top, left + self.field, top + self.field)
 

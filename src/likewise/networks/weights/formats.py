@@ -126,9 +126,9 @@ def _of_zip(path: Path) -> str:
     return "archive" if any(name.endswith(".dist-info/WHEEL") for name in names) else "torch"
 
 
-def _fits(name: str, found: tuple[int, ...], wanted: tuple[int, ...]) -> None:
-    if tuple(found) != wanted:
-        raise BadWeights(f"{name} has the shape {tuple(found)} where {wanted} is needed")
+def _fits(name: str, shape: tuple[int, ...], wanted: tuple[int, ...]) -> None:
+    if tuple(shape) != wanted:
+        raise BadWeights(f"{name} has the shape {tuple(shape)} where {wanted} is needed")
 
 
 def _torch(path: Path, card: Card) -> Tensors:
@@ -202,12 +202,12 @@ def _keras_layer(h5py: Any, group: Any, layer: Layer, wanted: Shapes) -> Tensors
 
     Their names changed with Keras' versions: ``block1_conv1_W_1:0``, ``block1_conv1/kernel:0``.
     """
-    found: list[Any] = []
-    group.visititems(lambda _, item: found.append(item) if isinstance(item, h5py.Dataset) else None)
+    datasets: list[Any] = []
+    group.visititems(lambda _, item: datasets.append(item) if isinstance(item, h5py.Dataset) else None)
     tensors: Tensors = {}
     for part, dimensions in (("bias", (1,)), ("weight", (2, 4))):
         name = f"{layer.key}.{part}"
-        for dataset in (item for item in found if item.ndim in dimensions):
+        for dataset in (item for item in datasets if item.ndim in dimensions):
             shape = wanted[name]
             if dataset.external or dataset.is_virtual:
                 raise BadWeights(f"{name} lies in another file")
@@ -276,8 +276,8 @@ def _npz(path: Path, card: Card) -> Tensors:
             if kind.kind != "f" or math.prod(shape) != math.prod(wanted[name]):
                 raise BadWeights(f"{name} has the shape {shape} of {kind} where {wanted[name]} is needed")
 
-        found = read_arrays(path, wanted, check)
-        return {name: _filled(_floats(array), wanted[name]) for name, array in found.items()}
+        arrays = read_arrays(path, wanted, check)
+        return {name: _filled(_floats(array), wanted[name]) for name, array in arrays.items()}
     except MALFORMED as error:
         raise BadWeights(f"not an .npz of nothing but arrays of floats: {error}") from error
 

@@ -39,7 +39,7 @@ _TYPES = {
 
 
 def read_torch_file(path: Path) -> object:
-    """What a file of torch.save holds: containers, plain values, and tensors as arrays.
+    """Read a file of torch.save: containers, plain values, and tensors as arrays.
 
     Raises `pickle.UnpicklingError` when it asks for anything but tensors and plain values, or is damaged;
     `OSError` when it cannot be read.
@@ -136,7 +136,7 @@ class _TorchUnpickler(Unpickler):
 
 
 def _arrays(value: object) -> object:
-    return plain(value, convert=lambda one: one.array() if isinstance(one, _Tensor) else one)
+    return plain(value, convert=lambda item: item.array() if isinstance(item, _Tensor) else item)
 
 
 def _read_zip(path: Path) -> object:
