@@ -1,4 +1,4 @@
-"""What a network sees in a picture: its maps, their statistics, and what its cells see."""
+"""A network inspected on a picture: its maps, their statistics, and what its cells see."""
 
 from likewise.inspection.alignment import Alignment
 from likewise.inspection.inspection import Inspection, Pair, inspect, inspect_pair

@@ -111,7 +111,7 @@ class Alignment:
 def _features(
     network: Network, names: Sequence[str], picture: Path, size: int, max_pixels: int | None
 ) -> dict[str, FloatArray]:
-    """What each tap makes of a picture, as one vector."""
+    """Features of a picture, one vector a tap."""
     loaded = load(
         picture,
         [network.resize(names, size)],

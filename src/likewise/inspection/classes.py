@@ -1,4 +1,4 @@
-"""What a classifier says: its probabilities, with the names of the classes where they are known."""
+"""Probabilities of a classifier, with the names of the classes where they are known."""
 
 from __future__ import annotations
 
@@ -68,8 +68,8 @@ def class_names(count: int, network: str) -> list[str]:
     The 1000 names of ImageNet are timm's, when it is installed; the ten of CIFAR-10 go with a network that is
     named after it.
     """
-    if count == 1000 and len(found := _imagenet()) == count:
-        return found
+    if count == 1000 and len(names := _imagenet()) == count:
+        return names
     if count == len(CIFAR10.classes) and "cifar" in network.lower():
         return list(CIFAR10.classes)
     return [f"class {number}" for number in range(count)]

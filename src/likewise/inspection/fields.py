@@ -80,8 +80,8 @@ def measure(probe: Probe, axis: int = 2) -> ReceptiveField:
     count, more = (probe(_strip(length, axis)).shape[axis] for length in (1024, 2048))
     stride = round(1024 / max(1, more - count))
     for length in _LENGTHS:
-        if found := _Line(probe, axis, length).field(stride):
-            return found
+        if field := _Line(probe, axis, length).field(stride):
+            return field
     return ReceptiveField(stride, 0, 0.0)
 
 
@@ -116,8 +116,8 @@ class _Line:
     def _touched(self, begin: int, end: int) -> NDArray[np.bool_]:
         x = _strip(self.length, self.axis)
         np.moveaxis(x, self.axis, 0)[begin:end] = np.nan
-        found: NDArray[np.bool_] = np.isnan(self.probe(x)[0]).any(axis=0).any(axis=3 - self.axis)
-        return found
+        touched: NDArray[np.bool_] = np.isnan(self.probe(x)[0]).any(axis=0).any(axis=3 - self.axis)
+        return touched
 
 
 def _strip(length: int, axis: int) -> FloatArray:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Inspection:
-    """What a network made of a picture.
+    """A network's response to a picture.
 
     Attributes
     ----------
@@ -78,10 +78,10 @@ class Inspection:
 
         Raises `UnknownName` when it was not looked at.
         """
-        for one in self.views:
-            if tap == one.tap.name or tap in one.tap.aliases:
-                return one
-        seen = ", ".join(one.tap.name for one in self.views)
+        for view in self.views:
+            if tap == view.tap.name or tap in view.tap.aliases:
+                return view
+        seen = ", ".join(view.tap.name for view in self.views)
         raise UnknownName(f"tap {tap!r} was not looked at, only {seen}")
 
     def cell(self, network: Network, tap: str, row: int, column: int) -> tuple[Tap, tuple[int, int]]:
@@ -183,10 +183,10 @@ def inspect(
     names = opened.names(taps, size)
     loaded = _loaded(opened, names, picture, size, max_pixels)
     views = []
-    for one in _behind(walk(opened, loaded.pixels[0], names), top):
-        views.append(one)
+    for view in _behind(walk(opened, loaded.pixels[0], names), top):
+        views.append(view)
         if progress:
-            progress(Progress(len(views), len(names), note=one.tap.name))
+            progress(Progress(len(views), len(names), note=view.tap.name))
     _see_all(opened, taps, views)
     return _inspection(opened, loaded, views, said)
 
@@ -218,15 +218,17 @@ def inspect_pair(
         Which weights of each.
     """
     said = read_names(classes) if isinstance(classes, Path) else classes
-    opened = [open_network(one, weights=which) for one, which in zip((first, second), weights, strict=True)]
+    opened = [
+        open_network(network, weights=which) for network, which in zip((first, second), weights, strict=True)
+    ]
     names = _paired(opened[0], opened[1], taps, size)
     loaded = [_loaded(*pair, picture, size, max_pixels) for pair in zip(opened, names, strict=True)]
     views: tuple[list[View], list[View]] = ([], [])
     for pair in _in_step(opened, loaded, names):
         ranges = [extent(cells) for _, cells in pair]
         bounds = (min(low for low, _ in ranges), max(high for _, high in ranges))
-        for found, (tap, cells) in zip(views, pair, strict=True):
-            found.append(View.of(tap, cells, top=top, bounds=bounds))
+        for side, (tap, cells) in zip(views, pair, strict=True):
+            side.append(View.of(tap, cells, top=top, bounds=bounds))
         if progress:
             progress(Progress(len(views[0]), len(names[0]), note=pair[0][0].name))
     return Pair(*(_inspection(*parts, said) for parts in zip(opened, loaded, views, strict=True)))
@@ -261,8 +263,8 @@ def _loaded(
 def _inspection(
     network: Network, loaded: Loaded, views: Sequence[View], classes: Sequence[str] | None
 ) -> Inspection:
-    answers = (answer(one.vector, network.name, classes) for one in views if one.vector is not None)
-    said = [one for one in answers if one]
+    answers = (answer(view.vector, network.name, classes) for view in views if view.vector is not None)
+    said = [probabilities for probabilities in answers if probabilities]
     if classes is not None and not said:
         raise UsageError(f"no tap of {network.name} that was looked at gives probabilities to put names to")
     pixels = loaded.pixels[0]
@@ -283,7 +285,8 @@ def _in_step(
 ) -> Iterator[tuple[tuple[Tap, FloatArray], tuple[Tap, FloatArray]]]:
     """Both networks at once, tap by tap, so that two maps at most are held beside the passes."""
     walks = [
-        walk(one, many.pixels[0], which) for one, many, which in zip(networks, loaded, names, strict=True)
+        walk(network, many.pixels[0], which)
+        for network, many, which in zip(networks, loaded, names, strict=True)
     ]
     for place, (mine, theirs) in enumerate(zip(*walks, strict=True)):
         if (mine[0].name, theirs[0].name) != (names[0][place], names[1][place]):
@@ -322,6 +325,6 @@ def _paired(
 def _see_all(network: Network, taps: Sequence[str] | None, views: Sequence[View]) -> None:
     """Refuse a tap that was asked for and did not run."""
     if taps is not None and len(views) < len(set(taps)):
-        seen = {one.tap.name for one in views} | {alias for one in views for alias in one.tap.aliases}
+        seen = {view.tap.name for view in views} | {alias for view in views for alias in view.tap.aliases}
         if silent := [tap for tap in taps if tap not in seen]:
             raise UnknownName(f"{', '.join(silent)} of {network.name} did not run for this picture")

@@ -1,4 +1,4 @@
-"""What is kept of a tap: its statistics, its maps as large as a sheet shows them, and where it fires."""
+"""The view of a tap: its statistics, its maps as large as a sheet shows them, and where it fires."""
 
 from __future__ import annotations
 

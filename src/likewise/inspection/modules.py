@@ -30,8 +30,8 @@ class Taps:
     def run(self, x: FloatArray) -> Iterator[tuple[str, FloatArray]]:
         """Run prepared pictures ``(n, 3, h, w)`` and give each tap; the maps of all are held at once."""
         with torch.inference_mode():
-            found = self._module(torch.from_numpy(x).contiguous(memory_format=torch.channels_last))
-        for name, output in zip(self._names, found, strict=True):
+            outputs = self._module(torch.from_numpy(x).contiguous(memory_format=torch.channels_last))
+        for name, output in zip(self._names, outputs, strict=True):
             yield name, output.float().numpy()
 
 
@@ -86,14 +86,14 @@ class ModuleNetwork:
 
     def outputs(self, x: FloatArray, names: Sequence[str]) -> Iterator[tuple[str, FloatArray]]:
         """See `Network.outputs`."""
-        found: dict[str, FloatArray] = {}
+        outputs: dict[str, FloatArray] = {}
         given = torch.from_numpy(x)
 
         def keep(name: str, output: Any) -> None:
             if isinstance(output, Tensor) and output.is_floating_point():
-                found.pop(name, None)  # the last run counts, also for the order
+                outputs.pop(name, None)  # the last run counts, also for the order
                 # a copy: a ReLU that works in place would overwrite it
-                found[name] = output.detach().float().cpu().numpy().copy()
+                outputs[name] = output.detach().float().cpu().numpy().copy()
 
         where = next(self.module.parameters(), given)
         with self._hooked(names, keep), torch.inference_mode():
@@ -104,7 +104,7 @@ class ModuleNetwork:
                     f"{self.name} cannot take a picture of {x.shape[3]} x {x.shape[2]} pixels: "
                     f"{str(error).splitlines()[0]}; give the size it was made for"
                 ) from error
-        yield from found.items()
+        yield from outputs.items()
 
     def tap(self, name: str, output: FloatArray, side: int) -> Tap:
         """See `Network.tap`; the receptive field is not known: `likewise.inspection.fields` measures it."""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Network(Protocol):
-    """What is looked into.
+    """An inspected network.
 
     Attributes
     ----------
@@ -59,7 +59,7 @@ class Network(Protocol):
         """Run prepared pictures ``(n, 3, h, w)``: each wanted tap once, in the order of the forward pass."""
 
     def tap(self, name: str, output: FloatArray, side: int) -> Tap:
-        """What is known of a tap whose output for a picture ``side`` pixels high is given."""
+        """The facts of a tap whose output for a picture ``side`` pixels high is given."""
 
 
 class _Runs(Protocol):
@@ -88,9 +88,9 @@ class CardNetwork:
         """See `Network.names`; fully connected taps are left out at a size that they cannot take."""
         if taps is None:
             repeated = {layer.name for layer in self.card.chain if layer.kind == "flatten"}
-            found = [tap for tap in self.card.taps if tap not in repeated.union(self.left_out)]
+            names = [tap for tap in self.card.taps if tap not in repeated.union(self.left_out)]
             fixed = size and self.card.input_size and size != self.card.input_size
-            return [tap for tap in found if self.card.taps[tap].stride or not fixed] if fixed else found
+            return [tap for tap in names if self.card.taps[tap].stride or not fixed] if fixed else names
         wanted = {self.card.tap(tap).name for tap in taps}
         if missing := wanted.intersection(self.left_out):
             raise UsageError(
