@@ -20,10 +20,10 @@ ATTEMPTS = 3
 """How often a picture is fetched."""
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
-"""What is wrong with this disk, not with the picture."""
+"""Faults of this disk, not of the picture."""
 
 _VERSIONS = ("ETag", "etag", "LastModified", "last_modified", "updated", "mtime", "created")
-"""What stores say by which a changed file is told."""
+"""Fields of stores that tell a changed file."""
 
 
 def is_address(source: str | os.PathLike[str]) -> bool:
@@ -60,17 +60,17 @@ def below(address: str) -> tuple[str, list[WalkedFile]]:
     try:
         store, root = _store(address)
         listed = store.find(root, detail=True)
-        names = [(path_of(store.unstrip_protocol(name)), told) for name, told in listed.items()]
+        names = [(path_of(store.unstrip_protocol(name)), details) for name, details in listed.items()]
     except LikewiseError:
         raise
     except Exception as error:  # each store has errors of its own
         raise UsageError(f"{address!r} cannot be listed: {_said(error)}") from error
-    found = [
-        WalkedFile(path, _stamp(told))
-        for path, told in names
+    files = [
+        WalkedFile(path, _stamp(details))
+        for path, details in names
         if os.path.splitext(path)[1].lower() in SUFFIXES
     ]
-    return path_of(address), found
+    return path_of(address), files
 
 
 def named(addresses: Iterable[str]) -> list[WalkedFile]:
@@ -109,11 +109,11 @@ def _store(address: str) -> tuple[Any, str]:
     return store, name
 
 
-def _stamp(told: dict[str, Any]) -> Stamp:
+def _stamp(details: dict[str, Any]) -> Stamp:
     """Size, and for the time a number that is another one when the store says that the file has changed."""
-    version = next((str(told[key]) for key in _VERSIONS if told.get(key)), "")
+    version = next((str(details[key]) for key in _VERSIONS if details.get(key)), "")
     number = int.from_bytes(hashlib.sha256(version.encode()).digest()[:7]) if version else 0
-    return Stamp(int(told.get("size") or 0), number, 0)
+    return Stamp(int(details.get("size") or 0), number, 0)
 
 
 def _said(error: Exception) -> str:

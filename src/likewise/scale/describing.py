@@ -23,7 +23,7 @@ from likewise.types import ProgressCallback
 
 @dataclass(frozen=True)
 class ShardReport:
-    """What an extraction into shards did.
+    """Result of an extraction into shards.
 
     Attributes
     ----------
@@ -106,7 +106,7 @@ def extract_shards(
         if left:
             for answer in run(work, left, workers):
                 answers.add(answer)
-        left = [one for one in left if not work.file(one).exists() and one.id in answers.waiting]
+        left = [shard for shard in left if not work.file(shard).exists() and shard.id in answers.waiting]
     if left:
         why = answers.problems.get(left[0].id, "its process ended before it was done")
         raise StorageError(

@@ -36,7 +36,7 @@ def ingest(
     store
         The server that is to keep the collection.
     """
-    files = [file for one in shards for file in _files(Path(one))]
+    files = [file for path in shards for file in _files(Path(path))]
     heads = {file: read_head(file) for file in files}
     first = _alike(heads)
     recipe = parse_recipe(first.recipe, origin=f"the recipe of {files[0]}")
@@ -51,20 +51,20 @@ def ingest(
 
 
 def _files(path: Path) -> Iterator[Path]:
-    found = sorted(path.rglob("*.parquet")) if path.is_dir() else [path]
-    if not found or not path.exists():
+    files = sorted(path.rglob("*.parquet")) if path.is_dir() else [path]
+    if not files or not path.exists():
         raise UsageError(
             f"{path} is no shard and no folder of shards: `likewise extract -o NAME.shards` makes one"
         )
-    yield from found
+    yield from files
 
 
 def _alike(heads: dict[Path, ShardHead]) -> ShardHead:
     """How all were made."""
-    (one, first), *others = heads.items()
+    (name, first), *others = heads.items()
     for file, head in others:
         why = difference(first.manifests, head.manifests)
         if why or head.codes != first.codes:
             why = why or f"{', '.join(first.codes)} against {', '.join(head.codes)}"
-            raise ManifestMismatch(f"{one} and {file} were made in different ways: {why}; ingest them apart")
+            raise ManifestMismatch(f"{name} and {file} were made in different ways: {why}; ingest them apart")
     return first

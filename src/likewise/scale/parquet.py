@@ -57,11 +57,11 @@ class ShardHead:
     @classmethod
     def from_json(cls, text: bytes) -> ShardHead:
         """Read it; raises `ValueError`, `KeyError`, `TypeError` and errors of manifests."""
-        told = json.loads(text)
-        if told["version"] != VERSION:
-            raise ValueError(f"version {told['version']} is not known here")
-        manifests = tuple(Manifest.from_json(json.dumps(one)) for one in told["manifests"])
-        root, recipe, *codes = str(told["root"]), str(told["recipe"]), *map(str, told["codes"])
+        document = json.loads(text)
+        if document["version"] != VERSION:
+            raise ValueError(f"version {document['version']} is not known here")
+        manifests = tuple(Manifest.from_json(json.dumps(manifest)) for manifest in document["manifests"])
+        root, recipe, *codes = str(document["root"]), str(document["recipe"]), *map(str, document["codes"])
         return cls(root, recipe, manifests, tuple(codes))
 
     @property
@@ -142,7 +142,7 @@ def _array(pa: Any, values: Sequence[Any], kind: Any) -> Any:
 
 
 def paths_in(path: str) -> list[str]:
-    """What the column ``path`` or ``url`` of a Parquet file names, whatever else there is.
+    """The paths in the column ``path`` or ``url`` of a Parquet file, whatever else there is.
 
     Raises `UsageError` when it has neither, or is no such file; `MissingExtra` without pyarrow.
     """
@@ -197,15 +197,15 @@ def _row(values: dict[str, Any], layers: int) -> MovedFile:
     if values["reason"] is not None:
         return MovedFile(path, stamp, BadPicture(values["message"], values["reason"]))
     codes = {number: values[f"layer {number}"] for number in range(layers)}
-    told = json.loads(values["facts"] or "null")
-    facts = Facts(**{**told, "keywords": tuple(told["keywords"])}) if told else None
+    document = json.loads(values["facts"] or "null")
+    facts = Facts(**{**document, "keywords": tuple(document["keywords"])}) if document else None
     size = int(values["width"]), int(values["height"])
     return MovedFile(path, stamp, Content(bytes(values["sha256"]), *size, codes, facts))
 
 
 @contextmanager
 def _reading(path: Path) -> Iterator[None]:
-    """Whatever keeps a shard from being read becomes one error."""
+    """Failures to read a shard become one error."""
     _arrow()
     try:
         yield

@@ -1,4 +1,4 @@
-"""What describes shards: processes on this machine, or actors of Ray on many.
+"""Runners of shards: processes on this machine, or actors of Ray on many.
 
 A runner is asked for some shards and answers for those that it got to; what it has no answer for is asked for
 again. A process that is killed costs the shard that it was at, and not even that: the next one goes on in it.
@@ -71,7 +71,7 @@ def ray(work: Work, shards: Sequence[Shard], workers: int) -> Iterator[ShardResu
     actor = cluster.remote(num_gpus=cards, max_restarts=-1, max_task_retries=ATTEMPTS)(_Describer)
     pool = ActorPool([actor.remote() for _ in range(min(workers, len(shards)))])
     for shard in shards:
-        pool.submit(lambda one, asked: one.describe.remote(work, asked), shard)
+        pool.submit(lambda worker, asked: worker.describe.remote(work, asked), shard)
     while pool.has_next():
         try:
             answer: ShardResult = pool.get_next_unordered()

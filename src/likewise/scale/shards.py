@@ -63,10 +63,10 @@ def listed(source: str | os.PathLike[str]) -> Listing:
     if len(remote) == 2:
         raise UsageError(f"{os.fspath(source)!r} names both addresses and paths: make two lists of them")
     if True in remote:
-        found = named(names)
+        files = named(names)
     else:
-        found = [look(os.path.normpath(os.path.join(os.path.dirname(path), name))) for name in names]
-    return Listing(os.path.commonpath([os.path.dirname(one.path) for one in found]), found, True in remote)
+        files = [look(os.path.normpath(os.path.join(os.path.dirname(path), name))) for name in names]
+    return Listing(os.path.commonpath([os.path.dirname(file.path) for file in files]), files, True in remote)
 
 
 def _names(path: str, source: str) -> list[str]:
@@ -86,19 +86,19 @@ def cut(root: str, found: Iterable[WalkedFile], files: int = FILES) -> Iterator[
     one shard, not all that follow. Paths that come twice count once.
     """
     ends = list[WalkedFile]()
-    ordered = sorted({one.path: one for one in found}.values(), key=lambda one: os.fsencode(one.path))
-    for one in ordered:
-        ends.append(one)
-        if zlib.crc32(os.fsencode(os.path.relpath(one.path, root))) % files == 0 or len(ends) == 4 * files:
+    ordered = sorted({file.path: file for file in found}.values(), key=lambda file: os.fsencode(file.path))
+    for file in ordered:
+        ends.append(file)
+        if zlib.crc32(os.fsencode(os.path.relpath(file.path, root))) % files == 0 or len(ends) == 4 * files:
             yield _shard(ends)
             ends = []
     if ends:
         yield _shard(ends)
 
 
-def _shard(found: Iterable[WalkedFile]) -> Shard:
-    found = list(found)
-    told = hashlib.sha256()
-    for one in found:
-        told.update(b"%s\0%d %d\n" % (os.fsencode(one.path), one.stamp.size, one.stamp.mtime_ns))
-    return Shard(told.hexdigest()[:24], tuple(one.path for one in found))
+def _shard(files: Iterable[WalkedFile]) -> Shard:
+    files = list(files)
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(b"%s\0%d %d\n" % (os.fsencode(file.path), file.stamp.size, file.stamp.mtime_ns))
+    return Shard(digest.hexdigest()[:24], tuple(file.path for file in files))

@@ -34,7 +34,7 @@ FETCHING = 16
 
 @dataclass(frozen=True)
 class Work:
-    """What is to be done with shards.
+    """The job of describing shards.
 
     Attributes
     ----------
@@ -66,7 +66,7 @@ class Work:
 
 @dataclass(frozen=True)
 class ShardResult:
-    """What became of a shard.
+    """The outcome for a shard.
 
     Attributes
     ----------
@@ -108,7 +108,7 @@ def _described(work: Work, shard: Shard, file: Path) -> ShardResult:
     with opened as collection:
         rows = (_fetched if work.remote else _seen)(collection, work, shard)
         layers = collection.layers
-        manifests, codes = tuple(one.manifest for one in layers), tuple(one.code for one in layers)
+        manifests, codes = tuple(layer.manifest for layer in layers), tuple(layer.code for layer in layers)
         write(file, ShardHead(work.root, work.recipe.to_toml(), manifests, codes), rows)
     shutil.rmtree(draft, ignore_errors=True)
     return ShardResult(shard.id, len(rows), sum(isinstance(row.content, BadPicture) for row in rows))
@@ -137,10 +137,10 @@ def _fetched(collection: Collection, work: Work, shard: Shard) -> list[MovedFile
         left = iter([name for name in names if name not in done])
         ahead = _ahead(pool, left, names, drafts)
         while block := ahead:
-            told = {name: one.result() for name, one in block.items()}
+            outcomes = {name: future.result() for name, future in block.items()}
             ahead = _ahead(pool, left, names, drafts)
-            problems |= {name: why for name, why in told.items() if why}
-            if there := [drafts / name for name, why in told.items() if not why]:
+            problems |= {name: why for name, why in outcomes.items() if why}
+            if there := [drafts / name for name, why in outcomes.items() if not why]:
                 collection.add(*there, max_pixels=work.max_pixels)
             for name in block:
                 (drafts / name).unlink(missing_ok=True)
