@@ -29,7 +29,7 @@ from likewise.walk import WalkedFile, walk
 
 @dataclass(frozen=True)
 class Extraction:
-    """What an extraction did.
+    """Result of an extraction.
 
     Attributes
     ----------
@@ -121,20 +121,20 @@ def extract(
     with ExtractionShards(Path(f"{target}.parts")) as shards:
         shards.resume(extractor.manifest, root)
         files = _files(root, where)
-        todo = [(name, found) for name, found in sorted(files.items()) if not shards.has(name, found.stamp)]
+        todo = [(name, file) for name, file in sorted(files.items()) if not shards.has(name, file.stamp)]
         tell, worked, failures = Meter(progress, len(todo)), 0, 0
         for batch in _described(todo, extractor, max_pixels):
             shards.add(batch)
             worked += len(batch)
-            failures += sum(one.problem is not None for one in batch)
+            failures += sum(entry.problem is not None for entry in batch)
             tell(worked, failed=failures)
         shards.flush()
         done = [shards.done[name] for name in sorted(files)]
-        failed = [one for one in done if one.problem]
+        failed = [entry for entry in done if entry.problem]
         _record(Path(f"{target}.failures.json"), failed)
-        rows = [one for one in done if not one.problem]
+        rows = [entry for entry in done if not entry.problem]
         if rows:
-            ids = [os.fsencode(one.name).decode("utf-8", "backslashreplace") for one in rows]
+            ids = [os.fsencode(row.name).decode("utf-8", "backslashreplace") for row in rows]
             write(ids, extractor.dimensions, extractor.manifest, shards.vectors(rows))
         shards.remove()
     if not rows:
@@ -145,31 +145,31 @@ def extract(
 
 def _files(root: str, where: str | None) -> dict[str, WalkedFile]:
     """Pictures below a folder by their paths from there."""
-    files = {os.path.relpath(found.path, root): found for found in walk(root)}
+    files = {os.path.relpath(file.path, root): file for file in walk(root)}
     if where is None:
         return files
-    chosen = fulfilling({name: Path(found.path) for name, found in files.items()}, where)
+    chosen = fulfilling({name: Path(file.path) for name, file in files.items()}, where)
     if not chosen:
         raise UsageError(f"of no picture in {root} it is true that {where}")
-    return {name: found for name, found in files.items() if name in chosen}
+    return {name: file for name, file in files.items() if name in chosen}
 
 
 def _described(
     todo: Sequence[tuple[str, WalkedFile]], extractor: Encoder, max_pixels: int | None
 ) -> Iterator[list[Done]]:
 
-    def prepare(one: tuple[str, WalkedFile]) -> Loaded:
-        _, found = one
-        if found.problem:
-            raise found.problem
-        return extractor.prepare(found.path, max_pixels=max_pixels)
+    def prepare(entry: tuple[str, WalkedFile]) -> Loaded:
+        _, file = entry
+        if file.problem:
+            raise file.problem
+        return extractor.prepare(file.path, max_pixels=max_pixels)
 
     for batch in describe_batches(todo, prepare, extractor.describe):
         yield [
-            Done(name, found.stamp, problem=outcome)
+            Done(name, file.stamp, problem=outcome)
             if isinstance(outcome, BadPicture)
-            else Done(name, found.stamp, vector=outcome)
-            for (name, found), outcome in batch
+            else Done(name, file.stamp, vector=outcome)
+            for (name, file), outcome in batch
         ]
 
 

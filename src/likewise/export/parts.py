@@ -1,4 +1,4 @@
-"""What an extraction has done so far, as files that a kill leaves whole."""
+"""Progress of an extraction, as files that a kill leaves whole."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ class ExtractionShards:
             self._check(origin, manifest, root)
         for path in sorted(path for path in self.folder.glob("*.safetensors") if path.stem.isdecimal()):
             self._written = int(path.stem) + 1
-            self.done |= {one.name: one for one in _read(path)}
+            self.done |= {entry.name: entry for entry in _read(path)}
 
     def _check(self, origin: Path, manifest: Manifest, root: str) -> None:
         try:
@@ -122,12 +122,12 @@ class ExtractionShards:
         if not self._waiting:
             return
         path = self.folder / f"{self._written:06}.safetensors"
-        vectors = [one.vector for one in self._waiting if one.vector is not None]
-        rows = [_row(one) for one in self._waiting]
+        vectors = [entry.vector for entry in self._waiting if entry.vector is not None]
+        rows = [_row(entry) for entry in self._waiting]
         tensors = {"vectors": np.stack(vectors)} if vectors else {}
         with replacing(path) as part:
             part.write_bytes(tensorfile.save(tensors, {"rows": json.dumps(rows)}))
-        self.done |= {one.name: one for one in _placed(self._waiting, path)}
+        self.done |= {entry.name: entry for entry in _placed(self._waiting, path)}
         self._waiting, self._flushed = [], time.monotonic()
         self._written += 1
 
@@ -136,8 +136,8 @@ class ExtractionShards:
         # After interruptions neighbours may lie in many shards, so only the rows wanted are read.
         opened = lru_cache(OPEN)(_vectors)
         for begin in range(0, len(rows), READ):
-            runs = groupby(rows[begin : begin + READ], key=lambda one: one.shard)
-            blocks = [_picked(opened(shard), [one.row for one in run]) for shard, run in runs if shard]
+            runs = groupby(rows[begin : begin + READ], key=lambda entry: entry.shard)
+            blocks = [_picked(opened(shard), [entry.row for entry in run]) for shard, run in runs if shard]
             yield np.concatenate(blocks)
 
     def remove(self) -> None:
@@ -148,14 +148,14 @@ class ExtractionShards:
 def _placed(batch: Sequence[Done], path: Path) -> Iterator[Done]:
     """The same results, with the place of their vectors instead of the vectors."""
     row = 0
-    for one in batch:
-        yield replace(one, vector=None, shard=path, row=-1 if one.problem else row)
-        row += one.problem is None
+    for entry in batch:
+        yield replace(entry, vector=None, shard=path, row=-1 if entry.problem else row)
+        row += entry.problem is None
 
 
-def _row(one: Done) -> list[object]:
-    problem = (one.problem.reason, str(one.problem)) if one.problem else None
-    return [one.name, astuple(one.stamp), problem]
+def _row(entry: Done) -> list[object]:
+    problem = (entry.problem.reason, str(entry.problem)) if entry.problem else None
+    return [entry.name, astuple(entry.stamp), problem]
 
 
 def _read(path: Path) -> Iterator[Done]:
@@ -167,7 +167,7 @@ def _read(path: Path) -> Iterator[Done]:
             Done(name, Stamp(*stamp), problem=BadPicture(problem[1], problem[0]) if problem else None)
             for name, stamp, problem in rows
         ]
-        if held != sum(one.problem is None for one in batch):
+        if held != sum(entry.problem is None for entry in batch):
             raise ValueError(f"it holds {held} vectors")
     except (SafetensorError, ValueError, LookupError, TypeError) as error:
         raise CollectionDamaged(f"{path} cannot be read ({error}); remove it and run again") from error

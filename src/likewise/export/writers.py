@@ -21,7 +21,7 @@ Writer: TypeAlias = Callable[[Sequence[str], int, Manifest, Blocks], None]
 
 
 def writer(target: Path, *, overwrite: bool) -> Writer:
-    """What will write ``target``: called with ids, dimensions, manifest and the vectors in blocks.
+    """The writer of ``target``: called with ids, dimensions, manifest and the vectors in blocks.
 
     It is to be called by one process at a time. Raises `UsageError` when the suffix is unknown, ``target`` is
     a folder, or it exists and shall not be replaced; `MissingExtra` when parquet is asked for and pyarrow is
