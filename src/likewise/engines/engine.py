@@ -1,4 +1,4 @@
-"""What every engine promises, and the way to open one."""
+"""The interface of engines, and the way to open one."""
 
 from __future__ import annotations
 

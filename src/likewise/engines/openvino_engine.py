@@ -33,7 +33,7 @@ class OpenVinoEngine:
             "INFERENCE_PRECISION_HINT": precision,  # its own default is bf16 where the CPU has it
             "NUM_STREAMS": streams,
             "INFERENCE_NUM_THREADS": cores(),
-            # What it prepares for each shape of a batch is kept: about 3 MB each, up to so many entries.
+            # Prepared shapes of batches are kept: about 3 MB each, up to so many entries.
             "CPU_RUNTIME_CACHE_CAPACITY": "500",
             "ENABLE_CPU_PINNING": False,  # decoding threads and other processes share the cores
         }

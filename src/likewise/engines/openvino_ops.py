@@ -89,7 +89,7 @@ class OpenVinoOps:
         return Value(op.gather(x.node, indices.node, op.constant(axis)))
 
     def concatenate(self, arrays: Sequence[Value], axis: int) -> Value:  # noqa: D102
-        return Value(op.concat([one.node for one in arrays], axis))
+        return Value(op.concat([array.node for array in arrays], axis))
 
     def matmul(self, x: Value, y: Value) -> Value:  # noqa: D102
         return Value(op.matmul(x.node, y.node, False, False))
@@ -136,18 +136,18 @@ class OpenVinoOps:
     ) -> Value:
         before, after = ([side, side] for side in pad)
         if groups == 1:
-            found = op.convolution(x.node, weight.node, [stride] * 2, before, after, [1, 1])
+            convolved = op.convolution(x.node, weight.node, [stride] * 2, before, after, [1, 1])
         else:
             out, inner, *kernel = weight.node.get_output_shape(0)
             split = op.reshape(weight.node, op.constant([groups, out // groups, inner, *kernel]), False)
-            found = op.group_convolution(x.node, split, [stride] * 2, before, after, [1, 1])
+            convolved = op.group_convolution(x.node, split, [stride] * 2, before, after, [1, 1])
         if bias is None:
-            return Value(found)
-        return Value(op.add(found, op.reshape(bias.node, op.constant([1, -1, 1, 1]), False)))
+            return Value(convolved)
+        return Value(op.add(convolved, op.reshape(bias.node, op.constant([1, -1, 1, 1]), False)))
 
     def linear(self, x: Value, weight: Value, bias: Value | None) -> Value:  # noqa: D102
-        found = op.matmul(x.node, weight.node, False, True)
-        return Value(found if bias is None else op.add(found, bias.node))
+        product = op.matmul(x.node, weight.node, False, True)
+        return Value(product if bias is None else op.add(product, bias.node))
 
     def batch_norm(  # noqa: D102
         self, x: Value, weight: Value, bias: Value, mean: Value, variance: Value, epsilon: float
@@ -211,6 +211,6 @@ def drawn(program: Program) -> ov.Model:
     tensors = chain.fitting(program.tensors())
     x = normalised(OPS, Value(pictures), program.preprocessing)
     steps = walk(OPS, chain, lambda name: Value(op.constant(tensors[name])), {"": x})
-    found = {name: value for name, value in steps if name in program.taps}
-    outputs = program.head(OPS, [found[tap] for tap in program.taps])
-    return ov.Model([op.result(one.node) for one in outputs], [pictures])
+    values = {name: value for name, value in steps if name in program.taps}
+    outputs = program.head(OPS, [values[tap] for tap in program.taps])
+    return ov.Model([op.result(output.node) for output in outputs], [pictures])

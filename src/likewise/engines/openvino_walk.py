@@ -61,9 +61,9 @@ class Walk:
             request.infer([held[name] for name in piece.inputs])
             for index, name in enumerate(piece.outputs):
                 held[name] = np.array(request.get_output_tensor(index).data)
-            found = held[piece.outputs[0]]
+            output = held[piece.outputs[0]]
             held = {name: values for name, values in held.items() if name in piece.live}
-            yield piece.outputs[0], found
+            yield piece.outputs[0], output
 
     def _model(self, number: int) -> ov.CompiledModel:
         if number not in self._compiled:
@@ -96,5 +96,5 @@ def _cut(chain: Chain, taps: Sequence[str]) -> list[_Piece]:
 def _drawn(piece: _Piece, tensors: Tensors, shapes: Mapping[str, list[int]]) -> ov.Model:
     parameters = {name: op.parameter(shapes[name], np.float32) for name in piece.inputs}
     given = {name: Value(parameter) for name, parameter in parameters.items()}
-    found = dict(walk(OPS, piece.layers, lambda name: Value(op.constant(tensors[name])), given))
-    return ov.Model([op.result(found[name].node) for name in piece.outputs], [*parameters.values()])
+    values = dict(walk(OPS, piece.layers, lambda name: Value(op.constant(tensors[name])), given))
+    return ov.Model([op.result(values[name].node) for name in piece.outputs], [*parameters.values()])

@@ -31,7 +31,7 @@ LRN_SIZE, LRN_ALPHA, LRN_BETA, LRN_K = 5, 5e-4, 0.75, 2.0
 
 
 class Ops(Protocol):
-    """What an engine can do with arrays; maps are ``(n, c, h, w)``, axes are counted from 0."""
+    """The operations of an engine; maps are ``(n, c, h, w)``, axes are counted from 0."""
 
     def constant(self, values: np.ndarray, like: Array) -> Array:
         """Numbers that are known, on the device of another array."""
@@ -141,10 +141,10 @@ class Ops(Protocol):
         """Squares of cells made one cell: ``(n, c, h, w)`` to ``(n, c side^2, h / side, w / side)``."""
 
     def relu(self, x: Array) -> Array:
-        """What is above zero."""
+        """``max(x, 0)``."""
 
     def relu6(self, x: Array) -> Array:
-        """What is above zero, and 6 where it is more."""
+        """``min(max(x, 0), 6)``."""
 
     def sigmoid(self, x: Array) -> Array:
         """``1 / (1 + exp(-x))``."""
@@ -186,12 +186,12 @@ def walk(
     last = {name: index for index, (_, inputs) in enumerate(wires) for name in inputs}
     held = dict(given)
     for index, (layer, inputs) in enumerate(wires):
-        found = _applied(ops, layer, [held[name] for name in inputs], weight)
+        output = _applied(ops, layer, [held[name] for name in inputs], weight)
         for name in inputs:
             if last[name] == index:
                 held.pop(name, None)
-        held[layer.name] = found
-        yield layer.name, found
+        held[layer.name] = output
+        yield layer.name, output
 
 
 def _applied(ops: Ops, layer: Layer, inputs: Sequence[Array], weight: Callable[[str], Array]) -> Array:

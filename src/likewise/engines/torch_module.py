@@ -36,8 +36,8 @@ class LayerChain(nn.Module):
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         """Run the chain and collect the taps."""
-        found = {name: value for name, value in self.walk(x) if name in self.taps}
-        return tuple(found[tap] for tap in self.taps)
+        values = {name: value for name, value in self.walk(x) if name in self.taps}
+        return tuple(values[tap] for tap in self.taps)
 
     def walk(self, x: Tensor) -> Iterator[tuple[str, Tensor]]:
         """Run the chain layer by layer: each one's name and what comes out of it."""
@@ -45,8 +45,8 @@ class LayerChain(nn.Module):
 
     def tensor(self, name: str) -> Tensor:
         """A tensor of the canonical weights."""
-        found: Tensor = getattr(self, _inner(name))
-        return found
+        tensor: Tensor = getattr(self, _inner(name))
+        return tensor
 
     def arrays(self) -> dict[str, np.ndarray]:
         """All tensors by their canonical names, float32: what `build` takes."""
