@@ -53,7 +53,7 @@ def queries(path: Path, pictures: Iterable[Path]) -> str:
     with Collection.open(path) as collection:
 
         def ask(name: str, picture: Path) -> None:
-            InvertedIndex._kernel = lambda self, work: kernels[name]  # type: ignore[method-assign]
+            InvertedIndex._kernel = lambda self, comparisons: kernels[name]  # type: ignore[method-assign]
             collection.search(picture)
 
         asked = list(islice(pictures, QUERIES))

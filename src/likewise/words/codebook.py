@@ -212,8 +212,8 @@ def _probes(centres: FloatArray, vectors: FloatArray, random: np.random.Generato
     return int(index.nprobe)
 
 
-def _shared(exact: WordArray, found: WordArray) -> float:
-    return float((exact[:, :, None] == found[:, None, :]).any(axis=2).mean())
+def _shared(exact: WordArray, approximate: WordArray) -> float:
+    return float((exact[:, :, None] == approximate[:, None, :]).any(axis=2).mean())
 
 
 def _index(centres: FloatArray, probes: int) -> Any:
@@ -232,8 +232,8 @@ def _index(centres: FloatArray, probes: int) -> Any:
 
 
 def _nearest(index: Any, vectors: FloatArray, count: int, centres: FloatArray) -> WordArray:
-    found = index.search(np.ascontiguousarray(vectors, np.float32), count)[1]
-    if found.size and found.min() < 0:  # the lists that were looked into hold fewer centres than wanted
-        lost = (found < 0).any(axis=1)
-        found[lost] = _index(centres, 0).search(np.ascontiguousarray(vectors[lost], np.float32), count)[1]
-    return np.asarray(found, np.uint32)
+    nearest = index.search(np.ascontiguousarray(vectors, np.float32), count)[1]
+    if nearest.size and nearest.min() < 0:  # the lists that were looked into hold fewer centres than wanted
+        lost = (nearest < 0).any(axis=1)
+        nearest[lost] = _index(centres, 0).search(np.ascontiguousarray(vectors[lost], np.float32), count)[1]
+    return np.asarray(nearest, np.uint32)

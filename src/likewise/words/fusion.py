@@ -61,7 +61,7 @@ class Fusion:
             case "plain":
                 parts = scores.values()
             case "scaled":
-                parts = (scales[layer] * one for layer, one in scores.items())
+                parts = (scales[layer] * values for layer, values in scores.items())
             case _:
                 parts = map(_places, scores.values())
         total = np.zeros_like(next(iter(scores.values())))

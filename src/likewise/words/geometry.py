@@ -120,8 +120,8 @@ def fit(
         *(float(x) for x in (*query_boxes[:, :2].min(axis=0), *query_boxes[:, 2:].max(axis=0)))
     )
     outline = corners(region) @ transform[:, :2].T + transform[:, 2]
-    found = around(outline, size)
-    return Fit(transform, inliers, score, found, outline) if found else None
+    bounds = around(outline, size)
+    return Fit(transform, inliers, score, bounds, outline) if bounds else None
 
 
 def to_edge(found: Fit, extent: Box, size: tuple[int, int]) -> Fit:
@@ -268,15 +268,15 @@ def _least_squares(mass: Floats, pairs: _PatchPairs, voted: Complex) -> Complex:
     A few patches close together say little about scale, turn and tilt, which the votes then decide.
     """
     total = np.maximum(mass.sum(axis=1), 1e-300)
-    one = np.square(mass).sum(axis=1) / total  # the weight of a usual match among them
+    typical = np.square(mass).sum(axis=1) / total  # the weight of a usual match among them
     products = pairs.design.conj()[:, :, None] * pairs.design[:, None, :]
     left = (mass @ products.reshape(-1, 9)).reshape(-1, 3, 3)
     right = mass @ (pairs.design.conj() * pairs.target[:, None])
-    left[:, 0, 0] += _LEVER * one
-    left[:, 1, 1] += _STIFFNESS * one
-    right[:, 0] += _LEVER * one * voted[:, 0]
+    left[:, 0, 0] += _LEVER * typical
+    left[:, 1, 1] += _STIFFNESS * typical
+    right[:, 0] += _LEVER * typical * voted[:, 0]
     solved = voted.copy()
-    able = one > 0
+    able = typical > 0
     solved[able] = np.linalg.solve(left[able], right[able][:, :, None])[:, :, 0]
     tilt = np.abs(solved[:, 1]) / np.maximum(_TILT * np.abs(solved[:, 0]), 1e-300)
     solved[:, 1] /= np.maximum(tilt, 1)

@@ -25,7 +25,7 @@ Pairs: TypeAlias = tuple[IntArray, IntArray, IntArray]
 """Of codes that are near: which of those asked for, where the other lies, in how many bits they differ."""
 
 Scan: TypeAlias = Callable[[Codes, IntArray, IntArray, Codes, int], Pairs]
-"""What finds them; see `likewise.words.index.kernel.pairs`."""
+"""How they are found; see `likewise.words.index.kernel.pairs`."""
 
 _ROWS = 4096  # features encoded at once: at 128 bits and three words each, 6 MiB of medians
 

@@ -121,11 +121,11 @@ def _flat(codes: Codes) -> Codes:
 
 
 def _check(query_words: Words, query_codes: Codes, words: Words, codes: Codes, count: int) -> None:
-    for one, its in ((query_words, query_codes), (words, codes)):
-        if one.ndim != 2 or its.ndim != 3 or its.shape[:2] != one.shape:
-            raise UsageError(f"codes {its.shape} do not belong to words {one.shape}: give one code a word")
-        if one.size and (one.min() < 0 or one.max() >= count):
-            raise UsageError(f"words {one.min()} to {one.max()} are not those of a codebook of {count}")
+    for ids, its in ((query_words, query_codes), (words, codes)):
+        if ids.ndim != 2 or its.ndim != 3 or its.shape[:2] != ids.shape:
+            raise UsageError(f"codes {its.shape} do not belong to words {ids.shape}: give one code a word")
+        if ids.size and (ids.min() < 0 or ids.max() >= count):
+            raise UsageError(f"words {ids.min()} to {ids.max()} are not those of a codebook of {count}")
     if query_codes.shape[2] != codes.shape[2]:
         raise UsageError(
             f"codes of {query_codes.shape[2] * 64} and {codes.shape[2] * 64} bits do not compare"

@@ -14,7 +14,7 @@ from likewise.errors import UsageError
 
 @dataclass(frozen=True, eq=False)
 class ParallelColumns:
-    """What all values share whose fields are arrays ``(n, ...)``."""
+    """The base of values whose fields are arrays ``(n, ...)``."""
 
     def __len__(self) -> int:
         return len(next(iter(vars(self).values())))  # `fields` takes as long as some of what is asked for it

@@ -103,7 +103,7 @@ Features: TypeAlias = Patches | Keypoints
 
 @dataclass(frozen=True)
 class QuerySize:
-    """What is described of pictures that are searched for.
+    """How query pictures are described.
 
     Attributes
     ----------
@@ -182,15 +182,17 @@ class WordsRecipe:
         """
         table = dict(given)
         known_keys(table, [*_HEAD, *_PATCHES, *_NESTED], "the recipe")
-        told = settle({key: table[key] for key in table if key in _HEAD}, _HEAD, "the recipe", _BOUNDS)
-        choose("kind", told.pop("kind"), (KIND,))
+        settings = settle({key: table[key] for key in table if key in _HEAD}, _HEAD, "the recipe", _BOUNDS)
+        choose("kind", settings.pop("kind"), (KIND,))
         features = _keypoints(table) if "keypoints" in table else _patches(table)
         scoring, fusion = _scoring(as_table(table.get("scoring", {}), "scoring"))
         query = _query(table["query"]) if "query" in table else None
         vocabulary = as_table(table.get("vocabulary", {}), "vocabulary")
         vocabulary = settle(resolved(vocabulary, folder, "vocabulary"), _FILE, "vocabulary")
         given = vocabulary if vocabulary["file"] else {}
-        return cls(features=features, scoring=scoring, fusion=fusion, query=query, vocabulary=given, **told)
+        return cls(
+            features=features, scoring=scoring, fusion=fusion, query=query, vocabulary=given, **settings
+        )
 
     @property
     def asked_features(self) -> Features:
@@ -259,7 +261,7 @@ class WordsRecipe:
         return "\n".join(text) + "\n"
 
     def difference(self, other: WordsRecipe) -> str:
-        """What differs in what is stored, as ``key this against other, ...``; empty when nothing does."""
+        """Differences in what is stored, as ``key this against other, ...``; empty when there is none."""
         return difference(self._canonical(), other._canonical())
 
     def with_vocabulary(self, path: Path) -> WordsRecipe:
@@ -292,14 +294,14 @@ def _told(features: Features) -> dict[str, Any]:
 
 
 def _patches(table: dict[str, Any]) -> Patches:
-    told = settle({key: table[key] for key in table if key in _PATCHES}, _PATCHES, "the recipe", _BOUNDS)
-    if "taps" not in table or not told["network"]:
+    settings = settle({key: table[key] for key in table if key in _PATCHES}, _PATCHES, "the recipe", _BOUNDS)
+    if "taps" not in table or not settings["network"]:
         raise BadRecipe("a recipe of visual words needs a network and its taps, or keypoints")
     return Patches(
         taps=_texts(table["taps"], "taps"),
         scales=_numbers(table.get("scales", [1.0]), "scales"),
         resize=_resize(table),
-        **told,
+        **settings,
     )
 
 
@@ -319,12 +321,12 @@ def _query(given: Any) -> QuerySize:
     table = as_table(given, "query")
     known_keys(table, (*_QUERY, "scales"), "[query]")
     bounds = {**_BOUNDS, "number": (0, _BOUNDS["number"][1])}
-    told = settle({key: table[key] for key in table if key in _QUERY}, _QUERY, "[query]", bounds)
+    settings = settle({key: table[key] for key in table if key in _QUERY}, _QUERY, "[query]", bounds)
     given = as_list(table.get("scales", [1.0]), "scales")
     if not given:
         raise BadRecipe("scales must name at least one")
-    scales = tuple(settle({"scale": one}, {"scale": 1.0}, "[query]")["scale"] for one in given)
-    return QuerySize(scales=scales, **told)
+    scales = tuple(settle({"scale": scale}, {"scale": 1.0}, "[query]")["scale"] for scale in given)
+    return QuerySize(scales=scales, **settings)
 
 
 def _scoring(given: dict[str, Any]) -> tuple[Scoring, Fusion]:

@@ -89,7 +89,7 @@ class Scoring:
         return strengths, 2 * self.threshold
 
     def half(self, idf: NDArray[np.float64]) -> NDArray[np.float64]:
-        """What either side of a match brings to its weight, the product of both; shape of ``idf``."""
+        """Either side's factor in a match's weight, the product of both; shape of ``idf``."""
         return np.power(idf, self.power / 2)
 
     @property
@@ -98,7 +98,7 @@ class Scoring:
         return self.burstiness in ("database", "both")
 
     def weights(self, idf: NDArray[np.float64], counts: NDArray[np.int64]) -> NDArray[np.float64]:
-        """What a match counts in words of this idf, ``(g,)``, in which a query has ``counts`` features."""
+        """Weights of a match in words of this idf, ``(g,)``, in which a query has ``counts`` features."""
         powers = np.power(idf, self.power)
         return powers / np.sqrt(counts) if self.burstiness in ("query", "both") else powers
 

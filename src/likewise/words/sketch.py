@@ -108,7 +108,7 @@ class Sketch:
 
     @staticmethod
     def fault_of(written: object, sizes: Mapping[str, int]) -> str:
-        """What keeps something that was stored from being a sketch; empty when nothing does."""
+        """The fault that keeps stored bytes from being a sketch; empty when there is none."""
         if not isinstance(written, bytes) or len(written) < _least(written):
             return "it is no sketch of local features"
         magic, count, layers, nearest, check = _HEAD.unpack_from(written)
@@ -168,7 +168,7 @@ def _rounded(points: FloatArray, width: int, halves: int) -> bytes:
     octaves = np.log2(np.maximum(points[:, 2], np.finfo(np.float32).tiny))
     scale = np.rint(_PER_OCTAVE * octaves - _SMALLEST).clip(0, 255).astype("u1")
     angle = (np.rint(points[:, 3] * (256 / math.tau)).astype(np.int64) % 256).astype("u1")
-    return _STEP.pack(exponent, width, halves) + b"".join(one.tobytes() for one in (x, y, scale, angle))
+    return _STEP.pack(exponent, width, halves) + b"".join(values.tobytes() for values in (x, y, scale, angle))
 
 
 def _unrounded(written: bytes, count: int) -> FloatArray:

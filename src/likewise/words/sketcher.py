@@ -57,11 +57,13 @@ class WordsExtractor:
         return self._features.prepare(source, **cut)
 
     def describe(self, loaded: Sequence[Loaded]) -> list[Sketch]:
-        """What a collection keeps of prepared pictures.
+        """The sketches of prepared pictures.
 
         Raises `BadPicture` when the network gives a feature that is not finite.
         """
-        return [self.vocabulary.sketch(self._features.describe(one), self.recipe.stored) for one in loaded]
+        return [
+            self.vocabulary.sketch(self._features.describe(picture), self.recipe.stored) for picture in loaded
+        ]
 
     @cached_property
     def asking(self) -> WordsExtractor:

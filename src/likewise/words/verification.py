@@ -91,9 +91,9 @@ def verify(
     near = _TOLERANCE * max(size)
     best: tuple[int, Floats, IntArray] | None = None
     for proposal in _proposed(pairs, near):
-        found = _optimised(proposal, pairs, near, region)
-        if found is not None and (best is None or len(found[1]) > best[0]):
-            best = len(found[1]), *found
+        fitted = _optimised(proposal, pairs, near, region)
+        if fitted is not None and (best is None or len(fitted[1]) > best[0]):
+            best = len(fitted[1]), *fitted
     if best is None:
         return None
     _, transform, rows = best
@@ -216,8 +216,12 @@ def _homography(pairs: _KeypointPairs, rows: IntArray) -> Floats | None:
     import cv2  # 0.1 s that only verified searches pay
 
     points, targets = (np.stack([z.real, z.imag], axis=1)[rows] for z in (pairs.point, pairs.target))
-    found, _ = cv2.findHomography(points, targets, 0)
-    return None if found is None or not np.isfinite(found).all() else np.asarray(found, np.float64)
+    homography, _ = cv2.findHomography(points, targets, 0)
+    return (
+        None
+        if homography is None or not np.isfinite(homography).all()
+        else np.asarray(homography, np.float64)
+    )
 
 
 def _projected(transform: Floats, points: Complex) -> tuple[Complex, Floats]:

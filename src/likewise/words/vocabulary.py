@@ -23,7 +23,7 @@ from likewise.words.sketch import Sketch
 
 @dataclass(frozen=True)
 class VocabularyLayer:
-    """What was learned for one tap.
+    """The vocabulary of one tap.
 
     ``scale``: what the layer's scores are multiplied by when layers are fused.
     """
@@ -68,11 +68,16 @@ class Learning:
             What to say of each iteration of k-means that is done.
         """
 
-        def told(done: int) -> None:
+        def report(done: int) -> None:
             progress(Progress(done, self.iterations, note=note))
 
         codebook = learn_codebook(
-            vectors, self.words, seeding=self.seeding, iterations=self.iterations, seed=self.seed, report=told
+            vectors,
+            self.words,
+            seeding=self.seeding,
+            iterations=self.iterations,
+            seed=self.seed,
+            report=report,
         )
         words = codebook.assign(vectors)[:, 0].astype(np.int64)
         embedding = Embedding.learn(
@@ -102,7 +107,7 @@ class Vocabulary:
 
     @property
     def scales(self) -> dict[str, float]:
-        """What each layer's scores are multiplied by."""
+        """Factors of each layer's scores."""
         return {tap: layer.scale for tap, layer in self.layers.items()}
 
     def save(self, path: Path, *, packed: bool = False) -> None:
@@ -157,9 +162,9 @@ class Vocabulary:
                 f"`likewise words learn FOLDER --recipe {recipe.name} -o FILE` and name it with --words FILE"
             )
         file, sha256 = (str(recipe.vocabulary[key]) for key in ("file", "sha256"))
-        found = _opened(file, sha256)
-        found.expect(recipe, f"vocabulary {file}")
-        return found
+        vocabulary = _opened(file, sha256)
+        vocabulary.expect(recipe, f"vocabulary {file}")
+        return vocabulary
 
     def expect(self, recipe: WordsRecipe, what: str) -> None:
         """Refuse a recipe whose features are not those that this was learned on; their sizes may differ.
@@ -227,7 +232,7 @@ def _layer(tensors: Mapping[str, FloatArray], key: str) -> VocabularyLayer:
     if projection.shape[1] != centres.shape[1] or len(projection) not in (64, 128):
         raise ValueError(f"{key} has centres {centres.shape} and a projection {projection.shape}")
     probes, scale = int(tensors[f"{key}.probes"][0]), float(tensors[f"{key}.scale"][0])
-    if not all(np.isfinite(one).all() for one in (centres, projection, medians)) or probes < 0:
+    if not all(np.isfinite(array).all() for array in (centres, projection, medians)) or probes < 0:
         raise ValueError(f"{key} has numbers that are not finite, or {probes} probes")
     if not (np.isfinite(scale) and scale >= 0):
         raise ValueError(f"{key} has scale {scale}")

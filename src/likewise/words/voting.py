@@ -37,7 +37,7 @@ def vote(points: Complex, targets: Complex, octaves: Floats, weights: Floats) ->
         Of the matches, ``(m,)``, above 0.
     """
     middle = np.average(points, weights=weights)
-    found = [np.empty((0, 3), complex)]
+    parts = [np.empty((0, 3), complex)]
     for scale in _SCALES:
         votes = weights * np.maximum(0, 1 - np.abs(np.log2(scale) - octaves))
         on = votes > 0
@@ -45,8 +45,8 @@ def vote(points: Complex, targets: Complex, octaves: Floats, weights: Floats) ->
             turns = scale * _TURNS
             moved = targets[on] - turns[:, None] * (points[on] - middle)
             places = _peaks(moved, votes[on], _PLACE * max(scale, 1.0))
-            found.append(np.stack([turns, np.zeros_like(turns), places - turns * middle], axis=1))
-    return np.concatenate(found)
+            parts.append(np.stack([turns, np.zeros_like(turns), places - turns * middle], axis=1))
+    return np.concatenate(parts)
 
 
 def _peaks(places: Complex, votes: Floats, side: float) -> Complex:

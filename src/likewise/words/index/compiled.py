@@ -47,7 +47,7 @@ def _near(
     threshold: Any,
     left: Any,
     tag: Any,
-    found: Any,
+    matches: Any,
     at: Any,
 ) -> Any:
     """Compare `LANES` codes with one, and write down those that are near.
@@ -58,7 +58,7 @@ def _near(
     """
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        codes, low, high, one, other, threshold, left, tag, found, at = arguments
+        codes, low, high, one, other, threshold, left, tag, matches, at = arguments
         none = ir.Constant(_VECTOR, ir.Undefined)
 
         def pointer(place: int, array: Any, index: Any) -> Any:
@@ -84,11 +84,11 @@ def _near(
         )
         places = builder.add(all_of(tag), ir.Constant(_VECTOR, [lane << _PLACE for lane in range(LANES)]))
         packed = call(f"llvm.experimental.vector.compress.v{LANES}i64", builder.add(places, away), near, none)
-        builder.store(packed, pointer(8, found, at), align=8)
+        builder.store(packed, pointer(8, matches, at), align=8)
         return builder.zext(builder.ctpop(builder.bitcast(near, ir.IntType(LANES))), _I64)
 
     i, u = types.int64, types.uint64
-    return i(codes, i, i, u, u, u, i, i, found, i), generate
+    return i(codes, i, i, u, u, u, i, i, matches, i), generate
 
 
 @intrinsic
@@ -120,7 +120,7 @@ def _find(rows: Numbers, begin: int, end: int, row: int) -> int:
 
 @numba.njit(nogil=True, error_model="numpy")
 def _add(
-    found: IntArray,
+    matches: IntArray,
     count: int,
     rows: Numbers,
     begins: IntArray,
@@ -134,8 +134,8 @@ def _add(
     start, stop = 0, 0  # the postings that the last match's picture has in its word
     for index in range(count):
         if index + SOON < count:
-            _fetch(rows, (found[index + SOON] >> _PLACE) & _PLACES)
-        match = found[index]
+            _fetch(rows, (matches[index + SOON] >> _PLACE) & _PLACES)
+        match = matches[index]
         at, word = (match >> _PLACE) & _PLACES, match >> _WORD
         row = rows[at]
         value = strengths[match & 255] * weights[word]
@@ -182,7 +182,7 @@ def compare(
         stops[word] = _find(rows, starts[word], ends[word], last) if last < len(scores) else ends[word]
     # what is added to the place of a posting for those of the halves of its code
     lows, highs = (begins, ends) if halves == 2 else (np.zeros_like(begins), np.zeros_like(ends))
-    found = np.empty(ROOM, np.int64)
+    matches = np.empty(ROOM, np.int64)
     count = 0
     for word in range(len(begins)):
         if word + AHEAD < len(begins):
@@ -195,19 +195,21 @@ def compare(
             _ask(codes, lows, highs, word, stop, end)
             room = stop - begin + LANES
             for feature in range(firsts[word], firsts[word + 1]):
-                if count + room > len(found):
-                    _add(found, count, rows, begins, ends, weights, rooted, strengths, scores)
+                if count + room > len(matches):
+                    _add(matches, count, rows, begins, ends, weights, rooted, strengths, scores)
                     count = 0
-                    if room > len(found):
-                        found = np.empty(room, np.int64)
+                    if room > len(matches):
+                        matches = np.empty(room, np.int64)
                 one, other = asked[0, feature], asked[1, feature]
                 low, high, tag = lows[word] + begin, highs[word] + begin, (word << _WORD) + (begin << _PLACE)
                 for at in range(0, stop - begin, LANES):
                     left, here = stop - begin - at, tag + (at << _PLACE)
-                    near = _near(codes, low + at, high + at, one, other, threshold, left, here, found, count)
+                    near = _near(
+                        codes, low + at, high + at, one, other, threshold, left, here, matches, count
+                    )
                     count += near
             begin = stop
-    _add(found, count, rows, begins, ends, weights, rooted, strengths, scores)
+    _add(matches, count, rows, begins, ends, weights, rooted, strengths, scores)
 
 
 def count(
@@ -242,31 +244,31 @@ def near(codes: Codes, begins: IntArray, ends: IntArray, asked: Codes, below: in
     The only half of a code counts twice.
     """
     halves = asked.shape[1]
-    found, count = np.empty(ROOM, np.int64), 0
+    matches, count = np.empty(ROOM, np.int64), 0
     for which in range(len(begins)):
         begin, size = begins[which], ends[which] - begins[which]
         low = halves * begin
         high = low + (halves - 1) * size
         one, other, threshold = asked[which, 0], asked[which, halves - 1], below * 2 // halves
         for at in range(0, size, LANES):
-            if count + LANES > len(found):
-                larger = np.empty(2 * len(found), np.int64)
+            if count + LANES > len(matches):
+                larger = np.empty(2 * len(matches), np.int64)
                 for index in range(count):  # a slice would take numba a second to compile
-                    larger[index] = found[index]
-                found = larger
+                    larger[index] = matches[index]
+                matches = larger
             tag = (which << _WORD) + ((begin + at) << _PLACE)
-            count += _near(codes, low + at, high + at, one, other, threshold, size - at, tag, found, count)
-    return found, count
+            count += _near(codes, low + at, high + at, one, other, threshold, size - at, tag, matches, count)
+    return matches, count
 
 
 def _unpacked(function: Callable[..., tuple[IntArray, int]]) -> Scan:
     """With each pair as three numbers."""
 
     def scan(codes: Codes, begins: IntArray, ends: IntArray, asked: Codes, below: int) -> Pairs:
-        found, count = function(codes, begins, ends, asked, below)
-        found = found[:count]
-        distances = (found & 255) * asked.shape[1] // 2
-        return found >> _WORD, (found >> _PLACE) & _PLACES, distances
+        matches, count = function(codes, begins, ends, asked, below)
+        matches = matches[:count]
+        distances = (matches & 255) * asked.shape[1] // 2
+        return matches >> _WORD, (matches >> _PLACE) & _PLACES, distances
 
     return scan
 

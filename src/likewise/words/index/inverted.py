@@ -32,7 +32,7 @@ SHARE = 200_000
 
 
 class WordIndex(Protocol):
-    """What is asked of an inverted index, wherever its pictures lie."""
+    """The interface of an inverted index, wherever its pictures lie."""
 
     @property
     def words(self) -> int:
@@ -206,8 +206,8 @@ class InvertedIndex:
         sums = [np.zeros(len(segment.pictures)) for segment in self.segments]
         self._scan(asked, lists, sums, scoring, threads)
         total = np.zeros(len(self.pictures))
-        for places, some in zip(self._places, sums, strict=True):
-            total[places[places >= 0]] = some[places >= 0]
+        for places, values in zip(self._places, sums, strict=True):
+            total[places[places >= 0]] = values[places >= 0]
         if scoring.normalisation != "none":
             norms = self.norms(scoring)
             np.divide(total, norms, out=total, where=norms > 0)
@@ -236,28 +236,28 @@ class InvertedIndex:
         parts = [Neighbours.none()]
         for segment, places in zip(self.segments, self._places, strict=True):
             segment.read_soon(words)
-            found = near(words, codes, segment, below, scan)
-            found = replace(found, row=places[np.minimum(found.row, len(places) - 1)])  # if it is damaged
-            parts.append(found.take(found.row >= 0))
+            pairs = near(words, codes, segment, below, scan)
+            pairs = replace(pairs, row=places[np.minimum(pairs.row, len(places) - 1)])  # if it is damaged
+            parts.append(pairs.take(pairs.row >= 0))
         return Neighbours.joined(parts)
 
     def _scan(
         self, asked: Asked, lists: Sequence[Lists], sums: Sequence[Scores], scoring: Scoring, threads: int
     ) -> None:
-        work = [int(((one.ends - one.begins) * np.diff(asked.firsts)).sum()) for one in lists]
-        scan = self._kernel(sum(work))
+        sizes = [int(((part.ends - part.begins) * np.diff(asked.firsts)).sum()) for part in lists]
+        scan = self._kernel(sum(sizes))
 
         def share(task: tuple[Lists, Scores, int, int]) -> None:
-            some, scores, first, last = task
+            part, scores, first, last = task
             if scoring.hamming:
-                limits = scoring.limits(some.halves)
-                scan.compare(some, asked.firsts, asked.codes, *limits, first, last, scores)
+                limits = scoring.limits(part.halves)
+                scan.compare(part, asked.firsts, asked.codes, *limits, first, last, scores)
             else:
-                scan.count(some, first, last, scores)
+                scan.count(part, first, last, scores)
 
         tasks = [
-            (some, scores, first, last)
-            for some, scores, size in zip(lists, sums, work, strict=True)
+            (part, scores, first, last)
+            for part, scores, size in zip(lists, sums, sizes, strict=True)
             for first, last in pairwise(_shares(len(scores), min(threads, 1 + size // SHARE)))
             if size
         ]
@@ -268,8 +268,8 @@ class InvertedIndex:
             with ThreadPoolExecutor(min(threads, len(tasks))) as pool:
                 list(pool.map(share, tasks))
 
-    def _kernel(self, work: int) -> Kernel:
-        self._scanned += work
+    def _kernel(self, comparisons: int) -> Kernel:
+        self._scanned += comparisons
         if self._choice == "numpy" or (self._choice == "auto" and self._scanned < WORTH):
             return NUMPY
         try:
@@ -280,7 +280,7 @@ class InvertedIndex:
             return NUMPY
 
     def norms(self, scoring: Scoring) -> Scores:
-        """What scores of the live pictures are divided by, float64 ``(n,)``; see `Scoring`."""
+        """Norms that divide scores of the live pictures, float64 ``(n,)``; see `Scoring`."""
         key = scoring.normalisation, scoring.power
         if key not in self._norms:
             part = _PARTS[scoring.normalisation]
@@ -316,9 +316,9 @@ def _shared(
     parts = min(threads, 1 + int(done[-1]) // SHARE) if len(done) else 1
     bounds = np.searchsorted(done, _shares(int(done[-1]), parts)[1:-1]).tolist() if parts > 1 else []
 
-    def share(some: slice) -> Pairs:
-        which, at, distance = scan(codes, begins[some], ends[some], asked[some], below)
-        return which + some.start, at, distance
+    def share(block: slice) -> Pairs:
+        which, at, distance = scan(codes, begins[block], ends[block], asked[block], below)
+        return which + block.start, at, distance
 
     slices = list(starmap(slice, pairwise([0, *bounds, len(asked)])))
     with ThreadPoolExecutor(len(slices)) as pool:

@@ -73,7 +73,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class Lists:
-    """What a scan reads: the lists of a query's words in one segment.
+    """The inverted lists of a query's words in one segment.
 
     Attributes
     ----------
@@ -126,13 +126,13 @@ def compare(
     """Many features of the query at once; see `Kernel`."""
     starts, stops = _within(lists, first, last, len(scores))
     words = np.repeat(np.arange(len(starts)), np.diff(firsts))  # of each feature
-    for some in starmap(slice, ranges((stops - starts)[words], BATCH)):
-        word = words[some]
+    for block in starmap(slice, ranges((stops - starts)[words], BATCH)):
+        word = words[block]
         feature, at = _flat(starts[word], stops[word])
         of = word[feature]
         low, high = (lists.begins[of], lists.ends[of]) if lists.halves == 2 else (0, 0)
-        away = np.bitwise_count(lists.codes[low + at] ^ codes[0, some][feature])
-        away += np.bitwise_count(lists.codes[high + at] ^ codes[1, some][feature])
+        away = np.bitwise_count(lists.codes[low + at] ^ codes[0, block][feature])
+        away += np.bitwise_count(lists.codes[high + at] ^ codes[1, block][feature])
         (near,) = np.nonzero(away < threshold)
         at, of = at[near], of[near]
         values = strengths[away[near]] * lists.weights[of]
@@ -144,12 +144,12 @@ def compare(
 def count(lists: Lists, first: int, last: int, scores: Scores) -> None:
     """Many words of the query at once; see `Kernel`."""
     starts, stops = _within(lists, first, last, len(scores))
-    for some in starmap(slice, ranges(stops - starts, BATCH)):
-        word, at = _flat(starts[some], stops[some])
+    for block in starmap(slice, ranges(stops - starts, BATCH)):
+        word, at = _flat(starts[block], stops[block])
         rows = lists.rows[at]
         (heads,) = np.nonzero(run_starts(rows, word))
         frequencies = np.diff(heads, append=len(rows))
-        values = frequencies * lists.weights[some][word[heads]]
+        values = frequencies * lists.weights[block][word[heads]]
         if lists.rooted:
             values /= np.sqrt(frequencies)
         np.add.at(scores, np.minimum(rows[heads], len(scores) - 1), values)
@@ -205,17 +205,17 @@ def pairs(codes: Codes, begins: IntArray, ends: IntArray, asked: Codes, below: i
         So many bits are too many.
     """
     halves = asked.shape[1]
-    found = [tuple(np.empty(0, np.int64) for _ in range(3))]
-    for some in starmap(slice, ranges(ends - begins, PAIRS)):
-        which, at = _flat(begins[some], ends[some])
-        low, size = begins[some][which], (ends - begins)[some][which]
+    parts = [tuple(np.empty(0, np.int64) for _ in range(3))]
+    for block in starmap(slice, ranges(ends - begins, PAIRS)):
+        which, at = _flat(begins[block], ends[block])
+        low, size = begins[block][which], (ends - begins)[block][which]
         away = np.zeros(len(at), np.uint8)
         for half in range(halves):  # of each list first all first halves
             held = codes[at + (halves - 1) * low + half * size]
-            away += np.bitwise_count(asked[some, half][which] ^ held)
+            away += np.bitwise_count(asked[block, half][which] ^ held)
         (near,) = np.nonzero(away < below)
-        found.append((some.start + which[near], at[near], away[near].astype(np.int64)))
-    which, at, distance = map(np.concatenate, zip(*found, strict=True))
+        parts.append((block.start + which[near], at[near], away[near].astype(np.int64)))
+    which, at, distance = map(np.concatenate, zip(*parts, strict=True))
     return which, at, distance
 
 

@@ -46,8 +46,8 @@ class QuerySketch:
 
 def _shares(question: Sequence[QuerySketch]) -> list[float]:
     """The weights of a question's pictures, in a sum of 1 of those that are wanted."""
-    wanted = sum(one.weight for one in question if one.weight > 0)
-    return [one.weight / wanted for one in question]
+    wanted = sum(query.weight for query in question if query.weight > 0)
+    return [query.weight / wanted for query in question]
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,23 +114,23 @@ class Layers:
         total = np.zeros(len(self.pictures))
         scales = {layer: self._scale(layer) for layer in self.layers}
         counted = self.recipe.scoring.votes and self.recipe.fusion.fusion != "rank"
-        for one, factor in zip(question, self._factors(question), strict=True):
-            found = self.recipe.fusion.fuse(self._of(one, threads), scales)
-            total += factor * (np.log1p(found) if counted else found)
+        for query, factor in zip(question, self._factors(question), strict=True):
+            fused = self.recipe.fusion.fuse(self._of(query, threads), scales)
+            total += factor * (np.log1p(fused) if counted else fused)
         return np.expm1(total) if counted else total
 
     def _of(self, asked: QuerySketch, threads: int) -> dict[str, Scores]:
         """Scores of each layer that is asked (equation 8 of Li et al., 2016 before the sum over layers)."""
-        found = {}
+        by_layer = {}
         for layer in self.layers:
             if self.recipe.scoring.votes:
-                found[layer] = self._votes(asked, layer, threads)
+                by_layer[layer] = self._votes(asked, layer, threads)
                 continue
             words, codes = _copies(asked.sketch, layer, self.recipe.asked)
-            found[layer] = self.indexes[layer].scores(
+            by_layer[layer] = self.indexes[layer].scores(
                 words.ravel(), codes.reshape(-1, codes.shape[2]), self.recipe.scoring, threads=threads
             )
-        return found
+        return by_layer
 
     def _votes(self, asked: QuerySketch, layer: str, threads: int, held: Matches | None = None) -> Scores:
         """Votes for every picture in one layer, and for one more behind them whose matches are given."""
@@ -150,18 +150,18 @@ class Layers:
         return place if place < len(self.pictures) and self.pictures[place] == picture else None
 
     def _factors(self, question: Sequence[QuerySketch]) -> list[float]:
-        """What the scores for each picture of a question are multiplied by."""
+        """Factors of the scores for each picture of a query."""
         if self.recipe.fusion.fusion == "rank":
-            return [one.weight for one in question]
+            return [query.weight for query in question]
         if self.recipe.scoring.votes:  # a picture's votes for itself depend on the collection
             return _shares(question)
         return [
-            share / (self._self(one.sketch) or 1.0)
-            for one, share in zip(question, _shares(question), strict=True)
+            share / (self._self(query.sketch) or 1.0)
+            for query, share in zip(question, _shares(question), strict=True)
         ]
 
     def _self(self, sketch: Sketch) -> float:
-        """What a picture scores for itself, before that is divided."""
+        """The score of a picture for itself, before division."""
         total = 0.0
         for number, layer in enumerate(self.layers):
             held = sketch.words[layer][:, : self.recipe.stored]
@@ -170,13 +170,13 @@ class Layers:
         return total
 
     def votes_for(self, question: Sequence[QuerySketch], sketch: Sketch) -> float:
-        """What `scores` would give a picture that is none of theirs, beside them."""
+        """The score that `scores` would give a picture that is not in the index."""
         total = 0.0
-        for one, factor in zip(question, self._factors(question), strict=True):
+        for query, factor in zip(question, self._factors(question), strict=True):
             given = 0.0
             for number, layer in enumerate(self.layers):
-                pairs = self._match(one.sketch, sketch, layer, number)
-                given += self._scale(layer) * float(self._votes(one, layer, 1, pairs)[-1])
+                pairs = self._match(query.sketch, sketch, layer, number)
+                given += self._scale(layer) * float(self._votes(query, layer, 1, pairs)[-1])
             total += factor * math.log1p(given)
         return math.expm1(total)
 
@@ -198,14 +198,14 @@ class Layers:
             weight = (pairs.weight * factor).astype(np.float32)
             parts.append(Matches(pairs.query, pairs.picture, pairs.layer, pairs.distance, weight))
         matches = Matches.joined(parts)
-        one, other = asked.sketch, sketch
-        if one.points is None or other.points is None or not len(matches):
-            found = fit(one.boxes, other.boxes, matches, size, box=asked.box)
+        query, other = asked.sketch, sketch
+        if query.points is None or other.points is None or not len(matches):
+            fitted = fit(query.boxes, other.boxes, matches, size, box=asked.box)
         else:
-            found = verify(one.points, other.points, matches, size, asked.box or one.extent)
-        if found and asked.box is None:
-            found = to_edge(found, other.extent, size)
-        return VerifiedHit(matches, found)
+            fitted = verify(query.points, other.points, matches, size, asked.box or query.extent)
+        if fitted and asked.box is None:
+            fitted = to_edge(fitted, other.extent, size)
+        return VerifiedHit(matches, fitted)
 
     def fits(
         self, question: Sequence[QuerySketch], sketch: Sketch, size: tuple[int, int]
@@ -214,12 +214,12 @@ class Layers:
 
         Parameters as for `look`; scores are the nats above the floor.
         """
-        found = []
-        for one, share in zip(question, _shares(question), strict=True):
-            lies = self.look([replace(one, weight=1.0)], sketch, size).fit
+        fits = []
+        for query, share in zip(question, _shares(question), strict=True):
+            lies = self.look([replace(query, weight=1.0)], sketch, size).fit
             if lies and lies.score > self.recipe.scoring.floor:
-                found.append((share, replace(lies, score=lies.score - self.recipe.scoring.floor)))
-        return found
+                fits.append((share, replace(lies, score=lies.score - self.recipe.scoring.floor)))
+        return fits
 
     def _match(self, asked: Sketch, held: Sketch, layer: str, number: int) -> Matches:
         return match(
@@ -234,7 +234,7 @@ class Layers:
         return (self.scales[layer] or 1.0) if self.recipe.fusion.fusion == "scaled" else 1.0
 
     def _norm(self, words: NDArray[np.uint32], layer: str) -> float:
-        """What the score of a picture with these words is divided by."""
+        """The divisor of the score of a picture with these words."""
         scoring = self.recipe.scoring
         if scoring.normalisation == "none" or not words.size:
             return 1.0

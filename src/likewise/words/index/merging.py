@@ -35,7 +35,10 @@ def merge(
         check(segment, words)
         if faults := segment.verify():
             raise CollectionDamaged(f"{faults[0]}; make the segment again")
-    alive = [np.ones(len(one.pictures), bool) if live is None else one.places(live) >= 0 for one in segments]
+    alive = [
+        np.ones(len(segment.pictures), bool) if live is None else segment.places(live) >= 0
+        for segment in segments
+    ]
     kept = [segment.pictures[mask] for segment, mask in zip(segments, alive, strict=True)]
     pictures = np.sort(np.concatenate([np.empty(0, np.uint32), *kept]))
     (twice,) = np.nonzero(pictures[1:] == pictures[:-1])

@@ -135,7 +135,9 @@ class Segment:
 
         ``sketches``: with the id of each picture.
         """
-        parts = [Postings.of(picture, one.words[layer], one.codes[layer]) for picture, one in sketches]
+        parts = [
+            Postings.of(picture, sketch.words[layer], sketch.codes[layer]) for picture, sketch in sketches
+        ]
         return cls.write(path, Postings.join(parts), words)
 
     @classmethod
@@ -157,7 +159,7 @@ class Segment:
         return segment
 
     def verify(self) -> list[str]:
-        """What is wrong with each damaged column, with the path; nothing when every byte is as written."""
+        """Faults of the damaged columns, each with the path; none when every byte is as written."""
         return self.file.faults()
 
     def read_soon(self, words: NDArray[np.integer[Any]]) -> None:
@@ -200,8 +202,8 @@ class Segment:
         """Where its pictures lie among rising ids, ``(p,)``; -1 for those that are not there."""
         if not len(live):
             return np.full(len(self.pictures), -1)
-        found = np.minimum(np.searchsorted(live, self.pictures), len(live) - 1)
-        return np.where(live[found] == self.pictures, found, -1)
+        places = np.minimum(np.searchsorted(live, self.pictures), len(live) - 1)
+        return np.where(live[places] == self.pictures, places, -1)
 
 
 def create(

@@ -53,13 +53,15 @@ class ShardedIndex:
     def scores(self, words: Words, codes: Codes, scoring: Scoring = DEFAULT, *, threads: int = 1) -> Scores:
         """See `WordIndex`; raises `ShardLost`. Each shard takes as many threads as its machine has cores."""
         total = np.zeros(len(self.pictures))
-        for places, some in zip(self._places, self._ask("scores", words, codes, scoring), strict=True):
-            total[places] = some
+        for places, values in zip(self._places, self._ask("scores", words, codes, scoring), strict=True):
+            total[places] = values
         return total
 
     def neighbours(self, words: Words, codes: Codes, *, threads: int = 1) -> tuple[Neighbours, IntArray]:
         """See `WordIndex`; raises `ShardLost`. Each shard takes as many threads as its machine has cores."""
         compared, below = self._whole.reach(words, 64 * codes.shape[2])
-        found = self._ask("near", words, codes, below)
-        parts = [replace(one, row=places[one.row]) for places, one in zip(self._places, found, strict=True)]
+        answers = self._ask("near", words, codes, below)
+        parts = [
+            replace(pairs, row=places[pairs.row]) for places, pairs in zip(self._places, answers, strict=True)
+        ]
         return Neighbours.joined([Neighbours.none(), *parts]), compared
