@@ -28,13 +28,13 @@ def read_arrays(path: Path, names: Iterable[str], check: Check) -> dict[str, NDA
     Raises `ValueError` when the file or one of the arrays is damaged, or is one of Python objects; `OSError`
     when the file cannot be read.
     """
-    found: dict[str, NDArray[Any]] = {}
+    arrays: dict[str, NDArray[Any]] = {}
     try:
         with path.open("rb") as file, zipfile.ZipFile(file) as archive:
             members = frozenset(archive.namelist())
             for name in names:
                 if f"{name}.npy" in members:
-                    found[name] = _opened(archive, name, check)
+                    arrays[name] = _opened(archive, name, check)
     except (
         zipfile.BadZipFile,
         zlib.error,
@@ -44,7 +44,7 @@ def read_arrays(path: Path, names: Iterable[str], check: Check) -> dict[str, NDA
         LookupError,
     ) as error:
         raise ValueError(f"{path.name} is no archive of arrays, or a damaged one: {error}") from error
-    return found
+    return arrays
 
 
 def _opened(archive: zipfile.ZipFile, name: str, check: Check) -> NDArray[Any]:

@@ -23,7 +23,7 @@ DIGITS = 16
 
 @dataclass(frozen=True)
 class Sample:
-    """What something was learned on.
+    """The sample that something was learned on.
 
     Attributes
     ----------
@@ -50,7 +50,7 @@ class Sample:
 
     @property
     def recipe_name(self) -> str:
-        """What that recipe is called; ``not known`` where there is none. Raises `BadRecipe`."""
+        """The name of that recipe; ``not known`` where there is none. Raises `BadRecipe`."""
         if not self.recipe:
             return "not known"
         return RecipeText(self.recipe).read(lambda head, layers, _: str((head or layers[0]).get("name", "")))

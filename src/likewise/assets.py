@@ -125,7 +125,7 @@ def sweep_folders(folder: Path, prefix: str) -> None:
 
 
 def _now(folder: Path) -> float:
-    """What time it is by the clock of a disk: by one that jumps, what was made this moment is old."""
+    """The time by the clock of a disk: by one that jumps, what was made this moment is old."""
     with tempfile.TemporaryFile(dir=folder) as probe:
         return os.fstat(probe.fileno()).st_mtime
 
@@ -291,12 +291,12 @@ def from_registry(
     with scratch(target.parent) as room, replacing(target) as part:
         report = Meter(progress, size, note=f"fetching {requirement}")
         _pip_download(requirement, sha256, room, report, built=built)
-        found = list((room / "archive").glob("*"))
-        if len(found) != 1:
-            raise FetchFailed(f"pip left {len(found)} files instead of one archive")
-        _compare(sha256_file(found[0]), sha256)
-        report(found[0].stat().st_size)
-        os.replace(found[0], part)
+        files = list((room / "archive").glob("*"))
+        if len(files) != 1:
+            raise FetchFailed(f"pip left {len(files)} files instead of one archive")
+        _compare(sha256_file(files[0]), sha256)
+        report(files[0].stat().st_size)
+        os.replace(files[0], part)
     return target
 
 
@@ -334,12 +334,12 @@ def from_npm(
         with (room / "log").open("w+") as log:
             code = _watch(command, dict(os.environ), log, lambda: report(_largest(room, "*.tgz")))
             log.seek(0)
-            found = list(room.glob("*.tgz"))
-            if code or len(found) != 1:
+            files = list(room.glob("*.tgz"))
+            if code or len(files) != 1:
                 raise FetchFailed(_npm_complaint(log.read(), code))
-        _compare(sha256_file(found[0]), sha256)
-        report(found[0].stat().st_size)
-        os.replace(found[0], part)
+        _compare(sha256_file(files[0]), sha256)
+        report(files[0].stat().st_size)
+        os.replace(files[0], part)
     return target
 
 
@@ -356,7 +356,7 @@ def extract(archive: Path, name: str, target: Path) -> Path:
 
 
 def member(archive: Path, name: str) -> bytes:
-    """What a file in a tar archive or a wheel holds.
+    """The bytes of a file in a tar archive or a wheel.
 
     Raises `FetchFailed` when the archive is damaged or holds no such file.
     """
@@ -414,10 +414,10 @@ def _chunks(response: HTTPResponse) -> Iterator[bytes]:
         raise FetchFailed(f"the connection broke: {error}") from error
 
 
-def _compare(found: str, published: str) -> None:
-    if not published or not found.startswith(published.lower()):
+def _compare(digest: str, published: str) -> None:
+    if not published or not digest.startswith(published.lower()):
         raise FetchFailed(
-            f"its digest is {found}, but {published or 'none'} was published: not the same file"
+            f"its digest is {digest}, but {published or 'none'} was published: not the same file"
         )
 
 

@@ -37,7 +37,7 @@ _BLOCK = 1 << 22  # bytes hashed at once
 
 @dataclass(frozen=True)
 class ColumnLayout:
-    """What lies in a file, and where.
+    """The places of a file's columns.
 
     Attributes
     ----------
@@ -98,7 +98,9 @@ class ColumnWriter:
             done = self._ends[name] - begin
             self._append(name, bytes(_filled(done) - done))
         self._file.seek(0)
-        self._file.write(self._layout.header({name: one.hexdigest() for name, one in self._hashes.items()}))
+        self._file.write(
+            self._layout.header({name: digest.hexdigest() for name, digest in self._hashes.items()})
+        )
 
 
 @contextmanager
@@ -169,9 +171,9 @@ class ColumnFile:
             return
         begin, _ = self.layout.places[name]
         width = np.dtype(self.layout.columns[name][1]).itemsize
-        some = ends > begins
-        first = (begin + begins[some].astype(np.int64) * width) // mmap.PAGESIZE
-        last = -(-(begin + ends[some].astype(np.int64) * width) // mmap.PAGESIZE)
+        filled = ends > begins
+        first = (begin + begins[filled].astype(np.int64) * width) // mmap.PAGESIZE
+        last = -(-(begin + ends[filled].astype(np.int64) * width) // mmap.PAGESIZE)
         apart = np.flatnonzero(first[1:] > last[:-1]) + 1  # the others share a page, or follow one another
         for pages in np.split(np.stack([first, last], axis=1), apart):
             if len(pages):
@@ -183,7 +185,7 @@ class ColumnFile:
         return _damaged(self.path, self.what, why)
 
     def faults(self) -> list[str]:
-        """What is wrong with each damaged column, with the path; nothing when every byte is as written."""
+        """Faults of the damaged columns, each with the path; none when every byte is as written."""
         faults = []
         with _file(self.path, self.what) as file:
             for name, (begin, size) in self.layout.places.items():

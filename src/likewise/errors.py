@@ -183,7 +183,7 @@ def needing(feature: str, *, package: str, extra: str) -> Iterator[None]:
 
 
 class BadPlugin(LikewiseError):
-    """What another package adds by an entry point cannot be used."""
+    """An entry point of another package cannot be used."""
 
     exit_code = 4
 

@@ -39,7 +39,9 @@ class Excludes:
 
     @cached_property
     def _paths(self) -> re.Pattern[str]:
-        return _any(translate(native("*/" + one.strip("/"))) for one in self.patterns if "/" in one)
+        return _any(
+            translate(native("*/" + pattern.strip("/"))) for pattern in self.patterns if "/" in pattern
+        )
 
     def leave_out(self, path: str) -> bool:
         """Whether a file or folder is left out, by its own name."""

@@ -88,20 +88,20 @@ def changed(path: str) -> BadPicture:
 
 def as_spelt(path: str | os.PathLike[str]) -> Path:
     """A path as the disk spells it, where its accents are written in another way; else as it is."""
-    asked, found = Path(path), Path(Path(path).anchor)
+    asked, spelt = Path(path), Path(Path(path).anchor)
     if os.path.lexists(asked):
         return asked
-    for part in asked.relative_to(found).parts:
-        if not os.path.lexists(found / part):
+    for part in asked.relative_to(spelt).parts:
+        if not os.path.lexists(spelt / part):
             try:
-                same = [name for name in os.listdir(found) if plain(name) == plain(part)]
+                same = [name for name in os.listdir(spelt) if plain(name) == plain(part)]
             except OSError:
                 return asked
             if len(same) != 1:
                 return asked
             part = same[0]
-        found /= part
-    return found
+        spelt /= part
+    return spelt
 
 
 def is_absolute(path: str) -> bool:

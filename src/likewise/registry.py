@@ -94,13 +94,13 @@ class Registry(MutableMapping[str, T]):
 
     def sound(self) -> dict[str, T]:
         """All that can be used; of a package that is broken the log says why."""
-        found = {}
+        usable = {}
         for name in self:
             try:
-                found[name] = self[name]
+                usable[name] = self[name]
             except BadPlugin as problem:
                 log.warning("%s", problem)
-        return found
+        return usable
 
     def origin(self, name: str) -> str:
         """The package that adds a name, with its version; empty for our own."""
@@ -125,9 +125,9 @@ class Registry(MutableMapping[str, T]):
         return thing
 
     def _broken(self, point: EntryPoint, why: str) -> BadPlugin:
-        told = f"{self._kind} {point.name!r} of package {_package(point)} cannot be used"
+        problem = f"{self._kind} {point.name!r} of package {_package(point)} cannot be used"
         remedy = "update that package, or remove it"
-        return BadPlugin(f"{told}: {why}; {remedy}", public=f"{told}: {remedy}")
+        return BadPlugin(f"{problem}: {why}; {remedy}", public=f"{problem}: {remedy}")
 
 
 def _package(point: EntryPoint) -> str:

@@ -28,5 +28,5 @@ def read_text(file: Path, what: str) -> str:
 
 
 def delimiter_of(head: str) -> str:
-    """What stands between the columns: a comma, or what spreadsheets put there where commas are decimal."""
+    """The delimiter of columns: a comma, or what spreadsheets put there where commas are decimal."""
     return max(",;\t", key=head.count)

@@ -1,4 +1,4 @@
-"""What operating systems do differently: opening, locking and flushing files, and counting cores.
+"""Differences of operating systems: opening, locking and flushing files, and counting cores.
 
 Windows was never at hand: its half follows the documentation of Python's ``msvcrt`` and is tested with a
 stand-in for it.

@@ -38,7 +38,7 @@ _PARTS = 100
 
 
 def read_toml(text: str) -> dict[str, Any]:
-    """What TOML says, in a time that is bounded.
+    """Parse TOML, in a time that is bounded.
 
     Raises `ValueError`, `OverflowError` or `RecursionError` when it is none, or is too long.
     """
@@ -72,8 +72,8 @@ def settle(
 
 
 def defaults_of(kind: type[Any], *without: str) -> dict[str, Option]:
-    """What the fields of a dataclass are where settings do not say, but for some of them."""
-    return {one.name: one.default for one in fields(kind) if one.name not in without}  # type: ignore[misc]
+    """Defaults of the fields of a dataclass, but for some of them."""
+    return {entry.name: entry.default for entry in fields(kind) if entry.name not in without}  # type: ignore[misc]
 
 
 def known_keys(given: Iterable[str], known: Collection[str], where: str) -> None:
@@ -117,7 +117,7 @@ def flat(value: Any, prefix: str = "") -> dict[str, Any]:
 
 
 def difference(mine: Mapping[str, Any], theirs: Mapping[str, Any]) -> str:
-    """What differs between two tables, as ``key this against other, ...``; empty when nothing does."""
+    """Differences of two tables, as ``key this against other, ...``; empty when there is none."""
     mine, theirs = flat(mine), flat(theirs)
     keys = [key for key in sorted({*mine, *theirs}) if mine.get(key) != theirs.get(key)]
     return ", ".join(f"{key} {mine.get(key, 'absent')} against {theirs.get(key, 'absent')}" for key in keys)
@@ -170,7 +170,7 @@ class RecipeText:
             raise BadRecipe(f"recipe file {path} cannot be read: {error}") from error
 
     def read(self, make: Callable[[dict[str, str], list[dict[str, Any]], Path], T]) -> T:
-        """What is made of its head, of the tables of its layers, each called by its kind, and of its folder.
+        """Build it of its head, of the tables of its layers, each called by its kind, and of its folder.
 
         A recipe without ``[[layers]]`` has no head: it is itself the table of its only layer. Errors name
         where it was read from. Raises `BadRecipe` when it is not TOML, or what it says cannot be used.
@@ -195,9 +195,9 @@ def recipe_names() -> list[str]:
 
 
 def _shipped() -> dict[str, Traversable]:
-    found: dict[str, Traversable] = {}
+    paths: dict[str, Traversable] = {}
     for folder in ("", "words"):
         entries = (files("likewise") / "recipes" / folder).iterdir()
-        named = {one.name.removesuffix(".toml"): one for one in entries if one.name.endswith(".toml")}
-        found |= {name: named[name] for name in sorted(named, key=lambda name: (name != "default", name))}
-    return found
+        named = {entry.name.removesuffix(".toml"): entry for entry in entries if entry.name.endswith(".toml")}
+        paths |= {name: named[name] for name in sorted(named, key=lambda name: (name != "default", name))}
+    return paths

@@ -28,7 +28,7 @@ CropScale: TypeAlias = Literal["whole", "own"]
 
 
 class Cut(TypedDict, total=False):
-    """What of a picture is prepared: a box, how that is resized, and the most pixels that it may have."""
+    """The prepared part of a picture: a box, how that is resized, and the most pixels it may have."""
 
     box: Box | None
     crop: CropScale

@@ -26,7 +26,7 @@ MALFORMED = (
     OverflowError,
     struct.error,
 )
-"""What an unpickler raises on bytes that are no such pickle, or that ask for what they may not have."""
+"""Errors of an unpickler on bytes that are no such pickle, or that ask for what they may not have."""
 
 STEPS = 1_000_000
 """The truths of the largest public benchmark take a tenth of that; each costs some 200 bytes at most."""
@@ -36,7 +36,7 @@ _NUMBERS = re.compile(r"[<>|=]?(b1|[iu][1248]|f[248])")
 
 
 def read_plain_pickle(file: Path) -> object:
-    """What a pickle of dicts, lists, tuples, sets, strings, numbers and numpy arrays of numbers holds.
+    """Read a pickle of dicts, lists, tuples, sets, strings, numbers and numpy arrays of numbers.
 
     Numpy's scalars come back as plain numbers, its arrays as arrays that cannot be written to. No class and
     no function that the file names is ever looked up. Raises `pickle.UnpicklingError` when the file asks for
@@ -135,7 +135,7 @@ class _Array:
     values: NDArray[Any] = np.empty(0)
 
     def __init__(self, *_: object) -> None:
-        """Whatever size is asked for: the state brings it along with the bytes."""
+        """The size asked for is ignored: the state brings it along with the bytes."""
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
         shape, kind, in_columns, raw = state[-4:]
@@ -170,7 +170,7 @@ def _hashable(values: Iterable[object]) -> None:
     for value in values:
         if isinstance(value, _ATOMS) or value is None:
             continue
-        if not isinstance(value, tuple) or not all(isinstance(one, (*_ATOMS, type(None))) for one in value):
+        if not isinstance(value, tuple) or not all(isinstance(item, (*_ATOMS, type(None))) for item in value):
             raise pickle.UnpicklingError(f"{type(value).__name__} as a key or in a set")
 
 
@@ -204,15 +204,15 @@ _STAND_INS: dict[tuple[str, str], Callable[..., Any]] = {
 }
 
 
-def _watched(code: int, work: Callable[[Any], None]) -> Callable[[Any], None]:
+def _watched(code: int, handler: Callable[[Any], None]) -> Callable[[Any], None]:
     """A step of the unpickler that is counted, and looked at before it hashes."""
-    hashes = code in (one[0] for one in _HASHING)
+    hashes = code in (entry[0] for entry in _HASHING)
 
     def step(self: Any) -> None:
         self._step()
         if hashes:
             self._see_keys(code)
-        work(self)
+        handler(self)
 
     return step
 
@@ -225,8 +225,8 @@ def _bytearray(unpickler: Any) -> None:
 
 _HASHING = (pickle.SETITEM, pickle.SETITEMS, pickle.DICT, pickle.ADDITEMS, pickle.FROZENSET)
 Unpickler.dispatch = {
-    code: _watched(code, work)
-    for code, work in {**pickle._Unpickler.dispatch, pickle.BYTEARRAY8[0]: _bytearray}.items()
+    code: _watched(code, handler)
+    for code, handler in {**pickle._Unpickler.dispatch, pickle.BYTEARRAY8[0]: _bytearray}.items()
 }
 
 

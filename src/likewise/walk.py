@@ -19,7 +19,7 @@ from likewise.types import plain
 
 @dataclass(frozen=True)
 class Stamp:
-    """What tells, without reading, that a file is still the one that was read."""
+    """The status that tells, unread, whether a file is still the one read."""
 
     size: int
     mtime_ns: int
@@ -50,7 +50,7 @@ def holds_pictures(sources: Iterable[str | os.PathLike[str]]) -> bool:
 
 
 def nothing_in(sources: Iterable[str | os.PathLike[str]]) -> str:
-    """What to say where `holds_pictures` finds none."""
+    """The message where `holds_pictures` finds none."""
     names = " or ".join(os.fspath(source) for source in sources)
     kinds = " ".join(sorted(SUFFIXES))
     return f"no picture in {names}: looked for files that end in {kinds}"
@@ -115,7 +115,7 @@ def _entered(folder: str, before: set[tuple[int, int]]) -> list[str]:
 
 
 def _kind(path: str) -> Literal["folder", "file", "other"] | OSError:
-    """What a path is, or what keeps that from being known; a link that leads nowhere is something else."""
+    """The kind of a path, or the error that hides it; a link that leads nowhere is something else."""
     try:
         mode = os.stat(path).st_mode
     except (FileNotFoundError, NotADirectoryError):
