@@ -61,8 +61,8 @@ def render(folder: Path, *, seed: int = 0, progress: ProgressCallback | None = N
     """Write the demo set, unless it is there already.
 
     Returns the pictures, in the order of `read_truth`. Raises `MissingExtra` when the packages that carry the
-    photographs are not installed; `UsageError` when the folder holds the demo set of another seed or version, or
-    other files; `StorageError` when the folder cannot be written.
+    photographs are not installed; `UsageError` when the folder holds other files, or the demo set of another
+    seed or version; `StorageError` when the folder cannot be written.
 
     Parameters
     ----------
@@ -147,11 +147,9 @@ def _write(folder: Path, seed: int, progress: ProgressCallback | None) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     draft = folder / f"{TRUTH}.part"
     if not draft.exists() and not (folder / TRUTH).exists() and any(folder.iterdir()):
-        raise UsageError(
-            f"{folder} holds other files, some of which may have the same names: name a new folder"
-        )
-    draft.touch()
+        raise UsageError(f"{folder} holds other files, maybe of the same names: name a new folder")
     album, truth, tasks = Album(), [], _tasks(seed)
+    draft.touch()
     for number, (name, subject, kind) in enumerate(tasks):
         chance = np.random.default_rng([VERSION, seed, number])
         shot = _shoot(chance, album, subject, kind)
