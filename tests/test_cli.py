@@ -17,7 +17,7 @@ from PIL import Image
 
 from likewise import cli
 from likewise.cli import output
-from likewise.cli.output import clock, printable, short, state, table
+from likewise.cli.output import clock, counted, printable, short, state, table
 from likewise.lock import writing
 from likewise.types import Progress
 
@@ -826,3 +826,8 @@ def test_progress_off_a_terminal_is_a_line_now_and_then(
         callback(Progress(1, 9))
         callback(Progress(2, 9))
     assert capsys.readouterr().err.splitlines() == lines
+
+
+def test_one_picture_is_not_one_pictures() -> None:
+    assert [counted(number) for number in (0, 1, 2)] == ["0 pictures", "1 picture", "2 pictures"]
+    assert counted(1, "group") == "1 group"

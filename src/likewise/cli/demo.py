@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from likewise.cli.options import BoxText, Engine, Json, RecipeName
-from likewise.cli.output import hit_table, printable, progress, show
+from likewise.cli.output import counted, hit_table, printable, progress, show
 
 if TYPE_CHECKING:
     from likewise.collection import AddReport
@@ -56,7 +56,7 @@ def demo(
 def _indexed(report: AddReport) -> str:
     known = report.unchanged
     new = sum((report.added, report.copied, report.changed, report.moved))
-    text = f"{new} pictures indexed" if new or not known else f"{known} pictures, all indexed before,"
+    text = f"{counted(new)} indexed" if new or not known else f"{counted(known)}, all indexed before,"
     return f"{text} and {known} indexed before" if new and known else text
 
 

@@ -10,7 +10,7 @@ import typer
 
 from likewise.cli.command import App
 from likewise.cli.options import In, Json, Running, Under, Where, find_collection
-from likewise.cli.output import printable, progress, show
+from likewise.cli.output import counted, printable, progress, show
 from likewise.errors import UsageError
 
 if TYPE_CHECKING:  # numpy stands behind them, and help must not wait for that
@@ -238,7 +238,8 @@ def _lines(result: Duplicates, sheet: Path | None, plan: Path | None) -> Iterato
     for number, group in enumerate(result.bursts, 1):
         yield f"burst {number}"
         yield from _group_lines(group)
-    yield f"{len(result.groups)} groups among {result.pictures} pictures; {result.surplus} could go"
+    groups, pictures = counted(len(result.groups), "group"), counted(result.pictures)
+    yield f"{groups} among {pictures}; {result.surplus} could go"
     if result.kinds:
         kinds = ", ".join(f"{count} {kind}" for kind, count in result.kinds.items())
         yield f"of them {kinds}; what could go takes {result.bytes / 1e6:.1f} MB"

@@ -28,7 +28,7 @@ from likewise.cli.options import (
     described_by,
     find_collection,
 )
-from likewise.cli.output import printable, progress, show, table
+from likewise.cli.output import counted, printable, progress, show, table
 from likewise.errors import UsageError
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ def index_lines(report: AddReport, path: Path, total: int, gone: str = "gone") -
     apart = ("seconds", "gone", "passed_over")
     counts = {name: number for name, number in vars(report).items() if name not in apart and number}
     did = ", ".join(f"{number} {name}" for name, number in counts.items()) or "no pictures found"
-    lines = [f"{did} in {report.seconds:.1f} s", f"{printable(path)}: {total} pictures"]
+    lines = [f"{did} in {report.seconds:.1f} s", f"{printable(path)}: {counted(total)}"]
     if report.gone:
         lines.append(f"{report.gone} {gone}; --prune forgets them")
     if report.failed:
@@ -190,7 +190,7 @@ def _info_lines(summary: Info) -> list[str]:
         *(f"folder      {printable(root)}" for root in summary.roots),
         *(f"away        {printable(folder)}: none of its pictures can be found" for folder in summary.away),
         f"left out    {printable(', '.join(summary.excludes))}",
-        *(f"column      {printable(name)}, of {count} pictures" for name, count in summary.columns.items()),
+        *(f"column      {printable(name)}, of {counted(count)}" for name, count in summary.columns.items()),
         *_made(summary),
         f"on disk     {summary.bytes / 1e6:.1f} MB",
         f"changed     {changed:%Y-%m-%d %H:%M:%S %z} (generation {summary.generation})",
@@ -253,7 +253,7 @@ def optimise(named: Named = None, collection: In = None, as_json: Json = False) 
     with Collection.open(find_collection(collection, named)) as opened, progress("merging") as callback:
         opened.optimise(callback)
         summary = opened.info()
-    lines = [f"{printable(summary.path)}: {summary.pictures} pictures, {summary.bytes / 1e6:.1f} MB"]
+    lines = [f"{printable(summary.path)}: {counted(summary.pictures)}, {summary.bytes / 1e6:.1f} MB"]
     show({"pictures": summary.pictures, "bytes": summary.bytes}, lines, as_json=as_json)
 
 
@@ -303,7 +303,7 @@ def copy(
     taken = report.taken
     new = taken.added + taken.copied + taken.changed
     lines = [
-        f"{new} pictures copied, {taken.unchanged} were there, {taken.failed} failures noted",
+        f"{counted(new)} copied, {taken.unchanged} were there, {taken.failed} failures noted",
         f"compared: {report.alike} pictures are alike, byte by byte (digest {report.digest[:16]})",
     ]
     show(report, lines, as_json=as_json)

@@ -82,6 +82,11 @@ WIDEST = 120
 """Letters of a cell that a column makes room for: a longer path pushes its own row alone."""
 
 
+def counted(number: int, noun: str = "picture") -> str:
+    """``1 picture``, ``2 pictures``."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def table(rows: Sequence[Sequence[object]], head: Sequence[str], *, right: str = "") -> Iterator[str]:
     """Columns as wide as their cells, `WIDEST` at most; those named in ``right`` are set flush right."""
     cells = [[*head], *([printable(cell) for cell in row] for row in rows)]
