@@ -59,7 +59,7 @@ def test_duplicates_are_listed_explained_and_drawn(run: Run) -> None:
     assert lines[0] == "group 1"
     assert lines[1].split()[0] == "1.0000"
     assert sorted(Path(line.split()[1]).name for line in lines[1:3]) == ["0003.png", "copy.jpg"]
-    assert "1 groups among 25 pictures; 1 could go" in lines
+    assert "1 group among 25 pictures; 1 could go" in lines
     assert any("it finds" in line and "mirrored" in line for line in lines)
     assert Path("sheet.png").exists()
     found = json.loads(run("duplicates", "--json")[1])
