@@ -127,7 +127,7 @@ class AskedCollection(OpenedCollection):
     def shares(
         self, query: Query, picture: QueryPicture, *, max_pixels: int | None = None
     ) -> tuple[float, ...] | None:
-        """What each picture of a query gives to the score of one, before stages; None where that is no sum.
+        """Shares of a query's pictures in the score of one, before stages; None where that is no sum.
 
         In the order of the query: its picture, ``also``, ``yes``, ``no``. They add up to the score.
         """
@@ -233,7 +233,7 @@ class AskedCollection(OpenedCollection):
         max_pixels: int | None = None,
         scoring: Mapping[str, object] | None = None,
     ) -> T:
-        """What is found, without the shards of words that are lost meanwhile."""
+        """The answer, without the shards of words that are lost meanwhile."""
         while True:
             try:
                 return ask(self.asker(max_pixels, scoring))

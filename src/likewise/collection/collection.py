@@ -192,7 +192,7 @@ class Collection(AskedCollection):
         return rows(self._ready(), self.layers)
 
     def contents(self, paths: Sequence[str]) -> dict[str, Content]:
-        """What it keeps of the pictures at some absolute paths, by those; what is not sound is left out."""
+        """Contents of the pictures at some absolute paths, by those; what is not sound is left out."""
         return contents(self._ready(), self.layers, paths)
 
     def take_over(

@@ -20,7 +20,7 @@ SHOWN = 3
 
 @dataclass(frozen=True)
 class CopyReport:
-    """What copying did.
+    """Counts of a copy.
 
     Attributes
     ----------

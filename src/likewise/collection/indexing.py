@@ -257,7 +257,7 @@ class Indexing:
     def _prepared(
         self, source: bytes | str, name: str, layers: Sequence[int]
     ) -> tuple[Facts, dict[int, Loaded]]:
-        """What the file says, and the picture as each of the layers takes it.
+        """The file's facts, and the picture as each of the layers takes it.
 
         What they decode alike is decoded once.
         """
@@ -269,7 +269,7 @@ class Indexing:
             }
 
     def _new(self, task: Task, catalogue: Catalogue) -> Content | None:
-        """What is known of a content that a layer, or the facts of which, have yet to be seen; maybe nothing.
+        """The known part, maybe nothing, of a content that lacks a layer or its facts.
 
         None when there is none, and when that content is on its way already and is waited for.
         """

@@ -1,4 +1,4 @@
-"""What a collection knows of files, as rows that another one takes without reading or describing anything."""
+"""Rows of files that another collection takes without reading or describing anything."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def rows(catalogue: Catalogue, layers: Sequence[CollectionLayer]) -> Iterator[Mo
 def _kept(
     catalogue: Catalogue, layers: Sequence[CollectionLayer], pictures: IntArray
 ) -> list[dict[int, bytes]]:
-    """What each layer keeps of pictures that is sound, by id."""
+    """Sound codes of pictures, by id, of each layer."""
     return [
         {
             picture: code
@@ -90,7 +90,7 @@ def _kept(
 def contents(
     catalogue: Catalogue, layers: Sequence[CollectionLayer], paths: Sequence[str]
 ) -> dict[str, Content]:
-    """What a catalogue has of the pictures at some absolute paths, by those, but for what is damaged."""
+    """Contents of the pictures at some absolute paths, by those, but for what is damaged."""
     places = {path: place for path in paths if (place := catalogue.place(path))}
     pictures = {path: one for path, place in places.items() if (one := catalogue.picture(place))}
     kept = _kept(catalogue, layers, np.array([one.id for one in pictures.values()], np.int64))

@@ -121,12 +121,12 @@ class OpenedCollection:
 
     @property
     def layers(self) -> tuple[CollectionLayer, ...]:
-        """What it keeps of each picture, in the order of its recipe."""
+        """Its layers, in the order of its recipe."""
         return self._layers().layers
 
     @property
     def recipe(self) -> Recipe:
-        """What describes its pictures."""
+        """The recipe of its pictures."""
         return self._layers().recipe if self._catalogue else self._recipe or as_recipe("default")
 
     @cached_property
@@ -190,7 +190,7 @@ class OpenedCollection:
 
     @property
     def moment(self) -> tuple[int, int]:
-        """What tells one state of it from every other in this process, also when it was made anew."""
+        """A mark of its present state, unlike any other in this process, also when it was made anew."""
         with self._lock:
             generation = self._ready().generation
             return self._openings, generation
@@ -216,7 +216,7 @@ class OpenedCollection:
         return bool(place and (catalogue.picture(place) or catalogue.failed(place) is not None))
 
     def known(self, picture: int) -> Known:
-        """What is said of a picture: by its file, and by columns of one's own.
+        """Facts of a picture: of its file, and of columns of one's own.
 
         Raises
         ------
@@ -280,7 +280,7 @@ class OpenedCollection:
         return Sources(self.path, self._ready()).path_of(picture)
 
     def read(self, picture: int | str | os.PathLike[str], inside: Sequence[str] = ()) -> bytes | str:
-        """What the file of a picture holds, or its path where that is more than 256 MiB.
+        """Content of a picture's file, or its path where that is more than 256 MiB.
 
         Parameters
         ----------
@@ -364,7 +364,7 @@ class OpenedCollection:
         return LayerSet.of(self._ready(), self.path, self._encoders, self._recipe)
 
     def _load(self, layer: CollectionLayer) -> Any:
-        """What a layer is searched by, read again when the catalogue has moved on."""
+        """The index of a layer, read again when the catalogue has moved on."""
         with self._lock:
             catalogue = self._ready()
             held = self._loaded.get(layer.id)

@@ -1,4 +1,4 @@
-"""What there is to do: files that differ from what the catalogue knows of them."""
+"""Pending work: files that differ from what the catalogue knows of them."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class Task:
 
 @dataclass(frozen=True)
 class TaskOutcome:
-    """What became of a task: a content, of which all layers keep something, or what is wrong."""
+    """The outcome of a task: a content, of which all layers keep something, or what is wrong."""
 
     task: Task
     content: Content | BadPicture

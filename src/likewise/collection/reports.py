@@ -1,4 +1,4 @@
-"""What the collection answers."""
+"""Reports of a collection: on adding, on its state, on its soundness."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from likewise.descriptors import Manifest
 
 @dataclass(frozen=True)
 class AddReport:
-    """What adding did, in files; each file that was looked at counts once.
+    """Counts of files after adding; each file that was looked at counts once.
 
     Attributes
     ----------

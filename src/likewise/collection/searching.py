@@ -156,14 +156,14 @@ class Searcher:
         return [index.name for index in self.indexes]
 
     def _answers(self, questions: Sequence[Any], work: Sequence[Sequence[Stage]]) -> list[LayerHits]:
-        """What each layer gives all pictures."""
+        """Scores of all pictures, layer by layer."""
         return [
             index.search(question, max(1, len(index.ids)), steps)
             for index, question, steps in zip(self.indexes, questions, work, strict=True)
         ]
 
     def _evidence(self, answers: Sequence[LayerHits]) -> list[Scores]:
-        """What that says of the pictures in the order of `ids`; NaN where a layer knows nothing."""
+        """Their evidence for the pictures in the order of `ids`; NaN where a layer knows nothing."""
         return [
             self._aligned(answer.ids, index.evidence(answer.scores))
             for index, answer in zip(self.indexes, answers, strict=True)
@@ -213,7 +213,7 @@ class Searcher:
         return Comparison.among(float(total[-1]), others, others)
 
     def shares(self, query: Query, picture: QueryPicture) -> tuple[float, ...] | None:
-        """What each picture of a query gives to the score of one, before any stages.
+        """Shares of a query's pictures in the score of one, before any stages.
 
         In the order of the query: its picture, ``also``, ``yes``, ``no``. They add up to the score. None
         where that is not the likeness of one vector.
@@ -329,14 +329,14 @@ def _false(total: Scores, fits: Mapping[int, Located]) -> Scores:
 
 
 def _shares(score: float, layers: dict[str, float], located: Located | None) -> dict[str, float]:
-    """What adds up to a score: what layers give, the fit, and the rest, which is by way of another hit."""
+    """Shares of a score: those of layers, of the fit, and the rest, which is by way of another hit."""
     shares = layers | ({"fit": located.evidence} if located else {})
     rest = score - sum(shares.values())
     return shares | ({"expansion": rest} if rest > _SAME * max(1.0, abs(score)) else {})
 
 
 def _found(false: float, located: Located | None) -> dict[str, Any]:
-    """What of a hit follows from whether it was found by a fit."""
+    """The fields of a hit that follow from whether it was found by a fit."""
     if located is None:
         return {"verdict": verdict(false, verified=False)}
     fit = located.fit

@@ -16,7 +16,7 @@ class Encoder(Protocol):
 
     @property
     def recipe(self) -> VectorRecipe:
-        """What it does."""
+        """The recipe that it follows."""
 
     @property
     def manifest(self) -> Manifest:

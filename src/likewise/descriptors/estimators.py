@@ -34,7 +34,7 @@ class _Affine(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         return whiten(X, self.mean_.astype(X.dtype), self.projection_.astype(X.dtype))
 
     def learned(self, **origin: Any) -> Whitening:
-        """What was learned, for recipes and files.
+        """The learned whitening, for recipes and files.
 
         Parameters
         ----------

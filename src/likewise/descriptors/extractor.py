@@ -119,7 +119,7 @@ class Extractor:
 
     @cached_property
     def manifest(self) -> Manifest:
-        """What a collection keeps, so that a query made any other way is refused."""
+        """The manifest that a collection keeps, so that a query made any other way is refused."""
         return Manifest(
             recipe=self.recipe.to_toml(),
             recipe_hash=self.recipe.hash,

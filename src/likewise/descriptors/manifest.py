@@ -100,7 +100,7 @@ _MANIFEST = {f.name: int if f.name == "dimensions" else str for f in fields(Mani
 
 
 def _difference(mine: str, theirs: str) -> str:
-    """What differs between two recipes of any kind, as TOML; names and where files lie do not matter."""
+    """Differences of two recipes of any kind, as TOML; names and where files lie do not matter."""
     told = [
         {
             key: value

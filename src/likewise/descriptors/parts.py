@@ -27,7 +27,7 @@ STEPS: dict[str, dict[str, Option]] = {
 
 @dataclass(frozen=True)
 class Part:
-    """What is read from one tap: pooled, and weighted among several parts.
+    """A part of a descriptor: one tap, pooled, and weighted among several parts.
 
     Raises `BadRecipe` when the pooling or an option of it is unknown or out of bounds.
     """
@@ -65,7 +65,7 @@ class Part:
 
     @property
     def whitening(self) -> Whitening | None:
-        """What the pooling whitens its regions by, read from its file.
+        """The whitening of the pooling's regions, read from its file.
 
         Raises `WeightsMissing` or `BadWeights` when it cannot be read.
         """
@@ -114,7 +114,7 @@ class Step:
 
     @property
     def whitening(self) -> Whitening | None:
-        """What it whitens by, read from its file; errors as for `Part.whitening`."""
+        """The whitening, read from its file; errors as for `Part.whitening`."""
         return _whitening(self.options)
 
 

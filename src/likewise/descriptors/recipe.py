@@ -259,7 +259,7 @@ class VectorRecipe:
         return "\n".join(text) + "\n"
 
     def difference(self, other: VectorRecipe) -> str:
-        """What differs between two recipes, as ``key this against other, ...``; empty when nothing does."""
+        """Differences of two recipes, as ``key this against other, ...``; empty when there are none."""
         return difference(self._canonical(), other._canonical())
 
     def tuned(self, path: Path) -> VectorRecipe:

@@ -25,7 +25,7 @@ GRID = 32
 
 @dataclass(frozen=True)
 class Contributions:
-    """What the places of one picture give to a similarity.
+    """Shares of one picture's places in a similarity.
 
     Attributes
     ----------
@@ -149,7 +149,7 @@ def _contributions(
 
 
 def _area(loaded: Loaded, box: Box | None) -> Box:
-    """What of a picture was loaded."""
+    """The part of a picture that was loaded."""
     if box is None:
         return Box(0, 0, loaded.width, loaded.height)
     return Box(*box.clip(loaded.width, loaded.height))

@@ -1,4 +1,4 @@
-"""What is learned on pictures that are not searched: samples, whitenings, quantisers, vocabularies."""
+"""Learning on pictures that are not searched: samples, whitenings, quantisers, vocabularies."""
 
 from likewise.learning.quantisers import learn_quantiser
 from likewise.learning.samples import Chosen, Gathered, choose, choose_groups, gather

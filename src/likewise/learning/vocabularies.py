@@ -117,7 +117,7 @@ def _scales(
     vocabulary: Vocabulary,
     report: Callable[[Progress], None],
 ) -> dict[str, float]:
-    """What each layer's scores are multiplied by.
+    """Factors of the layers' scores.
 
     First all layers are brought to one size: that of what scores among the best wrong answers. Then weights
     are tried that sum to 1; where altered views do not find their pictures clearly better with others, all

@@ -81,7 +81,7 @@ class Keypoints:
 
     @property
     def network(self) -> str:
-        """What describes them."""
+        """The network or detector that describes them."""
         return self.describer or self.detector
 
     @property
@@ -92,7 +92,7 @@ class Keypoints:
 
     @property
     def transforms(self) -> tuple[str, ...]:
-        """What is done to a descriptor."""
+        """Transforms of a descriptor."""
         return ("l2",) if self.describer else DETECTORS[self.detector].transforms
 
     @property
@@ -101,7 +101,7 @@ class Keypoints:
         return {"keypoints": f"at most {self.number}, spread over {CELLS} x {CELLS} cells"}
 
     def open(self, **how: Unpack[EngineChoice]) -> KeypointExtractor:
-        """What finds and describes them; parameters as in `likewise.engines.open_engine`, for a network.
+        """Open what finds and describes them; parameters as in `likewise.engines.open_engine`, for a network.
 
         Raises `WeightsMissing` when it needs a network whose weights are not on this machine.
         """

@@ -106,7 +106,7 @@ class Patches:
         return {"patches": f"{self.size} x {self.size} every {self.stride} pixels, {self.mode}"}
 
     def open(self, **how: Unpack[EngineChoice]) -> PatchExtractor:
-        """What describes them; parameters and errors as for `PatchExtractor`."""
+        """Open what describes them; parameters and errors as for `PatchExtractor`."""
         return PatchExtractor(self, **how)
 
 

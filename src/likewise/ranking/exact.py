@@ -21,7 +21,7 @@ SHARE = 16
 
 
 class Rows(Protocol):
-    """What may stand for an array of vectors, float32 ``(n, d)``, that is not in memory."""
+    """Stand-in for an array of vectors, float32 ``(n, d)``, that is not in memory."""
 
     ndim: int
 

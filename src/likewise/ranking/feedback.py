@@ -17,7 +17,7 @@ hits, which is wrong for what it shares with the query: see `benchmarks.feedback
 
 
 def judged_weights(yes: int, no: int) -> tuple[float, float]:
-    """What each of so many pictures that were said yes and no to weighs, where the query weighs 1."""
+    """Weights of so many pictures that were said yes and no to, where the query weighs 1."""
     return BETA / max(1, yes), -GAMMA / max(1, no)
 
 
@@ -79,7 +79,7 @@ def refined(
 
 
 def shares(wanted: FloatArray, yes: FloatArray, no: FloatArray, other: FloatArray) -> FloatArray:
-    """What each picture of a query gives to its similarity with one.
+    """Shares of a query's pictures in its similarity with one.
 
     A query of several pictures is a sum of their vectors, so its scalar product with another vector is one,
     too: `combined` and `refined` written out, with unit vectors. Returns float64, shape ``(m + y + n,)``, in

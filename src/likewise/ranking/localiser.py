@@ -178,7 +178,7 @@ def _climb(
 
 
 def _region(part: Part) -> Callable[[FloatArray], FloatArray]:
-    """What a pooling by regions does to the vector of each before it adds them; nothing for others."""
+    """The transform of each region's vector before a pooling adds them; none for other poolings."""
     if part.pooling.regions is None:
         return lambda vectors: vectors
     whitening = part.whitening

@@ -15,7 +15,7 @@ from likewise.words.index import Layers, QuerySketch
 
 @dataclass(frozen=True, eq=False)
 class Answers:
-    """What a question came to.
+    """Ranked answers to a question.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""What may follow a search, by name and with options."""
+"""Stages that may follow a search, by name and with options."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Stage:
 
     @property
     def reranking(self) -> Reranking:
-        """What it does; raises `UnknownName` for no kind."""
+        """The re-ranking that it names; raises `UnknownName` where there is none."""
         return lookup("stage", self.kind, STAGES)
 
     @classmethod

@@ -46,7 +46,7 @@ _READERS: dict[str, Callable[[Mapping[str, Any], Path], LayerRecipe]] = {
 
 @dataclass(frozen=True)
 class Recipe:
-    """What is kept of a picture.
+    """A recipe: the layers that are kept of a picture.
 
     Raises `BadRecipe` when there is no layer, or two have one name or keep the same.
 
@@ -123,7 +123,7 @@ class Recipe:
         return "\n".join(text) + "\n"
 
     def difference(self, other: Recipe) -> str:
-        """What differs in what is stored, as ``key this against other, ...``; empty when nothing does."""
+        """Differences in what is stored, as ``key this against other, ...``; empty when there are none."""
         if self.hash == other.hash:
             return ""
         if len(self.layers) == len(other.layers) == 1:

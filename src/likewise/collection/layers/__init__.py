@@ -1,4 +1,4 @@
-"""What each layer keeps of pictures, how it is made again from the catalogue, searched and compared."""
+"""Layers of a collection: kept codes, the indexes made from them, searching and comparing."""
 
 from likewise.collection.layers.comparing import Comparison
 from likewise.collection.layers.encoders import EncoderFactory

@@ -1,4 +1,4 @@
-"""What the collection asks of whatever describes pictures, and how that is opened."""
+"""Encoders: what describes pictures for a collection, and how that is opened."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class EncoderFactory(Protocol):
 
 
 class Encoders:
-    """What describes pictures for the layers of a collection, opened when it is needed and kept.
+    """Encoders of a collection's layers, opened when they are needed and kept.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ class Encoders:
         self._lock = RLock()
 
     def open(self, recipe: LayerRecipe, manifest: Manifest | None, streams: int) -> Any:
-        """What describes pictures by a recipe, for so many threads at once.
+        """The encoder of a recipe, for so many threads at once.
 
         Raises `ManifestMismatch` when it makes something else than the manifest says.
         """

@@ -147,7 +147,7 @@ def false_together(one: float, other: float, count: int) -> float:
 
 
 def verdict(false: float, verified: bool) -> Verdict:
-    """What a hit is, by how many false ones are to be expected, and whether keypoints fit."""
+    """The verdict on a hit, by how many false ones are to be expected, and whether keypoints fit."""
     if false < SURE and verified:
         return "same"
     return "alike" if false < DOUBTFUL else "nothing"

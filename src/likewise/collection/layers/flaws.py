@@ -1,4 +1,4 @@
-"""What can be wrong with what a layer keeps, and what to do about it."""
+"""Flaws of what a layer keeps, with their remedies."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a layer of a collection is: it describes pictures, keeps something of each, and is searched.
+"""A layer of a collection: it describes pictures, keeps something of each, and is searched.
 
 `likewise.collection.layers.vector_layer` and `likewise.collection.layers.words_layer` are its two kinds, and
 `likewise.collection.layers.layer_set` alone knows that. Whatever a kind cannot do it says itself.
@@ -34,7 +34,7 @@ from likewise.words import Fit, Matches
 
 @dataclass(frozen=True, eq=False)
 class LayerHits:
-    """What a layer found.
+    """Hits of one layer.
 
     Attributes
     ----------
@@ -118,13 +118,13 @@ class CollectionLayer(Protocol):
         """Copy what the recipe by which it is added names beside the catalogue."""
 
     def encoder(self, streams: int) -> Any:
-        """What describes pictures for it, for so many threads at once; see `Encoders.open`."""
+        """Its encoder, for so many threads at once; see `Encoders.open`."""
 
     def encode(self, loaded: Sequence[Loaded]) -> list[bytes | BadPicture]:
-        """What is stored of pictures that its encoder prepared, or why there is nothing to store."""
+        """Codes of pictures that its encoder prepared, or why there is nothing to store."""
 
     def fault(self, code: object) -> str:
-        """What keeps something that was stored from being what it encodes; empty when nothing does."""
+        """Why something that was stored is no code of this layer; empty when it is one."""
 
     def index(self, catalogue: Catalogue, *, progress: ProgressCallback | None = None) -> None:
         """Bring the files that it is searched by up to what the catalogue holds; the caller has the lock."""
@@ -201,7 +201,7 @@ class LayerIndex(Protocol):
         """The ``k`` best after all stages."""
 
     def evidence(self, scores: NDArray[Any]) -> Scores:
-        """What its scores of all pictures say beside other layers; see `.evidence`."""
+        """Evidence of its scores of all pictures, to add to that of other layers; see `.evidence`."""
 
     def locate(self, question: Any, picture: QueryPicture) -> Located | None:
         """Where the query lies in a picture; None where it does not, or that cannot be told."""
@@ -213,7 +213,7 @@ class LayerIndex(Protocol):
         """The score of two pictures, and how unusual it is here."""
 
     def shares(self, query: Query, picture: QueryPicture) -> tuple[float, ...] | None:
-        """What each picture of a query gives to a score; None where that is no sum over them."""
+        """Shares of a query's pictures in a score; None where that is no sum over them."""
 
     def explain(self, query: Query, picture: QueryPicture) -> Explanation:
         """Share the similarity of two pictures out among places; a `UsageError` where it cannot."""
@@ -262,7 +262,7 @@ class Sources:
         return Path(paths[row])
 
     def content(self, picture: int) -> bytes | str:
-        """What the file of a picture holds; its path where that is very large.
+        """Content of a picture's file; its path where that is very large.
 
         Raises `UnknownPicture` when no picture has that id; `BadPicture` when the file cannot be read, or is
         not what was indexed.

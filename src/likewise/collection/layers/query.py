@@ -23,7 +23,7 @@ Corners: TypeAlias = Box | tuple[float, float, float, float]
 
 @dataclass(frozen=True, eq=False)
 class Query:
-    """What is searched for.
+    """A query: a picture, the part of it that is meant, and others beside it.
 
     Raises `BadBox` when the box is not four numbers, `UsageError` when one picture stands for several.
 

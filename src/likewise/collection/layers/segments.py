@@ -81,7 +81,7 @@ class Segments(ABC, Generic[Segment, Batch]):
 
     @abstractmethod
     def batches(self, catalogue: Catalogue, pictures: IntArray) -> Iterator[Batch]:
-        """What the catalogue has of pictures, as much at once as goes into one segment; no damaged rows."""
+        """Rows of the catalogue, as many at once as go into one segment; no damaged ones."""
 
     @abstractmethod
     def write(self, folder: Path, name: str, batch: Batch) -> Segment:
@@ -253,7 +253,7 @@ class Segments(ABC, Generic[Segment, Batch]):
 
     @property
     def _list_name(self) -> str:
-        """What the list is called in the catalogue."""
+        """The list's key in the catalogue."""
         return self.LIST if self.layer == 1 else f"{self.LIST}-{self.layer}"
 
 

@@ -83,7 +83,7 @@ class Snapshot:
 
     @cached_property
     def gallery(self) -> Gallery:
-        """What stages after a search work on; it keeps the graph of neighbours once one needed it."""
+        """The gallery of stages after a search; it keeps the graph of neighbours once one needed it."""
         return Gallery(self.vectors, ids=self.ids, metric=self.metric)
 
     def only(self, keep: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Snapshot:

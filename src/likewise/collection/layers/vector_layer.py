@@ -261,7 +261,7 @@ class VectorIndex:
         return replace(self, snapshot=self.snapshot.exactly())
 
     def takes(self, query: Query) -> bool:
-        """Whatever there is."""
+        """Every query."""
         return True
 
     def check(self, stage: Stage) -> None:

@@ -128,7 +128,7 @@ def divided(numbers: FloatArray, lengths: FloatArray) -> FloatArray:
 
 
 def compared(vectors: FloatArray, metric: Metric) -> tuple[FloatArray, FloatArray]:
-    """What stored vectors ``(n, d)`` are compared as, of the same shape, and their lengths ``(n,)``."""
+    """Stored vectors ``(n, d)`` as they are compared, of the same shape, and their lengths ``(n,)``."""
     lengths = lengths_of(vectors)
     return (divided(vectors, lengths[:, np.newaxis]) if metric == "dot" else vectors), lengths
 
@@ -276,5 +276,5 @@ class VectorSegments(Segments[VectorSegment, Batch]):
         return VectorSegment.open(path, self.code)
 
     def vectors(self, codes: UInt8Array) -> tuple[FloatArray, FloatArray]:
-        """What codes ``(n, width)`` are compared as, float32 ``(n, d)``, and their lengths ``(n,)``."""
+        """Codes ``(n, width)`` as they are compared, float32 ``(n, d)``, and their lengths ``(n,)``."""
         return compared(self.code.decode(codes), self.metric)

@@ -241,7 +241,7 @@ class WordsIndex:
         return encoder.ask(as_picture(picture), box=box, crop=crop, max_pixels=limit)
 
     def kept(self, picture: int) -> Sketch:
-        """What the collection has of a picture.
+        """The sketch that the collection keeps of a picture.
 
         Raises `UnknownPicture` when no picture has that id, or none any more; `CollectionDamaged` when it
         cannot be read.
@@ -293,7 +293,7 @@ class WordsIndex:
         return float(self.layers.look(question, held, size).matches.weight.sum(dtype=np.float64))
 
     def compare(self, query: Query, picture: QueryPicture) -> Comparison:
-        """What the picture scores when the query is asked for, against the scores of the collection's.
+        """The picture's score for the query, against the scores of the collection's.
 
         Quantiles and percentile are of the scores of all pictures for this very question.
         """

@@ -38,7 +38,7 @@ States: TypeAlias = dict[int, Mapping[str, InvertedIndex]]
 
 @dataclass(frozen=True)
 class ShardPart:
-    """What one shard holds: the pictures whose id leaves ``number`` when it is divided by ``shards``.
+    """The pictures of one shard: those whose id leaves ``number`` when it is divided by ``shards``.
 
     Attributes
     ----------
@@ -62,7 +62,7 @@ class ShardPart:
 
 @dataclass(frozen=True)
 class ShardCounts:
-    """What a shard found in the catalogue.
+    """Counts of a shard's words and pictures.
 
     Attributes
     ----------
@@ -281,7 +281,7 @@ class SpreadWords:
         return self._answers(method, {number: (state, tap, *given) for number, state in states.items()})
 
     def _answers(self, method: str, given: Mapping[int, Sequence[Any]]) -> list[Any]:
-        """What shards answer, by their numbers what they are given; raises `ShardLost`."""
+        """Answers of shards, by their numbers, to what each is given; raises `ShardLost`."""
         calls = {number: self._call(number, method, *args) for number, args in given.items()}
         answers, lost = [], ""
         for number, call in calls.items():

@@ -1,4 +1,4 @@
-"""What is kept of a collection: its catalogue, what else lies in its folder, and servers in its place."""
+"""The store of a collection: its catalogue, what else lies in its folder, and servers in its place."""
 
 from likewise.collection.store.catalogue import Content, Entry, FailedFile
 from likewise.collection.store.contract import Server

@@ -25,7 +25,7 @@ _MOST_COLUMNS = 64
 
 @dataclass(frozen=True)
 class Annotated:
-    """What became of a table.
+    """Counts of a table that was noted.
 
     Attributes
     ----------

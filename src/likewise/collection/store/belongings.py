@@ -1,4 +1,4 @@
-"""What lies in a collection's folder: its own files and folders, none of them reached through a link.
+"""Belongings of a collection's folder: its own files and folders, none reached through a link.
 
 A collection may come from somebody else. Were its lock, its ``words`` or its ``uploads`` links, then writing
 to the collection would write, and tidying it would delete, wherever they lead.

@@ -47,7 +47,7 @@ class FilePlace:
 
 @dataclass(frozen=True)
 class Content:
-    """What a file holds, what layers keep of it, by their ids, and what it says of its picture, once read."""
+    """The content of a file: size, codes of layers, by their ids, and facts of its picture, once read."""
 
     sha256: bytes
     width: int
@@ -203,7 +203,7 @@ class Catalogue:
 
     @property
     def lost(self) -> Committed | None:
-        """What was committed last, where that is not here any more and was not all looked for again."""
+        """The last commit, where that is not here any more and was not all looked for again."""
         told = Committed.read(self.folder)  # first: a writer may be going on
         with suppress(CollectionDamaged):  # which is said when it is asked for
             if told and told.generation > self.generation:
@@ -354,7 +354,7 @@ class Catalogue:
             return last
 
     def integrity(self) -> list[str]:
-        """What SQLite finds wrong with the file; empty when it is sound."""
+        """Faults that SQLite finds in the file; empty when it is sound."""
         found = [str(text) for (text,) in self._database.rows("PRAGMA integrity_check")]
         return [text for text in found if text != "ok"]
 
@@ -428,7 +428,7 @@ class Catalogue:
         return Content(sha256, width, height, codes, self.facts.of_content(sha256))
 
     def _first(self, layer: int, pictures: Sequence[int]) -> bytes | None:
-        """What a layer keeps of the first of some pictures of which that is what was written."""
+        """The code of the first of some pictures of which it is what was written."""
         for block in self.rows.of(layer, np.array(pictures, np.int64)):
             for _, code, intact in block:
                 if intact and isinstance(code, bytes):
@@ -436,7 +436,7 @@ class Catalogue:
         return None
 
     def code_of(self, layer: int, picture: int) -> bytes | None:
-        """What a layer keeps of one picture; None where that is nothing, or not what was written."""
+        """The code of one picture; None where there is none, or it is not what was written."""
         return self._first(layer, [picture]) if _is_id(picture) else None
 
     def unpaired(self, layer: int) -> tuple[list[int], list[int]]:

@@ -1,4 +1,4 @@
-"""What was committed last, told beside the database, so that a lost end of it does not pass for the truth.
+"""The last commit, noted beside the database, so that a lost end of it does not pass for the truth.
 
 SQLite reads its log up to the first frame that is damaged, and takes what is behind for never written. A
 file of one line says how far commits had come. It is written after each of them: a process that is killed in
@@ -47,7 +47,7 @@ class Committed:
 
     @classmethod
     def read(cls, folder: Path) -> Committed | None:
-        """What is told in a collection's folder, if anything that can be trusted is."""
+        """The note in a collection's folder, if there is one that can be trusted."""
         try:
             descriptor = descriptor_of(folder / COMMITTED, os.O_RDONLY, follow=False)
         except OSError:
@@ -62,7 +62,7 @@ class Committed:
 
     @classmethod
     def parsed(cls, text: str) -> Committed | None:
-        """What `text` told."""
+        """The note that `text` wrote."""
         with suppress(ValueError, TypeError, KeyError, RecursionError):
             told: Any = json.loads(text)
             generation, last = told["generation"], told["last"]
@@ -88,14 +88,14 @@ class Committed:
                 os.close(descriptor)
 
     def without(self, folders: Sequence[str]) -> Committed | None:
-        """What is left to look for when some folders were looked at; None where that is nothing."""
+        """The rest to look for when some folders were looked at; None where there is none."""
         left = tuple(
             root for root in self.roots if not any(within(os.fsdecode(root), one) for one in folders)
         )
         return replace(self, roots=left) if left else None
 
     def told(self, collection: Path) -> str:
-        """What to say where this is not in the catalogue any more."""
+        """The message where this is not in the catalogue any more."""
         folders = shlex.join(os.fsdecode(root) for root in self.roots) or "FOLDER"
         return (
             f"{collection} has lost changes that were committed, up to number {self.generation}, for its "

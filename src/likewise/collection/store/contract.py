@@ -19,7 +19,7 @@ _BEFORE = {LOCK, UPLOADS, COMMITTED, STORE, CATALOGUE + "-wal", CATALOGUE + "-sh
 
 
 class Store(Protocol):
-    """What keeps a collection."""
+    """A store: it keeps a collection."""
 
     @property
     def address(self) -> str | None:

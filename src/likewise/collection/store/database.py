@@ -299,7 +299,7 @@ class Database:
         return database
 
     def _missing(self) -> tuple[str, ...]:
-        """What has to be done before it is as this version wants it."""
+        """Migrations that are missing before it is as this version wants it."""
         if self.state() == "new":
             return SCHEMA
         version = self.version
@@ -520,7 +520,7 @@ _FUNCTIONS: tuple[tuple[str, int, Any], ...] = (
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
-    """What tells a file from all others; (0, 0) when it is gone, None when that cannot be known for now."""
+    """Device and inode of a file; (0, 0) when it is gone, None when that cannot be known for now."""
     try:
         status = os.stat(path)
     except FileNotFoundError:

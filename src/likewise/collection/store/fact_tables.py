@@ -1,4 +1,4 @@
-"""What files and people say about pictures, in the catalogue, and the pictures of which a filter is true."""
+"""Tables of facts and annotations of pictures, and the pictures of which a filter is true."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ class FactTables:
                 self._database.run("DELETE FROM annotations WHERE picture = ? AND name = ?", picture, name)
 
     def annotations(self, picture: int) -> dict[str, str]:
-        """What somebody says of a picture, by name of the column."""
+        """Annotations of a picture, by name of the column."""
         if not self.are_there:
             return {}
         rows = self._database.rows(
@@ -145,7 +145,7 @@ class FactTables:
 
     @property
     def _said(self) -> str:
-        """What filters call ``said``: annotations that are what was written."""
+        """The table that filters call ``said``: annotations that are what was written."""
         written = f"checksum = {CHECKSUMS['annotations']}" if self._database.version >= 5 else "1"
         return f"said AS (SELECT picture, name, text, number FROM annotations WHERE {written})"
 

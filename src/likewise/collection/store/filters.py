@@ -132,7 +132,7 @@ class IsMissing:
 
 @dataclass(frozen=True)
 class Not:
-    """What another condition does not let through."""
+    """The opposite of another condition."""
 
     condition: Condition
 
@@ -182,7 +182,7 @@ class Filter:
 
     @property
     def values(self) -> tuple[Value, ...]:
-        """What stands for the marks of `sql`, in their order."""
+        """Values for the marks of `sql`, in their order."""
         return self._statement[1]
 
     @property

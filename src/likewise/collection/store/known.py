@@ -1,4 +1,4 @@
-"""What is known of pictures besides what they look like, as it is told."""
+"""Facts and annotations of pictures, as they are shown."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MOST = 20
 
 @dataclass(frozen=True)
 class Known:
-    """What is known of one picture.
+    """Facts and annotations of one picture.
 
     Attributes
     ----------

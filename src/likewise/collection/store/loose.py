@@ -41,7 +41,7 @@ def fulfilling(files: Mapping[str, Path], where: str) -> set[str]:
 
 
 def _looked_at(file: Path) -> tuple[Stamp, Content]:
-    """What can be asked of a file; one that cannot be read has no size and says nothing."""
+    """Stamp and content of a file; one that cannot be read has no size and no facts."""
     try:
         with opened(file) as picture:
             content = Content(b"", *picture.size, {}, picture.facts)

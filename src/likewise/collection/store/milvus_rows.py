@@ -57,7 +57,7 @@ class MilvusLayer:
 
     @property
     def kind(self) -> str:
-        """What its collection is called."""
+        """Kind of its rows, a part of the name of its collection."""
         return f"layer_{self.layer}"
 
     @property

@@ -1,4 +1,4 @@
-"""What a collection remembers to leave out."""
+"""Patterns that a collection remembers to leave out."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _EXCLUDES = "excludes"
 
 
 def excludes_of(catalogue: Catalogue) -> Excludes:
-    """What a collection leaves out; what every other one does, where the note is missing or damaged."""
+    """Patterns that a collection leaves out; the usual ones, where the note is missing or damaged."""
     try:
         patterns = json.loads(catalogue.noted(_EXCLUDES) or "")
     except (ValueError, RecursionError):

@@ -42,7 +42,7 @@ class RemovedPicture:
 
     @classmethod
     def from_json(cls, told: Any) -> RemovedPicture:
-        """What `as_json` gave.
+        """Read what `as_json` gave.
 
         Raises `UsageError` when it did not.
         """

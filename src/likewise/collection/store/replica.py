@@ -77,7 +77,7 @@ class ReplicaHead:
 
     @classmethod
     def of(cls, texts: Texts) -> ReplicaHead | None:
-        """What a server tells, if the collection is there; raises `CollectionDamaged`."""
+        """The replica of a server's rows, if the collection is there; raises `CollectionDamaged`."""
         text = texts.read(HEAD) if texts.are_there else None
         if text is None:
             return None
@@ -290,7 +290,7 @@ class FollowingCatalogue(Catalogue):
         self._database.run("DELETE FROM touched")
 
     def _row(self, table: str, first: object, second: object) -> dict[str, Any]:
-        """What the server keeps of a row: its table, its key, and its columns, if it is there."""
+        """A row at the server: its table, its key, and its columns, if it is there."""
         key = (first, second)[: len(KEYS[table])]
         where = " AND ".join(f"{column} = ?" for column in KEYS[table])
         names = [name for _, name, *_ in self._database.rows(f"PRAGMA table_info({table})")]

@@ -1,4 +1,4 @@
-"""What layers keep of each picture, row by row: a code, and a checksum that says whose it is."""
+"""Rows of layers, one a picture: a code, and a checksum that says whose it is."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class LayerRows(Protocol):
         """Whether what was put has yet to be written, when a change ends."""
 
     def engine(self, layer: int) -> VectorEngine | None:
-        """What searches the vectors of a layer where they lie; None where files beside the catalogue do."""
+        """The engine that searches a layer's vectors in place; None where files beside the catalogue do."""
 
 
 class VectorEngine(Protocol):

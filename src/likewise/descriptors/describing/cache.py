@@ -1,4 +1,4 @@
-"""What files were turned into, kept beside the runs: an interrupted run goes on, the next one finds it."""
+"""Described files, kept beside the runs: an interrupted run goes on, the next one finds them."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class PictureView:
 
 @dataclass(frozen=True)
 class CachedArrays:
-    """What came of some views: vectors, or arrays of whatever lengths.
+    """Arrays of some views: vectors, or arrays of whatever lengths.
 
     Attributes
     ----------
@@ -76,7 +76,7 @@ class CachedArrays:
 
     @classmethod
     def joined(cls, parts: Sequence[CachedArrays]) -> CachedArrays:
-        """What was looked up in several parts as if it had been in one."""
+        """Arrays that were looked up in several parts, as if in one."""
         failures: dict[int, BadPicture] = {}
         begin = 0
         for part in parts:

@@ -78,7 +78,7 @@ class Pooling:
         return self._with(self.windows, given)(cells)
 
     def shared(self, maps: FloatArray, given: Mapping[str, Option]) -> Doubles:
-        """What each cell of one map ``(c, h, w)`` gives to its vector, float64 ``(c, h, w)``.
+        """Shares of the cells of one map ``(c, h, w)`` in its vector, float64 ``(c, h, w)``.
 
         Raises `UsageError` when the vector does not fall apart by cells.
         """

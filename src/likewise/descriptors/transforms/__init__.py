@@ -1,4 +1,4 @@
-"""What happens to vectors after pooling, and what of it is learned: whitenings, axes, quantisers."""
+"""Transforms of vectors after pooling, and what of them is learned: whitenings, axes, quantisers."""
 
 from likewise.descriptors.transforms.functions import Origin, Whitening, l2, signed_root, whiten
 from likewise.descriptors.transforms.principal import principal_axes

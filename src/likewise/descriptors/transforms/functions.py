@@ -1,4 +1,4 @@
-"""What happens to a vector after pooling: L2, signed root, whitening, as functions over numpy rows.
+"""Transforms after pooling: L2, signed root, whitening, as functions over numpy rows.
 
 A search applies them without importing scikit-learn; `likewise.descriptors.estimators` learn whitenings.
 All take ``(n, d)`` or one vector ``(d,)``, float32 or float64, and keep the type.
@@ -60,7 +60,7 @@ def whiten(x: Floats, mean: Floats, projection: Floats) -> Floats:
 
 @dataclass(frozen=True, kw_only=True)
 class Origin(Sample):
-    """What a whitening was learned on, and how.
+    """Origin of a whitening: the pictures it was learned on, and how.
 
     Attributes
     ----------

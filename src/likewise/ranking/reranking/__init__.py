@@ -1,4 +1,4 @@
-"""What may follow a search, one file each."""
+"""Stages that may follow a search, one file each."""
 
 from __future__ import annotations
 
