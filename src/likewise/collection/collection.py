@@ -244,10 +244,10 @@ class Collection(AskedCollection):
         chosen: set[int] = set()
         failed: set[FilePlace] = set()
         for picture in pictures:
-            found, failures = named(catalogue, picture)
-            if not found and not failures:
+            ids, failures = named(catalogue, picture)
+            if not ids and not failures:
                 raise UsageError(f"nothing in {self.path} is called {picture}")
-            chosen.update(found)
+            chosen.update(ids)
             failed.update(failures)
         with self._writing() as writer, writer.change():
             for place in failed:

@@ -82,7 +82,7 @@ def differing(source: Collection, target: Collection) -> tuple[int, str, list[st
     (alike, digest, paths)
         As of `CopyReport`, and paths of pictures that the target does not have as they are in the source.
     """
-    alike, unlike, told = 0, list[str](), hashlib.sha256()
+    alike, unlike, digest = 0, list[str](), hashlib.sha256()
     given = ((row.path, row.content) for row in source.rows() if isinstance(row.content, Content))
     while block := list(islice(given, TOGETHER)):
         there = target.contents([path for path, _ in block])
@@ -91,13 +91,13 @@ def differing(source: Collection, target: Collection) -> tuple[int, str, list[st
             same = path in there and _fingerprint(there[path]) == fingerprint
             alike += same
             unlike += [] if same else [path]
-            told.update(fingerprint)
-    return alike, told.hexdigest(), unlike
+            digest.update(fingerprint)
+    return alike, digest.hexdigest(), unlike
 
 
 def _fingerprint(content: Content) -> bytes:
     """A digest of a picture's file, its size, and what each layer keeps of it."""
-    told = hashlib.sha256(content.sha256 + b"%d x %d" % (content.width, content.height))
+    digest = hashlib.sha256(content.sha256 + b"%d x %d" % (content.width, content.height))
     for place, code in sorted(content.codes.items()):
-        told.update(b" %d " % place + hashlib.sha256(code).digest())
-    return told.digest()
+        digest.update(b" %d " % place + hashlib.sha256(code).digest())
+    return digest.digest()

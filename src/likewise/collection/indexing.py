@@ -183,13 +183,13 @@ class Indexing:
         if self._error:
             raise self._error
 
-    def _worker(self, name: str, work: Callable[[], None], *feeds: Belt[Any]) -> Thread:
-        return Thread(target=self._guard, args=(work, *feeds), name=f"likewise {name}", daemon=True)
+    def _worker(self, name: str, target: Callable[[], None], *feeds: Belt[Any]) -> Thread:
+        return Thread(target=self._guard, args=(target, *feeds), name=f"likewise {name}", daemon=True)
 
-    def _guard(self, work: Callable[[], None], *feeds: Belt[Any]) -> None:
+    def _guard(self, target: Callable[[], None], *feeds: Belt[Any]) -> None:
         """Run a thread's work, then close the belts it feeds; an error of it ends the whole run."""
         try:
-            work()
+            target()
         except Cancelled:
             pass
         except BaseException as error:  # raised again by the calling thread
@@ -250,9 +250,9 @@ class Indexing:
         if not loaded:
             self._outcomes.put([TaskOutcome(task, content)])
             return
-        pixels = [(layer, one) for layer, prepared in loaded.items() for one in prepared.pixels]
-        kind = tuple((layer, one.shape) for layer, one in pixels)
-        self._jobs.put(_Job(task, content, loaded), kind=kind, cost=sum(one.nbytes for _, one in pixels))
+        pixels = [(layer, array) for layer, prepared in loaded.items() for array in prepared.pixels]
+        kind = tuple((layer, array.shape) for layer, array in pixels)
+        self._jobs.put(_Job(task, content, loaded), kind=kind, cost=sum(array.nbytes for _, array in pixels))
 
     def _prepared(
         self, source: bytes | str, name: str, layers: Sequence[int]
@@ -339,10 +339,10 @@ def _read_file(path: str, inside: Sequence[str]) -> tuple[bytes | str, Stamp, by
     return path if held is None else held, stamp, sha256
 
 
-def _outcome(job: _Job, found: Mapping[int, bytes | BadPicture]) -> TaskOutcome:
+def _outcome(job: _Job, kept: Mapping[int, bytes | BadPicture]) -> TaskOutcome:
     """All that layers keep of a picture, or what one of them found wrong with it."""
     codes = dict(job.content.codes)
-    for layer, code in found.items():
+    for layer, code in kept.items():
         if isinstance(code, BadPicture):
             return TaskOutcome(job.task, code)
         codes[layer] = code

@@ -92,15 +92,15 @@ def contents(
 ) -> dict[str, Content]:
     """Contents of the pictures at some absolute paths, by those, but for what is damaged."""
     places = {path: place for path in paths if (place := catalogue.place(path))}
-    pictures = {path: one for path, place in places.items() if (one := catalogue.picture(place))}
-    kept = _kept(catalogue, layers, np.array([one.id for one in pictures.values()], np.int64))
+    pictures = {path: picture for path, place in places.items() if (picture := catalogue.picture(place))}
+    kept = _kept(catalogue, layers, np.array([picture.id for picture in pictures.values()], np.int64))
     return {
         path: Content(
-            one.sha256,
-            *(catalogue.size_of(one.id) or (0, 0)),
-            {place: held[one.id] for place, held in enumerate(kept) if one.id in held},
+            picture.sha256,
+            *(catalogue.size_of(picture.id) or (0, 0)),
+            {place: held[picture.id] for place, held in enumerate(kept) if picture.id in held},
         )
-        for path, one in pictures.items()
+        for path, picture in pictures.items()
     }
 
 
@@ -129,8 +129,8 @@ def take_over(
     CollectionDamaged
         When a row is none that such a collection has. What was committed before stays.
     """
-    if told := difference([layer.manifest for layer in layers], manifests):
-        raise ManifestMismatch(f"{catalogue.folder} was made otherwise than what it is given: {told}")
+    if differences := difference([layer.manifest for layer in layers], manifests):
+        raise ManifestMismatch(f"{catalogue.folder} was made otherwise than what it is given: {differences}")
     begin, counts = time.monotonic(), Counter[str]()
     with catalogue.change():
         for root in roots:
@@ -168,7 +168,9 @@ def difference(ones: Sequence[Manifest], others: Sequence[Manifest]) -> str:
     """Why rows made by some layers and by others are not of one kind; empty when they are."""
     if len(ones) != len(others):
         return f"{len(others)} layers against {len(ones)}"
-    return "; ".join(filter(None, (one.difference(other) for one, other in zip(ones, others, strict=True))))
+    return "; ".join(
+        filter(None, (manifest.difference(other) for manifest, other in zip(ones, others, strict=True)))
+    )
 
 
 class _Places:

@@ -71,9 +71,9 @@ class OpenedCollection:
         self._loaded: dict[int, tuple[int, Any]] = {}
         self._openings = 0
         self._lock, self._process = RLock(), os.getpid()
-        told = Committed.read(path)  # before the catalogue: a writer may go on meanwhile
+        committed = Committed.read(path)  # before the catalogue: a writer may go on meanwhile
         self._attach()
-        if lost := self._catalogue.lost if self._catalogue else told:
+        if lost := self._catalogue.lost if self._catalogue else committed:
             log.warning("%s", lost.told(path))
 
     def close(self) -> None:
@@ -296,15 +296,15 @@ class OpenedCollection:
         BadPicture
             When the file cannot be read, is not what was indexed, or lies elsewhere.
         """
-        found = self.entries([whole(picture, "an id")]) if is_number(picture) else self.at(str(picture))
-        if not found and is_number(picture) and self._ready().has(whole(picture, "an id")):
+        entries = self.entries([whole(picture, "an id")]) if is_number(picture) else self.at(str(picture))
+        if not entries and is_number(picture) and self._ready().has(whole(picture, "an id")):
             raise CollectionDamaged(
                 f"the picture {picture} of {self.path} cannot be read, for its path is none: "
                 "`likewise verify` tells more"
             )
-        if not found:
+        if not entries:
             raise UsageError(f"no picture in {self.path} is called {picture}")
-        return as_indexed(str(found[0].path), bytes.fromhex(found[0].sha256), inside)
+        return as_indexed(str(entries[0].path), bytes.fromhex(entries[0].sha256), inside)
 
     # --- within ---
 

@@ -79,7 +79,7 @@ Lacking: TypeAlias = Mapping[int, frozenset[int]]
 
 def lacking(catalogue: Catalogue, layers: Sequence[CollectionLayer]) -> Lacking:
     """The pictures that have to be looked at again: every row that is stored here is read."""
-    found: dict[int, frozenset[int]] = {}
+    lacks: dict[int, frozenset[int]] = {}
     for layer in layers:
         damaged = [
             picture
@@ -88,12 +88,12 @@ def lacking(catalogue: Catalogue, layers: Sequence[CollectionLayer]) -> Lacking:
             if not intact or layer.fault(code)
         ]
         for picture in (*catalogue.unpaired(layer.id)[0], *damaged):
-            found[picture] = found.get(picture, frozenset()) | {layer.id}
+            lacks[picture] = lacks.get(picture, frozenset()) | {layer.id}
     for picture in catalogue.facts.lacking():
-        found[picture] = found.get(picture, frozenset()) | {FACTS}
+        lacks[picture] = lacks.get(picture, frozenset()) | {FACTS}
     for picture in catalogue.unsound():
-        found[picture] = found.get(picture, frozenset()) | {ROW}
-    return found
+        lacks[picture] = lacks.get(picture, frozenset()) | {ROW}
+    return lacks
 
 
 def plan(
@@ -111,29 +111,29 @@ def plan(
     roots = catalogue.roots()
     for source in sources:
         root, folder = next((root, folder) for root, folder in roots.items() if within(source, folder))
-        for found in (
+        for file in (
             walk(source, options.inside, excludes=options.excludes, passed=passed)
             if os.path.isdir(source)
             else [look(source, options.inside)]
         ):
-            place = FilePlace(root, os.fsencode(relative(found.path, folder)))
-            yield _judge(catalogue, found, place, options, lacks)
+            place = FilePlace(root, os.fsencode(relative(file.path, folder)))
+            yield _judge(catalogue, file, place, options, lacks)
     for path in catalogue.where(lacks.keys() - catalogue.misplaced()).values():
         place_there = None if lies_in(path, sources) or is_gone(path) else catalogue.place(path)
-        found = look(path, options.inside)
-        if place_there and not found.problem:  # nobody asked for it here, so it is no failure either
-            yield _judge(catalogue, found, place_there, options, lacks)
+        file = look(path, options.inside)
+        if place_there and not file.problem:  # nobody asked for it here, so it is no failure either
+            yield _judge(catalogue, file, place_there, options, lacks)
 
 
 def _judge(
-    catalogue: Catalogue, found: WalkedFile, place: FilePlace, options: Options, lacks: Lacking
+    catalogue: Catalogue, file: WalkedFile, place: FilePlace, options: Options, lacks: Lacking
 ) -> tuple[Verdict, Task]:
     picture = catalogue.picture(place)
     less = lacks.get(picture.id, frozenset()) if picture else frozenset()
-    task = Task(found.path, place, found.stamp, found.problem, less)
-    if picture and picture.stamp == found.stamp and not (options.checksum or less):
+    task = Task(file.path, place, file.stamp, file.problem, less)
+    if picture and picture.stamp == file.stamp and not (options.checksum or less):
         return "unchanged", task
-    if not options.retry and catalogue.failed(place) == found.stamp:
+    if not options.retry and catalogue.failed(place) == file.stamp:
         return "failed", task
     return "todo", task
 

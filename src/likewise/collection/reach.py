@@ -28,7 +28,7 @@ def out_of_reach(catalogue: Catalogue) -> dict[str, int]:
     waiting, former = {*catalogue.roots().values(), *_noted(catalogue, _MOUNTS)}, _noted(catalogue, _AWAY)
     counts = dict.fromkeys(waiting, 0)
     for picture, path, _ in catalogue.paths():
-        around = [one for one in waiting if within(path, one) and picture <= former.get(one, picture)]
+        around = [root for root in waiting if within(path, root) and picture <= former.get(root, picture)]
         if not around:
             continue
         if is_gone(path):
@@ -50,7 +50,7 @@ def concerned(away: Mapping[str, int], sources: Iterable[str]) -> int:
     """How many pictures lie in folders out of reach that are sources, hold one or lie in one."""
     asked = list(sources)
     touched = {
-        folder for folder in away if lies_in(folder, asked) or any(within(one, folder) for one in asked)
+        folder for folder in away if lies_in(folder, asked) or any(within(source, folder) for source in asked)
     }
     return sum(away[folder] for folder in touched if not lies_in(folder, touched - {folder}))
 

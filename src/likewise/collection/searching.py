@@ -57,7 +57,7 @@ class Searcher:
         See `likewise.collection.collection.Collection.search`.
         """
         asked = self._for(query)
-        work = asked.stages(stages)
+        chains = asked.stages(stages)
         questions = [index.ask(query) for index in asked.indexes]
         alone = len(asked.indexes) == 1 and not asked.indexes[0].verifies
         if among is not None and (alone or stages):
@@ -66,18 +66,18 @@ class Searcher:
         own = whole(query.picture, "an id") if plain and is_number(query.picture) else None
         if alone:
             [index] = asked.indexes
-            answer = index.search(questions[0], k, work[0])
+            answer = index.search(questions[0], k, chains[0])
             if own is not None and own in index.ids:
                 answer = _itself_first(answer, own)
             return asked._hits(answer)
         verified = max([VERIFIED, *(int(one.options["top"]) for one in stages if one.kind == "localise")])
-        return asked._weighed(query, questions, work, k, among, verified, own)
+        return asked._weighed(query, questions, chains, k, among, verified, own)
 
     def _weighed(
         self,
         query: Query,
         questions: Sequence[Any],
-        work: Sequence[Sequence[Stage]],
+        chains: Sequence[Sequence[Stage]],
         k: int,
         among: IntArray | None,
         verified: int,
@@ -88,21 +88,21 @@ class Searcher:
         What is usual for the query is measured on all pictures, whichever of them it is searched among. The
         surest hit of these is then asked as well, unless hits were judged.
         """
-        answers = self._answers(questions, work)
+        answers = self._answers(questions, chains)
         parts = self._evidence(answers)
         total = together(parts)
-        some = np.arange(len(total)) if among is None else np.flatnonzero(np.isin(self.ids, among))
-        first = candidates(total[some], [part[some] for part in parts], verified)
-        fits = self._fits(questions, some[first])
+        pool = np.arange(len(total)) if among is None else np.flatnonzero(np.isin(self.ids, among))
+        first = candidates(total[pool], [part[pool] for part in parts], verified)
+        fits = self._fits(questions, pool[first])
         for place, located in fits.items():
             total[place] += located.evidence
         if not (query.yes or query.no):
             total = self._expanded(query, total, fits)
         false = _false(total, fits)
-        itself = self.ids[some] == own
+        itself = self.ids[pool] == own
         given = {name: completed(part) for name, part in zip(self._names, parts, strict=True)}
-        total[some[itself]] = total[some].max(initial=-np.inf)  # nothing is more surely the same thing
-        order = some[np.lexsort((~itself, -total[some]))]
+        total[pool[itself]] = total[pool].max(initial=-np.inf)  # nothing is more surely the same thing
+        order = pool[np.lexsort((~itself, -total[pool]))]
         # above a hit are to be expected no more than above those below it
         false[order] = np.minimum.accumulate(false[order][::-1])[::-1]
         best = order[:k]
@@ -110,7 +110,7 @@ class Searcher:
         known = [self._aligned(answer.ids, answer.scores) for answer in answers]
         hits = self._hits(LayerHits(self.ids[best], total[best], boxes))
         rows = np.searchsorted(self.ids, [hit.id for hit in hits]).tolist()
-        told = [
+        weighed = [
             replace(
                 hit,
                 scores={name: float(scores[row]) for name, scores in zip(self._names, known, strict=True)},
@@ -122,7 +122,7 @@ class Searcher:
             )
             for hit, row in zip(hits, rows, strict=True)
         ]
-        return Hits(told, hits.left_out)
+        return Hits(weighed, hits.left_out)
 
     def _expanded(self, query: Query, total: Scores, fits: Mapping[int, Located]) -> Scores:
         """Evidence with that by way of the surest hit that leads on."""
@@ -155,11 +155,11 @@ class Searcher:
     def _names(self) -> list[str]:
         return [index.name for index in self.indexes]
 
-    def _answers(self, questions: Sequence[Any], work: Sequence[Sequence[Stage]]) -> list[LayerHits]:
+    def _answers(self, questions: Sequence[Any], chains: Sequence[Sequence[Stage]]) -> list[LayerHits]:
         """Scores of all pictures, layer by layer."""
         return [
             index.search(question, max(1, len(index.ids)), steps)
-            for index, question, steps in zip(self.indexes, questions, work, strict=True)
+            for index, question, steps in zip(self.indexes, questions, chains, strict=True)
         ]
 
     def _evidence(self, answers: Sequence[LayerHits]) -> list[Scores]:
@@ -179,9 +179,9 @@ class Searcher:
         fits: dict[int, Located] = {}
         for index, question in zip(self.indexes, questions, strict=True):
             for place in places.tolist() if index.verifies else ():
-                found = index.locate(question, int(self.ids[place]))
-                if found is not None:
-                    fits[place] = max(found, fits.get(place, found), key=lambda one: one.fit.score)
+                match = index.locate(question, int(self.ids[place]))
+                if match is not None:
+                    fits[place] = max(match, fits.get(place, match), key=lambda located: located.fit.score)
         return fits
 
     def compare(self, query: Query, picture: QueryPicture) -> Comparison:
@@ -253,12 +253,12 @@ class Searcher:
         Where a layer verifies hits, it localises them too: then no other layer does. Raises `UsageError` when
         there is one that none can run.
         """
-        work: list[list[Stage]] = [[] for _ in self.indexes]
+        chains: list[list[Stage]] = [[] for _ in self.indexes]
         for stage in stages:
             if stage.kind == "localise" and any(index.verifies for index in self.indexes):
                 continue
             refusals = []
-            for index, steps in zip(self.indexes, work, strict=True):
+            for index, steps in zip(self.indexes, chains, strict=True):
                 try:
                     index.check(stage)
                 except UsageError as refusal:
@@ -267,13 +267,13 @@ class Searcher:
                     steps.append(stage)
             if len(refusals) == len(self.indexes):
                 raise refusals[0]
-        return work
+        return chains
 
     @cached_property
     def ids(self) -> IntArray:
         """All pictures that some layer can find, rising, int64 ``(n,)``."""
-        found: IntArray = np.unique(np.concatenate([index.ids for index in self.indexes]))
-        return found
+        ids: IntArray = np.unique(np.concatenate([index.ids for index in self.indexes]))
+        return ids
 
     def _for(self, query: Query) -> Searcher:
         """The layers that can be asked for this; where none can, the first says why."""
@@ -282,8 +282,8 @@ class Searcher:
 
     def _with(self, index: LayerIndex, answer: LayerHits, score: float) -> Scores:
         """The evidence for the pictures of `ids`, and for one more behind them, of the score given."""
-        found = index.evidence(np.append(answer.scores, score))
-        return np.append(self._aligned(answer.ids, found[:-1]), found[-1])
+        evidence = index.evidence(np.append(answer.scores, score))
+        return np.append(self._aligned(answer.ids, evidence[:-1]), evidence[-1])
 
     def _hits(self, answer: LayerHits) -> Hits:
         ids = answer.ids.tolist()
@@ -312,9 +312,9 @@ def _itself_first(answer: LayerHits, own: int) -> LayerHits:
     if own not in ids and first:  # others are better than it, or it than none of these
         return answer
     order = [*range(first), row, *(place for place in range(first, len(ids)) if place != row)]
-    found = answer.ids[order]
-    found[first] = own
-    return replace(answer, ids=found, scores=answer.scores[order])
+    moved = answer.ids[order]
+    moved[first] = own
+    return replace(answer, ids=moved, scores=answer.scores[order])
 
 
 def _false(total: Scores, fits: Mapping[int, Located]) -> Scores:

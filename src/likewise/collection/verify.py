@@ -65,7 +65,7 @@ def _rows(catalogue: Catalogue) -> Iterator[Flaw]:
 def _values(catalogue: Catalogue) -> Iterator[Flaw]:
     """Values that cannot be, and rows of small tables that are not what was written."""
     named = set()
-    for told, read in (
+    for name, read in (
         ("meta generation", lambda: catalogue.generation),
         ("meta changed", lambda: catalogue.changed),
         ("roots", catalogue.roots),
@@ -74,7 +74,7 @@ def _values(catalogue: Catalogue) -> Iterator[Flaw]:
         try:
             read()
         except CollectionDamaged as error:
-            named.add(told)
+            named.add(name)
             yield Flaw("database", "catalogue", str(error))
     for table, key in catalogue.unwritten():
         if f"{table} {key}" not in named:

@@ -73,10 +73,10 @@ def _against_all(snapshot: Snapshot, vector: FloatArray) -> FloatArray:
     if snapshot.metric == "dot":
         products: FloatArray = products_of(vectors, vector[np.newaxis])[0]
         return products
-    found = np.empty(len(vectors), np.float32)
-    for at in range(0, len(found), step):
-        found[at : at + step] = scores(vectors[at : at + step], vector[np.newaxis], "l2")
-    return found
+    out = np.empty(len(vectors), np.float32)
+    for at in range(0, len(out), step):
+        out[at : at + step] = scores(vectors[at : at + step], vector[np.newaxis], "l2")
+    return out
 
 
 def _sample(snapshot: Snapshot) -> FloatArray:

@@ -75,8 +75,8 @@ def of_fit(score: float) -> float:
 def together(layers: Sequence[Scores]) -> Scores:
     """The sum over layers, ``(n,)``; one that knows nothing of a picture, NaN, gives it its least."""
     total = np.zeros(len(layers[0]))
-    for one in layers:
-        total += completed(one)
+    for layer in layers:
+        total += completed(layer)
     return total
 
 
@@ -98,7 +98,7 @@ def expanded(total: Scores, via: Scores, surest: float) -> Scores:
 def candidates(total: Scores, layers: Sequence[Scores], count: int = VERIFIED) -> NDArray[np.int64]:
     """Places of the pictures to verify: half of them the best of all, and the best of each layer."""
     best = [np.argsort(-total, kind="stable")]
-    best += [np.argsort(-np.nan_to_num(one, nan=-np.inf), kind="stable") for one in layers]
+    best += [np.argsort(-np.nan_to_num(layer, nan=-np.inf), kind="stable") for layer in layers]
     ranks = np.stack([order[:count] for order in best], axis=1).ravel()
     first = np.concatenate([best[0][: count // 2], ranks])
     _, at = np.unique(first, return_index=True)

@@ -267,10 +267,10 @@ class Sources:
         Raises `UnknownPicture` when no picture has that id; `BadPicture` when the file cannot be read, or is
         not what was indexed.
         """
-        found = self.catalogue.entries([picture])
-        if not found:
+        entries = self.catalogue.entries([picture])
+        if not entries:
             raise self._lacking(picture)
-        return as_indexed(str(found[0].path), bytes.fromhex(found[0].sha256))
+        return as_indexed(str(entries[0].path), bytes.fromhex(entries[0].sha256))
 
     def _lacking(self, picture: int) -> LikewiseError:
         """Why there is no path of a picture."""
@@ -301,22 +301,22 @@ class Sources:
         Returns int64 ``(n,)``, rising. Raises `UsageError` when there are none; `BadFilter` when the filter
         cannot be understood.
         """
-        found = self.among(under, where)
-        if found is None or len(found):
-            return found
-        told = [f"lies under {os.fspath(under)!r}"] if under is not None else []
-        told += [f"is such that {where}"] if where is not None else []
-        raise UsageError(f"nothing in {self.path} {' and '.join(told)}")
+        ids = self.among(under, where)
+        if ids is None or len(ids):
+            return ids
+        conditions = [f"lies under {os.fspath(under)!r}"] if under is not None else []
+        conditions += [f"is such that {where}"] if where is not None else []
+        raise UsageError(f"nothing in {self.path} {' and '.join(conditions)}")
 
     def among(self, under: str | os.PathLike[str] | None, where: str | None) -> IntArray | None:
         """The same, where there may be none."""
-        found: IntArray | None = None
+        ids: IntArray | None = None
         if under is not None:
-            found = np.fromiter(Selection(under).ids(self.catalogue), np.int64)
+            ids = np.fromiter(Selection(under).ids(self.catalogue), np.int64)
         if where is not None:
             wanted = self.catalogue.facts.chosen(self.catalogue.facts.filter(where))
-            found = wanted if found is None else np.intersect1d(found, wanted)
-        return found
+            ids = wanted if ids is None else np.intersect1d(ids, wanted)
+        return ids
 
     def own(self, picture: QueryPicture) -> int | None:
         """Id of a picture that the collection holds."""

@@ -22,7 +22,7 @@ from likewise.types import ProgressCallback
 _KINDS: Mapping[str, Any] = {"vector": VectorLayer, "words": WordsLayer}
 
 _HEAD = "recipe"
-"""What name and about of the recipe are called in the catalogue."""
+"""Key of the name and about of the recipe in the catalogue."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class LayerSet:
         Raises `CollectionDamaged` when a manifest holds no recipe; `ManifestMismatch` when a recipe is wanted
         that has none of them.
         """
-        stored = [opened(one, folder, encoders) for one in catalogue.layers()]
+        stored = [opened(entry, folder, encoders) for entry in catalogue.layers()]
         own = _own(catalogue, stored)
         if wanted is None:
             return cls(own, tuple(stored))
@@ -125,7 +125,8 @@ def fit(
     """
     manifests = {manifest.recipe_hash: manifest for manifest in made}
     there = {
-        layer.recipe.hash: layer for layer in (opened(one, folder, encoders) for one in catalogue.layers())
+        layer.recipe.hash: layer
+        for layer in (opened(entry, folder, encoders) for entry in catalogue.layers())
     }
     for place, wanted in enumerate(recipe.layers):
         layer = there.pop(wanted.hash, None)

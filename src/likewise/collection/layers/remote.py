@@ -66,10 +66,10 @@ class RemoteVectors:
         """Rows by a number, a slice, a mask or an array of numbers of any shape, as of an array."""
         chosen = self.ids[rows]
         flat = np.atleast_1d(chosen).ravel()
-        found = np.empty((len(flat), self.shape[1]), np.float32)
+        out = np.empty((len(flat), self.shape[1]), np.float32)
         for at in range(0, len(flat), BLOCK):
-            found[at : at + BLOCK] = self._fetched(flat[at : at + BLOCK])
-        return found.reshape(*np.shape(chosen), self.shape[1])
+            out[at : at + BLOCK] = self._fetched(flat[at : at + BLOCK])
+        return out.reshape(*np.shape(chosen), self.shape[1])
 
     def _fetched(self, pictures: IntArray) -> FloatArray:
         return compared(self.engine.fetch(pictures), self.engine.metric)[0]
@@ -92,17 +92,17 @@ class RemoteVectors:
 
     def products(self, queries: FloatArray) -> FloatArray:
         """Inner products of queries ``(q, d)`` with all rows, ``(q, n)``: every row is fetched."""
-        found = np.empty((len(queries), len(self)), np.float32)
+        products = np.empty((len(queries), len(self)), np.float32)
         for at, vectors in self._blocks():
-            found[:, at] = queries @ vectors.T
-        return found
+            products[:, at] = queries @ vectors.T
+        return products
 
     def squares(self) -> FloatArray:
         """Squares of the lengths of all rows, ``(n,)``: every row is fetched."""
-        found = np.empty(len(self), np.float32)
+        squares = np.empty(len(self), np.float32)
         for at, vectors in self._blocks():
-            found[at] = lengths_of(vectors) ** 2
-        return found
+            squares[at] = lengths_of(vectors) ** 2
+        return squares
 
     def approximates(self, k: int) -> bool:
         """Whether the engine is asked for the ``k`` nearest; it gives only so many."""
@@ -114,8 +114,8 @@ class RemoteVectors:
         among = self.ids if self.some and len(self) <= FILTERED else None
         count = k + SPARE
         while True:
-            found = self.engine.nearest(query, count, looked=looked, among=among)
-            there = found[np.isin(found, self.ids)]
+            ids = self.engine.nearest(query, count, looked=looked, among=among)
+            there = ids[np.isin(ids, self.ids)]
             if len(there) >= min(k + SPARE, len(self)) or count >= MOST:
                 break
             count = min(MOST, count * 4)
@@ -135,9 +135,9 @@ def measured(vectors: RemoteVectors, asked: int, tried: tuple[int, ...], sure: f
         ]
 
     truth = nearest(lists)
-    for looked in (one for one in tried if one < lists):
-        found = nearest(looked)
-        recall = float(np.mean([len(one & all) / len(all) for one, all in zip(found, truth, strict=True)]))
+    for looked in (count for count in tried if count < lists):
+        hits = nearest(looked)
+        recall = float(np.mean([len(hit & all) / len(all) for hit, all in zip(hits, truth, strict=True)]))
         if recall >= sure:
             return Shortlist(looked, recall)
     return None

@@ -49,7 +49,7 @@ class Segments(ABC, Generic[Segment, Batch]):
     """Where the files lie, in the collection's folder; their names end so too."""
 
     LIST: ClassVar[str]
-    """What the list of the first layer is called in the catalogue."""
+    """Key of the first layer's list in the catalogue."""
 
     NOTE: ClassVar[str]
     """What extending them is, in a few words."""
@@ -247,9 +247,9 @@ class Segments(ABC, Generic[Segment, Batch]):
         if json.dumps(names) != (catalogue.noted(self._list_name) or "[]"):
             yield self.folder, "the list of segments cannot be read"
         for name in names:
-            found = self.damage(name)
-            if found and name in self.names(catalogue):  # else a writer has just replaced it
-                yield from found
+            faults = self.damage(name)
+            if faults and name in self.names(catalogue):  # else a writer has just replaced it
+                yield from faults
 
     @property
     def _list_name(self) -> str:

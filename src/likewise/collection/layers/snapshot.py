@@ -75,7 +75,7 @@ class Snapshot:
         tail = np.concatenate([np.empty((0, segments.code.dimensions), np.float32), *blocks])
         if not opened:
             return cls(generation, newer, tail, segments.metric, damaged)
-        held = np.concatenate([*(one.ids for one in opened.values()), newer])
+        held = np.concatenate([*(segment.ids for segment in opened.values()), newer])
         there = np.flatnonzero(np.isin(held, live))
         there = there[np.argsort(held[there], kind="stable")]
         vectors = StoredVectors(segments, list(opened.values()), tail, there, shortlist)

@@ -98,13 +98,13 @@ class StoredVectors:
         """Rows by a number, a slice, a mask or an array of numbers of any shape, as of an array."""
         chosen = self.places[rows]
         flat = np.atleast_1d(chosen).ravel()
-        found = np.empty((len(flat), self.shape[1]), np.float32)
+        out = np.empty((len(flat), self.shape[1]), np.float32)
         for file, here, rows in self._parts(flat):
             for at in range(0, len(rows), self._step(MANY)):
-                some = slice(at, at + self._step(MANY))
-                vectors, lengths = self._read(file, rows[some])
-                found[here[some]] = divided(vectors, lengths[:, np.newaxis])
-        return found.reshape(*np.shape(chosen), self.shape[1])
+                chunk = slice(at, at + self._step(MANY))
+                vectors, lengths = self._read(file, rows[chunk])
+                out[here[chunk]] = divided(vectors, lengths[:, np.newaxis])
+        return out.reshape(*np.shape(chosen), self.shape[1])
 
     def _step(self, numbers: int) -> int:
         return max(1, numbers // self.shape[1])
@@ -148,14 +148,14 @@ class StoredVectors:
 
     def products(self, queries: FloatArray) -> FloatArray:
         """Inner products of queries ``(q, d)`` with all rows, ``(q, n)``."""
-        found = np.empty((len(queries), len(self)), np.float32)
+        products = np.empty((len(queries), len(self)), np.float32)
         step = self._step(NUMBERS if len(queries) < 4 else MANY)
 
         def fill(part: tuple[VectorSegment | None, IntArray, IntArray]) -> None:
             file, here, rows = part
             for at in range(0, len(rows), step):
                 vectors, lengths = self._read(file, rows[at : at + step])
-                found[:, _run(here[at : at + step])] = divided(queries @ vectors.T, lengths)
+                products[:, _run(here[at : at + step])] = divided(queries @ vectors.T, lengths)
 
         shares = [
             (file, *both)
@@ -164,15 +164,15 @@ class StoredVectors:
         ]
         with ThreadPoolExecutor(THREADS) as pool:
             list(pool.map(fill, shares))
-        return found
+        return products
 
     def squares(self) -> FloatArray:
         """Squares of the lengths of all rows, ``(n,)``."""
-        found = np.empty(len(self), np.float32)
+        squares = np.empty(len(self), np.float32)
         for file, here, rows in self._all:
             lengths = file.lengths[rows] if file else lengths_of(self.tail[rows])
-            found[here] = lengths > 0 if self.segments.metric == "dot" else lengths**2
-        return found
+            squares[here] = lengths > 0 if self.segments.metric == "dot" else lengths**2
+        return squares
 
     def approximates(self, k: int) -> bool:
         """Whether the ``k`` nearest are looked for in a shortlist."""
@@ -184,15 +184,15 @@ class StoredVectors:
 
     def nearest(self, query: FloatArray, k: int) -> IntArray:
         """Rows among which the ``k`` nearest to a query ``(d,)`` are to be found, rising, int64 ``(m,)``."""
-        found = [np.empty(0, np.int64)]
+        nearest = [np.empty(0, np.int64)]
         for file, here, rows in self._all:
             if file is None:
                 tail = self.tail[_run(rows)]  # of vectors of one length, or none, that is the inner product
                 nearness: FloatArray = 2 * (tail @ query) - lengths_of(tail) ** 2
-                found.append(here[best(nearness, here, min(k, len(here)))])
+                nearest.append(here[best(nearness, here, min(k, len(here)))])
             else:
-                found.append(here[_fewest(file, rows, query[np.newaxis], self._length(k))[0]])
-        return np.sort(np.concatenate(found))
+                nearest.append(here[_fewest(file, rows, query[np.newaxis], self._length(k))[0]])
+        return np.sort(np.concatenate(nearest))
 
 
 def _run(rows: IntArray) -> IntArray | slice:
@@ -206,8 +206,8 @@ def _fewest(file: VectorSegment, rows: IntArray, queries: FloatArray, count: int
     from faiss import knn_hamming  # loads more than most searches need
 
     bits, count = file.bits if len(rows) == len(file.ids) else file.bits[rows], min(count, len(rows))
-    found: IntArray = knn_hamming(file.signs(queries), bits, count, variant="mc")[1]
-    return found
+    nearest: IntArray = knn_hamming(file.signs(queries), bits, count, variant="mc")[1]
+    return nearest
 
 
 def measured(vectors: StoredVectors, metric: Metric) -> Shortlist | None:
@@ -224,8 +224,8 @@ def measured(vectors: StoredVectors, metric: Metric) -> Shortlist | None:
         for line, wanted, place in zip(listed, near, places, strict=True):
             order = np.argsort(line)
             at = np.minimum(np.searchsorted(line, wanted, sorter=order), len(line) - 1)
-            found = line[order[at]] == wanted
-            place[found] = order[at[found]]
+            hit = line[order[at]] == wanted
+            place[hit] = order[at[hit]]
     for length in LENGTHS:
         recall = float((places < length).mean())
         if recall >= SURE:

@@ -80,7 +80,7 @@ class VectorLayer:
         codes = self._code.encode(vectors)
         finite = np.isfinite(vectors.sum(axis=1)) & np.isfinite(self._code.decode(codes).sum(axis=1))
         unfit = BadPicture(f"its vector is not finite when it is written as {self._code.name}")
-        return [found if good else unfit for found, good in zip(codes, finite.tolist(), strict=True)]
+        return [code if good else unfit for code, good in zip(codes, finite.tolist(), strict=True)]
 
     def fault(self, code: object) -> str:
         """See `CollectionLayer`."""
@@ -116,9 +116,9 @@ class VectorLayer:
         rows = len(engine)
         lists = math.isqrt(rows) if rows * engine.dimensions > EXACT else 1
         engine.divide(lists)
-        found = remote.measured(RemoteVectors(engine, catalogue.ids()), ASKED, LISTS, SURE)
+        shortlist = remote.measured(RemoteVectors(engine, catalogue.ids()), ASKED, LISTS, SURE)
         with catalogue.change():
-            self._tell(catalogue, rows, found)
+            self._tell(catalogue, rows, shortlist)
 
     def _measure(self, catalogue: Catalogue) -> None:
         """Note how long shortlists have to be, unless that is known of about as many pictures."""
@@ -130,13 +130,15 @@ class VectorLayer:
         vectors = Snapshot.load(catalogue, self.segments, None).vectors
         if not isinstance(vectors, StoredVectors):
             return
-        found = measured(vectors, self.segments.metric)
+        shortlist = measured(vectors, self.segments.metric)
         with catalogue.change():
-            self._tell(catalogue, rows, found)
+            self._tell(catalogue, rows, shortlist)
 
-    def _tell(self, catalogue: Catalogue, rows: int, found: Shortlist | None) -> None:
-        told = {"rows": rows} | ({"length": found.length, "recall": found.recall} if found else {})
-        catalogue.note(self._note, json.dumps(told))
+    def _tell(self, catalogue: Catalogue, rows: int, shortlist: Shortlist | None) -> None:
+        document = {"rows": rows} | (
+            {"length": shortlist.length, "recall": shortlist.recall} if shortlist else {}
+        )
+        catalogue.note(self._note, json.dumps(document))
 
     @property
     def _note(self) -> str:
@@ -144,15 +146,15 @@ class VectorLayer:
 
     def _measured(self, catalogue: Catalogue) -> dict[str, Any]:
         with suppress(ValueError, RecursionError):
-            told = json.loads(catalogue.noted(self._note) or "{}")
-            return told if isinstance(told, dict) else {}
+            parsed = json.loads(catalogue.noted(self._note) or "{}")
+            return parsed if isinstance(parsed, dict) else {}
         return {}
 
     def shortlist(self, catalogue: Catalogue) -> Shortlist | None:
         """How the nearest are found without comparing all; None where that is not known."""
-        told = self._measured(catalogue)
+        note = self._measured(catalogue)
         with suppress(KeyError, TypeError, ValueError, OverflowError):
-            length, recall = int(told["length"]), float(told["recall"])
+            length, recall = int(note["length"]), float(note["recall"])
             if length > 0 and 0 <= recall <= 1:
                 return Shortlist(length, recall)
         return None
@@ -307,10 +309,10 @@ class VectorIndex:
         if any(stage.kind == "localise" for stage in stages):
             encoder, limit = self.layer.encoder(1), self.sources.max_pixels
             localiser = Localiser(encoder, queries, self.sources.found, max_pixels=limit)
-        found = rank(self.snapshot.gallery, queries, k, stages, localiser=localiser)
-        boxes: Mapping[int, Box] = found.boxes[0] if found.boxes else {}
+        ranked = rank(self.snapshot.gallery, queries, k, stages, localiser=localiser)
+        boxes: Mapping[int, Box] = ranked.boxes[0] if ranked.boxes else {}
         recall = self.snapshot.recall(k)
-        return LayerHits(found.ranking.ids[0], found.ranking.scores[0], dict(boxes), recall)
+        return LayerHits(ranked.ranking.ids[0], ranked.ranking.scores[0], dict(boxes), recall)
 
     def evidence(self, scores: NDArray[Any]) -> Scores:
         """How unusual they are for this query."""
@@ -341,7 +343,7 @@ class VectorIndex:
     def explain(self, query: Query, picture: QueryPicture) -> Explanation:
         """See `LayerIndex`; errors as for `likewise.explaining.explain`."""
         check(self.layer.recipe)
-        sources = [self.sources.source(one) for one in (query.picture, picture)]
+        sources = [self.sources.source(shown) for shown in (query.picture, picture)]
         limit = self.sources.max_pixels
         return explain(self.layer.encoder(1), *sources, box=query.box, crop=query.crop, max_pixels=limit)
 

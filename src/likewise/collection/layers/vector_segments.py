@@ -240,28 +240,28 @@ class VectorSegments(Segments[VectorSegment, Batch]):
         for segment in segments:
             if faults := segment.file.faults():
                 raise CollectionDamaged(f"{faults[0]}; make the segment again")
-        kept = [np.flatnonzero(np.isin(one.ids, live)) for one in segments]
-        ids = np.concatenate([one.ids[rows] for one, rows in zip(segments, kept, strict=True)])
+        kept = [np.flatnonzero(np.isin(part.ids, live)) for part in segments]
+        ids = np.concatenate([part.ids[rows] for part, rows in zip(segments, kept, strict=True)])
         order = np.argsort(ids, kind="stable")
         sources = np.repeat(np.arange(len(kept)), [len(rows) for rows in kept])[order]
         rows = np.concatenate(kept)[order]
 
         def codes(places: IntArray) -> UInt8Array:
-            found = np.empty((len(places), self.code.width), np.uint8)
-            for number, one in enumerate(segments):
+            out = np.empty((len(places), self.code.width), np.uint8)
+            for number, part in enumerate(segments):
                 of_this = sources[places] == number
-                found[of_this] = one.codes[rows[places[of_this]]]
-            return found
+                out[of_this] = part.codes[rows[places[of_this]]]
+            return out
 
         self._write(self.files(name)[0], ids[order], codes)
 
     def _write(self, path: Path, ids: IntArray, codes: Callable[[IntArray], UInt8Array]) -> VectorSegment:
         """Write rows, whose codes are given for places among the ids."""
         places = np.arange(len(ids))
-        some = places[:: max(1, len(places) // SAMPLE)]
-        blocks = np.array_split(some, max(1, -(-len(some) // BLOCK)))
+        sample = places[:: max(1, len(places) // SAMPLE)]
+        blocks = np.array_split(sample, max(1, -(-len(sample) // BLOCK)))
         sums = [self.vectors(codes(block))[0].sum(axis=0, dtype=np.float64) for block in blocks]
-        centre: FloatArray = (np.sum(sums, axis=0) / len(some)).astype(np.float32)
+        centre: FloatArray = (np.sum(sums, axis=0) / len(sample)).astype(np.float32)
         planes = directions(self.code.dimensions)
         with writing(path, _layout(len(ids), self.code)) as columns:
             columns.put("ids", ids)

@@ -211,9 +211,11 @@ class WordsIndex:
         """The pictures of a question, what was said yes to counting less, and no to against them."""
         first = self.sketch(query.picture, box=query.box, crop=query.crop)
         wanted = [QuerySketch(first, box=query.box, own=self.sources.own(query.picture))]
-        wanted += [self._asked(one) for one in query.also]
+        wanted += [self._asked(picture) for picture in query.also]
         yes, no = judged_weights(len(query.yes), len(query.no))
-        judged = [self._asked(one, yes) for one in query.yes] + [self._asked(one, no) for one in query.no]
+        judged = [self._asked(picture, yes) for picture in query.yes] + [
+            self._asked(picture, no) for picture in query.no
+        ]
         return wanted + judged
 
     def _asked(self, picture: QueryPicture, weight: float = 1.0) -> QuerySketch:
@@ -264,8 +266,8 @@ class WordsIndex:
     def search(self, question: Sequence[QuerySketch], k: int, stages: Sequence[Stage]) -> LayerHits:
         """See `LayerIndex`."""
         among, size = self.chosen, self.sources.size
-        found = rank_sketches(self.layers, question, stages, self.kept, size, among=among, threads=cores())
-        return LayerHits(found.ids[:k], found.scores[:k], found.boxes)
+        ranked = rank_sketches(self.layers, question, stages, self.kept, size, among=among, threads=cores())
+        return LayerHits(ranked.ids[:k], ranked.scores[:k], ranked.boxes)
 
     def evidence(self, scores: NDArray[Any]) -> Scores:
         """That of votes, where there are some."""
@@ -277,12 +279,12 @@ class WordsIndex:
             held = self._held(picture)
         except (CollectionDamaged, UnknownPicture):
             return None
-        found = self.layers.fits(question, *held)
-        best = max((fit for share, fit in found if share > 0), key=lambda fit: fit.score, default=None)
-        against = max((fit.score for share, fit in found if share < 0), default=0.0)
+        fits = self.layers.fits(question, *held)
+        best = max((fit for share, fit in fits if share > 0), key=lambda fit: fit.score, default=None)
+        against = max((fit.score for share, fit in fits if share < 0), default=0.0)
         if best is None or best.score <= against:
             return None
-        evidence = sum(share * of_fit(fit.score) for share, fit in found)
+        evidence = sum(share * of_fit(fit.score) for share, fit in fits)
         return Located(replace(best, score=best.score - against), max(0.0, evidence))
 
     def against(self, question: Sequence[QuerySketch], picture: QueryPicture) -> float:
@@ -318,10 +320,10 @@ class WordsIndex:
         """Which patches match."""
         question = self.ask(query)
         held, size = self._held(picture)
-        found = self.layers.look(question, held, size)
-        score = float(found.matches.weight.sum(dtype=np.float64))
+        look = self.layers.look(question, held, size)
+        score = float(look.matches.weight.sum(dtype=np.float64))
         boxes = question[0].sketch.boxes, held.boxes
-        return PatchMatches(score, self.layers.layers, *boxes, found.matches, found.fit)
+        return PatchMatches(score, self.layers.layers, *boxes, look.matches, look.fit)
 
     def _held(self, picture: QueryPicture) -> tuple[Sketch, tuple[int, int]]:
         """A picture as the collection keeps it, or would keep it, and its width and height."""

@@ -75,7 +75,7 @@ class WordsSegments(Segments[Taps, Sketches]):
         kept = np.array([picture for picture, _, _ in rows], np.int64)
         there = np.intersect1d(live, np.concatenate([covered, kept]))
         indexes = {
-            tap: InvertedIndex(size, [one[tap] for one in segments], there)
+            tap: InvertedIndex(size, [segment[tap] for segment in segments], there)
             for tap, size in self.sizes.items()
         }
         return indexes, sum(not intact for _, _, intact in rows)
@@ -108,13 +108,13 @@ class WordsSegments(Segments[Taps, Sketches]):
 
     def damage(self, name: str) -> list[tuple[Path, str]]:
         """See `Segments`."""
-        found: list[tuple[Path, str]] = []
+        faults: list[tuple[Path, str]] = []
         for path, size in zip(self.files(name), self.sizes.values(), strict=True):
             try:
-                found += [(path, fault) for fault in self._open(path, size).verify()]
+                faults += [(path, fault) for fault in self._open(path, size).verify()]
             except CollectionDamaged as error:
-                found.append((path, str(error)))
-        return found
+                faults.append((path, str(error)))
+        return faults
 
     def batches(self, catalogue: Catalogue, pictures: IntArray) -> Iterator[Sketches]:
         """Sketches of pictures, about `BATCH` bytes of them at once; damaged ones are passed over."""
@@ -142,4 +142,4 @@ class WordsSegments(Segments[Taps, Sketches]):
     def join(self, name: str, segments: Sequence[Taps], live: IntArray) -> None:
         """See `Segments`."""
         for (tap, size), path in zip(self.sizes.items(), self.files(name), strict=True):
-            merge(path, size, [one[tap] for one in segments], live)
+            merge(path, size, [segment[tap] for segment in segments], live)

@@ -116,13 +116,16 @@ class WordsShard:
         if len(small) < 2:
             return
         self._merges += 1
-        one = {
+        merged = {
             tap: merge(
-                self._folder / f"merged-{self._merges}-{tap}", size, [some[tap] for some in small], live
+                self._folder / f"merged-{self._merges}-{tap}",
+                size,
+                [segments[tap] for segments in small],
+                live,
             )
             for tap, size in self.part.sizes.items()
         }
-        self._segments[first:] = [one]
+        self._segments[first:] = [merged]
         for old in (segment for taps in small for segment in taps.values()):
             old.path.unlink()
 
@@ -138,7 +141,7 @@ class WordsShard:
         if not self._loaded or self._loaded.generation != generation:
             raise self._moved
         self._number += 1
-        self._states[self._number] = {tap: one.within(whole[tap]) for tap, one in self._indexes.items()}
+        self._states[self._number] = {tap: index.within(whole[tap]) for tap, index in self._indexes.items()}
         self._states.pop(self._number - STATES, None)
         return self._number
 
@@ -173,7 +176,7 @@ class Shards(ABC):
     """
 
     LOST: ClassVar[type[Exception] | tuple[type[Exception], ...]]
-    """What a call raises when whatever a shard lives in is gone."""
+    """Raised by calls of a shard that is gone."""
 
     def __init__(self, count: int) -> None:
         if count < 1:
@@ -225,24 +228,24 @@ class SpreadWords:
         """See `Shards.load`."""
         there = [number for number in range(len(self._parts)) if self._is_there(number)]
         calls = {number: self._call(number, "load") for number in there}
-        told = {number: found for number, call in calls.items() if (found := self._loaded(number, call))}
-        wholes = {tap: self._whole(tap, told.values()) for tap in self._parts[0].sizes}
-        weighed = {number: (one.generation, wholes) for number, one in told.items()}
-        states = dict(zip(told, self._answers("weigh", weighed), strict=True))
+        counts = {number: loaded for number, call in calls.items() if (loaded := self._loaded(number, call))}
+        wholes = {tap: self._whole(tap, counts.values()) for tap in self._parts[0].sizes}
+        weighed = {number: (shard.generation, wholes) for number, shard in counts.items()}
+        states = dict(zip(counts, self._answers("weigh", weighed), strict=True))
         indexes = {}
         for tap, whole in wholes.items():
-            pictures = [one.pictures[tap] for one in told.values()]
+            pictures = [shard.pictures[tap] for shard in counts.values()]
             indexes[tap] = ShardedIndex(pictures, whole, partial(self._ask, states, tap))
         live = catalogue.ids()
-        away = [part for part in self._parts if part.number not in told]
-        left = sum(one.left for one in told.values()) + sum(len(part.among(live)) for part in away)
-        generation = -1 if away else min(one.generation for one in told.values())
+        away = [part for part in self._parts if part.number not in counts]
+        left = sum(shard.left for shard in counts.values()) + sum(len(part.among(live)) for part in away)
+        generation = -1 if away else min(shard.generation for shard in counts.values())
         return generation, indexes, left
 
-    def _whole(self, tap: str, told: Iterable[ShardCounts]) -> WordStatistics:
+    def _whole(self, tap: str, counts: Iterable[ShardCounts]) -> WordStatistics:
         size = self._parts[0].sizes[tap]
         nothing = WordStatistics(0, np.zeros(size, np.int64), np.zeros(size, np.int64))
-        return sum((one.statistics[tap] for one in told), nothing)
+        return sum((shard.statistics[tap] for shard in counts), nothing)
 
     def _is_there(self, number: int) -> bool:
         """Whether a shard was not lost, or is there again."""

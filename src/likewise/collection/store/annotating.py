@@ -18,7 +18,7 @@ from likewise.spreadsheets import delimiter_of, read_text
 from likewise.types import one_line, plain
 
 _FILE = ("file", "path", "name", "filename", "sourcefile")
-"""What the column of files may be called; the first that there is."""
+"""Names for the column of files; the first that there is."""
 
 _MOST_COLUMNS = 64
 
@@ -110,12 +110,12 @@ def annotate(catalogue: Catalogue, table: AnnotationTable) -> Annotated:
             known.setdefault(name, set()).add(row)
     unknown, pictures = [], set[int]()
     for name, said in table.rows.items():
-        found = next((known[form] for form in _forms(name) if form in known), None)
-        if found is None:
+        ids = next((known[form] for form in _forms(name) if form in known), None)
+        if ids is None:
             unknown.append(name)
             continue
-        pictures |= found
-        for row in found:
+        pictures |= ids
+        for row in ids:
             catalogue.facts.annotate(row, said)
     return Annotated(len(pictures), table.columns, tuple(unknown))
 

@@ -129,16 +129,16 @@ class Catalogue:
 
         That commits were lost is noted, and numbers that they gave are not given again.
         """
-        told = Committed.read(path.parent)
+        committed = Committed.read(path.parent)
         catalogue = cls(Database.writer(path), *how)
         try:
             catalogue.last_given()
-            if told and told.generation > catalogue.generation:
+            if committed and committed.generation > catalogue.generation:
                 with catalogue.change():
-                    catalogue.note(_LOST, told.text)
-                    catalogue._keep("generation", told.generation)
-                    catalogue.count_from(told.last)
-            catalogue._mend(told)
+                    catalogue.note(_LOST, committed.text)
+                    catalogue._keep("generation", committed.generation)
+                    catalogue.count_from(committed.last)
+            catalogue._mend(committed)
         except LikewiseError:
             catalogue.close()
             raise
@@ -153,7 +153,7 @@ class Catalogue:
             *(last, last),
         )
 
-    def _mend(self, told: Committed | None) -> None:
+    def _mend(self, committed: Committed | None) -> None:
         """Forget notes that are damaged, and put a root right of which is known what it was."""
         if not any(table in ("meta", "roots") for table, _ in self.unwritten()):
             return
@@ -163,7 +163,9 @@ class Catalogue:
             self._sign("meta", f"NOT {self._written('meta')}")
             rows = self._database.rows(f"SELECT id, path, {self._written('roots')} FROM roots")
             damaged = [root for root, _, written in rows if not written]
-            missing = set(told.roots) - {path for _, path, written in rows if written} if told else set()
+            missing = (
+                set(committed.roots) - {path for _, path, written in rows if written} if committed else set()
+            )
             if len(damaged) == len(missing) == 1:
                 self._database.run("UPDATE roots SET path = ? WHERE id = ?", *missing, *damaged)
                 self._sign("roots", "id = ?", *damaged)
@@ -180,11 +182,11 @@ class Catalogue:
         """Rows of small tables that are not what was written: the table, and what tells the row in it."""
         if self._database.version < 5:  # before, nothing told
             return []
-        found = []
+        unwritten = []
         for table, key in (("meta", "key"), ("roots", "id"), ("layers", "id")):
             rows = self._database.rows(f"SELECT {key} FROM {table} WHERE NOT {self._written(table)}")
-            found += [(table, str(told)) for (told,) in rows]
-        return found
+            unwritten += [(table, str(told)) for (told,) in rows]
+        return unwritten
 
     def close(self) -> None:
         """Close the file."""
@@ -204,10 +206,10 @@ class Catalogue:
     @property
     def lost(self) -> Committed | None:
         """The last commit, where that is not here any more and was not all looked for again."""
-        told = Committed.read(self.folder)  # first: a writer may be going on
+        committed = Committed.read(self.folder)  # first: a writer may be going on
         with suppress(CollectionDamaged):  # which is said when it is asked for
-            if told and told.generation > self.generation:
-                return told
+            if committed and committed.generation > self.generation:
+                return committed
         return Committed.parsed(self.noted(_LOST) or "")
 
     def looked_at(self, folders: Sequence[str]) -> None:
@@ -265,11 +267,11 @@ class Catalogue:
 
     def place_layer(self, layer: int, place: int, manifest: Manifest) -> None:
         """Give a layer its place among the others, and its manifest another name."""
-        told = manifest.to_json()
+        text = manifest.to_json()
         self._database.run(
             "UPDATE layers SET place = ?, manifest = ?, checksum = NULL "
             "WHERE id = ? AND (place != ? OR manifest != ?)",
-            *(place, told, layer, place, told),
+            *(place, text, layer, place, text),
         )
         self._sign("layers", "id = ? AND checksum IS NULL", layer)
 
@@ -355,8 +357,8 @@ class Catalogue:
 
     def integrity(self) -> list[str]:
         """Faults that SQLite finds in the file; empty when it is sound."""
-        found = [str(text) for (text,) in self._database.rows("PRAGMA integrity_check")]
-        return [text for text in found if text != "ok"]
+        lines = [str(text) for (text,) in self._database.rows("PRAGMA integrity_check")]
+        return [text for text in lines if text != "ok"]
 
     # --- roots ---
 
@@ -525,16 +527,16 @@ class Catalogue:
     def entries(self, pictures: Iterable[int]) -> list[Entry]:
         """Those of the pictures that there are, and have a path, in the order given."""
         wanted = list(map(int, pictures))
-        found = {entry.id: entry for entry in self._entries(self._chosen(_ENTRY, wanted))}
-        return [found[picture] for picture in wanted if picture in found]
+        entries = {entry.id: entry for entry in self._entries(self._chosen(_ENTRY, wanted))}
+        return [entries[picture] for picture in wanted if picture in entries]
 
     def _chosen(self, select: str, pictures: Iterable[int]) -> Rows:
         """Rows of those of the pictures that there are."""
         wanted, rows = [picture for picture in map(int, pictures) if _is_id(picture)], Rows()
         for start in range(0, len(wanted), 500):  # SQLite takes no statement with very many values
-            some = wanted[start : start + 500]
-            marks = ", ".join("?" * len(some))
-            rows += self._database.rows(f"{select} WHERE id IN ({marks})", *some)
+            chunk = wanted[start : start + 500]
+            marks = ", ".join("?" * len(chunk))
+            rows += self._database.rows(f"{select} WHERE id IN ({marks})", *chunk)
         return rows
 
     def page(
@@ -561,7 +563,7 @@ class Catalogue:
         if where:
             conditions.append(self.facts.true_of(where))
         narrowed = " AND ".join(condition for condition, _ in conditions) or "1"
-        values = tuple(value for _, some in conditions for value in some)
+        values = tuple(value for _, group in conditions for value in group)
         order = "mtime_ns DESC, id" if newest else "root, path"
         [(total,)] = self._database.rows(f"SELECT count(*) FROM pictures WHERE {narrowed}", *values)
         rows = self._database.rows(
@@ -655,8 +657,8 @@ class Catalogue:
 
     def failures(self) -> list[FailedFile]:
         """All files that failed, by path, but for those whose rows cannot be read."""
-        found = [failure for _, failure in self._failures() if isinstance(failure, FailedFile)]
-        return sorted(found, key=lambda failure: failure.path)
+        failed = [failure for _, failure in self._failures() if isinstance(failure, FailedFile)]
+        return sorted(failed, key=lambda failure: failure.path)
 
     def unsound_failures(self) -> list[tuple[FilePlace, CollectionDamaged]]:
         """Places of failures whose rows cannot be read, as they are stored, and why."""
@@ -726,10 +728,10 @@ def _bytes(path: object) -> bytes:
 
 def _below_root(path: object) -> bytes:
     """A path below a root: one that leads nowhere else, whatever the catalogue's writer wanted."""
-    found = _bytes(path)
-    if os.path.isabs(found) or b".." in re.split(rb"[/\\]" if os.name == "nt" else rb"/", found):
-        raise ValueError(f"{found!r} leads out of its root")
-    return found
+    raw = _bytes(path)
+    if os.path.isabs(raw) or b".." in re.split(rb"[/\\]" if os.name == "nt" else rb"/", raw):
+        raise ValueError(f"{raw!r} leads out of its root")
+    return raw
 
 
 def _folder(path: str) -> str:

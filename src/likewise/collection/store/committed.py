@@ -64,9 +64,9 @@ class Committed:
     def parsed(cls, text: str) -> Committed | None:
         """The note that `text` wrote."""
         with suppress(ValueError, TypeError, KeyError, RecursionError):
-            told: Any = json.loads(text)
-            generation, last = told["generation"], told["last"]
-            roots = tuple(bytes.fromhex(root) for root in told["roots"])
+            document: Any = json.loads(text)
+            generation, last = document["generation"], document["last"]
+            roots = tuple(bytes.fromhex(root) for root in document["roots"])
             if all(type(number) is int and 0 <= number < MOST for number in (generation, last)):
                 return cls(generation, last, roots)
         return None
@@ -90,7 +90,7 @@ class Committed:
     def without(self, folders: Sequence[str]) -> Committed | None:
         """The rest to look for when some folders were looked at; None where there is none."""
         left = tuple(
-            root for root in self.roots if not any(within(os.fsdecode(root), one) for one in folders)
+            root for root in self.roots if not any(within(os.fsdecode(root), folder) for folder in folders)
         )
         return replace(self, roots=left) if left else None
 

@@ -15,7 +15,7 @@ from likewise.collection.store.catalogue import Catalogue
 from likewise.errors import StorageError, UsageError
 
 _BEFORE = {LOCK, UPLOADS, COMMITTED, STORE, CATALOGUE + "-wal", CATALOGUE + "-shm"}
-"""What may lie in a folder that has no catalogue yet, or none any more."""
+"""Files that a folder without a catalogue may hold."""
 
 
 class Store(Protocol):

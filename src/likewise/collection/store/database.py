@@ -201,7 +201,7 @@ def _bound_anew(layer: int) -> str:
 
 
 _LAYER = re.compile(r"vectors(?:_(\d{1,9}))?", re.ASCII)
-"""What tables of layers are called."""
+"""Names of tables of layers."""
 
 
 def _bare(statement: object) -> str:
@@ -220,7 +220,7 @@ def _known(name: str) -> set[str]:
         made.append(layer_schema(int(layer[1] or 1)))
     if name == "vectors":
         made += [_BEFORE, _BEFORE.replace(" NOT NULL)", " NOT NULL, checksum INTEGER)")]
-    return {_bare(text) for one in made for text in (one, _unchecked(one))}
+    return {_bare(text) for statement in made for text in (statement, _unchecked(statement))}
 
 
 _BEFORE = (
@@ -311,8 +311,8 @@ class Database:
     def _layers(self) -> Iterator[int]:
         """The layers that have a table."""
         for (name,) in self.rows("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name"):
-            if found := _LAYER.fullmatch(str(name)):
-                yield int(found[1] or 1)
+            if match := _LAYER.fullmatch(str(name)):
+                yield int(match[1] or 1)
 
     def state(self) -> str:
         """Tell ``ready`` from ``new`` and from ``old``, and refuse everything else, in a bounded time."""
@@ -346,12 +346,12 @@ class Database:
 
         A catalogue from somebody else could answer from a view that never ends, or act by triggers.
         """
-        found = self.rows("SELECT type, name, sql FROM sqlite_master LIMIT ?", MOST_TABLES)
-        if len(found) == MOST_TABLES:
+        schema = self.rows("SELECT type, name, sql FROM sqlite_master LIMIT ?", MOST_TABLES)
+        if len(schema) == MOST_TABLES:
             raise CollectionDamaged(
                 f"{self.path} has {MOST_TABLES} tables or more, which likewise did not make"
             )
-        for kind, name, text in found:
+        for kind, name, text in schema:
             if str(name).startswith("sqlite_") and (kind == "index" or name == "sqlite_sequence"):
                 continue
             if kind not in ("table", "index") or _bare(text) not in _known(str(name)):
@@ -385,12 +385,12 @@ class Database:
         [(last,)] = self.rows(f"SELECT max({key}) FROM {table}")
         if last is None or last <= TOGETHER:
             return _numbers(self.rows(f"SELECT group_concat({key}) FROM {table}")[0][0])
-        some = f"(SELECT {key} FROM {table} WHERE {key} > ? ORDER BY {key} LIMIT {TOGETHER})"
-        found, after = [_numbers(None)], -(1 << 63)
+        page = f"(SELECT {key} FROM {table} WHERE {key} > ? ORDER BY {key} LIMIT {TOGETHER})"
+        keys, after = [_numbers(None)], -(1 << 63)
         while after is not None:
-            [(text, after)] = self.rows(f"SELECT group_concat({key}), max({key}) FROM {some}", after)
-            found.append(_numbers(text))
-        return np.concatenate(found)
+            [(text, after)] = self.rows(f"SELECT group_concat({key}), max({key}) FROM {page}", after)
+            keys.append(_numbers(text))
+        return np.concatenate(keys)
 
     def blocks(self, statement: str, *values: Any, size: int = 2048) -> Iterator[Rows]:
         """Run a query and give its rows in blocks, all of one moment whatever a writer does meanwhile."""
@@ -516,7 +516,7 @@ _FUNCTIONS: tuple[tuple[str, int, Any], ...] = (
     ("file_name", 1, _name),
     ("shown", 1, _shown),
 )
-"""What statements may call: name, how many values it takes, and what it is."""
+"""Functions for statements: name, number of values, and the function."""
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

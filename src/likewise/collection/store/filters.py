@@ -198,7 +198,7 @@ def _fields(condition: Condition) -> list[Field]:
         case Not():
             return _fields(condition.condition)
         case Several():
-            return [field for one in condition.conditions for field in _fields(one)]
+            return [field for part in condition.conditions for field in _fields(part)]
 
 
 # --- in SQL ---
@@ -240,25 +240,25 @@ _WORDS = (
 )
 
 
-def _compared(one: FieldTest) -> tuple[str, tuple[Value, ...]]:
+def _compared(test: FieldTest) -> tuple[str, tuple[Value, ...]]:
     """A comparison, which is 0 or 1 and never NULL."""
-    if one.field.kind == "own":
-        column = "number" if isinstance(one.value, int | float) else "text"
-        return _OWN.format(_against(column, one)), (one.field.name, one.value)
-    if one.field.kind == "words":
-        none = one.operator == "!="
-        held = _WORDS.format(_against("value", replace(one, operator="=") if none else one))
-        return f"(keywords != '[]' AND NOT {held})" if none else held, (one.value,)
-    return f"coalesce({_against(one.field.expression, one)}, 0)", (one.value,)
+    if test.field.kind == "own":
+        column = "number" if isinstance(test.value, int | float) else "text"
+        return _OWN.format(_against(column, test)), (test.field.name, test.value)
+    if test.field.kind == "words":
+        none = test.operator == "!="
+        held = _WORDS.format(_against("value", replace(test, operator="=") if none else test))
+        return f"(keywords != '[]' AND NOT {held})" if none else held, (test.value,)
+    return f"coalesce({_against(test.field.expression, test)}, 0)", (test.value,)
 
 
-def _against(expression: str, one: FieldTest) -> str:
-    if one.dated:
-        expression = f"substr({expression}, 1, {len(str(one.value))})"
-    elif isinstance(one.value, str):
+def _against(expression: str, test: FieldTest) -> str:
+    if test.dated:
+        expression = f"substr({expression}, 1, {len(str(test.value))})"
+    elif isinstance(test.value, str):
         expression = f"folded(CAST({expression} AS BLOB))"  # SQLite gives functions no text that is no UTF-8
     return (
-        f"{expression} LIKE ? ESCAPE '\\'" if one.operator == "like" else f"({expression}) {one.operator} ?"
+        f"{expression} LIKE ? ESCAPE '\\'" if test.operator == "like" else f"({expression}) {test.operator} ?"
     )
 
 
@@ -295,26 +295,26 @@ class _Reader:
         self._next = self._depth = 0
 
     def _split(self) -> list[_Token]:
-        found, at = list[_Token](), 0
+        tokens, at = list[_Token](), 0
         while True:
             match = _TOKEN.match(self._text, at)
             if match is None:
                 at += len(self._text[at:]) - len(self._text[at:].lstrip())
                 raise BadFilter(self._text, at, _STRAY.get(self._text[at], _NO_SIGN))
             kind = match.lastgroup or "end"
-            found.append(_Token(kind, match[kind], match.start(kind)))
+            tokens.append(_Token(kind, match[kind], match.start(kind)))
             at = match.end()
             if kind == "end":
-                return found
+                return tokens
 
     def read(self) -> Condition:
         """The whole filter."""
         if self._peek.kind == "end":
             raise self._wrong("it is empty: say a condition, such as taken >= 2019-06")
-        found = self._several("or", lambda: self._several("and", self._negated))
+        condition = self._several("or", lambda: self._several("and", self._negated))
         if self._peek.kind != "end":
             raise self._wrong("go on with and, or, or nothing")
-        return found
+        return condition
 
     @property
     def _peek(self) -> _Token:
@@ -334,8 +334,8 @@ class _Reader:
 
     def _wrong(self, what: str, token: _Token | None = None) -> BadFilter:
         token = token or self._peek
-        found = "the filter ends" if token.kind == "end" else f"{token.text} is not understood"
-        return BadFilter(self._text, token.at, f"{found}; {what}")
+        problem = "the filter ends" if token.kind == "end" else f"{token.text} is not understood"
+        return BadFilter(self._text, token.at, f"{problem}; {what}")
 
     def _several(self, how: Literal["and", "or"], part: Callable[[], Condition]) -> Condition:
         parts = [part()]
@@ -351,15 +351,15 @@ class _Reader:
                 self._text, begin.at, f"more than {DEEPEST} brackets within each other: use fewer"
             )
         if self._is("not"):
-            found: Condition = Not(self._negated())
+            condition: Condition = Not(self._negated())
         elif self._is("("):
-            found = self._several("or", lambda: self._several("and", self._negated))
+            condition = self._several("or", lambda: self._several("and", self._negated))
             if not self._is(")"):
                 raise self._wrong(f"close the bracket of character {begin.at + 1} with )")
         else:
-            found = self._condition()
+            condition = self._condition()
         self._depth -= 1
-        return found
+        return condition
 
     def _condition(self) -> Condition:
         field = self._field()
@@ -371,14 +371,14 @@ class _Reader:
             raise self._wrong(f"{field.name} is missing, or {field.name} is not missing")
         turned = self._is("not")
         if self._is("in"):
-            found: Condition = self._in(field)
+            condition: Condition = self._in(field)
         elif self._is("like"):
-            found = self._compare(field, "like")
+            condition = self._compare(field, "like")
         elif turned:
             raise self._wrong("after not here comes in or like")
         else:
-            found = self._compare(field, self._operator())
-        return Not(found) if turned else found
+            condition = self._compare(field, self._operator())
+        return Not(condition) if turned else condition
 
     def _field(self) -> Field:
         token = self._take()

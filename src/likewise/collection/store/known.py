@@ -45,7 +45,7 @@ _FACETS = {
     "rating": "rating",
     "folder": "folder(path)",
 }
-"""What pictures are counted by, in SQL."""
+"""Facets of pictures, in SQL."""
 
 
 @dataclass(frozen=True)

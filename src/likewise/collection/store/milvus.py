@@ -223,8 +223,8 @@ class Texts:
 
     def read(self, key: str) -> str | None:
         """The text under a key."""
-        found = self._server.on(self.KIND, "get", ids=[key], output_fields=["text"])
-        return str(found[0]["text"]) if found else None
+        answer = self._server.on(self.KIND, "get", ids=[key], output_fields=["text"])
+        return str(answer[0]["text"]) if answer else None
 
     def since(self, change: int, until: int | None = None) -> Iterator[tuple[str, int, str]]:
         """Keys, changes and texts that were written after a change, and until another."""

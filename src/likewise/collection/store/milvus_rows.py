@@ -110,19 +110,19 @@ class MilvusLayer:
         Texts(self.server).write({f"lists/{self.layer}": str(lists)}, 0)
 
     def __len__(self) -> int:
-        found = self.server.on(
+        answer = self.server.on(
             self.kind, "query", filter="", output_fields=["count(*)"], consistency_level="Strong"
         )
-        return int(found[0]["count(*)"])
+        return int(answer[0]["count(*)"])
 
     def ids(self) -> IntArray:
         """Ids of all pictures that there is a vector of, rising."""
-        found = [
+        ids = [
             int(row["picture"])
             for block in self.server.scan(self.kind, "picture >= 0", ["picture"])
             for row in block
         ]
-        return np.unique(np.array(found, np.int64))
+        return np.unique(np.array(ids, np.int64))
 
     def write(self, codes: Mapping[int, bytes]) -> None:
         """Keep vectors, by the ids of their pictures."""
@@ -143,8 +143,8 @@ class MilvusLayer:
         """Ids, checksums and vectors of those of some pictures that there are, in blocks, by id."""
         for start in range(0, len(pictures), TOGETHER):
             wanted = pictures[start : start + TOGETHER].tolist()
-            found = self.server.on(self.kind, "get", ids=wanted, consistency_level="Strong")
-            kept = sorted(found, key=lambda row: int(row["picture"]))
+            answer = self.server.on(self.kind, "get", ids=wanted, consistency_level="Strong")
+            kept = sorted(answer, key=lambda row: int(row["picture"]))
             ids = np.array([row["picture"] for row in kept], np.int64)
             sums = np.array([row["checksum"] for row in kept], np.int64)
             vectors = np.array([row["vector"] for row in kept], np.float32)
@@ -163,12 +163,12 @@ class MilvusLayer:
                 f"{self.server.address.text} has no vectors of {len(wanted) - at} pictures: index their "
                 "folders again, which describes what is missing"
             )
-        found: FloatArray = held[places]
-        return found
+        rows: FloatArray = held[places]
+        return rows
 
     def nearest(self, query: FloatArray, count: int, *, looked: int, among: IntArray | None) -> IntArray:
         """See `VectorEngine`; at most `MOST` are given."""
-        found = self.server.on(
+        answer = self.server.on(
             self.kind,
             "search",
             data=[query.tolist()],
@@ -178,7 +178,7 @@ class MilvusLayer:
             output_fields=["picture"],
             consistency_level="Strong",
         )
-        return np.array([row["picture"] for row in found[0]], np.int64)
+        return np.array([row["picture"] for row in answer[0]], np.int64)
 
 
 class MilvusRows:

@@ -66,7 +66,7 @@ def take_out(catalogue: Catalogue, pictures: Iterable[int]) -> list[RemovedPictu
     """Forget those of the pictures that there are; one whose row is damaged cannot be put back."""
     layers, facts = [layer.id for layer in catalogue.layers()], catalogue.facts
     entries = catalogue.entries(dict.fromkeys(pictures))
-    found = [
+    removed = [
         RemovedPicture(
             entry.id,
             str(entry.path),
@@ -81,7 +81,7 @@ def take_out(catalogue: Catalogue, pictures: Iterable[int]) -> list[RemovedPictu
         and (content := catalogue.content(picture.sha256, layers))
     ]
     catalogue.delete([entry.id for entry in entries])
-    return found
+    return removed
 
 
 def put_back(catalogue: Catalogue, removed: Iterable[RemovedPicture]) -> int:
@@ -91,14 +91,14 @@ def put_back(catalogue: Catalogue, removed: Iterable[RemovedPicture]) -> int:
     next indexing.
     """
     layers, count = {layer.id for layer in catalogue.layers()}, 0
-    for one in removed:
-        place = catalogue.place(one.path)
-        if place and not catalogue.picture(place) and not catalogue.has(one.id):
+    for picture in removed:
+        place = catalogue.place(picture.path)
+        if place and not catalogue.picture(place) and not catalogue.has(picture.id):
             catalogue.forgive(place)
-            codes = {layer: code for layer, code in one.content.codes.items() if layer in layers}
-            catalogue.insert(place, one.stamp, replace(one.content, codes=codes), id=one.id)
-            catalogue.facts.annotate(one.id, one.annotations)
-            catalogue.facts.arrived(one.id, one.added)
+            codes = {layer: code for layer, code in picture.content.codes.items() if layer in layers}
+            catalogue.insert(place, picture.stamp, replace(picture.content, codes=codes), id=picture.id)
+            catalogue.facts.annotate(picture.id, picture.annotations)
+            catalogue.facts.arrived(picture.id, picture.added)
             count += 1
     return count
 

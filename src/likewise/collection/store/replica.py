@@ -82,8 +82,8 @@ class ReplicaHead:
         if text is None:
             return None
         try:
-            told = json.loads(text)
-            head = cls(str(told["life"]), int(told["generation"]), int(told["last"]))
+            parsed = json.loads(text)
+            head = cls(str(parsed["life"]), int(parsed["generation"]), int(parsed["last"]))
             if 0 <= head.generation < MOST and 0 <= head.last < MOST:
                 return head
         except (ValueError, TypeError, KeyError, RecursionError):
@@ -92,8 +92,8 @@ class ReplicaHead:
 
     def write(self, texts: Texts) -> None:
         """Tell it."""
-        told = {"life": self.life, "generation": self.generation, "last": self.last}
-        texts.write({HEAD: json.dumps(told)}, 0)
+        document = {"life": self.life, "generation": self.generation, "last": self.last}
+        texts.write({HEAD: json.dumps(document)}, 0)
 
 
 class Replica:
@@ -199,10 +199,10 @@ class Replica:
             self.texts.forget([WRITER])
 
     def _see_that_nobody_else_writes(self) -> None:
-        told: dict[str, Any] = {}
+        holder: dict[str, Any] = {}
         with suppress(ValueError, TypeError, RecursionError):
-            told = dict(json.loads(self.texts.read(WRITER) or "{}"))
-        who, left = told.get("who", self._who), told.get("until", 0)
+            holder = dict(json.loads(self.texts.read(WRITER) or "{}"))
+        who, left = holder.get("who", self._who), holder.get("until", 0)
         left = left - time.time() if isinstance(left, int | float) else 0
         if who != self._who and left > 0:
             raise CollectionLocked(
@@ -233,7 +233,7 @@ class FollowingCatalogue(Catalogue):
         self._publishes = False
 
     def _manifest(self, layer: int) -> Manifest:
-        return next(one.manifest for one in self.layers() if one.id == layer)
+        return next(entry.manifest for entry in self.layers() if entry.id == layer)
 
     def _watch(self) -> None:
         """Note the keys of rows that change from now on, which SQLite forgets with the connection."""
@@ -280,7 +280,7 @@ class FollowingCatalogue(Catalogue):
         if self.noted(_LIFE) != life:
             self.note(_LIFE, life)
         touched = self._database.rows("SELECT name, first, second FROM touched ORDER BY 1, 2, 3")
-        written = {_name(*one): self._row(*one) for one in touched}
+        written = {_name(*key): self._row(*key) for key in touched}
         self.rows.write()
         texts.write({name: _text(row) for name, row in written.items()}, now.generation)
         self._replica.renew()
@@ -318,8 +318,8 @@ def _bytes(value: object) -> dict[str, str]:
     return {"bytes": base64.b64encode(value).decode("ascii")}
 
 
-def _value(told: Any) -> Any:
-    return base64.b64decode(told["bytes"], validate=True) if isinstance(told, dict) else told
+def _value(parsed: Any) -> Any:
+    return base64.b64decode(parsed["bytes"], validate=True) if isinstance(parsed, dict) else parsed
 
 
 def _taken(database: Database, texts: Iterable[tuple[str, int, str]]) -> Iterator[int]:
@@ -332,10 +332,10 @@ def _taken(database: Database, texts: Iterable[tuple[str, int, str]]) -> Iterato
     }
     for key, change, text in texts:
         try:
-            told = json.loads(text)
-            table, named = told["table"], KEYS[told["table"]]
-            values = [_value(one) for one in told["key"]][: len(named)]
-            row = told["columns"] and {name: _value(one) for name, one in told["columns"].items()}
+            parsed = json.loads(text)
+            table, named = parsed["table"], KEYS[parsed["table"]]
+            values = [_value(value) for value in parsed["key"]][: len(named)]
+            row = parsed["columns"] and {name: _value(value) for name, value in parsed["columns"].items()}
             if len(values) != len(named) or (row and set(row) != columns[table]):
                 raise ValueError("these are not its columns")
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:

@@ -126,10 +126,10 @@ class SqliteRows:
     def of(self, layer: int, pictures: IntArray) -> Iterator[Block]:
         """See `LayerRows`."""
         for start in range(0, len(pictures), 500):  # SQLite takes no statement with very many values
-            some = pictures[start : start + 500].tolist()
-            marks = ", ".join("?" * len(some))
+            chunk = pictures[start : start + 500].tolist()
+            marks = ", ".join("?" * len(chunk))
             rows = self._database.rows(
-                f"{self._select(layer)} WHERE picture IN ({marks}) ORDER BY picture", *some
+                f"{self._select(layer)} WHERE picture IN ({marks}) ORDER BY picture", *chunk
             )
             yield [(row[0], row[1], intact(*row)) for row in rows]
 
