@@ -66,12 +66,12 @@ def densified(card: Card, taps: Sequence[str], size: int, stride: int) -> Card:
 
 def dense_tensors(card: Card, tensors: Mapping[str, FloatArray]) -> Tensors:
     """The tensors of a network for its densified chain: matrices ``(out, c h w)`` as kernels."""
-    found = dict(tensors)
+    converted = dict(tensors)
     for layer in card.chain:
-        weight = found.get(name := f"{layer.key}.weight")
+        weight = converted.get(name := f"{layer.key}.weight")
         if layer.kind == "conv" and weight is not None and weight.ndim == 2:
-            found[name] = weight.reshape(len(weight), -1, layer.kernel, layer.kernel)
-    return found
+            converted[name] = weight.reshape(len(weight), -1, layer.kernel, layer.kernel)
+    return converted
 
 
 def window(card: Card, tap: str, size: int, stride: int) -> Window:

@@ -61,8 +61,8 @@ class Interpolated:
         height, width = pixels.shape[:2]
         cells = np.array([maps.shape[3] / width, maps.shape[2] / height], np.float32)
         places = (around(points) + 0.5) * cells - 0.5  # the middle of the first pixel, and cell, is (0, 0)
-        found = bilinear(maps[0], places.reshape(-1, 2))
-        return points, np.asarray(l2(found.reshape(len(points), -1)))
+        sampled = bilinear(maps[0], places.reshape(-1, 2))
+        return points, np.asarray(l2(sampled.reshape(len(points), -1)))
 
 
 def around(points: FloatArray) -> FloatArray:

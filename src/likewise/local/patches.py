@@ -65,7 +65,7 @@ class Patches:
     bits: ClassVar[int] = 128
     """Of a code, unless a vocabulary is learned otherwise."""
     transforms: ClassVar[tuple[str, ...]] = ("signed root", "l2")
-    """What is done to a patch's vector."""
+    """Steps after a patch's pooling."""
 
     network: str
     taps: tuple[str, ...]
@@ -159,9 +159,9 @@ class PatchExtractor:
         most; what is then missing repeats the border's pixels. ``box``: the box it was prepared with, so that
         positions are those of the whole original.
         """
-        found = [self._of_scale(pixels, loaded, box) for pixels in loaded.pixels]
-        boxes = np.concatenate([part.boxes for part in found])
-        vectors = {tap: np.concatenate([part.vectors[tap] for part in found]) for tap in self.taps}
+        scales = [self._of_scale(pixels, loaded, box) for pixels in loaded.pixels]
+        boxes = np.concatenate([part.boxes for part in scales])
+        vectors = {tap: np.concatenate([part.vectors[tap] for part in scales]) for tap in self.taps}
         return LocalFeatures(boxes, vectors)
 
     def _of_scale(self, pixels: UInt8Array, loaded: Loaded, box: Box | None) -> LocalFeatures:
@@ -170,7 +170,7 @@ class PatchExtractor:
         corners, covered = _centred(padded, self.patches)
         run = self._exact if self.patches.mode == "exact" else self._shared
         raw = run(covered)
-        vectors = {tap: l2(signed_root(one)) for tap, one in zip(self.taps, raw, strict=True)}
+        vectors = {tap: l2(signed_root(rows)) for tap, rows in zip(self.taps, raw, strict=True)}
         region = box.clip(loaded.width, loaded.height) if box else (0, 0, loaded.width, loaded.height)
         return LocalFeatures(_boxes(corners, self.patches.size, enlarged.shape, region), vectors)
 
@@ -184,7 +184,7 @@ class PatchExtractor:
 
     def _shared(self, covered: UInt8Array) -> list[FloatArray]:
         maps = self._engine.run(covered[None])
-        return [np.ascontiguousarray(one[0].reshape(one.shape[1], -1).T) for one in maps]
+        return [np.ascontiguousarray(tensor[0].reshape(tensor.shape[1], -1).T) for tensor in maps]
 
     def _run_on(self) -> tuple[Card, Head]:
         """The network as the mode runs it, and what becomes of its maps; refuses what cannot be shared."""
@@ -215,7 +215,7 @@ def _of_crops(pool: str) -> Head:
     """One vector a crop: its maps pooled."""
 
     def pool_all(ops: Ops, maps: Sequence[Array]) -> list[Array]:
-        return [POOLINGS[pool](ops, one) for one in maps]
+        return [POOLINGS[pool](ops, tensor) for tensor in maps]
 
     return pool_all
 
@@ -228,7 +228,7 @@ def _of_windows(windows: Sequence[dense.Window], pool: str) -> Head:
 
     def slide_all(ops: Ops, maps: Sequence[Array]) -> list[Array]:
         slide = _sums if pool == "sum" else _maxima
-        return [slide(ops, one, over) for one, over in zip(maps, windows, strict=True)]
+        return [slide(ops, tensor, over) for tensor, over in zip(maps, windows, strict=True)]
 
     return slide_all
 

@@ -57,13 +57,16 @@ def sift(
     cv2 = _cv2()
     grey = cv2.cvtColor(np.ascontiguousarray(pixels), cv2.COLOR_RGB2GRAY)
     # OpenCV describes while it has the pyramid of scales: to choose first would build that a second time
-    found, described = cv2.SIFT_create(among).detectAndCompute(grey, None)
+    keypoints, described = cv2.SIFT_create(among).detectAndCompute(grey, None)
     if upright:
-        found, described = _stood(cv2, grey, found)
-    if not found:
+        keypoints, described = _stood(cv2, grey, keypoints)
+    if not keypoints:
         return np.empty((0, 4), np.float32), np.empty((0, 128), np.float32)
-    points = np.array([(*one.pt, one.size / 2, math.radians(one.angle)) for one in found], np.float32)
-    response = np.array([one.response for one in found], np.float32)
+    points = np.array(
+        [(*keypoint.pt, keypoint.size / 2, math.radians(keypoint.angle)) for keypoint in keypoints],
+        np.float32,
+    )
+    response = np.array([keypoint.response for keypoint in keypoints], np.float32)
     height, width = grey.shape
     chosen = spread(points[:, :2], response, (width, height), number)
     return points[chosen], rooted(described[chosen])
@@ -75,11 +78,11 @@ def rooted(histograms: FloatArray) -> FloatArray:
     return np.asarray(np.sqrt(histograms / sums), np.float32)
 
 
-def _stood(cv2: Any, grey: UInt8Array, found: Any) -> tuple[Any, Any]:
+def _stood(cv2: Any, grey: UInt8Array, keypoints: Any) -> tuple[Any, Any]:
     """One keypoint of angle 0 at each place, described."""
-    upright = {(one.pt, one.size): one for one in reversed(found)}
-    for one in upright.values():
-        one.angle = 0.0
+    upright = {(keypoint.pt, keypoint.size): keypoint for keypoint in reversed(keypoints)}
+    for keypoint in upright.values():
+        keypoint.angle = 0.0
     kept, described = cv2.SIFT_create().compute(grey, list(upright.values()))
     return kept, described
 

@@ -139,12 +139,12 @@ def _sampled(maps: FloatArray, places: FloatArray, weights: Callable[[FloatArray
     padded = np.pad(maps, ((0, 0), (count, count), (count, count))).transpose(1, 2, 0)
     height, width, _ = padded.shape
     x, y = (first + count - before).T
-    found = np.zeros((len(places), len(maps)), np.float32)
+    sampled = np.zeros((len(places), len(maps)), np.float32)
     for row in range(count):
         for column in range(count):
             cells = padded[np.clip(y + row, 0, height - 1), np.clip(x + column, 0, width - 1)]
-            found += (down[:, row] * across[:, column])[:, None] * cells
-    return found
+            sampled += (down[:, row] * across[:, column])[:, None] * cells
+    return sampled
 
 
 def _cubic(t: FloatArray) -> FloatArray:
