@@ -43,7 +43,7 @@ class _Affine(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             `likewise.descriptors.transforms.Origin`.
         """
         check_is_fitted(self)
-        told = Origin(
+        sample = Origin(
             self.fingerprint_,
             self.n_samples_,
             exponent=float(self.exponent),
@@ -51,7 +51,7 @@ class _Affine(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             method=self._method,
             **origin,
         )
-        return Whitening(self.mean_.astype(np.float32), self.projection_.astype(np.float32), told)
+        return Whitening(self.mean_.astype(np.float32), self.projection_.astype(np.float32), sample)
 
     def save(self, path: str | Path, **origin: Any) -> None:
         """Write what was learned as a safetensors file that a recipe's ``whiten`` can name.

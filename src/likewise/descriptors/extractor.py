@@ -107,8 +107,8 @@ class Extractor:
                     "use a recipe that pools a map, such as default, gem or rmac"
                 )
         places = [self._program.taps.index(name) for name in _taps(self.recipe, self._card)]
-        found = [self._mapper.run(np.stack(picture.pixels[scale : scale + 1])) for picture in loaded]
-        return [[maps[place][0] for place in places] for maps in found]
+        scales = [self._mapper.run(np.stack(picture.pixels[scale : scale + 1])) for picture in loaded]
+        return [[maps[place][0] for place in places] for maps in scales]
 
     @cached_property
     def dimensions(self) -> int:

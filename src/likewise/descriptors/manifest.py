@@ -81,19 +81,21 @@ class Manifest:
 
         The engine and the version may differ; engines agree to rounding.
         """
-        found = []
+        differences = []
         if self.recipe_hash != other.recipe_hash:
             what = _difference(self.recipe, other.recipe)
-            found.append(f"the recipe differs: {what or f'{self.recipe_hash} against {other.recipe_hash}'}")
+            differences.append(
+                f"the recipe differs: {what or f'{self.recipe_hash} against {other.recipe_hash}'}"
+            )
         if self.weights_hash != other.weights_hash:
-            found.append(
+            differences.append(
                 f"the weights of {self.network} differ: {self.weights_hash} against {other.weights_hash}"
             )
         if self.precision != other.precision:
-            found.append(f"the precision differs: {self.precision} against {other.precision}")
-        if not found and self.dimensions != other.dimensions:
-            found.append(f"the dimensions differ: {self.dimensions} against {other.dimensions}")
-        return "; ".join(found)
+            differences.append(f"the precision differs: {self.precision} against {other.precision}")
+        if not differences and self.dimensions != other.dimensions:
+            differences.append(f"the dimensions differ: {self.dimensions} against {other.dimensions}")
+        return "; ".join(differences)
 
 
 _MANIFEST = {f.name: int if f.name == "dimensions" else str for f in fields(Manifest)}
@@ -101,7 +103,7 @@ _MANIFEST = {f.name: int if f.name == "dimensions" else str for f in fields(Mani
 
 def _difference(mine: str, theirs: str) -> str:
     """Differences of two recipes of any kind, as TOML; names and where files lie do not matter."""
-    told = [
+    tables = [
         {
             key: value
             for key, value in flat(read_toml(text)).items()
@@ -109,4 +111,4 @@ def _difference(mine: str, theirs: str) -> str:
         }
         for text in (mine, theirs)
     ]
-    return difference(*told)
+    return difference(*tables)

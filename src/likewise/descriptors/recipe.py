@@ -73,7 +73,7 @@ CODES = ("fp32", "fp16", "int8", "pq")
 _FILE: dict[str, Option] = {"file": "", "sha256": ""}
 _NESTED = ("resize", "scales", "transforms", "parts", "quantiser")
 _SPACE = ("network", "weights", "weights_sha256", "parts", "transforms")
-"""What of a recipe makes its vectors others rather than the same ones of other pictures or sizes."""
+"""Keys of a recipe that make its vectors others, not the same ones of other pictures or sizes."""
 
 
 @dataclass(frozen=True)
@@ -171,8 +171,8 @@ class VectorRecipe:
     ) -> VectorRecipe:
         for layer in layers:
             if layer.get("kind", KIND) == KIND:
-                found = cls.read(layer, folder)
-                return replace(found, name=head.get("name", found.name))
+                recipe = cls.read(layer, folder)
+                return replace(recipe, name=head.get("name", recipe.name))
         name = head.get("name", layers[0].get("name", ""))
         raise BadRecipe(f"recipe {name!r} makes visual words, and this needs a recipe that makes a vector")
 
@@ -243,7 +243,7 @@ class VectorRecipe:
             np.asarray(np.sum([l2(scale[place]) for scale in scales], axis=0, dtype=kind))
             for place in range(len(self.parts))
         ]
-        parts = [part.weight * l2(one) for part, one in zip(self.parts, sums, strict=True)]
+        parts = [part.weight * l2(vector) for part, vector in zip(self.parts, sums, strict=True)]
         return np.concatenate(parts, axis=-1)
 
     def to_toml(self) -> str:
@@ -308,8 +308,8 @@ class VectorRecipe:
     def _canonical(self) -> dict[str, Any]:
         table = asdict(self)
         del table["name"], table["about"]
-        for one in (*table["transforms"], *table["parts"]):
-            one["options"].pop("file", None)  # its sha256 stays: where it lies does not matter
+        for step in (*table["transforms"], *table["parts"]):
+            step["options"].pop("file", None)  # its sha256 stays: where it lies does not matter
         if self.weights_sha256:
             table["weights"] = ""
         quantiser = table.pop("quantiser")

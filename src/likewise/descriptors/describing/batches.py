@@ -68,4 +68,4 @@ def describe_each(
     except BadPicture as problem:
         if len(loaded) == 1:
             return [problem]
-        return [value for one in loaded for value in describe_each(describe, [one])]
+        return [value for view in loaded for value in describe_each(describe, [view])]

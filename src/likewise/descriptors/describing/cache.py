@@ -69,10 +69,10 @@ class CachedArrays:
     @cached_property
     def vectors(self) -> FloatArray:
         """The arrays, of `width` numbers each, as float32 ``(n, width)``; zeros for a view that failed."""
-        found = np.zeros((len(self.arrays), self.width), np.float32)
-        for row, one in zip(found, self.arrays, strict=True):
-            row[:] = 0 if one is None else one
-        return found
+        vectors = np.zeros((len(self.arrays), self.width), np.float32)
+        for row, array in zip(vectors, self.arrays, strict=True):
+            row[:] = 0 if array is None else array
+        return vectors
 
     @classmethod
     def joined(cls, parts: Sequence[CachedArrays]) -> CachedArrays:
@@ -161,11 +161,11 @@ def cached_arrays(
             if not isinstance(outcome, BadPicture):
                 kept.add(key, outcome)
             tell(done)
-        found = [k if isinstance(k, BadPicture) else outcomes.get(k, kept.get(k)) for k in keys]
+        results = [k if isinstance(k, BadPicture) else outcomes.get(k, kept.get(k)) for k in keys]
     return CachedArrays(
         tuple("" if isinstance(key, BadPicture) else key.split()[0] for key in keys),
-        {number: one for number, one in enumerate(found) if isinstance(one, BadPicture)},
-        tuple(None if isinstance(one, BadPicture) else one for one in found),
+        {number: one for number, one in enumerate(results) if isinstance(one, BadPicture)},
+        tuple(None if isinstance(one, BadPicture) else one for one in results),
         width,
     )
 
@@ -212,19 +212,19 @@ class ArrayCache:
             return
         keys, rows = json.dumps(list(self._waiting)), list(self._waiting.values())
         path = self._folder / f"{hashlib.sha256(keys.encode()).hexdigest()[:16]}.safetensors"
-        told = {"keys": keys, "lengths": json.dumps([len(row) for row in rows])}
+        metadata = {"keys": keys, "lengths": json.dumps([len(row) for row in rows])}
         with replacing(path) as part:
-            part.write_bytes(tensorfile.save({"vectors": np.concatenate(rows)}, told))
+            part.write_bytes(tensorfile.save({"vectors": np.concatenate(rows)}, metadata))
         self._waiting, self._flushed = {}, time.monotonic()
 
 
 def _read(path: Path) -> dict[str, NDArray[Any]]:
     try:
         with safe_open(path, "numpy") as file:
-            told, rows = file.metadata(), file.get_tensor("vectors")
+            metadata, rows = file.metadata(), file.get_tensor("vectors")
             if rows.ndim == 1:  # files of the first versions have all in one length, as rows of a matrix
-                rows = np.split(rows, np.cumsum(json.loads(told["lengths"]))[:-1])
-            return dict(zip(json.loads(told["keys"]), rows, strict=True))
+                rows = np.split(rows, np.cumsum(json.loads(metadata["lengths"]))[:-1])
+            return dict(zip(json.loads(metadata["keys"]), rows, strict=True))
     except (SafetensorError, ValueError, KeyError, TypeError) as error:
         raise CollectionDamaged(f"{path} cannot be read ({error}); remove it and run again") from error
 

@@ -35,7 +35,7 @@ def forward(
     short = ops.minimum(height, width)
     extra = _extra_drawn(ops, ops.maximum(height, width) - short, short, overlap)
     more = (extra * ops.whole(height > width), extra * ops.whole(width > height))
-    found = None
+    summed = None
     for level in range(1, levels + 1):
         # A side of 0 means that the map is too small for this level. Its squares are then taken with
         # side 1, since nothing can be pooled over no cells, and multiplied by zero.
@@ -48,8 +48,8 @@ def forward(
             centre, projection = (ops.constant(part, x) for part in whitening)
             vectors = _unit(ops, ops.matmul(vectors - centre, projection))
         total = ops.sum(vectors, (1,)) * ops.real(side > 0)
-        found = total if found is None else found + total
-    return found
+        summed = total if summed is None else summed + total
+    return summed
 
 
 def windows(cells: Doubles, levels: int, overlap: float) -> Windows:
@@ -61,8 +61,8 @@ def windows(cells: Doubles, levels: int, overlap: float) -> Windows:
 def regions(maps: FloatArray, levels: int, overlap: float) -> FloatArray:
     """Maxima over each square of a map ``(c, h, w)``, L2 normalised: float32 ``(r, c)``."""
     _, height, width = maps.shape
-    found = squares(height, width, levels, overlap)
-    rows = [maps[:, row : row + side, column : column + side].max(axis=(1, 2)) for row, column, side in found]
+    boxes = squares(height, width, levels, overlap)
+    rows = [maps[:, row : row + side, column : column + side].max(axis=(1, 2)) for row, column, side in boxes]
     return l2(np.stack(rows).astype(np.float32))
 
 
