@@ -70,7 +70,7 @@ def conjugate_gradient(
     iterations
         How many at most; fewer when every residual is a millionth of its right side.
     """
-    found, residual = np.zeros_like(wanted), wanted.copy()
+    solution, residual = np.zeros_like(wanted), wanted.copy()
     direction = wanted.copy()
     left = first = _squares(residual)
     for _ in range(iterations):
@@ -78,11 +78,11 @@ def conjugate_gradient(
             break
         image = times(direction)
         step = _ratio(left, np.einsum("qn,qn->q", direction, image))
-        found += step * direction
+        solution += step * direction
         residual -= step * image
         last, left = left, _squares(residual)
         direction = residual + _ratio(left, last) * direction
-    return found
+    return solution
 
 
 def _squares(rows: FloatArray) -> FloatArray:

@@ -93,29 +93,32 @@ def search(
     if not k:
         return Ranking(np.empty((len(queries), 0), np.int64), np.empty((len(queries), 0), np.float32))
     step, shares = max(1, BLOCK // len(vectors)), min(THREADS, -(-len(queries) // SHARE)) or 1
-    found: list[Ranking] = []
+    rankings: list[Ranking] = []
     with ThreadPoolExecutor(THREADS) as pool:  # it starts none before they are needed
         each = pool.map if shares > 1 else map
         for start in range(0, max(1, len(queries)), step):
             block = queries[start : start + step]
             lines = _scores(vectors, block, metric)
             take = partial(_take, vectors, names, k, metric)
-            found += each(take, np.array_split(block, shares), np.array_split(lines, shares))
-    return Ranking(np.concatenate([one.ids for one in found]), np.concatenate([one.scores for one in found]))
+            rankings += each(take, np.array_split(block, shares), np.array_split(lines, shares))
+    return Ranking(
+        np.concatenate([ranking.ids for ranking in rankings]),
+        np.concatenate([ranking.scores for ranking in rankings]),
+    )
 
 
 def _take(
     vectors: Vectors, names: IntArray, k: int, metric: Metric, queries: FloatArray, lines: FloatArray
 ) -> Ranking:
     """The best of each line of scores, ``(q, n)``."""
-    found = np.empty((len(lines), k), dtype=np.int64)
+    ids = np.empty((len(lines), k), dtype=np.int64)
     scores = np.empty((len(lines), k), dtype=np.float32)
     for row, line in enumerate(lines):
         places = best(line, names, k)
         exact = line[places] if metric == "dot" else _nearness(vectors[places], queries[row])
         order = np.lexsort((names[places], -exact))
-        found[row], scores[row] = names[places][order], exact[order]
-    return Ranking(found, scores)
+        ids[row], scores[row] = names[places][order], exact[order]
+    return Ranking(ids, scores)
 
 
 def check(vectors: Vectors, queries: FloatArray, k: int) -> None:

@@ -70,12 +70,13 @@ class Gallery:
         vectors = self.vectors
         if isinstance(vectors, np.ndarray) or not vectors.approximates(k):
             return search(vectors, queries, k, metric=self.metric)
-        found = []
+        rankings = []
         for query in queries:
             rows = vectors.nearest(query, k)
-            found.append(search(vectors[rows], query[np.newaxis], k, ids=rows, metric=self.metric))
+            rankings.append(search(vectors[rows], query[np.newaxis], k, ids=rows, metric=self.metric))
         return Ranking(
-            np.concatenate([one.ids for one in found]), np.concatenate([one.scores for one in found])
+            np.concatenate([ranking.ids for ranking in rankings]),
+            np.concatenate([ranking.scores for ranking in rankings]),
         )
 
     def augmented(self, n: int, alpha: float) -> Gallery:

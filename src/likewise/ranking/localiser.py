@@ -19,7 +19,7 @@ KEPT_BYTES = 256 << 20
 """Maps kept in memory, since the candidates of one query are often those of the next."""
 
 LARGER = 1e-4
-"""What a window gains by being as large as the picture: of windows that are as good the largest is meant."""
+"""Gain of a window as large as the picture: of windows that are as good the largest is meant."""
 
 _ROUNDS = 12
 
@@ -34,7 +34,7 @@ class _Mapped:
 
     @property
     def bytes(self) -> int:
-        return sum(one.nbytes for one in self.maps)
+        return sum(array.nbytes for array in self.maps)
 
 
 class Localiser:
@@ -90,8 +90,8 @@ class Localiser:
         """
         if self._progress:
             self._progress(Progress(query, len(self._queries), note="localising"))
-        found = [self._find(self._queries[query], picture) for picture in ids.tolist()]
-        return np.array([score for score, _ in found], np.float32), [box for _, box in found]
+        windows = [self._find(self._queries[query], picture) for picture in ids.tolist()]
+        return np.array([score for score, _ in windows], np.float32), [box for _, box in windows]
 
     def _find(self, query: FloatArray, picture: int) -> tuple[float, Box | None]:
         try:
@@ -124,7 +124,7 @@ class Localiser:
             (maps,) = self._encoder.maps([loaded])
             self._kept[picture] = _Mapped(maps, loaded.width, loaded.height)
         self._kept.move_to_end(picture)
-        while len(self._kept) > 1 and sum(one.bytes for one in self._kept.values()) > KEPT_BYTES:
+        while len(self._kept) > 1 and sum(mapped.bytes for mapped in self._kept.values()) > KEPT_BYTES:
             self._kept.popitem(last=False)
         return self._kept[picture]
 
@@ -164,17 +164,17 @@ def _climb(
     best: Callable[[IntArray], tuple[float, float, IntArray]], height: int, width: int
 ) -> tuple[float, float, IntArray]:
     """Take the best window of the grid and move its sides, by ever smaller steps, while that helps."""
-    found = best(grid(height, width))
+    window = best(grid(height, width))
     step = max(1, max(height, width) // 16)
     for _ in range(_ROUNDS):
-        moved_to = best(moved(found[2], step, height, width))
-        if moved_to[0] > found[0]:
-            found = moved_to
+        moved_to = best(moved(window[2], step, height, width))
+        if moved_to[0] > window[0]:
+            window = moved_to
         elif step > 1:
             step //= 2
         else:
             break
-    return found
+    return window
 
 
 def _region(part: Part) -> Callable[[FloatArray], FloatArray]:

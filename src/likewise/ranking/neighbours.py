@@ -82,8 +82,8 @@ class KeptNeighbours:
     def _find(self, rows: IntArray) -> None:
         width = self._places.shape[1]
         # Where more than k rows tie, the row itself may not be among the k + 1: then the last one goes.
-        found = others(search(self.vectors, self.vectors[rows], width + 1, metric=self.metric), rows)
-        self._places[rows], self._scores[rows] = found.ids, found.scores
+        ranking = others(search(self.vectors, self.vectors[rows], width + 1, metric=self.metric), rows)
+        self._places[rows], self._scores[rows] = ranking.ids, ranking.scores
         self._known[rows] = True
 
 

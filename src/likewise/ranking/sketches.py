@@ -88,9 +88,9 @@ def _best(scores: Scores, count: int) -> IntArray:
     return order[np.isfinite(scores[order])]
 
 
-def _fitted(scores: Scores, places: IntArray, found: Sequence[Fit | None]) -> Scores:
+def _fitted(scores: Scores, places: IntArray, fitted: Sequence[Fit | None]) -> Scores:
     """Scores by which those with a fit come first."""
-    fits = {place: fit.score for place, fit in zip(places.tolist(), found, strict=True) if fit}
+    fits = {place: fit.score for place, fit in zip(places.tolist(), fitted, strict=True) if fit}
     if not fits:
         return scores
     changed = scores.copy()

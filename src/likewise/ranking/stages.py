@@ -198,15 +198,15 @@ def _rank_others(
     localiser: Localise | None,
 ) -> Ranked:
     """Rank each query in the gallery without its own row."""
-    width, found = min(k, len(gallery)), []
+    width, rankings = min(k, len(gallery)), []
     for number, row in enumerate(own):
         there = gallery if row is None else gallery.without(row)
-        one = partial(_of_query, localiser, number) if localiser else None
-        ranked = rank(there, queries[number : number + 1], k, stages, localiser=one)
+        localise = partial(_of_query, localiser, number) if localiser else None
+        ranked = rank(there, queries[number : number + 1], k, stages, localiser=localise)
         if row is not None and ranked.ranking.ids.shape[1] < width:
             ranked = replace(ranked, ranking=_with_last(ranked.ranking, int(gallery.ids[row])))
-        found.append(ranked)
-    return _joined(found)
+        rankings.append(ranked)
+    return _joined(rankings)
 
 
 def _of_query(localiser: Localise, number: int, _: int, ids: IntArray) -> tuple[FloatArray, list[Box | None]]:

@@ -19,8 +19,8 @@ _SHARES = (1.0, 0.75, 0.5, 0.375, 0.25)
 def grid(height: int, width: int) -> IntArray:
     """Windows to begin with: sides from all of the map's down to a quarter, in steps of a quarter of each."""
     rows, columns = _spans(height), _spans(width)
-    found = [(top, left, bottom, right) for (top, bottom), (left, right) in product(rows, columns)]
-    windows = np.array(found, np.int64)
+    boxes = [(top, left, bottom, right) for (top, bottom), (left, right) in product(rows, columns)]
+    windows = np.array(boxes, np.int64)
     windows.setflags(write=False)  # all callers share it
     return windows
 
@@ -40,8 +40,8 @@ def moved(window: IntArray, step: int, height: int, width: int) -> IntArray:
     """A window and those with one or two of its sides moved by ``step`` cells, as far as they exist."""
     shifts = np.array([shift for shift in product((-1, 0, 1), repeat=4) if np.abs(shift).sum() <= 2])
     near = np.clip(window + step * shifts, 0, [height, width, height, width])
-    found: IntArray = np.unique(near[(near[:, 2] > near[:, 0]) & (near[:, 3] > near[:, 1])], axis=0)
-    return found
+    windows: IntArray = np.unique(near[(near[:, 2] > near[:, 0]) & (near[:, 3] > near[:, 1])], axis=0)
+    return windows
 
 
 def stretched(windows: IntArray, size: tuple[int, ...], other: tuple[int, ...]) -> IntArray:

@@ -51,8 +51,8 @@ class Block:
 
     def search(self) -> None:
         """Ask the gallery for the queries as they are now."""
-        found = self.gallery.search(self.queries, self.depth)
-        self.places, self.scores = found.ids, found.scores
+        ranking = self.gallery.search(self.queries, self.depth)
+        self.places, self.scores = ranking.ids, ranking.scores
 
     def put(self, row: int, head: IntArray, scores: FloatArray) -> None:
         """Let a query's ranking begin with some places, best first, and keep the others behind in order."""
