@@ -32,8 +32,8 @@ def learn_quantiser(
         pieces = learn_pieces(gathered.vectors, count, report=report)
     except ValueError as error:
         raise UsageError(f"cannot learn from {gathered.about}: {error}") from error
-    told = (fingerprint(gathered.vectors), len(gathered.vectors), gathered.about)
-    return Quantiser(pieces, Sample(*told, gathered.pictures, recipe.to_toml()))
+    sample = (fingerprint(gathered.vectors), len(gathered.vectors), gathered.about)
+    return Quantiser(pieces, Sample(*sample, gathered.pictures, recipe.to_toml()))
 
 
 def learn_pieces(
@@ -62,12 +62,12 @@ def learn_pieces(
             f"{n} vectors are too few: {Quantiser.PIECES} pieces need at least as many, better ten times"
         )
     cut = vectors.reshape(n, count, d // count)
-    found = np.empty((count, Quantiser.PIECES, d // count), np.float32)
+    centroids = np.empty((count, Quantiser.PIECES, d // count), np.float32)
     for place in range(count):
-        found[place] = _clustered(cut[:, place], seed)
+        centroids[place] = _clustered(cut[:, place], seed)
         if report:
             report(place + 1)
-    return found
+    return centroids
 
 
 def _clustered(rows: FloatArray, seed: int) -> FloatArray:

@@ -125,20 +125,20 @@ def gather(
 def _gather_regions(encoder: Encoder, chosen: Chosen, progress: ProgressCallback | None) -> Gathered:
     place = _rmac_of(encoder.recipe)
     part = encoder.recipe.parts[place]
-    found: list[FloatArray] = []
+    regions: list[FloatArray] = []
     pictures, failures = set[str](), dict[Path, BadPicture]()
     batches = describe_batches(chosen.files, encoder.prepare, encoder.maps)
     for number, (file, maps) in enumerate(chain.from_iterable(batches), 1):
         if isinstance(maps, BadPicture):
             failures[file] = maps
         else:
-            found.append(part.pooling.regions_of(maps[place], part.options))
+            regions.append(part.pooling.regions_of(maps[place], part.options))
             pictures.add(known_by(sha256_file(file)))
         if progress:
             progress(Progress(number, len(chosen.files), len(failures)))
-    _refuse_nothing(found, failures)
+    _refuse_nothing(regions, failures)
     about = f"regions of {chosen.about}"
-    return Gathered(about, np.concatenate(found), None, tuple(sorted(pictures)), failures)
+    return Gathered(about, np.concatenate(regions), None, tuple(sorted(pictures)), failures)
 
 
 def _rmac_of(recipe: VectorRecipe) -> int:
@@ -151,7 +151,7 @@ def _rmac_of(recipe: VectorRecipe) -> int:
     return places[0]
 
 
-def _refuse_nothing(found: Sequence[object], failures: dict[Path, BadPicture]) -> None:
-    if not found:
+def _refuse_nothing(gathered: Sequence[object], failures: dict[Path, BadPicture]) -> None:
+    if not gathered:
         first = next(iter(failures.values()))
         raise UsageError(f"none of {len(failures)} pictures can be read, the first: {first}")

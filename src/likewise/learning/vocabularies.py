@@ -78,7 +78,7 @@ def learn_vocabulary(
     kept: dict[str, list[FloatArray]] = {tap: [] for tap in extractor.taps}
     digests, failures = set[str](), dict[Path, BadPicture]()
     batches = describe_batches(
-        chosen.files, extractor.prepare, lambda batch: [extractor.describe(one) for one in batch]
+        chosen.files, extractor.prepare, lambda batch: [extractor.describe(image) for image in batch]
     )
     for number, (file, features) in enumerate(chain.from_iterable(batches), 1):
         if isinstance(features, BadPicture):
@@ -136,18 +136,19 @@ def _scales(
     sizes = [float(np.median(best)) or float(best.mean()) or 1.0 for best in wrong]
     scaled = np.stack([table / size for table, size in zip(tables, sizes, strict=True)])
     weights = np.full(len(tables), 1 / len(tables))
-    best = max(_weights(len(tables)), key=lambda one: _margin(np.tensordot(one, scaled, 1)))
+    best = max(_weights(len(tables)), key=lambda shares: _margin(np.tensordot(shares, scaled, 1)))
     if _margin(np.tensordot(best, scaled, 1)) > _margin(np.tensordot(weights, scaled, 1)) + _CLEARLY:
         weights = best
-    found = zip(vocabulary.layers, weights, sizes, strict=True)
-    return {tap: float(weight / size) for tap, weight, size in found}
+    scales = zip(vocabulary.layers, weights, sizes, strict=True)
+    return {tap: float(weight / size) for tap, weight, size in scales}
 
 
 def _views(extractor: LocalExtractor, files: Sequence[Path], others: Sequence[Path]) -> Iterator[Image.Image]:
     """An altered view of each picture, laid on one of the others."""
     for number, file in enumerate(files):
         picture, behind = (
-            Image.fromarray(extractor.prepare(one).pixels[0]) for one in (file, others[number % len(others)])
+            Image.fromarray(extractor.prepare(path).pixels[0])
+            for path in (file, others[number % len(others)])
         )
         yield altered(np.random.default_rng([_VERSION, number]), picture, behind)
 
@@ -177,7 +178,7 @@ def _weights(count: int) -> list[Scores]:
     """Weights of so many layers that sum to 1, in steps, even ones first."""
     steps = next(steps for steps in range(_STEPS, 0, -1) if math.comb(count + steps - 1, steps) <= _TRIALS)
     shares = combinations_with_replacement(range(count), steps)
-    every = [np.bincount(one, minlength=count) / steps for one in shares]
+    every = [np.bincount(share, minlength=count) / steps for share in shares]
     return sorted(every, key=np.var)
 
 
