@@ -181,7 +181,9 @@ class Recipe:
             return Recipe.of(new)
         named = replace(new, name=old.name)
         name = new.name.replace(old.name, self.name, 1)
-        return replace(self, name=name, layers=tuple(named if one == old else one for one in self.layers))
+        return replace(
+            self, name=name, layers=tuple(named if layer == old else layer for layer in self.layers)
+        )
 
 
 def parse_recipe(text: str, *, origin: str = "recipe", folder: Path | None = None) -> Recipe:
@@ -248,10 +250,10 @@ def _settled(layer: LayerRecipe, owned: tuple[LayerRecipe, ...]) -> LayerRecipe:
     return layer
 
 
-def _unlike(one: LayerRecipe, other: LayerRecipe) -> str:
-    match one, other:
+def _unlike(mine: LayerRecipe, other: LayerRecipe) -> str:
+    match mine, other:
         case VectorRecipe(), VectorRecipe():
-            return one.difference(other)
+            return mine.difference(other)
         case WordsRecipe(), WordsRecipe():
-            return one.difference(other)
-    return f"{one.name} and {other.name}, of which one is of visual words and the other of a vector"
+            return mine.difference(other)
+    return f"{mine.name} and {other.name}, of which one is of visual words and the other of a vector"
