@@ -69,9 +69,9 @@ def windows(cells: Doubles, most: int = MOST) -> list[tuple[int, int, int, int]]
     cells are given the mean of those outside, and the next is looked for.
     """
     rest = cells.copy()
-    found: list[tuple[int, int, int, int]] = []
+    boxes: list[tuple[int, int, int, int]] = []
     every, least = _windows(*rest.shape), CLEAREST * rest.var()
-    while len(every) and len(found) < most and least > 0:
+    while len(every) and len(boxes) < most and least > 0:
         share, inside = _inside(rest, every)
         gap = inside - (rest.mean() - share * inside) / (1 - share)
         # the variance between inside and outside; a window that is weaker than the rest is no subject
@@ -80,13 +80,13 @@ def windows(cells: Doubles, most: int = MOST) -> list[tuple[int, int, int, int]]
         if between[best] < least:
             break
         top, left, bottom, right = every[best].tolist()
-        found.append((top, left, bottom, right))
+        boxes.append((top, left, bottom, right))
         rest[top:bottom, left:right] = inside[best] - gap[best]
         apart = (
             (every[:, 0] >= bottom) | (every[:, 2] <= top) | (every[:, 1] >= right) | (every[:, 3] <= left)
         )
         every = every[apart]
-    return found
+    return boxes
 
 
 def _windows(rows: int, columns: int) -> IntArray:

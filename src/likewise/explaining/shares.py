@@ -91,7 +91,7 @@ def explain(
     )
     cells = [_pieces(extractor, picture) for picture in loaded]
     traces = [
-        trace(extractor.recipe, [[x.sum(axis=(1, 2)) for x in scale] for scale in found]) for found in cells
+        trace(extractor.recipe, [[x.sum(axis=(1, 2)) for x in scale] for scale in maps]) for maps in cells
     ]
     first, second = (
         _contributions(
@@ -138,8 +138,8 @@ def _contributions(
 ) -> Contributions:
     grids = [
         np.einsum("c,chw->hw", weight, x)
-        for scale, found in zip(cells, weights, strict=True)
-        for x, weight in zip(scale, found, strict=True)
+        for scale, scale_weights in zip(cells, weights, strict=True)
+        for x, weight in zip(scale, scale_weights, strict=True)
     ]
     height, width = (max(sides) for sides in zip(*(grid.shape for grid in grids), strict=True))
     total = np.zeros((height, width))
