@@ -133,6 +133,8 @@ def test_links_lead_somewhere(page: Path) -> None:
 def test_code_in_pages_is_code(page: Path) -> None:
     for code in blocks(page, "python"):
         for node in ast.walk(ast.parse(code)):
+            if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("likewise."):
+                assert all(hasattr(import_module(node.module), name.name) for name in node.names), node.module
             if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "lw":
                 assert node.attr in likewise.__all__
     for code in blocks(page, "toml"):

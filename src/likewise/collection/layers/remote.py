@@ -1,7 +1,7 @@
 """Vectors of a collection that an engine keeps: rows are fetched when they are asked for.
 
 It takes the place of an array ``(n, d)`` wherever rows are scored and picked: see
-`likewise.ranking.Vectors`. The engine says which rows are near; what they score is worked out here, from
+`likewise.ranking.exact.Vectors`. The engine says which rows are near; what they score is worked out here, from
 the vectors, so that no score depends on where a collection lies.
 """
 

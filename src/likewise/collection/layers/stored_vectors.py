@@ -1,7 +1,7 @@
 """Vectors of a collection where they lie: rows are read and made float32 when they are asked for.
 
 It takes the place of an array ``(n, d)`` wherever rows are scored and picked: see
-`likewise.ranking.Vectors`.
+`likewise.ranking.exact.Vectors`.
 """
 
 from __future__ import annotations
