@@ -1,8 +1,8 @@
 """Vectors of a collection that an engine keeps: rows are fetched when they are asked for.
 
 It takes the place of an array ``(n, d)`` wherever rows are scored and picked: see
-`likewise.ranking.exact.Vectors`. The engine says which rows are near; what they score is worked out here, from
-the vectors, so that no score depends on where a collection lies.
+`likewise.ranking.exact.Vectors`. The engine says which rows are near; what they score is worked out here,
+from the vectors, so that no score depends on where a collection lies.
 """
 
 from __future__ import annotations
