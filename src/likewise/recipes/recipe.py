@@ -128,7 +128,7 @@ class Recipe:
             return ""
         if len(self.layers) == len(other.layers) == 1:
             return _unlike(self.layers[0], other.layers[0])
-        mine, theirs = ({layer.hash: layer.name for layer in one.layers} for one in (self, other))
+        mine, theirs = ({layer.hash: layer.name for layer in recipe.layers} for recipe in (self, other))
         only = [[mine[key] for key in mine.keys() - theirs], [theirs[key] for key in theirs.keys() - mine]]
         return " against ".join(f"layers {', '.join(sorted(names)) or 'none'}" for names in only)
 

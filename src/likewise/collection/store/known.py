@@ -70,9 +70,9 @@ def facets(tables: FactTables, where: str | None = None) -> list[FacetCounts]:
     if not tables.are_there:
         return []
     wanted = None if where is None else tables.filter(where)
-    found = []
+    facet_counts = []
     for name, expression in _FACETS.items():
         counts = tables.counts(expression, wanted, MOST)
         shown = tuple((v if isinstance(v, str | int) else None, count) for v, count in counts)
-        found.append(FacetCounts(name, shown))
-    return found
+        facet_counts.append(FacetCounts(name, shown))
+    return facet_counts

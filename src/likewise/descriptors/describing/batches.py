@@ -55,8 +55,8 @@ def _outcomes(
     batch: Sequence[tuple[T, Future[P | BadPicture]]], describe: Callable[[Sequence[P]], Iterable[V]]
 ) -> list[tuple[T, V | BadPicture]]:
     prepared = [(thing, future.result()) for thing, future in batch]
-    values = iter(describe_each(describe, [one for _, one in prepared if not isinstance(one, BadPicture)]))
-    return [(thing, one if isinstance(one, BadPicture) else next(values)) for thing, one in prepared]
+    values = iter(describe_each(describe, [view for _, view in prepared if not isinstance(view, BadPicture)]))
+    return [(thing, view if isinstance(view, BadPicture) else next(values)) for thing, view in prepared]
 
 
 def describe_each(
