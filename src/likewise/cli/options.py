@@ -200,7 +200,7 @@ ScoringText = Annotated[
         "--scoring",
         metavar="KEY=VALUE,...",
         help="For visual words: score otherwise than the recipe, such as threshold=32,fusion=rank. "
-        "Keys are threshold, burstiness, hamming, normalisation and fusion.",
+        "Keys are hamming, threshold, sigma, burstiness, normalisation, power, fusion, votes and floor.",
     ),
 ]
 
