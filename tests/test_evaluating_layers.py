@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import astuple
+from dataclasses import astuple, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +13,10 @@ from PIL import Image
 from likewise.collection import Collection
 from likewise.errors import UsageError
 from likewise.evaluation.datasets import load
+from likewise.evaluation.evaluate import evaluate_recipe
 from likewise.evaluation.hybrid import evaluate_layers
 from likewise.ranking.stages import Stage
-from likewise.recipes.recipe import load_recipe
+from likewise.recipes.recipe import Recipe, load_recipe
 from tests.test_keypoints import noise
 
 
@@ -92,3 +93,13 @@ def test_a_picture_that_was_damaged_since_is_missing_from_the_next_run(photos: P
     for number, query in enumerate(again.benchmark.queries):
         files = list(again.benchmark.gallery.values())
         assert files[again.ranked[number, 0]] == query.picture
+
+
+@pytest.mark.parametrize(("examples", "feedback"), [(2, 0), (1, 1)])
+def test_examples_and_judgements_are_for_one_vector(
+    photos: Path, tmp_path: Path, examples: int, feedback: int
+) -> None:
+    layer = load_recipe("quick").vector
+    two = Recipe("two", (layer, replace(layer, name="other", scales=(1.0,))))
+    with pytest.raises(UsageError, match="are for recipes of one vector, and 'two' is not"):
+        evaluate_recipe(load("folder", photos), two, out=tmp_path, examples=examples, feedback=feedback)

@@ -54,7 +54,7 @@ def evaluate_recipe(
 ) -> Run:
     """Rank the gallery for every query by a vector, visual words or several layers, and write the run.
 
-    Raises `UsageError` when examples or feedback are asked of visual words, and as `evaluate` does.
+    Raises `UsageError` when examples or feedback are asked of more than one vector, and as `evaluate` does.
 
     Parameters
     ----------
@@ -63,9 +63,9 @@ def evaluate_recipe(
     how
         Engine, device and precision.
     """
-    if recipe.words and (examples > 1 or feedback):
+    if (recipe.words or len(recipe.layers) > 1) and (examples > 1 or feedback):
         raise UsageError(
-            f"--examples and --feedback are for one vector, and {recipe.name!r} has words: take quick"
+            f"--examples and --feedback are for recipes of one vector, and {recipe.name!r} is not: take quick"
         )
     common: dict[str, Any] = {"crop": crop, "out": out, "stages": stages, "progress": progress}
     if len(recipe.layers) > 1:
