@@ -115,7 +115,7 @@ def test_removing_asks_once_and_can_be_undone(opened: Opener) -> None:
     before = count(page)
     names = page.eval_on_selector_all(".tile .name", "all => all.slice(0, 2).map(e => e.textContent)")
     for place in range(2):
-        page.locator(".pick input").nth(place).check(force=True)
+        page.locator(".pick input").nth(place).check()
     page.get_by_role("button", name="Remove", exact=True).click()
     page.get_by_role("dialog").get_by_role("button", name="Cancel").click()
     assert count(page) == before
@@ -132,7 +132,7 @@ def test_what_was_removed_can_be_brought_back_later(opened: Opener) -> None:
     page = opened("browse?c=album")
     page.wait_for_selector(".tile")
     before = count(page)
-    page.locator(".pick input").first.check(force=True)
+    page.locator(".pick input").first.check()
     page.get_by_role("button", name="Remove", exact=True).click()
     page.get_by_role("dialog").get_by_role("button", name="Remove").click()
     expect(page.get_by_text(f"{before - 1} pictures", exact=True)).to_be_visible()
@@ -196,7 +196,7 @@ def test_a_token_signs_in_and_read_only_offers_no_change(opened: Opener, guarded
     page.get_by_role("link", name="Add", exact=True).click()
     expect(page.get_by_text("nothing can be added or removed here")).to_be_visible()
     page.goto(guarded.split("#")[0] + "browse")
-    page.locator(".pick input").first.check(force=True)
+    page.locator(".pick input").first.check()
     expect(page.get_by_role("link", name="Search with these")).to_be_visible()
     expect(page.get_by_role("button", name="Remove", exact=True)).to_have_count(0)
 

@@ -51,14 +51,14 @@ class TestBrowse:
     def test_selected_ones_are_searched_for_together(self, opened: Opener) -> None:
         page = opened("browse")
         for place in range(3):
-            page.locator(".pick input").nth(place).check(force=True)
+            page.locator(".pick input").nth(place).check()
         page.locator("[data-pick]").first.scroll_into_view_if_needed()
         page.get_by_role("link", name="Search with these").click()
         order(page)
         page.go_back()
         expect(page.locator(".bar")).to_contain_text("3 pictures selected")
-        page.locator(".pick input").nth(3).check(force=True)
-        page.locator(".pick input").nth(5).click(modifiers=["Shift"], force=True)
+        page.locator(".pick input").nth(3).check()
+        page.locator(".pick input").nth(5).click(modifiers=["Shift"])
         expect(page.locator(".bar")).to_contain_text("6 pictures selected")
         page.keyboard.press("Escape")
         expect(page.locator(".bar")).to_be_hidden()
@@ -72,7 +72,7 @@ class TestBrowse:
         assert len(lines) == 61
         page.keyboard.press("Escape")
         for place in range(3):
-            page.locator(".pick input").nth(place).check(force=True)
+            page.locator(".pick input").nth(place).check()
         page.get_by_role("link", name="Search with these").click()
         order(page)
         expect(page.get_by_role("list", name="Pictures searched for").get_by_role("listitem")).to_have_count(
@@ -168,7 +168,7 @@ class TestBrowse:
         with page.expect_download() as saved:
             page.get_by_role("button", name="Save as CSV").click()
         assert len(saved.value.path().read_text("utf-8").splitlines()) == 1 + len(left)
-        page.locator(".grid.short .pick input").first.click(force=True)
+        page.locator(".grid.short .pick input").first.click()
         expect(page.locator(".bar")).to_contain_text(f"{len(left) - 1} pictures selected")
         page.keyboard.press("Escape")
         expect(page.locator(".bar")).to_be_hidden()
@@ -237,7 +237,7 @@ class TestBrowse:
         assert page.locator(".group").first.locator(".tile").count() >= 2
         # different photographs of one thing are no copies: none could go, and one may be chosen all the same
         expect(page.get_by_role("button", name="Select what could go")).to_have_count(0)
-        page.locator(".group").first.locator("[data-pick]").first.check(force=True)
+        page.locator(".group").first.locator("[data-pick]").first.check()
         expect(page.locator(".bar")).to_be_visible()
 
     def test_exact_copies_come_before_other_photographs(self, opened: Opener) -> None:
@@ -259,7 +259,7 @@ class TestBrowse:
         expect(page.locator(".tile").first).to_be_visible()
         titles = page.locator(".tile").evaluate_all("all => all.slice(0, 2).map((one) => one.title)")
         for place in range(2):
-            page.locator(".pick input").nth(place).check(force=True)
+            page.locator(".pick input").nth(place).check()
         page.get_by_role("button", name="Copy paths").click()
         expect(page.get_by_text("2 paths are copied")).to_be_visible()
         copied = page.evaluate("navigator.clipboard.readText()").split("\n")

@@ -712,11 +712,11 @@ class TestWhy:
             page.locator(".browse .tile").filter(has_text=name).get_attribute("data-id")
             for name in ("panorama", "strip")
         ]
-        page.locator(".pick input").first.check(force=True)
+        page.locator(".pick input").first.check()
         expect(page.get_by_role("link", name="Compare")).to_have_count(0)
         page.keyboard.press("Escape")
         for id in ids:
-            page.locator(f"[data-pick='{id}']").check(force=True)
+            page.locator(f"[data-pick='{id}']").check()
         page.get_by_role("link", name="Compare the two").click()
         page.wait_for_selector("dialog.why .sum")
         assert (asked(page)["q"], asked(page)["hit"]) == ([f"p{ids[0]}"], [ids[1]])
@@ -734,7 +734,7 @@ class TestWhy:
         expect(page.locator(".bar")).to_contain_text("2 pictures selected")
         page.goto(page.url.split("browse")[0] + f"search?c=odd&q=p{ids[0]}")
         other = page.locator(f".results [data-pick='{ids[1]}']")
-        other.check(force=True)
+        other.check()
         page.get_by_role("link", name="Compare with your picture").click()
         expect(page.locator("dialog.why .sum")).to_be_visible()
         assert asked(page)["hit"] == [ids[1]]
