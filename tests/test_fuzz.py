@@ -35,11 +35,11 @@ from likewise.errors import LikewiseError
 from likewise.evaluation.datasets.buildings import read_truths
 from likewise.evaluation.datasets.revisited import read_truth
 from likewise.evaluation.runs import read_run
-from likewise.labels import read_rows
 from likewise.networks.weights import formats
 from likewise.networks.weights.torch_files import read_torch_file
 from likewise.pictures import Resize, load
 from likewise.recipes.recipe import load_recipe, parse_recipe
+from likewise.tables.labels import read_rows
 from likewise.unpickling import read_plain_pickle
 from likewise.words.index.inverted import InvertedIndex
 from likewise.words.index.merging import merge

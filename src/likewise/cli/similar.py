@@ -40,7 +40,7 @@ def similar(
     altered copies of pictures of the collection, which takes some seconds the first time.
     """
     from likewise.downstream import similar as judge
-    from likewise.labels import read_rows
+    from likewise.tables.labels import read_rows
 
     known = None if groups is None else [(row.file, row.group) for row in read_rows(groups, group=group)]
     with running.open(collection) as opened, progress("calibrating") as callback:

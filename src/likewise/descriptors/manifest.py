@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, dataclass, fields
 
 from likewise.errors import CollectionDamaged, NewerManifest
-from likewise.tables import difference, flat, read_toml
+from likewise.tables import RecipeText
 
 LONGEST = 1_000_000
 """Dimensions that a vector has at most."""
@@ -83,7 +83,7 @@ class Manifest:
         """
         differences = []
         if self.recipe_hash != other.recipe_hash:
-            what = _difference(self.recipe, other.recipe)
+            what = RecipeText(self.recipe).difference(RecipeText(other.recipe))
             differences.append(
                 f"the recipe differs: {what or f'{self.recipe_hash} against {other.recipe_hash}'}"
             )
@@ -99,16 +99,3 @@ class Manifest:
 
 
 _MANIFEST = {f.name: int if f.name == "dimensions" else str for f in fields(Manifest)}
-
-
-def _difference(mine: str, theirs: str) -> str:
-    """Differences of two recipes of any kind, as TOML; names and where files lie do not matter."""
-    tables = [
-        {
-            key: value
-            for key, value in flat(read_toml(text)).items()
-            if key not in ("name", "about") and key.rpartition(".")[2] != "file"
-        }
-        for text in (mine, theirs)
-    ]
-    return difference(*tables)

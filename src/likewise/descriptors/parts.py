@@ -14,7 +14,7 @@ from likewise.artifacts import named, resolved
 from likewise.descriptors.poolings import POOLINGS, Pooling
 from likewise.descriptors.transforms import Whitening, l2, signed_root
 from likewise.errors import BadRecipe
-from likewise.tables import Option, as_table, choose, known_keys, settle
+from likewise.tables import Option, choose, expect, known_keys, settle
 from likewise.types import FloatArray
 
 STEPS: dict[str, dict[str, Option]] = {
@@ -50,8 +50,8 @@ class Part:
     @classmethod
     def read(cls, table: Any, folder: Path) -> Part:
         """Read an entry of ``parts``, whose relative paths begin in a folder; raises `UsageError`."""
-        given = as_table(table, "parts")
-        options = resolved(as_table(given.get("options", {}), "parts.options"), folder, "whitening")
+        given = expect(dict, table, "parts")
+        options = resolved(expect(dict, given.get("options", {}), "parts.options"), folder, "whitening")
         scalars = {key: value for key, value in given.items() if key != "options"}
         known_keys(given, ("tap", "pool", "weight", "options"), "[[parts]]")
         if "tap" not in given:
@@ -97,7 +97,7 @@ class Step:
     @classmethod
     def read(cls, table: Any, folder: Path) -> Step:
         """Read an entry of ``transforms``, as `Part.read` does."""
-        given = as_table(table, "transforms")
+        given = expect(dict, table, "transforms")
         kind = given.get("kind")
         if not isinstance(kind, str):
             raise BadRecipe(f"each transform needs a kind, one of {', '.join(STEPS)}")

@@ -47,11 +47,10 @@ from likewise.pictures import Resize
 from likewise.tables import (
     Option,
     RecipeText,
-    as_list,
-    as_table,
     choose,
     defaults_of,
     difference,
+    expect,
     known_keys,
     settle,
     toml_lines,
@@ -187,16 +186,16 @@ class VectorRecipe:
         scalars = {key: value for key, value in table.items() if key in _SCALARS}
         lists: dict[str, Any] = {}
         if "scales" in table:
-            lists["scales"] = tuple(as_list(table["scales"], "scales"))
+            lists["scales"] = tuple(expect(list, table["scales"], "scales"))
         if "transforms" in table:
-            steps = as_list(table["transforms"], "transforms")
+            steps = expect(list, table["transforms"], "transforms")
             lists["transforms"] = tuple(Step.read(step, folder) for step in steps)
-        parts = tuple(Part.read(part, folder) for part in as_list(table.get("parts", []), "parts"))
-        if quantiser := as_table(table.get("quantiser", {}), "quantiser"):
+        parts = tuple(Part.read(part, folder) for part in expect(list, table.get("parts", []), "parts"))
+        if quantiser := expect(dict, table.get("quantiser", {}), "quantiser"):
             lists["quantiser"] = settle(resolved(quantiser, folder, "quantiser"), _FILE, "quantiser")
         if str(weights := scalars.get("weights", "")).endswith(".safetensors"):
             scalars["weights"] = str(folder / weights)
-        resize = Resize(**settle(as_table(table.get("resize", {}), "resize"), _RESIZE, "[resize]"))
+        resize = Resize(**settle(expect(dict, table.get("resize", {}), "resize"), _RESIZE, "[resize]"))
         return cls(resize=resize, parts=parts, **settle(scalars, _SCALARS, "the recipe"), **lists)
 
     @cached_property

@@ -55,14 +55,12 @@ from likewise.local import Keypoints, Patches
 from likewise.networks import find
 from likewise.pictures import Resize
 from likewise.tables import (
-    BOUNDS,
     Option,
     RecipeText,
-    as_list,
-    as_table,
     choose,
     defaults_of,
     difference,
+    expect,
     known_keys,
     settle,
     toml_lines,
@@ -90,7 +88,7 @@ _SCORING, _FUSION = defaults_of(Scoring), defaults_of(Fusion, "layers")
 _FILE: dict[str, Option] = {"file": "", "sha256": ""}
 _QUERY: dict[str, Option] = {"size": 1024, "number": 0, "spare": 3.0}
 _NESTED = ("taps", "scales", "keypoints", "resize", "query", "scoring", "vocabulary")
-_BOUNDS = {key: value for key, value in BOUNDS.items() if key != "exponent"} | {
+_BOUNDS = {
     "nearest": (1, 100),
     "size": (1, 10_000),
     "stride": (1, 10_000),
@@ -185,9 +183,9 @@ class WordsRecipe:
         settings = settle({key: table[key] for key in table if key in _HEAD}, _HEAD, "the recipe", _BOUNDS)
         choose("kind", settings.pop("kind"), (KIND,))
         features = _keypoints(table) if "keypoints" in table else _patches(table)
-        scoring, fusion = _scoring(as_table(table.get("scoring", {}), "scoring"))
+        scoring, fusion = _scoring(expect(dict, table.get("scoring", {}), "scoring"))
         query = _query(table["query"]) if "query" in table else None
-        vocabulary = as_table(table.get("vocabulary", {}), "vocabulary")
+        vocabulary = expect(dict, table.get("vocabulary", {}), "vocabulary")
         vocabulary = settle(resolved(vocabulary, folder, "vocabulary"), _FILE, "vocabulary")
         given = vocabulary if vocabulary["file"] else {}
         return cls(
@@ -309,20 +307,20 @@ def _keypoints(table: dict[str, Any]) -> Keypoints:
     for key in (*_PATCHES, "taps", "scales"):
         if key in table:
             raise BadRecipe(f"the recipe has keypoints, and {key} is for patches: leave one of them out")
-    given = as_table(table["keypoints"], "keypoints")
+    given = expect(dict, table["keypoints"], "keypoints")
     return Keypoints(resize=_resize(table), **settle(given, _KEYPOINTS, "[keypoints]", _BOUNDS))
 
 
 def _resize(table: dict[str, Any]) -> Resize:
-    return Resize(**settle(as_table(table.get("resize", {}), "resize"), _RESIZE, "[resize]"))
+    return Resize(**settle(expect(dict, table.get("resize", {}), "resize"), _RESIZE, "[resize]"))
 
 
 def _query(given: Any) -> QuerySize:
-    table = as_table(given, "query")
+    table = expect(dict, given, "query")
     known_keys(table, (*_QUERY, "scales"), "[query]")
     bounds = {**_BOUNDS, "number": (0, _BOUNDS["number"][1])}
     settings = settle({key: table[key] for key in table if key in _QUERY}, _QUERY, "[query]", bounds)
-    given = as_list(table.get("scales", [1.0]), "scales")
+    given = expect(list, table.get("scales", [1.0]), "scales")
     if not given:
         raise BadRecipe("scales must name at least one")
     scales = tuple(settle({"scale": scale}, {"scale": 1.0}, "[query]")["scale"] for scale in given)
@@ -341,14 +339,14 @@ def _scoring(given: dict[str, Any]) -> tuple[Scoring, Fusion]:
 
 
 def _texts(value: Any, where: str) -> tuple[str, ...]:
-    items: Sequence[Any] = value if isinstance(value, tuple) else as_list(value, where)
+    items: Sequence[Any] = value if isinstance(value, tuple) else expect(list, value, where)
     if not all(isinstance(item, str) for item in items):
         raise BadRecipe(f"{where} must be a list of texts, not {value!r}")
     return tuple(items)
 
 
 def _numbers(value: Any, where: str) -> tuple[float, ...]:
-    items = as_list(value, where)
+    items = expect(list, value, where)
     if not all(type(item) in (int, float) for item in items):
         raise BadRecipe(f"{where} must be a list of numbers, not {value!r}")
     return tuple(map(float, items))

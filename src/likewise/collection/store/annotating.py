@@ -14,7 +14,7 @@ from likewise.collection.store.catalogue import Catalogue
 from likewise.collection.store.database import folded
 from likewise.collection.store.filters import RESERVED
 from likewise.errors import UsageError
-from likewise.spreadsheets import delimiter_of, read_text
+from likewise.tables.labels import delimiter_of, read_text
 from likewise.types import one_line, plain
 
 _FILE = ("file", "path", "name", "filename", "sourcefile")

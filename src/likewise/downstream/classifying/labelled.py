@@ -11,8 +11,8 @@ import numpy as np
 from likewise.collection import Collection
 from likewise.descriptors import Encoder, Manifest
 from likewise.errors import BadPicture, UsageError
-from likewise.labels import read_rows
 from likewise.learning import Chosen, choose_groups, gather
+from likewise.tables.labels import read_rows
 from likewise.types import FloatArray, IntArray, ProgressCallback
 
 

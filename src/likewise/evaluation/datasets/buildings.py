@@ -15,7 +15,7 @@ from pathlib import Path
 from likewise.errors import UsageError
 from likewise.evaluation.datasets.benchmark import Benchmark
 from likewise.evaluation.datasets.files import Questions, by_stem, thinned
-from likewise.spreadsheets import read_text
+from likewise.tables.labels import read_text
 from likewise.types import Box
 
 _PREFIX = "oxc1_"  # Oxford's query files put it before the name of the picture; nothing else has it.

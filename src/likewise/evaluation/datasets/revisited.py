@@ -19,7 +19,7 @@ import numpy as np
 from likewise.errors import UsageError
 from likewise.evaluation.datasets.benchmark import Benchmark
 from likewise.evaluation.datasets.files import Questions, by_stem, find_one, thinned
-from likewise.spreadsheets import read_text
+from likewise.tables.labels import read_text
 from likewise.types import Box
 from likewise.unpickling import read_plain_pickle
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from likewise.evaluation.datasets.benchmark import Benchmark, QueryRule
 from likewise.evaluation.datasets.files import Questions, find_one
-from likewise.labels import LabelRow, Role, read_rows
 from likewise.pictures import pictures_below
+from likewise.tables.labels import LabelRow, Role, read_rows
 from likewise.types import plain
 
 

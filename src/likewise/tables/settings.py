@@ -7,7 +7,6 @@ import re
 import tomllib
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, fields
-from functools import partial
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -28,7 +27,14 @@ BOUNDS: dict[str, tuple[float, float]] = {
 }
 """Smallest and largest value of the numbers in a recipe, but for those that a pooling has of its own."""
 
-_KINDS = {str: "a text", bool: "true or false", int: "a whole number", float: "a number"}
+_KINDS: dict[type, str] = {
+    str: "a text",
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    dict: "a table",
+    list: "a list",
+}
 
 LONGEST = 1 << 18
 """Characters of a recipe at most; those that are shipped have a few hundred."""
@@ -90,15 +96,11 @@ def choose(what: str, value: str, among: Collection[str]) -> None:
         raise BadRecipe(f"{what} cannot be {value!r}; {nearest(str(value), among)}")
 
 
-def _expect(kind: type[T], what: str, value: Any, where: str) -> T:
+def expect(kind: type[T], value: Any, where: str) -> T:
+    """A table or list as it is; refuses anything else, naming where it stands."""
     if not isinstance(value, kind):
-        raise BadRecipe(f"{where} must be {what}, not {value!r}")
+        raise BadRecipe(f"{where} must be {_KINDS[kind]}, not {value!r}")
     return value
-
-
-as_table: Callable[[Any, str], dict[str, Any]] = partial(_expect, dict, "a table")
-as_list: Callable[[Any, str], list[Any]] = partial(_expect, list, "a list")
-"""Refuse what is none; told the value, and where it stands."""
 
 
 def flat(value: Any, prefix: str = "") -> dict[str, Any]:
@@ -180,13 +182,25 @@ class RecipeText:
             table = read_toml(self.text)
             if "layers" not in table:
                 return make({}, [table], folder)
-            layers = [as_table(layer, "layers") for layer in as_list(table.pop("layers"), "layers")]
+            layers = [expect(dict, layer, "layers") for layer in expect(list, table.pop("layers"), "layers")]
             head = settle(table, {"name": "", "about": ""}, "the head of a recipe of layers")
             return make(head, [{"name": layer.get("kind", "vector")} | layer for layer in layers], folder)
         except (ValueError, OverflowError, RecursionError) as error:  # also numbers and nests without an end
             raise BadRecipe(f"{self.origin} is not a TOML file: {error}") from error
         except UsageError as error:
             raise BadRecipe(f"{self.origin}: {error}") from None
+
+    def difference(self, other: RecipeText) -> str:
+        """Differences of two recipes of any kind; names and where files lie do not matter."""
+        tables = [
+            {
+                key: value
+                for key, value in flat(read_toml(recipe.text)).items()
+                if key not in ("name", "about") and key.rpartition(".")[2] != "file"
+            }
+            for recipe in (self, other)
+        ]
+        return difference(*tables)
 
 
 def recipe_names() -> list[str]:

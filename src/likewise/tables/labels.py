@@ -1,4 +1,4 @@
-"""Which pictures belong together, by a CSV file: columns file, group, role and box."""
+"""Which pictures belong together, by a CSV file of files, groups, roles and boxes; reading such files."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
 from likewise.errors import BadBox, UsageError
-from likewise.spreadsheets import delimiter_of, read_text
 from likewise.types import Box
 
 Role: TypeAlias = Literal["both", "query", "gallery", "junk", "distractor"]
 """``both``: asks, is found by the others of its group, and is ignored where it asks itself. ``query``: asks
 and is not in the gallery. ``gallery``: is found and does not ask. ``junk``: taken out of the rankings of its
 group's queries. ``distractor``: wrong for everybody."""
+
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
 
 @dataclass(frozen=True)
@@ -91,3 +92,26 @@ def _box(text: str, where: str) -> Box | None:
         return Box.parse(",".join(text.replace(",", " ").split()))
     except BadBox as error:
         raise BadBox(f"{where}: {error}") from None
+
+
+def read_text(file: Path, what: str) -> str:
+    """Text of a ground truth file in UTF-8, with or without a byte order mark, or in UTF-16 with one.
+
+    Raises `UsageError` when it is not there, cannot be read or is no text.
+    """
+    try:
+        data = file.read_bytes()
+        return data.decode("utf-16" if data[:2] in _UTF_16 else "utf-8-sig")
+    except FileNotFoundError:
+        raise UsageError(f"{what} {file} is not there") from None
+    except UnicodeDecodeError as error:
+        raise UsageError(
+            f"{what} {file} cannot be read: byte {error.start} is no UTF-8; save it anew as text in UTF-8"
+        ) from error
+    except OSError as error:
+        raise UsageError(f"{what} {file} cannot be read: {error}") from error
+
+
+def delimiter_of(head: str) -> str:
+    """The delimiter of columns: a comma, or what spreadsheets put there where commas are decimal."""
+    return max(",;\t", key=head.count)
