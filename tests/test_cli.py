@@ -18,7 +18,7 @@ from PIL import Image
 from likewise import cli
 from likewise.cli import output
 from likewise.cli.output import clock, counted, printable, short, state, table
-from likewise.lock import writing
+from likewise.files import one_writer
 from likewise.types import Progress
 
 NAMES = ["one.png", "two.png", "three.png", "four.png"]
@@ -369,7 +369,7 @@ def test_an_error_is_one_line_and_a_documented_code(
 
 
 def test_a_second_writer_is_refused(run: Run, here: Path) -> None:
-    with writing(here / "photos.likewise" / "lock"):
+    with one_writer(here / "photos.likewise" / "lock"):
         code, _, err = run("index", "photos")
         assert run("search", "photos/one.png")[0] == 0
     assert code == 3

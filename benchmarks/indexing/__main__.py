@@ -17,7 +17,7 @@ from benchmarks.indexing.pictures import make, photographs
 from benchmarks.sets import DEMO, markdown
 
 from likewise.descriptors.extractor import Extractor
-from likewise.system import cores
+from likewise.files.system import cores
 
 FILE = FOLDER / "measured.json"
 SIZES = {"640x480": (640, 480), "1024x768": (1024, 768), "4000x3000": (4000, 3000)}

@@ -26,10 +26,10 @@ from likewise.collection.store.catalogue import Catalogue, Content, FilePlace
 from likewise.descriptors.extractor import Extractor, program_of
 from likewise.descriptors.recipe import VectorRecipe
 from likewise.engines.torch_module import ProgramModule
+from likewise.files.system import cores
 from likewise.networks import find
 from likewise.networks.weights.files import locate
 from likewise.pictures import Loaded
-from likewise.system import cores
 from likewise.walk import look
 
 FOLDER = RESULTS / "indexing"

@@ -32,9 +32,9 @@ from likewise.collection.indexing import BUCKET
 from likewise.descriptors.extractor import Extractor
 from likewise.descriptors.parts import Part
 from likewise.descriptors.recipe import VectorRecipe
+from likewise.files.system import cores
 from likewise.networks.weights.files import fetch
 from likewise.pictures import Resize
-from likewise.system import cores
 
 GROUP = "indexing"
 SIZES = {"640x480": (640, 480), "1024x768": (1024, 768), "4000x3000": (4000, 3000)}

@@ -21,10 +21,10 @@ from torch.utils.flop_counter import FlopCounterMode
 from likewise.collection.collection import Collection
 from likewise.descriptors.extractor import Extractor, program_of
 from likewise.engines.torch_module import ProgramModule
+from likewise.files.system import cores
 from likewise.networks import find
 from likewise.networks.weights.files import locate
 from likewise.pictures import Loaded
-from likewise.system import cores
 
 GROUP = "of the machine's limits"
 SIDE = 2048

@@ -22,9 +22,9 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
-from likewise.assets import temporary
 from likewise.errors import ReaderFailed
-from likewise.system import bound
+from likewise.files import temporary
+from likewise.files.system import bound
 
 SECONDS = 600
 """That a reader may take; of the processor and on the clock."""

@@ -13,8 +13,8 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors import numpy as tensorfile
 
-from likewise.assets import replacing
 from likewise.errors import BadRecipe, BadWeights, WeightsMissing
+from likewise.files import replacing
 from likewise.tables import Option, RecipeText
 
 DIGITS = 16

@@ -25,9 +25,9 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from likewise.assets import replacing
 from likewise.errors import CollectionDamaged, StorageError
-from likewise.system import NO_WAIT, descriptor_of
+from likewise.files import replacing
+from likewise.files.system import NO_WAIT, descriptor_of
 
 HEADER = 1024
 

@@ -16,7 +16,7 @@ from io import BufferedReader
 from pathlib import Path
 
 from likewise.errors import BadPicture
-from likewise.system import NO_WAIT, descriptor_of
+from likewise.files.system import NO_WAIT, descriptor_of
 from likewise.types import plain
 
 AT_ONCE = 256 << 20

@@ -19,7 +19,7 @@ from PIL import Image
 
 from likewise.collection import Collection
 from likewise.collection.store.database import CHECKSUMS, checksum_of
-from likewise.lock import writing
+from likewise.files import one_writer
 from likewise.pictures import Loaded
 from likewise.types import FloatArray
 from likewise.web.settings import Limits
@@ -182,7 +182,7 @@ class TestAdding:
         assert (job["report"]["forgotten"], job["report"]["away"]) == (held, 0)
 
     def test_it_waits_while_somebody_else_writes(self, client: TestClient, made: Path) -> None:
-        with writing(made / "photos.likewise" / "lock"):
+        with one_writer(made / "photos.likewise" / "lock"):
             job = data(client.post(f"{BASE}/add/folder", json={"root": "root"}), 202)
             time.sleep(0.3)
             assert data(client.get(f"{API}/jobs/{job['id']}"))["state"] == "waiting"

@@ -22,9 +22,9 @@ import pytest
 from fastapi.testclient import TestClient
 
 from likewise.collection import Collection
-from likewise.lock import writing
+from likewise.files import one_writer
+from likewise.files.system import descriptor_of, locked
 from likewise.pictures import Loaded
-from likewise.system import descriptor_of, locked
 from likewise.types import FloatArray, Progress
 from likewise.web.connections import Sparse, most_connections
 from likewise.web.limits import FILES, Gate, limit_of
@@ -379,7 +379,7 @@ class TestStarving:
 
     def test_streams_are_bounded(self, made: Path) -> None:
         with listening(made, limits=Limits(streams=2)) as address:
-            with writing(made / "photos.likewise" / "lock"), httpx2.Client(base_url=address) as client:
+            with one_writer(made / "photos.likewise" / "lock"), httpx2.Client(base_url=address) as client:
                 sent = {"pictures": ("a.png", picture_bytes(1))}
                 job = client.post(f"{BASE}/add/files", files=sent, timeout=PATIENCE).json()["id"]
                 follow = f"GET {API}/jobs/{job}/events HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode()
@@ -398,7 +398,7 @@ class TestJobs:
 
     @pytest.mark.slow
     def test_so_many_and_no_more(self, client: TestClient, tmp_path: Path) -> None:
-        with writing(tmp_path / "photos.likewise" / "lock"):
+        with one_writer(tmp_path / "photos.likewise" / "lock"):
             answers = [client.post(f"{BASE}/update") for _ in range(12)]
             assert [answer.status_code for answer in answers] == [202] * 5 + [429] * 7
             assert fault(answers[-1], 429) == "busy"
@@ -414,7 +414,7 @@ class TestJobs:
         self, client: TestClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("likewise.web.services.jobs.KEPT", 2)
-        with writing(tmp_path / "photos.likewise" / "lock"):
+        with one_writer(tmp_path / "photos.likewise" / "lock"):
             waiting = [data(client.post(f"{BASE}/update"), 202)["id"] for _ in range(4)]
             for id in waiting:
                 assert data(client.get(f"{API}/jobs/{id}"))["state"] == "waiting"
@@ -461,7 +461,7 @@ class TestJobs:
             return real(served)
 
         monkeypatch.setattr(Served, "another", another)
-        with writing(tmp_path / "photos.likewise" / "lock"):
+        with one_writer(tmp_path / "photos.likewise" / "lock"):
             for _ in range(5):
                 client.post(f"{BASE}/update")
             while not looked:

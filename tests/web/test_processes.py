@@ -197,7 +197,7 @@ def test_killing_a_worker_in_the_middle_of_a_request_loses_nothing(made: Path) -
     (room := made / "temporary").mkdir()
     line = [str(made / "photos.likewise"), "--workers", "2"]
     with command(made, *line, TMPDIR=str(room)) as (process, address):
-        assert list(room.glob("likewise-????????"))  # as `likewise.assets.sweep_folders` knows them
+        assert list(room.glob("likewise-????????"))  # as `likewise.files.writing` knows them
         before = workers(process)
         assert len(before) == 2
         removed = ask(address, f"{BASE}/remove", {"pictures": [1]})

@@ -155,7 +155,7 @@ def _check_outputs(picture: Path, sheets: Path | None, report: Path | None) -> N
 
         check_output("page", report, picture)
     if sheets:
-        from likewise.assets import made_folder
+        from likewise.files import made_folder
 
         made_folder(sheets)
 

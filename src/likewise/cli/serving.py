@@ -97,8 +97,8 @@ def serve(
         if (error.name or "").split(".")[0] == "likewise":
             raise
         raise MissingExtra("likewise serve", "web") from error
-    from likewise.assets import cache_dir
     from likewise.collection.store import holds_collection
+    from likewise.files import cache_dir
 
     chosen = tuple([*(collections or ()), *(inside or ())] or [find_collection(None)])
     for path in chosen:

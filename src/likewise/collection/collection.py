@@ -25,8 +25,8 @@ from likewise.collection.store.removal import RemovedPicture, put_back, take_out
 from likewise.collection.store.stores import located
 from likewise.descriptors import Extractor, Manifest
 from likewise.errors import ManifestMismatch, UsageError
+from likewise.files.system import cores
 from likewise.recipes import LayerRecipe, Recipe, as_recipe
-from likewise.system import cores
 from likewise.types import ProgressCallback
 from likewise.walk import resolve
 from likewise.words import WordsExtractor

@@ -16,7 +16,6 @@ from dataclasses import dataclass, replace
 from threading import Lock, Thread
 from typing import Any
 
-from likewise.assets import cache_dir
 from likewise.collection.belt import Belt, Cancelled
 from likewise.collection.layers.layer import CollectionLayer
 from likewise.collection.pending import (
@@ -37,6 +36,7 @@ from likewise.collection.store.catalogue import Catalogue, Content, storable
 from likewise.collection.store.remembering import kept_excludes
 from likewise.descriptors.describing import describe_each
 from likewise.errors import BadPicture
+from likewise.files import cache_dir
 from likewise.pictures import Facts, Loaded, hasten, opened
 from likewise.progress import Meter
 from likewise.reading import digested, regular, unreadable

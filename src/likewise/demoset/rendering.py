@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 from PIL import ExifTags, Image
 
-from likewise.assets import replacing
 from likewise.demoset.shots import Chance, Points, Shot, ShotLayout, cluttered, in_place, lit, pasted, scene
 from likewise.demoset.subjects import SUBJECTS, Album, Subject
 from likewise.errors import StorageError, UsageError
+from likewise.files import replacing
 from likewise.types import Progress, ProgressCallback
 
 VERSION = 1

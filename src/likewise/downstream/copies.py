@@ -13,11 +13,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageEnhance
 
-from likewise.assets import cache_dir, replacing
 from likewise.collection import Collection
 from likewise.collection.layers import Pictures
 from likewise.downstream.vectors import canonical
 from likewise.errors import BadPicture, StorageError, UsageError
+from likewise.files import cache_dir, replacing
 from likewise.pictures import Resize, load
 from likewise.types import Progress, ProgressCallback
 

@@ -10,10 +10,10 @@ from typing import Any, Self
 import numpy as np
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 
-from likewise.assets import cache_dir
 from likewise.descriptors import Extractor, VectorRecipe
 from likewise.descriptors.describing import PictureView, cached_vectors
 from likewise.errors import UsageError
+from likewise.files import cache_dir
 from likewise.types import FloatArray
 
 

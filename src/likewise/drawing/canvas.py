@@ -13,8 +13,8 @@ from typing import Literal, TypeAlias
 
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
-from likewise.assets import replacing
 from likewise.errors import BadBox, BadPicture, StorageError, UsageError
+from likewise.files import replacing
 from likewise.pictures import Loaded, Resize, Source, load
 from likewise.types import Box
 

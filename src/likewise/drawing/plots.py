@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from likewise.assets import replacing
 from likewise.drawing.canvas import INK, PALETTE, check_output
 from likewise.errors import MissingExtra
+from likewise.files import replacing
 
 if TYPE_CHECKING:  # scikit-learn stands behind them, which no plot needs
     from likewise.downstream.classifying import LearningPoint, ValidationScore

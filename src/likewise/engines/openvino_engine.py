@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import openvino as ov
 
-from likewise.assets import cache_dir, replacing
 from likewise.engines.engine import Precision, Program
 from likewise.engines.openvino_ops import drawn
 from likewise.errors import StorageError, needing
-from likewise.system import cores
+from likewise.files import cache_dir, replacing
+from likewise.files.system import cores
 from likewise.types import FloatArray, UInt8Array
 
 _DRAWN = 2  # raise when the graph of a program is drawn otherwise: what was compiled before is left

@@ -11,8 +11,8 @@ from openvino import opset13 as op
 
 from likewise.engines.openvino_ops import OPS, Value
 from likewise.engines.ops import walk
+from likewise.files.system import cores
 from likewise.networks import Chain, Tensors
-from likewise.system import cores
 from likewise.types import FloatArray
 
 

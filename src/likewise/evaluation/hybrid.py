@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from likewise.assets import sha256_file
 from likewise.collection import Collection, Query, Searcher
 from likewise.collection.store import Entry
 from likewise.descriptors.describing import CachedArrays, PictureView
@@ -20,6 +19,7 @@ from likewise.evaluation.crops import CropMode, possible_crop, views_of
 from likewise.evaluation.datasets.benchmark import Benchmark
 from likewise.evaluation.protocol_card import ProtocolCard, make_card
 from likewise.evaluation.runs import Run, places_kept, readable_of, written
+from likewise.files import sha256_file
 from likewise.pictures import size_of
 from likewise.ranking import Ranked, Stage
 from likewise.recipes import Recipe

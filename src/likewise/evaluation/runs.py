@@ -23,12 +23,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from likewise.arrays import read_arrays
-from likewise.assets import made_folder, replacing
 from likewise.descriptors.describing import CachedArrays, PictureView
 from likewise.errors import BadPicture, UsageError
 from likewise.evaluation.crops import CropMode
 from likewise.evaluation.datasets.benchmark import Benchmark, BenchmarkQuery, MissingFiles
 from likewise.evaluation.protocol_card import ProtocolCard
+from likewise.files import made_folder, replacing
 from likewise.ranking import Ranked
 from likewise.reading import as_indexed
 from likewise.types import Box, FloatArray

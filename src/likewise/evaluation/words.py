@@ -9,15 +9,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from likewise.assets import temporary
 from likewise.descriptors.describing import CachedArrays, PictureView, cached_arrays
 from likewise.evaluation.crops import CropMode, possible_crop, views_of
 from likewise.evaluation.datasets.benchmark import Benchmark
 from likewise.evaluation.protocol_card import make_card
 from likewise.evaluation.runs import Readable, Run, places_kept, read_run, readable_of, run_path, written
+from likewise.files import temporary
+from likewise.files.system import cores
 from likewise.pictures import Loaded, size_of
 from likewise.ranking import Ranked, Stage, rank_sketches
-from likewise.system import cores
 from likewise.types import Box, FloatArray, IntArray, Progress, ProgressCallback, Ranking, Scores
 from likewise.words import Sketch, Vocabulary, WordsExtractor, WordsRecipe
 from likewise.words.index import InvertedIndex, Layers, QuerySketch, Segment

@@ -13,13 +13,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from likewise.assets import replacing
 from likewise.collection.store import fulfilling
 from likewise.descriptors import Encoder, Part, VectorRecipe
 from likewise.descriptors.describing import describe_batches
 from likewise.errors import BadPicture, UsageError
 from likewise.export.parts import Done, ExtractionShards
 from likewise.export.writers import writer
+from likewise.files import replacing
 from likewise.networks import find
 from likewise.pictures import Loaded, Resize
 from likewise.progress import Meter

@@ -18,11 +18,10 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors import numpy as tensorfile
 
-from likewise.assets import made_folder, replacing
 from likewise.descriptors import Manifest
 from likewise.descriptors.describing import is_due
 from likewise.errors import BadPicture, CollectionDamaged, ManifestMismatch
-from likewise.lock import writing
+from likewise.files import made_folder, one_writer, replacing
 from likewise.types import FloatArray
 from likewise.walk import Stamp
 
@@ -62,7 +61,7 @@ class ExtractionShards:
 
     def __enter__(self) -> ExtractionShards:
         made_folder(self.folder)
-        self._lock.enter_context(writing(self.folder / "lock"))
+        self._lock.enter_context(one_writer(self.folder / "lock"))
         return self
 
     def __exit__(

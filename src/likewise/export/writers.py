@@ -11,9 +11,9 @@ from typing import IO, Any, TypeAlias
 
 import numpy as np
 
-from likewise.assets import replacing, sweep
 from likewise.descriptors import Manifest
 from likewise.errors import MissingExtra, UsageError
+from likewise.files import replacing, sweep
 from likewise.types import FloatArray
 
 Blocks: TypeAlias = Iterator[FloatArray]

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from likewise.assets import in_package
 from likewise.errors import UsageError
+from likewise.files.fetching import in_package
 from likewise.inspection.statistics import entropy
 from likewise.networks import CIFAR10
 from likewise.types import FloatArray

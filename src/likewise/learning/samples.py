@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from likewise.artifacts import known_by
-from likewise.assets import cache_dir, sha256_file
 from likewise.descriptors import Encoder, VectorRecipe
 from likewise.descriptors.describing import PictureView, cached_vectors, describe_batches
 from likewise.errors import BadPicture, UsageError
+from likewise.files import cache_dir, sha256_file
 from likewise.pictures import pictures_below
 from likewise.tables.labels import read_rows
 from likewise.types import FloatArray, Progress, ProgressCallback

@@ -13,10 +13,10 @@ import numpy as np
 from PIL import Image
 
 from likewise.artifacts import Sample, fingerprint, known_by
-from likewise.assets import cache_dir, sha256_file, temporary
 from likewise.demoset import altered, render_scenes
 from likewise.descriptors.describing import describe_batches
 from likewise.errors import BadPicture, UsageError
+from likewise.files import cache_dir, sha256_file, temporary
 from likewise.learning.samples import Chosen, choose
 from likewise.local import LocalExtractor, LocalFeatures
 from likewise.types import FloatArray, Progress, ProgressCallback, Scores

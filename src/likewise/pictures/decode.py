@@ -22,13 +22,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from likewise.errors import BadPicture, LikewiseError
+from likewise.files.system import NO_WAIT, descriptor_of
 from likewise.pictures.colour import to_srgb
 from likewise.pictures.facts import Facts, facts_of, moment_of
 from likewise.pictures.signatures import identify
 from likewise.pictures.stored import Factor, PillowPicture, Stored
 from likewise.pictures.stream import Stream
 from likewise.pictures.tiff import Unsupported
-from likewise.system import NO_WAIT, descriptor_of
 
 # Damaged tags in a file are that file's matter, not the program's. A filter set once is safe where
 # `catch_warnings`, which swaps the filters of all threads, is not.

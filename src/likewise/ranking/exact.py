@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from likewise.errors import UsageError
-from likewise.system import THREADS
+from likewise.files.system import THREADS
 from likewise.types import FloatArray, IntArray, Metric, Ranking
 
 BLOCK = 1 << 25

@@ -10,8 +10,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from likewise.assets import made_folder, sweep
 from likewise.errors import LikewiseError, StorageError, UsageError
+from likewise.files import made_folder, sweep
 from likewise.progress import Meter
 from likewise.recipes import Recipe, as_recipe
 from likewise.scale.parquet import read_head

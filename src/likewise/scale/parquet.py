@@ -15,11 +15,11 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from likewise.assets import replacing
 from likewise.collection import MovedFile
 from likewise.collection.store import Content
 from likewise.descriptors import Manifest
 from likewise.errors import BadPicture, CollectionDamaged, UsageError, needing
+from likewise.files import replacing
 from likewise.pictures import Facts
 from likewise.walk import Stamp
 

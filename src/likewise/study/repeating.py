@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from likewise.assets import replacing
 from likewise.errors import UsageError
+from likewise.files import replacing
 from likewise.study.cifar10 import Cifar10
 from likewise.study.cifar_loop import CifarSettings
 from likewise.study.claims import Verdict

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from likewise.assets import replacing
 from likewise.drawing.plots import check_plot
 from likewise.errors import UsageError
+from likewise.files import replacing
 from likewise.inspection import Histogram
 from likewise.study.activations import Activations, Traits, accuracy, look, traits
 from likewise.study.cifar10 import Cifar10

@@ -13,8 +13,8 @@ from typing import TypeAlias
 from safetensors import SafetensorError, safe_open
 from safetensors import numpy as tensorfile
 
-from likewise.assets import replacing
 from likewise.errors import UsageError
+from likewise.files import replacing
 from likewise.networks import Tensors
 
 Row: TypeAlias = Mapping[str, float]

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from likewise.assets import replacing
 from likewise.descriptors import Extractor, VectorRecipe
 from likewise.errors import BadPicture
+from likewise.files import replacing
 from likewise.learning import Chosen, gather
 from likewise.training.own import Split, split, write_held
 from likewise.training.pictures import load_pictures

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from likewise.assets import replacing
 from likewise.errors import UsageError
+from likewise.files import replacing
 
 LEAST = 2
 """Pictures that a group needs on either side of a split."""

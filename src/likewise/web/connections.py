@@ -18,7 +18,7 @@ import h11
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from likewise.system import descriptors
+from likewise.files.system import descriptors
 from likewise.web.settings import Limits, is_local
 
 BACKLOG = 128

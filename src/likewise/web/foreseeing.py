@@ -13,7 +13,7 @@ from itertools import islice
 from threading import Thread
 
 from likewise.errors import LikewiseError
-from likewise.system import give_way
+from likewise.files.system import give_way
 from likewise.types import Progress
 from likewise.web.routes.duplicates import usual_duplicates
 from likewise.web.routes.overview import look_ahead

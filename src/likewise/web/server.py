@@ -11,9 +11,9 @@ from functools import partial
 import uvicorn
 from uvicorn.supervisors import Multiprocess
 
-from likewise.assets import temporary
 from likewise.errors import UsageError
-from likewise.system import descriptors
+from likewise.files import temporary
+from likewise.files.system import descriptors
 from likewise.web.app import create_app
 from likewise.web.connections import BACKLOG, DESCRIPTORS, LOGGING, configured
 from likewise.web.prometheus import SHARED

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from likewise.errors import UsageError
-from likewise.system import cores
+from likewise.files.system import cores
 
 SHORTEST_TOKEN = 16
 """Characters below which a token is refused: one that can be tried out protects nothing."""

@@ -20,10 +20,10 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 import numpy as np
 
-from likewise.assets import made_folder
 from likewise.collection.store import belongings
 from likewise.collection.store.catalogue import Catalogue
 from likewise.errors import CollectionDamaged
+from likewise.files import made_folder
 from likewise.types import IntArray, Progress, ProgressCallback
 
 Segment = TypeVar("Segment")

@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from likewise.collection.layers.vector_segments import VectorSegment, VectorSegments, divided, lengths_of
+from likewise.files.system import THREADS
 from likewise.ranking import KeptNeighbours
 from likewise.ranking.exact import best
-from likewise.system import THREADS
 from likewise.types import FloatArray, IntArray, Metric
 
 NUMBERS = 1 << 17

@@ -12,7 +12,6 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from likewise.assets import replacing
 from likewise.collection.layers.comparing import Comparison
 from likewise.collection.layers.encoders import Encoders
 from likewise.collection.layers.evidence import of_fit, of_matches, of_votes
@@ -26,11 +25,12 @@ from likewise.collection.store.catalogue import Catalogue
 from likewise.descriptors import Manifest
 from likewise.errors import BadPicture, CollectionDamaged, UnknownPicture, UsageError, WeightsError
 from likewise.explaining import Explanation
+from likewise.files import replacing
+from likewise.files.system import cores
 from likewise.learning import default_vocabulary
 from likewise.pictures import Loaded
 from likewise.ranking import Stage, rank_sketches
 from likewise.ranking.feedback import judged_weights
-from likewise.system import cores
 from likewise.types import Box, CropScale, IntArray, ProgressCallback, Scores
 from likewise.words import Sketch, Vocabulary, WordsExtractor, WordsRecipe
 from likewise.words.index import Layers, QuerySketch, WordIndex

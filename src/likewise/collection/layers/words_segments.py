@@ -9,11 +9,11 @@ from typing import TypeAlias
 
 import numpy as np
 
-from likewise.assets import temporary
 from likewise.collection.layers.segments import Segments
 from likewise.collection.store.belongings import WORDS
 from likewise.collection.store.catalogue import Catalogue
 from likewise.errors import CollectionDamaged
+from likewise.files import temporary
 from likewise.types import IntArray
 from likewise.words import Sketch
 from likewise.words.index import InvertedIndex, Segment, merge

@@ -18,12 +18,12 @@ from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
-from likewise.assets import temporary
 from likewise.collection.layers.words_segments import Taps, WordsSegments
 from likewise.collection.store.catalogue import Catalogue
 from likewise.collection.store.stores import store_of
 from likewise.errors import ShardLost, UsageError
-from likewise.system import cores
+from likewise.files import temporary
+from likewise.files.system import cores
 from likewise.types import IntArray, Scores
 from likewise.words.index import InvertedIndex, ShardedIndex, WordStatistics, merge
 

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 
-from likewise.assets import temporary
 from likewise.collection.store.catalogue import Catalogue, Content, FilePlace
 from likewise.collection.store.filters import Filter
 from likewise.errors import BadPicture
+from likewise.files import temporary
 from likewise.pictures import opened
 from likewise.walk import Stamp
 

@@ -13,7 +13,7 @@ from likewise.collection.store.contract import Server, make_folder
 from likewise.collection.store.milvus import SCHEMES, Address, server
 from likewise.collection.store.replica import Replica
 from likewise.errors import CollectionNotFound
-from likewise.lock import writing
+from likewise.files import one_writer
 
 
 class MilvusStore:
@@ -37,7 +37,7 @@ class MilvusStore:
     def writer(self) -> Iterator[Catalogue]:
         """See `Store`."""
         make_folder(self._folder)
-        with writing(self._folder / LOCK):
+        with one_writer(self._folder / LOCK):
             with self._replica().writer() as catalogue:
                 yield catalogue
 

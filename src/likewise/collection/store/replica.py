@@ -34,7 +34,7 @@ from likewise.collection.store.milvus import MilvusServer, Texts
 from likewise.collection.store.milvus_rows import MilvusRows
 from likewise.descriptors import Manifest
 from likewise.errors import CollectionDamaged, CollectionLocked
-from likewise.lock import writing
+from likewise.files import one_writer
 
 KEYS = {
     "roots": ("id",),
@@ -148,7 +148,7 @@ class Replica:
             return
         with suppress(CollectionLocked):  # whoever holds it brings them up as well
             self.folder.mkdir(parents=True, exist_ok=True)
-            with writing(self.folder / LOCK):
+            with one_writer(self.folder / LOCK):
                 self._apply()
 
     def _apply(self, *, rest: bool = False) -> None:

@@ -12,13 +12,12 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from likewise.assets import cache_dir
 from likewise.collection.store.belongings import CATALOGUE, LOCK, STORE
 from likewise.collection.store.catalogue import Catalogue
 from likewise.collection.store.contract import Place, Server, Store, make_folder, point
 from likewise.collection.store.milvus_store import MILVUS
 from likewise.errors import CollectionDamaged, StorageError, UsageError
-from likewise.lock import writing
+from likewise.files import cache_dir, one_writer
 from likewise.registry import Registry
 
 STORES = Registry("store", "likewise.stores", {one.name: one for one in MILVUS}, of=Server)
@@ -42,7 +41,7 @@ class FolderStore:
         """See `Store`."""
         make_folder(self._folder)
         file = self._folder / CATALOGUE
-        with writing(self._folder / LOCK), closing(Catalogue.writer(file)) as catalogue:
+        with one_writer(self._folder / LOCK), closing(Catalogue.writer(file)) as catalogue:
             yield catalogue
 
 

@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 from likewise.errors import BadPicture
-from likewise.system import cores
+from likewise.files.system import cores
 
 T = TypeVar("T")
 P = TypeVar("P")

@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors import numpy as tensorfile
 
-from likewise.assets import made_folder, replacing, sha256_file
 from likewise.descriptors.describing.batches import describe_batches
 from likewise.descriptors.encoder import Encoder
 from likewise.descriptors.manifest import Manifest
 from likewise.errors import BadBox, BadPicture, CollectionDamaged
+from likewise.files import made_folder, replacing, sha256_file
 from likewise.progress import Meter
 from likewise.types import Box, FloatArray, ProgressCallback
 

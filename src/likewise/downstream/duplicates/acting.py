@@ -17,11 +17,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from likewise.assets import sha256_file
 from likewise.downstream.duplicates.journal import Journal, JournalStep, Way
 from likewise.downstream.duplicates.plan import Plan, PlanRow
 from likewise.downstream.duplicates.trash import NO_TRASH, info_of, note_origin, trash_of
 from likewise.errors import LikewiseError, UsageError
+from likewise.files import sha256_file
 from likewise.types import Progress, ProgressCallback
 
 

@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 
-from likewise.assets import replacing
 from likewise.errors import CollectionDamaged
-from likewise.lock import writing
+from likewise.files import one_writer, replacing
 
 NAME = "dismissed.json"
 """In the folder of the collection."""
@@ -71,7 +70,7 @@ class Dismissed:
             Take it back.
         """
         meant = frozenset(_pair(*pair) for pair in combinations(sorted(set(contents)), 2))
-        with writing(folder / LOCK):
+        with one_writer(folder / LOCK):
             known = cls.of(folder).pairs
             wanted = known - meant if forget else known | meant
             if wanted != known:

@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from likewise.assets import replacing
 from likewise.errors import StorageError, UsageError
+from likewise.files import replacing
 from likewise.reading import is_absolute
 
 ENDING = ".undo"

@@ -11,9 +11,9 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
 
-from likewise.assets import replacing
 from likewise.downstream.duplicates.groups import Duplicates
 from likewise.errors import StorageError, UsageError
+from likewise.files import replacing
 from likewise.reading import is_absolute
 
 Action: TypeAlias = Literal["keep", "go"]

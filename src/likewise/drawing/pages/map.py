@@ -19,8 +19,8 @@ from PIL import Image
 from likewise.drawing.canvas import PALETTE, Reader, check_output
 from likewise.drawing.pages.template import data_address, write_page
 from likewise.errors import BadPicture
+from likewise.files.system import cores
 from likewise.pictures import Resize, load
-from likewise.system import cores
 from likewise.types import Progress, ProgressCallback
 
 if TYPE_CHECKING:  # to lay pictures out takes much that to draw them does not

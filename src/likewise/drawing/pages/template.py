@@ -10,7 +10,7 @@ from string import Template
 
 from PIL import Image
 
-from likewise.assets import replacing
+from likewise.files import replacing
 
 
 def write_page(out: Path, template: Traversable, **fields: str) -> None:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from PIL import Image, ImageDraw
 
-from likewise.assets import made_folder
 from likewise.drawing import canvas
 from likewise.drawing.canvas import FAINT, GAP, INK, MARGIN, PANEL, PAPER, TILE, Reader
 from likewise.drawing.sheets.results import COLUMNS, ROW, beside, query_panel
+from likewise.files import made_folder
 from likewise.pictures import Source
 from likewise.types import Box, Progress, ProgressCallback
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 from PIL import Image
 
-from likewise.assets import replacing
 from likewise.drawing import canvas, taps
 from likewise.drawing.canvas import FAINT, MARGIN, PAPER
 from likewise.drawing.charts import distribution, stacked
 from likewise.drawing.taps import Scale
+from likewise.files import replacing
 
 if TYPE_CHECKING:  # to inspect takes a network, which to draw does not
     from likewise.inspection import Inspection, Pair, View

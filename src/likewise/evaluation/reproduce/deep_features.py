@@ -18,7 +18,6 @@ from pathlib import Path
 import numpy as np
 
 from likewise.artifacts import known_by
-from likewise.assets import made_folder
 from likewise.descriptors import Encoder, Part, Step, VectorRecipe
 from likewise.descriptors.describing import PictureView, cached_vectors
 from likewise.descriptors.estimators import PCAWhitening
@@ -28,6 +27,7 @@ from likewise.evaluation.crops import CropMode
 from likewise.evaluation.datasets.buildings import CORRUPT_PARIS, PARIS6K, oxford5k
 from likewise.evaluation.evaluate import MakeEncoder, Material, gather
 from likewise.evaluation.reproduce.report_table import ReportTable, TableCell, measured, usable
+from likewise.files import made_folder
 from likewise.networks import find
 from likewise.pictures import pictures_below
 from likewise.ranking import Stage

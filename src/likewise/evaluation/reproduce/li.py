@@ -16,7 +16,6 @@ from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 
-from likewise.assets import made_folder, sha256_file
 from likewise.errors import UsageError, WeightsMissing
 from likewise.evaluation.datasets.benchmark import Benchmark
 from likewise.evaluation.reports.report import Report
@@ -33,6 +32,7 @@ from likewise.evaluation.reproduce.li_published import (
 from likewise.evaluation.reproduce.orderings import orderings
 from likewise.evaluation.reproduce.report_table import ReportTable, Setting, TableCell, part_of, usable
 from likewise.evaluation.words import Sketched, open_sketcher, sketch, words_run
+from likewise.files import made_folder, sha256_file
 from likewise.learning import Chosen, Learning, choose, default_vocabulary, learn_vocabulary
 from likewise.local import Patches
 from likewise.networks import find

@@ -12,7 +12,6 @@ from statistics import median
 import numpy as np
 from numpy.typing import NDArray
 
-from likewise.assets import replacing
 from likewise.descriptors import Encoder
 from likewise.descriptors.describing import CachedArrays, PictureView, cached_vectors
 from likewise.descriptors.transforms import l2
@@ -26,6 +25,7 @@ from likewise.evaluation.reports.score import score
 from likewise.evaluation.reports.significance import bootstrap_interval, sign_flip_test
 from likewise.evaluation.runs import places_kept
 from likewise.evaluation.sweeps.grid import Grid
+from likewise.files import replacing
 from likewise.pictures import Loaded, pictures_below
 from likewise.ranking.exact import search
 from likewise.types import FloatArray, ProgressCallback

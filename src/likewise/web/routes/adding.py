@@ -13,11 +13,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, File, Query, UploadFile
 
-from likewise.assets import replacing
 from likewise.collection.store import RemovedPicture
 from likewise.downstream.duplicates import Journal
 from likewise.downstream.duplicates import undo as take_back
 from likewise.errors import BadPicture, LikewiseError
+from likewise.files import replacing
 from likewise.pictures import opened
 from likewise.pictures.signatures import SUFFIXES
 from likewise.reading import within

@@ -11,7 +11,6 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from likewise.assets import replacing
 from likewise.downstream.duplicates import (
     Dismissed,
     Duplicates,
@@ -23,6 +22,7 @@ from likewise.downstream.duplicates import (
     undo,
 )
 from likewise.errors import LikewiseError
+from likewise.files import replacing
 from likewise.types import ProgressCallback
 from likewise.web import schemas
 from likewise.web.problems import not_found

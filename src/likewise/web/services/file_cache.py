@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from likewise.assets import replacing
+from likewise.files import replacing
 
 EVERY = 64
 """After so many new files the oldest ones have to make room."""

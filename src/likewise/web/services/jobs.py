@@ -19,11 +19,11 @@ from pathlib import Path
 from threading import Event, Lock, Thread
 from typing import Any, Literal, TypeAlias
 
-from likewise.assets import replacing
 from likewise.collection import Collection, Prune
 from likewise.errors import CollectionLocked, LikewiseError
+from likewise.files import replacing
+from likewise.files.system import descriptor_of, locked
 from likewise.reading import within
-from likewise.system import descriptor_of, locked
 from likewise.types import Progress
 from likewise.web import schemas
 from likewise.web.problems import Problem, not_found, problem_of

@@ -18,8 +18,8 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 from numba.np import arrayobj
 
-from likewise.assets import cache_dir
 from likewise.compiling import compiled
+from likewise.files import cache_dir
 from likewise.types import IntArray, Scores
 from likewise.words.hamming import Codes, Pairs, Scan
 from likewise.words.index.postings import Numbers

@@ -17,8 +17,9 @@ from pathlib import Path
 
 import pytest
 
-from likewise import assets, system
+from likewise import files
 from likewise.errors import FetchFailed, StorageError
+from likewise.files import fetching, system, writing
 from likewise.types import Progress
 from tests.systems import posix
 
@@ -77,19 +78,19 @@ def test_cache_dir(environment: dict[str, str], folder: str, monkeypatch: pytest
     monkeypatch.setenv("HOME", "/home/me")
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    assert assets.cache_dir() == Path(folder)
+    assert files.cache_dir() == Path(folder)
 
 
 def test_sha256_file(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(CONTENT)
-    assert assets.sha256_file(path) == SHA256
+    assert files.sha256_file(path) == SHA256
 
 
 def test_download(server: str, tmp_path: Path) -> None:
     seen: list[Progress] = []
     target = tmp_path / "new" / "file"
-    assert assets.download(f"{server}/file", target, sha256=SHA256, progress=seen.append) == target
+    assert fetching.download(f"{server}/file", target, sha256=SHA256, progress=seen.append) == target
     assert target.read_bytes() == CONTENT
     assert list(target.parent.iterdir()) == [target]
     assert sys.platform == "win32" or target.stat().st_mode & 0o777 == 0o644
@@ -100,10 +101,10 @@ def test_download(server: str, tmp_path: Path) -> None:
 
 def test_download_by_a_weaker_digest_and_a_redirection(server: str, tmp_path: Path) -> None:
     target, md5 = tmp_path / "file", hashlib.md5(CONTENT, usedforsecurity=False).hexdigest()
-    assert assets.download(f"{server}/near", target, sha256=SHA256[:8]).read_bytes() == CONTENT
-    assert assets.download(f"{server}/near", target, md5=md5).read_bytes() == CONTENT
+    assert fetching.download(f"{server}/near", target, sha256=SHA256[:8]).read_bytes() == CONTENT
+    assert fetching.download(f"{server}/near", target, md5=md5).read_bytes() == CONTENT
     with pytest.raises(FetchFailed, match="not the same file"):
-        assets.download(f"{server}/near", target, md5="0" * 32)
+        fetching.download(f"{server}/near", target, md5="0" * 32)
 
 
 @pytest.mark.parametrize(
@@ -122,7 +123,7 @@ def test_failed_downloads_leave_nothing(
     target = tmp_path / "file"
     target.write_bytes(b"older")
     with pytest.raises(FetchFailed, match=reason):
-        assets.download(server + page, target, sha256=digest)
+        fetching.download(server + page, target, sha256=digest)
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
     assert target.read_bytes() == b"older"
 
@@ -138,22 +139,22 @@ def test_failed_downloads_leave_nothing(
 )
 def test_users_get_https_only(url: str, tmp_path: Path) -> None:
     with pytest.raises(FetchFailed, match="not an https address"):
-        assets.download(url, tmp_path / "file", sha256=SHA256)
+        fetching.download(url, tmp_path / "file", sha256=SHA256)
 
 
 def test_a_server_out_of_reach(tmp_path: Path) -> None:
     with pytest.raises(FetchFailed, match="no connection"):
-        assets.download("http://127.0.0.1:9/file", tmp_path / "file", sha256=SHA256)
+        fetching.download("http://127.0.0.1:9/file", tmp_path / "file", sha256=SHA256)
 
 
 def test_replacing_is_all_or_nothing(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_text("before")
-    with pytest.raises(ZeroDivisionError), assets.replacing(path) as part:
+    with pytest.raises(ZeroDivisionError), files.replacing(path) as part:
         part.write_text("half")
         raise ZeroDivisionError
     assert path.read_text() == "before"
-    with assets.replacing(path) as part:
+    with files.replacing(path) as part:
         part.write_text("after")
         assert path.read_text() == "before"
     assert path.read_text() == "after"
@@ -167,7 +168,7 @@ def test_windows_replaces_no_file_that_is_open(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(os, "replace", refuses)
     path = tmp_path / "file"
     path.write_text("before")
-    with pytest.raises(StorageError, match="Access is denied"), assets.replacing(path) as part:
+    with pytest.raises(StorageError, match="Access is denied"), files.replacing(path) as part:
         part.write_text("after")
     assert path.read_text() == "before"
     assert list(tmp_path.iterdir()) == [path]
@@ -176,29 +177,29 @@ def test_windows_replaces_no_file_that_is_open(tmp_path: Path, monkeypatch: pyte
 def test_a_place_in_the_cache_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv("LIKEWISE_CACHE", str(tmp_path))
-    with pytest.raises(StorageError, match="LIKEWISE_CACHE"), assets.replacing(tmp_path / "file" / "below"):
+    with pytest.raises(StorageError, match="LIKEWISE_CACHE"), files.replacing(tmp_path / "file" / "below"):
         pass
-    with pytest.raises(StorageError, match="LIKEWISE_CACHE"), assets.scratch(tmp_path / "file" / "below"):
+    with pytest.raises(StorageError, match="LIKEWISE_CACHE"), files.scratch(tmp_path / "file" / "below"):
         pass
 
 
 def test_in_package_imports_nothing() -> None:
-    found = assets.in_package("json/decoder.py")
+    found = fetching.in_package("json/decoder.py")
     assert found is not None
     assert found.name == "decoder.py"
-    assert assets.in_package("json/none.py") is None
-    assert assets.in_package("no_such_package_here/file") is None
+    assert fetching.in_package("json/none.py") is None
+    assert fetching.in_package("no_such_package_here/file") is None
 
 
 def test_extract(tmp_path: Path) -> None:
     archive = sdist(tmp_path, "")
-    target = assets.extract(archive, "widget-1.0/data.bin", tmp_path / "data")
+    target = fetching.extract(archive, "widget-1.0/data.bin", tmp_path / "data")
     assert target.read_bytes() == b"weights"
     with pytest.raises(FetchFailed, match="holds no"):
-        assets.extract(archive, "widget-1.0/none", tmp_path / "none")
+        fetching.extract(archive, "widget-1.0/none", tmp_path / "none")
     archive.write_bytes(archive.read_bytes()[:60])
     with pytest.raises(FetchFailed, match="damaged"):
-        assets.extract(archive, "widget-1.0/data.bin", tmp_path / "none")
+        fetching.extract(archive, "widget-1.0/data.bin", tmp_path / "none")
     assert not (tmp_path / "none").exists()
 
 
@@ -232,7 +233,7 @@ def test_nothing_of_an_archive_runs(registry: Callable[[str], Path], tmp_path: P
     ran = tmp_path / "ran"
     archive = registry(f"open({str(ran)!r}, 'w').close()")
     target = tmp_path / "cache" / "archive.tar.gz"
-    assets.from_registry("widget==1.0", target, sha256=assets.sha256_file(archive))
+    fetching.from_registry("widget==1.0", target, sha256=files.sha256_file(archive))
     assert target.read_bytes() == archive.read_bytes()
     assert list(target.parent.iterdir()) == [target]
     assert not ran.exists()
@@ -241,14 +242,14 @@ def test_nothing_of_an_archive_runs(registry: Callable[[str], Path], tmp_path: P
 def test_another_archive_than_published(registry: Callable[[str], Path], tmp_path: Path) -> None:
     registry("raise SystemExit('ran')")
     with pytest.raises(FetchFailed, match="DO NOT MATCH THE HASHES"):
-        assets.from_registry("widget==1.0", tmp_path / "cache" / "file", sha256="0" * 64)
+        fetching.from_registry("widget==1.0", tmp_path / "cache" / "file", sha256="0" * 64)
     assert list((tmp_path / "cache").iterdir()) == []
 
 
 def test_no_such_archive(registry: Callable[[str], Path], tmp_path: Path) -> None:
     registry("")
     with pytest.raises(FetchFailed, match="No matching distribution"):
-        assets.from_registry("gadget==1.0", tmp_path / "file", sha256="0" * 64)
+        fetching.from_registry("gadget==1.0", tmp_path / "file", sha256="0" * 64)
 
 
 @posix
@@ -258,7 +259,7 @@ def test_no_pip(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     bare.chmod(0o755)
     monkeypatch.setattr("sys.executable", str(bare))
     with pytest.raises(FetchFailed, match="ensurepip"):
-        assets.from_registry("widget==1.0", tmp_path / "file", sha256="0" * 64)
+        fetching.from_registry("widget==1.0", tmp_path / "file", sha256="0" * 64)
 
 
 @pytest.fixture
@@ -282,7 +283,7 @@ def test_an_npm_package_is_packed_without_its_scripts(npm: Callable[[str], None]
     npm(f'test "$1 $2 $3 $4" = "{wanted}" && printf red > "$5/c.tgz"')
     digest = hashlib.sha256(b"red").hexdigest()
     told: list[Progress] = []
-    found = assets.from_npm("colours@1.2.3", tmp_path / "c", sha256=digest, size=3, progress=told.append)
+    found = fetching.from_npm("colours@1.2.3", tmp_path / "c", sha256=digest, size=3, progress=told.append)
     assert found.read_bytes() == b"red"
     assert told[0].note == "fetching colours@1.2.3"
 
@@ -303,20 +304,20 @@ def test_npm_that_does_not_give_the_package(
 ) -> None:
     npm(body)
     with pytest.raises(FetchFailed, match=message):
-        assets.from_npm("colours@1.2.3", tmp_path / "c", sha256="0" * 64)
+        fetching.from_npm("colours@1.2.3", tmp_path / "c", sha256="0" * 64)
     assert not (tmp_path / "c").exists()
 
 
 def test_no_npm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(FetchFailed, match="no npm client"):
-        assets.from_npm("colours@1.2.3", tmp_path / "c", sha256="0" * 64)
+        fetching.from_npm("colours@1.2.3", tmp_path / "c", sha256="0" * 64)
 
 
 def test_no_home_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LIKEWISE_CACHE", "~nosuchuser/x")
     with pytest.raises(StorageError, match="set LIKEWISE_CACHE"):
-        assets.cache_dir()
+        files.cache_dir()
 
 
 def test_drafts_of_killed_writers_are_swept_and_those_of_others_are_not(tmp_path: Path) -> None:
@@ -331,10 +332,10 @@ def test_drafts_of_killed_writers_are_swept_and_those_of_others_are_not(tmp_path
         (tmp_path / name).touch()
         if "bcdefghi" not in name:
             os.utime(tmp_path / name, (0, 0))
-    with assets.replacing(tmp_path / "[f]"):
+    with files.replacing(tmp_path / "[f]"):
         pass
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(["[f]", *names[1:]])
-    assets.sweep(tmp_path / "[f]", older=0)
+    files.sweep(tmp_path / "[f]", older=0)
     assert not (tmp_path / names[1]).exists()
 
 
@@ -349,19 +350,19 @@ def test_what_killed_processes_left_is_swept(tmp_path: Path, monkeypatch: pytest
     for folder in (old, other):
         os.utime(folder, (0, 0))
     os.utime(link, (0, 0), follow_symlinks=False)
-    with assets.temporary() as room:
+    with files.temporary() as room:
         assert room.is_dir()
         assert not old.exists()
         assert (young / "arrays").exists()
         assert (other / "arrays").exists()
         os.utime(room, (0, 0))  # as a clock that jumps makes it look
-        with assets.temporary() as other_room:
+        with files.temporary() as other_room:
             assert room.is_dir()
         assert not other_room.exists()
     assert not room.exists()
     (tmp_path / "fetch-abcdefgh").mkdir()
     os.utime(tmp_path / "fetch-abcdefgh", (0, 0))
-    with assets.scratch(tmp_path) as room:
+    with files.scratch(tmp_path) as room:
         assert [path.name for path in tmp_path.glob("fetch-*")] == [room.name]
 
 
@@ -379,14 +380,14 @@ def test_a_folder_that_is_swept_as_it_is_made_is_made_again(
             shutil.rmtree(next(tmp_path.iterdir()))  # and removes it
         return real(descriptor)
 
-    monkeypatch.setattr(assets, "locked", locked)
-    with assets.temporary() as room:
+    monkeypatch.setattr(writing, "locked", locked)
+    with files.temporary() as room:
         assert len(asked) == 3
         assert [path.name for path in room.iterdir()] == [".held"]
         with (room / ".held").open("rb+") as other:
             assert not real(other.fileno())
-    monkeypatch.setattr(assets, "locked", lambda descriptor: False)
-    with pytest.raises(StorageError, match="no temporary folder"), assets.temporary():
+    monkeypatch.setattr(writing, "locked", lambda descriptor: False)
+    with pytest.raises(StorageError, match="no temporary folder"), files.temporary():
         pass
     assert list(tmp_path.iterdir()) == []
 
@@ -397,7 +398,7 @@ def test_a_clock_that_jumps_makes_no_folder_old(tmp_path: Path, monkeypatch: pyt
     young.mkdir()
     real = time.time
     monkeypatch.setattr("time.time", lambda: real() + 1e8)
-    with assets.temporary():
+    with files.temporary():
         assert young.is_dir()
 
 
@@ -405,7 +406,7 @@ def test_a_killed_process_is_told_from_one_that_lives(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    line = "from likewise.assets import temporary\nwith temporary() as room: print(room, flush=True), input()"
+    line = "from likewise.files import temporary\nwith temporary() as room: print(room, flush=True), input()"
     environment = {**os.environ, "TMPDIR": str(tmp_path)}
     with subprocess.Popen(
         [sys.executable, "-c", line],
@@ -417,13 +418,13 @@ def test_a_killed_process_is_told_from_one_that_lives(
         assert process.stdout
         left = Path(process.stdout.readline().strip())
         os.utime(left, (0, time.time() - 61))
-        with assets.temporary():
+        with files.temporary():
             assert left.is_dir()
         process.kill()
     assert left.is_dir()
     os.utime(left, (0, time.time() + 3600))  # so that it is young however slow this goes on
-    with assets.temporary():
+    with files.temporary():
         assert left.is_dir()  # one that was made a moment ago may not be locked yet
     os.utime(left, (0, time.time() - 61))
-    with assets.temporary():
+    with files.temporary():
         assert not left.exists()

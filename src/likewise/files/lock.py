@@ -13,14 +13,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from likewise.errors import CollectionLocked, StorageError
-from likewise.system import descriptor_of, locked, overwrite, read_at
+from likewise.files.system import descriptor_of, locked, overwrite, read_at
 
 _SIGNED = b'{"pid": '
 """How the signature of a holder begins."""
 
 
 @contextmanager
-def writing(path: Path) -> Iterator[None]:
+def one_writer(path: Path) -> Iterator[None]:
     """Hold the lock file for the length of a ``with`` block.
 
     The kernel gives the lock back when the process ends, however it ends, so a lock is never left behind.
