@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from likewise.artifacts import Sample
+from likewise.arrays.artifacts import Sample
 from likewise.collection import Collection
 from likewise.descriptors.transforms import l2, signed_root
 from likewise.local import patches

@@ -1,4 +1,4 @@
-"""Readers that come to a bad end, for `likewise.apart`; this module imports next to nothing."""
+"""Readers that come to a bad end, for `read_apart`; this module imports next to nothing."""
 
 from __future__ import annotations
 

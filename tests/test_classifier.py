@@ -16,7 +16,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
 
-from likewise.artifacts import Sample, write
+from likewise.arrays.artifacts import Sample, write
 from likewise.collection import Collection
 from likewise.descriptors.manifest import Manifest
 from likewise.downstream.classifying import validation

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from likewise import cli, descriptors
-from likewise.artifacts import Sample
+from likewise.arrays.artifacts import Sample
 from likewise.descriptors.recipe import VectorRecipe
 from likewise.descriptors.transforms import Whitening
 from likewise.descriptors.transforms.quantiser import Quantiser

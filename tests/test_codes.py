@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from likewise.artifacts import Sample
+from likewise.arrays.artifacts import Sample
 from likewise.collection.collection import Collection
 from likewise.collection.store.codes import Code
 from likewise.descriptors.transforms.quantiser import Quantiser

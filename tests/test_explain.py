@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from likewise.arrays import spread
 from likewise.descriptors.extractor import Extractor
 from likewise.descriptors.parts import Part, Step
 from likewise.descriptors.recipe import VectorRecipe
@@ -18,7 +19,6 @@ from likewise.drawing.sheets import explanation_sheet
 from likewise.drawing.taps import overlay
 from likewise.errors import BadPicture, UsageError
 from likewise.explaining.shares import explain, patch_shares
-from likewise.grids import spread
 from likewise.pictures import Loaded, Resize, Source, load
 from likewise.types import Box, CropScale, FloatArray, UInt8Array
 from tests.fakes import RECIPE, FakeExtractor

@@ -19,14 +19,13 @@ from hypothesis import strategies as st
 from safetensors.numpy import save_file
 from scipy.io import savemat
 
-from likewise import apart
-from likewise.apart import read_apart
 from likewise.errors import BadWeights, ReaderFailed, UnknownName
 from likewise.networks import Chain, Layer
 from likewise.networks.alexnet import ALEXNET
 from likewise.networks.card import Card
 from likewise.networks.vgg import VGG16
-from likewise.networks.weights import formats
+from likewise.networks.weights import apart, formats
+from likewise.networks.weights.apart import read_apart
 from likewise.networks.weights.torch_files import read_torch_file
 from likewise.types import FloatArray
 from tests import readers

@@ -23,11 +23,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from likewise.arrays import read_arrays
+from likewise.arrays import read_arrays, read_plain_pickle
+from likewise.arrays.columns import HEADER
 from likewise.collection import Collection
 from likewise.collection.store.annotating import AnnotationTable
 from likewise.collection.store.database import CHECKSUMS, checksum_of
-from likewise.columns import HEADER
 from likewise.downstream.duplicates.acting import apply_plan
 from likewise.downstream.duplicates.journal import Journal
 from likewise.downstream.duplicates.plan import Plan
@@ -40,7 +40,6 @@ from likewise.networks.weights.torch_files import read_torch_file
 from likewise.pictures import Resize, load
 from likewise.recipes.recipe import load_recipe, parse_recipe
 from likewise.tables.labels import read_rows
-from likewise.unpickling import read_plain_pickle
 from likewise.words.index.inverted import InvertedIndex
 from likewise.words.index.merging import merge
 from likewise.words.index.postings import Postings

@@ -16,11 +16,11 @@ import pytest
 from numpy.typing import NDArray
 
 from likewise.arrays import read_arrays
+from likewise.arrays.columns import HEADER
 from likewise.collection import Collection
 from likewise.collection.store import database
 from likewise.collection.store.catalogue import Catalogue
 from likewise.collection.store.database import PICTURE, checksum_of, layer_schema, layer_table
-from likewise.columns import HEADER
 from likewise.downstream.duplicates.finding import find_duplicates
 from likewise.errors import CollectionDamaged, CollectionError, UsageError
 from likewise.evaluation.runs import read_run

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from likewise.arrays import averaged, spread
 from likewise.cli.inspecting import parse_cell
 from likewise.errors import UsageError
-from likewise.grids import averaged, spread
 from likewise.inspection.maps import View, reduced, tile_side
 from likewise.networks.card import Tap
 from likewise.types import Box

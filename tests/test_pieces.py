@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from likewise.artifacts import Sample
+from likewise.arrays.artifacts import Sample
 from likewise.descriptors.transforms.quantiser import Quantiser
 from likewise.learning.quantisers import learn_pieces
 from likewise.types import FloatArray

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import save
 
-from likewise.artifacts import Sample
+from likewise.arrays.artifacts import Sample
 from likewise.descriptors.transforms.quantiser import Quantiser
 from likewise.errors import BadWeights, UsageError, WeightsMissing
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from likewise.artifacts import Sample
+from likewise.arrays.artifacts import Sample
 from likewise.descriptors.manifest import Manifest
 from likewise.descriptors.parts import Part, Step
 from likewise.descriptors.poolings import POOLINGS

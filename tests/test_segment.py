@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from likewise import columns
+from likewise.arrays import columns
 from likewise.errors import CollectionDamaged, StorageError, UsageError
 from likewise.words.index import merging
 from likewise.words.index.inverted import InvertedIndex

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from likewise.unpickling import read_plain_pickle
+from likewise.arrays import read_plain_pickle
 
 
 def same(found: object, wanted: dict[str, Any]) -> bool:

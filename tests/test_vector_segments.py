@@ -20,7 +20,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from likewise.artifacts import Sample
+from likewise.arrays.artifacts import Sample
 from likewise.collection.collection import Collection
 from likewise.collection.layers import snapshot, stored_vectors, vector_layer, vector_segments
 from likewise.collection.layers.stored_vectors import LENGTHS, Shortlist, StoredVectors, measured

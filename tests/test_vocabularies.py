@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from likewise.artifacts import known_by
+from likewise.arrays.artifacts import known_by
 from likewise.demoset import rendering
 from likewise.errors import UsageError
 from likewise.files import sha256_file

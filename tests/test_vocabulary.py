@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from likewise.artifacts import Sample, read, write
+from likewise.arrays.artifacts import Sample, read, write
 from likewise.errors import BadRecipe, BadWeights, StorageError, WeightsMissing
 from likewise.words.recipe import WordsRecipe
 from likewise.words.vocabulary import Vocabulary

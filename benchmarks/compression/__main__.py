@@ -27,7 +27,7 @@ from benchmarks.sets import (
     save,
 )
 
-from likewise.artifacts import Sample
+from likewise.arrays.artifacts import Sample
 from likewise.collection.store.codes import Code
 from likewise.descriptors.estimators import PCAWhitening
 from likewise.descriptors.extractor import Extractor

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from likewise.artifacts import fingerprint
+from likewise.arrays.artifacts import fingerprint
 from likewise.descriptors.transforms import Origin, Whitening, whiten
 from likewise.descriptors.transforms.principal import principal_axes, upright
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from likewise.artifacts import named, resolved
+from likewise.arrays.artifacts import named, resolved
 from likewise.descriptors.poolings import POOLINGS, Pooling
 from likewise.descriptors.transforms import Whitening, l2, signed_root
 from likewise.errors import BadRecipe

@@ -35,7 +35,7 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from likewise.artifacts import Sample, named, resolved
+from likewise.arrays.artifacts import Sample, named, resolved
 from likewise.descriptors.parts import STEPS, Part, Step, TransformChain
 from likewise.descriptors.poolings import POOLINGS
 from likewise.descriptors.transforms import Quantiser, Whitening, l2

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import singledispatch
 
-from likewise.artifacts import Sample
+from likewise.arrays.artifacts import Sample
 from likewise.descriptors import Manifest, Part, VectorRecipe
 from likewise.evaluation.crops import CropMode
 from likewise.evaluation.datasets.benchmark import Benchmark

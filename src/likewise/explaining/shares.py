@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from likewise.arrays import spread
 from likewise.descriptors import POOLINGS, Encoder, VectorRecipe
 from likewise.errors import UsageError
 from likewise.explaining.tracing import trace
-from likewise.grids import spread
 from likewise.pictures import Loaded, Source
 from likewise.types import Box, CropScale, Doubles, FloatArray, IntArray
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from likewise.arrays import averaged
 from likewise.errors import BadPicture, UsageError
-from likewise.grids import averaged
 from likewise.inspection.cka import LEAST, linear_cka
 from likewise.inspection.network import Network, walk
 from likewise.pictures import load

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from likewise.artifacts import Sample, fingerprint
+from likewise.arrays.artifacts import Sample, fingerprint
 from likewise.descriptors import VectorRecipe
 from likewise.descriptors.transforms import Quantiser
 from likewise.errors import UsageError

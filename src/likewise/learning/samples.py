@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from likewise.artifacts import known_by
+from likewise.arrays.artifacts import known_by
 from likewise.descriptors import Encoder, VectorRecipe
 from likewise.descriptors.describing import PictureView, cached_vectors, describe_batches
 from likewise.errors import BadPicture, UsageError
@@ -49,7 +49,7 @@ class Gathered:
     groups
         As in `Chosen`, of each vector.
     pictures
-        How a file remembers the pictures; see `likewise.artifacts.Sample`.
+        How a file remembers the pictures; see `likewise.arrays.artifacts.Sample`.
     failures
         Pictures that have no vector, and why.
     """

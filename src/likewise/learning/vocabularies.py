@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from likewise.artifacts import Sample, fingerprint, known_by
+from likewise.arrays.artifacts import Sample, fingerprint, known_by
 from likewise.demoset import altered, render_scenes
 from likewise.descriptors.describing import describe_batches
 from likewise.errors import BadPicture, UsageError

@@ -18,7 +18,7 @@ from numba import types
 from numpy.typing import NDArray
 from PIL import Image
 
-from likewise.compiling import compiled
+from likewise.arrays.compiling import compiled
 from likewise.pictures.resize import Blend, Target
 from likewise.types import IntArray, UInt8Array
 

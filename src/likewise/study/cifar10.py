@@ -19,10 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from likewise.arrays import MALFORMED, read_plain_pickle
 from likewise.errors import FetchFailed, UsageError
 from likewise.files import cache_dir, fetching, replacing, scratch
 from likewise.types import IntArray, ProgressCallback, UInt8Array
-from likewise.unpickling import MALFORMED, read_plain_pickle
 
 BATCHES: Mapping[str, str] = {
     "data_batch_1": "5dd7e06a14cb22eb9f671a540d1b7c25",

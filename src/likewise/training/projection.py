@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from likewise.artifacts import fingerprint
+from likewise.arrays.artifacts import fingerprint
 from likewise.descriptors import Step, VectorRecipe
 from likewise.descriptors.transforms import Origin, Whitening
 from likewise.errors import UsageError

@@ -49,7 +49,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeAlias, get_args
 
-from likewise.artifacts import named, resolved
+from likewise.arrays.artifacts import named, resolved
 from likewise.errors import BadRecipe
 from likewise.local import Keypoints, Patches
 from likewise.networks import find

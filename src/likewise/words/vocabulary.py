@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from likewise.artifacts import Sample, read, write
+from likewise.arrays.artifacts import Sample, read, write
 from likewise.errors import BadPicture, BadRecipe, BadWeights
 from likewise.local import LocalFeatures
 from likewise.types import FloatArray, Progress, ProgressCallback

@@ -16,11 +16,11 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from likewise.arrays import ColumnFile, ColumnLayout, writing_columns
 from likewise.collection.layers.segments import Segments
 from likewise.collection.store.belongings import VECTORS
 from likewise.collection.store.catalogue import Catalogue
 from likewise.collection.store.codes import Code
-from likewise.columns import ColumnFile, ColumnLayout, writing
 from likewise.errors import CollectionDamaged
 from likewise.types import FloatArray, IntArray, Metric, UInt8Array
 
@@ -263,7 +263,7 @@ class VectorSegments(Segments[VectorSegment, Batch]):
         sums = [self.vectors(codes(block))[0].sum(axis=0, dtype=np.float64) for block in blocks]
         centre: FloatArray = (np.sum(sums, axis=0) / len(sample)).astype(np.float32)
         planes = directions(self.code.dimensions)
-        with writing(path, _layout(len(ids), self.code)) as columns:
+        with writing_columns(path, _layout(len(ids), self.code)) as columns:
             columns.put("ids", ids)
             columns.put("centre", centre)
             columns.put("planes", planes)

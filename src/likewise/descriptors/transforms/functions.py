@@ -13,7 +13,7 @@ from typing import Literal, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from likewise.artifacts import Sample, read, write
+from likewise.arrays.artifacts import Sample, read, write
 from likewise.errors import BadWeights, UsageError
 from likewise.types import FloatArray
 

@@ -14,7 +14,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from likewise.artifacts import Sample, read, write
+from likewise.arrays.artifacts import Sample, read, write
 from likewise.errors import BadWeights, UsageError
 from likewise.types import FloatArray
 

@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeAlias, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from likewise.artifacts import Sample, fingerprint, read, write
+from likewise.arrays.artifacts import Sample, fingerprint, read, write
 from likewise.descriptors import Extractor, VectorRecipe
 from likewise.downstream.classifying.labelled import LabelledVectors
 from likewise.downstream.vectors import canonical, checked, threads_for

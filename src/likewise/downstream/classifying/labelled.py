@@ -31,7 +31,7 @@ class LabelledVectors:
     manifest
         How the vectors were made.
     pictures
-        How a file remembers the pictures; see `likewise.artifacts.Sample`. Empty for those of a
+        How a file remembers the pictures; see `likewise.arrays.artifacts.Sample`. Empty for those of a
         collection.
     failures
         Pictures that have no vector, and why.

@@ -16,12 +16,12 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
+from likewise.arrays import read_plain_pickle
 from likewise.errors import UsageError
 from likewise.evaluation.datasets.benchmark import Benchmark
 from likewise.evaluation.datasets.files import Questions, by_stem, find_one, thinned
 from likewise.tables.labels import read_text
 from likewise.types import Box
-from likewise.unpickling import read_plain_pickle
 
 Difficulty: TypeAlias = Literal["easy", "medium", "hard"]
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from likewise.artifacts import known_by
+from likewise.arrays.artifacts import known_by
 from likewise.descriptors import Encoder, Part, Step, VectorRecipe
 from likewise.descriptors.describing import PictureView, cached_vectors
 from likewise.descriptors.estimators import PCAWhitening

@@ -21,16 +21,15 @@ from typing import Any
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
-from likewise.apart import read_apart
-from likewise.arrays import read_arrays
+from likewise.arrays import MALFORMED, read_arrays, read_plain_pickle
 from likewise.errors import BadWeights, MissingExtra, ReaderFailed
 from likewise.networks import timm
 from likewise.networks.card import Card
 from likewise.networks.chain import Layer, Shapes, Tensors
+from likewise.networks.weights.apart import read_apart
 from likewise.networks.weights.torch_files import OLD_TORCH, read_torch_file
 from likewise.registry import lookup
 from likewise.types import FloatArray
-from likewise.unpickling import MALFORMED, read_plain_pickle
 
 
 def tensor_shapes(card: Card, taps: Iterable[str] | None = None) -> Shapes:

@@ -19,7 +19,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from likewise.unpickling import MALFORMED, Unpickler, plain
+from likewise.arrays import MALFORMED, Unpickler, plain_values
 
 OLD_TORCH = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
 """How a file of before the zip format begins: a pickled magic number."""
@@ -136,7 +136,7 @@ class _TorchUnpickler(Unpickler):
 
 
 def _arrays(value: object) -> object:
-    return plain(value, convert=lambda item: item.array() if isinstance(item, _Tensor) else item)
+    return plain_values(value, convert=lambda item: item.array() if isinstance(item, _Tensor) else item)
 
 
 def _read_zip(path: Path) -> object:

@@ -18,7 +18,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 from numba.np import arrayobj
 
-from likewise.compiling import compiled
+from likewise.arrays.compiling import compiled
 from likewise.files import cache_dir
 from likewise.types import IntArray, Scores
 from likewise.words.hamming import Codes, Pairs, Scan

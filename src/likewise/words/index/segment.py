@@ -1,6 +1,6 @@
 """One immutable file of an inverted index: postings by word, mapped into memory.
 
-A `likewise.columns` file of these columns:
+A `likewise.arrays.ColumnFile` of these columns:
 
 - ``pictures``: uint32, the ids of its pictures, rising
 - ``offsets``: uint32, where the list of each word begins, and the end of the last one
@@ -26,7 +26,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from likewise.columns import ColumnFile, ColumnLayout, writing
+from likewise.arrays import ColumnFile, ColumnLayout, writing_columns
 from likewise.errors import UsageError
 from likewise.words.hamming import Codes
 from likewise.words.index.postings import Numbers, Postings
@@ -229,7 +229,7 @@ def create(
     if extent.postings > (1 << 32) - PAD:
         raise UsageError(f"{extent.postings:,} postings are too many for one segment: write several")
     frequencies = np.zeros(len(counts), np.uint32)
-    with writing(path, extent.layout) as columns:
+    with writing_columns(path, extent.layout) as columns:
         columns.put("pictures", pictures)
         columns.put("offsets", np.concatenate([[0], np.cumsum(counts)]))
         for first, last, rows, codes in chunks:

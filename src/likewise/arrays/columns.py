@@ -104,7 +104,7 @@ class ColumnWriter:
 
 
 @contextmanager
-def writing(path: Path, layout: ColumnLayout) -> Iterator[ColumnWriter]:
+def writing_columns(path: Path, layout: ColumnLayout) -> Iterator[ColumnWriter]:
     """Write a file whose columns the block puts, whole or not at all.
 
     Raises `StorageError` when it cannot be written.

@@ -64,7 +64,7 @@ def read_apart(
         asked = json.dumps({"path": sys.path, "limits": limits, "call": call.decode()})
         try:
             done = subprocess.run(
-                [sys.executable, "-c", "from likewise.apart import main; main()"],
+                [sys.executable, "-c", "from likewise.networks.weights.apart import main; main()"],
                 input=asked.encode(),
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,

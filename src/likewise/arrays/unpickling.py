@@ -45,7 +45,7 @@ def read_plain_pickle(file: Path) -> object:
     with file.open("rb") as stream:
         try:
             # Python 2 wrote arrays' bytes as its text, which only this encoding gives back unchanged.
-            return plain(Unpickler(stream, _STAND_INS).load(), _values)
+            return plain_values(Unpickler(stream, _STAND_INS).load(), _values)
         except MALFORMED as error:
             raise pickle.UnpicklingError(str(error) or type(error).__name__) from error
 
@@ -242,7 +242,7 @@ def _values(stand_in: object) -> object:
     return stand_in.values if isinstance(stand_in, _Array) else stand_in
 
 
-def plain(value: object, convert: Callable[[Any], object]) -> object:
+def plain_values(value: object, convert: Callable[[Any], object]) -> object:
     """Stand-ins inside containers replaced by what they hold.
 
     ``convert``: gives the array of a stand-in, and anything else as it is. Raises `pickle.UnpicklingError`
