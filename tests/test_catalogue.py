@@ -25,9 +25,9 @@ from likewise.errors import (
     CollectionNotFound,
     StorageError,
 )
+from likewise.files.paths import relative, within
+from likewise.folders import Stamp
 from likewise.pictures import Facts
-from likewise.reading import relative, within
-from likewise.walk import Stamp
 from tests.fakes import FakeExtractor
 
 STAMP = Stamp(10, 20, 30)

@@ -34,9 +34,9 @@ from likewise.export import parts
 from likewise.export.extraction import activations, extract
 from likewise.export.parts import Done
 from likewise.files import one_writer
+from likewise.folders import Stamp
 from likewise.pictures import Loaded, Resize, load
 from likewise.types import Box, CropScale, FloatArray, Progress
-from likewise.walk import Stamp
 
 
 class MeanColour:

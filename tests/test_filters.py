@@ -27,8 +27,8 @@ from likewise.collection.store.filters import (
     Several,
     field_of,
 )
+from likewise.folders import Stamp
 from likewise.pictures.facts import Facts
-from likewise.walk import Stamp
 
 OWN = ("price", "room number")
 

@@ -13,14 +13,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from likewise import reading
 from likewise.collection import AddReport, Collection, indexing
 from likewise.collection.layers.layer_set import ready
 from likewise.collection.store.database import Database
 from likewise.errors import BadPicture, CollectionLocked, StorageError, UsageError, WeightsError
+from likewise.files import reading
+from likewise.folders import Stamp
 from likewise.pictures import Loaded
 from likewise.types import FloatArray, Progress
-from likewise.walk import Stamp
 from tests.fakes import RECIPE, FakeExtractor, FakeFactory, coded, make_pictures, picture_bytes
 from tests.zoo import make_zoo
 

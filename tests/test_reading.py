@@ -13,11 +13,12 @@ from unicodedata import normalize
 
 import pytest
 
-from likewise import reading
 from likewise.collection import Collection
 from likewise.drawing.sheets import result_sheet
 from likewise.errors import BadPicture, UsageError
-from likewise.reading import as_indexed, as_spelt, native, regular, relative, within
+from likewise.files import paths, reading
+from likewise.files.paths import as_spelt, native, relative, within
+from likewise.files.reading import as_indexed, regular
 from tests.fakes import RECIPE, FakeFactory, make_pictures, picture_bytes
 from tests.systems import pipe
 
@@ -53,7 +54,7 @@ def test_of_two_names_that_are_one_none_is_guessed(tmp_path: Path) -> None:
 
 
 def test_paths_of_windows_are_kept_as_those_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reading, "os", SimpleNamespace(sep="\\"))
+    monkeypatch.setattr(paths, "os", SimpleNamespace(sep="\\"))
     assert within(r"C:\photos\deep\a.jpg", r"C:\photos")
     assert within(r"C:\photos", "C:\\")
     assert not within(r"C:\photos-2\a.jpg", r"C:\photos")

@@ -26,6 +26,7 @@ from likewise.collection.store.catalogue import Content
 from likewise.descriptors.manifest import Manifest
 from likewise.errors import BadPicture, CollectionDamaged, ManifestMismatch, StorageError, UsageError
 from likewise.files import one_writer
+from likewise.folders import Stamp, WalkedFile
 from likewise.pictures.facts import Facts
 from likewise.recipes.recipe import load_recipe
 from likewise.scale import ShardReport, cut, extract_shards, ingest
@@ -33,7 +34,6 @@ from likewise.scale.parquet import ShardHead, read, read_head, write
 from likewise.scale.runners import RUNNERS
 from likewise.scale.shards import FILES, Shard, listed
 from likewise.scale.work import ShardResult, Work, describe
-from likewise.walk import Stamp, WalkedFile
 from tests.fakes import scene
 
 pytest.importorskip("pyarrow")

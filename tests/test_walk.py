@@ -10,9 +10,8 @@ from typing import Any
 import pytest
 
 from likewise.errors import UsageError
-from likewise.excludes import Excludes
-from likewise.reading import real_path
-from likewise.walk import Stamp, is_gone, look, resolve, walk
+from likewise.files.paths import is_gone, real_path
+from likewise.folders import Excludes, Stamp, look, resolve, walk
 from tests.systems import pipe
 
 

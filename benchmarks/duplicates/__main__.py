@@ -32,8 +32,8 @@ from likewise.descriptors.manifest import Manifest
 from likewise.descriptors.recipe import VectorRecipe
 from likewise.downstream.duplicates.judging import NEAREST
 from likewise.downstream.linking import close_pairs, linked, nearest_pairs
+from likewise.folders import NO_STAMP
 from likewise.types import FloatArray, IntArray
-from likewise.walk import NO_STAMP
 
 FOLDER = RESULTS / "duplicates"
 TURNS, WHOLE = FOLDER / "turns.json", FOLDER / "whole.json"

@@ -27,10 +27,10 @@ from likewise.descriptors.extractor import Extractor, program_of
 from likewise.descriptors.recipe import VectorRecipe
 from likewise.engines.torch_module import ProgramModule
 from likewise.files.system import cores
+from likewise.folders import look
 from likewise.networks import find
 from likewise.networks.weights.files import locate
 from likewise.pictures import Loaded
-from likewise.walk import look
 
 FOLDER = RESULTS / "indexing"
 LOOPED = 24

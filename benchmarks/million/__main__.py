@@ -27,9 +27,9 @@ from likewise.collection.store.codes import Code
 from likewise.demoset import rendering
 from likewise.descriptors.extractor import Extractor
 from likewise.descriptors.recipe import VectorRecipe
+from likewise.folders import Stamp
 from likewise.recipes import load_recipe
 from likewise.types import FloatArray
-from likewise.walk import Stamp
 
 FOLDER = RESULTS / "million"
 TOGETHER = 10_000

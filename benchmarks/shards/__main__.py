@@ -19,10 +19,10 @@ from benchmarks.sets import RESULTS, markdown
 from likewise.collection.moving import MovedFile
 from likewise.collection.store.catalogue import Content
 from likewise.descriptors.extractor import Extractor
+from likewise.folders import Stamp
 from likewise.recipes import load_recipe
 from likewise.scale import ingest
 from likewise.scale.parquet import ShardHead, write
-from likewise.walk import Stamp
 
 FOLDER = RESULTS / "shards"
 IN_A_SHARD = 1000

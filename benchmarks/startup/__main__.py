@@ -25,7 +25,7 @@ from likewise.collection.store.catalogue import Catalogue, Content, FilePlace
 from likewise.collection.store.codes import Code
 from likewise.demoset import rendering
 from likewise.descriptors.extractor import Extractor
-from likewise.walk import Stamp
+from likewise.folders import Stamp
 
 FOLDER = RESULTS / "startup"
 BLOCK = 1000

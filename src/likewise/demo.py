@@ -11,9 +11,9 @@ from likewise.demoset import read_truth, render
 from likewise.drawing.sheets import result_sheet
 from likewise.errors import UsageError
 from likewise.evaluation.demo_score import DemoScore, score_demo
+from likewise.folders import need_pictures
 from likewise.pictures import size_of
 from likewise.types import Box, Hit, ProgressCallback
-from likewise.walk import holds_pictures, nothing_in
 
 _QUERY = ("coffee", "clutter")
 
@@ -83,10 +83,10 @@ def run(
     """
     if query is not None:
         query = find_query(query, photos)
-    if photos is not None and not holds_pictures([photos]):
-        raise UsageError(nothing_in([photos]))
     own = photos is None
-    if photos is None:
+    if photos is not None:
+        need_pictures([photos])
+    else:
         photos = into / "demo-set"
         render(photos, seed=seed, progress=progress)
     into.mkdir(parents=True, exist_ok=True)

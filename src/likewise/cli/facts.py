@@ -51,7 +51,7 @@ def facts_(
 ) -> None:
     """Show what a picture's file says of it, and what you have noted."""
     from likewise.collection import Collection
-    from likewise.reading import as_spelt, real_path
+    from likewise.files.paths import as_spelt, real_path
 
     with Collection.open(find_collection(collection)) as opened:
         entries = opened.at(real_path(as_spelt(picture)))

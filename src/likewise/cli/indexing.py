@@ -90,8 +90,7 @@ def index(
     """
     from likewise.collection import Collection
     from likewise.collection.store import holds_collection
-    from likewise.excludes import DEFAULT
-    from likewise.walk import holds_pictures, nothing_in
+    from likewise.folders import USUAL, need_pictures
 
     for folder in folders:
         if holds_collection(folder):
@@ -114,8 +113,8 @@ def index(
             before = previous.layers if previous.exists else ()
     opened = Collection.open(path, recipe=how, precision=precision, store=store, **vars(running))
     with opened as collection:
-        if not collection.exists and not holds_pictures(folders):
-            raise UsageError(nothing_in(folders))
+        if not collection.exists:
+            need_pictures(folders)
         with progress("indexing") as callback:
             report = collection.add(
                 *folders,
@@ -131,7 +130,7 @@ def index(
         kept = {layer.recipe.hash for layer in collection.layers}
     dropped = [layer.recipe.name for layer in before if layer.recipe.hash not in kept]
     away = summary.away if summary and report.away else []
-    gone = "gone or left out" if summary and not {*summary.excludes} <= {*DEFAULT} else "gone"
+    gone = "gone or left out" if summary and not {*summary.excludes} <= {*USUAL.patterns} else "gone"
     lines = [*index_lines(report, path, total, gone), *map(_away_line, away), *map(_dropped_line, dropped)]
     show(report, lines, as_json=as_json)
 

@@ -92,8 +92,8 @@ def search(
 ) -> None:
     """Find the pictures that look most like a query, best first."""
     from likewise.collection import Query
+    from likewise.files.paths import as_spelt
     from likewise.pictures import size_of
-    from likewise.reading import as_spelt
     from likewise.types import Box
 
     query = as_spelt(query)
@@ -123,7 +123,7 @@ def search(
 
 def _named(pictures: list[str] | None) -> list[Path | int]:
     """Pictures by their files, or by their ids where no file is called so."""
-    from likewise.reading import as_spelt
+    from likewise.files.paths import as_spelt
 
     return [
         int(name) if name.isdecimal() and not Path(name).exists() else as_spelt(name)
@@ -134,7 +134,7 @@ def _named(pictures: list[str] | None) -> list[Path | int]:
 def _check_sheet(sheet: Path, pictures: Iterable[object], opened: Collection) -> None:
     """Refuse, before anything is searched, a sheet that would replace a picture given or an indexed file."""
     from likewise.drawing import check_output
-    from likewise.reading import real_path
+    from likewise.files.paths import real_path
 
     check_output("sheet", sheet, *(picture for picture in pictures if isinstance(picture, Path)))
     if any(map(opened.holds, (real_path(sheet), os.path.realpath(sheet)))):
@@ -166,7 +166,7 @@ def compare(
     picture and each of the collection. With --recipe there need be no collection, and the similarity stands
     alone.
     """
-    from likewise.reading import as_spelt
+    from likewise.files.paths import as_spelt
 
     first, second = as_spelt(first), as_spelt(second)
     if recipe is not None:

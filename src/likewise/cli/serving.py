@@ -137,7 +137,7 @@ def serve(
 def _hint(collections: Sequence[Path], roots: Sequence[Path]) -> str:
     """Options that let the page look again at the folders that were indexed."""
     from likewise.collection import Collection
-    from likewise.reading import within
+    from likewise.files.paths import within
 
     indexed = set[str]()
     for path in collections:

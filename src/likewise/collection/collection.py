@@ -26,9 +26,9 @@ from likewise.collection.store.stores import located
 from likewise.descriptors import Extractor, Manifest
 from likewise.errors import ManifestMismatch, UsageError
 from likewise.files.system import cores
+from likewise.folders import resolve
 from likewise.recipes import LayerRecipe, Recipe, as_recipe
 from likewise.types import ProgressCallback
-from likewise.walk import resolve
 from likewise.words import WordsExtractor
 
 
@@ -129,7 +129,7 @@ class Collection(AskedCollection):
             Folders, if any, that the sources have to lie in and no link may lead out of: what really lies
             elsewhere fails.
         exclude, include
-            Patterns of names to be left out from now on (see `likewise.excludes.Excludes`), and of
+            Patterns of names to be left out from now on (see `likewise.folders.Excludes`), and of
             those to be left out no longer. Both are remembered; ``prune`` forgets what was indexed before.
 
         Raises

@@ -37,11 +37,11 @@ from likewise.collection.store.remembering import kept_excludes
 from likewise.descriptors.describing import describe_each
 from likewise.errors import BadPicture
 from likewise.files import cache_dir
+from likewise.files.reading import digested, regular, unreadable
+from likewise.folders import Stamp
 from likewise.pictures import Facts, Loaded, hasten, opened
 from likewise.progress import Meter
-from likewise.reading import digested, regular, unreadable
 from likewise.types import ProgressCallback
-from likewise.walk import Stamp
 
 AHEAD = 32 << 20
 """Bytes of decoded pictures that may wait for the network."""

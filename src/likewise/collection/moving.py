@@ -18,9 +18,9 @@ from likewise.collection.reports import AddReport
 from likewise.collection.store.catalogue import Catalogue, Content, FilePlace
 from likewise.descriptors import Manifest
 from likewise.errors import BadPicture, CollectionDamaged, ManifestMismatch
-from likewise.reading import relative, within
+from likewise.files.paths import relative, within
+from likewise.folders import NO_STAMP, Stamp
 from likewise.types import IntArray, Progress, ProgressCallback
-from likewise.walk import NO_STAMP, Stamp
 
 TOGETHER = 1000
 """Rows that are committed at once."""

@@ -27,7 +27,7 @@ from likewise.collection.store.stores import store_of
 from likewise.collection.verify import verify
 from likewise.descriptors import Manifest
 from likewise.errors import CollectionDamaged, CollectionNotFound, ManifestMismatch, UsageError
-from likewise.reading import as_indexed
+from likewise.files.reading import as_indexed
 from likewise.recipes import Recipe, as_recipe
 from likewise.types import ProgressCallback
 

@@ -14,9 +14,8 @@ from likewise.collection.store.catalogue import Catalogue, Content, FilePlace, P
 from likewise.collection.store.committed import MOST
 from likewise.collection.store.fact_tables import FACTS
 from likewise.errors import BadPicture
-from likewise.excludes import NOTHING, USUAL, Excludes
-from likewise.reading import relative, within
-from likewise.walk import Stamp, WalkedFile, is_gone, is_respelt, look, opens, walk
+from likewise.files.paths import is_gone, is_respelt, opens, relative, within
+from likewise.folders import USUAL, Excludes, Stamp, WalkedFile, look, walk
 
 ROW = -1
 """Stands beside the ids of layers, and `FACTS`, for the row of the picture itself."""
@@ -151,9 +150,7 @@ def overcome(catalogue: Catalogue, sources: Sequence[str], away: Iterable[str]) 
     return damaged + [place for path in stale if (place := catalogue.place(path))]
 
 
-def gone(
-    catalogue: Catalogue, sources: Sequence[str], away: Iterable[str], excludes: Excludes = NOTHING
-) -> list[int]:
+def gone(catalogue: Catalogue, sources: Sequence[str], away: Iterable[str], excludes: Excludes) -> list[int]:
     """Ids of the pictures below the sources whose files are no longer there, or are left out by now.
 
     What lies in one of the folders that are ``away`` is not among them. A picture without a path that could

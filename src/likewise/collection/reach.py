@@ -12,8 +12,7 @@ import os
 from collections.abc import Collection, Iterable, Mapping
 
 from likewise.collection.store.catalogue import Catalogue
-from likewise.reading import within
-from likewise.walk import is_gone
+from likewise.files.paths import is_gone, within
 
 _MOUNTS, _AWAY = "mounts", "away"
 

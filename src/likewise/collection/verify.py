@@ -11,9 +11,9 @@ from likewise.collection.reach import lies_in, out_of_reach
 from likewise.collection.reports import VerifyReport
 from likewise.collection.store.catalogue import Catalogue
 from likewise.errors import CollectionDamaged
+from likewise.files.paths import is_gone
 from likewise.progress import Meter
 from likewise.types import ProgressCallback
-from likewise.walk import is_gone
 
 
 def verify(

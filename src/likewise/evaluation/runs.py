@@ -29,8 +29,8 @@ from likewise.evaluation.crops import CropMode
 from likewise.evaluation.datasets.benchmark import Benchmark, BenchmarkQuery, MissingFiles
 from likewise.evaluation.protocol_card import ProtocolCard
 from likewise.files import made_folder, replacing
+from likewise.files.reading import as_indexed
 from likewise.ranking import Ranked
-from likewise.reading import as_indexed
 from likewise.types import Box, FloatArray
 
 FORMAT = 1

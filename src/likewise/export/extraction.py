@@ -20,11 +20,11 @@ from likewise.errors import BadPicture, UsageError
 from likewise.export.parts import Done, ExtractionShards
 from likewise.export.writers import writer
 from likewise.files import replacing
+from likewise.folders import WalkedFile, walk
 from likewise.networks import find
 from likewise.pictures import Loaded, Resize
 from likewise.progress import Meter
 from likewise.types import ProgressCallback
-from likewise.walk import WalkedFile, walk
 
 
 @dataclass(frozen=True)

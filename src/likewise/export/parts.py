@@ -22,8 +22,8 @@ from likewise.descriptors import Manifest
 from likewise.descriptors.describing import is_due
 from likewise.errors import BadPicture, CollectionDamaged, ManifestMismatch
 from likewise.files import made_folder, one_writer, replacing
+from likewise.folders import Stamp
 from likewise.types import FloatArray
-from likewise.walk import Stamp
 
 OPEN, READ = 64, 256  # shards, and rows, at a time while they are put together
 

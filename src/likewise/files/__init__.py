@@ -1,6 +1,6 @@
 """Files: written whole or not at all, locked for one writer, temporary, or kept in the cache.
 
-`system` stands beside: what differs between operating systems; and `fetching`: files of others.
+`paths`, `reading`, `fetching` and `system`, what differs between operating systems, stand beside.
 """
 
 from likewise.files.lock import one_writer

@@ -13,8 +13,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from likewise.errors import BadPicture, LikewiseError, StorageError, UsageError, needing
+from likewise.folders import NO_STAMP, Stamp, WalkedFile
 from likewise.pictures.signatures import SUFFIXES
-from likewise.walk import NO_STAMP, Stamp, WalkedFile
 
 ATTEMPTS = 3
 """How often a picture is fetched."""

@@ -20,8 +20,8 @@ from likewise.collection.store import Content
 from likewise.descriptors import Manifest
 from likewise.errors import BadPicture, CollectionDamaged, UsageError, needing
 from likewise.files import replacing
+from likewise.folders import Stamp
 from likewise.pictures import Facts
-from likewise.walk import Stamp
 
 VERSION = 1
 _KEY = b"likewise"

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from likewise.errors import UsageError
+from likewise.folders import WalkedFile, look, walk
 from likewise.scale.addresses import below, is_address, named
 from likewise.scale.parquet import paths_in
-from likewise.walk import WalkedFile, look, walk
 
 FILES = 1000
 """In a shard, on average; four times as many at most."""

@@ -18,12 +18,12 @@ from pathlib import Path
 from likewise.collection import Collection, MovedFile
 from likewise.errors import BadPicture, CollectionLocked, LikewiseError, StorageError
 from likewise.files import scratch
+from likewise.folders import NO_STAMP, Stamp
 from likewise.pictures.signatures import SUFFIXES
 from likewise.recipes import Recipe
 from likewise.scale.addresses import address_of, fetch
 from likewise.scale.parquet import ShardHead, write
 from likewise.scale.shards import Shard
-from likewise.walk import NO_STAMP, Stamp
 
 AHEAD = 64
 """Pictures that are fetched while as many are described: what a shard takes on the disk meanwhile."""

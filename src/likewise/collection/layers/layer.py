@@ -24,9 +24,10 @@ from likewise.collection.store.catalogue import Catalogue
 from likewise.descriptors import Manifest
 from likewise.errors import BadPicture, CollectionDamaged, LikewiseError, UnknownPicture, UsageError
 from likewise.explaining import Explanation
+from likewise.files.paths import real_path
+from likewise.files.reading import as_indexed
 from likewise.pictures import Loaded, Source
 from likewise.ranking import Stage
-from likewise.reading import as_indexed, real_path
 from likewise.recipes import LayerRecipe
 from likewise.types import Box, FloatArray, IntArray, ProgressCallback, Scores
 from likewise.words import Fit, Matches

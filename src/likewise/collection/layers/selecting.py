@@ -11,7 +11,7 @@ from fnmatch import translate
 from likewise.collection.layers.query import whole
 from likewise.collection.store.catalogue import Catalogue, FilePlace
 from likewise.errors import UsageError
-from likewise.reading import native, within
+from likewise.files.paths import native, within
 from likewise.types import plain
 
 

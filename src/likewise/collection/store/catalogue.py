@@ -28,10 +28,10 @@ from likewise.collection.store.filters import Filter
 from likewise.collection.store.rows import LayerRows, SqliteRows
 from likewise.descriptors import Manifest
 from likewise.errors import BadPicture, CollectionDamaged, LikewiseError
+from likewise.files.paths import native, relative, within
+from likewise.folders import Stamp
 from likewise.pictures import Facts
-from likewise.reading import native, relative, within
 from likewise.types import IntArray
-from likewise.walk import Stamp
 
 _LOST = "lost"
 """The note of what was committed and is not here any more."""

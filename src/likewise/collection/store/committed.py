@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from likewise.collection.store.belongings import COMMITTED
+from likewise.files.paths import within
 from likewise.files.system import descriptor_of, read_at
-from likewise.reading import within
 
 _LONGEST = 1 << 20
 MOST = 1 << 53

@@ -11,8 +11,8 @@ from likewise.collection.store.catalogue import Catalogue, Content, FilePlace
 from likewise.collection.store.filters import Filter
 from likewise.errors import BadPicture
 from likewise.files import temporary
+from likewise.folders import Stamp
 from likewise.pictures import opened
-from likewise.walk import Stamp
 
 
 def fulfilling(files: Mapping[str, Path], where: str) -> set[str]:

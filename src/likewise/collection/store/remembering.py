@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 
 from likewise.collection.store.catalogue import Catalogue
-from likewise.excludes import Excludes
+from likewise.folders import Excludes
 
 _EXCLUDES = "excludes"
 

@@ -10,8 +10,8 @@ from typing import Any
 
 from likewise.collection.store.catalogue import Catalogue, Content
 from likewise.errors import UsageError
+from likewise.folders import Stamp
 from likewise.pictures import Facts
-from likewise.walk import Stamp
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ from likewise.descriptors import Encoder
 from likewise.descriptors.describing import describe_batches
 from likewise.downstream.classifying.classifier import Classifier
 from likewise.errors import BadPicture, UsageError
+from likewise.folders import walk
 from likewise.types import FloatArray, Progress, ProgressCallback
-from likewise.walk import walk
 
 
 @dataclass(frozen=True)

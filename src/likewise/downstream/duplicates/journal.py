@@ -11,7 +11,7 @@ from typing import Literal, TypeAlias
 
 from likewise.errors import StorageError, UsageError
 from likewise.files import replacing
-from likewise.reading import is_absolute
+from likewise.files.paths import is_absolute
 
 ENDING = ".undo"
 

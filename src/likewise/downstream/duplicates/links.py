@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from likewise.collection.store import Entry
-from likewise.reading import as_indexed
+from likewise.files.reading import as_indexed
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from typing import Any, Literal, TypeAlias, get_args
 from likewise.downstream.duplicates.groups import Duplicates
 from likewise.errors import StorageError, UsageError
 from likewise.files import replacing
-from likewise.reading import is_absolute
+from likewise.files.paths import is_absolute
 
 Action: TypeAlias = Literal["keep", "go"]
 

@@ -18,9 +18,9 @@ from likewise.downstream.duplicates import Journal
 from likewise.downstream.duplicates import undo as take_back
 from likewise.errors import BadPicture, LikewiseError
 from likewise.files import replacing
+from likewise.files.paths import within
 from likewise.pictures import opened
 from likewise.pictures.signatures import SUFFIXES
-from likewise.reading import within
 from likewise.web import schemas
 from likewise.web.problems import Problem, not_found
 from likewise.web.routes.search import plain

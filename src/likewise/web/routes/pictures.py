@@ -13,7 +13,7 @@ from fastapi import APIRouter, File, Query, Request, Response, UploadFile
 from fastapi.responses import FileResponse, StreamingResponse
 
 from likewise.errors import BadPicture
-from likewise.reading import regular
+from likewise.files.reading import regular
 from likewise.types import Box
 from likewise.web import schemas
 from likewise.web.problems import Problem, not_found

@@ -22,8 +22,8 @@ from typing import Any, Literal, TypeAlias
 from likewise.collection import Collection, Prune
 from likewise.errors import CollectionLocked, LikewiseError
 from likewise.files import replacing
+from likewise.files.paths import within
 from likewise.files.system import descriptor_of, locked
-from likewise.reading import within
 from likewise.types import Progress
 from likewise.web import schemas
 from likewise.web.problems import Problem, not_found, problem_of

@@ -15,7 +15,8 @@ from likewise.collection import Collection
 from likewise.collection.layers import EncoderFactory, Shards
 from likewise.collection.store import Entry, FailedFile
 from likewise.errors import CollectionNotFound
-from likewise.reading import as_indexed, within
+from likewise.files.paths import within
+from likewise.files.reading import as_indexed
 from likewise.web import schemas
 from likewise.web.problems import not_found
 from likewise.web.settings import Settings, named

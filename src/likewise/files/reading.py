@@ -16,8 +16,8 @@ from io import BufferedReader
 from pathlib import Path
 
 from likewise.errors import BadPicture
+from likewise.files.paths import within
 from likewise.files.system import NO_WAIT, descriptor_of
-from likewise.types import plain
 
 AT_ONCE = 256 << 20
 """Files above this many bytes are hashed in passing instead of being held in memory."""
@@ -84,55 +84,6 @@ def as_indexed(path: str, sha256: bytes, inside: Sequence[str] = ()) -> bytes | 
 def changed(path: str) -> BadPicture:
     """The problem of a file that holds something else by now."""
     return BadPicture(f"{path} is not what was indexed: index its folder again", "changed")
-
-
-def as_spelt(path: str | os.PathLike[str]) -> Path:
-    """A path as the disk spells it, where its accents are written in another way; else as it is."""
-    asked, spelt = Path(path), Path(Path(path).anchor)
-    if os.path.lexists(asked):
-        return asked
-    for part in asked.relative_to(spelt).parts:
-        if not os.path.lexists(spelt / part):
-            try:
-                same = [name for name in os.listdir(spelt) if plain(name) == plain(part)]
-            except OSError:
-                return asked
-            if len(same) != 1:
-                return asked
-            part = same[0]
-        spelt /= part
-    return spelt
-
-
-def is_absolute(path: str) -> bool:
-    """Whether a text is an absolute path that a file can have here."""
-    try:
-        return os.path.isabs(path) and b"\0" not in os.fsencode(path)
-    except UnicodeEncodeError:  # half of a character that UTF-16 writes in two
-        return False
-
-
-def real_path(path: str | os.PathLike[str]) -> str:
-    """Give the one path that a file or folder goes by: links are resolved, but for a file that is one."""
-    full = os.path.abspath(os.fspath(path))
-    if os.path.isdir(full):
-        return os.path.realpath(full)
-    return os.path.join(os.path.realpath(os.path.dirname(full)), os.path.basename(full))
-
-
-def within(path: str, folder: str) -> bool:
-    """Whether an absolute path is a folder or lies in it."""
-    return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)
-
-
-def relative(path: str, folder: str) -> str:
-    """An absolute path in a folder as seen from there and as it is kept: with ``/`` on every system."""
-    return path[len(folder.rstrip(os.sep)) + 1 :].replace(os.sep, "/")
-
-
-def native(kept: str) -> str:
-    """A path that was kept, or typed with ``/``, as this system writes it."""
-    return kept.replace("/", os.sep)
 
 
 def unreadable(path: str, error: OSError) -> BadPicture:

@@ -10,9 +10,9 @@ from fnmatch import translate
 from functools import cached_property
 
 from likewise.errors import UsageError
-from likewise.reading import native
+from likewise.files.paths import native
 
-DEFAULT = (
+_PATTERNS = (
     *(".*", "*.likewise"),  # hidden ones, .git and .Trash-1000 among them; collections
     *("@eaDir", "#recycle", "#snapshot", "@Recycle", "@Recently-Snapshot"),  # of network disks
     *("$RECYCLE.BIN", "System Volume Information", "Thumbs.db", "desktop.ini", "lost+found", "__MACOSX"),
@@ -31,7 +31,7 @@ class Excludes:
         folder; one with it against the end of the path, so that ``scans/raw`` is any such folder.
     """
 
-    patterns: tuple[str, ...] = DEFAULT
+    patterns: tuple[str, ...] = _PATTERNS
 
     @cached_property
     def _names(self) -> re.Pattern[str]:
@@ -77,4 +77,4 @@ def _any(expressions: Iterable[str]) -> re.Pattern[str]:
     return re.compile("|".join(expressions) or r"(?!)")
 
 
-USUAL, NOTHING = Excludes(), Excludes(())
+USUAL = Excludes()

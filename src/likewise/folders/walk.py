@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Literal
 
 from likewise.errors import BadPicture, UsageError
-from likewise.excludes import USUAL, Excludes
+from likewise.files.paths import real_path, within
+from likewise.files.reading import unreadable
+from likewise.folders.excludes import USUAL, Excludes
 from likewise.pictures.signatures import SUFFIXES
-from likewise.reading import real_path, unreadable, within
-from likewise.types import plain
 
 
 @dataclass(frozen=True)
@@ -43,17 +43,12 @@ class WalkedFile:
 NO_STAMP = Stamp(0, 0, 0)
 
 
-def holds_pictures(sources: Iterable[str | os.PathLike[str]]) -> bool:
-    """Whether there is a file to index, readable or not, in some folders or among some files."""
+def need_pictures(sources: Iterable[str | os.PathLike[str]]) -> None:
+    """Raise `UsageError` where no file is to be indexed, readable or not, in folders or among files."""
     named = [os.fspath(source) for source in sources]
-    return any(not os.path.isdir(source) or any(True for _ in walk(source)) for source in named)
-
-
-def nothing_in(sources: Iterable[str | os.PathLike[str]]) -> str:
-    """The message where `holds_pictures` finds none."""
-    names = " or ".join(os.fspath(source) for source in sources)
-    kinds = " ".join(sorted(SUFFIXES))
-    return f"no picture in {names}: looked for files that end in {kinds}"
+    if all(os.path.isdir(source) and not any(True for _ in walk(source)) for source in named):
+        kinds = " ".join(sorted(SUFFIXES))
+        raise UsageError(f"no picture in {' or '.join(named)}: looked for files that end in {kinds}")
 
 
 def walk(
@@ -144,46 +139,6 @@ def _outside(path: str, inside: Sequence[str]) -> BadPicture | None:
     if not inside or any(within(real, folder) for folder in inside):
         return None
     return BadPicture(f"{path} is a link that leads out of the folders allowed", "unreadable")
-
-
-def is_gone(path: str) -> bool:
-    """Say whether a file is surely not there, rather than out of reach for now."""
-    try:
-        os.stat(path)
-    except (FileNotFoundError, NotADirectoryError):
-        return True
-    except OSError:
-        return False
-    return False
-
-
-def is_respelt(old: str, new: str) -> bool:
-    """Say whether a file's name differs from its former one only in case, or in how accents are written.
-
-    That can be where the disk does not tell such names apart: the file answers to the old name as well, but
-    its folder does not list it.
-    """
-    if old == new or plain(old).casefold() != plain(new).casefold():
-        return False
-    try:
-        return os.path.samefile(old, new) and not _is_listed(old)
-    except OSError:
-        return False
-
-
-def _is_listed(path: str) -> bool:
-    """Whether each folder on the way to a path lists the next name just so."""
-    folder, name = os.path.split(path)
-    return not name or (name in os.listdir(folder) and _is_listed(folder))
-
-
-def opens(folder: str) -> bool:
-    """Say whether something is a folder that can be listed."""
-    try:
-        os.listdir(folder)
-    except OSError:
-        return False
-    return True
 
 
 def _is_picture_name(path: str) -> bool:
