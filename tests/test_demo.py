@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from likewise.demo import DemoReport, run
+from likewise.cli.demo_run import DemoReport, run
 from likewise.demoset import rendering
 from likewise.demoset.subjects import SUBJECTS
 from likewise.errors import UsageError

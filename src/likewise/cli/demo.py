@@ -12,8 +12,8 @@ from likewise.cli.options import BoxText, Engine, Json, RecipeName
 from likewise.cli.output import counted, hit_table, printable, progress, show
 
 if TYPE_CHECKING:
+    from likewise.cli.demo_run import DemoReport
     from likewise.collection import AddReport
-    from likewise.demo import DemoReport
 
 
 def demo(
@@ -41,7 +41,7 @@ def demo(
 
     With its own pictures it also scores the search, for there it knows what is right.
     """
-    from likewise.demo import find_query, run
+    from likewise.cli.demo_run import find_query, run
     from likewise.pictures import size_of
     from likewise.types import Box
 
