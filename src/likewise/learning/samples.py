@@ -73,7 +73,7 @@ def choose(folder: Path, *, most: int | None = None) -> Chosen:
 
 
 def choose_groups(folder: Path, table: Path | None = None, column: str = "group") -> Chosen:
-    """Pictures of a folder in groups: its sub-folders, or those of a CSV file (see `likewise.labels`).
+    """Pictures of a folder in groups: its sub-folders, or those of a CSV file (see `likewise.tables.labels`).
 
     Raises `UsageError` when there are no sub-folders with pictures, or the file is malformed or names no
     picture there is.
