@@ -77,7 +77,8 @@ def test_keypoints_are_rounded_and_back(
 ) -> None:
     given = keypoints(count, nearest, seed, side, halves)
     written = given.to_bytes()
-    assert len(written) == 20 + 6 * count + len(SIZES) * count * nearest * (2 + 8 * halves)
+    places = 4 * count + (2 if count == 1 else 2 * count)  # one alone shares its scale and angle with all
+    assert len(written) == 20 + places + len(SIZES) * count * nearest * (2 + 8 * halves)
     assert Sketch.fault_of(written, SIZES) == ""
     back = Sketch.from_bytes(written, SIZES)
     assert back.points is not None and given.points is not None
@@ -93,10 +94,42 @@ def test_keypoints_are_rounded_and_back(
     assert back.to_bytes() == written
 
 
+@given(st.integers(2, 20), st.sampled_from([2, 3]))
+def test_a_scale_or_angle_of_all_is_written_once_where_both_are(count: int, other: int) -> None:
+    given = keypoints(count)
+    assert given.points is not None
+    given.points[:, 2:] = [4, 1]
+    written = given.to_bytes()
+    back = Sketch.from_bytes(written, SIZES).points
+    assert len(written) == 20 + 4 * count + 2 + len(SIZES) * count * 18 and back is not None
+    assert (back[:, 2] == 4).all() and np.unique(back[:, 3]).tolist() == pytest.approx([1], abs=np.pi / 255)
+    given.points[-1, other] += 1
+    apart = Sketch.from_bytes(given.to_bytes(), SIZES)
+    assert len(apart.to_bytes()) == len(written) + 2 * count - 2 and apart.points is not None
+    np.testing.assert_allclose(apart.points[-1, 2:], given.points[-1, 2:], rtol=0.03)
+
+
+def test_keypoints_of_before_scales_could_be_shared_are_read() -> None:
+    given = keypoints(5)
+    assert given.points is not None
+    given.points[:, 2:] = [4, 0]
+    written = given.to_bytes()
+    each = written[40:41] * 5 + written[41:42] * 5
+    then = written[:12] + bytes(4) + written[16:19] + b"\0" + written[20:40] + each + written[42:]
+    check = crc32(then[16:], crc32(then[:12]))
+    then = then[:12] + struct.pack("<I", check) + then[16:]
+    back, now = Sketch.from_bytes(then, SIZES), Sketch.from_bytes(written, SIZES)
+    np.testing.assert_array_equal(back.points, now.points)
+    assert equal(back, now) and back.to_bytes() == written
+
+
 @settings(deadline=None, max_examples=300)
-@given(st.data())
-def test_any_flipped_bit_of_keypoints_is_found(data: st.DataObject) -> None:
-    written = bytearray(keypoints(4, 2).to_bytes())
+@given(st.data(), st.booleans())
+def test_any_flipped_bit_of_keypoints_is_found(data: st.DataObject, shared: bool) -> None:
+    given = keypoints(4, 2)
+    if shared and given.points is not None:
+        given.points[:, 2:] = 1
+    written = bytearray(given.to_bytes())
     bit = data.draw(st.integers(0, 8 * len(written) - 1))
     written[bit // 8] ^= 1 << bit % 8
     assert Sketch.fault_of(bytes(written), SIZES)

@@ -4,7 +4,7 @@ Written down, little-endian, patches and keypoints begin alike: magic, how many,
 crc32. Patches go on with their boxes as float32 and layer by layer words as uint32 and codes. Keypoints are
 many and small, so they are rounded: x and y to a step that is a power of two, 1/16 pixel in pictures of up to
 4096 pixels; the scale by less than 2.2 %; the angle by less than 0.71 degrees. With one word of 2 bytes and
-a code of 8 that makes 16 bytes a keypoint.
+a code of 8 that makes 16 bytes a keypoint, and 14 where all have the same scale and angle, as XFeat's have.
 """
 
 from __future__ import annotations
@@ -28,11 +28,9 @@ from likewise.words.hamming import Codes
 _MAGIC = b"LWSK"
 _HEAD = struct.Struct("<4sIHHI")  # magic, patches, layers, words of a patch, crc32 of what follows
 _POINTS = b"LWSP"
-_STEP = struct.Struct(
-    "<bBBx"
-)  # of keypoints: exponent of the step of x and y, bytes of a word, halves of a code
+# of keypoints: exponent of the step of x and y, bytes of a word, halves of a code, one scale and angle of all
+_STEP = struct.Struct("<bBB?")
 _FINEST = -4  # exponent of the finest step
-_PLACE = 6  # bytes: x, y, scale, angle
 _PER_OCTAVE, _SMALLEST = 16, -32  # scales are written as 16 log2(scale) + 32
 
 
@@ -156,31 +154,35 @@ def _layout(written: bytes) -> tuple[str, int, int]:
     magic, count, *_ = _HEAD.unpack_from(written)
     if magic == _MAGIC:
         return "<u4", 2, _HEAD.size + 16 * count
-    _, width, halves = _STEP.unpack_from(written, _HEAD.size)
-    return ("<u2" if width == 2 else "<u4"), halves, _HEAD.size + _STEP.size + _PLACE * count
+    _, width, halves, shared = _STEP.unpack_from(written, _HEAD.size)
+    places = 4 * count + (2 if shared else 2 * count)  # x and y, scale and angle
+    return ("<u2" if width == 2 else "<u4"), halves, _HEAD.size + _STEP.size + places
 
 
 def _rounded(points: FloatArray, width: int, halves: int) -> bytes:
-    """Keypoints in columns: x, y, scale, angle."""
+    """Keypoints in columns: x, y, scale, angle; of the last two one value where it is that of all."""
     largest = float(points[:, :2].max(initial=0))
     exponent = max(_FINEST, math.ceil(math.log2(max(largest, 1) / ((1 << 16) - 1))))
     x, y = np.rint(points[:, :2] / 2.0**exponent).clip(0, (1 << 16) - 1).astype("<u2").T
     octaves = np.log2(np.maximum(points[:, 2], np.finfo(np.float32).tiny))
     scale = np.rint(_PER_OCTAVE * octaves - _SMALLEST).clip(0, 255).astype("u1")
     angle = (np.rint(points[:, 3] * (256 / math.tau)).astype(np.int64) % 256).astype("u1")
-    return _STEP.pack(exponent, width, halves) + b"".join(values.tobytes() for values in (x, y, scale, angle))
+    shared = len(points) > 0 and bool((scale == scale[0]).all() and (angle == angle[0]).all())
+    columns = (x, y, scale[:1], angle[:1]) if shared else (x, y, scale, angle)
+    return _STEP.pack(exponent, width, halves, shared) + b"".join(values.tobytes() for values in columns)
 
 
 def _unrounded(written: bytes, count: int) -> FloatArray:
     at = _HEAD.size
-    exponent, _, _ = _STEP.unpack_from(written, at)
+    exponent, _, _, shared = _STEP.unpack_from(written, at)
     at += _STEP.size
     places, at = _take(written, at, "<u2", (2, count))
-    (scale, angle), _ = _take(written, at, "u1", (2, count))
-    scales = np.exp2((scale.astype(np.float32) + _SMALLEST) / _PER_OCTAVE)
-    return np.stack([*(places * np.float32(2.0**exponent)), scales, angle * (math.tau / 256)], axis=1).astype(
-        np.float32
-    )
+    (scale, angle), _ = _take(written, at, "u1", (2, 1 if shared else count))
+    points = np.empty((count, 4), np.float32)
+    points[:, :2] = places.T * np.float32(2.0**exponent)
+    points[:, 2] = np.exp2((scale.astype(np.float32) + _SMALLEST) / _PER_OCTAVE)
+    points[:, 3] = angle * (math.tau / 256)
+    return points
 
 
 def _take(written: bytes, at: int, kind: str, shape: tuple[int, ...]) -> tuple[NDArray[Any], int]:
