@@ -19,6 +19,7 @@ from likewise import cli
 from likewise.cli import output
 from likewise.cli.output import clock, counted, printable, short, state, table
 from likewise.files import one_writer
+from likewise.recipes import load_recipe
 from likewise.types import Progress
 
 NAMES = ["one.png", "two.png", "three.png", "four.png"]
@@ -151,7 +152,17 @@ def test_a_layer_that_a_recipe_drops_is_named(run: Run, here: Path, tmp_path: Pa
     assert "dropped" not in run("index", here / "photos", "--into", into, "--recipe", "default")[1]
     code, out, _ = run("index", here / "photos", "--into", into, "--recipe", "quick")
     assert (code, "\ndropped: what the layer sift kept" in out) == (0, True), out
+    assert "does not have" in out
     assert "dropped" not in run("index", here / "photos", "--into", into)[1]
+
+
+def test_a_layer_made_otherwise_is_described_anew(run: Run, here: Path, tmp_path: Path) -> None:
+    into, other = tmp_path / "c.likewise", tmp_path / "default.toml"
+    other.write_text(load_recipe("default").to_toml().replace("number = 800", "number = 50"))
+    run("index", here / "photos", "--into", into, "--recipe", "default")
+    code, out, _ = run("index", here / "photos", "--into", into, "--recipe", other)
+    assert (code, "layer sift kept, which the recipe that was given makes otherwise" in out) == (0, True), out
+    assert "number = 50" in run("info", into, "--json")[1]
 
 
 def test_search_finds_the_picture_itself_first(run: Run, here: Path) -> None:

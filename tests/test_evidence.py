@@ -41,8 +41,18 @@ def test_by_way_of_a_hit_counts_half_of_what_it_is_more() -> None:
     assert expanded(total, via, 20.0).tolist() == [20.0, 7.0, 6.0, 10.5]
 
 
-def test_votes_count_by_their_logarithm() -> None:
-    assert of_votes(np.array([0.0, math.e - 1, -2.0])).tolist() == pytest.approx([0, 1.5, 0])
+def test_votes_count_by_the_logarithm_of_how_many_times_what_is_usual_they_are() -> None:
+    votes = np.full(1000, 99.0)
+    votes[:3] = [0, (math.e - 1) * 100, np.nan]
+    usual = (999 * 99 + 10 * 30) / 1009  # as if ten pictures more had 30
+    found = of_votes(votes)
+    assert found[:2].tolist() == pytest.approx([0, 1.5 * math.log1p((math.e - 1) * 100 / (1 + usual))])
+    assert found[1] == pytest.approx(1.5, rel=0.01) and found[3] == pytest.approx(1.5 * math.log(2), rel=0.01)
+    assert np.isnan(found[2])
+    assert of_votes(np.array([-2.0, 62])).tolist() == pytest.approx(
+        [0, 1.5 * math.log1p(62 / (1 + 362 / 12))]
+    )
+    assert of_votes(np.empty(0)).shape == (0,)
 
 
 def test_layers_add_up_and_one_that_knows_nothing_gives_its_least() -> None:

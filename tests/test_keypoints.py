@@ -22,7 +22,7 @@ from likewise.local.features import LocalExtractor, squares
 from likewise.local.interpolated import Interpolated, around
 from likewise.local.keypoints import Keypoints
 from likewise.local.sift import rooted, sift
-from likewise.local.spread import CELLS, spread
+from likewise.local.spread import CELLS, Choice, spread
 from likewise.pictures import Resize
 from likewise.recipes.recipe import load_recipe, parse_recipe
 from likewise.types import Box, FloatArray, UInt8Array
@@ -50,7 +50,7 @@ def noise(seed: int, size: tuple[int, int] = (240, 320)) -> UInt8Array:
 
 
 def test_a_disc_is_found_where_it_lies_and_as_large_as_it_is() -> None:
-    points, vectors = sift(blobs(), 50, 66)
+    points, vectors = sift(blobs(), Choice(50, 66))
     assert vectors.shape == (len(points), 128)
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
     for x, y, radius in ((60, 60, 6), (160, 120, 12), (250, 170, 20)):
@@ -62,8 +62,8 @@ def test_a_disc_is_found_where_it_lies_and_as_large_as_it_is() -> None:
 
 def test_angles_turn_with_the_picture() -> None:
     pixels = noise(3)
-    points, vectors = sift(pixels, 200, 266)
-    turned, again = sift(np.ascontiguousarray(np.rot90(pixels, -1)), 200, 266)  # clockwise
+    points, vectors = sift(pixels, Choice(200, 266))
+    turned, again = sift(np.ascontiguousarray(np.rot90(pixels, -1)), Choice(200, 266))  # clockwise
     height = pixels.shape[0]
     moved = np.stack([height - 1 - points[:, 1], points[:, 0]], axis=1)
     away = np.linalg.norm(moved[:, None] - turned[None, :, :2], axis=2)
@@ -89,8 +89,15 @@ def test_the_more_there_are_to_choose_among_the_more_lie_on_a_small_faint_thing(
     assert on_it[0] == 0 and on_it[1] >= 4
 
 
+def test_a_power_of_the_scale_prefers_larger_keypoints() -> None:
+    pixels = np.asarray(Image.fromarray(noise(7)).resize((640, 480), Image.Resampling.BICUBIC))
+    kept = [Keypoints(number=200, spare=3, scale_power=power).open() for power in (0, 0.5, 2)]
+    scales = [np.mean(one.describe(one.prepare(pixels)).points[:, 2]) for one in kept]  # type: ignore[index]
+    assert scales[0] * 1.02 < scales[1] and scales[1] * 1.02 < scales[2], scales
+
+
 def test_upright_keypoints_have_one_angle_and_one_place() -> None:
-    points, vectors = sift(noise(4), 300, 400, upright=True)
+    points, vectors = sift(noise(4), Choice(300, 400), upright=True)
     assert len(points) == len(vectors) > 50
     assert (points[:, 3] == 0).all()
     assert len(np.unique(points[:, :3], axis=0)) == len(points)
@@ -98,7 +105,7 @@ def test_upright_keypoints_have_one_angle_and_one_place() -> None:
 
 @pytest.mark.parametrize("size", [(1, 1), (2, 50), (40, 40)])
 def test_a_picture_of_nothing_has_none(size: tuple[int, int]) -> None:
-    points, vectors = sift(np.full((*size, 3), 90, np.uint8), 10, 13)
+    points, vectors = sift(np.full((*size, 3), 90, np.uint8), Choice(10, 13))
     assert points.shape == (0, 4) and vectors.shape == (0, 128)
 
 
@@ -109,17 +116,20 @@ def test_root_sift_of_a_histogram_by_hand() -> None:
 
 
 @settings(deadline=None, max_examples=60)
-@given(st.integers(0, 60), st.integers(1, 40), st.integers(0, 99))
-def test_the_choice_is_that_of_a_slow_one(count: int, number: int, seed: int) -> None:
+@given(st.integers(0, 60), st.integers(1, 40), st.sampled_from([0.0, 1.0, 2.0]), st.integers(0, 99))
+def test_the_choice_is_that_of_a_slow_one(count: int, number: int, power: float, seed: int) -> None:
     random = np.random.default_rng(seed)
-    places = (random.random((count, 2)) ** 2 * [100, 60]).astype(np.float32)
+    points = np.zeros((count, 4), np.float32)
+    points[:, :2] = random.random((count, 2)) ** 2 * [100, 60]
+    points[:, 2] = random.integers(1, 4, count)
     response = random.integers(0, 12, count).astype(np.float32)
-    chosen = spread(places, response, (100, 60), number)
-    assert chosen.tolist() == slow(places, response, number)
+    chosen = spread(points, response, (100, 60), Choice(number, number, power))
+    strength = np.array([r * scale**power for r, scale in zip(response, points[:, 2], strict=True)])
+    assert chosen.tolist() == slow(points[:, :2], strength, number)
 
 
-def slow(places: FloatArray, response: FloatArray, number: int) -> list[int]:
-    order = sorted(range(len(places)), key=lambda one: (-response[one], one))
+def slow(places: FloatArray, strength: FloatArray, number: int) -> list[int]:
+    order = sorted(range(len(places)), key=lambda one: (-strength[one], one))
     if len(order) <= number:
         return order
     chosen = order[: number // 2]
@@ -129,9 +139,9 @@ def slow(places: FloatArray, response: FloatArray, number: int) -> list[int]:
         cells.setdefault((min(int(x), CELLS - 1), min(int(y), CELLS - 1)), []).append(one)
     for turn in range(len(order)):
         row = [cell[turn] for cell in cells.values() if turn < len(cell)]
-        row.sort(key=lambda one: (-response[one], one))
+        row.sort(key=lambda one: (-strength[one], one))
         chosen += row
-    return sorted(chosen[:number], key=lambda one: (-response[one], one))
+    return sorted(chosen[:number], key=lambda one: (-strength[one], one))
 
 
 def test_places_are_those_of_the_original() -> None:
@@ -217,7 +227,7 @@ class OneSpot:
     def __init__(self, x: float, y: float) -> None:
         self.spot = np.array([(x, y, 1e-6, 0)], np.float32)
 
-    def find(self, pixels: UInt8Array, number: int, among: int) -> tuple[FloatArray, FloatArray]:
+    def find(self, pixels: UInt8Array, choice: Choice) -> tuple[FloatArray, FloatArray]:
         return self.spot, np.empty((1, 0), np.float32)
 
 
@@ -232,7 +242,8 @@ def test_activations_are_those_of_the_map_there() -> None:
         (3.5 + 8 * 2, 3.5 + 8 * 3, maps[:, 3, 2]),
         (23.5, 27.5, maps[:, 3, 2:4].mean(axis=1)),
     ):
-        found = Interpolated(OneSpot(x, y), "efficientnet-lite0", "block4", **how).find(pixels, 1, 1)[1]
+        interpolated = Interpolated(OneSpot(x, y), "efficientnet-lite0", "block4", **how)
+        found = interpolated.find(pixels, Choice(1, 1))[1]
         assert found.shape == (1, 160)
         np.testing.assert_allclose(found[0], np.tile(wanted / np.linalg.norm(wanted), 4) / 2, atol=1e-5)
 
@@ -249,7 +260,10 @@ def test_a_recipe_may_name_a_network_that_describes_keypoints() -> None:
 
 
 def test_hashes_of_keypoints_are_those_of_before_a_network_could_describe_them() -> None:
-    assert load_recipe("sift").words[0].hash.startswith("a6b4716b379d")
+    (layer,) = load_recipe("sift").words
+    then = replace(layer, features=Keypoints("sift", 900))
+    assert then.hash.startswith("a6b4716b379d")
+    assert "spare" in layer.difference(then) and "scale_power" in layer.difference(then)
 
 
 def test_a_query_has_more_keypoints_of_a_larger_picture_and_the_collection_keeps_fewer() -> None:

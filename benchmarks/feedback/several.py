@@ -114,7 +114,7 @@ def mean(pairs: Pairs, question: Question) -> tuple[Scores, Scores]:
     weights, named = question.weights, question.named
     against = pairs.nats[list(question.no)].max(axis=0, initial=0.0)
     fits = np.maximum(weights @ _fitted(pairs.nats[named]), 0.0)
-    votes = np.maximum(weights @ of_votes(pairs.votes[named]), 0.0)
+    votes = np.maximum(weights @ [of_votes(row) for row in pairs.votes[named]], 0.0)
     return votes, np.where(pairs.nats[question.wanted].max(axis=0) > against, fits, 0.0)
 
 

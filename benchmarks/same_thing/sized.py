@@ -29,38 +29,42 @@ RECIPES = ("quick", "default", "best")
 
 def sized(asked: Asked, folder: Path, count: int) -> None:
     """Print what queries cost among the pictures of a set and among ``count`` made of them."""
-    small = folder / f"{asked.name}-best.likewise"
-    large = folder / f"{asked.name}-best-{count}.likewise"
-    with Collection.open(small, recipe="best") as given:
+    rows = []
+    with Collection.open(folder / f"{asked.name}-best.likewise", recipe="best") as given:
         given.add(*asked.gallery)
-        manifests = [layer.manifest for layer in given.layers]
-        with Collection.open(large, recipe="best") as made:
-            made.take_over(_mixed(list(given.rows()), count), manifests)
-    rows: list[list[str | float]] = []
-    for path in (small, large):
-        for recipe in RECIPES:
-            with Collection.open(path, recipe=recipe) as collection:
-                collection.search(asked.queries[0], box=asked.boxes.get(asked.queries[0]))
-                begin, clock = time.process_time(), time.perf_counter()
-                for query in asked.queries[:QUERIES]:
-                    collection.search(query, box=asked.boxes.get(query))
-                spent = time.process_time() - begin, time.perf_counter() - clock
-                size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
-                each = f"{size / len(collection):,.0f}"
-                rows.append([f"{len(collection):,}", recipe, *(one / QUERIES for one in spent), each])
-    print(markdown(["pictures", "recipe", "s of processor a query", "s", "bytes a picture"], rows))
+        held, manifests = list(given.rows()), [layer.manifest for layer in given.layers]
+    for layers, recipe in enumerate(RECIPES, 1):
+        small, large = (folder / f"{asked.name}-{recipe}{size}.likewise" for size in ("", f"-{count}"))
+        with Collection.open(small, recipe=recipe) as given:
+            given.add(*asked.gallery)
+        with Collection.open(large, recipe=recipe) as made:
+            made.take_over(_mixed(held, count, layers), manifests[:layers])
+        rows += [_row(recipe, path, asked) for path in (small, large)]
+    print(markdown(["recipe", "pictures", "s of processor a query", "s", "bytes a picture"], rows))
 
 
-def _mixed(rows: list[MovedFile], count: int) -> Iterator[MovedFile]:
+def _row(recipe: str, path: Path, asked: Asked) -> list[str | float]:
+    with Collection.open(path) as collection:
+        collection.search(asked.queries[0], box=asked.boxes.get(asked.queries[0]))
+        begin, clock = time.process_time(), time.perf_counter()
+        for query in asked.queries[:QUERIES]:
+            collection.search(query, box=asked.boxes.get(query))
+        spent = time.process_time() - begin, time.perf_counter() - clock
+        size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+        count = len(collection)
+    return [recipe, f"{count:,}", *(one / QUERIES for one in spent), f"{size / count:,.0f}"]
+
+
+def _mixed(rows: list[MovedFile], count: int, layers: int) -> Iterator[MovedFile]:
     random = np.random.default_rng(0)
     some = [row.content for row in rows if isinstance(row.content, Content)]
     first, *local = zip(*(content.codes.values() for content in some), strict=True)
     vectors = np.stack([np.frombuffer(code, np.float16) for code in first]).astype(np.float32)
-    layers = [_Features([Sketch.from_bytes(code, {NAME: 1 << 16}) for code in codes]) for codes in local]
+    words = [_Features([Sketch.from_bytes(code, {NAME: 1 << 16}) for code in codes]) for codes in local]
     for number in range(count):
         vector = vectors[number % len(vectors)] + random.standard_normal(vectors.shape[1]) / 40
         codes = [(vector / np.linalg.norm(vector)).astype(np.float16).tobytes()]
-        codes += [layer.mixed(number, random).to_bytes() for layer in layers]
+        codes += [layer.mixed(number, random).to_bytes() for layer in words[: layers - 1]]
         digest = number.to_bytes(32, "big") if number else bytes([1] * 32)
         made = replace(some[number % len(some)], sha256=digest, codes=dict(enumerate(codes)))
         yield MovedFile(f"/made/{number:07}.jpg", rows[0].stamp, made)

@@ -127,11 +127,10 @@ def index(
                 include=include or (),
             )
         total, summary = len(collection), collection.info() if report.away or report.gone else None
-        kept = {layer.recipe.hash for layer in collection.layers}
-    dropped = [layer.recipe.name for layer in before if layer.recipe.hash not in kept]
+        dropped = _dropped_lines(before, collection.layers)
     away = summary.away if summary and report.away else []
     gone = "gone or left out" if summary and not {*summary.excludes} <= {*USUAL.patterns} else "gone"
-    lines = [*index_lines(report, path, total, gone), *map(_away_line, away), *map(_dropped_line, dropped)]
+    lines = [*index_lines(report, path, total, gone), *map(_away_line, away), *dropped]
     show(report, lines, as_json=as_json)
 
 
@@ -167,8 +166,14 @@ def _away_line(folder: Path) -> str:
     )
 
 
-def _dropped_line(layer: str) -> str:
-    return f"dropped: what the layer {printable(layer)} kept, which the recipe that was given does not have"
+def _dropped_lines(before: tuple[CollectionLayer, ...], after: tuple[CollectionLayer, ...]) -> list[str]:
+    hashes, names = {layer.recipe.hash for layer in after}, {layer.recipe.name for layer in after}
+    dropped = [layer.recipe.name for layer in before if layer.recipe.hash not in hashes]
+    return [
+        f"dropped: what the layer {printable(name)} kept, which the recipe that was given "
+        + ("makes otherwise: it was described anew" if name in names else "does not have")
+        for name in dropped
+    ]
 
 
 def info(named: Named = None, collection: In = None, as_json: Json = False) -> None:

@@ -4,5 +4,15 @@ from likewise.local.detector import Detector
 from likewise.local.features import LocalExtractor, LocalFeatures, squares
 from likewise.local.keypoints import Keypoints
 from likewise.local.patches import Patches
+from likewise.local.spread import Choice, spread
 
-__all__ = ["Detector", "Keypoints", "LocalExtractor", "LocalFeatures", "Patches", "squares"]
+__all__ = [
+    "Choice",
+    "Detector",
+    "Keypoints",
+    "LocalExtractor",
+    "LocalFeatures",
+    "Patches",
+    "spread",
+    "squares",
+]

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from likewise.local.spread import Choice
 from likewise.types import FloatArray, UInt8Array
 
 
@@ -24,11 +25,8 @@ class Finds(Protocol):
     minimum: int
     identity: str
 
-    def find(self, pixels: UInt8Array, number: int, among: int) -> tuple[FloatArray, FloatArray]:
-        """Points ``(n, 4)`` of a picture ``(h, w, 3)``, and their descriptors ``(n, d)``.
-
-        At most ``number`` of them, spread over the picture, chosen among the ``among`` strongest at least.
-        """
+    def find(self, pixels: UInt8Array, choice: Choice) -> tuple[FloatArray, FloatArray]:
+        """Points ``(n, 4)`` of a picture ``(h, w, 3)``, chosen by `spread`, and descriptors ``(n, d)``."""
 
 
 @dataclass(frozen=True)

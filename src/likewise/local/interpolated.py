@@ -12,6 +12,7 @@ from likewise.descriptors.transforms import l2
 from likewise.engines import EngineChoice, Program, as_they_are, open_engine
 from likewise.local.detector import Finds
 from likewise.local.features import REACH
+from likewise.local.spread import Choice
 from likewise.local.xfeat import bilinear
 from likewise.networks import find
 from likewise.networks.weights import locate
@@ -54,9 +55,9 @@ class Interpolated:
         program = Program(weights, card, taps, file.weights.preprocessing, file.tensors, as_they_are)
         self._engine = open_engine(program, **how)
 
-    def find(self, pixels: UInt8Array, number: int, among: int) -> tuple[FloatArray, FloatArray]:
+    def find(self, pixels: UInt8Array, choice: Choice) -> tuple[FloatArray, FloatArray]:
         """Points as the detector gives them, and float32 ``(n, 4 c)`` of length 1 for a tap of c channels."""
-        points, _ = self._detector.find(pixels, number, among)
+        points, _ = self._detector.find(pixels, choice)
         (maps,) = self._engine.run(pixels[None])
         height, width = pixels.shape[:2]
         cells = np.array([maps.shape[3] / width, maps.shape[2] / height], np.float32)

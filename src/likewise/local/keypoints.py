@@ -15,7 +15,7 @@ from likewise.local.detector import Detector, Finds
 from likewise.local.features import LocalFeatures, squares
 from likewise.local.interpolated import Interpolated
 from likewise.local.sift import SIFT
-from likewise.local.spread import CELLS
+from likewise.local.spread import CELLS, Choice
 from likewise.local.xfeat import XFEAT
 from likewise.pictures import Loaded, Resize, Source, load
 from likewise.registry import Registry, lookup
@@ -42,6 +42,8 @@ class Keypoints:
         At most so many a picture; see `spread`.
     spare
         How many more than ``number``, as a share of it, the strongest, there are to choose among.
+    scale_power
+        Its scale to this power times its response is the strength of a keypoint.
     upright
         Describe them as they stand: for things that are never turned. Each place then has one keypoint, of
         angle 0, as those of ``xfeat`` always have.
@@ -60,6 +62,7 @@ class Keypoints:
     detector: str = "sift"
     number: int = 900
     spare: float = 1 / 3
+    scale_power: float = 0.0
     upright: bool = False
     resize: Resize = SIZE
     describer: str = ""
@@ -143,8 +146,10 @@ class KeypointExtractor:
 
         ``box``: the box it was prepared with, so that positions are those of the whole original.
         """
-        pixels, number = loaded.pixels[0], self.keypoints.number
-        points, vectors = self._detector.find(pixels, number, number + int(number * self.keypoints.spare))
+        pixels, keypoints = loaded.pixels[0], self.keypoints
+        among = keypoints.number + int(keypoints.number * keypoints.spare)
+        choice = Choice(keypoints.number, among, keypoints.scale_power)
+        points, vectors = self._detector.find(pixels, choice)
         left, top, right, bottom = (
             box.clip(loaded.width, loaded.height) if box else (0, 0, loaded.width, loaded.height)
         )

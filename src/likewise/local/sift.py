@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from likewise.local.detector import Detector
-from likewise.local.spread import spread
+from likewise.local.spread import Choice, spread
 from likewise.types import FloatArray, UInt8Array
 
 _PART_VERSION = 1  # raise when the same choice begins to give other numbers
@@ -30,14 +30,12 @@ class Sift:
     def __init__(self, *, upright: bool = False) -> None:
         self.upright = upright
 
-    def find(self, pixels: UInt8Array, number: int, among: int) -> tuple[FloatArray, FloatArray]:
+    def find(self, pixels: UInt8Array, choice: Choice) -> tuple[FloatArray, FloatArray]:
         """See `sift`."""
-        return sift(pixels, number, among, upright=self.upright)
+        return sift(pixels, choice, upright=self.upright)
 
 
-def sift(
-    pixels: UInt8Array, number: int, among: int, *, upright: bool = False
-) -> tuple[FloatArray, FloatArray]:
+def sift(pixels: UInt8Array, choice: Choice, *, upright: bool = False) -> tuple[FloatArray, FloatArray]:
     """RootSIFT at the keypoints of a picture.
 
     Returns points float32 ``(n, 4)`` as in `LocalFeatures`, in pixels of this picture, and float32
@@ -47,17 +45,15 @@ def sift(
     ----------
     pixels
         uint8 RGB ``(h, w, 3)``.
-    number
-        How many at most.
-    among
-        Of how many, the strongest, these are chosen; see `spread`.
+    choice
+        Which; see `spread`.
     upright
         As in `Keypoints`.
     """
     cv2 = _cv2()
     grey = cv2.cvtColor(np.ascontiguousarray(pixels), cv2.COLOR_RGB2GRAY)
     # OpenCV describes while it has the pyramid of scales: to choose first would build that a second time
-    keypoints, described = cv2.SIFT_create(among).detectAndCompute(grey, None)
+    keypoints, described = cv2.SIFT_create(choice.among).detectAndCompute(grey, None)
     if upright:
         keypoints, described = _stood(cv2, grey, keypoints)
     if not keypoints:
@@ -68,7 +64,7 @@ def sift(
     )
     response = np.array([keypoint.response for keypoint in keypoints], np.float32)
     height, width = grey.shape
-    chosen = spread(points[:, :2], response, (width, height), number)
+    chosen = spread(points, response, (width, height), choice)
     return points[chosen], rooted(described[chosen])
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from likewise.descriptors.transforms import l2
 from likewise.engines import EngineChoice, Program, as_they_are, open_engine
 from likewise.local.detector import Detector
-from likewise.local.spread import spread
+from likewise.local.spread import Choice, spread
 from likewise.networks import find
 from likewise.networks.weights import locate
 from likewise.types import FloatArray, IntArray, UInt8Array
@@ -44,7 +44,7 @@ class XFeat:
         program = Program(self.identity, card, _TAPS, file.weights.preprocessing, file.tensors, as_they_are)
         self._engine = open_engine(program, **how)
 
-    def find(self, pixels: UInt8Array, number: int, among: int) -> tuple[FloatArray, FloatArray]:
+    def find(self, pixels: UInt8Array, choice: Choice) -> tuple[FloatArray, FloatArray]:
         """Keypoints of a picture whose sides are multiples of `grid`, chosen among all there are.
 
         Returns points float32 ``(n, 4)`` as in `likewise.local.features.LocalFeatures`, in pixels of this
@@ -54,10 +54,10 @@ class XFeat:
         likely = heat(logits)
         places, scores = scored(likely, reliability)
         height, width = likely.shape
-        places = places[spread(places.astype(np.float32), scores, (width, height), number)]
         points = np.zeros((len(places), 4), np.float32)
         points[:, :2], points[:, 2] = places, SCALE
-        return points, described(features, places)
+        chosen = spread(points, scores, (width, height), choice)
+        return points[chosen], described(features, places[chosen])
 
 
 def scored(likely: FloatArray, reliability: FloatArray) -> tuple[IntArray, FloatArray]:

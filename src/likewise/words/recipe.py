@@ -82,7 +82,7 @@ _PATCHES: dict[str, Option] = {
     "mode": "shared",
 }
 _KEYPOINTS = defaults_of(Keypoints, "resize")
-_LATER = ("describer", "tap", "spare")
+_LATER = ("describer", "tap", "spare", "scale_power")
 _RESIZE = defaults_of(Resize, "scale", "filter", "exact")
 _SCORING, _FUSION = defaults_of(Scoring), defaults_of(Fusion, "layers")
 _FILE: dict[str, Option] = {"file": "", "sha256": ""}
@@ -94,6 +94,7 @@ _BOUNDS = {
     "stride": (1, 10_000),
     "number": (1, 100_000),
     "spare": (0, 100),
+    "scale_power": (0, 10),
 }
 
 Features: TypeAlias = Patches | Keypoints

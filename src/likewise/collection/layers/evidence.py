@@ -33,7 +33,8 @@ SURE, DOUBTFUL = 0.05, 0.3
 """False hits to be expected: with fewer a verified picture shows the same thing, with fewer one is alike."""
 
 _SLOPE = 3.5  # nats for each standard deviation by which a similarity lies above what is usual
-_VOTES = 1.5
+_VOTES = 1.5  # nats for each time that votes are e times what is usual
+_STRAY = 30.0  # votes for a picture of another thing, where few pictures are there to tell
 _MATCHES = 1000  # votes that a share of 1 counts as: a picture has about as many features
 _FITS, _FIT = 5.0, 10.0  # keypoints of one fit lie on the same edges and forms: they count less and less
 _REACH, _DEPENDENT = 0.01, 18.0  # share of other things that fit at all; nats by which 1 of e fit more
@@ -58,8 +59,15 @@ def of_similarities(similarities: Scores) -> Scores:
 
 
 def of_votes(votes: Scores) -> Scores:
-    """Evidence of the votes of keypoints, ``(n,)``; see `likewise.words.index.votes`."""
-    return _VOTES * np.log1p(np.maximum(votes, 0.0))
+    """Evidence of the votes of keypoints, ``(n,)``; see `likewise.words.index.votes`.
+
+    The more there is in a query, the more votes go astray: what counts is how many times those of the median
+    picture they are.
+    """
+    votes = np.maximum(votes, 0.0)
+    known = votes[np.isfinite(votes)]
+    stray = _shrunk(float(np.median(known)) if len(known) else 0.0, _STRAY, len(known))
+    return _VOTES * np.log1p(votes / (1.0 + stray))
 
 
 def of_matches(shares: Scores) -> Scores:
