@@ -1,9 +1,9 @@
 """What is found, and what falsely, by kind and by the share of copies: ``run``, then ``table``.
 
-``python -m benchmarks.duplicates.shares run`` takes photographs from the folder LIKEWISE_SHARED names
-(training_photos, ukbench96, oxford5k_allsouls100), alters some of them, describes all once, and makes of them
-collections in which 1 to 90 % are copies, one with a burst of forty shots, one of 300 photographs and 30
-copies, and one of four photographs each of 24 things, which are no copies at all.
+``python -m benchmarks.duplicates.shares run`` takes photographs from ``data`` in the folder that
+LIKEWISE_SHARED names (training_photos, ukbench96, oxford5k_allsouls100), alters some of them, describes all
+once, and makes of them collections in which 1 to 90 % are copies, one with a burst of forty shots, one of 300
+photographs and 30 copies, and one of four photographs each of 24 things, which are no copies at all.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ app = typer.Typer(help=__doc__, add_completion=False)
 @app.command()
 def run() -> None:
     """Make the pictures, describe them, and look for duplicates in each collection."""
-    shared, files = Path(os.environ["LIKEWISE_SHARED"]), FOLDER / "files"
+    shared, files = Path(os.environ["LIKEWISE_SHARED"]) / "data", FOLDER / "files"
     if not files.exists():
         _make(shared, files)
     with Collection.open(FOLDER / "all.likewise") as collection:

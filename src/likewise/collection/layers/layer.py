@@ -167,7 +167,7 @@ class LayerIndex(Protocol):
 
     @property
     def verifies(self) -> bool:
-        """Whether it can tell where a query lies in a picture, and does so for the first hits."""
+        """Whether it tells where a query lies in a picture, for the first hits; its scores are votes then."""
 
     @property
     def ids(self) -> IntArray:

@@ -16,8 +16,8 @@ from likewise.types import IntArray
 MATCHING = 8
 """Pictures that match one best and are looked at."""
 
-EVIDENCE = 6.0
-"""Nats from which they are: nine of ten altered copies that are among each other's best reach it, and of 566
+VOTES = 54
+"""Votes from which they are: nine of ten altered copies that are among each other's best reach it, and of 566
 photographs 80 pairs of other things (benchmarks/duplicates), whose pixels are compared in vain."""
 
 
@@ -66,8 +66,7 @@ def matching_pairs(
         except (CollectionDamaged, UsageError):  # nothing is kept of it
             continue
         answer = asked.index.search(question, MATCHING + 1, ())
-        evidence = asked.index.evidence(answer.scores)
-        for other in answer.ids[evidence >= EVIDENCE].tolist():
+        for other in answer.ids[answer.scores >= VOTES].tolist():
             low, high = sorted((place, asked.places[other]))
             if low != high:
                 pairs.add((low, high))
