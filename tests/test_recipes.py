@@ -87,7 +87,9 @@ def test_the_hash_is_of_what_is_stored() -> None:
     assert {recipe.hash for recipe in same} == {BOTH.hash}
     assert BOTH.difference(same[0]) == ""
     assert BOTH.difference(Recipe.of(VECTOR)) == "layers fake-words against layers none"
-    assert replace(BOTH, layers=(VECTOR, replace(WORDS, assign="both"))).hash != BOTH.hash
+    again = replace(BOTH, layers=(VECTOR, replace(WORDS, assign="both")))
+    assert again.hash != BOTH.hash
+    assert BOTH.difference(again) == "layer fake-words: stored 1 against 3"
 
 
 def test_what_is_for_vectors_is_for_the_first_of_them(tmp_path: Path) -> None:

@@ -23,12 +23,13 @@ from hypothesis import strategies as st
 from likewise.collection import Collection
 from likewise.collection.moving import MovedFile
 from likewise.collection.store.catalogue import Content
+from likewise.descriptors import VectorRecipe
 from likewise.descriptors.manifest import Manifest
 from likewise.errors import BadPicture, CollectionDamaged, ManifestMismatch, StorageError, UsageError
 from likewise.files import one_writer
 from likewise.folders import Stamp, WalkedFile
 from likewise.pictures.facts import Facts
-from likewise.recipes.recipe import load_recipe
+from likewise.recipes.recipe import Recipe, load_recipe
 from likewise.scale import ShardReport, cut, extract_shards, ingest
 from likewise.scale.parquet import ShardHead, read, read_head, write
 from likewise.scale.runners import RUNNERS
@@ -343,6 +344,18 @@ def test_shards_of_two_recipes_do_not_become_one_collection(photos: Path, tmp_pa
         collection.add(photos / "1.png")
         with pytest.raises(ManifestMismatch, match="made otherwise"):
             collection.take_over([], [manifest])
+
+
+def test_shards_of_another_recipe_leave_a_collection_as_it_is(photos: Path, tmp_path: Path) -> None:
+    """Its layers would be dropped otherwise, also of pictures that no shard has."""
+    extracted(photos, tmp_path / "x.shards")
+    both = Recipe("both", (VectorRecipe.load("quick"), *load_recipe(RECIPE).layers))
+    with Collection.open(tmp_path / "both.likewise", recipe=both) as collection:
+        collection.add(photos / "1.png")
+    before = known(tmp_path / "both.likewise")
+    with pytest.raises(ManifestMismatch, match=r"layers quick against layers none.*it stays as it is"):
+        ingest([tmp_path / "x.shards"], tmp_path / "both.likewise")
+    assert known(tmp_path / "both.likewise") == before
 
 
 @pytest.mark.parametrize(

@@ -222,6 +222,9 @@ class Collection(AskedCollection):
             As for `add`.
         """
         with self._writing() as catalogue:
+            if catalogue.is_signed:
+                self._attach()  # somebody may have made it meanwhile
+                self._layers().exact(self.path)
             layers = self._fitted(catalogue, self.recipe, manifests)
             return take_over(catalogue, layers, given, manifests, roots=roots, progress=progress)
 

@@ -128,9 +128,17 @@ class Recipe:
             return ""
         if len(self.layers) == len(other.layers) == 1:
             return _unlike(self.layers[0], other.layers[0])
-        mine, theirs = ({layer.hash: layer.name for layer in recipe.layers} for recipe in (self, other))
-        only = [[mine[key] for key in mine.keys() - theirs], [theirs[key] for key in theirs.keys() - mine]]
-        return " against ".join(f"layers {', '.join(sorted(names)) or 'none'}" for names in only)
+        shared = {layer.hash for layer in self.layers} & {layer.hash for layer in other.layers}
+        mine, theirs = (
+            {layer.name: layer for layer in recipe.layers if layer.hash not in shared}
+            for recipe in (self, other)
+        )
+        both = sorted(mine.keys() & theirs.keys())
+        told = [f"layer {name}: {_unlike(mine[name], theirs[name])}" for name in both]
+        if only := mine.keys() ^ theirs.keys():
+            names = (", ".join(sorted(only & layers.keys())) or "none" for layers in (mine, theirs))
+            told.append(" against ".join(f"layers {named}" for named in names))
+        return "; ".join(told)
 
     def whitened(self, path: Path) -> Recipe:
         """Give this recipe with its vector whitened; see `VectorRecipe.whitened`."""

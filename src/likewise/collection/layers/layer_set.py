@@ -72,6 +72,18 @@ class LayerSet:
             )
         return cls(wanted, chosen, tuple(layer for layer in stored if layer not in chosen))
 
+    def exact(self, folder: Path) -> None:
+        """Refuse a recipe that has not every layer of the collection and no other.
+
+        Raises `ManifestMismatch` when it does not.
+        """
+        if self.missing or self.others:
+            own = replace(self.recipe, layers=tuple(layer.recipe for layer in (*self.layers, *self.others)))
+            raise ManifestMismatch(
+                f"{folder} was made by another recipe ({own.difference(self.recipe)}): it stays as it is; "
+                "name a new collection"
+            )
+
     def complete(self, folder: Path) -> None:
         """Refuse a recipe of which the collection lacks layers.
 
