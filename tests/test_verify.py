@@ -208,9 +208,15 @@ def test_a_damaged_row_is_given_to_no_other_collection(collection: Collection, c
 def test_rows_without_their_other_half(collection: Collection, change: Change) -> None:
     change("DELETE FROM vectors WHERE picture = 2")
     change("DELETE FROM pictures WHERE id = 4")
-    faults = {fault.kind: fault.subject for fault in collection.verify().faults}
-    assert faults == {"vector-missing": str(collection.path_of(2)), "vector-stray": "id 4"}
+    faults = {fault.kind: fault for fault in collection.verify().faults}
+    assert {kind: fault.subject for kind, fault in faults.items()} == {
+        "vector-missing": str(collection.path_of(2)),
+        "vector-stray": "id 4",
+    }
     assert 4 not in [hit.id for hit in collection.search(1, k=8)]
+    assert faults["vector-missing"].message.endswith("by every layer: index its folder again")
+    assert collection.add(collection.path_of(2).parent).completed == 1
+    assert "vector-missing" not in kinds(collection)
 
 
 def test_files_that_are_gone(collection: Collection, tmp_path: Path) -> None:

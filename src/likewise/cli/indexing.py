@@ -171,7 +171,7 @@ def _dropped_lines(before: tuple[CollectionLayer, ...], after: tuple[CollectionL
     dropped = [layer.recipe.name for layer in before if layer.recipe.hash not in hashes]
     return [
         f"dropped: what the layer {printable(name)} kept, which the recipe that was given "
-        + ("makes otherwise: it was described anew" if name in names else "does not have")
+        + ("makes otherwise: what could be read was described anew" if name in names else "does not have")
         for name in dropped
     ]
 

@@ -38,20 +38,21 @@ class Flaw:
     message: str
 
 
-def row_fault(catalogue: Catalogue, kind: str, picture: int, what: str) -> Flaw:
+def row_fault(catalogue: Catalogue, kind: str, picture: int, what: str, remedy: str = AGAIN) -> Flaw:
     """A fault of what is kept of one picture."""
     try:
         path = catalogue.where([picture]).get(picture, f"id {picture}")
     except CollectionDamaged:  # of which there is a fault of its own
         path = f"id {picture}"
-    return Flaw(kind, path, f"{path} {what}: {AGAIN}")
+    return Flaw(kind, path, f"{path} {what}: {remedy}")
 
 
 def paired(catalogue: Catalogue, layer: int) -> Iterator[Flaw]:
     """Pictures of which a layer keeps nothing, and what it keeps of none."""
     bare, stray = catalogue.unpaired(layer)
     for picture in bare:
-        yield row_fault(catalogue, "vector-missing", picture, "has no vector")
+        what = "is not described by every layer"  # as where adding a layer was interrupted
+        yield row_fault(catalogue, "vector-missing", picture, what, "index its folder again")
     for picture in stray:
         yield Flaw("vector-stray", f"id {picture}", f"vector {picture} has no picture")
 
