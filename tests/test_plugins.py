@@ -16,7 +16,11 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 PACKAGE = """
 from dataclasses import replace
 
+import numpy as np
+
 from likewise.descriptors import Pooling
+from likewise.evaluation.datasets import Benchmark, BenchmarkQuery
+from likewise.local import Detector, spread
 from likewise.networks import NETWORKS
 from likewise.ranking import Reranking
 
@@ -39,8 +43,24 @@ BACKWARDS = Reranking(
 )
 
 
+class Rows:
+    # each pixel of the first row, described by its colour
+
+    grid, minimum, identity = 1, 16, "rows"
+
+    def find(self, pixels, choice):
+        height, width, _ = pixels.shape
+        points = np.array([(x, 0, 4, 0) for x in range(width)], np.float32)
+        chosen = spread(points, pixels[0, :, 0].astype(np.float32), (width, height), choice)
+        return points[chosen], pixels[0, chosen].astype(np.float32)
+
+
+ROWS = Detector("rows", "The first row.", lambda upright, **how: Rows())
+
+
 def pairs(data):
-    raise NotImplementedError
+    query = BenchmarkQuery("a", data / "a.png", None, frozenset({"b"}))
+    return Benchmark("pairs", {"b": data / "b.png"}, (query,), "absent")
 """
 ENTRIES = """
 [likewise.poolings]
@@ -60,6 +80,9 @@ backwards = likewise_more:BACKWARDS
 
 [likewise.datasets]
 pairs = likewise_more:pairs
+
+[likewise.detectors]
+rows = likewise_more:ROWS
 """
 
 
@@ -147,6 +170,22 @@ def test_a_package_adds_a_stage(run: Run) -> None:
     """)
     done = run("-c", code)
     assert done.stdout == "[2, 1, 0, 3]\n", done.stderr
+
+
+def test_a_package_adds_a_detector_and_a_data_set(run: Run) -> None:
+    code = dedent("""
+        from pathlib import Path
+        import numpy as np
+        from likewise.evaluation.datasets import load
+        from likewise.local import Keypoints
+        picture = np.tile(np.arange(200, dtype=np.uint8)[:, None], (200, 1, 3))
+        found = Keypoints(detector="rows", number=40, spare=0.0).open()
+        features = found.describe(found.prepare(picture))
+        print(len(features.points), features.points[0, :2].tolist())
+        print([query.name for query in load("pairs", Path()).queries])
+    """)
+    done = run("-c", code)
+    assert done.stdout == "40 [199.5, 0.5]\n['a']\n", done.stderr
 
 
 @pytest.mark.slow

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from likewise.errors import UsageError
-from likewise.evaluation.datasets.benchmark import Benchmark, MissingFiles
+from likewise.evaluation.datasets.benchmark import Benchmark, BenchmarkQuery, MissingFiles
 from likewise.evaluation.datasets.buildings import oxford5k, paris6k
 from likewise.evaluation.datasets.demo import demo
 from likewise.evaluation.datasets.folder import folder
@@ -19,7 +19,7 @@ from likewise.evaluation.datasets.table import table
 from likewise.evaluation.datasets.ukbench import ukbench
 from likewise.registry import Registry, lookup
 
-__all__ = ["DATASETS", "Benchmark", "MissingFiles", "load"]
+__all__ = ["DATASETS", "Benchmark", "BenchmarkQuery", "MissingFiles", "load"]
 
 DATASETS: Registry[Callable[..., Benchmark]] = Registry(
     "data set",
