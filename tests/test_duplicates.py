@@ -5,8 +5,9 @@ from __future__ import annotations
 import io
 import json
 import os
+import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -366,6 +367,18 @@ class TestDismissed:
 
 
 class TestGroups:
+    def test_a_shot_that_has_a_copy_is_planned_once(self, photos: Path, tmp_path: Path) -> None:
+        for seed in range(3):
+            save(photos, seed)
+        shutil.copy(photos / "000.jpg", photos / "copy.jpg")
+        found = look(photos)
+        shot = found.groups[0].members[1]
+        Plan.of(replace(found, bursts=(replace(found.groups[0], members=(shot,)),))).write(tmp_path / "p.csv")
+        assert [(row.action, row.group) for row in Plan.read(tmp_path / "p.csv").rows] == [
+            ("keep", 1),
+            ("go", 1),
+        ]
+
     def test_worked_by_hand(self) -> None:
         near = {(0, 1), (1, 2), (3, 4)}
         same = lambda a, b: (min(a, b), max(a, b)) in near  # noqa: E731

@@ -74,8 +74,13 @@ class Plan:
 
     @classmethod
     def of(cls, found: Duplicates) -> Plan:
-        """Keep one of each group, and let go what could go; of a burst everything is kept."""
-        groups = enumerate((*found.groups, *found.bursts), 1)
+        """Keep one of each group, and let go what could go; of a burst everything is kept.
+
+        A shot that has copies besides is named in their group alone, where it may go.
+        """
+        copies = {member.file.path for group in found.groups for member in group.members}
+        shots = ([m for m in burst.members if m.file.path not in copies] for burst in found.bursts)
+        groups = enumerate((*(group.members for group in found.groups), *shots), 1)
         rows = (
             PlanRow(
                 group=number,
@@ -91,8 +96,8 @@ class Plan:
                 folder=os.fspath(member.file.root),
                 of=os.fspath(member.of or ""),
             )
-            for number, group in groups
-            for member in group.members
+            for number, members in groups
+            for member in members
         )
         return cls(tuple(rows))
 
