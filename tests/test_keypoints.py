@@ -281,3 +281,9 @@ def test_a_query_has_more_keypoints_of_a_larger_picture_and_the_collection_keeps
     asked = extractor.sized(layer.asked_features)
     found = asked.describe(asked.prepare(pixels))
     assert len(stored) == 50 and 150 < len(found) <= 200
+
+
+def test_a_card_says_how_keypoints_are_chosen() -> None:
+    assert Keypoints(number=9).told == {"keypoints": "at most 9, spread over 8 x 8 cells"}
+    larger = Keypoints(number=9, spare=1.0, scale_power=0.5).told["keypoints"]
+    assert larger.endswith("cells, among 2 times as many, by response times scale to the power 0.5")

@@ -101,7 +101,12 @@ class Keypoints:
     @property
     def told(self) -> dict[str, str]:
         """The rest in words, for the same card."""
-        return {"keypoints": f"at most {self.number}, spread over {CELLS} x {CELLS} cells"}
+        how = [f"at most {self.number}", f"spread over {CELLS} x {CELLS} cells"]
+        if self.spare != Keypoints.spare:
+            how.append(f"among {1 + self.spare:g} times as many")
+        if self.scale_power:
+            how.append(f"by response times scale to the power {self.scale_power:g}")
+        return {"keypoints": ", ".join(how)}
 
     def open(self, **how: Unpack[EngineChoice]) -> KeypointExtractor:
         """Open what finds and describes them; parameters as in `likewise.engines.open_engine`, for a network.
