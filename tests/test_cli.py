@@ -153,6 +153,10 @@ def test_a_layer_that_a_recipe_drops_is_named(run: Run, here: Path, tmp_path: Pa
     code, out, _ = run("index", here / "photos", "--into", into, "--recipe", "quick")
     assert (code, "\ndropped: what the layer sift kept" in out) == (0, True), out
     assert "does not have" in out
+    told = run("index", here / "photos", "--into", into, "--recipe", "default", "--json")[1]
+    assert json.loads(told)["dropped"] == []
+    told = run("index", here / "photos", "--into", into, "--recipe", "quick", "--json")[1]
+    assert json.loads(told)["dropped"] == ["sift"]
     assert "dropped" not in run("index", here / "photos", "--into", into)[1]
 
 

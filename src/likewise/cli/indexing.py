@@ -127,11 +127,13 @@ def index(
                 include=include or (),
             )
         total, summary = len(collection), collection.info() if report.away or report.gone else None
-        dropped = _dropped_lines(before, collection.layers)
+        kept = {layer.recipe.hash: layer.recipe.name for layer in collection.layers}
+    dropped = [layer.recipe.name for layer in before if layer.recipe.hash not in kept]
     away = summary.away if summary and report.away else []
     gone = "gone or left out" if summary and not {*summary.excludes} <= {*USUAL.patterns} else "gone"
-    lines = [*index_lines(report, path, total, gone), *map(_away_line, away), *dropped]
-    show(report, lines, as_json=as_json)
+    lines = [*index_lines(report, path, total, gone), *map(_away_line, away)]
+    lines += [_dropped_line(layer, anew=layer in kept.values()) for layer in dropped]
+    show({**vars(report), "dropped": dropped}, lines, as_json=as_json)
 
 
 def index_lines(report: AddReport, path: Path, total: int, gone: str = "gone") -> list[str]:
@@ -166,14 +168,9 @@ def _away_line(folder: Path) -> str:
     )
 
 
-def _dropped_lines(before: tuple[CollectionLayer, ...], after: tuple[CollectionLayer, ...]) -> list[str]:
-    hashes, names = {layer.recipe.hash for layer in after}, {layer.recipe.name for layer in after}
-    dropped = [layer.recipe.name for layer in before if layer.recipe.hash not in hashes]
-    return [
-        f"dropped: what the layer {printable(name)} kept, which the recipe that was given "
-        + ("makes otherwise: what could be read was described anew" if name in names else "does not have")
-        for name in dropped
-    ]
+def _dropped_line(layer: str, *, anew: bool) -> str:
+    does = "makes otherwise: what could be read was described anew" if anew else "does not have"
+    return f"dropped: what the layer {printable(layer)} kept, which the recipe that was given {does}"
 
 
 def info(named: Named = None, collection: In = None, as_json: Json = False) -> None:
