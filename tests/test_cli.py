@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -158,6 +159,17 @@ def test_a_layer_that_a_recipe_drops_is_named(run: Run, here: Path, tmp_path: Pa
     told = run("index", here / "photos", "--into", into, "--recipe", "quick", "--json")[1]
     assert json.loads(told)["dropped"] == ["sift"]
     assert "dropped" not in run("index", here / "photos", "--into", into)[1]
+
+
+def test_pictures_that_a_new_layer_lacks_are_counted(run: Run, here: Path, tmp_path: Path) -> None:
+    photos, into = tmp_path / "photos", tmp_path / "c.likewise"
+    shutil.copytree(here / "photos", photos)
+    assert "every layer" not in run("index", photos, "--into", into, "--recipe", "quick")[1]
+    (photos / "one.png").rename(tmp_path / "one.png")
+    out = run("index", photos, "--into", into, "--recipe", "default")[1]
+    assert "\n1 picture not described by every layer: index again when their files can be read\n" in out
+    (tmp_path / "one.png").rename(photos / "one.png")
+    assert "every layer" not in run("index", photos, "--into", into)[1]
 
 
 def test_a_layer_made_otherwise_is_described_anew(run: Run, here: Path, tmp_path: Path) -> None:

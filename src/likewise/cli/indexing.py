@@ -140,12 +140,15 @@ def index_lines(report: AddReport, path: Path, total: int, gone: str = "gone") -
     """Report of adding; ``gone`` says what pictures are that are kept for want of ``--prune``."""
     from likewise.pictures.signatures import OPTIONAL
 
-    apart = ("seconds", "gone", "passed_over")
+    apart = ("seconds", "gone", "incomplete", "passed_over")
     counts = {name: number for name, number in vars(report).items() if name not in apart and number}
     did = ", ".join(f"{number} {name}" for name, number in counts.items()) or "no pictures found"
     lines = [f"{did} in {report.seconds:.1f} s", f"{printable(path)}: {counted(total)}"]
     if report.gone:
         lines.append(f"{report.gone} {gone}; --prune forgets them")
+    if report.incomplete:
+        missing = f"{counted(report.incomplete)} not described by every layer"
+        lines.append(f"{missing}: index again when their files can be read")
     if report.failed:
         lines.append("what failed and why: likewise failures")
     if report.passed_over:

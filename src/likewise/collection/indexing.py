@@ -151,6 +151,8 @@ class Indexing:
                 self._counts["gone"] = len(lost)
             note_reach(self._catalogue, away, last)
             self._catalogue.looked_at(self._sources)
+            bare = [self._catalogue.unpaired(layer)[0] for layer in self._layers] if self._lacking else []
+            self._counts["incomplete"] = len(set().union(*bare))
         self._counts["away"] = concerned(away, self._sources)
         for layer in self._layers.values():
             layer.index(self._catalogue)

@@ -42,6 +42,8 @@ class AddReport:
         disk may not be mounted.
     gone
         Pictures whose files are gone, or left out by now, and which are kept for want of ``prune``.
+    incomplete
+        Pictures that a layer keeps nothing of: it was added while their files could not be read.
     passed_over
         Files that are no pictures by their name, by suffix in lower case, the most frequent first.
     seconds
@@ -58,6 +60,7 @@ class AddReport:
     forgotten: int = 0
     away: int = 0
     gone: int = 0
+    incomplete: int = 0
     passed_over: dict[str, int] = field(default_factory=dict)
     seconds: float = 0.0
 
